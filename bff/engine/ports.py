@@ -1,0 +1,79 @@
+"""What the engine asks of the outside: one protocol to call upstreams.
+
+Adapters live in `bff.upstream`; tests script their own. Both keep these rules:
+1. Nothing is added to or taken from the request target and headers but what HTTP's framing needs
+   (`Host`, `Content-Length` or `Transfer-Encoding`); redirects are not followed, no cookies are
+   kept, proxies and netrc of the environment are ignored.
+2. Trouble is a returned `Failed`; only cancellation and bugs raise.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bff.engine.outcomes import Failed
+
+Headers = Sequence[tuple[str, str]]  # names in lower case; values as latin-1 text; order kept
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRequest:
+    """One request to an instance. `url` is absolute, percent-encoded, and goes out as it is."""
+
+    method: str
+    url: str
+    headers: Headers = ()
+    body: bytes | AsyncIterator[bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamReply:
+    """A whole reply: the body as it came, never more than the byte cap asked for."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """The first value of the header called `name` (in lower case), or None."""
+        return next((value for key, value in self.headers if key == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamStream:
+    """A reply whose body is still arriving. Iterating `chunks` raises `BrokenStream` when the
+    upstream breaks off before its end."""
+
+    status: int
+    headers: Headers
+    chunks: AsyncIterator[bytes] = field(repr=False)
+
+
+class BrokenStream(Exception):
+    """An upstream's body ended before its time; `failure` says how."""
+
+    def __init__(self, failure: Failed) -> None:
+        self.failure = failure
+        super().__init__(failure.reason.word)
+
+
+class Transport(Protocol):
+    """Sends requests to upstreams. One per event loop; safe for concurrent use on that loop."""
+
+    async def fetch(
+        self, request: UpstreamRequest, *, timeout_seconds: float, byte_cap: int
+    ) -> UpstreamReply | Failed:
+        """Send, and read the whole reply within `timeout_seconds` (connect included).
+
+        A body longer than `byte_cap` is `Failed(TOO_LARGE)`; reading stops there.
+        """
+
+    def stream(
+        self, request: UpstreamRequest, *, timeout_seconds: float
+    ) -> AbstractAsyncContextManager[UpstreamStream | Failed]:
+        """Send, and give the reply once its head is there; `timeout_seconds` bounds the wait for
+        the head, and each later silence. Leaving the context closes an unfinished exchange."""
+
+    async def close(self) -> None:
+        """Close every connection."""

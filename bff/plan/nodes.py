@@ -1,0 +1,347 @@
+"""The compiled, immutable form of a project: what the engine runs and never changes.
+
+Everything that can be known before a request stands here: types, closures, bytes, graphs and
+digests. Nothing here knows a file's position, a socket or a clock. Built by `compile_project`
+(`bff.plan.compile`); read by the engine, the cache, the web hosts and the CLI.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from bff.plan.types import Type
+
+Root = Mapping[str, Any]  # what expressions see: `params`, `claims`, `degraded`, each step's JSON
+
+
+class Schema(Protocol):
+    """A pydantic type as the engine uses it; made by `bff.plan.schemas`. Thread-safe."""
+
+    name: str  # as declared: "schemas.orders:OrderPage" or "list[schemas.orders:Order]"
+    type: Type
+    digest: str  # changes whenever the JSON schema or the module's source changes
+
+    def validate(self, body: bytes) -> Any:
+        """Parse and validate JSON text. Raises `ValueError`, with no input values in its text."""
+
+    def validate_value(self, value: Any) -> Any:
+        """Validate a JSON value (declared fallbacks and body params). Raises `ValueError`."""
+
+    def to_bytes(self, value: Any) -> bytes:
+        """The validated value's JSON text: serialization aliases, UTF-8, nothing undeclared."""
+
+    def to_json(self, value: Any) -> Any:
+        """The validated value's JSON form: dicts, lists, str, int, float, bool, None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A declared value with `${…}` anywhere in it, compiled.
+
+    `evaluate` may raise `EvaluationError`. `roots` are the root names that it reads, and
+    `reads` the static paths from the root, as deep as they are known: `("params", "user_id")`.
+    A template without expressions is constant: `roots` is empty.
+    """
+
+    evaluate: Callable[[Root], Any]
+    type: Type
+    roots: frozenset[str] = frozenset()
+    reads: frozenset[tuple[str, ...]] = frozenset()
+    source: str = ""  # as declared, for `bff plan`
+
+
+# ---------------------------------------------------------------------------- params
+
+Location = Literal["path", "query", "header", "body"]
+
+
+@dataclass(frozen=True, slots=True)
+class CompositionParam:
+    """One typed input of a composition. Parsed by `bff.plan.params`.
+
+    `parse_text` takes the decoded text from path, query or header (for a list: every text, in
+    order); `parse_json` takes the JSON value of a body field. Both raise `ValueError` with what is
+    wrong, for people, without the value itself.
+    """
+
+    name: str
+    location: Location
+    wire_name: str  # the header's name in lower case for headers; else the name
+    type: Type
+    required: bool
+    default: Any  # the JSON value used when absent; None when there is none
+    is_list: bool
+    comma: bool  # a list that comes as one text, separated by commas
+    parse_text: Callable[[list[str]], Any]
+    parse_json: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OperationParam:
+    """One typed input of an operation.
+
+    `check` takes the JSON value that the step binds and gives the one to send; it raises
+    `ValueError` for a value that breaks the declared constraints.
+    """
+
+    name: str
+    location: Location
+    wire_name: str
+    type: Type
+    required: bool
+    default: Any
+    is_list: bool
+    comma: bool
+    slash: bool  # a path param that may hold slashes
+    check: Callable[[Any], Any]
+
+
+# ---------------------------------------------------------------------------- services
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """An upstream. `instances` are base URLs without a trailing slash."""
+
+    name: str
+    instances: tuple[str, ...]
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One request that a service offers. `path` alternates literal text and path params."""
+
+    name: str  # "orders.list_orders"
+    service: str
+    method: str
+    path: tuple[str | OperationParam, ...]
+    params: tuple[OperationParam, ...]  # every one, the path's too
+    returns: Schema
+    timeout_seconds: float
+    writes: bool  # POST, PUT, PATCH, DELETE
+
+
+# ---------------------------------------------------------------------------- steps
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a step sends as one operation param; `None` for `template` means the default."""
+
+    param: OperationParam
+    template: Template | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One call per chunk of distinct elements of the list bound to the param `over`.
+
+    `select` reads the list from a chunk's JSON value; None means that the value is the list.
+    """
+
+    over: str  # the operation param's name
+    size: int
+    max: int  # elements in all; more fail the step before any call
+    select: Template | None  # evaluated with the root {"@": value}
+    select_source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ForEach:
+    """One call per element; the element stands under `as_name` in the root of the bindings."""
+
+    over: Template
+    as_name: str
+    concurrency: int
+    max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The step is required: its failure is the composition's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Optional:
+    """A failed step is null, and the payload degraded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """A failed step is this value (JSON form, checked against the schema), and degraded."""
+
+    value: Any
+    validated: Any  # the same value as the schema's own object, for splicing
+
+
+OnFailure = Fail | Optional | Fallback
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A composition's use of an operation."""
+
+    name: str
+    index: int  # its place in declared order
+    operation: Operation
+    bindings: tuple[Binding, ...]
+    when: Template | None
+    batch: Batch | None
+    for_each: ForEach | None
+    on_failure: OnFailure
+    statuses: Mapping[int, Literal["null", "fail"]]
+    waits_for: tuple[int, ...]  # indexes of steps: referred to, or named in `after`
+    input_steps: tuple[int, ...]  # of those, the ones whose values it reads
+    hidden: bool
+    timeout_seconds: float
+    type: Type  # as expressions and the payload see it, nulls for failure and skips included
+    needs_json: bool  # some expression, join or view reads its JSON form
+    needs_bytes: bool  # it goes out whole, spliced from the serializer's bytes
+
+
+# ---------------------------------------------------------------------------- after the steps
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Puts into each object at `into` (a path of names, lists walked through) the object from the
+    list `source` whose fields match. `match` pairs (field there, field in the source)."""
+
+    into_step: str
+    into: tuple[str, ...]
+    as_name: str
+    source: Template
+    match: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Bytes of JSON text that are the same in every payload."""
+
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Splice:
+    """A step that goes out whole, as its serializer's bytes."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A template whose value is serialised."""
+
+    template: Template
+
+
+Segment = Text | Splice | Computed
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a body is written: its segments' texts, one after the other."""
+
+    segments: tuple[Segment, ...]
+    type: Type
+    roots: frozenset[str]
+    reads: frozenset[tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskNode:
+    """A view's mask as a tree: which fields stay. An empty tree keeps everything below."""
+
+    fields: Mapping[str, "MaskNode"] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MaskView:
+    """A trimming of the composition's own payload."""
+
+    name: str
+    mask: MaskNode
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeView:
+    """A view with a form of its own, written beside the payload from the same steps."""
+
+    name: str
+    shape: Shape
+
+    @property
+    def type(self) -> Type:
+        return self.shape.type
+
+
+View = MaskView | ShapeView
+
+
+@dataclass(frozen=True, slots=True)
+class CachePolicy:
+    """How long a complete payload is fresh."""
+
+    ttl_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """One compiled endpoint.
+
+    `path` alternates literal segments' text and the names of path params, a segment each:
+    `("screens", "home", CompositionParam(user_id))`. `key_reads` are the inputs that can reach
+    the payload by any path: `("params", "user_id")`, `("claims", "sub")`; `("params",)` alone
+    means every param.
+    """
+
+    name: str
+    file: str
+    method: str
+    path: tuple[str | CompositionParam, ...]
+    path_text: str  # "/screens/home/{user_id}"
+    summary: str
+    params: tuple[CompositionParam, ...]
+    deadline_seconds: float
+    steps: tuple[Step, ...]
+    joins: tuple[Join, ...]
+    payload: Shape
+    views: Mapping[str, View]
+    cache: CachePolicy | None  # None: not cached; never set for a composition that writes
+    uncached_because: str | None  # why a declared cache is not used (identity headers), for people
+    key_reads: frozenset[tuple[str, ...]]
+    digest: str  # of everything that shapes the payload, schemas included
+    writes: bool
+
+
+# ---------------------------------------------------------------------------- the project
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A raw pass-through: everything below `prefix` goes to `service`."""
+
+    prefix: str  # "/raw/orders", no trailing slash; "" for everything
+    service: str
+    strip: bool  # the prefix is taken off before forwarding
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """Which origins' pages may read replies; exact origins only."""
+
+    origins: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledProject:
+    """A whole project, compiled. One reference is swapped on reload; each request pins one."""
+
+    name: str
+    services: Mapping[str, Service]
+    compositions: tuple[Composition, ...]  # sorted by name
+    routes: tuple[Route, ...]
+    cors: Cors
+    digest: str

@@ -1,0 +1,83 @@
+"""The types that expressions, steps and payloads are given at compile time.
+
+They describe JSON values as a frontend sees them: field names are serialization aliases, dates
+are strings. `Anything` is gradual: it fits everywhere and everything fits it. Types are frozen,
+compare by value and may be shared between threads.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """A value of which nothing is known (pydantic's `Any`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """`integer` is a `number` too; the others stand alone."""
+
+    kind: Literal["null", "boolean", "integer", "number", "string"]
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """One JSON scalar that is known exactly: a literal or a member of an enum."""
+
+    value: str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """A JSON array."""
+
+    element: "Type"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of an object; `required` says that the key is always there (it may be null)."""
+
+    type: "Type"
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectOf:
+    """A JSON object; `extra` types the keys that are not named (`dict[str, T]`), if any may be."""
+
+    fields: tuple[tuple[str, Field], ...] = ()
+    extra: "Type | None" = None
+    name: str | None = field(default=None, compare=False)  # the model's name, for people
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A reference by name, which is how recursive models stay finite."""
+
+    name: str
+    definitions: "Mapping[str, Type]" = field(compare=False, repr=False, hash=False)
+
+    def resolve(self) -> "Type":
+        """The type that the name stands for; never another `Named`."""
+        found = self.definitions[self.name]
+        return found.resolve() if isinstance(found, Named) else found
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """One of several types; flat, without repeats, at least two members (see `union`)."""
+
+    members: "frozenset[Type]"
+
+
+Type = Anything | Scalar | Constant | ListOf | ObjectOf | Named | Union
+
+ANYTHING = Anything()
+NULL = Scalar("null")
+BOOLEAN = Scalar("boolean")
+INTEGER = Scalar("integer")
+NUMBER = Scalar("number")
+STRING = Scalar("string")
