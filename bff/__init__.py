@@ -1,1 +1,27 @@
-__version__ = "0.1.0"
+"""A backend-for-frontend gateway: declared screens over REST services.
+
+What is public stands here, and is imported when it is asked for, so that the pure parts can be
+used without a web server.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from bff.version import __version__
+
+if TYPE_CHECKING:
+    from bff.web.app import create_app, create_asgi
+    from bff.web.flask_host import Gateway
+
+__all__ = ["Gateway", "__version__", "create_app", "create_asgi"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("create_app", "create_asgi"):
+        from bff.web import app
+
+        return getattr(app, name)
+    if name == "Gateway":
+        from bff.web.flask_host import Gateway
+
+        return Gateway
+    raise AttributeError(f"module 'bff' has no attribute {name!r}")

@@ -6,7 +6,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 
 
 class Reason(Enum):
@@ -39,19 +39,19 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """The step has a value: the schema's own object (`None` where `statuses` made it null).
-
-    A batched or iterated step's `value` is the list of its parts.
+    """The step has a value, in the forms that someone reads: its JSON form for expressions, joins
+    and views; its serialised text where it goes out whole. Both None where `statuses` made it null.
     """
 
-    value: Any
+    json: Any = None
+    text: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """The step was not called and is null; `complete` is False when a failed input caused it."""
 
-    reason: str  # "when", "null input", "input failed", "empty"
+    reason: Literal["when", "null input"]
     complete: bool = True
 
 

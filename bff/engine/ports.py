@@ -2,8 +2,9 @@
 
 Adapters live in `bff.upstream`; tests script their own. Both keep these rules:
 1. Nothing is added to or taken from the request target and headers but what HTTP's framing needs
-   (`Host`, `Content-Length` or `Transfer-Encoding`); redirects are not followed, no cookies are
-   kept, proxies and netrc of the environment are ignored.
+   (`Host`, `Content-Length` or `Transfer-Encoding`), and `Accept: */*` and `User-Agent: bff` where
+   there is none; redirects are not followed, no cookies are kept, nothing is decoded, proxies and
+   netrc of the environment are ignored.
 2. Trouble is a returned `Failed`; only cancellation and bugs raise.
 """
 
@@ -19,7 +20,10 @@ Headers = Sequence[tuple[str, str]]  # names in lower case; values as latin-1 te
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
-    """One request to an instance. `url` is absolute, percent-encoded, and goes out as it is."""
+    """One request to an instance. `url` is absolute, percent-encoded, and goes out as it is.
+
+    A body that is still arriving goes out chunked, unless `content-length` is among the headers.
+    """
 
     method: str
     url: str
@@ -48,6 +52,10 @@ class UpstreamStream:
     status: int
     headers: Headers
     chunks: AsyncIterator[bytes] = field(repr=False)
+
+    async def read_all(self) -> bytes:
+        """The whole body instead of its chunks; for a reply that is known to be small."""
+        return b"".join([chunk async for chunk in self.chunks])
 
 
 class BrokenStream(Exception):

@@ -137,13 +137,14 @@ class Binding:
 class Batch:
     """One call per chunk of distinct elements of the list bound to the param `over`.
 
-    `select` reads the list from a chunk's JSON value; None means that the value is the list.
+    `select` reads the list from a chunk's JSON value, which is what it is evaluated on; None
+    means that the value is the list.
     """
 
     over: str  # the operation param's name
     size: int
     max: int  # elements in all; more fail the step before any call
-    select: Template | None  # evaluated with the root {"@": value}
+    select: Template | None
     select_source: str | None
 
 

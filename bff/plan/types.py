@@ -22,11 +22,22 @@ class Scalar:
     kind: Literal["null", "boolean", "integer", "number", "string"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Constant:
-    """One JSON scalar that is known exactly: a literal or a member of an enum."""
+    """One JSON scalar that is known exactly: a literal or a member of an enum.
+
+    `1`, `1.0` and `true` are three constants, though Python holds them equal.
+    """
 
     value: str | int | float | bool
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Constant):
+            return NotImplemented
+        return type(self.value) is type(other.value) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +79,10 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """One of several types; flat, without repeats, at least two members (see `union`)."""
+    """One of several types; flat, without repeats, at least two members (see `union`).
+
+    Without any it is `NOTHING`, which no value has: the element of a list that is always empty.
+    """
 
     members: "frozenset[Type]"
 
@@ -81,3 +95,4 @@ BOOLEAN = Scalar("boolean")
 INTEGER = Scalar("integer")
 NUMBER = Scalar("number")
 STRING = Scalar("string")
+NOTHING = Union(frozenset())

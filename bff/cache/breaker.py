@@ -1,0 +1,70 @@
+"""When to leave a failing store alone: after five failures in a row, for a while that grows.
+
+    closed  everything is admitted; failures in a row are counted
+    open    nothing is, until the pause is over; then one attempt, the probe
+            its success closes, its failure makes the pause twice as long
+
+Pure but for its clock and dice; for one thread. A probe that never reports is followed by another
+one pause later.
+"""
+
+import random
+import time
+from collections.abc import Callable
+
+FAILURES = 5
+FIRST_PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 4.0
+
+
+class Breaker:
+    """`clock` gives seconds from any start; `dice` a number from 0 up to 1, for the jitter that
+    keeps many workers from probing at once: a pause lasts from half of its length to all of it."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        self._clock = clock
+        self._dice = dice
+        self._failures = 0
+        self._pauses = 0  # so far, in this trouble
+        self._probe_at = 0.0
+        self._probing = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether attempts are turned away, but for the probe."""
+        return self._pauses > 0
+
+    def admits(self) -> bool:
+        """Whether to try now. True while open makes the caller the probe."""
+        if not self.is_open:
+            return True
+        now = self._clock()
+        if now < self._probe_at:
+            return False
+        self._probe_at = now + self._pause_seconds()
+        self._probing = True
+        return True
+
+    def succeeded(self) -> None:
+        """The store answered."""
+        self._failures = self._pauses = 0
+        self._probing = False
+
+    def failed(self) -> None:
+        """The store did not answer, or not in time."""
+        self._failures += 1
+        if self.is_open and not self._probing:
+            return  # begun before it opened: no news
+        if self._failures >= FAILURES:
+            self._pauses += 1
+            self._probing = False
+            self._probe_at = self._clock() + self._pause_seconds()
+
+    def _pause_seconds(self) -> float:
+        doubled: float = FIRST_PAUSE_SECONDS * 2.0 ** min(self._pauses - 1, 16)
+        return min(doubled, LONGEST_PAUSE_SECONDS) * (0.5 + self._dice() / 2)

@@ -1,0 +1,61 @@
+"""Entries in this process's memory: bounded by bytes, the least recently used go first.
+
+Looking up never changes the total, so it takes no lock: the Flask host looks up from many threads
+while one loop puts. May not wait, and knows no clock: who asks decides what is fresh.
+"""
+
+import threading
+from collections import OrderedDict
+
+from bff.cache.entries import Entry
+
+
+class MemoryLayer:
+    """Holds entries of at most `max_bytes` in all; kept replies count as `Entry.keep` says."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._changing = threading.Lock()
+        self.size_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: str) -> Entry | None:
+        """The entry, which counts as used now; fresh or not."""
+        entry = self._entries.get(key)
+        if entry is not None:
+            try:  # noqa: SIM105 - `suppress` takes 0.3 µs, half of a look-up
+                self._entries.move_to_end(key)
+            except KeyError:
+                pass  # put out by another thread since; what we hold is still good
+        return entry
+
+    def put(self, entry: Entry) -> bool:
+        """Hold the entry in place of one with its key; False when it is larger than the bound."""
+        with self._changing:
+            self._forget(entry.key)
+            if entry.size_bytes > self._max_bytes:
+                return False
+            self._entries[entry.key] = entry
+            self.size_bytes += entry.size_bytes
+            entry.grown = self._note_growth
+            self._make_room()
+            return True
+
+    def _note_growth(self, entry: Entry, growth: int) -> None:
+        with self._changing:
+            entry.size_bytes += growth
+            if self._entries.get(entry.key) is entry:
+                self.size_bytes += growth
+                self._make_room()
+
+    def _make_room(self) -> None:
+        while self.size_bytes > self._max_bytes:
+            self._forget(next(iter(self._entries)))
+
+    def _forget(self, key: str) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self.size_bytes -= entry.size_bytes

@@ -1,0 +1,42 @@
+"""`bff check`: compile everything, tell every problem."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from bff.cli.project import print_problems, project_option
+from bff.plan.compile import Checked, check_project
+
+
+@click.command()
+@project_option
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+def check(project: Path, form: str) -> None:
+    """Compile the project and print every problem; exit 1 when there is any."""
+    checked = check_project(project)
+    if form == "json":
+        click.echo(_as_json(checked))
+    elif checked.problems:
+        print_problems(checked.problems)
+    else:
+        click.echo(
+            f"{checked.compositions} compositions over {checked.operations} operations: no problem."
+        )
+    sys.exit(1 if checked.problems else 0)
+
+
+def _as_json(checked: Checked) -> str:
+    problems = [
+        {
+            "file": problem.place.file,
+            "line": problem.place.line,
+            "column": problem.place.column,
+            "path": problem.path,
+            "what": problem.what,
+            "mend": problem.mend,
+        }
+        for problem in checked.problems
+    ]
+    return json.dumps({"problems": problems}, indent=2, ensure_ascii=False)

@@ -1,0 +1,134 @@
+"""`bff demo`: the sample project over the sample services, called as a frontend would call it."""
+
+import io
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+import click
+import httpx
+from rich.console import Console
+from rich.text import Text
+
+from bff.cache.embedded import start_embedded_redis
+from bff.cli.demo_processes import DemoFailed, Running, refuse_other_projects, running_demo
+from bff.cli.demo_scenes import draw_addresses, draw_scene, draw_summary
+from bff.cli.demo_show import ACTS, Seen, perform
+from bff.cli.project import project_option
+
+_WIDTH = 100
+_REQUEST_SECONDS = 20
+
+
+@click.command()
+@project_option
+@click.option("--once", is_flag=True, help="End after the show; non-zero when anything failed.")
+@click.option(
+    "--picture",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the first scene to this file, as SVG.",
+)
+def demo(project: Path, once: bool, picture: Path | None) -> None:
+    """Start Redis, three sample services and the gateway; call every screen and show what came."""
+    console = _console()
+    with _signals_as_interrupts():
+        try:
+            failures = _run(console, project.resolve(), once=once, picture=picture)
+        except KeyboardInterrupt:
+            console.print("\n Stopped.")
+            sys.exit(130)
+    if failures:
+        console.print(f"\n [bold red]{len(failures)} failed:[/]")
+        for failure in failures:
+            console.print(Text(f" ✗ {failure}", style="red"))
+        sys.exit(1)
+
+
+def play(running: Running, console: Console) -> list[Seen]:
+    """Make every act's calls, drawing each scene as it is done."""
+    show: list[Seen] = []
+    with httpx.Client(
+        base_url=running.gateway, trust_env=False, timeout=_REQUEST_SECONDS
+    ) as client:
+        client.get("/healthz")  # so that no act pays for the connection
+        for act in ACTS:
+            show.append(perform(act, client, running))
+            console.print(draw_scene(show[-1]))
+    console.print(draw_summary(show))
+    return show
+
+
+def _run(console: Console, project: Path, *, once: bool, picture: Path | None) -> list[str]:
+    def say(name: str, where: str) -> None:
+        console.print(Text.assemble(("  ✓ ", "green"), (f"{name:<10}", "bold"), where))
+
+    refuse_other_projects(project)
+    console.print()
+    with start_embedded_redis() as redis, ExitStack() as stack:
+        say("cache", redis.description)
+        with console.status("starting the services and the gateway …"):
+            running = stack.enter_context(running_demo(project, redis.url, say))
+        show = play(running, console)
+        if picture is not None:
+            _paint(show[0], picture)
+        failures = [failure for seen in show for failure in seen.failures]
+        if not once:
+            console.print(draw_addresses(running), soft_wrap=True)
+            _stay_up(running, console)
+    return failures
+
+
+def _stay_up(running: Running, console: Console) -> None:
+    """Wait for Ctrl-C. A service may die, and the gateway shows how it bears that; the gateway's
+    own end is the demo's."""
+    ended: set[str] = set()
+    try:
+        console.print("\n [bold]It stays up until you press Ctrl-C.[/]")
+        while True:
+            running.processes["gateway"].refuse_dead()
+            for name in running.services.keys() - ended:
+                try:
+                    running.processes[name].refuse_dead()
+                except DemoFailed as failed:
+                    ended.add(name)
+                    console.print(Text(f" {failed.message}", style="yellow"))
+            time.sleep(0.3)
+    except KeyboardInterrupt:
+        console.print("\n Stopping …")
+
+
+def _console() -> Console:
+    """At most 100 columns, which is what the scenes are drawn for; exactly that in a pipe."""
+    console = Console(highlight=False)
+    width = min(console.width, _WIDTH) if console.is_terminal else _WIDTH
+    return Console(highlight=False, width=width)
+
+
+def _paint(seen: Seen, picture: Path) -> None:
+    recorder = Console(record=True, width=_WIDTH, file=io.StringIO(), highlight=False)
+    recorder.print(draw_scene(seen))
+    svg = recorder.export_svg(title="make demo")
+    # Rich's pictures fetch their font from a third party; any monospaced one will do.
+    picture.write_text(re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL), "utf-8")
+
+
+@contextmanager
+def _signals_as_interrupts() -> Iterator[None]:
+    """A closed terminal and a polite kill end the demo as Ctrl-C does: with everything stopped."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    # SIGINT too: a shell that starts commands in the background has it ignored.
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

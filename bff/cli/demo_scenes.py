@@ -1,0 +1,190 @@
+"""How the demo looks: one scene for each act, a table of all of them, and what to try next.
+
+Rich renderables from measured values; nothing here calls anything.
+"""
+
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.highlighter import JSONHighlighter
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from bff.cli.demo_processes import Running
+from bff.cli.demo_show import ACTS, Act, Seen
+from bff.cli.waterfall import draw_track, draw_waterfall
+
+_TRACK_WIDTH = 66
+_SIZE_WIDTH = 55
+_PAYLOAD_LINES = 10
+_PAYLOAD_WIDTH = 98
+_DIM = "bright_black"
+
+
+def draw_scene(seen: Seen) -> RenderableType:
+    """One act: the request, its waterfall, its sizes, the second call, the payload's beginning."""
+    act = seen.act
+    status = (str(seen.first.status), "green" if seen.first.status < 400 else "bold red")
+    request = Text.assemble((act.method, "green"), " ", (act.target, "bold"), "  →  ", status)
+    parts: list[RenderableType] = [
+        Text(),
+        Rule(Text(act.title, style="bold"), align="left", style=_DIM, characters="─"),
+        request,
+        Text(),
+        draw_waterfall(seen.waterfall, _TRACK_WIDTH),
+        _tempo(seen),
+        Text(),
+        _sizes(seen),
+        _second_call(seen),
+        Text(),
+        _payload(seen.first.body),
+    ]
+    parts += [Text(f"✗ {failure}", style="bold red") for failure in seen.failures]
+    return Padding(Group(*parts), (0, 1))
+
+
+def draw_summary(show: Sequence[Seen]) -> RenderableType:
+    """Every act in one table."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style=_DIM)
+    table.add_column("")
+    table.add_column("composition", no_wrap=True)
+    for heading in ("calls", "one by one", "took", "from cache", "upstream", "payload", "mobile"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for seen in show:
+        broken = f", {seen.act.broken} failing" if seen.act.broken else ""
+        table.add_row(
+            Text("✗", style="red") if seen.failures else Text("✓", style="green"),
+            Text.assemble((seen.act.composition, "bold"), (broken, _DIM)),
+            str(seen.upstream_requests),
+            f"{seen.waterfall.calls_ms:.0f} ms",
+            f"{seen.first.took_ms:.0f} ms",
+            f"{seen.again.took_ms:.1f} ms" if seen.again else "",
+            _kilobytes(seen.upstream_bytes),
+            _kilobytes(len(seen.first.body)),
+            _kilobytes(len(seen.mobile.body)) if seen.mobile else "",
+        )
+    title = Rule(Text("All of it", style="bold"), align="left", style=_DIM, characters="─")
+    return Padding(Group(Text(), title, table), (0, 1))
+
+
+def draw_addresses(running: Running) -> RenderableType:
+    """What to try while it stays up; to be printed with `soft_wrap`, so that lines copy whole."""
+    orders = running.services["orders"]
+    home, checkout = ACTS[0], next(act for act in ACTS if act.method == "POST")
+    examples = [
+        ("A screen, with its headers", _curl(running, home)),
+        ("Trimmed for a phone", f"curl '{running.gateway}{home.target}?view=mobile'"),
+        ("A checkout", _curl(running, checkout)),
+        ("Bad params, all named", f"curl '{running.gateway}/screens/home/0?limit=many'"),
+        ("The service itself, passed through", f"curl '{running.gateway}/raw/orders/orders/12'"),
+        ("Make the orders service slow", _switch(orders, '{"delay_ms": 2000}')),
+        ("… or fail", _switch(orders, '{"fail": 503}')),
+        ("… and mend it", _switch(orders, '{"delay_ms": 55, "fail": null}')),
+    ]
+    parts: list[RenderableType] = [
+        Text(),
+        Rule(Text("Try it", style="bold"), align="left", style=_DIM, characters="─"),
+    ]
+    for title, command in examples:
+        parts += [Text(f" # {title}", style=_DIM), Text(f" {command}")]
+    return Group(*parts)
+
+
+def _tempo(seen: Seen) -> Text:
+    waterfall = seen.waterfall
+    text = Text(f"{waterfall.total_ms:.0f} ms", style="bold")
+    if waterfall.most_at_once > 1:
+        text.append(
+            f" instead of {waterfall.calls_ms:.0f} ms one by one, "
+            f"{waterfall.most_at_once} steps at once",
+            style="not bold",
+        )
+    elif len(waterfall.bars) > 1:
+        text.append(", one step after the other", style="not bold")
+    calls = seen.upstream_requests
+    text.append(f", {calls} upstream request{'' if calls == 1 else 's'}", style="not bold")
+    return text
+
+
+def _sizes(seen: Seen) -> Table:
+    sizes = [("upstream replies", seen.upstream_bytes, "magenta")]
+    sizes.append(("payload", len(seen.first.body), "green"))
+    if seen.mobile is not None:
+        sizes.append(("view mobile", len(seen.mobile.body), "green"))
+    table = Table.grid(padding=(0, 2), pad_edge=False)
+    table.add_column(style="bold", no_wrap=True, min_width=16)
+    table.add_column(width=_SIZE_WIDTH, no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    largest = max(size for _, size, _ in sizes)
+    for name, size, style in sizes:
+        share = f"{100 * size / seen.upstream_bytes:.0f} %" if seen.upstream_bytes else ""
+        track = draw_track(0, size, largest, _SIZE_WIDTH, style)
+        table.add_row(name, track, _kilobytes(size), Text(share, style=_DIM))
+    return table
+
+
+def _second_call(seen: Seen) -> Text:
+    if seen.again is None:
+        proxy_status = seen.first.headers.get("proxy-status")
+        if proxy_status is not None:
+            return Text.assemble(("Proxy-Status: ", "bold"), (proxy_status, "yellow"))
+        return Text.assemble(("second call       ", "bold"), ("a write is never cached", _DIM))
+    return Text.assemble(
+        ("second call       ", "bold"),
+        (f"{seen.again.took_ms:.1f} ms", "bold green"),
+        f" instead of {seen.first.took_ms:.0f} ms   ",
+        ("Cache-Status: ", _DIM),
+        (seen.again.headers.get("cache-status", "none"), "green"),
+    )
+
+
+def _payload(body: bytes) -> Text:
+    try:
+        lines = list(_json_lines(json.loads(body), "", ""))
+    except ValueError:
+        lines = body.decode("utf-8", errors="replace").splitlines()
+    text = Text("\n".join(lines[:_PAYLOAD_LINES]), no_wrap=True, overflow="ellipsis")
+    JSONHighlighter().highlight(text)
+    if len(lines) > _PAYLOAD_LINES:
+        text.append(f"\n… {len(lines) - _PAYLOAD_LINES} more lines", style=_DIM)
+    return text
+
+
+def _json_lines(value: Any, indent: str, before: str, after: str = "") -> Iterator[str]:
+    """JSON text with everything on one line that fits on one, so that the beginning tells much."""
+    line = f"{indent}{before}{json.dumps(value, ensure_ascii=False)}{after}"
+    if len(line) <= _PAYLOAD_WIDTH or not isinstance(value, list | dict):
+        yield line
+        return
+    if isinstance(value, dict):
+        inner = [(f"{json.dumps(key, ensure_ascii=False)}: ", part) for key, part in value.items()]
+    else:
+        inner = [("", part) for part in value]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    yield f"{indent}{before}{opening}"
+    for index, (name, part) in enumerate(inner, start=1):
+        yield from _json_lines(part, f"{indent}  ", name, "," if index < len(inner) else "")
+    yield f"{indent}{closing}{after}"
+
+
+def _kilobytes(size: int) -> str:
+    return f"{size / 1000:.1f} kB"
+
+
+def _curl(running: Running, act: Act) -> str:
+    words = ["curl", "-i"]
+    for name, value in act.headers.items():
+        words += ["-H", f"{name}: {value}"]
+    if act.body is not None:
+        words += ["-H", "Content-Type: application/json", "-d", json.dumps(act.body)]
+    return shlex.join([*words, f"{running.gateway}{act.target}"])
+
+
+def _switch(address: str, switches: str) -> str:
+    return shlex.join(["curl", "-d", switches, f"{address}/_switch"])

@@ -1,0 +1,22 @@
+"""`bff plan NAME`: one compiled composition as text."""
+
+from pathlib import Path
+
+import click
+
+from bff.cli.project import compile_or_exit, project_option
+from bff.declarations.hints import known_names
+from bff.plan.explain import explain
+
+
+@click.command()
+@click.argument("name")
+@project_option
+def plan(name: str, project: Path) -> None:
+    """Print the compiled plan of the composition NAME: the same plan, the same text."""
+    compositions = {each.name: each for each in compile_or_exit(project).compositions}
+    if name not in compositions:
+        raise click.ClickException(
+            f"unknown composition '{name}'. {known_names(name, compositions)}"
+        )
+    click.echo(explain(compositions[name]), nl=False)

@@ -1,0 +1,43 @@
+"""What the commands share: the `--project` option, and compiling or saying why not."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from bff.errors import Problem, ProjectError
+from bff.plan.compile import compile_project
+from bff.plan.nodes import CompiledProject
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def project_option(command: _Command) -> _Command:
+    """`--project DIR`, also from BFF_PROJECT; the current folder when neither is given."""
+    return click.option(
+        "--project",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        default=".",
+        envvar="BFF_PROJECT",
+        show_envvar=True,
+        help="The project's folder; the current one by default.",
+    )(command)
+
+
+def compile_or_exit(folder: Path) -> CompiledProject:
+    """The compiled project; with problems, they are printed and the command ends with 1."""
+    try:
+        return compile_project(folder)
+    except ProjectError as error:
+        print_problems(error.problems)
+        sys.exit(1)
+
+
+def print_problems(problems: tuple[Problem, ...]) -> None:
+    """One line each, on standard output so that they can be piped, then the count."""
+    for problem in problems:
+        click.echo(str(problem))
+    count = len(problems)
+    click.echo(f"\n{count} problem{'s' if count != 1 else ''}.", err=True)

@@ -1,0 +1,186 @@
+"""A declaration file, read: its frozen model, and the place of every key, value and character.
+
+Knows YAML and pydantic, no project and no folder. Read next: `trees` (YAML to data), `offsets`
+(within a text), `validation` (data to model).
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel
+
+from bff.declarations.findings import Finding
+from bff.declarations.offsets import source_index
+from bff.declarations.syntax_problems import SyntaxProblem
+from bff.declarations.trees import BrokenYaml, KeyPath, Spot, Tree, read_tree
+from bff.declarations.validation import validate
+from bff.errors import Place, Problem
+
+LARGEST_FILE = 1024 * 1024  # bytes
+
+_LONGEST = 400  # characters of a problem's parts
+
+M = TypeVar("M", bound=BaseModel)
+M_co = TypeVar("M_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file's text, and where its lines start."""
+
+    file: str
+    text: str
+    line_starts: tuple[int, ...]
+
+    def place(self, index: int) -> Place:
+        """The line and column of the character at `index`."""
+        line = bisect_right(self.line_starts, index)
+        return Place(self.file, line, index - self.line_starts[line - 1] + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Document(Generic[M_co]):
+    """One file's model, with the places of everything in it. Immutable; share it freely."""
+
+    file: str  # relative to the project's folder, with forward slashes
+    model: M_co
+    _source: Source = field(repr=False)
+    _root: Spot = field(repr=False)
+
+    def place(self, path: KeyPath, *, key: bool = False) -> Place:
+        """Where the value at `path` starts, or with `key` the key that the path ends in.
+
+        A path that doesn't exist gives its nearest ancestor that does. What an alias stands for
+        is where its anchor is.
+        """
+        return _place(self._source, self._root, path, key=key)
+
+    def place_in_text(self, path: KeyPath, offset: int) -> Place:
+        """Where the character `offset` of the text at `path` stands in the file, through quotes,
+        escapes and folded lines."""
+        spot = _find(self._root, path)
+        if spot is None or spot.text is None:
+            return self.place(path)
+        index = source_index(self._source.text, spot.start, spot.end, spot.style, spot.text, offset)
+        return self._source.place(index)
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[M]):
+    """What came of a file: a document when it is sound, and otherwise its problems."""
+
+    document: Document[M] | None
+    problems: tuple[Problem, ...]
+
+
+def read_document(file: str, content: bytes, model: type[M]) -> Read[M]:
+    """Read a file's bytes as `model`. Every problem is told, syntax errors first and alone."""
+    if len(content) > LARGEST_FILE:
+        where = Place(file, 1, 1)
+        return _broken(Problem(where, "", f"larger than {LARGEST_FILE} bytes", "Divide it."))
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return _broken(_undecodable(file, content, error))
+    source = _source(file, text)
+    try:
+        tree = read_tree(text)
+    except BrokenYaml as broken:
+        return _broken(_syntax_problem(source, broken.note.path, broken.note.problem))
+    problems = [_syntax_problem(source, note.path, note.problem) for note in tree.notes]
+    validated, findings = validate(_data(tree, model), model)
+    problems += [_problem(source, tree.root, finding) for finding in findings]
+    if problems or validated is None:
+        return Read(None, tuple(problems))
+    return Read(Document(file, validated, source, tree.root), ())
+
+
+def empty_document(file: str, model: M) -> Document[M]:
+    """A document for a file that isn't there: every place is its start."""
+    return Document(file, model, _source(file, ""), Spot(0, 0))
+
+
+def dotted(path: KeyPath) -> str:
+    """`("steps", "user", "after", 0)` → `steps.user.after[0]`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _data(tree: Tree, model: type[BaseModel]) -> object:
+    """The file's data; an empty file is `{}` where every key may be left out."""
+    if tree.data is None and not any(each.is_required() for each in model.model_fields.values()):
+        return {}
+    return tree.data
+
+
+def _broken(problem: Problem) -> Read[M]:
+    return Read(None, (problem,))
+
+
+def _undecodable(file: str, content: bytes, error: UnicodeDecodeError) -> Problem:
+    before = content[: error.start].decode("utf-8-sig", errors="replace")
+    return Problem(
+        _source(file, before).place(len(before)),
+        "",
+        f"the byte 0x{content[error.start]:02X} is not UTF-8",
+        "Save the file as UTF-8.",
+    )
+
+
+def _syntax_problem(source: Source, path: KeyPath, problem: SyntaxProblem) -> Problem:
+    return _one_line(source.place(problem.index), path, problem.what, problem.mend)
+
+
+def _problem(source: Source, root: Spot, finding: Finding) -> Problem:
+    where = _place(source, root, finding.path, key=finding.at_key)
+    return _one_line(where, finding.path, finding.what, finding.mend)
+
+
+def _one_line(where: Place, path: KeyPath, what: str, mend: str) -> Problem:
+    """A problem is one line of readable length, whatever it cites from the file."""
+    cited = (dotted(path), what, mend)
+    shown = (text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…" for text in cited)
+    return Problem(where, *(" ".join(text.splitlines()) for text in shown))
+
+
+def _source(file: str, text: str) -> Source:
+    starts = [0]
+    for index, char in enumerate(text):
+        if char == "\n" or (char == "\r" and text[index + 1 : index + 2] != "\n"):
+            starts.append(index + 1)
+    return Source(file, text, tuple(starts))
+
+
+def _place(source: Source, root: Spot, path: KeyPath, *, key: bool) -> Place:
+    spot = root
+    for depth, part in enumerate(path):
+        below = _below(spot, part)
+        if below is None:
+            break
+        if key and depth == len(path) - 1 and str(part) in spot.keys:
+            return source.place(spot.keys[str(part)])
+        spot = below
+    return source.place(spot.start)
+
+
+def _find(root: Spot, path: KeyPath) -> Spot | None:
+    spot: Spot | None = root
+    for part in path:
+        if spot is None:
+            return None
+        spot = _below(spot, part)
+    return spot
+
+
+def _below(spot: Spot, part: str | int) -> Spot | None:
+    """What stands under a key or an index; `404` finds the key "404"."""
+    match spot.items:
+        case dict():
+            return spot.items.get(str(part))
+        case list() if isinstance(part, int) and 0 <= part < len(spot.items):
+            return spot.items[part]
+        case _:
+            return None

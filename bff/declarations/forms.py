@@ -1,0 +1,161 @@
+"""The small written forms that declarations share: durations, names, expressions, methods, URLs.
+
+Each is an annotated type for the models, and refuses in words what is not of its form.
+"""
+
+import re
+from typing import Annotated, Any, Literal
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Strict
+
+from bff.declarations.findings import Finding, refusal
+
+Location = Literal["path", "query", "header", "body"]
+
+LONGEST_DEADLINE_SECONDS = 15.0
+
+# Root names of expressions that no step, and no element of a `for_each`, may be called.
+ROOT_NAMES = frozenset({"params", "claims", "degraded"})
+VIEW_PARAM = "view"  # the query param that asks for a view
+
+READING_METHODS = ("GET",)
+WRITING_METHODS = ("POST", "PUT", "PATCH", "DELETE")
+
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+_CALL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\.[A-Za-z_][A-Za-z0-9_]*")
+_HOST = re.compile(r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+")
+
+
+def _parse_duration(value: Any) -> float:
+    """`800ms`, `1.5s`, `5m`, `1h` → seconds."""
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        what = "a duration has a unit" if isinstance(value, int | float) else "this is no duration"
+        raise refusal(Finding(what, "Write 800ms, 1s, 5m or 1h."))
+    seconds = float(match[1]) * _SECONDS[match[2]]
+    if seconds <= 0:
+        raise refusal(Finding("a duration is more than nothing"))
+    return seconds
+
+
+def _check_deadline(seconds: float) -> float:
+    if seconds > LONGEST_DEADLINE_SECONDS:
+        raise refusal(Finding(f"a deadline is {LONGEST_DEADLINE_SECONDS:g}s at most"))
+    return seconds
+
+
+def _check_identifier(name: str) -> str:
+    if not _IDENTIFIER.fullmatch(name):
+        raise refusal(
+            Finding(
+                f"'{name}' is no name that expressions can use",
+                "Use letters, digits and underscores, and no digit first.",
+            )
+        )
+    return name
+
+
+def _check_root_name(name: str) -> str:
+    if name in ROOT_NAMES:
+        raise refusal(
+            Finding(f"'{name}' has a meaning of its own in expressions", "Choose another name.")
+        )
+    return _check_identifier(name)
+
+
+def _check_label(name: str) -> str:
+    if not is_label(name):
+        raise refusal(
+            Finding(f"'{name}' is no name", "Use letters, digits, underscores and dashes.")
+        )
+    return name
+
+
+def _check_call(call: str) -> str:
+    if not _CALL.fullmatch(call):
+        raise refusal(
+            Finding(f"'{call}' is no operation", "Write service.operation: users.get_user.")
+        )
+    return call
+
+
+def _check_embedded(text: str) -> str:
+    if "${" not in text:
+        raise refusal(Finding("this is no expression", f"Write ${{{text}}} if it is meant as one."))
+    return text
+
+
+def _check_bare(text: str) -> str:
+    if text.startswith("${"):
+        raise refusal(Finding("an expression stands alone here", "Leave out `${` and `}`."))
+    return text
+
+
+def _check_origin(origin: str) -> str:
+    if origin in ("*", "null"):
+        raise refusal(
+            Finding(f"'{origin}' would let any page read replies", "Name each origin exactly.")
+        )
+    parts = _split(origin)
+    if parts is None or origin != f"{parts.scheme}://{parts.netloc}".lower() or "@" in origin:
+        raise refusal(
+            Finding(
+                f"'{origin}' is no origin",
+                "Write scheme, host and port as browsers do: https://app.example.com.",
+            )
+        )
+    return origin
+
+
+def _check_base_url(url: str) -> str:
+    """A service's address: http or https, a host, perhaps a path; returned without a last `/`."""
+    parts = _split(url)
+    if parts is None:
+        raise refusal(Finding("this is no http address", "Write it whole: http://127.0.0.1:9102."))
+    if "@" in parts.netloc:
+        raise refusal(Finding("an address with a user or a password", "Send them in a header."))
+    if "?" in url or "#" in url:
+        raise refusal(
+            Finding("an address with a query or a fragment", "Queries belong to operations.")
+        )
+    if any(segment in (".", "..") for segment in parts.path.lower().replace("%2e", ".").split("/")):
+        raise refusal(Finding("an address with `.` or `..` in its path", "Write the path out."))
+    return url.rstrip("/")
+
+
+def is_label(name: str) -> bool:
+    """Whether a service, a view or a part of a composition's name may be called so."""
+    return _LABEL.fullmatch(name) is not None
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of an http address, None when it is none that goes on the wire as it is."""
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    host = parts.netloc.rpartition("@")[2]
+    host = host if port is None else host.rpartition(":")[0]
+    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(host) or port == 0:
+        return None
+    return parts
+
+
+Duration = Annotated[float, BeforeValidator(_parse_duration)]  # seconds
+Deadline = Annotated[Duration, AfterValidator(_check_deadline)]
+Identifier = Annotated[str, AfterValidator(_check_identifier)]
+RootName = Annotated[str, AfterValidator(_check_root_name)]
+Label = Annotated[str, AfterValidator(_check_label)]
+Call = Annotated[str, AfterValidator(_check_call)]
+EmbeddedExpression = Annotated[str, AfterValidator(_check_embedded)]  # "${…}"
+BareExpression = Annotated[str, AfterValidator(_check_bare)]  # "…"
+Origin = Annotated[str, AfterValidator(_check_origin)]
+BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
+FromList = Strict(False)  # on a tuple: YAML has lists

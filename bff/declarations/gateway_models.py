@@ -1,0 +1,50 @@
+"""`gateway.yaml`: what holds for the whole project."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from bff.declarations.findings import Declaration, Finding, refusal
+from bff.declarations.forms import Deadline, Duration, FromList, Origin
+
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+|/")
+
+
+def _check_prefix(prefix: str) -> str:
+    if not _PREFIX.fullmatch(prefix) or {".", ".."} & set(prefix.split("/")):
+        raise refusal(
+            Finding(
+                f"'{prefix}' is no path prefix",
+                "Write whole segments from the root, without a last `/`: /raw/orders.",
+            )
+        )
+    return prefix
+
+
+class GatewayDefaults(Declaration):
+    """What compositions and services get that say nothing themselves; in seconds."""
+
+    deadline: Deadline = 5.0
+    timeout: Duration = 2.0
+
+
+class RouteDecl(Declaration):
+    """A raw pass-through to a service; `strip` takes the prefix off before forwarding."""
+
+    service: str
+    strip: bool = True
+
+
+class CorsDecl(Declaration):
+    """Which origins' pages may read replies."""
+
+    origins: Annotated[tuple[Origin, ...], FromList] = ()
+
+
+class GatewayFile(Declaration):
+    """A project's own file; everything in it may be left out."""
+
+    defaults: GatewayDefaults = GatewayDefaults()
+    routes: dict[Annotated[str, AfterValidator(_check_prefix)], RouteDecl] = Field(default={})
+    cors: CorsDecl = CorsDecl()

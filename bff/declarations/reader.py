@@ -1,0 +1,125 @@
+"""A project's folder to documents: gateway.yaml, services/*.yaml, compositions/**/*.yaml.
+
+Every file is read and every problem told, whatever else is broken; files in sorted order. Reads
+files and nothing else: whether names in one file exist in another is the compiler's to say.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from bff.declarations.documents import Document, empty_document, read_document
+from bff.declarations.forms import is_label
+from bff.declarations.models import CompositionFile, GatewayFile, ServiceFile
+from bff.errors import Place, Problem
+
+GATEWAY = "gateway.yaml"
+SERVICES = "services"
+COMPOSITIONS = "compositions"
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFiles:
+    """What a project's files say. A broken file is left out, and its problems are told; a broken
+    gateway.yaml is replaced by the defaults.
+
+    Services are named by their files' stems, compositions by their paths below `compositions/`
+    without the ending: `account/history`.
+    """
+
+    folder: Path
+    gateway: Document[GatewayFile]
+    services: Mapping[str, Document[ServiceFile]]
+    compositions: Mapping[str, Document[CompositionFile]]
+    problems: tuple[Problem, ...]  # sorted
+
+
+def read_project(folder: Path) -> ProjectFiles:
+    """Read every declaration in `folder`; raises nothing for what is broken or not there."""
+    reader = _Reader(folder)
+    gateway = reader.gateway()
+    services = reader.files(SERVICES, ServiceFile)
+    compositions = reader.files(COMPOSITIONS, CompositionFile)
+    return ProjectFiles(folder, gateway, services, compositions, tuple(sorted(reader.problems)))
+
+
+class _Reader:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.problems: list[Problem] = []
+
+    def gateway(self) -> Document[GatewayFile]:
+        path = self.folder / GATEWAY
+        document: Document[GatewayFile] | None = None
+        if path.is_file():
+            document = self._read(path, GatewayFile)
+        elif path.with_suffix(".yml").is_file():
+            self._refuse_ending(path.with_suffix(".yml"))
+        else:
+            self._add(
+                GATEWAY, "a project has this file, and it is not there",
+                "Create it (an empty one takes every default), or name the project's folder:"
+                " --project DIR.",
+            )  # fmt: skip
+        return document or empty_document(GATEWAY, GatewayFile())
+
+    def files(self, below: str, model: type[M]) -> dict[str, Document[M]]:
+        documents: dict[str, Document[M]] = {}
+        base = self.folder / below
+        for path in sorted(base.rglob("*")):
+            relative = path.relative_to(base)
+            if any(part.startswith(".") for part in relative.parts) or not path.is_file():
+                continue
+            if path.suffix == ".yml":
+                self._refuse_ending(path)
+                continue
+            name = relative.with_suffix("").as_posix()
+            if path.suffix != ".yaml" or not self._accepts(path, name, below):
+                continue
+            document = self._read(path, model)
+            if document is not None:
+                documents[name] = document
+        return documents
+
+    def _accepts(self, path: Path, name: str, below: str) -> bool:
+        if below == SERVICES and "/" in name:
+            self._add(
+                self._file(path), "a service's file in a folder of its own",
+                f"Move it to {SERVICES}/: its name is the service's.",
+            )  # fmt: skip
+            return False
+        if not all(map(is_label, name.split("/"))):
+            self._add(
+                self._file(path), f"'{name}' is no name",
+                "Name the file with letters, digits, underscores and dashes.",
+            )  # fmt: skip
+            return False
+        return True
+
+    def _read(self, path: Path, model: type[M]) -> Document[M] | None:
+        file = self._file(path)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            self._add(file, f"can't be read: {error.strerror}", "")
+            return None
+        read = read_document(file, content, model)
+        self.problems += read.problems
+        return read.document
+
+    def _refuse_ending(self, path: Path) -> None:
+        self._add(
+            self._file(path), "files of a project end in .yaml",
+            f"Rename it to {path.with_suffix('.yaml').name}.",
+        )  # fmt: skip
+
+    def _add(self, file: str, what: str, mend: str) -> None:
+        self.problems.append(Problem(Place(file, 1, 1), "", what, mend))
+
+    def _file(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()

@@ -1,0 +1,67 @@
+"""`services/<name>.yaml`: where a service is, and which operations it offers."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from bff.declarations.endpoints import Request, check_locations, default_location
+from bff.declarations.findings import Declaration, Finding, refusal
+from bff.declarations.forms import BaseUrl, Duration, FromList, Identifier, Location
+from bff.declarations.param_models import OperationParamDecl, check_outgoing_header, check_params
+
+
+def _distinct(urls: tuple[str, ...]) -> tuple[str, ...]:
+    if not urls:
+        raise refusal(Finding("no instance", "Give at least one address."))
+    for index, url in enumerate(urls):
+        if url in urls[:index]:
+            raise refusal(Finding(f"{url} is there twice", "Keep one.", (index,)))
+    return urls
+
+
+class OperationDecl(Declaration):
+    """One request that the service offers. A param's location left out is the path where the
+    request names it, the query of GET and DELETE, and the body otherwise."""
+
+    request: Request
+    params: dict[str, OperationParamDecl] = Field(default={})
+    returns: str  # a pydantic type: "schemas.orders:OrderPage"
+    timeout: Duration | None = None  # seconds; the service's when None
+
+    def locations(self) -> Mapping[str, Location]:
+        """Where each param is, said or not."""
+        return {
+            name: param.location or default_location(name, self.request)
+            for name, param in self.params.items()
+        }
+
+    def findings(self) -> Iterator[Finding]:
+        locations = self.locations()
+        yield from check_locations(self.request, "request", locations)
+        yield from check_params(self.params, locations)
+        for name, location in locations.items():
+            if location == "header" and (finding := check_outgoing_header(name)):
+                yield finding
+
+
+class ServiceFile(Declaration):
+    """A service: `base` for one instance, or `instances` for several."""
+
+    base: BaseUrl | None = None
+    instances: Annotated[tuple[BaseUrl, ...], FromList, AfterValidator(_distinct)] | None = None
+    timeout: Duration | None = None  # seconds; the gateway's default when None
+    operations: dict[Identifier, OperationDecl] = Field(min_length=1)
+
+    @property
+    def instance_urls(self) -> tuple[str, ...]:
+        """The base URLs, without a trailing slash."""
+        return self.instances or ((self.base,) if self.base is not None else ())
+
+    def findings(self) -> Iterator[Finding]:
+        if self.base is None and self.instances is None:
+            yield Finding("needs an address", "Say base: http://…, or list several as instances.")
+        elif self.base is not None and self.instances is not None:
+            yield Finding(
+                "`base` and `instances` are one too many", "Keep one.", ("instances",), at_key=True
+            )

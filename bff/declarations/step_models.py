@@ -1,0 +1,127 @@
+"""A composition's steps and joins, as declared."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from bff.declarations.findings import Declaration, Finding, refusal
+from bff.declarations.forms import (
+    BareExpression,
+    Call,
+    Duration,
+    EmbeddedExpression,
+    FromList,
+    Identifier,
+    RootName,
+)
+from bff.declarations.hints import known_names
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+def _one_or_many(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+def _statuses(value: Any) -> Any:
+    """`{404: null, 409: fail}`: keys to integers; pydantic looks at the values."""
+    if not isinstance(value, dict):
+        return value
+    found = [
+        Finding(
+            f"'{key}' is no status that can be overridden", "They are 204, 205 and 300 to 599.",
+            (key,), at_key=True,
+        )
+        for key in value
+        if not (key in ("204", "205") or (len(key) == 3 and key.isdecimal() and "3" <= key < "6"))
+    ]  # fmt: skip
+    found += [
+        Finding("a status means null or fail", "Write null without quotes, or fail.", (key,))
+        for key, meaning in value.items()
+        if meaning is not None and meaning != "fail"
+    ]
+    if found:
+        raise refusal(*found)
+    return {int(key): meaning for key, meaning in value.items()}
+
+
+def _on_failure(value: Any) -> Any:
+    """`fail`, `optional` or `{fallback: …}`, told apart before pydantic looks at the mapping."""
+    if value in ("fail", "optional"):
+        return value
+    if isinstance(value, dict):
+        return FallbackDecl.model_validate(value)
+    forms = ("fail", "optional", "{fallback: …}")
+    written = value if isinstance(value, str) else ""
+    raise refusal(Finding("this is no way to take a failure", known_names(written, forms)))
+
+
+class FallbackDecl(Declaration):
+    """What stands in for a step that failed."""
+
+    fallback: Any
+
+
+class BatchDecl(Declaration):
+    """One call per chunk of the list bound to the param `over`; `max` bounds the elements."""
+
+    over: str
+    size: Positive
+    max: Positive
+    select: BareExpression | None = None  # the list within a reply; None: the reply is the list
+
+    def findings(self) -> Iterator[Finding]:
+        if self.max < self.size:
+            yield Finding(
+                f"max {self.max} is less than size {self.size}",
+                "`max` counts the elements of all chunks.", ("max",),
+            )  # fmt: skip
+
+
+class ForEachDecl(Declaration):
+    """One call per element of `over`, which stands under the name `as` in `with`.
+
+    At most `concurrency` calls run at once: 8 where nothing is said.
+    """
+
+    over: EmbeddedExpression
+    as_: RootName = Field(alias="as")
+    concurrency: Positive = 8
+    max: Positive
+
+
+class StepDecl(Declaration):
+    """One use of an operation. `statuses` gives what an upstream's status means: None for null."""
+
+    call: Call
+    with_: dict[str, Any] = Field(default={}, alias="with")
+    after: Annotated[tuple[str, ...], FromList, BeforeValidator(_one_or_many)] = ()
+    when: EmbeddedExpression | None = None
+    batch: BatchDecl | None = None
+    for_each: ForEachDecl | None = None
+    hidden: bool = False
+    statuses: Annotated[Mapping[int, Literal["fail"] | None], BeforeValidator(_statuses)] = {}
+    on_failure: Annotated[
+        Literal["fail", "optional"] | FallbackDecl, BeforeValidator(_on_failure)
+    ] = "fail"
+    timeout: Duration | None = None  # seconds; the operation's when None
+
+    def findings(self) -> Iterator[Finding]:
+        if self.batch is not None and self.for_each is not None:
+            yield Finding(
+                "a step has `batch` or `for_each`, not both",
+                "Keep one.",
+                ("for_each",),
+                at_key=True,
+            )
+
+
+class JoinDecl(Declaration):
+    """Puts what `from` has into the objects at `into`, under the name `as`, where the fields on
+    the left of `match` equal those on its right."""
+
+    into: str
+    as_: Identifier = Field(alias="as")
+    from_: BareExpression = Field(alias="from")
+    match: dict[str, str] = Field(min_length=1)

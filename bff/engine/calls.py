@@ -1,0 +1,74 @@
+"""One call: an instance chosen, the request sent, the reply judged and read.
+
+Knows nothing of steps that wait for each other; see `bff.engine.runs`.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
+from typing import ParamSpec, TypeVar
+
+from bff.engine.bodies import judge, read_body, weigh
+from bff.engine.outcomes import Failed, Reason, Value
+from bff.engine.ports import Transport, UpstreamRequest
+from bff.engine.rendering import Rendered
+from bff.engine.results import Limits
+from bff.plan.nodes import Service, Step
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Caller:
+    """Sends steps' requests. One per event loop; shared by all runs on it."""
+
+    def __init__(
+        self, transport: Transport, services: Mapping[str, Service], limits: Limits
+    ) -> None:
+        self.limits = limits
+        self._transport = transport
+        # Round robin, each service by itself; which instance comes first does not matter.
+        self._next_instance = {
+            name: cycle(service.instances).__next__ for name, service in services.items()
+        }
+        # One thread: pydantic holds the GIL, so a second could only add to what the loop waits
+        # for. Its own, since name resolution fills asyncio's default executor up when DNS is slow.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="bff-heavy-bodies")
+
+    async def call(
+        self, step: Step, rendered: Rendered, remaining_seconds: float
+    ) -> tuple[Value | Failed, int]:
+        """The part that the call comes to, and the weight of what was read for it."""
+        operation = step.operation
+        request = UpstreamRequest(
+            operation.method,
+            self._next_instance[operation.service]() + rendered.target,
+            rendered.headers,
+            rendered.body,
+        )
+        timeout = step.timeout_seconds
+        reply = await self._transport.fetch(
+            request,
+            timeout_seconds=timeout if timeout < remaining_seconds else remaining_seconds,
+            byte_cap=self.limits.reply_bytes,
+        )
+        if isinstance(reply, Failed):
+            if reply.reason is Reason.TIMEOUT and remaining_seconds <= timeout:
+                return Failed(Reason.DEADLINE, detail=reply.detail, was_sent=reply.was_sent), 0
+            return reply, 0
+        judged = judge(step, reply)
+        if judged is not None:
+            return judged, 0
+        weight = weigh(reply.body)
+        if weight <= self.limits.off_loop_bytes:
+            return read_body(step, reply.body, reply.status), weight
+        if weight > self.limits.reply_bytes:
+            detail = "more objects and lists than its size allows"
+            return Failed(Reason.TOO_LARGE, reply.status, detail=detail), 0
+        return await self.in_thread(read_body, step, reply.body, reply.status), weight
+
+    async def in_thread(self, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run what reads large values off the loop; cancellation leaves it to end by itself."""
+        future = self._thread.submit(read, *args, **kwargs)
+        return await asyncio.wrap_future(future)

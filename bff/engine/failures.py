@@ -1,0 +1,89 @@
+"""What a failed step means for others: the composition, the client's status, the state of writes.
+
+Decisions only, as tables and pure functions.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
+
+from bff.engine.outcomes import Failed, Outcome, Reason, Skipped
+from bff.engine.results import Degradation, WriteState
+from bff.plan.nodes import Fail, Step
+
+# What an upstream answered and a frontend can act on; anything else is the gateway's 502.
+_KEPT_STATUSES = frozenset({401, 403, 404, 409, 410, 422, 429, 504})
+
+
+def takes_composition_down(step: Step, failed: Failed) -> bool:
+    """Whether no payload can be made: the step is required, or `statuses` says `fail`."""
+    return isinstance(step.on_failure, Fail) or _is_declared(step, failed)
+
+
+def client_status(step: Step, failed: Failed) -> tuple[int, str | None]:
+    """The composition's status when `step` failed it, and the Retry-After to pass on."""
+    status = failed.status
+    if failed.reason is not Reason.STATUS or status is None:
+        return failed.reason.client_status, None
+    wait = _retry_after(failed.retry_after) if status in (429, 503) else None
+    if status in _KEPT_STATUSES or (status == 503 and wait is not None):
+        return status, wait
+    if _is_declared(step, failed) and 400 <= status < 600:
+        return status, wait
+    return Reason.STATUS.client_status, None
+
+
+def degradation(step: Step, outcome: Outcome) -> Degradation | None:
+    """How the outcome is told; None when there is nothing to tell."""
+    match outcome:
+        case Failed(reason, status, _, detail):
+            return Degradation(step.name, reason.word, reason.proxy_error, status, detail)
+        case Skipped(reason, complete=False):
+            # RFC 9209 §2.3.12: answered without asking the next hop.
+            return Degradation(step.name, "input_failed", "proxy_internal_response", None, reason)
+        case _:
+            return None
+
+
+def write_states(
+    steps: Sequence[Step], outcomes: Sequence[Outcome | None], calls: Sequence[int | None]
+) -> Mapping[str, WriteState]:
+    """What became of each step of a composition that writes, by name.
+
+    `calls` is how many requests each step sent; None for a step that was not begun.
+    """
+    return {
+        step.name: _write_state(step, outcome, sent)
+        for step, outcome, sent in zip(steps, outcomes, calls, strict=True)
+    }
+
+
+def _write_state(step: Step, outcome: Outcome | None, calls: int | None) -> WriteState:
+    """`unknown` is: sent, and no answer that tells whether all of it was done or nothing. That
+    includes a success whose body can't be read, and a failure of one call among several: to repeat
+    either could be to do it twice. A step that only reads can't be in doubt. A step that was
+    skipped is done: nothing of it is left to do."""
+    if calls is None or outcome is None:
+        return "not started"
+    match outcome:
+        case Failed(reason, was_sent=was_sent):
+            refused = reason is Reason.STATUS and calls <= 1
+            in_doubt = was_sent and step.operation.writes and not refused
+            return "unknown" if in_doubt else "failed"
+        case _:
+            return "done"
+
+
+def _is_declared(step: Step, failed: Failed) -> bool:
+    return failed.reason is Reason.STATUS and step.statuses.get(failed.status or 0) == "fail"
+
+
+def _retry_after(text: str | None) -> str | None:
+    """A Retry-After that is one (RFC 9110 §10.2.3): seconds, or a date."""
+    if text is None or re.fullmatch(r"[0-9]{1,9}", text):
+        return text
+    try:
+        parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return text if len(text) <= 40 and text.isascii() and text.isprintable() else None

@@ -1,0 +1,53 @@
+"""A composition made ready to run: who waits for whom, and how each step's requests are rendered.
+
+Worked out once per composition, so that a run only counts down and looks up. Immutable.
+"""
+
+from dataclasses import dataclass
+
+from bff.engine.bodies import NULL, fallback_value
+from bff.engine.outcomes import Value
+from bff.engine.rendering import Renderer, compile_renderer
+from bff.plan.nodes import Composition, Fallback, Step
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedStep:
+    """A step; the indexes of those that wait for it, in declared order; its value if it fails."""
+
+    step: Step
+    render: Renderer
+    dependents: tuple[int, ...]
+    when_failed: Value
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedComposition:
+    """`waits` counts, per step, those that must be settled before it may begin."""
+
+    composition: Composition
+    steps: tuple[PreparedStep, ...]
+    waits: tuple[int, ...]
+    first: tuple[int, ...]  # those that wait for nothing
+
+
+def prepare(composition: Composition) -> PreparedComposition:
+    """Turn the plan's graph around. Steps of a composition that writes wait for all before them."""
+    waits_for = [
+        tuple(range(step.index)) if composition.writes else step.waits_for
+        for step in composition.steps
+    ]
+    steps = tuple(
+        PreparedStep(
+            step,
+            compile_renderer(step.operation),
+            tuple(other for other, needed in enumerate(waits_for) if step.index in needed),
+            fallback_value(step, step.on_failure)
+            if isinstance(step.on_failure, Fallback)
+            else NULL,
+        )
+        for step in composition.steps
+    )
+    waits = tuple(len(needed) for needed in waits_for)
+    first = tuple(index for index, count in enumerate(waits) if count == 0)
+    return PreparedComposition(composition, steps, waits, first)

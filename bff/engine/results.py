@@ -1,0 +1,78 @@
+"""What a run of a composition comes to: a payload, or the failure that a client is told of.
+
+Values only; how they become replies, headers and log lines is for `bff.web` to say.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+WriteState = Literal["done", "failed", "unknown", "not started"]
+StepOutcome = Literal["ok", "skipped", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one upstream reply may cost. Both count a body's weight: see `bff.engine.bodies`."""
+
+    reply_bytes: int = 4 * 1024 * 1024
+    off_loop_bytes: int = 256 * 1024  # heavier bodies, and what reads them, leave the loop
+
+
+@dataclass(frozen=True, slots=True)
+class Degradation:
+    """A step whose failure was papered over, or which failed the composition.
+
+    `step` and `reason` are public; `proxy_error` is the RFC 9209 error type, `received_status`
+    what the upstream answered, if it did; `detail` is for the log alone.
+    """
+
+    step: str
+    reason: str  # a `Reason`'s word, or "input_failed" for a step skipped because of another
+    proxy_error: str
+    received_status: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepTiming:
+    """When a step ran: milliseconds, `started_ms` counted from the run's begin."""
+
+    step: str
+    started_ms: float
+    duration_ms: float
+    calls: int
+    outcome: StepOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """A payload. `views` holds those with a form of their own; masks are cut from `body`.
+
+    `degraded` is empty when the payload is complete, and in declared order.
+    """
+
+    body: bytes
+    views: Mapping[str, bytes]
+    degraded: tuple[Degradation, ...]
+    timings: tuple[StepTiming, ...]
+    ambiguous_matches: int = 0  # joins' sources that held a key twice; the first was taken
+
+
+@dataclass(frozen=True, slots=True)
+class CompositionFailure:
+    """No payload: `step` is the required one that failed, None when the response itself did.
+
+    `failures` are all that were known when the run ended, in declared order. `write_states` has
+    every step of a composition that writes, by name; None for one that reads.
+    """
+
+    status: int
+    step: str | None
+    reason: str
+    proxy_error: str
+    retry_after: str | None
+    failures: tuple[Degradation, ...]
+    timings: tuple[StepTiming, ...]
+    write_states: Mapping[str, WriteState] | None
+    detail: str = ""  # for the log alone

@@ -1,0 +1,110 @@
+"""`batch` and `for_each` at compile time: what is iterated over, and the type that results."""
+
+from dataclasses import dataclass, replace
+
+from bff.declarations.hints import known_names
+from bff.declarations.models import BatchDecl, ForEachDecl
+from bff.plan import types as t
+from bff.plan.nodes import Batch, Binding, ForEach, Operation
+from bff.plan.problems import Path
+from bff.plan.type_algebra import brief, nullable, without_null
+from bff.plan.values import Site, compile_expression, compile_value
+
+
+def compile_batch(
+    site: Site,
+    operation: Operation,
+    bindings: tuple[Binding, ...],
+    declared: BatchDecl,
+    path: Path,
+) -> tuple[Batch, t.Type]:
+    """The batch, and the type of the joined list. `path` is the step's."""
+    at: Path = (*path, "batch")
+    _check_over(site, bindings, declared, at)
+    selected: t.Type = operation.returns.type
+    select = None
+    if declared.select is not None:
+        chunk = replace(site, root=_as_object(operation.returns.type))
+        select = compile_expression(chunk, declared.select, (*at, "select"))
+        selected = select.type
+    if not isinstance(resolved(without_null(selected)), t.ListOf | t.Anything):
+        where = (*at, "select") if declared.select is not None else at
+        site.notebook.at(
+            site.document, where, f"a batch joins lists, and this is {brief(selected)}",
+            "Say with `select` which list of the reply is meant.",
+        )  # fmt: skip
+    element = resolved(without_null(selected))
+    joined = element if isinstance(element, t.ListOf) else t.ListOf(t.ANYTHING)
+    return Batch(declared.over, declared.size, declared.max, select, declared.select), joined
+
+
+def _check_over(site: Site, bindings: tuple[Binding, ...], declared: BatchDecl, at: Path) -> None:
+    bound = {each.param.name: each for each in bindings if each.template is not None}
+    binding = bound.get(declared.over)
+    if binding is None:
+        site.notebook.at(
+            site.document, (*at, "over"), f"'{declared.over}' is no param bound in `with`",
+            known_names(declared.over, bound),
+        )  # fmt: skip
+    elif not binding.param.is_list:
+        site.notebook.at(
+            site.document, (*at, "over"),
+            f"the param '{declared.over}' takes one value, not a list",
+            "A batch divides a list; for single values use for_each.",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Iteration:
+    """A compiled `for_each`, and the site that its bindings see: the element under its name."""
+
+    for_each: ForEach
+    site: Site
+
+
+def compile_for_each(
+    site: Site, declared: ForEachDecl, taken: frozenset[str], path: Path
+) -> Iteration:
+    """Compile `for_each`; `taken` are the root names that the element's may not hide."""
+    at: Path = (*path, "for_each")
+    over = compile_value(site, declared.over, (*at, "over"))
+    name = declared.as_
+    if name in taken:
+        site.notebook.at(
+            site.document, (*at, "as"), f"'{name}' is a name that expressions know already",
+            "Choose another.",
+        )  # fmt: skip
+    element: t.Type = t.ANYTHING
+    match resolved(without_null(over.type)):
+        case t.ListOf(each):
+            element = each
+        case t.Anything():
+            pass
+        case other:
+            site.notebook.at(
+                site.document,
+                (*at, "over"),
+                f"for_each goes over a list, and this is {brief(other)}",
+            )
+    inner = t.ObjectOf((*site.root.fields, (name, t.Field(element))))
+    compiled = ForEach(over, name, declared.concurrency, declared.max)
+    return Iteration(compiled, replace(site, root=inner))
+
+
+def for_each_type(element: t.Type, *, element_may_be_null: bool) -> t.Type:
+    """The type of an iterated step: an element for each."""
+    return t.ListOf(nullable(element) if element_may_be_null else element)
+
+
+def resolved(inferred: t.Type) -> t.Type:
+    """The type itself where it is given by name."""
+    return inferred.resolve() if isinstance(inferred, t.Named) else inferred
+
+
+def _as_object(inferred: t.Type) -> t.ObjectOf:
+    """The root that `select` sees: the reply itself."""
+    match resolved(inferred):
+        case t.ObjectOf() as found:
+            return found
+        case _:
+            return t.ObjectOf(extra=t.ANYTHING)

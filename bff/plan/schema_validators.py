@@ -1,0 +1,127 @@
+"""A validator that refuses what pydantic would let through: numbers that are not finite.
+
+pydantic takes `NaN`, `Infinity`, `1e999` and floats of 400 digits by default, and there is no
+switch for a whole type: each model has a configuration of its own. So the type's core schema is
+copied, `allow_inf_nan=False` is set on every float in it, and the validator is built anew from the
+copy. What may be anything (`Any`, bare `list` and `dict`, `extra="allow"`) is walked after it is
+parsed. Over 15 KB of products that costs nothing (57 µs, as pydantic alone), and 97 µs for 45 µs
+where every product is `Any`; a scan of the text for `NaN`, long exponents and long digits took
+322 µs.
+
+Lists stop at their first bad element, so that a reply of a million wrong ones is refused as fast
+as a reply of one.
+"""
+
+import math
+from typing import Any
+
+from pydantic_core import CoreSchema, SchemaValidator, core_schema
+
+_LEFT_ALONE = frozenset(
+    {"metadata", "default", "serialization", "expected", "cls", "config", "members"}
+)
+_STOPS_EARLY = frozenset(
+    {"list", "deque", "tuple", "set", "frozenset", "dict", "frozendict", "ordered-dict", "counter"}
+)
+_MAY_HOLD_FLOATS = frozenset({float, dict, list})
+
+
+def strict_validator(schema: CoreSchema) -> SchemaValidator:
+    """A validator for the type that `schema` describes, with the rules above."""
+    # _use_prebuilt=False: else a model class's own, permissive validator is taken for the copy
+    return SchemaValidator(_strict(schema, extra_allowed=False), None, False)
+
+
+def authored_names(schema: CoreSchema) -> frozenset[str]:
+    """Every name that the schema's author wrote: fields, aliases, tags.
+
+    An error's location may be told with these; other texts in it may come from the input.
+    """
+    found: set[str] = set()
+    _collect_names(schema, found)
+    return frozenset(found)
+
+
+def _strict(schema: Any, *, extra_allowed: bool) -> Any:
+    match schema:
+        case {"type": str(kind)}:
+            return _strict_node(kind, schema, extra_allowed)
+        case dict():
+            return {
+                key: _strict(value, extra_allowed=extra_allowed) for key, value in schema.items()
+            }
+        case list() | tuple():
+            return type(schema)(_strict(each, extra_allowed=extra_allowed) for each in schema)
+        case _:
+            return schema
+
+
+def _strict_node(kind: str, schema: dict[str, Any], extra_allowed: bool) -> Any:
+    if kind == "any":
+        return _CHECKED_ANY
+    if kind in ("model", "typed-dict"):
+        config = schema.get("config") or {}
+        extra_allowed = config.get("extra_fields_behavior") == "allow"
+    copy = {
+        key: value if key in _LEFT_ALONE else _strict(value, extra_allowed=extra_allowed)
+        for key, value in schema.items()
+        if not (key == "keys_schema" and value == {"type": "any"})  # JSON's keys are strings
+    }
+    if kind == "float":
+        copy["allow_inf_nan"] = False
+    elif kind in _STOPS_EARLY:
+        copy["fail_fast"] = True
+    elif kind == "json":
+        copy.setdefault("schema", _CHECKED_ANY)
+    elif kind in ("model-fields", "typed-dict"):
+        behaviour = schema.get("extra_behavior", "allow" if extra_allowed else "ignore")
+        if behaviour == "allow":
+            copy.setdefault("extras_schema", _CHECKED_ANY)
+    if schema.get("custom_init"):  # its own __init__ calls the class's permissive validator
+        return core_schema.no_info_before_validator_function(_finite, copy)
+    return copy
+
+
+def _finite(value: Any) -> Any:
+    """The value; raises `ValueError` when a number in it is not finite. Depth is the parser's."""
+    match value:
+        case float():
+            if not math.isfinite(value):
+                raise ValueError("a number is not finite")
+        case dict():
+            for each in value.values():
+                if each.__class__ in _MAY_HOLD_FLOATS:
+                    _finite(each)
+        case list():
+            for each in value:
+                if each.__class__ in _MAY_HOLD_FLOATS:
+                    _finite(each)
+    return value
+
+
+_CHECKED_ANY = core_schema.no_info_after_validator_function(_finite, core_schema.any_schema())
+
+
+def _collect_names(schema: Any, found: set[str]) -> None:
+    match schema:
+        case dict():
+            for key, value in schema.items():
+                if key in ("fields", "choices") and isinstance(value, dict):
+                    found.update(each for each in value if isinstance(each, str))
+                if key in ("validation_alias", "alias"):
+                    found.update(_texts(value))
+                elif key in ("fields", "choices") or key not in _LEFT_ALONE:
+                    _collect_names(value, found)
+        case list() | tuple():
+            for each in schema:
+                _collect_names(each, found)
+
+
+def _texts(value: Any) -> set[str]:
+    match value:
+        case str():
+            return {value}
+        case list() | tuple():
+            return set().union(*map(_texts, value))
+        case _:
+            return set()

@@ -1,0 +1,231 @@
+"""The project's pydantic types, as the engine and the checker use them.
+
+`load_schemas` imports the modules once; `SchemaLibrary.resolve` turns a reference from a service
+file (`schemas.orders:OrderPage`, `list[schemas.orders:Order]`) into a `Schema`: one TypeAdapter
+each, built here and never on a request's path. Errors of `validate` and the rest name places and
+error types, never values: they are logged.
+"""
+
+import hashlib
+import inspect
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import GenericAlias, ModuleType
+from typing import Any, get_origin
+
+import pydantic
+from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticInvalidForJsonSchema
+
+from bff.declarations.hints import known_names
+from bff.errors import Place, Problem
+from bff.plan import types as t
+from bff.plan.schema_modules import SchemaModules, import_schemas
+from bff.plan.schema_types import incoming_type, outgoing_json_schema, outgoing_type
+from bff.plan.schema_validators import authored_names, strict_validator
+
+_REFERENCE = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)")
+_LIST = re.compile(r"list\[(.*)\]")
+_DICT = re.compile(r"dict\[\s*str\s*,(.*)\]")
+_SHOWN_ERRORS = 3
+_NO_TYPES = (str, bytes, int, float, list, tuple, dict, set, frozenset, ModuleType, type(None))
+
+
+class UnknownSchema(ValueError):
+    """A reference that names no usable type.
+
+    `place` is set when the reason lies in a schema module that fails to import; that failure is
+    among `SchemaLibrary.problems` already.
+    """
+
+    def __init__(self, what: str, mend: str = "", place: Place | None = None) -> None:
+        self.what = what
+        self.mend = mend
+        self.place = place
+        super().__init__(what)
+
+
+class PydanticSchema:
+    """A pydantic type in the form of `bff.plan.nodes.Schema`. Immutable; safe between threads.
+
+    `type` is what `to_json` gives, `input_type` what `validate_value` takes.
+    """
+
+    __slots__ = (
+        "_modules",
+        "_names",
+        "_serializer",
+        "_validator",
+        "digest",
+        "input_type",
+        "name",
+        "type",
+    )
+
+    def __init__(self, name: str, adapter: TypeAdapter[Any], modules: SchemaModules) -> None:
+        json_schema = outgoing_json_schema(adapter)
+        self.name = name
+        self.type: t.Type = outgoing_type(json_schema, modules.public)
+        self.input_type: t.Type = incoming_type(adapter, modules.public)
+        self.digest = _digest(
+            name, modules.public(json.dumps(json_schema, sort_keys=True)), modules
+        )
+        self._validator = strict_validator(adapter.core_schema)
+        self._serializer = adapter.serializer
+        self._names = authored_names(adapter.core_schema)
+        self._modules = modules  # kept: its names leave sys.modules with it
+
+    def validate(self, body: bytes) -> Any:
+        """Parse and validate JSON text. Raises `ValueError`, with no input values in its text."""
+        try:
+            return self._validator.validate_json(body)
+        except ValidationError as error:
+            raise ValueError(self._told(error)) from None
+        except Exception as error:  # the project's own validators may raise anything
+            raise ValueError(f"a validator raised {type(error).__name__}") from None
+
+    def validate_value(self, value: Any) -> Any:
+        """Validate a JSON value. Raises `ValueError`.
+
+        By way of JSON text, so that a date or an enum is read as it is from an upstream.
+        """
+        try:
+            text = json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError, RecursionError):
+            raise ValueError("not a JSON value") from None
+        return self.validate(text.encode())
+
+    def to_bytes(self, value: Any) -> bytes:
+        """The validated value's JSON text: serialization aliases, UTF-8, nothing undeclared."""
+        try:
+            return self._serializer.to_json(value, by_alias=True, warnings=False)
+        except Exception as error:  # the project's own serializers may raise anything
+            raise ValueError(f"a serializer raised {type(error).__name__}") from None
+
+    def to_json(self, value: Any) -> Any:
+        """The validated value's JSON form: dicts, lists, str, int, float, bool, None."""
+        try:
+            return self._serializer.to_python(value, mode="json", by_alias=True, warnings=False)
+        except Exception as error:
+            raise ValueError(f"a serializer raised {type(error).__name__}") from None
+
+    def _told(self, error: ValidationError) -> str:
+        details = error.errors(include_url=False, include_input=False)
+        told = [self._one(each["loc"], each) for each in details[:_SHOWN_ERRORS]]
+        more = len(details) - len(told)
+        return "; ".join([*told, f"and {more} more"] if more else told)
+
+    def _one(self, location: tuple[int | str, ...], detail: Mapping[str, Any]) -> str:
+        if detail["type"] == "json_invalid":
+            return f"not JSON: {detail['ctx']['error']}"
+        parts = [
+            str(part) if isinstance(part, int) or part in self._names else "*" for part in location
+        ]
+        return f"{'.'.join(parts)}: {detail['type']}" if parts else str(detail["type"])
+
+
+class SchemaLibrary:
+    """A project's schemas. Not thread-safe; the schemas that it gives are."""
+
+    def __init__(self, modules: SchemaModules) -> None:
+        self._modules = modules
+        self._schemas: dict[str, PydanticSchema] = {}
+        self.problems: tuple[Problem, ...] = modules.problems
+
+    def resolve(self, reference: str) -> PydanticSchema:
+        """The schema that a service file names. Raises `UnknownSchema`."""
+        name = reference.strip()
+        if name not in self._schemas:
+            declared, home = self._type(name)
+            self._schemas[name] = self._build(name, declared, home)
+        return self._schemas[name]
+
+    def _type(self, reference: str) -> tuple[Any, ModuleType]:
+        """The Python type that is meant, and the module to look its forward references up in."""
+        if match := _LIST.fullmatch(reference):
+            element, home = self._type(match[1].strip())
+            return GenericAlias(list, (element,)), home
+        if match := _DICT.fullmatch(reference):
+            element, home = self._type(match[1].strip())
+            return GenericAlias(dict, (str, element)), home
+        if match := _REFERENCE.fullmatch(reference):
+            module = self._module(match[1])
+            return self._member(module, match[1], match[2]), module
+        raise UnknownSchema(
+            f"'{reference}' names no schema",
+            "Write module and name, as in schemas.orders:Order or list[schemas.orders:Order].",
+        )
+
+    def _module(self, name: str) -> ModuleType:
+        if name in self._modules.broken:
+            problem = self._modules.broken[name]
+            raise UnknownSchema(
+                f"the module {name} does not import",
+                f"See {problem.place.file}:{problem.place.line}.",
+                problem.place,
+            )
+        if name not in self._modules.modules:
+            raise UnknownSchema(
+                f"unknown schema module '{name}'", known_names(name, self._modules.modules)
+            )
+        return self._modules.modules[name]
+
+    def _member(self, module: ModuleType, module_name: str, path: str) -> Any:
+        found: Any = module
+        for part in path.split("."):
+            if not hasattr(found, part):
+                known = (
+                    name
+                    for name, each in getattr(found, "__dict__", {}).items()
+                    if self._looks_typed(name, each)
+                )
+                raise UnknownSchema(f"{module_name} has no '{part}'", known_names(part, known))
+            found = getattr(found, part)
+        if inspect.isroutine(found) or isinstance(found, _NO_TYPES):
+            raise UnknownSchema(f"{module_name}:{path} is no type but a {_kind_of(found)}", _WANTED)
+        return found
+
+    def _looks_typed(self, name: str, each: Any) -> bool:
+        if name.startswith("_"):
+            return False
+        if isinstance(each, type):
+            return each.__module__.startswith(self._modules.package)
+        return get_origin(each) is not None
+
+    def _build(self, name: str, declared: Any, home: ModuleType) -> PydanticSchema:
+        try:
+            adapter = TypeAdapter(declared)
+            # An alias such as `list["Order"]` is looked up where it stands, not here
+            adapter.rebuild(_types_namespace=vars(home))
+            return PydanticSchema(name, adapter, self._modules)
+        except PydanticInvalidForJsonSchema as error:
+            raise UnknownSchema(f"{name} has no JSON form: {self._said(error)}", _WANTED) from None
+        except Exception as error:  # a type's own hooks may raise anything
+            raise UnknownSchema(
+                f"{name} is no type for pydantic: {self._said(error)}", _WANTED
+            ) from None
+
+    def _said(self, error: Exception) -> str:
+        return self._modules.public(" ".join(str(error).split("\n", 1)[0].split()))[:300]
+
+
+_WANTED = "Name a pydantic model, a TypedDict, a dataclass, or an alias of such types."
+
+
+def load_schemas(project: Path) -> SchemaLibrary:
+    """Import the modules in `project / "schemas"`; those that fail are in `problems`."""
+    return SchemaLibrary(import_schemas(project))
+
+
+def _digest(name: str, json_schema: str, modules: SchemaModules) -> str:
+    """Changes with the outgoing form, with any module's source (validators), and with pydantic."""
+    digest = hashlib.blake2b(f"{pydantic.VERSION}\n{name}\n{json_schema}".encode(), digest_size=20)
+    for module, source in sorted(modules.sources.items()):
+        digest.update(f"\n{module} {len(source)}\n".encode() + source)
+    return digest.hexdigest()
+
+
+def _kind_of(value: Any) -> str:
+    return "function" if inspect.isroutine(value) else type(value).__name__

@@ -1,0 +1,53 @@
+"""What may go on the wire, asked before any transport sees it; both adapters share it.
+
+It refuses and never repairs: a URL that would be read differently by the next hop is an error of
+whoever made it. Nothing here decodes, encodes or normalises.
+"""
+
+import re
+from typing import Final
+
+from bff.engine.outcomes import Failed, Reason
+from bff.engine.ports import UpstreamRequest
+
+# Visible ASCII without `#` (a fragment never goes on the wire) and `\` (WHATWG parsers, pyreqwest
+# among them, read it as a slash).
+_SENDABLE: Final = re.compile(r"[!\"$-\[\]-~]+").fullmatch
+
+# A segment that is `.` or `..` once percent-encoding, encoded slashes and `;params` are read:
+# servers differ in when they decode, so all readings are refused. Nothing that `%252e` stands for
+# is, since one decoding leaves it alone.
+_DOT_SEGMENT: Final = re.compile(
+    r"(?:/|\\|%2f|%5c)(?:\.|%2e){1,2}(?:$|[/\\;?]|%2f|%5c|%3b)", re.IGNORECASE
+).search
+
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110 §5.6.2
+_HEADER_VALUE: Final = re.compile(  # §5.5: no controls but tabs, no blanks at either end
+    r"(?![ \t])[^\x00-\x08\x0a-\x1f\x7f\u0100-\U0010ffff]*(?<![ \t])"
+).fullmatch
+
+
+def has_dot_segment(path: str) -> bool:
+    """Whether a path (or a URL without its query) has a segment that climbs or stays."""
+    return ("/." in path or "%" in path) and _DOT_SEGMENT(path) is not None
+
+
+def is_sendable(target: str) -> bool:
+    """Whether a URL, or a part of one, has only characters that a request target may have."""
+    return _SENDABLE(target) is not None
+
+
+def refuse(request: UpstreamRequest) -> Failed | None:
+    """Why this request must not be sent, or None. What it gives was not sent."""
+    if not is_sendable(request.url):
+        return _bad("the URL has characters that no request target may have")
+    if has_dot_segment(request.url.partition("?")[0]):
+        return _bad("the URL has a dot segment")
+    for name, value in request.headers:
+        if _HEADER_NAME(name) is None or _HEADER_VALUE(value) is None:
+            return _bad(f"the header {name!r} has characters that no header may have")
+    return None
+
+
+def _bad(detail: str) -> Failed:
+    return Failed(Reason.BAD_INPUT, detail=detail, was_sent=False)

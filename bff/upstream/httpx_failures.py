@@ -1,0 +1,61 @@
+"""What each of httpx's errors means to the gateway. Pure.
+
+`StreamError` and its kin are left out: they are raised for misuse of httpx's own objects, which
+would be a bug of ours and must stay one.
+"""
+
+import socket
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import httpx
+
+from bff.engine.outcomes import Failed, Reason
+
+UpstreamError = (httpx.HTTPError, httpx.InvalidURL)
+
+# error: (reason before the head came, reason while the body came, may it have been received?)
+READINGS: Final[Mapping[type[Exception], tuple[Reason, Reason, bool]]] = {
+    httpx.HTTPError: (Reason.DISCONNECTED, Reason.INCOMPLETE, True),
+    httpx.TimeoutException: (Reason.TIMEOUT, Reason.TIMEOUT, True),
+    httpx.ConnectTimeout: (Reason.CONNECT_TIMEOUT, Reason.CONNECT_TIMEOUT, False),
+    httpx.PoolTimeout: (Reason.TIMEOUT, Reason.TIMEOUT, False),
+    httpx.ConnectError: (Reason.REFUSED, Reason.REFUSED, False),
+    httpx.RemoteProtocolError: (Reason.PROTOCOL, Reason.PROTOCOL, True),
+    httpx.LocalProtocolError: (Reason.BAD_INPUT, Reason.BAD_INPUT, False),
+    httpx.UnsupportedProtocol: (Reason.BAD_INPUT, Reason.BAD_INPUT, False),
+    httpx.InvalidURL: (Reason.BAD_INPUT, Reason.BAD_INPUT, False),
+    httpx.DecodingError: (Reason.ENCODED, Reason.ENCODED, True),
+    httpx.TooManyRedirects: (Reason.PROTOCOL, Reason.PROTOCOL, True),
+}
+
+_BROKEN_OFF: Final = ("server disconnected", "peer closed connection")  # h11 and httpcore say so
+
+
+def failure_of(error: Exception, *, head_came: bool) -> Failed:
+    """The outcome that stands for one of `UpstreamError`; the nearest class decides."""
+    kind = next(kind for kind in type(error).__mro__ if kind in READINGS)
+    before, after, was_sent = READINGS[kind]
+    reason = after if head_came else before
+    text = str(error)
+    if kind is httpx.RemoteProtocolError and text.lower().startswith(_BROKEN_OFF):
+        reason = Reason.INCOMPLETE if head_came else Reason.DISCONNECTED
+    elif kind is httpx.ConnectError:
+        reason = _why_unconnected(error)
+    return Failed(reason, detail=f"{type(error).__name__}: {text}", was_sent=was_sent)
+
+
+def _why_unconnected(error: BaseException) -> Reason:
+    for cause in _causes_of(error):
+        if isinstance(cause, socket.gaierror):
+            return Reason.UNRESOLVED
+        if "SSL" in str(cause):
+            return Reason.PROTOCOL
+    return Reason.REFUSED
+
+
+def _causes_of(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__

@@ -1,0 +1,193 @@
+"""The portable adapter of `Transport`, over httpx's own transport without its client.
+
+Without the client there are no cookies, redirects, decoding, default headers or environment to
+switch off, and the request target goes out as given. It is also what pytest-httpx can mock. With
+32 at a time an exchange costs sixty times the CPU of `pyreqwest_transport`, which uses this one
+for the rare request that it can't send unchanged.
+
+httpcore's pool loses track of connections that are cancelled while they open (httpcore #1093):
+there is no limit on connections here, so that nothing can run out.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Final
+
+import httpx
+
+from bff.engine.outcomes import Failed, Reason
+from bff.engine.ports import BrokenStream, Headers, UpstreamReply, UpstreamRequest, UpstreamStream
+from bff.upstream.guards import refuse
+from bff.upstream.httpx_failures import UpstreamError, failure_of
+from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength, upload_of
+
+IMPLIED_HEADERS: Final = (("accept", "*/*"), ("user-agent", "bff"))
+
+_SWITCHED: Final = Failed(Reason.PROTOCOL, status=101, detail="switched protocols unasked")
+
+
+class HttpxTransport:
+    """See `Transport`. Create it after fork, on the loop that uses it."""
+
+    def __init__(self, *, connect_timeout_seconds: float, idle_seconds: float) -> None:
+        self._connect_timeout_seconds = connect_timeout_seconds
+        self._pool = httpx.AsyncHTTPTransport(
+            trust_env=False,
+            limits=httpx.Limits(
+                max_connections=None,
+                max_keepalive_connections=None,
+                keepalive_expiry=idle_seconds,
+            ),
+        )
+
+    async def fetch(
+        self, request: UpstreamRequest, *, timeout_seconds: float, byte_cap: int
+    ) -> UpstreamReply | Failed:
+        """See `Transport.fetch`."""
+        if (refused := refuse(request)) is not None:
+            return refused
+        head_came = False
+        upload = upload_of(request, timeout_seconds)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                response = await self._send(request, upload, timeout_seconds)
+                head_came = True
+                try:
+                    if response.status_code == 101:
+                        return _SWITCHED
+                    return await _read_whole(response, byte_cap)
+                finally:
+                    await _byte_stream(response).aclose()
+        except TimeoutError:
+            return Failed(Reason.TIMEOUT, detail="the whole exchange took too long")
+        except UpstreamError as error:
+            return failure_of(error, head_came=head_came)
+        except WrongLength:
+            return WRONG_LENGTH
+
+    def stream(
+        self, request: UpstreamRequest, *, timeout_seconds: float
+    ) -> AbstractAsyncContextManager[UpstreamStream | Failed]:
+        """See `Transport.stream`."""
+        return _Exchange(self, request, timeout_seconds)
+
+    async def close(self) -> None:
+        """See `Transport.close`."""
+        await self._pool.aclose()
+
+    async def _send(
+        self,
+        request: UpstreamRequest,
+        upload: Upload | None,
+        timeout_seconds: float,
+    ) -> httpx.Response:
+        given = {name for name, _ in request.headers}
+        implied = [pair for pair in IMPLIED_HEADERS if pair[0] not in given]
+        connect = min(self._connect_timeout_seconds, timeout_seconds)
+        outgoing = httpx.Request(
+            request.method,
+            request.url,
+            headers=[
+                (name.encode("latin-1"), value.encode("latin-1"))
+                for name, value in (*request.headers, *implied)
+            ],
+            content=request.body if upload is None else upload,
+            extensions={
+                "target": _target(request.url),  # httpx.URL would encode some of it anew
+                "timeout": {
+                    "connect": connect,
+                    "read": timeout_seconds,
+                    "write": timeout_seconds,
+                    "pool": timeout_seconds,
+                },
+            },
+        )
+        outgoing.method = request.method  # the constructor puts it in upper case
+        return await self._pool.handle_async_request(outgoing)
+
+
+class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
+    """One streamed exchange; the clock for the head stands still while the upload is awaited."""
+
+    def __init__(
+        self, transport: HttpxTransport, request: UpstreamRequest, timeout_seconds: float
+    ) -> None:
+        self._transport = transport
+        self._request = request
+        self._timeout_seconds = timeout_seconds
+        self._response: httpx.Response | None = None
+        self._chunks: AsyncGenerator[bytes, None] | None = None
+
+    async def __aenter__(self) -> UpstreamStream | Failed:
+        if (refused := refuse(self._request)) is not None:
+            return refused
+        upload = upload_of(self._request, self._timeout_seconds)
+        try:
+            async with asyncio.timeout(self._timeout_seconds) as clock:
+                if upload is not None:
+                    upload.clock = clock
+                response = await self._transport._send(self._request, upload, self._timeout_seconds)
+        except TimeoutError:
+            return Failed(Reason.TIMEOUT, detail="no head came in time")
+        except UpstreamError as error:
+            return failure_of(error, head_came=False)
+        except WrongLength:
+            return WRONG_LENGTH
+        finally:
+            if upload is not None:
+                upload.abandon()
+        self._response = response
+        if response.status_code == 101:
+            return _SWITCHED
+        self._chunks = _chunks(response)
+        return UpstreamStream(response.status_code, _headers(response), self._chunks)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._chunks is not None:
+            await self._chunks.aclose()
+        if self._response is not None:
+            await _byte_stream(self._response).aclose()
+
+
+async def _read_whole(response: httpx.Response, byte_cap: int) -> UpstreamReply | Failed:
+    body = bytearray()
+    declared_bytes = int(response.headers.get("content-length", 0))
+    async for chunk in _byte_stream(response):  # a reply to HEAD declares what it doesn't have
+        body += chunk
+        if len(body) > byte_cap or declared_bytes > byte_cap:
+            return Failed(Reason.TOO_LARGE, status=response.status_code)
+    return UpstreamReply(response.status_code, _headers(response), bytes(body))
+
+
+async def _chunks(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    try:
+        async for chunk in _byte_stream(response):
+            yield chunk
+    except UpstreamError as error:
+        raise BrokenStream(failure_of(error, head_came=True)) from error
+
+
+def _headers(response: httpx.Response) -> Headers:
+    return [
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, value in response.headers.raw
+    ]
+
+
+def _byte_stream(response: httpx.Response) -> httpx.AsyncByteStream:
+    stream = response.stream
+    assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - httpx types it as either
+    return stream
+
+
+def _target(url: str) -> bytes:
+    """The URL from its path on, as it stands."""
+    start = url.find("/", url.index("://") + 3)
+    return url[start:].encode("ascii") if start >= 0 else b"/"

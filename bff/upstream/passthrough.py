@@ -1,0 +1,186 @@
+"""Raw pass-through: a request below a route's prefix goes to its service, and the reply comes back.
+
+Method, path, query and body pass as they came; headers as `bff.upstream.forwarded_headers` says.
+Bodies are streamed both ways, so there is no limit on their size and none of it is kept; a small
+one of known length is passed in one piece, which halves its cost. The request body's limit for
+compositions does not apply here. Nothing is retried, decoded, cached or validated, and protocols
+are not switched: an `Upgrade` is not forwarded, so the service answers without it.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from bff.engine.outcomes import Failed, Reason
+from bff.engine.ports import BrokenStream, Transport, UpstreamRequest, UpstreamStream
+from bff.plan.nodes import Route, Service
+from bff.upstream.forwarded_headers import (
+    ClientInfo,
+    RawHeaders,
+    reply_headers,
+    request_headers,
+)
+from bff.upstream.guards import has_dot_segment, is_sendable
+
+ONE_PIECE_BYTES: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardedReply:
+    """The service's reply, ready to go out. `content-length` is among the headers where it is
+    known. A body of chunks raises `BrokenStream` when the service breaks off: then the client's
+    connection must break too. It has to be read to its end, or ended with `aclose`."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: "bytes | RelayedBody" = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A request that is not forwarded, and the status that says why."""
+
+    status: Literal[400, 501]
+    reason: str  # a word, as in problem documents
+    detail: str  # for people
+
+
+# All that a transport could find fault with here came from the client.
+_MALFORMED: Final = Refused(400, "bad_request", "The request's headers or body are malformed.")
+
+
+class Passthrough:
+    """Forwards requests. One per event loop, like the transport that it uses.
+
+    `next_instance` picks the base URL for each request.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        services: Mapping[str, Service],
+        next_instance: Callable[[Service], str],
+    ) -> None:
+        self._transport = transport
+        self._services = services
+        self._next_instance = next_instance
+
+    async def open(
+        self,
+        route: Route,
+        *,
+        method: str,
+        raw_path: str,
+        raw_query: str,
+        headers: RawHeaders,
+        body: AsyncIterator[bytes] | bytes | None,
+        client: ClientInfo,
+        request_id: str,
+    ) -> ForwardedReply | Refused | Failed:
+        """Forward one request and give the reply once its head is there.
+
+        `raw_path` begins with the route's prefix; it and `raw_query` are percent-encoded as they
+        came. What `body` raises is raised. A cancelled call, or an `aclose` of the reply's body,
+        lets go of the upstream.
+        """
+        if (refused := _refuse(method, raw_path, raw_query)) is not None:
+            return refused
+        service = self._services[route.service]
+        path = (raw_path.removeprefix(route.prefix) or "/") if route.strip else raw_path
+        target = f"{path}?{raw_query}" if raw_query else path
+        sent = request_headers(headers, client, request_id)
+        length = None if body is None or isinstance(body, bytes) else _length_of(headers)
+        if length is not None:
+            assert body is not None and not isinstance(body, bytes)  # noqa: S101, PT018
+            if length <= ONE_PIECE_BYTES:
+                body = b"".join([chunk async for chunk in body])
+                if len(body) != length:
+                    return _MALFORMED
+            else:
+                sent.append(("content-length", str(length)))
+        request = UpstreamRequest(method, self._next_instance(service) + target, sent, body)
+        exchange = self._transport.stream(request, timeout_seconds=service.timeout_seconds)
+        return await _open(exchange, method)
+
+
+class RelayedBody:
+    """A reply's body on its way from the service to the client; ends the exchange when it ends."""
+
+    def __init__(
+        self,
+        exchange: AbstractAsyncContextManager[UpstreamStream | Failed],
+        chunks: AsyncIterator[bytes],
+    ) -> None:
+        self._exchange = exchange
+        self._chunks = chunks
+        self._open = True
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._chunks)
+        except BaseException:  # the end, a broken stream, or a client that left
+            await self.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        """End the exchange; the upstream's connection is closed unless the body was whole."""
+        if self._open:
+            self._open = False
+            await self._exchange.__aexit__(None, None, None)
+
+
+async def _open(
+    exchange: AbstractAsyncContextManager[UpstreamStream | Failed], method: str
+) -> ForwardedReply | Refused | Failed:
+    upstream = await exchange.__aenter__()
+    goes_on = False
+    try:
+        if isinstance(upstream, Failed):
+            return _MALFORMED if upstream.reason is Reason.BAD_INPUT else upstream
+        headers, framing = reply_headers(upstream.headers)
+        if framing.coding is not None and framing.coding.lower() != "chunked":
+            detail = f"transfer coding {framing.coding!r}"
+            return Failed(Reason.ENCODED, upstream.status, detail=detail)
+        if framing.length is not None and upstream.status != 204:
+            headers.append((b"content-length", b"%d" % framing.length))
+        if _is_one_piece(method, upstream.status, framing.length):
+            whole = await upstream.read_all()
+            return ForwardedReply(upstream.status, headers, whole)
+        goes_on = True
+        return ForwardedReply(upstream.status, headers, RelayedBody(exchange, upstream.chunks))
+    except BrokenStream as broke:  # nothing has gone out yet, so it can still be an error
+        return broke.failure
+    finally:
+        if not goes_on:
+            await exchange.__aexit__(None, None, None)
+
+
+def _is_one_piece(method: str, status: int, length: int | None) -> bool:
+    if method == "HEAD" or status in (204, 304):  # no body, whatever the length says
+        return True
+    return length is not None and length <= ONE_PIECE_BYTES
+
+
+def _refuse(method: str, raw_path: str, raw_query: str) -> Refused | None:
+    if method in ("CONNECT", "TRACE"):  # a tunnel, and an echo of credentials
+        return Refused(501, "method_not_forwarded", f"{method} is not forwarded.")
+    if has_dot_segment(raw_path):
+        return Refused(400, "dot_segment", "The path has a segment that reads as '.' or '..'.")
+    if not is_sendable(raw_path) or (raw_query and not is_sendable(raw_query)):
+        return Refused(400, "bad_path", "The path and query must be visible ASCII, without '\\'.")
+    return None
+
+
+def _length_of(headers: RawHeaders) -> int | None:
+    """The request's Content-Length; None where it is chunked, which overrides it."""
+    length: int | None = None
+    for name, value in headers:
+        if name == b"transfer-encoding":
+            return None
+        if name == b"content-length" and value.isdigit():
+            length = int(value)
+    return length

@@ -1,0 +1,144 @@
+"""What the library's replies are made into: whole bodies, chunks, and headers that become pairs
+only when somebody looks (1.6 µs a reply of six headers)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from typing import Final, TypeVar, overload
+
+from pyreqwest.bytes import Bytes
+from pyreqwest.exceptions import PyreqwestError
+from pyreqwest.http import HeaderMap
+from pyreqwest.response import Response, ResponseBodyReader
+
+from bff.engine.outcomes import Failed, Reason
+from bff.engine.ports import BrokenStream, UpstreamReply, UpstreamStream
+from bff.upstream.pyreqwest_failures import failure_of
+from bff.upstream.uploads import Upload
+
+T = TypeVar("T")
+
+_NEXT_READ_BYTES: Final = 1_048_576
+
+
+class RelayedStream(UpstreamStream):
+    """A reply whose whole body can be had in one step, instead of one for each chunk."""
+
+    __slots__ = ()
+
+    async def read_all(self) -> bytes:
+        """See `UpstreamStream.read_all`."""
+        assert isinstance(self.chunks, Chunks)  # noqa: S101 - only this kind is put in
+        return await self.chunks.read_all()
+
+
+class Chunks:
+    """What is left of a reply's body, as it arrives."""
+
+    def __init__(
+        self, reader: ResponseBodyReader, upload: Upload | None, silence_seconds: float
+    ) -> None:
+        self._reader = reader
+        self._upload = upload
+        self._silence_seconds = silence_seconds
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await self._awaited(self._reader.read_chunk())
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk.to_bytes()
+
+    async def read_all(self) -> bytes:
+        """Everything that no chunk has been taken of yet."""
+        return (await self._awaited(self._reader.bytes())).to_bytes()
+
+    async def _awaited(self, reading: Awaitable[T]) -> T:
+        try:
+            if self._upload is None:  # the client's own read timeout counts
+                return await reading
+            # While the upload goes on, silence is not the upstream's fault.
+            async with asyncio.timeout(self._silence_seconds if self._upload.finished else None):
+                return await reading
+        except PyreqwestError as error:
+            raise BrokenStream(failure_of(error)) from error
+        except TimeoutError as error:
+            raise BrokenStream(Failed(Reason.TIMEOUT, detail="silence in the body")) from error
+
+
+class LazyHeaders(Sequence[tuple[str, str]]):
+    """A reply's headers as `ports.Headers`. A value that is not ASCII is left out, since the
+    library gives no bytes for it."""
+
+    __slots__ = ("_map", "_pairs")
+
+    def __init__(self, header_map: HeaderMap) -> None:
+        self._map = header_map
+        self._pairs: list[tuple[str, str]] | None = None
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[str, str]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[tuple[str, str]]: ...
+    def __getitem__(self, index: int | slice) -> tuple[str, str] | list[tuple[str, str]]:
+        return self._all()[index]
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._all())
+
+    def first(self, name: str) -> str | None:
+        """The first value of the header called `name`."""
+        try:
+            return self._map.get(name)
+        except ValueError:
+            return None
+
+    def _all(self) -> list[tuple[str, str]]:
+        if self._pairs is None:
+            try:
+                self._pairs = list(self._map.items())
+            except ValueError:
+                self._pairs = [
+                    (name, value)
+                    for name in dict.fromkeys(self._map.keys())
+                    for value in _readable(self._map, name)
+                ]
+        return self._pairs
+
+
+class LazyReply(UpstreamReply):
+    """An `UpstreamReply` that looks a header up without making pairs of all."""
+
+    __slots__ = ()
+
+    def header(self, name: str) -> str | None:
+        """See `UpstreamReply.header`."""
+        headers = self.headers
+        assert isinstance(headers, LazyHeaders)  # noqa: S101 - only this kind is put in
+        return headers.first(name)
+
+
+async def read_on(reply: Response, first: Bytes, byte_cap: int) -> bytes | None:
+    """The whole of a body whose first read came back full, or None for one beyond the cap."""
+    declared = reply.get_header("content-length")
+    if declared is not None and declared.isdecimal() and int(declared) > byte_cap:
+        return None
+    pieces, size = [first], len(first)
+    while size <= byte_cap:
+        piece = await reply.body_reader.read(min(_NEXT_READ_BYTES, byte_cap + 1 - size))
+        if piece is None:
+            return b"".join(pieces)
+        pieces.append(piece)
+        size += len(piece)
+    return None
+
+
+def _readable(header_map: HeaderMap, name: str) -> list[str]:
+    try:
+        return header_map.getall(name)
+    except ValueError:
+        return []

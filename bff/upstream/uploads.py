@@ -1,0 +1,89 @@
+"""A request body that is still arriving, on its way to an upstream.
+
+Both HTTP clients pull it chunk by chunk. It lets the exchange's clock run only while the upstream
+is the one to wait for, and it ends with an error, never as if it were whole, once nobody waits for
+the reply: that error is what makes the clients drop the connection.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from bff.engine.outcomes import Failed, Reason
+from bff.engine.ports import UpstreamRequest
+
+WRONG_LENGTH = Failed(Reason.BAD_INPUT, detail="the body is not as long as it says")
+
+
+class AbandonedUpload(Exception):
+    """The exchange was given up while its request body was still being sent."""
+
+
+class WrongLength(Exception):
+    """The body is shorter or longer than its Content-Length."""
+
+
+def upload_of(request: UpstreamRequest, silence_seconds: float) -> "Upload | None":
+    """The request's body as an upload, where it is one."""
+    body = request.body
+    if body is None or isinstance(body, bytes):
+        return None
+    lengths = [value for name, value in request.headers if name == "content-length"]
+    return Upload(body, silence_seconds, int(lengths[0]) if lengths else None)
+
+
+class Upload:
+    """An async iterator over `source`; empty chunks are left out.
+
+    `clock`, where given, is stopped while the source is waited for and started anew with
+    `silence_seconds` whenever it gave something. A body that is not `length` bytes long ends with
+    `WrongLength`: of the two clients, one would cut it off in silence. One event loop; not shared.
+    """
+
+    def __init__(
+        self, source: AsyncIterator[bytes], silence_seconds: float, length: int | None
+    ) -> None:
+        self.finished = False
+        self.clock: asyncio.Timeout | None = None
+        self._source = source
+        self._left = length
+        self._silence_seconds = silence_seconds
+        self._abandoned = False
+        self._puller: asyncio.Task[object] | None = None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._abandoned:
+            raise AbandonedUpload
+        self._puller = asyncio.current_task()
+        self._restart_clock(None)
+        try:
+            while not (chunk := await anext(self._source)):
+                pass
+        except StopAsyncIteration:
+            if self._left:
+                raise WrongLength from None
+            self.finished = True
+            raise
+        finally:
+            self._puller = None
+            self._restart_clock(self._silence_seconds)
+        if self._left is not None:
+            self._left -= len(chunk)
+            if self._left < 0:
+                raise WrongLength
+        return chunk
+
+    def abandon(self) -> None:
+        """Nobody waits for the reply any more: the next chunk, or the one that is waited for in a
+        task of the client's own, is an error."""
+        self._abandoned = True
+        self.clock = None
+        if self._puller is not None and self._puller is not asyncio.current_task():
+            self._puller.cancel()
+
+    def _restart_clock(self, seconds: float | None) -> None:
+        if self.clock is not None and not self.clock.expired():
+            now = asyncio.get_running_loop().time()
+            self.clock.reschedule(None if seconds is None else now + seconds)

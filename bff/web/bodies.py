@@ -1,0 +1,72 @@
+"""Reading a request's body for a composition: JSON, whole, bounded in size and in time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from bff.web.problems import problem
+from bff.web.replies import Reply
+from bff.web.requests import GatewayRequest
+
+BODY_BYTES = 1024 * 1024
+BODY_SECONDS = 15
+_DRAIN_BYTES = 4 * 1024 * 1024
+
+
+async def read_json_body(request: GatewayRequest) -> bytes | Reply:
+    """The body's bytes, empty where there is none; or the problem with it (408, 413, 415).
+
+    Only `application/json` is taken: a form of another site can't send that without a preflight.
+    """
+    if request.body is None:
+        return b""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            refused = _refuse(request)
+            if refused is None:
+                body = await _gather(request.body)
+                if body is not None:
+                    return body
+                refused = _too_large(request)
+            await _drain(request.body)
+            return refused
+    except TimeoutError:
+        return problem(request, 408, "slow_body", f"The body took over {BODY_SECONDS} seconds.")
+
+
+def _refuse(request: GatewayRequest) -> Reply | None:
+    """What is wrong with the body already by its headers."""
+    media_type, _, _ = request.single.get(b"content-type", b"").partition(b";")
+    if media_type.strip().lower() != b"application/json":
+        return problem(request, 415, "media_type", "The body must be application/json.")
+    if request.single.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        return problem(request, 415, "content_coding", "The body must not be compressed.")
+    declared = request.single.get(b"content-length", b"0")
+    if declared.isdigit() and int(declared[:20]) > BODY_BYTES:
+        return _too_large(request)
+    return None
+
+
+async def _gather(chunks: AsyncIterator[bytes]) -> bytes | None:
+    """All of it, or None as soon as it is too much."""
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > BODY_BYTES:
+            return None
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+async def _drain(chunks: AsyncIterator[bytes]) -> None:
+    """Read on for a while: a client that is still sending when its connection is closed doesn't
+    see the reply that says why."""
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > _DRAIN_BYTES:
+            return
+
+
+def _too_large(request: GatewayRequest) -> Reply:
+    return problem(request, 413, "body_too_large", f"The body may have {BODY_BYTES} bytes.")

@@ -1,0 +1,75 @@
+"""Cross-origin access (Fetch standard §3.2): which pages may read replies, and preflights.
+
+Everything is worked out when the project is loaded; a request costs one dictionary look-up.
+"""
+
+from bff.plan.nodes import CompiledProject
+from bff.upstream.forwarded_headers import FORWARDED
+from bff.web.replies import RawHeader, Reply
+from bff.web.requests import GatewayRequest
+
+EXPOSED = b"Cache-Status, ETag, Proxy-Status, Retry-After, Server-Timing, X-Request-ID"
+# What a page may send besides what browsers always allow: header params come on top.
+_REQUEST_HEADERS = frozenset(name.decode() for name in FORWARDED) | {"x-request-id"}
+_OURS = (b"access-control-", b"timing-allow-origin")
+
+
+class CrossOrigin:
+    """The project's `cors:` as header lists. Without origins, replies carry none of it."""
+
+    def __init__(self, project: CompiledProject) -> None:
+        origins = project.cors.origins
+        self._on = bool(origins)
+        self._vary: list[RawHeader] = [(b"vary", b"Origin")] if self._on else []
+        self._by_origin = {
+            origin.encode(): [
+                *self._vary,
+                (b"access-control-allow-origin", origin.encode()),
+                (b"access-control-expose-headers", EXPOSED),
+                (b"timing-allow-origin", origin.encode()),
+            ]
+            for origin in origins
+        }
+        self._allowed = _REQUEST_HEADERS | {
+            param.wire_name
+            for composition in project.compositions
+            for param in composition.params
+            if param.location == "header"
+        }
+
+    def headers(self, origin: bytes | None) -> list[RawHeader]:
+        """What every reply to a page of `origin` carries."""
+        if origin is None:
+            return self._vary
+        return self._by_origin.get(origin, self._vary)
+
+    def without_upstreams(self, headers: list[RawHeader]) -> list[RawHeader]:
+        """A passed-through reply's headers without the upstream's own answer, if we have one."""
+        if not self._on:
+            return headers
+        return [header for header in headers if not header[0].startswith(_OURS)]
+
+    def is_preflight(self, request: GatewayRequest) -> bool:
+        """A browser asks whether a page may send what it wants to, and it is ours to answer."""
+        return (
+            self._on
+            and request.method == "OPTIONS"
+            and b"origin" in request.single
+            and b"access-control-request-method" in request.single
+        )
+
+    def preflight(self, request: GatewayRequest, methods: tuple[str, ...]) -> Reply:
+        """The answer to a preflight; for a foreign origin one that allows nothing."""
+        headers = [
+            (b"allow", ", ".join(methods).encode()),
+            (b"vary", b"Access-Control-Request-Method, Access-Control-Request-Headers"),
+        ]
+        if request.single[b"origin"] in self._by_origin:
+            headers.append((b"access-control-allow-methods", ", ".join(methods).encode()))
+            asked = request.single.get(b"access-control-request-headers", b"").decode("latin-1")
+            names = [name.strip().lower() for name in asked.split(",")]
+            granted = [name for name in names if name in self._allowed]
+            if granted:
+                headers.append((b"access-control-allow-headers", ", ".join(granted).encode()))
+            headers.append((b"access-control-max-age", b"600"))
+        return Reply(204, headers)

@@ -1,0 +1,181 @@
+"""The ASGI edge: match, build the request, look up, produce, send.
+
+Compositions and routes are answered on the worker's event loop; everything else goes to the Flask
+app through a thread pool. Rules:
+1. Nobody waits who needs not: `lookup` answers before anything asynchronous is set up.
+2. A reply that breaks off raises in this app, and the server breaks the client's connection, so
+   that half a body never looks whole.
+3. When the client leaves, work for it alone is cancelled; what writes runs to its end.
+"""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, cast
+
+from a2wsgi import WSGIMiddleware
+from flask import Flask
+
+from bff.web.asgi import (
+    IncomingBody,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    has_body,
+    request_of,
+    scope_for_flask,
+    stream_unless_client_leaves,
+    unless_client_leaves,
+)
+from bff.web.flask_claims import FlaskClaims
+from bff.web.flask_host import Gateway
+from bff.web.replies import Reply, close_body
+from bff.web.requests import ClientGone, GatewayRequest
+from bff.web.routing import NoMatch
+from bff.web.runtime import Runtime, open_runtime
+
+
+class Edge:
+    """An ASGI application over a gateway and the Flask app that it is mounted in. Belongs to one
+    event loop; works on servers that send no lifespan events too."""
+
+    def __init__(self, gateway: Gateway, app: Flask) -> None:
+        self._gateway = gateway
+        self._settings = gateway.settings
+        self._log = gateway.log
+        self.app = app
+        self._claims = FlaskClaims(app)
+        self._flask = WSGIMiddleware(_terminated(app), workers=gateway.settings.flask_threads)
+        self._starting = asyncio.Lock()
+        self._runtime: Runtime | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "http":
+            await self._serve(scope, receive, send)
+        elif kind == "lifespan":
+            await self._live(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        runtime = self._runtime or await self._start()
+        dispatcher = runtime.dispatcher  # pinned: a reload does not change it on the way
+        request = request_of(scope)
+        match = dispatcher.match(request.method, request.raw_path)
+        if type(match) is NoMatch or self._claims.take(request):
+            await self._hand_to_flask(request, scope, receive, send)
+            return
+        incoming = None
+        if has_body(request, scope):
+            incoming = IncomingBody(receive)
+            request.body = incoming.chunks()
+        reply = dispatcher.lookup(match, request)
+        if reply is None:
+            work = dispatcher.produce(match, request)
+            try:
+                if dispatcher.may_be_abandoned(match):
+                    reply = await unless_client_leaves(work, incoming, receive)
+                else:
+                    reply = await work
+            except ClientGone:
+                self._log.abandoned(request)
+                return
+        body = reply.body
+        start = {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
+        await send(start)
+        if isinstance(body, bytes):
+            await send({"type": "http.response.body", "body": body})
+            self._log.request(request, reply, len(body))
+        else:
+            await self._send_stream(request, reply, body, incoming, receive, send)
+
+    async def _send_stream(
+        self,
+        request: GatewayRequest,
+        reply: Reply,
+        chunks: AsyncIterator[bytes],
+        incoming: IncomingBody | None,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        sent_bytes = 0
+
+        async def pump() -> None:
+            nonlocal sent_bytes
+            async for chunk in chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                sent_bytes += len(chunk)
+
+        try:
+            await stream_unless_client_leaves(pump, incoming, receive)
+        except ClientGone:
+            self._log.broken(request, reply, sent_bytes, "client left")
+            return
+        except Exception:
+            self._log.broken(request, reply, sent_bytes, "upstream broke off")
+            raise
+        finally:
+            await close_body(chunks)
+        await send({"type": "http.response.body", "body": b""})
+        self._log.request(request, reply, sent_bytes)
+
+    async def _hand_to_flask(
+        self, request: GatewayRequest, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        status, sent_bytes = 500, 0
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal status, sent_bytes
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if all(name != b"x-request-id" for name, _ in message["headers"]):
+                    message["headers"].append((b"x-request-id", request.request_id))
+            else:
+                sent_bytes += len(message["body"])
+            await send(message)
+
+        async def receive_in_coroutine() -> Message:
+            return await receive()  # a2wsgi takes coroutines alone, granian's gives a future
+
+        flask = cast(Any, self._flask)  # its own types for scopes are narrower than anybody's
+        try:
+            await flask(scope_for_flask(request, scope), receive_in_coroutine, send_and_note)
+        finally:
+            self._log.request(request, Reply(status, [], facts={"flask": True}), sent_bytes)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self._start()
+        except Exception:
+            message = traceback.format_exc()
+            await send({"type": "lifespan.startup.failed", "message": message})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        library_lines = self._log.take_library_lines()
+        await receive()
+        logging.getLogger("bff").removeHandler(library_lines)
+        if self._runtime is not None:
+            await self._runtime.close()
+        self._flask.executor.shutdown(wait=False)
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _start(self) -> Runtime:
+        async with self._starting:
+            if self._runtime is None:
+                self._runtime = await open_runtime(self._gateway.project, self._settings, self._log)
+            return self._runtime
+
+
+def _terminated(app: Flask) -> Any:
+    """The app, told that reading its input ends by itself, so that bodies without a length are
+    read too (werkzeug takes them for empty otherwise)."""
+
+    def call(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        environ["wsgi.input_terminated"] = True
+        return app(environ, start_response)
+
+    return call

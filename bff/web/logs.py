@@ -1,0 +1,128 @@
+"""The log: structlog, one JSON object a line, one line a request.
+
+Query strings, header values and bodies are never in it, since those are where secrets are. A path
+may hold ids; it is cut at 200 characters. Writing is one call a line, so that processes that
+share a pipe don't tear each other's lines.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import MutableMapping
+from typing import IO, Any
+
+import structlog
+from pydantic_core import to_json
+
+from bff.settings import LogLevel
+from bff.web.replies import Reply
+from bff.web.requests import GatewayRequest
+
+_PATH_LENGTH = 200
+
+
+class Log:
+    """Writes a process's lines. Safe to share between threads."""
+
+    def __init__(self, level: LogLevel, stream: IO[bytes] | None = None) -> None:
+        number = logging.getLevelNamesMapping()[level.upper()]
+        self.writes_requests = number <= logging.INFO
+        self._lines = _Lines(sys.stdout.buffer if stream is None else stream)
+        self._log = structlog.wrap_logger(
+            self._lines,
+            processors=[
+                structlog.processors.add_log_level,
+                _stamp,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(serializer=_to_line),
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(number),
+        ).bind()
+
+    def request(self, request: GatewayRequest, reply: Reply, sent_bytes: int) -> None:
+        """The request's one line, once its reply is out."""
+        if not self.writes_requests:
+            return
+        line = {
+            "method": request.method,
+            "path": request.raw_path[:_PATH_LENGTH],
+            "status": reply.status,
+            "duration_ms": round(request.elapsed_ms, 3),
+            "bytes": sent_bytes,
+            "request_id": request.request_id.decode(),
+            **reply.facts,
+            "event": "request",
+            "level": "info",
+        }
+        # The steps of structlog's chain, without the chain: 3 µs a line and not 7, of the 40 that
+        # a reply from memory takes in all.
+        self._lines.info(_to_line(_stamp(None, "info", line)))
+
+    def abandoned(self, request: GatewayRequest) -> None:
+        """The client left; nothing was answered. 499 is nginx's number for it."""
+        self.request(request, Reply(499, []), 0)
+
+    def broken(self, request: GatewayRequest, reply: Reply, sent_bytes: int, why: str) -> None:
+        """A reply broke off after its head was out."""
+        half = Reply(reply.status, [], facts={**reply.facts, "broken": why})
+        self.request(request, half, sent_bytes)
+
+    def bug(self, request: GatewayRequest, error: BaseException) -> None:
+        """An exception that nobody foresaw, with its traceback."""
+        self._log.error(
+            "bug",
+            method=request.method,
+            path=request.raw_path[:_PATH_LENGTH],
+            request_id=request.request_id.decode(),
+            exc_info=error,
+        )
+
+    def take_library_lines(self) -> logging.Handler:
+        """Write what bff's other parts log, too, until the handler that this gives is removed
+        from the logger `bff`. For processes that are bff's own; an app has its own logging."""
+        handler = _LibraryLines(self._log)
+        logging.getLogger("bff").addHandler(handler)
+        return handler
+
+
+class _LibraryLines(logging.Handler):
+    def __init__(self, log: Any) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        write = getattr(self._log, record.levelname.lower(), self._log.error)
+        write(record.getMessage(), logger=record.name, exc_info=record.exc_info)
+
+
+class _Lines:
+    """What structlog writes to. Each method takes a whole line."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def info(self, line: bytes) -> None:
+        self._stream.write(line)
+        self._stream.flush()
+
+    debug = warning = error = critical = info
+
+
+_second = (0, "")
+
+
+def _stamp(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    # structlog's own TimeStamper costs 1.7 µs a line; the text of a second can be kept.
+    global _second  # replaced whole, so threads see one or the other
+    now = time.time()
+    whole, text = _second
+    if int(now) != whole:
+        whole = int(now)
+        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+        _second = (whole, text)
+    event["timestamp"] = f"{text}.{int((now - whole) * 1000):03d}Z"
+    return event
+
+
+def _to_line(event: Any, **_: Any) -> bytes:
+    return to_json(event, fallback=repr) + b"\n"

@@ -1,0 +1,72 @@
+"""A raw route's handler: the request goes on as it came, and so does the reply.
+
+What is forwarded is for `bff.upstream.passthrough` to say; this turns its answers into replies.
+"""
+
+from collections.abc import Callable
+from itertools import cycle
+
+from bff.engine.outcomes import Failed
+from bff.plan.nodes import CompiledProject, Service
+from bff.upstream.forwarded_headers import ClientInfo
+from bff.upstream.passthrough import ForwardedReply, Passthrough, Refused
+from bff.web.cors import CrossOrigin
+from bff.web.problems import problem
+from bff.web.replies import Reply, proxy_status
+from bff.web.requests import GatewayRequest
+from bff.web.routing import ToRoute
+
+
+class RouteHandler:
+    """Serves every route of a project, on the loop that the pass-through belongs to."""
+
+    def __init__(self, passthrough: Passthrough, cross_origin: CrossOrigin) -> None:
+        self._passthrough = passthrough
+        self._cross_origin = cross_origin
+
+    async def produce(self, request: GatewayRequest, match: ToRoute) -> Reply:
+        """The service's reply once its head is there, or the problem. Raises `ClientGone`."""
+        host = request.single.get(b"host")
+        answer = await self._passthrough.open(
+            match.route,
+            method=request.method,
+            raw_path=match.route.prefix + match.below,
+            raw_query=request.raw_query,
+            headers=request.headers,
+            body=request.body,
+            client=ClientInfo(
+                request.client_host,
+                request.scheme,
+                None if host is None else host.decode("latin-1"),
+            ),
+            request_id=request.request_id.decode(),
+        )
+        match answer:
+            case ForwardedReply(status, headers, body):
+                reply = Reply(status, self._cross_origin.without_upstreams(headers), body)
+            case Refused(status, reason, detail):
+                reply = problem(request, status, reason, detail)
+            case Failed():
+                reply = _failed(request, match.route.prefix, answer)
+        reply.facts = {"route": match.route.prefix, **reply.facts}
+        return reply
+
+
+def take_turns(project: CompiledProject) -> Callable[[Service], str]:
+    """Each service's instances, one after the other."""
+    turns = {name: cycle(service.instances) for name, service in project.services.items()}
+    return lambda service: next(turns[service.name])
+
+
+def _failed(request: GatewayRequest, prefix: str, failed: Failed) -> Reply:
+    reason = failed.reason
+    member = (prefix, reason.word, reason.proxy_error, failed.status)
+    reply = problem(
+        request,
+        reason.client_status,
+        reason.word,
+        f"The service behind this route failed: {reason.word.replace('_', ' ')}.",
+        headers=((b"proxy-status", proxy_status([member])),),
+    )
+    reply.facts = {**reply.facts, "detail": failed.detail}
+    return reply

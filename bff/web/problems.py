@@ -1,0 +1,85 @@
+"""Problem documents (RFC 9457): every error that the gateway itself answers with.
+
+They name steps, params and views by their public names; addresses, tokens, input values and
+tracebacks may not get in here.
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+from pydantic_core import to_json
+
+from bff.web.replies import NO_STORE, NOSNIFF, RawHeader, Reply
+from bff.web.requests import GatewayRequest
+
+PROBLEM_JSON = b"application/problem+json"
+
+
+def problem(
+    request: GatewayRequest,
+    status: int,
+    reason: str,
+    detail: str,
+    *,
+    headers: tuple[RawHeader, ...] = (),
+    **members: Any,
+) -> Reply:
+    """A problem document as a reply.
+
+    `reason` is a word that programs can tell problems of one status apart by; `members` are
+    further ones: `step`, `errors`, `views`, `steps`.
+    """
+    body = to_json(
+        {
+            "type": "about:blank",
+            "title": HTTPStatus(status).phrase,
+            "status": status,
+            "detail": detail,
+            "reason": reason,
+            **members,
+            "request_id": request.request_id.decode(),
+        }
+    )
+    return Reply(
+        status,
+        [
+            (b"content-type", PROBLEM_JSON),
+            (b"content-length", str(len(body)).encode()),
+            NO_STORE,
+            NOSNIFF,
+            *headers,
+        ],
+        body,
+        {"reason": reason, **({"step": members["step"]} if "step" in members else {})},
+    )
+
+
+def not_found(request: GatewayRequest) -> Reply:
+    """Nothing is at this path."""
+    return problem(request, 404, "no_such_path", "Nothing is served at this path.")
+
+
+def wrong_method(request: GatewayRequest, allow: tuple[str, ...]) -> Reply:
+    """The path is there, the method is not."""
+    return problem(
+        request,
+        405,
+        "wrong_method",
+        f"This path takes {', '.join(allow)}.",
+        headers=((b"allow", ", ".join(allow).encode()),),
+    )
+
+
+def bad_path(request: GatewayRequest) -> Reply:
+    """The path's percent-encoding is broken."""
+    return problem(
+        request,
+        400,
+        "bad_path",
+        "The path must be UTF-8, percent-encoded with two digits.",
+    )
+
+
+def internal_error(request: GatewayRequest) -> Reply:
+    """A bug; the log has the rest, under the same request id."""
+    return problem(request, 500, "bug", "The gateway failed. Its log says more under this id.")

@@ -1,0 +1,82 @@
+"""What goes out: a reply's status, headers and body, and the header texts that replies share.
+
+Nothing here reads a request or a clock. Header names are lower case bytes, as ASGI wants them.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+RawHeader = tuple[bytes, bytes]
+
+JSON = b"application/json"
+NOSNIFF: RawHeader = (b"x-content-type-options", b"nosniff")
+NO_STORE: RawHeader = (b"cache-control", b"no-store")
+# Payloads are one user's until scopes are declared, and browsers ask again with the ETag.
+REVALIDATE: RawHeader = (b"cache-control", b"private, no-cache")
+
+
+@dataclass(slots=True)
+class Reply:
+    """What a client gets. A body of chunks may raise: then the client's connection must break,
+    since the reply is not whole. `facts` go into the request's log line, and nowhere else."""
+
+    status: int
+    headers: list[RawHeader]
+    body: bytes | AsyncIterator[bytes] = b""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def entity_tag(body: bytes) -> bytes:
+    """A strong ETag (RFC 9110 §8.8.3): the same bytes give the same tag in every process."""
+    return b'"%s"' % blake2b(body, digest_size=16).hexdigest().encode()
+
+
+def names_tag(if_none_match: bytes, tag: bytes) -> bool:
+    """Whether an If-None-Match header names `tag`, compared weakly (RFC 9110 §13.1.2)."""
+    if if_none_match.strip() == b"*":
+        return True
+    # Our tags hold neither commas nor quotes, so cutting a foreign tag in two can't make one.
+    return any(
+        candidate.strip().removeprefix(b"W/") == tag for candidate in if_none_match.split(b",")
+    )
+
+
+def structured_string(text: str) -> str:
+    """`text` as a String of RFC 8941 §3.3.3; what it can't hold becomes a question mark."""
+    printable = "".join(char if " " <= char <= "~" else "?" for char in text)
+    return '"' + printable.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def proxy_status(failures: Iterable[tuple[str, str, str, int | None]]) -> bytes:
+    """`Proxy-Status` (RFC 9209): a member for each failed step, in the steps' order.
+
+    Each failure is (step, reason's word, RFC 9209 error type, status received or None).
+    """
+    members = []
+    for step, word, error, received in failures:
+        status = "" if received is None else f"; received-status={received}"
+        details = structured_string(f"{step}: {word}")
+        members.append(f"bff; error={error}{status}; details={details}")
+    return ", ".join(members).encode()
+
+
+def server_timing(steps: Iterable[tuple[str, float, float, str]], total_ms: float) -> bytes:
+    """`Server-Timing`: (step, started_ms, duration_ms, outcome) for each, and the total.
+
+    `start` is a param that browsers ignore; with it the waterfall can be drawn.
+    """
+    metrics = [
+        f"{step};dur={duration:.2f};start={started:.2f};desc={structured_string(outcome)}"
+        for step, started, duration, outcome in steps
+    ]
+    metrics.append(f"total;dur={total_ms:.2f}")
+    return ", ".join(metrics).encode()
+
+
+async def close_body(chunks: AsyncIterator[bytes]) -> None:
+    """End a body that nobody reads on, so that its upstream's connection is let go."""
+    close = getattr(chunks, "aclose", None)
+    if close is not None:
+        await close()

@@ -1,0 +1,229 @@
+"""Which composition or route a request is for: one compiled matcher, used by both hosts.
+
+Rules:
+1. The path is matched as it came, percent-encoded; segments are decoded after the path was split,
+   so `%2F` stays within its segment. Nothing redirects, and a trailing slash is a segment.
+2. A static segment wins over a param, from left to right; where that leads nowhere, the param is
+   tried. An empty segment matches neither.
+3. Compositions win over routes; of the routes, the longest prefix that ends at a segment's end.
+4. HEAD goes where GET goes. A route takes every method that no composition takes there.
+
+Pure: no sockets, no Flask. Safe to share between threads.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote_to_bytes
+
+from bff.plan.nodes import Composition, Route
+
+
+@dataclass(frozen=True, slots=True)
+class ToComposition:
+    """The composition called `name`; `params` are the decoded texts of its path."""
+
+    name: str
+    params: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ToRoute:
+    """A raw route; `below` is the path under its prefix as it came: "" or "/…"."""
+
+    route: Route
+    below: str
+
+
+@dataclass(frozen=True, slots=True)
+class WrongMethod:
+    """The path is a composition's, the method is not."""
+
+    allow: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoMatch:
+    """Nothing of the project's is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadPath:
+    """A percent sign without two hex digits, or bytes that are not UTF-8."""
+
+
+Match = ToComposition | ToRoute | WrongMethod | NoMatch | BadPath
+
+EVERY_METHOD = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+
+
+class RoutingTable:
+    """The compiled matcher of a project. The work of a match depends on the path's length, not on
+    how many compositions there are; a path without params costs one dictionary look-up."""
+
+    def __init__(self, compositions: Iterable[Composition], routes: Iterable[Route]) -> None:
+        self._root = _Node()
+        self._routes = _RouteNode()
+        self._exact: dict[tuple[str, str], ToComposition] = {}
+        for composition in compositions:
+            _add_composition(self._root, composition)
+        for route in routes:
+            _add_route(self._routes, route)
+        _collect_exact(self._root, "", self._exact)
+
+    def match(self, method: str, raw_path: str) -> Match:
+        """Where a request goes. `raw_path` has no query; its bytes stand as latin-1 text."""
+        exact = self._exact.get((method, raw_path))
+        if exact is not None:
+            return exact
+        if not raw_path.startswith("/"):
+            return _NO_MATCH  # "*", or a proxy's absolute form
+        try:
+            raw_segments, segments = _split(raw_path)
+        except ValueError:
+            return _BAD_PATH
+        found: list[_Node] = []
+        name_and_params = _walk(self._root, segments, _looked_up(method), found)
+        if name_and_params is not None:
+            return ToComposition(*name_and_params)
+        route = _match_route(self._routes, raw_segments, segments)
+        if route is not None:
+            return route
+        return WrongMethod(_methods(found)) if found else _NO_MATCH
+
+    def allowed_methods(self, raw_path: str) -> tuple[str, ...]:
+        """Every method that a path takes, for preflights; empty where nothing is."""
+        try:
+            raw_segments, segments = _split(raw_path)
+        except ValueError:
+            return ()
+        if _match_route(self._routes, raw_segments, segments) is not None:
+            return EVERY_METHOD
+        found: list[_Node] = []
+        _walk(self._root, segments, "", found)
+        return _methods(found) if found else ()
+
+
+def decode_segment(raw: str) -> str:
+    """Undo a segment's percent-encoding. Raises `ValueError` for broken ones and for bytes that
+    are not UTF-8. `raw` is latin-1 text: a byte above 127 stands for itself."""
+    for part in raw.split("%")[1:]:
+        if len(part) < 2 or part[0] not in _HEX or part[1] not in _HEX:
+            raise ValueError("a percent sign without two hex digits")
+    return unquote_to_bytes(raw.encode("latin-1")).decode()
+
+
+@dataclass(slots=True)
+class _Node:
+    """One segment's place in the tree of compositions."""
+
+    static: "dict[str, _Node]" = field(default_factory=dict)
+    param: "_Node | None" = None
+    # By method: the composition's name and those of its path's params.
+    endpoints: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _RouteNode:
+    """One segment's place in the tree of routes."""
+
+    static: "dict[str, _RouteNode]" = field(default_factory=dict)
+    route: Route | None = None
+
+
+_NO_MATCH = NoMatch()
+_BAD_PATH = BadPath()
+_NO_PARAMS: Mapping[str, str] = {}
+_HEX = frozenset("0123456789abcdefABCDEF")
+
+
+def _looked_up(method: str) -> str:
+    return "GET" if method == "HEAD" else method
+
+
+def _split(raw_path: str) -> tuple[list[str], list[str]]:
+    """The path's segments as they came, and decoded."""
+    raw_segments = raw_path.split("/")[1:]
+    if "%" in raw_path or not raw_path.isascii():
+        return raw_segments, [decode_segment(segment) for segment in raw_segments]
+    return raw_segments, raw_segments
+
+
+def _add_composition(root: _Node, composition: Composition) -> None:
+    node = root
+    names = []
+    # The path "/" has no segments of its own, and splits into one empty one.
+    for segment in composition.path or ("",):
+        if isinstance(segment, str):
+            node = node.static.setdefault(segment, _Node())
+        else:
+            names.append(segment.name)
+            if node.param is None:
+                node.param = _Node()
+            node = node.param
+    node.endpoints[composition.method] = (composition.name, tuple(names))
+
+
+def _add_route(root: _RouteNode, route: Route) -> None:
+    node = root
+    for segment in route.prefix.split("/")[1:]:
+        node = node.static.setdefault(segment, _RouteNode())
+    node.route = route
+
+
+def _collect_exact(node: _Node, path: str, exact: dict[tuple[str, str], ToComposition]) -> None:
+    """List the paths without params that are spelled the same encoded and decoded."""
+    for method, (name, _) in node.endpoints.items():
+        exact[method, path] = ToComposition(name, _NO_PARAMS)
+        if method == "GET":
+            exact["HEAD", path] = exact[method, path]
+    for segment, below in node.static.items():
+        if segment.isascii() and "%" not in segment:
+            _collect_exact(below, f"{path}/{segment}", exact)
+
+
+def _walk(
+    node: _Node,
+    segments: list[str],
+    method: str,
+    found: list[_Node],
+    depth: int = 0,
+    values: tuple[str, ...] = (),
+) -> tuple[str, dict[str, str]] | None:
+    """The first endpoint for `method` in the order of rule 2; `found` gets each node that fits."""
+    if depth == len(segments):
+        if node.endpoints:
+            found.append(node)
+        if method not in node.endpoints:
+            return None
+        name, param_names = node.endpoints[method]
+        return name, dict(zip(param_names, values, strict=True))
+    segment = segments[depth]
+    below = node.static.get(segment)
+    if below is not None:
+        answer = _walk(below, segments, method, found, depth + 1, values)
+        if answer is not None:
+            return answer
+    if node.param is not None and segment:
+        return _walk(node.param, segments, method, found, depth + 1, (*values, segment))
+    return None
+
+
+def _match_route(root: _RouteNode, raw: list[str], segments: list[str]) -> ToRoute | None:
+    node, best, depth = root, root.route, 0
+    for index, segment in enumerate(segments, start=1):
+        below = node.static.get(segment)
+        if below is None:
+            break
+        node = below
+        if node.route is not None:
+            best, depth = node.route, index
+    if best is None:
+        return None
+    return ToRoute(best, "/" + "/".join(raw[depth:]) if raw[depth:] else "")
+
+
+def _methods(found: list[_Node]) -> tuple[str, ...]:
+    methods = {method for node in found for method in node.endpoints} | {"OPTIONS"}
+    if "GET" in methods:
+        methods.add("HEAD")
+    return tuple(sorted(methods))

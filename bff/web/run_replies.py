@@ -1,0 +1,72 @@
+"""What a run of a composition tells: its headers, its failure's problem document, its log facts.
+
+Only public names get out: `detail` of a failure goes to the log.
+"""
+
+from typing import Any
+
+from bff.engine.results import CompositionFailure, Degradation, Produced
+from bff.web.problems import problem
+from bff.web.replies import RawHeader, Reply, proxy_status, server_timing
+from bff.web.requests import GatewayRequest
+
+
+def run_headers(request: GatewayRequest, made: Produced | CompositionFailure) -> list[RawHeader]:
+    """`Server-Timing`, and `Proxy-Status` where a step failed."""
+    steps = [
+        (timing.step, timing.started_ms, timing.duration_ms, timing.outcome)
+        for timing in made.timings
+    ]
+    headers = [(b"server-timing", server_timing(steps, request.elapsed_ms))]
+    failures = made.degraded if isinstance(made, Produced) else made.failures
+    if failures:
+        headers.append((b"proxy-status", proxy_status(map(_member, failures))))
+    return headers
+
+
+def failure_reply(request: GatewayRequest, failure: CompositionFailure) -> Reply:
+    """The problem document of a composition that has no payload."""
+    headers = run_headers(request, failure)
+    if failure.retry_after is not None and failure.status in (429, 503):
+        headers.append((b"retry-after", failure.retry_after.encode("latin-1", "replace")))
+    members: dict[str, Any] = {}
+    if failure.step is not None:
+        members["step"] = failure.step
+    if failure.write_states is not None:
+        members["steps"] = dict(failure.write_states)
+    what = "The response" if failure.step is None else f"The step '{failure.step}'"
+    return problem(
+        request,
+        failure.status,
+        failure.reason,
+        f"{what} failed: {failure.reason.replace('_', ' ')}.",
+        headers=tuple(headers),
+        **members,
+    )
+
+
+def run_facts(made: Produced | CompositionFailure) -> dict[str, Any]:
+    """The log's own: each step's outcome, and why those that failed did."""
+    facts: dict[str, Any] = {
+        "steps": {timing.step: timing.outcome for timing in made.timings},
+    }
+    failures = made.degraded if isinstance(made, Produced) else made.failures
+    if failures:
+        facts["failures"] = [
+            {
+                "step": failure.step,
+                "reason": failure.reason,
+                "status": failure.received_status,
+                "detail": failure.detail,
+            }
+            for failure in failures
+        ]
+    if isinstance(made, CompositionFailure) and made.detail:
+        facts["detail"] = made.detail
+    if isinstance(made, Produced) and made.ambiguous_matches:
+        facts["ambiguous_matches"] = made.ambiguous_matches
+    return facts
+
+
+def _member(failure: Degradation) -> tuple[str, str, str, int | None]:
+    return failure.step, failure.reason, failure.proxy_error, failure.received_status

@@ -1,0 +1,203 @@
+"""The demo, run as its users run it; and the parts of it that only show when something fails."""
+
+import io
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from rich.console import Console
+
+from bff.cli.demo import play
+from bff.cli.demo_processes import DemoFailed, Running, copy_project, running_demo
+from bff.cli.demo_show import ACTS, Act
+
+REPOSITORY = Path(__file__).parents[2]
+BFF = [sys.executable, "-c", "from bff.cli import main; main()"]
+
+
+def demo(*options: str, project: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
+    """`bff demo`, to its end."""
+    return subprocess.run(
+        [*BFF, "demo", "--project", str(project), *options],
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+
+def addresses_in(output: str) -> list[tuple[str, int]]:
+    """Every address that the demo named as its own."""
+    found = set(re.findall(r"http://(127\.0\.0\.1):(\d+)", output))
+    return [(host, int(port)) for host, port in sorted(found)]
+
+
+def is_listening(address: tuple[str, int]) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(address) == 0
+
+
+# ------------------------------------------------------------------------------------- the show
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """What `bff demo --once` printed when it succeeded, and the picture it made."""
+    picture = tmp_path_factory.mktemp("picture") / "demo.svg"
+    ended = demo("--once", "--picture", str(picture))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout, picture
+
+
+@pytest.mark.parametrize("act", ACTS, ids=lambda act: f"{act.composition}-{act.broken}")
+def test_every_act_is_shown_with_its_request(shown: tuple[str, Path], act: Act) -> None:
+    output, _ = shown
+    assert act.title in output
+    assert f"{act.method} {act.target}" in output
+
+
+def test_each_screen_comes_from_the_cache_the_second_time(shown: tuple[str, Path]) -> None:
+    output, _ = shown
+    assert output.count("Cache-Status: bff; hit") == sum(act.cached for act in ACTS)
+
+
+def test_the_payload_and_the_mobile_view_are_measured_beside_the_upstream_replies(
+    shown: tuple[str, Path],
+) -> None:
+    output, _ = shown
+    sizes = [
+        float(size)
+        for size in re.findall(r"(?:upstream replies|payload|view mobile).* (\S+) kB", output)
+    ]
+    upstream, payload, mobile = sizes[:3]  # of the home screen
+    assert upstream > payload > mobile > 0
+
+
+def test_a_failing_service_is_named_and_the_rest_of_the_screen_is_there(
+    shown: tuple[str, Path],
+) -> None:
+    output, _ = shown
+    assert re.search(r"Proxy-Status: .*orders", output)
+
+
+def test_nothing_of_the_demo_is_left_running(shown: tuple[str, Path]) -> None:
+    output, _ = shown
+    addresses = addresses_in(output)
+    assert len(addresses) >= 4
+    assert not [address for address in addresses if is_listening(address)]
+
+
+def test_the_picture_is_an_svg_of_the_first_scene_that_fetches_nothing(
+    shown: tuple[str, Path],
+) -> None:
+    _, picture = shown
+    svg = picture.read_text("utf-8")
+    assert svg.startswith("<svg")
+    assert "recommended" in svg
+    assert "@font-face" not in svg
+
+
+# ------------------------------------------------------------------------------ staying up
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGKILL, -9)]
+)
+def test_it_stays_up_until_a_signal_and_then_everything_ends(
+    number: signal.Signals, status: int
+) -> None:
+    command = [*BFF, "demo", "--project", str(REPOSITORY)]
+    with (
+        ExitStack() as stack,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process,
+    ):
+        assert process.stdout is not None
+        output = ""
+        for line in process.stdout:
+            output += line.decode()
+            if "Ctrl-C" in output:
+                break
+        connections = [
+            stack.enter_context(socket.create_connection(address, timeout=20))
+            for address in addresses_in(output)
+        ]
+        process.send_signal(number)
+        output += process.stdout.read().decode()
+        assert process.wait(30) == status, output
+        assert len(connections) == 4, output
+        # A connection ends when its server does; waiting for that is waiting for the process.
+        assert [connection.recv(1) for connection in connections] == [b""] * 4
+
+
+# ---------------------------------------------------------------------------- what goes wrong
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    with running_demo(REPOSITORY, None, lambda name, address: None) as running:
+        yield running
+
+
+def test_a_service_killed_during_the_show_ends_it_and_is_named(running: Running) -> None:
+    os.kill(running.processes["orders"].pid, signal.SIGKILL)
+    with pytest.raises(DemoFailed, match="orders"):
+        play(running, Console(file=io.StringIO()))
+
+
+def test_a_degraded_screen_is_a_failure_of_the_show(running: Running) -> None:
+    httpx.post(f"{running.services['users']}/_switch", json={"fail": 503})
+    show = play(running, Console(file=io.StringIO()))
+    failures = [failure for seen in show for failure in seen.failures]
+    assert any("/screens/home/92" in failure for failure in failures)
+
+
+def test_a_service_that_does_not_start_fails_the_demo_with_its_last_words(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    copy_project(REPOSITORY, project, {})
+    shutil.copytree(REPOSITORY / "examples", project / "examples")
+    (project / "examples" / "services" / "orders.py").write_text("raise RuntimeError('no luck')")
+    ended = demo("--once", project=project)
+    assert ended.returncode == 1
+    assert "orders has ended" in ended.stderr
+    assert "no luck" in ended.stderr
+
+
+def test_a_broken_project_fails_the_demo_and_shows_its_problems(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    copy_project(REPOSITORY, project, {})
+    shutil.copytree(REPOSITORY / "examples", project / "examples")
+    home = project / "compositions" / "home.yaml"
+    home.write_text(home.read_text().replace("users.get_user", "users.get_usr"))
+    ended = demo("--once", project=project)
+    assert ended.returncode == 1
+    assert "get_usr" in ended.stderr
+
+
+def test_a_project_without_the_sample_services_is_told_what_is_missing(tmp_path: Path) -> None:
+    ended = demo("--once", project=tmp_path)
+    assert ended.returncode == 1
+    assert "has no examples/services" in ended.stderr
+
+
+def test_the_copied_project_has_other_addresses_and_nothing_else_changed(tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy_project(REPOSITORY, copy, {"orders": "http://127.0.0.1:5"})
+    changed = (copy / "services" / "orders.yaml").read_text().splitlines()
+    original = (REPOSITORY / "services" / "orders.yaml").read_text().splitlines()
+    differences = [pair for pair in zip(original, changed, strict=True) if pair[0] != pair[1]]
+    assert differences == [("base: http://127.0.0.1:9102", "base: http://127.0.0.1:5")]
+    for name in (
+        "gateway.yaml",
+        "compositions/home.yaml",
+        "schemas/users.py",
+        "services/users.yaml",
+    ):
+        assert (copy / name).read_bytes() == (REPOSITORY / name).read_bytes()

@@ -1,0 +1,74 @@
+"""The two applications as an operator starts them: processes, settings from the environment."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import flask
+import pytest
+
+from tests.support.hosts import PATIENCE_SECONDS, Host
+from tests.support.projects import HOME, SHOP_SERVICE, write_project
+from tests.support.wire import WireServer
+from tests.support.wire_scripts import json_reply
+
+SERVERS = {
+    "granian": "granian --interface asgi --factory --no-ws --port {port} bff:create_asgi",
+    "uvicorn": "uvicorn --factory --port {port} bff:create_asgi",
+    "gunicorn": "gunicorn --workers 2 --threads 4 --bind 127.0.0.1:{port} bff:create_app()",
+    "flask": "flask --app bff run --port {port}",
+}
+
+
+@contextmanager
+def started(command: str, project: Path) -> Iterator[tuple[Host, subprocess.Popen[bytes]]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    environ = {**os.environ, "BFF_PROJECT": str(project)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command.format(port=port).split()],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        for _ in range(int(PATIENCE_SECONDS / 0.05)):
+            with suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.05)
+                assert process.stdout is not None
+                pytest.fail(f"it ended at once: {process.stdout.read().decode()}")
+        yield Host(command.split()[0], port, flask.Flask("elsewhere")), process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_server_starts_from_the_environment_serves_and_stops_when_told(
+    name: str, tmp_path: Path
+) -> None:
+    with WireServer(json_reply('{"id": 1, "first_name": "Ann"}')) as upstream:
+        services = {"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", upstream.url)}
+        gateway = "routes: {/raw: {service: shop, strip: true}}"
+        write_project(tmp_path, {"home": HOME}, services=services, gateway=gateway)
+        with started(SERVERS[name], tmp_path) as (host, process):
+            assert host.get("/healthz").status == 200
+            assert host.get("/home/1").json()["user"]["id"] == 1
+            assert host.get("/home/a%2Fb").json()["reason"] == "bad_params"
+            assert host.request("POST", "/raw/x", [], [b"in ", b"chunks"]).status == 200
+            assert upstream.requests[-1].body == b"in chunks"
+            assert host.get("/nowhere").json()["reason"] == "no_such_path"
+            process.send_signal(signal.SIGINT if name == "flask" else signal.SIGTERM)
+            out, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    assert b"Traceback" not in out, out.decode()
+    lines = [line for line in out.splitlines() if b'"event":"request"' in line]
+    assert any(b'"composition":"home"' in line for line in lines), out.decode()

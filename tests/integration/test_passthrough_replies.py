@@ -1,0 +1,164 @@
+"""Pass-through towards the client: statuses, headers and bodies of a service."""
+
+import gzip
+import threading
+
+import pytest
+
+from bff.engine.ports import Transport
+from bff.upstream.passthrough import ForwardedReply, RelayedBody
+from bff.upstream.transports import TransportName
+from tests.support.routes import body_of, open_route
+from tests.support.transports import NAMES, run
+from tests.support.wire import Exchange, Script, WireServer
+from tests.support.wire_scripts import (
+    chunk,
+    chunked,
+    head,
+    raw,
+    reply,
+    then_close,
+)
+
+every_transport = pytest.mark.parametrize("name", NAMES)
+
+
+def relayed(
+    name: TransportName, script: Script, method: str = "GET"
+) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Status, headers and whole body of what the service answered."""
+
+    async def scenario(transport: Transport) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        with WireServer(script) as server:
+            outcome = await open_route(transport, server.url, method=method)
+            assert isinstance(outcome, ForwardedReply), outcome
+            return outcome.status, outcome.headers, await body_of(outcome)
+
+    return run(name, scenario)
+
+
+@every_transport
+@pytest.mark.parametrize("status", [200, 201, 206, 301, 400, 401, 404, 416, 429, 500, 502, 504])
+def test_status_passes_as_it_is(name: TransportName, status: int) -> None:
+    assert relayed(name, reply(status, body=b"x"))[0] == status
+
+
+@every_transport
+@pytest.mark.parametrize("size", [0, 1, 65_536, 65_537, 2_000_000])
+def test_body_of_known_length_passes_whole_with_its_length(name: TransportName, size: int) -> None:
+    _, headers, body = relayed(name, reply(body=b"x" * size))
+    assert headers == [(b"content-length", str(size).encode())]
+    assert body == b"x" * size
+
+
+@every_transport
+def test_body_of_unknown_length_passes_without_framing_of_the_services(
+    name: TransportName,
+) -> None:
+    for script in (chunked([b"ab", b"c"]), then_close(head(200) + b"abc")):
+        _, headers, body = relayed(name, script)
+        assert (headers, body) == ([], b"abc")
+
+
+@every_transport
+def test_length_beside_chunks_is_not_believed(name: TransportName) -> None:
+    data = head(200, [("Content-Length", "1"), ("Transfer-Encoding", "chunked")])
+    _, headers, body = relayed(name, raw(data + chunk(b"abc") + chunk(b"")))
+    assert (headers, body) == ([], b"abc")
+
+
+@every_transport
+@pytest.mark.parametrize(
+    ("method", "status", "length", "expected"),
+    [
+        ("HEAD", 200, "5000000", [(b"content-length", b"5000000")]),
+        ("HEAD", 200, None, []),
+        ("GET", 304, "10", [(b"content-length", b"10")]),
+        ("GET", 204, None, []),
+    ],
+)
+def test_reply_without_a_body_passes_without_one(
+    name: TransportName,
+    method: str,
+    status: int,
+    length: str | None,
+    expected: list[tuple[bytes, bytes]],
+) -> None:
+    pairs = [] if length is None else [("Content-Length", length)]
+    assert relayed(name, raw(head(status, pairs)), method) == (status, expected, b"")
+
+
+@every_transport
+@pytest.mark.parametrize(
+    ("method", "script"),
+    [
+        ("HEAD", raw(head(200, [("Content-Length", "10")]))),
+        ("GET", raw(head(204))),
+        ("GET", raw(head(304, [("ETag", '"1"')]))),
+        ("GET", reply(body=b"small")),
+        ("GET", reply(body=b"x" * 100_000)),
+        ("GET", chunked([b"a", b"b"])),
+    ],
+    ids=["HEAD", "204", "304", "small", "large", "chunked"],
+)
+def test_connection_serves_the_next_request_after_a_whole_reply(
+    name: TransportName, method: str, script: Script
+) -> None:
+    async def scenario(transport: Transport) -> None:
+        with WireServer(script) as server:
+            for _ in range(3):
+                outcome = await open_route(transport, server.url, method=method)
+                assert isinstance(outcome, ForwardedReply)
+                await body_of(outcome)
+            assert server.accepted == 1
+
+    run(name, scenario)
+
+
+@every_transport
+def test_compressed_body_passes_as_it_came(name: TransportName) -> None:
+    body = gzip.compress(b"hello" * 50)
+    _, headers, passed = relayed(name, reply(headers=[("Content-Encoding", "gzip")], body=body))
+    assert (b"content-encoding", b"gzip") in headers
+    assert passed == body
+
+
+@every_transport
+def test_headers_pass_but_for_those_of_the_hop_and_of_the_gateway(name: TransportName) -> None:
+    pairs = [
+        ("Server", "inner/1.0"),
+        ("Connection", "keep-alive, X-Hop"),
+        ("Keep-Alive", "timeout=5"),
+        ("X-Hop", "1"),
+        ("Set-Cookie", "a=1"),
+        ("X-Powered-By", "x"),
+        ("X-Accel-Redirect", "/internal"),
+        ("ETag", '"1"'),
+        ("X-Total-Count", "3"),
+    ]
+    _, headers, _ = relayed(name, reply(headers=pairs))
+    assert headers == [(b"etag", b'"1"'), (b"x-total-count", b"3"), (b"content-length", b"0")]
+
+
+@every_transport
+def test_head_and_chunks_pass_while_the_rest_is_still_to_come(name: TransportName) -> None:
+    head_seen, first_seen = threading.Event(), threading.Event()
+
+    def script(exchange: Exchange) -> None:
+        exchange.send(head(200, [("Transfer-Encoding", "chunked")]))
+        exchange.hold(head_seen)
+        exchange.send(chunk(b"first"))
+        exchange.hold(first_seen)
+        exchange.send(chunk(b"second") + chunk(b""))
+
+    async def scenario(transport: Transport) -> None:
+        with WireServer(script) as server:
+            outcome = await open_route(transport, server.url)
+            assert isinstance(outcome, ForwardedReply)
+            assert isinstance(outcome.body, RelayedBody)
+            head_seen.set()
+            assert await anext(outcome.body) == b"first"
+            first_seen.set()
+            assert [part async for part in outcome.body] == [b"second"]
+
+    run(name, scenario)

@@ -1,0 +1,180 @@
+"""No exception of an HTTP library goes unmapped: each class has its row; a new one fails here."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from pyreqwest import exceptions as px
+
+from bff.engine.outcomes import Reason
+from bff.upstream import httpx_failures, pyreqwest_failures
+
+BUG = None  # misuse of the library's objects: it is raised
+
+
+def tree(root: type[Exception], module: str) -> Iterator[type[Exception]]:
+    """The class and all of its subclasses that the library itself defines."""
+    if root.__module__.split(".")[0] == module:
+        yield root
+        for child in root.__subclasses__():
+            yield from tree(child, module)
+
+
+# ---------------------------------------------------------------------------- pyreqwest
+
+PYREQWEST = {
+    px.PyreqwestError: (Reason.DISCONNECTED, True),
+    px.DetailedPyreqwestError: (Reason.DISCONNECTED, True),
+    px.RequestError: (Reason.DISCONNECTED, True),
+    px.StatusError: (Reason.STATUS, True),
+    px.RedirectError: (Reason.PROTOCOL, True),
+    px.DecodeError: (Reason.PROTOCOL, True),
+    px.BodyDecodeError: (Reason.PROTOCOL, True),
+    px.JSONDecodeError: (Reason.PROTOCOL, True),
+    px.TransportError: (Reason.DISCONNECTED, True),
+    px.RequestTimeoutError: (Reason.TIMEOUT, True),
+    px.NetworkError: (Reason.DISCONNECTED, True),
+    px.ConnectTimeoutError: (Reason.TIMEOUT, True),
+    px.ReadTimeoutError: (Reason.TIMEOUT, True),
+    px.WriteTimeoutError: (Reason.TIMEOUT, True),
+    px.PoolTimeoutError: (Reason.TIMEOUT, False),
+    px.ConnectError: (Reason.DISCONNECTED, True),
+    px.ReadError: (Reason.INCOMPLETE, True),
+    px.WriteError: (Reason.DISCONNECTED, True),
+    px.ClientClosedError: (Reason.DISCONNECTED, True),
+    px.BuilderError: (Reason.BAD_INPUT, False),
+    px.RequestPanicError: (Reason.DISCONNECTED, True),
+}
+
+
+def made(kind: type[px.PyreqwestError], *causes: str) -> px.PyreqwestError:
+    """An error as the library makes it, with this chain of causes."""
+    if kind is px.PyreqwestError:
+        return kind("it failed")
+    details = {"causes": [{"message": cause} for cause in causes], "status": 500}
+    return kind("it failed", {**details, "doc": "", "pos": 0})
+
+
+@pytest.mark.parametrize(
+    "kind", [*tree(px.PyreqwestError, "pyreqwest")], ids=lambda kind: kind.__name__
+)
+def test_every_error_of_pyreqwest_has_its_reason(kind: type[px.PyreqwestError]) -> None:
+    failure = pyreqwest_failures.failure_of(made(kind))
+    assert (failure.reason, failure.was_sent) == PYREQWEST[kind]
+    assert kind.__name__ in failure.detail
+
+
+BODY = "error reading a body from connection"
+
+
+@pytest.mark.parametrize(
+    ("kind", "causes", "expected"),
+    [
+        (px.ConnectError, ["client error (Connect)", "dns error"], (Reason.UNRESOLVED, False)),
+        (px.ConnectError, ["client error (Connect)", "tcp connect error"], (Reason.REFUSED, False)),
+        (
+            px.ConnectError,
+            ["client error (Connect)", "invalid peer certificate: UnknownIssuer"],
+            (Reason.PROTOCOL, False),
+        ),
+        (
+            px.ConnectError,
+            ["client error (Connect)", "received corrupt message of type InvalidContentType"],
+            (Reason.PROTOCOL, False),
+        ),
+        (px.ConnectTimeoutError, ["client error (Connect)"], (Reason.CONNECT_TIMEOUT, False)),
+        (px.BodyDecodeError, [BODY, "Invalid chunk size line"], (Reason.PROTOCOL, True)),
+        (
+            px.RequestError,
+            [BODY, "end of file before message length reached"],
+            (Reason.INCOMPLETE, True),
+        ),
+    ],
+)
+def test_where_pyreqwests_class_is_not_enough_its_causes_decide(
+    kind: type[px.PyreqwestError], causes: list[str], expected: tuple[Reason, bool]
+) -> None:
+    failure = pyreqwest_failures.failure_of(made(kind, "error sending request", *causes))
+    assert (failure.reason, failure.was_sent) == expected
+
+
+# ---------------------------------------------------------------------------- httpx
+
+HTTPX = {
+    httpx.HTTPError: (Reason.DISCONNECTED, Reason.INCOMPLETE, True),
+    httpx.RequestError: (Reason.DISCONNECTED, Reason.INCOMPLETE, True),
+    httpx.TransportError: (Reason.DISCONNECTED, Reason.INCOMPLETE, True),
+    httpx.TimeoutException: (Reason.TIMEOUT, Reason.TIMEOUT, True),
+    httpx.ConnectTimeout: (Reason.CONNECT_TIMEOUT, Reason.CONNECT_TIMEOUT, False),
+    httpx.ReadTimeout: (Reason.TIMEOUT, Reason.TIMEOUT, True),
+    httpx.WriteTimeout: (Reason.TIMEOUT, Reason.TIMEOUT, True),
+    httpx.PoolTimeout: (Reason.TIMEOUT, Reason.TIMEOUT, False),
+    httpx.NetworkError: (Reason.DISCONNECTED, Reason.INCOMPLETE, True),
+    httpx.ConnectError: (Reason.REFUSED, Reason.REFUSED, False),
+    httpx.ReadError: (Reason.DISCONNECTED, Reason.INCOMPLETE, True),
+    httpx.WriteError: (Reason.DISCONNECTED, Reason.INCOMPLETE, True),
+    httpx.CloseError: (Reason.DISCONNECTED, Reason.INCOMPLETE, True),
+    httpx.ProxyError: (Reason.DISCONNECTED, Reason.INCOMPLETE, True),
+    httpx.UnsupportedProtocol: (Reason.BAD_INPUT, Reason.BAD_INPUT, False),
+    httpx.ProtocolError: (Reason.DISCONNECTED, Reason.INCOMPLETE, True),
+    httpx.LocalProtocolError: (Reason.BAD_INPUT, Reason.BAD_INPUT, False),
+    httpx.RemoteProtocolError: (Reason.PROTOCOL, Reason.PROTOCOL, True),
+    httpx.DecodingError: (Reason.ENCODED, Reason.ENCODED, True),
+    httpx.TooManyRedirects: (Reason.PROTOCOL, Reason.PROTOCOL, True),
+    httpx.HTTPStatusError: (Reason.DISCONNECTED, Reason.INCOMPLETE, True),
+    httpx.InvalidURL: (Reason.BAD_INPUT, Reason.BAD_INPUT, False),
+    httpx.CookieConflict: BUG,
+    httpx.StreamError: BUG,
+    httpx.StreamConsumed: BUG,
+    httpx.StreamClosed: BUG,
+    httpx.ResponseNotRead: BUG,
+    httpx.RequestNotRead: BUG,
+}
+
+
+def of_httpx() -> Iterator[type[Exception]]:
+    """Every exception that httpx makes public."""
+    for name in httpx.__all__:
+        if isinstance(kind := getattr(httpx, name), type) and issubclass(kind, Exception):
+            yield kind
+
+
+@pytest.mark.parametrize("kind", [*of_httpx()], ids=lambda kind: kind.__name__)
+def test_every_error_of_httpx_has_its_reason_or_is_a_bug_of_ours(kind: type[Exception]) -> None:
+    expected = HTTPX[kind]
+    assert issubclass(kind, httpx_failures.UpstreamError) == (expected is not BUG)
+    if expected is not BUG:
+        error = kind.__new__(kind)
+        Exception.__init__(error, "it failed")
+        before = httpx_failures.failure_of(error, head_came=False)
+        after = httpx_failures.failure_of(error, head_came=True)
+        assert (before.reason, after.reason, before.was_sent) == expected
+        assert kind.__name__ in before.detail
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "head_came", "reason"),
+    [
+        (httpx.ConnectError("x"), socket.gaierror(-2, "unknown"), False, Reason.UNRESOLVED),
+        (httpx.ConnectError("x"), ssl.SSLError("[SSL: WRONG_VERSION]"), False, Reason.PROTOCOL),
+        (
+            httpx.RemoteProtocolError("Server disconnected without sending a response."),
+            None,
+            False,
+            Reason.DISCONNECTED,
+        ),
+        (
+            httpx.RemoteProtocolError("peer closed connection without sending complete message"),
+            None,
+            True,
+            Reason.INCOMPLETE,
+        ),
+    ],
+)
+def test_where_httpxs_class_is_not_enough_its_text_and_causes_decide(
+    error: Exception, cause: Exception | None, head_came: bool, reason: Reason
+) -> None:
+    error.__cause__ = cause
+    assert httpx_failures.failure_of(error, head_came=head_came).reason is reason

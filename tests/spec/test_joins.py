@@ -1,0 +1,177 @@
+"""Joins: what one step returned, put into what another returned, after all steps."""
+
+import pytest
+
+from tests.support.screens import Screens, order, product, value_reply
+
+JOINED = """
+    endpoint: GET /screen
+    steps:
+      orders: {call: shop.list_orders, with: {user_id: 1}}
+      products: {call: shop.list_products, with: {ids: [1]}}
+    joins:
+      - {into: orders.orders.items, as: product, from: products.products, match: {product_id: id}}
+    response: ${orders.orders[].items[].product.title}
+    """
+
+
+def upstream(orders: list[object], products: list[object]) -> dict[str, object]:
+    return {
+        "/orders": value_reply({"orders": orders}),
+        "/products": value_reply({"products": products}),
+    }
+
+
+def test_match_is_put_into_every_object_at_the_path_and_the_step_stays_whole_otherwise(
+    screens: Screens,
+) -> None:
+    screen = screens(
+        JOINED.replace("response: ${orders.orders[].items[].product.title}", ""),
+        upstream([order(1, 7, 8), order(2), order(3, 7)], [product(7, "Hat"), product(8, "Cap")]),
+    )
+    body = screen.get().json()
+    assert [
+        [each["product"]["title"] for each in o["items"]] for o in body["orders"]["orders"]
+    ] == [
+        ["Hat", "Cap"],
+        [],
+        ["Hat"],
+    ]
+    assert body["products"] == {"products": [product(7, "Hat"), product(8, "Cap")]}
+    assert body["orders"]["orders"][0]["total"] == 1.5
+
+
+def test_no_match_gives_null_under_the_key(screens: Screens) -> None:
+    screen = screens(
+        JOINED.replace("[].product.title", "[0]"), upstream([order(1, 7)], [product(8)])
+    )
+    assert screen.get().json() == [{"product_id": 7, "quantity": 1, "product": None}]
+
+
+def test_key_that_stands_twice_in_the_source_takes_the_first(screens: Screens) -> None:
+    screen = screens(JOINED, upstream([order(1, 7)], [product(7, "First"), product(7, "Second")]))
+    assert screen.get().json() == ["First"]
+
+
+def test_source_of_a_failed_step_gives_nulls(screens: Screens) -> None:
+    screen = screens(
+        JOINED.replace("ids: [1]}", "ids: [1]}, on_failure: optional").replace(
+            "[].product.title", "[0].product"
+        ),
+        {"/orders": value_reply({"orders": [order(1, 7)]})},
+    )
+    answer = screen.get()
+    assert answer.json() == [None] or answer.json() == []
+    assert "products: status" in (answer.header("proxy-status") or "")
+
+
+def test_steps_see_unjoined_values_and_only_the_response_sees_joined_ones(
+    screens: Screens,
+) -> None:
+    screen = screens(
+        """
+        endpoint: GET /screen
+        steps:
+          orders: {call: shop.list_orders, with: {user_id: 1}}
+          products: {call: shop.list_products, with: {ids: [1]}}
+          look:
+            call: shop.look
+            with: {whole: "${length(keys(orders.orders[0].items[0]))}"}
+        joins:
+          - {into: orders.orders.items, as: product, from: products.products, match: {product_id: id}}
+        response: ${length(keys(orders.orders[0].items[0]))}
+        """,
+        upstream([order(1, 7)], [product(7)]) | {"/look": value_reply({})},
+    )
+    assert screen.get().json() == 3
+    assert "GET /look?whole=2" in screen.calls()
+
+
+def test_later_join_walks_into_what_an_earlier_one_put_there(screens: Screens) -> None:
+    screen = screens(
+        """
+        endpoint: GET /screen
+        steps:
+          orders: {call: shop.list_orders, with: {user_id: 1}}
+          products: {call: shop.list_products, with: {ids: [1]}}
+          best: {call: shop.list_bestsellers}
+        joins:
+          - {into: orders.orders.items, as: product, from: products.products, match: {product_id: id}}
+          - {into: orders.orders.items.product, as: like, from: best, match: {title: title}}
+        response: ${orders.orders[].items[].product.like.price}
+        """,
+        upstream([order(1, 7)], [product(7, "Hat")])
+        | {"/bestsellers": value_reply([product(70, "Hat", 99.0)])},
+    )
+    assert screen.get().json() == [99.0]
+
+
+def test_match_of_several_fields_asks_for_all_of_them(screens: Screens) -> None:
+    screen = screens(
+        """
+        endpoint: GET /screen
+        steps:
+          best: {call: shop.list_bestsellers}
+          products: {call: shop.list_products, with: {ids: [1]}}
+        joins:
+          - {into: best, as: twin, from: products.products, match: {id: id, title: title}}
+        response: ${best[].twin.price}
+        """,
+        {
+            "/bestsellers": value_reply([product(1, "Hat"), product(2, "Cap")]),
+            "/products": value_reply({"products": [product(1, "Cap", 1), product(2, "Cap", 2)]}),
+        },
+    )
+    assert screen.get().json() == [2.0]
+
+
+def test_join_of_several_matches_by_an_expression_as_source(screens: Screens) -> None:
+    screen = screens(
+        JOINED.replace("from: products.products", "from: 'products.products[?price > `5`]'"),
+        upstream([order(1, 7, 8)], [product(7, "Hat", 9), product(8, "Pin", 1)]),
+    )
+    assert screen.get().json() == ["Hat"]
+
+
+@pytest.mark.parametrize(
+    ("there", "source", "matches"),
+    [(1, 1, True), (1, 1.0, True), (1, "1", False), (1, True, False), ("a", "a", True)],
+)
+def test_values_match_as_json_has_them_equal(
+    screens: Screens, there: object, source: object, matches: bool
+) -> None:
+    screen = screens(
+        """
+        endpoint: GET /screen
+        steps:
+          a: {call: shop.find}
+          b: {call: shop.find, with: {b: 1}}
+        joins:
+          - {into: a.list, as: found, from: b.list, match: {key: key}}
+        response: ${a.list[0].found != null}
+        """.replace("null}", "`null`}"),
+        lambda exchange: value_reply(
+            {"list": [{"key": source if "b=1" in exchange.request.target else there}]}
+        )(exchange),
+        schemas=_KEYED,
+        services={
+            "shop": """
+            base: {shop}
+            operations:
+              find: {request: GET /f, params: {b: {type: integer, required: false}}, returns: "schemas.shop:Page"}
+            """
+        },
+    )
+    assert screen.get().json() is matches
+
+
+_KEYED = """
+from typing import Any
+from pydantic import BaseModel
+
+class Keyed(BaseModel):
+    key: Any
+
+class Page(BaseModel):
+    list: list[Keyed]
+"""

@@ -1,0 +1,159 @@
+"""Steps that are not called: by `when`, by a null input, by an input that failed."""
+
+import pytest
+
+from tests.support.screens import Screens, user, value_reply
+from tests.support.wire_scripts import reply
+
+WARNINGS = "response: {value: '${%s}', warnings: '${degraded}'}"
+
+
+@pytest.mark.parametrize(
+    ("value", "called"),
+    [
+        ("true", True),
+        ("1", True),
+        ("0", True),
+        ('"text"', True),
+        ("[0]", True),
+        ("false", False),
+        ("null", False),
+        ('""', False),
+        ("[]", False),
+        ("{}", False),
+    ],
+)
+def test_when_goes_by_the_truth_of_jmespath_and_a_skip_is_a_complete_null(
+    screens: Screens, value: str, called: bool
+) -> None:
+    screen = screens(
+        """
+        endpoint: GET /screen
+        steps:
+          loose: {call: shop.look}
+          user: {call: shop.get_user, with: {id: 1}, when: '${loose.value}'}
+        response: {user: '${user.firstName}', warnings: '${degraded}'}
+        """,
+        {"/look": reply(200, [], b'{"value": %s}' % value.encode()), "/users/1": user()},
+    )
+    answer = screen.get()
+    assert answer.json() == {"user": "Ann" if called else None, "warnings": []}
+    assert answer.header("proxy-status") is None
+    assert ("GET /users/1" in screen.calls()) is called
+
+
+def test_skip_goes_on_through_the_steps_that_need_its_value_and_stays_complete(
+    screens: Screens,
+) -> None:
+    screen = screens(
+        """
+        endpoint: GET /screen
+        params: {wanted: {type: boolean}}
+        steps:
+          user: {call: shop.get_user, with: {id: 1}, when: '${params.wanted}'}
+          product: {call: shop.get_product, with: {id: '${user.id}'}}
+          bestsellers: {call: shop.list_bestsellers, after: product}
+        response: {product: '${product}', best: '${bestsellers}', warnings: '${degraded}'}
+        """,
+        {"/bestsellers": value_reply([])},
+    )
+    answer = screen.get("/screen?wanted=false")
+    assert answer.json() == {"product": None, "best": [], "warnings": []}
+    assert screen.calls() == ["GET /bestsellers"]
+
+
+def test_when_over_a_failed_step_makes_the_skip_degraded(screens: Screens) -> None:
+    screen = screens(
+        """
+        endpoint: GET /screen
+        steps:
+          user: {call: shop.get_user, with: {id: 1}, on_failure: optional}
+          best: {call: shop.list_bestsellers, when: '${user.id}'}
+        """
+        + "\n        "
+        + WARNINGS % "best",
+        {"/users/1": reply(500)},
+    )
+    assert screen.get().json() == {
+        "value": None,
+        "warnings": [
+            {"step": "user", "reason": "status"},
+            {"step": "best", "reason": "input_failed"},
+        ],
+    }
+
+
+def test_null_for_an_optional_query_or_header_param_leaves_it_out(screens: Screens) -> None:
+    screen = screens(
+        """
+        endpoint: GET /screen
+        params:
+          text: {type: string, required: false}
+          X-Tenant: {in: header, type: string, required: false}
+        steps:
+          look:
+            call: shop.look
+            with: {text: '${params.text}', X-Tenant: '${params."X-Tenant"}', whole: 1}
+        """,
+        {"/look": value_reply({"value": 1})},
+    )
+    assert screen.get().status == 200
+    assert screen.calls() == ["GET /look?whole=1"]
+    assert screen.upstream.requests[0].header("x-tenant") is None
+
+
+@pytest.mark.parametrize("operation", ["get_product", "list_orders"])
+def test_null_for_a_path_or_required_param_skips_the_step(screens: Screens, operation: str) -> None:
+    name = {"get_product": "id", "list_orders": "user_id"}[operation]
+    screen = screens(
+        f"""
+        endpoint: GET /screen
+        steps:
+          loose: {{call: shop.look}}
+          skipped: {{call: shop.{operation}, with: {{{name}: '${{loose.value}}'}}}}
+        """
+        + "\n        "
+        + WARNINGS % "skipped",
+        {"/look": value_reply({"value": None})},
+    )
+    assert screen.get().json() == {"value": None, "warnings": []}
+    assert screen.calls() == ["GET /look"]
+
+
+def test_null_to_batch_or_iterate_over_skips_the_step_complete(screens: Screens) -> None:
+    screen = screens(
+        """
+        endpoint: GET /screen
+        steps:
+          loose: {call: shop.look}
+          chunks:
+            call: shop.list_products
+            with: {ids: '${loose.value}'}
+            batch: {over: ids, size: 2, max: 4, select: products}
+          each:
+            call: shop.get_product
+            for_each: {over: '${loose.value}', as: id, max: 3}
+            with: {id: '${id}'}
+        response: {chunks: '${chunks}', each: '${each}', warnings: '${degraded}'}
+        """,
+        {"/look": value_reply({"value": None})},
+    )
+    assert screen.get().json() == {"chunks": None, "each": None, "warnings": []}
+    assert screen.calls() == ["GET /look"]
+
+
+def test_what_no_list_is_can_not_be_iterated_over(screens: Screens) -> None:
+    screen = screens(
+        """
+        endpoint: GET /screen
+        steps:
+          loose: {call: shop.look}
+          each:
+            call: shop.get_product
+            for_each: {over: '${loose.value}', as: id, max: 3}
+            with: {id: '${id}'}
+        """,
+        {"/look": value_reply({"value": {"a": 1}})},
+    )
+    answer = screen.get()
+    assert (answer.status, answer.json()["step"]) == (502, "each")

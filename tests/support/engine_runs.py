@@ -1,0 +1,56 @@
+"""A composition run against scripted upstreams, in fake time."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bff.engine.executor import Engine
+from bff.engine.results import CompositionFailure, Limits, Produced
+from bff.plan.nodes import Composition
+from tests.support.fake_time import run_in_fake_time
+from tests.support.plans import SERVICES
+from tests.support.scripted import Script, ScriptedTransport
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended; `payload` and `failure` fail when it ended the other way."""
+
+    result: Produced | CompositionFailure
+    transport: ScriptedTransport
+
+    @property
+    def payload(self) -> Any:
+        assert isinstance(self.result, Produced), self.result
+        return json.loads(self.result.body)
+
+    @property
+    def degraded(self) -> list[tuple[str, str]]:
+        assert isinstance(self.result, Produced), self.result
+        return [(each.step, each.reason) for each in self.result.degraded]
+
+    @property
+    def failure(self) -> CompositionFailure:
+        assert isinstance(self.result, CompositionFailure), self.result
+        return self.result
+
+    @property
+    def targets(self) -> list[str]:
+        return self.transport.targets()
+
+
+def run(
+    composition: Composition,
+    scripts: Mapping[str, Script],
+    params: Mapping[str, Any] | None = None,
+    limits: Limits | None = None,
+) -> Ended:
+    """Run the composition once, to its end; fails when it leaves a task running."""
+
+    async def main() -> Ended:
+        transport = ScriptedTransport(scripts)
+        engine = Engine(transport, SERVICES, limits=limits)
+        return Ended(await engine.run(composition, params or {}), transport)
+
+    return run_in_fake_time(main())

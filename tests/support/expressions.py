@@ -1,0 +1,157 @@
+"""Hypothesis strategies for JMESPath expressions and JSON data, and the library as a yardstick.
+
+Names come from a small alphabet, so that expressions often meet data that has them. `expressions()`
+gives source texts with odd spaces and brackets; nearly all of them parse.
+"""
+
+import math
+from typing import Any
+
+import jmespath
+from hypothesis import strategies as st
+from jmespath.exceptions import JMESPathTypeError
+from jmespath.functions import Functions, signature
+
+NAMES = ("a", "b", "c", "id", "x y")
+
+_scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 3)
+    | st.integers(-(10**20), 10**20)
+    | st.sampled_from((0.0, 1.0, -0.5, 2.5, 1e16))
+    | st.sampled_from(("", "a", "b", "ab", "é", "12", "-0.5", "1e3", "nan"))
+    | st.text(max_size=3)
+)
+_names = st.sampled_from(NAMES)
+
+
+def json_values() -> st.SearchStrategy[Any]:
+    """Any JSON value, small, with the odd list of numbers, strings or like objects."""
+    return st.recursive(
+        _scalars,
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.lists(st.integers(-5, 5) | st.just(0.5), max_size=4)
+            | st.lists(st.sampled_from(("a", "b", "ab")), max_size=4)
+            | st.dictionaries(_names, inner, max_size=4)
+            | st.lists(st.dictionaries(_names, inner, max_size=3), max_size=4)
+        ),
+        max_leaves=15,
+    )
+
+
+def json_objects() -> st.SearchStrategy[dict[str, Any]]:
+    """A JSON object, as a root is one."""
+    return st.dictionaries(_names, json_values(), max_size=len(NAMES))
+
+
+# ---------------------------------------------------------------------------- expressions
+
+_LITERALS = (
+    "`null`", "`true`", "`false`", "`0`", "`1`", "`1.0`", "`-2`", "`2.5`", "`\"a\"`", "'a'", "''",
+    "'b'", "`[]`", "`{}`", "`[1, 0.5, 2]`", "`[\"b\", \"a\"]`", "`[true, 0, null]`",
+    "`{\"a\": {\"b\": 1}, \"b\": 2}`", "`[{\"a\": 2, \"b\": \"x\"}, {\"a\": 1}]`", "'it\\'s'",
+    "`[[1, [2]], 3, []]`", "'12'", "`\"\\`\"`",
+)  # fmt: skip
+_COMPARATORS = ("==", "!=", "<", "<=", ">", ">=")
+_ONE_ARGUMENT = (
+    "abs", "avg", "ceil", "floor", "keys", "length", "max", "min", "not_null", "reverse", "sort",
+    "sum", "to_array", "to_number", "to_string", "type", "values", "merge",
+)  # fmt: skip
+_OF_SUITABLE_ARGUMENTS = (
+    "abs({0}[0] || `1`)", "sum({0}[?type(@) == 'number'] || `[1.5]`)",
+    "avg(to_array({0})[?type(@) == 'number'])", "join('-', to_array({0})[].to_string(@))",
+    "max(to_array({0})[].to_string(@))", "sort(to_array({0})[].to_string(@))",
+    "sort_by(to_array({0}), &to_string({1}))", "max_by(to_array({0}), &to_string({1}))",
+    "min_by(to_array({0}), &length(to_string({1})))", "map(&{1}, to_array({0}))",
+    "merge({{a: {0}}}, {{b: {1}, a: {0}}})", "keys({{a: {0}}})", "values({{a: {0}, b: {1}}})",
+    "starts_with(to_string({0}), to_string({1}))", "ends_with(to_string({0}), 'a')",
+    "contains(to_array({0}), {1})", "contains(to_string({0}), to_string({1}))",
+    "reverse(to_array({0}))", "length(to_array({0}))", "not_null({0}, {1}, `0`)",
+    "to_number(to_string({0}))", "ceil(to_number({0}) || `0.5`)", "floor(`-1.5`)",
+)  # fmt: skip
+_OF_TWO = ("contains", "ends_with", "join", "starts_with", "merge", "not_null")
+_BY_KEY = ("max_by", "min_by", "sort_by")
+
+
+def expressions() -> st.SearchStrategy[str]:
+    """Source texts over every kind of node and all 26 functions."""
+    leaves = st.one_of(
+        _names.map(_identifier), _names.map(_identifier), st.just("@"), st.just("*"),
+        st.sampled_from(_LITERALS), _spans(st.just("")), _names.map(lambda name: f'"{name}"'),
+    )  # fmt: skip
+    return st.recursive(leaves, _larger, max_leaves=8)
+
+
+def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    both = st.tuples(inner, inner)
+    ids = _names.map(_identifier)
+    return st.one_of(
+        st.builds("{}.{}".format, inner, ids),
+        st.builds("{}. {}".format, inner, inner),
+        st.builds("{}.*".format, inner),
+        st.builds("{}.* .{}".format, inner, ids),
+        _spans(inner),
+        st.builds("{}{}".format, _spans(inner), st.builds(".{}".format, ids)),
+        st.builds("{}[?{}]".format, inner, inner),
+        st.builds("{}[? {} {} {}].{}".format, inner, inner, _comparator(), inner, ids),
+        st.builds("{} {} {}".format, inner, _comparator(), inner),
+        st.builds("{}\n|| {}".format, inner, inner),
+        st.builds("{} && {}".format, inner, inner),
+        st.builds("{} | {}".format, inner, inner),
+        st.builds("!{}".format, inner),
+        st.builds("( {} )".format, inner),
+        st.builds("[{}, {}]".format, inner, inner),
+        st.builds("{{{}: {}, {} :{}}}".format, ids, inner, ids, inner),
+        st.builds("{}.[{}]".format, inner, inner),
+        st.builds("{}.{{a: {}, b: {}}}".format, inner, ids, inner),
+        st.builds("{}({})".format, st.sampled_from(_ONE_ARGUMENT), inner),
+        st.builds("{}({} ,{})".format, st.sampled_from(_OF_TWO), inner, inner),
+        st.builds("{}({}, &{})".format, st.sampled_from(_BY_KEY), inner, inner),
+        st.builds("map(&{}, {})".format, inner, inner),
+        st.tuples(st.sampled_from(_OF_SUITABLE_ARGUMENTS), both).map(
+            lambda drawn: drawn[0].format(*drawn[1])
+        ),
+    )
+
+
+def _spans(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    bounds = (
+        "[*]", "[]", "[ * ]", "[0]", "[-1]", "[ 1 ]", "[7]", "[1:]", "[:-1]", "[::2]", "[::-1]",
+        "[-3:2:1]",
+    )  # fmt: skip
+    return st.builds("{}{}".format, inner, st.sampled_from(bounds))
+
+
+def _comparator() -> st.SearchStrategy[str]:
+    return st.sampled_from(_COMPARATORS)
+
+
+def _identifier(name: str) -> str:
+    return f'"{name}"' if " " in name else name
+
+
+# ---------------------------------------------------------------------------- the yardstick
+
+
+class _StrictFunctions(Functions):
+    """The library's functions, but for the two where bff refuses what Python lets through."""
+
+    @signature({"types": ["object"], "variadic": True})
+    def _func_merge(self, *arguments: Any) -> Any:
+        for argument in arguments:
+            if not isinstance(argument, dict):
+                raise JMESPathTypeError("merge", argument, type(argument).__name__, ["object"])
+        return super()._func_merge(*arguments)
+
+    @signature({"types": []})
+    def _func_to_number(self, argument: Any) -> Any:
+        number = super()._func_to_number(argument)
+        return number if number is None or math.isfinite(number) else None
+
+
+def search_with_library(source: str, data: Any) -> Any:
+    """What the library gives. Raises `ValueError` or `TypeError` where it refuses a value."""
+    options = jmespath.Options(custom_functions=_StrictFunctions())
+    return jmespath.compile(source).search(data, options=options)

@@ -1,0 +1,202 @@
+"""Runs a project in both of its hosts, each behind a real server, and asks them the same way.
+
+    with serving("edge", project_folder) as host:
+        status, headers, body = host.request("GET", "/screens/home/1")
+
+`edge` is the ASGI edge on granian, `flask` the plain Flask application on werkzeug's threaded
+server; both live in this process, on threads of their own, so that a test may hold gates that
+upstreams wait for. `HOSTS` is what to parametrise a test over.
+"""
+
+import asyncio
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flask import Flask
+from granian.constants import Interfaces
+from granian.server.embed import Server
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from bff import create_app, create_asgi
+from bff.settings import Settings
+
+HOSTS = ("edge", "flask")
+
+PATIENCE_SECONDS = 20.0  # how long a test waits before it is a failure
+
+Header = tuple[str, str]
+
+
+class Answer(NamedTuple):
+    """A reply as it came; header names in lower case, order kept."""
+
+    status: int
+    headers: list[Header]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """The values of a header, joined as HTTP allows; None where it is absent."""
+        values = [value for key, value in self.headers if key == name.lower()]
+        return ", ".join(values) if values else None
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Host:
+    """A running host. Every request has a connection of its own."""
+
+    def __init__(self, name: str, port: int, app: Flask) -> None:
+        self.name = name
+        self.port = port
+        self.app = app
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def request(
+        self,
+        method: str,
+        target: str,
+        headers: Iterable[Header] = (),
+        body: bytes | Iterable[bytes] | None = None,
+    ) -> Answer:
+        """Send exactly this target and these headers (with `Host` and the body's length), and
+        read the whole reply. Raises `http.client.HTTPException` or `OSError` where it breaks off.
+        A body of several chunks goes out chunked."""
+        with self.connect() as connection:
+            connection.putrequest(method, target, skip_accept_encoding=True)
+            for name, value in headers:
+                connection.putheader(name, value)
+            chunked = body is not None and not isinstance(body, bytes)
+            if isinstance(body, bytes):
+                connection.putheader("Content-Length", str(len(body)))
+            elif chunked:
+                connection.putheader("Transfer-Encoding", "chunked")
+            connection.endheaders(body, encode_chunked=chunked)
+            reply = connection.getresponse()
+            return Answer(
+                reply.status,
+                [(name.lower(), value) for name, value in reply.getheaders()],
+                reply.read(),
+            )
+
+    def get(self, target: str, **headers: str) -> Answer:
+        """GET, with headers by their names in Python's spelling: `if_none_match=…`."""
+        return self.request("GET", target, _spelled(headers))
+
+    def post(self, target: str, value: Any, **headers: str) -> Answer:
+        """POST a value as JSON."""
+        sent = [("Content-Type", "application/json"), *_spelled(headers)]
+        return self.request("POST", target, sent, json.dumps(value).encode())
+
+    @contextmanager
+    def connect(self) -> Iterator[http.client.HTTPConnection]:
+        """A connection of one's own, for tests that leave early or read piece by piece."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+@contextmanager
+def serving(
+    name: str, project: Path, *, settings: Settings | None = None, app: Flask | None = None
+) -> Iterator[Host]:
+    """The project in the host called `name`, until the context is left.
+
+    `app` is one's own Flask application that a `Gateway` is mounted in already.
+    """
+    settings = settings or Settings(log_level="warning")
+    if name == "edge":
+        edge = create_asgi(project, settings, app=app)
+        with _granian(edge) as port:
+            yield Host(name, port, edge.app)
+    else:
+        app = app or create_app(project, settings)
+        with _werkzeug(app) as port:
+            yield Host(name, port, app)
+        app.extensions["bff"].close()
+
+
+@contextmanager
+def _granian(target: Any) -> Iterator[int]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    ended: list[BaseException] = []
+    stop: list[Any] = []
+
+    async def main() -> None:
+        server = Server(
+            target,
+            address="127.0.0.1",
+            port=port,
+            interface=Interfaces.ASGI,
+            websockets=False,
+            log_enabled=False,
+        )
+        loop = asyncio.get_running_loop()
+        stop.append(lambda: loop.call_soon_threadsafe(server.stop))
+        await server.serve()
+
+    def run() -> None:
+        try:
+            asyncio.run(main())
+        except BaseException as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=run, name="granian")
+    thread.start()
+    try:
+        _wait_until_it_listens(port, thread, ended)
+        yield port
+    finally:
+        if stop and thread.is_alive():
+            stop[0]()
+        thread.join(PATIENCE_SECONDS)
+        assert not thread.is_alive(), "granian did not stop"
+
+
+@contextmanager
+def _werkzeug(app: Flask) -> Iterator[int]:
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Silent)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server.port
+    finally:
+        server.shutdown()
+        thread.join(PATIENCE_SECONDS)
+        server.server_close()
+
+
+class _Silent(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"  # for chunked replies
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        pass
+
+
+def _wait_until_it_listens(port: int, thread: threading.Thread, ended: list[BaseException]) -> None:
+    for _ in range(int(PATIENCE_SECONDS / 0.005)):
+        if ended:
+            raise ended[0]
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        thread.join(0.005)
+    raise AssertionError("granian does not listen")
+
+
+def _spelled(headers: dict[str, str]) -> list[Header]:
+    return [(name.replace("_", "-"), value) for name, value in headers.items()]

@@ -1,0 +1,51 @@
+"""Stands for the engine under the cache: runs that are counted and end as the test says."""
+
+import asyncio
+
+from bff.engine.results import CompositionFailure, Degradation, Produced
+
+DEGRADATION = Degradation("reviews", "timeout", "http_response_timeout")
+FAILURE = CompositionFailure(
+    status=502,
+    step="user",
+    reason="refused",
+    proxy_error="connection_refused",
+    retry_after=None,
+    failures=(),
+    timings=(),
+    write_states=None,
+)
+
+
+def payload(body: bytes = b'{"id":1}', **views: bytes) -> Produced:
+    """A complete payload."""
+    return Produced(body, views, (), ())
+
+
+def degraded(body: bytes = b'{"id":1,"reviews":null}') -> Produced:
+    """A payload in which a failure was papered over."""
+    return Produced(body, {}, (DEGRADATION,), ())
+
+
+class Runs:
+    """Called, it waits for `gate` (open unless closed) and gives the outcome or raises it."""
+
+    def __init__(self, outcome: Produced | CompositionFailure | Exception | None = None) -> None:
+        self.outcome = outcome or payload()
+        self.count = 0
+        self.cancelled = 0
+        self.started = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def __call__(self) -> Produced | CompositionFailure:
+        self.count += 1
+        self.started.set()
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome

@@ -1,0 +1,300 @@
+"""Compiled plans, built by hand for tests of what runs them.
+
+    compose(
+        step("user", "GET /users/{id}", {"id": "params.user_id"}),
+        step("orders", "GET /orders", {"user": "user.id"}, on_failure=Optional()),
+        response={"who": "user.name", "orders": "orders"},
+    )
+
+Values of `with_` are expressions as texts, or `constant(…)`. A step waits for what its expressions
+name. A response that is a step's name alone is spliced, unless a join goes into that step.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+from pydantic import TypeAdapter
+
+from bff.errors import EvaluationError
+from bff.plan.nodes import (
+    Batch,
+    Binding,
+    Composition,
+    Computed,
+    Fail,
+    ForEach,
+    Join,
+    OnFailure,
+    Operation,
+    OperationParam,
+    Segment,
+    Service,
+    Shape,
+    ShapeView,
+    Splice,
+    Step,
+    Template,
+    Text,
+)
+from bff.plan.types import ANYTHING, Type
+
+SERVICES = {"upstream": Service("upstream", ("http://upstream.test",), 10.0)}
+
+
+class AdapterSchema:
+    """A pydantic type as a `Schema`, by the shortest way: the library's own is tested elsewhere."""
+
+    def __init__(self, annotation: Any) -> None:
+        self._adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+        self.name = str(annotation)
+        self.type: Type = ANYTHING
+        self.digest = self.name
+
+    def validate(self, body: bytes) -> Any:
+        return self._adapter.validate_json(body)
+
+    def validate_value(self, value: Any) -> Any:
+        return self._adapter.validate_python(value)
+
+    def to_bytes(self, value: Any) -> bytes:
+        return self._adapter.dump_json(value, by_alias=True)
+
+    def to_json(self, value: Any) -> Any:
+        return self._adapter.dump_python(value, mode="json", by_alias=True)
+
+
+def expression(source: str, *also_reads: str) -> Template:
+    """An expression, evaluated by the jmespath library. Its first name is taken for its root."""
+    compiled = jmespath.compile(source)
+
+    def evaluate(root: Any) -> Any:
+        try:
+            return compiled.search(root)
+        except JMESPathError as error:
+            raise EvaluationError(type(error).__name__) from error
+
+    names = re.findall(r"^[^\w'`]*(?:\w+\()?(\w+)", source)
+    return Template(evaluate, ANYTHING, frozenset([*names, *also_reads]), source=source)
+
+
+def constant(value: Any) -> Template:
+    """A template that reads nothing."""
+    return Template(lambda _: value, ANYTHING, source=repr(value))
+
+
+def param(
+    name: str,
+    location: str = "query",
+    *,
+    required: bool = True,
+    default: Any = None,
+    is_list: bool = False,
+    comma: bool = False,
+    slash: bool = False,
+    check: Callable[[Any], Any] = lambda value: value,
+) -> OperationParam:
+    """An operation's param that takes any value, unless `check` says otherwise."""
+    return OperationParam(
+        name,
+        location,  # type: ignore[arg-type]
+        name,
+        ANYTHING,
+        required and default is None,
+        default,
+        is_list,
+        comma,
+        slash,
+        check,
+    )
+
+
+def operation(
+    request: str,
+    *params: OperationParam,
+    returns: Any = Any,
+    service: str = "upstream",
+) -> Operation:
+    """An operation from its request line. Path params that aren't among `params` are plain ones."""
+    method, _, path = request.partition(" ")
+    known = {each.name: each for each in params}
+    parts: list[str | OperationParam] = []
+    for text in re.split(r"(\{\w+\})", path):
+        if text.startswith("{"):
+            name = text[1:-1]
+            parts.append(known.setdefault(name, param(name, "path")))
+        elif text:
+            parts.append(text)
+    return Operation(
+        name=f"{service}.{request}",
+        service=service,
+        method=method,
+        path=tuple(parts),
+        params=tuple(known.values()),
+        returns=AdapterSchema(returns),
+        timeout_seconds=10.0,
+        writes=method not in ("GET", "HEAD"),
+    )
+
+
+def step(
+    name: str,
+    request: str | Operation,
+    with_: Mapping[str, str | Template] | None = None,
+    *,
+    params: Sequence[OperationParam] = (),
+    returns: Any = Any,
+    after: Sequence[str] = (),
+    when: str | Template | None = None,
+    batch: Batch | None = None,
+    for_each: ForEach | None = None,
+    statuses: Mapping[int, Any] | None = None,
+    on_failure: OnFailure | None = None,
+    timeout: float = 10.0,
+) -> "Draft":
+    """A step, before it is known which place it has among the others."""
+    bound = {key: _template(value) for key, value in (with_ or {}).items()}
+    if isinstance(request, str):
+        path_names = re.findall(r"\{(\w+)\}", request)
+        named = {each.name for each in params} | set(path_names)
+        others = [param(key) for key in bound if key not in named]
+        request = operation(request, *params, *others, returns=returns)
+    built = Step(
+        name=name,
+        index=0,
+        operation=request,
+        bindings=tuple(Binding(each, bound.get(each.name)) for each in request.params),
+        when=None if when is None else _template(when),
+        batch=batch,
+        for_each=for_each,
+        on_failure=on_failure or Fail(),
+        statuses=statuses or {},
+        waits_for=(),
+        input_steps=(),
+        hidden=False,
+        timeout_seconds=timeout,
+        type=ANYTHING,
+        needs_json=False,
+        needs_bytes=False,
+    )
+    return Draft(built, tuple(after))
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What `step` makes and `compose` finishes."""
+
+    step: Step
+    after: tuple[str, ...]
+
+    def roots(self) -> frozenset[str]:
+        own = self.step
+        templates = [each.template for each in own.bindings]
+        templates += [own.when, own.for_each.over if own.for_each else None]
+        return frozenset().union(*(each.roots for each in templates if each is not None))
+
+
+def batch(over: str, size: int, most: int, select: str | None = None) -> Batch:
+    """A batch; `select` is an expression on a chunk's reply."""
+    return Batch(over, size, most, None if select is None else expression(select), select)
+
+
+def for_each(over: str, as_name: str, concurrency: int = 4, most: int = 100) -> ForEach:
+    """One call per element of what `over` gives."""
+    return ForEach(expression(over), as_name, concurrency, most)
+
+
+def join(into: str, as_name: str, source: str, match: Mapping[str, str]) -> Join:
+    """A join from its declared texts."""
+    first, *path = into.replace("[]", "").split(".")
+    return Join(first, tuple(path), as_name, expression(source), tuple(match.items()))
+
+
+def compose(
+    *drafts: Draft,
+    response: Mapping[str, str | Template] | str | Template | None = None,
+    views: Mapping[str, Mapping[str, str | Template]] | None = None,
+    joins: Sequence[Join] = (),
+    deadline: float = 5.0,
+    writes: bool = False,
+) -> Composition:
+    """A composition of steps; its response is every step under its own name when left out."""
+    names = [draft.step.name for draft in drafts]
+    targets = {each.into_step for each in joins}
+    whole = {name: index for index, name in enumerate(names) if name not in targets}
+    payload = _shape({name: name for name in names} if response is None else response, whole)
+    forms = {name: ShapeView(name, _shape(each, whole)) for name, each in (views or {}).items()}
+    shapes = [payload, *(view.shape for view in forms.values())]
+    read = targets.union(*(draft.roots() for draft in drafts))
+    read = read.union(*(each.source.roots for each in joins))
+    read = read.union(*(shape.roots for shape in shapes))
+    spliced = {
+        segment.step
+        for shape in shapes
+        for segment in shape.segments
+        if isinstance(segment, Splice)
+    }
+    steps: list[Step] = []
+    for index, draft in enumerate(drafts):
+        inputs = draft.roots()
+        waits = [i for i, name in enumerate(names) if name in inputs or name in draft.after]
+        steps.append(
+            replace(
+                draft.step,
+                index=index,
+                waits_for=tuple(waits),
+                input_steps=tuple(i for i, name in enumerate(names) if name in inputs),
+                needs_json=draft.step.name in read,
+                needs_bytes=index in spliced,
+            )
+        )
+    return Composition(
+        name="screen",
+        file="compositions/screen.yaml",
+        method="POST" if writes else "GET",
+        path=("screen",),
+        path_text="/screen",
+        summary="",
+        params=(),
+        deadline_seconds=deadline,
+        steps=tuple(steps),
+        joins=tuple(joins),
+        payload=payload,
+        views=forms,
+        cache=None,
+        uncached_because=None,
+        key_reads=frozenset(),
+        digest="",
+        writes=writes,
+    )
+
+
+def _shape(
+    response: Mapping[str, str | Template] | str | Template, whole: Mapping[str, int]
+) -> Shape:
+    segments: list[Segment] = []
+    roots: frozenset[str] = frozenset()
+    if not isinstance(response, Mapping):
+        response = {"": response}
+        opening = closing = b""
+    else:
+        opening, closing = b"{", b"}"
+    separator = opening
+    for key, value in response.items():
+        segments.append(Text(separator + (f'"{key}":'.encode() if key else b"")))
+        separator = b","
+        if isinstance(value, str) and value in whole:
+            segments.append(Splice(whole[value]))
+        else:
+            template = _template(value)
+            segments.append(Computed(template))
+            roots |= template.roots
+    segments.append(Text(closing if response else opening + closing))
+    return Shape(tuple(segments), ANYTHING, roots, frozenset())
+
+
+def _template(value: str | Template) -> Template:
+    return expression(value) if isinstance(value, str) else value

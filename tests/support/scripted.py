@@ -1,0 +1,134 @@
+"""A transport in memory that does what it is told, and keeps account of what it was asked.
+
+    transport = ScriptedTransport({"GET /users/1": json_reply({"id": 1}), "GET /orders": never})
+
+A *script* is a reply, a failure, a list of scripts taken one a call, or an async function of the
+request. It is found by method and target (path and query), then by method and path. A request
+without a script is a bug of the test, and raises.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic_core import to_json
+
+from bff.engine.outcomes import Failed
+from bff.engine.ports import UpstreamReply, UpstreamRequest, UpstreamStream
+
+Answer = UpstreamReply | Failed
+Script: TypeAlias = (
+    "UpstreamReply | Failed | list[Script] | Callable[[UpstreamRequest], Awaitable[Script]]"
+)
+
+
+def reply(status: int, body: bytes = b"", **headers: str) -> UpstreamReply:
+    """A reply; header names are written with underscores: `retry_after="3"`."""
+    return UpstreamReply(
+        status, [(name.replace("_", "-"), value) for name, value in headers.items()], body
+    )
+
+
+def json_reply(value: Any, status: int = 200) -> UpstreamReply:
+    """A reply with a JSON body."""
+    return reply(status, to_json(value), content_type="application/json")
+
+
+async def never(_: UpstreamRequest) -> Answer:
+    """No answer, until the call is cancelled."""
+    await asyncio.Event().wait()
+    raise AssertionError("unreachable")
+
+
+def held(gate: asyncio.Event, script: "Script") -> "Script":
+    """The script, once the gate is open."""
+
+    async def wait(_: UpstreamRequest) -> "Script":
+        await gate.wait()
+        return script
+
+    return wait
+
+
+def after(seconds: float, script: "Script") -> "Script":
+    """The script, after so many seconds of the loop's clock; for loops of fake time."""
+
+    async def wait(_: UpstreamRequest) -> "Script":
+        await asyncio.sleep(seconds)
+        return script
+
+    return wait
+
+
+class ScriptedTransport:
+    """Keeps to its scripts. `requests` has every request in order of arrival."""
+
+    def __init__(self, scripts: "Mapping[str, Script]") -> None:
+        self.scripts = dict(scripts)
+        self.requests: list[UpstreamRequest] = []
+        self.timeouts: list[float] = []  # what each request was given
+        self.byte_caps: list[int] = []
+        self.calls: Counter[str] = Counter()  # by "GET /path?query"
+        self.in_flight = 0
+        self.most_in_flight = 0
+        self.cancelled: list[str] = []
+        self.began_at: list[float] = []  # by the loop's clock
+        self._arrival = asyncio.Condition()
+
+    async def fetch(
+        self, request: UpstreamRequest, *, timeout_seconds: float, byte_cap: int
+    ) -> Answer:
+        url = urlsplit(request.url)
+        path = f"{request.method} {url.path}"
+        name = f"{path}?{url.query}" if url.query else path
+        self.requests.append(request)
+        self.timeouts.append(timeout_seconds)
+        self.byte_caps.append(byte_cap)
+        self.calls[name] += 1
+        self.began_at.append(asyncio.get_running_loop().time())
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            async with self._arrival:
+                self._arrival.notify_all()
+            key = name if name in self.scripts else path
+            return await self._play(key, self.scripts[key], request)
+        except asyncio.CancelledError:
+            self.cancelled.append(name)
+            raise
+        finally:
+            self.in_flight -= 1
+
+    async def wait_for_calls(self, count: int) -> None:
+        """Wait until so many requests have arrived."""
+        async with self._arrival:
+            await self._arrival.wait_for(lambda: len(self.requests) >= count)
+
+    def targets(self) -> list[str]:
+        """Method and target of every request, in order of arrival."""
+        return [
+            f"{each.method} {each.url.removeprefix('http://upstream.test')}"
+            for each in self.requests
+        ]
+
+    def stream(
+        self, request: UpstreamRequest, *, timeout_seconds: float
+    ) -> AbstractAsyncContextManager[UpstreamStream | Failed]:
+        raise NotImplementedError("compositions don't stream")
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    async def _play(self, key: str, script: "Script", request: UpstreamRequest) -> Answer:
+        while True:
+            match script:
+                case UpstreamReply() | Failed():
+                    return script
+                case list():
+                    self.scripts[key] = script[1:]
+                    script = script[0]
+                case _:
+                    script = await script(request)

@@ -1,0 +1,66 @@
+"""Running one exchange, or a whole scenario, over a transport by name: `run("httpx", scenario)`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from bff.engine.outcomes import Failed
+from bff.engine.ports import Transport, UpstreamReply, UpstreamRequest
+from bff.upstream.transports import TransportName, open_transport
+from tests.support.wire import Script, WireServer
+
+NAMES: tuple[TransportName, ...] = ("pyreqwest", "httpx")
+
+T = TypeVar("T")
+
+
+def run(name: TransportName, scenario: Callable[[Transport], Awaitable[T]]) -> T:
+    """Run the scenario on a loop of its own, with a transport that is closed after it."""
+
+    async def main() -> T:
+        transport = open_transport(name)
+        try:
+            return await asyncio.wait_for(scenario(transport), 20)
+        finally:
+            await transport.close()
+
+    return asyncio.run(main())
+
+
+def fetch(
+    name: TransportName,
+    request: UpstreamRequest,
+    *,
+    timeout_seconds: float = 5.0,
+    byte_cap: int = 1_000_000,
+) -> UpstreamReply | Failed:
+    """One exchange."""
+    return run(
+        name,
+        lambda transport: transport.fetch(
+            request, timeout_seconds=timeout_seconds, byte_cap=byte_cap
+        ),
+    )
+
+
+def failed(
+    name: TransportName,
+    script: Script,
+    *,
+    timeout_seconds: float = 5.0,
+    byte_cap: int = 1_000_000,
+    then: Callable[[WireServer], None] = lambda server: None,
+) -> Failed:
+    """How a GET of this upstream fails; `then` looks at the server while it still runs."""
+    with WireServer(script) as server:
+        outcome = fetch(
+            name, get(server.url + "/"), timeout_seconds=timeout_seconds, byte_cap=byte_cap
+        )
+        then(server)
+    assert isinstance(outcome, Failed), outcome
+    return outcome
+
+
+def get(url: str) -> UpstreamRequest:
+    """A GET without headers."""
+    return UpstreamRequest("GET", url)

@@ -1,0 +1,120 @@
+"""The breaker before Redis, over a clock that only the test moves."""
+
+from collections.abc import Callable
+
+import pytest
+
+from bff.cache.breaker import FAILURES, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Breaker
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def opened(clock: Clock, dice: Callable[[], float] = lambda: 1.0) -> Breaker:
+    """A breaker that has just opened; with these dice, pauses last their whole length."""
+    breaker = Breaker(clock=clock, dice=dice)
+    for _ in range(FAILURES):
+        assert breaker.admits()
+        breaker.failed()
+    return breaker
+
+
+def test_fewer_failures_than_five_in_a_row_change_nothing(clock: Clock) -> None:
+    breaker = Breaker(clock=clock)
+    for _ in range(3):
+        for _ in range(FAILURES - 1):
+            breaker.failed()
+        breaker.succeeded()
+
+    assert breaker.admits()
+    assert not breaker.is_open
+
+
+def test_five_failures_in_a_row_turn_everything_away(clock: Clock) -> None:
+    breaker = opened(clock)
+
+    assert breaker.is_open
+    assert [breaker.admits() for _ in range(3)] == [False, False, False]
+
+
+def test_after_the_pause_one_probe_goes_through(clock: Clock) -> None:
+    breaker = opened(clock)
+    clock.now += FIRST_PAUSE_SECONDS - 0.001
+    assert not breaker.admits()
+    clock.now += 0.001
+
+    assert [breaker.admits() for _ in range(3)] == [True, False, False]
+
+
+def test_a_probe_that_succeeds_lets_everything_through(clock: Clock) -> None:
+    breaker = opened(clock)
+    clock.now += FIRST_PAUSE_SECONDS
+    breaker.admits()
+    breaker.succeeded()
+
+    assert [breaker.admits() for _ in range(3)] == [True, True, True]
+
+
+def test_each_probe_that_fails_doubles_the_pause_up_to_the_longest(clock: Clock) -> None:
+    breaker = opened(clock)
+    pauses = []
+    for _ in range(7):
+        began = clock.now
+        while not breaker.admits():
+            clock.now += FIRST_PAUSE_SECONDS / 8
+        breaker.failed()
+        pauses.append(clock.now - began)
+
+    assert pauses == [0.25, 0.5, 1.0, 2.0, 4.0, 4.0, LONGEST_PAUSE_SECONDS]
+
+
+def test_a_new_trouble_begins_with_the_first_pause(clock: Clock) -> None:
+    breaker = opened(clock)
+    for _ in range(3):
+        clock.now += LONGEST_PAUSE_SECONDS
+        breaker.admits()
+        breaker.failed()
+    breaker.succeeded()
+    for _ in range(FAILURES):
+        breaker.failed()
+    clock.now += FIRST_PAUSE_SECONDS
+
+    assert breaker.admits()
+
+
+def test_failures_of_attempts_from_before_it_opened_do_not_lengthen_the_pause(
+    clock: Clock,
+) -> None:
+    breaker = opened(clock)
+    for _ in range(20):
+        breaker.failed()
+    clock.now += FIRST_PAUSE_SECONDS
+
+    assert breaker.admits()
+
+
+def test_a_probe_that_never_reports_is_followed_by_another(clock: Clock) -> None:
+    breaker = opened(clock)
+    clock.now += FIRST_PAUSE_SECONDS
+    assert breaker.admits()
+    clock.now += FIRST_PAUSE_SECONDS
+
+    assert breaker.admits()
+
+
+def test_the_dice_shorten_the_pause_by_half_at_most(clock: Clock) -> None:
+    breaker = opened(clock, dice=lambda: 0.0)
+    clock.now += FIRST_PAUSE_SECONDS / 2 - 0.001
+    assert not breaker.admits()
+    clock.now += 0.001
+
+    assert breaker.admits()

@@ -1,0 +1,73 @@
+"""What gateway.yaml may say, and what is told about one that says it wrong."""
+
+import pytest
+
+from bff.declarations.documents import read_document
+from bff.declarations.models import GatewayFile
+from tests.support.marks import without_mark
+
+CASES = {
+    "unknown key": ("▶route: {}", "route", "unknown key 'route'", "'routes'"),
+    "prefix without a slash": (
+        "routes: {▶raw: {service: a}}", "routes.raw", "'raw' is no path prefix", "/raw/orders",
+    ),
+    "prefix with a last slash": (
+        "routes: {▶/raw/: {service: a}}", "routes./raw/", "no path prefix", "",
+    ),
+    "prefix with dots": (
+        "routes: {▶/a/../b: {service: a}}", "routes./a/../b", "no path prefix", "",
+    ),
+    "route to nowhere": ("routes: {/raw: ▶{}}", "routes./raw", "needs the key 'service'", ""),
+    "route with an unknown key": (
+        "routes: {/raw: {service: a, ▶stripp: true}}", "routes./raw.stripp", "unknown key",
+        "'strip'",
+    ),
+    "every origin": ("cors: {origins: [▶'*']}", "cors.origins[0]", "any page", "exactly"),
+    "null origin": ("cors: {origins: [▶'null']}", "cors.origins[0]", "any page", ""),
+    "origin with a path": (
+        "cors: {origins: [▶https://a.example/]}", "cors.origins[0]", "is no origin",
+        "https://app",
+    ),
+    "origin in capitals": (
+        "cors: {origins: [▶https://A.example]}", "cors.origins[0]", "is no origin", "",
+    ),
+    "origin without a scheme": (
+        "cors: {origins: [▶a.example]}", "cors.origins[0]", "is no origin", "",
+    ),
+    "deadline over the cap": ("defaults: {deadline: ▶1m}", "defaults.deadline", "15s at most", ""),
+    "deadline without a unit": ("defaults: {deadline: ▶5}", "defaults.deadline", "has a unit", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_mistake_in_the_gateway_file_is_told_at_its_place(case: str) -> None:
+    marked, path, what, mend = CASES[case]
+    text, line, column = without_mark(marked)
+    (problem,) = read_document("gateway.yaml", text.encode(), GatewayFile).problems
+    assert (problem.place.line, problem.place.column) == (line, column), str(problem)
+    assert problem.path == path
+    assert what in problem.what
+    assert mend in problem.mend
+
+
+@pytest.mark.parametrize("text", ["", "# nothing to say\n", "{}\n", "---\n"])
+def test_gateway_file_may_be_empty_and_takes_the_defaults(text: str) -> None:
+    found = read_document("gateway.yaml", text.encode(), GatewayFile)
+    assert found.document is not None
+    declared = found.document.model
+    assert (declared.defaults.deadline, declared.defaults.timeout) == (5.0, 2.0)
+    assert declared.routes == {}
+    assert declared.cors.origins == ()
+
+
+def test_routes_and_origins_are_read() -> None:
+    text = "routes: {/raw/a: {service: a}, /: {service: b, strip: false}}\n"
+    text += "cors: {origins: [https://a.example, http://localhost:5173]}\n"
+    found = read_document("gateway.yaml", text.encode(), GatewayFile)
+    assert found.document is not None
+    declared = found.document.model
+    assert {key: (each.service, each.strip) for key, each in declared.routes.items()} == {
+        "/raw/a": ("a", True),
+        "/": ("b", False),
+    }
+    assert declared.cors.origins == ("https://a.example", "http://localhost:5173")

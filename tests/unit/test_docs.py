@@ -1,0 +1,77 @@
+"""What the documents promise holds: every key is described, every example compiles."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from bff.declarations import models
+from bff.plan.compile import check_project
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = (ROOT / "docs/project-files.md").read_text(encoding="utf-8")
+
+# Each model of the declarations, and the heading under which its keys are told.
+SECTIONS = {
+    models.GatewayFile: "gateway.yaml",
+    models.GatewayDefaults: "defaults",
+    models.RouteDecl: "routes",
+    models.CorsDecl: "cors",
+    models.ServiceFile: "services/&lt;name&gt;.yaml",
+    models.OperationDecl: "An operation",
+    models.ParamDecl: "Params",
+    models.OperationParamDecl: "Params",
+    models.ItemsDecl: "Params",
+    models.CompositionFile: "compositions/**/&lt;name&gt;.yaml",
+    models.StepDecl: "A step",
+    models.FallbackDecl: "on_failure",
+    models.BatchDecl: "batch",
+    models.ForEachDecl: "for_each",
+    models.JoinDecl: "joins",
+    models.ShapeViewDecl: "views",
+    models.CacheDecl: "cache",
+}
+
+
+def test_every_model_of_the_declarations_has_a_section() -> None:
+    declared = {
+        each
+        for each in vars(models).values()
+        if isinstance(each, type) and issubclass(each, BaseModel)
+    }
+    assert declared == set(SECTIONS)
+
+
+@pytest.mark.parametrize("model", SECTIONS, ids=lambda model: model.__name__)
+def test_every_key_stands_in_its_section(model: type[BaseModel]) -> None:
+    keys = {field.alias or name for name, field in model.model_fields.items()}
+    assert keys <= keys_in(SECTIONS[model])
+
+
+@pytest.mark.parametrize("title", sorted(set(SECTIONS.values())))
+def test_no_section_tells_of_a_key_that_is_not_there(title: str) -> None:
+    known = {
+        field.alias or name
+        for model, section in SECTIONS.items()
+        if section == title
+        for name, field in model.model_fields.items()
+    }
+    assert keys_in(title) == known
+
+
+def keys_in(title: str) -> set[str]:
+    """The keys in the first column of the tables under a heading."""
+    section = re.split(r"^#+ ", REFERENCE.split(f"# {title}\n", 1)[1], maxsplit=1, flags=re.M)[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("|")]
+    return {key for row in rows for key in re.findall(r"`([a-z_]+)`", row)}
+
+
+def test_sample_project_compiles_without_a_problem() -> None:
+    assert [str(problem) for problem in check_project(ROOT).problems] == []
+
+
+def test_every_local_link_leads_somewhere() -> None:
+    for document in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text("utf-8")):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"

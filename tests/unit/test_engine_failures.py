@@ -1,0 +1,288 @@
+"""What a failed step means for the payload, for the status, and for the steps after it."""
+
+import asyncio
+
+import pytest
+
+from bff.engine.executor import Engine
+from bff.engine.outcomes import Failed, Reason
+from bff.engine.results import Degradation
+from bff.plan.nodes import Fallback, Optional
+from tests.support.engine_runs import run
+from tests.support.fake_time import run_in_fake_time
+from tests.support.plans import SERVICES, compose, expression, for_each, param, step
+from tests.support.scripted import (
+    ScriptedTransport,
+    after,
+    held,
+    json_reply,
+    never,
+    reply,
+)
+
+OK = json_reply({"id": 1})
+
+
+@pytest.mark.parametrize(
+    ("answered", "status", "retry_after"),
+    [
+        (reply(404), 404, None),
+        (reply(410), 410, None),
+        (reply(401), 401, None),
+        (reply(403), 403, None),
+        (reply(409), 409, None),
+        (reply(422), 422, None),
+        (reply(429, retry_after="7"), 429, "7"),
+        (reply(429), 429, None),
+        (
+            reply(429, retry_after="Wed, 21 Oct 2026 07:28:00 GMT"),
+            429,
+            "Wed, 21 Oct 2026 07:28:00 GMT",
+        ),
+        (reply(429, retry_after="soon\tish"), 429, None),
+        (reply(503, retry_after="7"), 503, "7"),
+        (reply(503), 502, None),
+        (reply(503, retry_after="-1"), 502, None),
+        (reply(504), 504, None),
+        (reply(500), 502, None),
+        (reply(400), 502, None),
+        (reply(418), 502, None),
+        (reply(302, location="http://elsewhere.test/"), 502, None),
+        (reply(304), 502, None),
+        (reply(404, retry_after="7"), 404, None),
+        (Failed(Reason.TIMEOUT), 504, None),
+        (Failed(Reason.CONNECT_TIMEOUT, was_sent=False), 504, None),
+        (Failed(Reason.REFUSED, was_sent=False), 502, None),
+        (Failed(Reason.UNRESOLVED, was_sent=False), 502, None),
+        (Failed(Reason.DISCONNECTED), 502, None),
+        (Failed(Reason.TOO_LARGE), 502, None),
+        (reply(200, b"<html>"), 502, None),
+    ],
+)
+def test_required_step_that_fails_gives_its_status(answered, status, retry_after):
+    failure = run(compose(step("a", "GET /a")), {"GET /a": answered}).failure
+    assert (failure.status, failure.step, failure.retry_after) == (status, "a", retry_after)
+
+
+def test_failure_tells_its_reason_and_what_else_was_known_to_have_failed():
+    composition = compose(
+        step("a", "GET /a", on_failure=Optional()),
+        step("b", "GET /b", after=["a"]),
+        step("c", "GET /c", after=["a"]),
+    )
+    scripts = {"GET /a": Failed(Reason.REFUSED, detail="port 1"), "GET /b": never}
+    failure = run(composition, {**scripts, "GET /c": reply(404)}).failure
+    assert (failure.step, failure.reason, failure.proxy_error) == (
+        "c",
+        "status",
+        "http_request_error",
+    )
+    assert failure.failures == (
+        Degradation("a", "refused", "connection_refused", None, "port 1"),
+        Degradation("c", "status", "http_request_error", 404),
+    )
+    assert failure.write_states is None
+
+
+def test_first_required_step_to_fail_speaks_and_cancels_the_rest():
+    composition = compose(
+        step("a", "GET /a"), step("b", "GET /b"), step("c", "GET /c", {"x": "b.id"})
+    )
+    ended = run(composition, {"GET /a": after(2, reply(404)), "GET /b": after(1, reply(409))})
+    assert (ended.failure.status, ended.failure.step) == (409, "b")
+    assert ended.transport.cancelled == ["GET /a"]
+    assert ended.targets == ["GET /a", "GET /b"]
+
+
+def test_of_failures_known_at_the_same_moment_the_first_in_declared_order_speaks():
+    async def main():
+        gate = asyncio.Event()
+        transport = ScriptedTransport(
+            {
+                "GET /b": held(gate, reply(409)),
+                "GET /c": held(gate, reply(422)),
+                "GET /a": held(gate, reply(404)),
+            }
+        )
+        # The waiters of a gate go on in the order that they came in: "b" answers first.
+        composition = compose(
+            step("a", "GET /a", after=["d"]),
+            step("b", "GET /b"),
+            step("c", "GET /c"),
+            step("d", "GET /d"),
+        )
+        transport.scripts["GET /d"] = OK
+        running = asyncio.create_task(Engine(transport, SERVICES).run(composition, {}))
+        await transport.wait_for_calls(4)
+        gate.set()
+        return await running
+
+    failure = run_in_fake_time(main())
+    assert (failure.step, failure.status) == ("a", 404)
+    assert [each.step for each in failure.failures] == ["a", "b", "c"]
+
+
+def test_nothing_is_begun_or_sent_from_the_failure_on():
+    async def main():
+        gate = asyncio.Event()
+        scripts = {"GET /a": held(gate, reply(404)), "GET /b": held(gate, OK)}
+        transport = ScriptedTransport({**scripts, "GET /c": held(gate, OK)})
+        composition = compose(
+            step("a", "GET /a"),
+            step("b", "GET /b"),
+            step("c", "GET /c", {"n": "n"}, for_each=for_each("params.ns", "n", concurrency=1)),
+            step("d", "GET /d", {"id": "b.id"}),
+            step("e", "GET /e/{id}", {"id": "b.none"}),
+        )
+        running = asyncio.create_task(Engine(transport, SERVICES).run(composition, {"ns": [1, 2]}))
+        await transport.wait_for_calls(3)
+        gate.set()  # the loop runs a, b and c in one go
+        return await running, transport
+
+    failure, transport = run_in_fake_time(main())
+    assert failure.step == "a"
+    assert transport.targets() == ["GET /a", "GET /b", "GET /c?n=1"]
+    assert [(each.step, each.outcome) for each in failure.timings] == [
+        ("a", "failed"),
+        ("b", "ok"),
+        ("c", "cancelled"),
+    ]
+
+
+def test_nothing_is_sent_when_a_step_fails_before_any_call():
+    composition = compose(step("a", "GET /a"), step("b", "GET /b/{id}", {"id": "params.id"}))
+    ended = run(composition, {}, {"id": ".."})
+    assert (ended.failure.step, ended.targets) == ("b", [])
+
+
+def test_optional_step_that_fails_is_null_and_told():
+    composition = compose(
+        step("a", "GET /a", on_failure=Optional()),
+        step("b", "GET /b"),
+        response={"a": "a", "name": "a.name", "b": "b", "warnings": "degraded"},
+    )
+    ended = run(composition, {"GET /a": reply(500), "GET /b": OK})
+    assert ended.payload == {
+        "a": None,
+        "name": None,
+        "b": {"id": 1},
+        "warnings": [{"step": "a", "reason": "status"}],
+    }
+    assert ended.result.degraded == (Degradation("a", "status", "http_request_error", 500),)
+
+
+def test_complete_payload_has_no_warnings():
+    composition = compose(step("a", "GET /a"), response={"warnings": "degraded"})
+    ended = run(composition, {"GET /a": OK})
+    assert ended.payload == {"warnings": []}
+    assert ended.degraded == []
+
+
+def test_fallback_stands_for_a_failed_step_whole_and_in_expressions():
+    value = {"orders": [{"id": 7}]}
+    composition = compose(
+        step("a", "GET /a", on_failure=Fallback(value, value)),
+        step("b", "GET /b", {"x": "a.orders[0].id"}),
+        response={"a": "a", "ids": "a.orders[].id", "b": "b"},
+    )
+    ended = run(composition, {"GET /a": reply(500), "GET /b": OK})
+    assert ended.payload == {"a": value, "ids": [7], "b": {"id": 1}}
+    assert ended.targets == ["GET /a", "GET /b?x=7"]
+    assert ended.degraded == [("a", "status")]
+
+
+def test_step_skipped_because_its_input_failed_is_degraded_and_so_are_those_after_it():
+    composition = compose(
+        step("c", "GET /c/{id}", {"id": "b.id"}),
+        step("b", "GET /b/{id}", {"id": "a.id"}),
+        step("a", "GET /a", on_failure=Optional()),
+    )
+    ended = run(composition, {"GET /a": reply(500)})
+    assert ended.payload == {"c": None, "b": None, "a": None}
+    assert ended.degraded == [("c", "input_failed"), ("b", "input_failed"), ("a", "status")]
+    assert ended.result.degraded[0].proxy_error == "proxy_internal_response"
+
+
+def test_step_skipped_by_when_over_a_failed_input_is_degraded():
+    composition = compose(
+        step("a", "GET /a", on_failure=Optional()), step("b", "GET /b", when="a.vip")
+    )
+    ended = run(composition, {"GET /a": reply(500)})
+    assert ended.degraded == [("a", "status"), ("b", "input_failed")]
+
+
+def test_step_whose_null_is_its_own_is_complete_beside_a_failed_input():
+    composition = compose(
+        step("a", "GET /a", on_failure=Optional()),
+        step("b", "GET /b/{id}", {"id": "params.none", "x": "a.id"}, params=[
+            param("x", required=False), param("id", "path")]),
+    )  # fmt: skip
+    ended = run(composition, {"GET /a": reply(500)})
+    assert ended.payload == {"a": None, "b": None}
+    assert ended.degraded == [("a", "status")]
+
+
+def test_status_declared_null_is_a_complete_null():
+    composition = compose(
+        step("a", "GET /a", statuses={404: "null"}),
+        step("b", "GET /b/{id}", {"id": "a.id"}),
+        response={"a": "a", "name": "a.name", "b": "b"},
+    )
+    ended = run(composition, {"GET /a": reply(404)})
+    assert ended.payload == {"a": None, "name": None, "b": None}
+    assert ended.degraded == []
+
+
+def test_success_declared_null_is_null_whatever_its_body():
+    composition = compose(step("a", "GET /a", statuses={204: "null"}))
+    assert run(composition, {"GET /a": reply(204)}).payload == {"a": None}
+
+
+@pytest.mark.parametrize(
+    ("answered", "status"), [(409, 409), (400, 400), (500, 500), (302, 502), (200, 502)]
+)
+def test_status_declared_fail_ends_the_composition_even_when_the_step_is_optional(answered, status):
+    composition = compose(
+        step("a", "GET /a", statuses={answered: "fail"}, on_failure=Optional()),
+        step("b", "GET /b"),
+    )
+    ended = run(composition, {"GET /a": reply(answered, b"{}"), "GET /b": never})
+    assert (ended.failure.status, ended.failure.step) == (status, "a")
+
+
+def test_other_statuses_keep_their_meaning_beside_declared_ones():
+    composition = compose(
+        step("a", "GET /a", statuses={409: "fail", 404: "null"}, on_failure=Optional())
+    )
+    assert run(composition, {"GET /a": reply(500)}).degraded == [("a", "status")]
+
+
+def test_expression_that_meets_a_wrong_value_fails_its_step():
+    composition = compose(
+        step("a", "GET /a"),
+        step("b", "GET /b", {"x": "sum(a.id)"}, on_failure=Optional()),
+        step("c", "GET /c", when=expression("length(a.id)"), on_failure=Optional()),
+    )
+    ended = run(composition, {"GET /a": OK})
+    assert ended.degraded == [("b", "expression"), ("c", "expression")]
+    assert ended.targets == ["GET /a"]
+
+
+def test_value_that_a_param_refuses_fails_the_step_before_any_call():
+    def positive(value):
+        if value < 1:
+            raise ValueError("must be at least 1")
+        return value
+
+    composition = compose(
+        step("a", "GET /a", {"n": "params.n"}, params=[param("n", check=positive)])
+    )
+    ended = run(composition, {}, {"n": 0})
+    assert (ended.failure.status, ended.failure.reason) == (502, "bad_input")
+    assert ended.failure.detail == "must be at least 1"
+
+
+def test_response_that_cannot_be_computed_is_502_without_a_step():
+    composition = compose(step("a", "GET /a"), response={"n": "sum(a.id)"})
+    failure = run(composition, {"GET /a": OK}).failure
+    assert (failure.status, failure.step, failure.reason) == (502, None, "expression")

@@ -1,0 +1,108 @@
+"""Iteration: one call for each element."""
+
+import pytest
+
+from bff.engine.outcomes import Failed, Reason
+from bff.plan.nodes import Optional
+from tests.support.engine_runs import run
+from tests.support.plans import compose, for_each, param, step
+from tests.support.scripted import after, json_reply, reply
+
+
+def reviews(concurrency=4, most=10, optional=False, over="params.ids", **more):
+    return step("reviews", "GET /r/{id}", {"id": "each"},
+                for_each=for_each(over, "each", concurrency, most),
+                on_failure=Optional() if optional else None, **more)  # fmt: skip
+
+
+@pytest.mark.parametrize("response", [{"r": "reviews"}, {"r": "reviews[*]"}])
+def test_iteration_calls_once_per_element_and_keeps_their_order(response):
+    scripts = {
+        "GET /r/2": after(2, json_reply("two")),
+        "GET /r/1": after(1, json_reply("one")),
+        "GET /r/3": json_reply("three"),
+    }
+    ended = run(compose(reviews(), response=response), scripts, {"ids": [2, 1, 3]})
+    assert ended.payload == {"r": ["two", "one", "three"]}
+
+
+def test_equal_elements_are_called_for_each():
+    ended = run(compose(reviews()), {"GET /r/1": json_reply("x")}, {"ids": [1, 1]})
+    assert ended.payload == {"reviews": ["x", "x"]}
+    assert ended.transport.calls["GET /r/1"] == 2
+
+
+def test_no_more_calls_are_in_flight_than_its_concurrency():
+    scripts = {"GET /r/1": after(3, json_reply(1))}
+    scripts |= {f"GET /r/{each}": after(1, json_reply(each)) for each in range(2, 7)}
+    ended = run(compose(reviews(concurrency=2)), scripts, {"ids": [1, 2, 3, 4, 5, 6]})
+    assert ended.payload == {"reviews": [1, 2, 3, 4, 5, 6]}
+    assert ended.transport.most_in_flight == 2
+    # A freed place is taken at once: there are no rounds.
+    assert ended.transport.began_at == [1000, 1000, 1001, 1002, 1003, 1003]
+
+
+def test_element_skipped_for_a_null_or_made_null_by_statuses_is_null():
+    scripts = {"GET /r/1": json_reply("one"), "GET /r/3": reply(404)}
+    for response in ({"r": "reviews"}, {"r": "[reviews][0]"}):
+        composition = compose(reviews(statuses={404: "null"}), response=response)
+        ended = run(composition, scripts, {"ids": [1, None, 3]})
+        assert ended.payload == {"r": ["one", None, None]}
+        assert ended.degraded == []
+        assert ended.targets == ["GET /r/1", "GET /r/3"]
+
+
+def test_iteration_over_nulls_alone_needs_no_call():
+    ended = run(compose(reviews()), {}, {"ids": [None, None]})
+    assert ended.payload == {"reviews": [None, None]}
+
+
+def test_iteration_over_an_empty_list_is_an_empty_list_and_over_null_is_null():
+    assert run(compose(reviews()), {}, {"ids": []}).payload == {"reviews": []}
+    ended = run(compose(reviews()), {}, {"ids": None})
+    assert ended.payload == {"reviews": None}
+    assert ended.degraded == []
+
+
+def test_iteration_over_a_failed_input_is_degraded():
+    composition = compose(step("a", "GET /a", on_failure=Optional()), reviews(over="a.ids"))
+    ended = run(composition, {"GET /a": reply(500)})
+    assert ended.degraded == [("a", "status"), ("reviews", "input_failed")]
+
+
+def test_more_elements_than_max_fail_the_step_before_any_call():
+    ended = run(compose(reviews(most=2, optional=True)), {}, {"ids": [1, 1, 1]})
+    assert (ended.degraded, ended.targets) == ([("reviews", "too_many")], [])
+
+
+def test_element_that_a_param_refuses_fails_the_step_before_any_call():
+    ended = run(compose(reviews(optional=True)), {}, {"ids": [1, "..", 2]})
+    assert (ended.degraded, ended.targets) == ([("reviews", "bad_input")], [])
+
+
+def test_failed_element_fails_the_step_and_the_others_calls_end_while_other_steps_go_on():
+    scripts = {
+        "GET /r/1": after(1.5, json_reply(1)),
+        "GET /r/2": after(1, Failed(Reason.DISCONNECTED)),
+        "GET /slow": after(2, json_reply("slow")),
+    }
+    composition = compose(reviews(concurrency=2, optional=True), step("slow", "GET /slow"))
+    ended = run(composition, scripts, {"ids": [1, 2, 3]})
+    assert ended.payload == {"reviews": None, "slow": "slow"}
+    assert ended.degraded == [("reviews", "disconnected")]
+    assert ended.targets == ["GET /r/1", "GET /r/2", "GET /slow"]
+    assert ended.transport.cancelled == ["GET /r/1"]
+
+
+def test_bindings_see_the_element_beside_the_root():
+    composition = compose(
+        step("u", "GET /u"),
+        step("r", "GET /r/{id}", {"id": "item.id", "u": "u.id"},
+             params=[param("id", "path"), param("u")],
+             for_each=for_each("params.items", "item")),
+        response={"r": "r", "u": "u"},
+    )  # fmt: skip
+    scripts = {"GET /u": json_reply({"id": 9}), "GET /r": json_reply("x")}
+    scripts |= {"GET /r/1": json_reply("one")}
+    ended = run(composition, scripts, {"items": [{"id": 1}]})
+    assert ended.targets == ["GET /u", "GET /r/1?u=9"]

@@ -1,0 +1,160 @@
+"""Large bodies are read by another thread, and so is what reads them; on a real loop."""
+
+import asyncio
+import gc
+import json
+import threading
+
+import pytest
+
+from bff.engine.executor import Engine
+from bff.engine.results import CompositionFailure, Limits, Produced
+from bff.errors import EvaluationError
+from bff.plan.nodes import Optional, Template
+from bff.plan.types import ANYTHING
+from tests.support.plans import SERVICES, AdapterSchema, batch, compose, operation, param, step
+from tests.support.scripted import ScriptedTransport, json_reply
+
+LIMITS = Limits(off_loop_bytes=1000)
+ROWS = [{"id": number, "text": "x" * 50} for number in range(40)]
+
+
+class WatchedSchema(AdapterSchema):
+    """Notes the thread that validates, and whether garbage is collected meanwhile."""
+
+    def __init__(self):
+        super().__init__(list[dict[str, object]])
+        self.seen = []
+
+    def validate(self, body):
+        self.seen.append((threading.current_thread() is threading.main_thread(), gc.isenabled()))
+        return super().validate(body)
+
+
+def watched_operation(request="GET /rows", *params):
+    schema = WatchedSchema()
+    plain = operation(request, *params)
+    return type(plain)(
+        plain.name, plain.service, plain.method, plain.path, plain.params, schema, 10.0, False
+    ), schema
+
+
+def where_it_runs(source):
+    """A template that notes whether it is evaluated on the main thread."""
+    seen = []
+
+    def evaluate(root):
+        seen.append(threading.current_thread() is threading.main_thread())
+        return source(root)
+
+    return Template(evaluate, ANYTHING, frozenset({"rows"})), seen
+
+
+def run_on_a_real_loop(composition, rows=ROWS, params=None):
+    async def main():
+        transport = ScriptedTransport({"GET /rows": json_reply(rows), "GET /b": json_reply("b")})
+        result = await Engine(transport, SERVICES, limits=LIMITS).run(composition, params or {})
+        assert len(asyncio.all_tasks()) == 1
+        return result, transport
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize(("rows", "on_loop"), [(ROWS[:2], True), (ROWS, False)])
+def test_body_is_validated_off_the_loop_when_it_is_large(rows, on_loop):
+    request, schema = watched_operation()
+    result, _ = run_on_a_real_loop(compose(step("rows", request)), rows)
+    assert json.loads(result.body) == {"rows": rows}
+    assert schema.seen == [(on_loop, False)]
+    assert gc.isenabled()
+
+
+def test_inputs_and_merge_over_large_values_leave_the_loop_as_well():
+    bound, bound_where = where_it_runs(lambda root: len(root["rows"]))
+    merged, merged_where = where_it_runs(lambda root: root["rows"][0]["id"])
+    composition = compose(
+        step("rows", "GET /rows"),
+        step("b", "GET /b", {"n": bound}),
+        response={"id": merged, "b": "b"},
+    )
+    result, transport = run_on_a_real_loop(composition)
+    assert json.loads(result.body) == {"id": 0, "b": "b"}
+    assert transport.targets() == ["GET /rows", "GET /b?n=40"]
+    assert (bound_where, merged_where) == ([False], [False])
+
+
+def test_step_that_is_skipped_over_large_values_lets_the_next_begin():
+    none, _ = where_it_runs(lambda root: None)
+    composition = compose(
+        step("rows", "GET /rows"),
+        step("skipped", "GET /x/{id}", {"id": none}),
+        step("b", "GET /b", after=["skipped"]),
+        response={"skipped": "skipped", "b": "b"},
+    )
+    result, _ = run_on_a_real_loop(composition)
+    assert json.loads(result.body) == {"skipped": None, "b": "b"}
+    assert result.degraded == ()
+
+
+def test_response_that_fails_over_large_values_is_502():
+    def refuse(root):
+        raise EvaluationError("no")
+
+    broken, where = where_it_runs(refuse)
+    result, _ = run_on_a_real_loop(compose(step("rows", "GET /rows"), response={"x": broken}))
+    assert isinstance(result, CompositionFailure)
+    assert (result.status, where) == (502, [False])
+
+
+def test_invalid_large_body_is_invalid():
+    request, schema = watched_operation()
+    composition = compose(step("rows", request, on_failure=Optional()))
+    result, _ = run_on_a_real_loop(composition, ["no row"] * 500)
+    assert [each.reason for each in result.degraded] == ["invalid"]
+    assert schema.seen == [(False, False)]
+
+
+def test_bug_over_large_values_is_raised():
+    def broken(root):
+        raise RuntimeError("a bug")
+
+    template, _ = where_it_runs(broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        run_on_a_real_loop(compose(step("rows", "GET /rows"), step("b", "GET /b", {"n": template})))
+
+
+def test_large_chunks_are_joined_in_order():
+    ids = param("ids", is_list=True, comma=True)
+    composition = compose(
+        step("p", "GET /rows", {"ids": "params.ids"}, params=[ids], batch=batch("ids", 1, 9))
+    )
+    result, _ = run_on_a_real_loop(composition, params={"ids": [1, 2]})
+    assert json.loads(result.body) == {"p": ROWS + ROWS}
+
+
+def test_deadline_does_not_wait_for_a_large_body_that_is_being_read():
+    released = threading.Event()
+
+    class Slow(AdapterSchema):
+        def validate(self, body):
+            released.wait(10)
+            return super().validate(body)
+
+    plain = operation("GET /rows")
+    slow = type(plain)(
+        plain.name,
+        plain.service,
+        plain.method,
+        plain.path,
+        plain.params,
+        Slow(list[object]),
+        10.0,
+        False,
+    )
+    composition = compose(step("rows", slow, on_failure=Optional()), deadline=0.2)
+    try:
+        result, _ = run_on_a_real_loop(composition)
+    finally:
+        released.set()
+    assert isinstance(result, Produced)
+    assert [each.reason for each in result.degraded] == ["deadline"]

@@ -1,0 +1,130 @@
+"""What a reply becomes: its bytes are the serializer's, and what breaks the schema is no value."""
+
+import json
+
+import pytest
+from pydantic import BaseModel, Field
+
+from bff.engine.bodies import weigh
+from bff.engine.outcomes import Failed, Reason
+from bff.engine.results import Limits
+from bff.plan.nodes import Optional
+from tests.support.engine_runs import run
+from tests.support.plans import batch, compose, for_each, param, step
+from tests.support.scripted import json_reply, reply
+
+
+class User(BaseModel):
+    id: int
+    name: str = Field(default="", serialization_alias="fullName")
+
+
+def answered(script, returns=User, **more):
+    """How a composition of one optional step ends that gets this reply."""
+    composition = compose(step("a", "GET /a", returns=returns, on_failure=Optional(), **more))
+    return run(composition, {"GET /a": script})
+
+
+@pytest.mark.parametrize("response", [{"a": "a"}, {"a": "[a][0]"}])
+def test_field_that_the_schema_lacks_is_never_in_the_payload(response):
+    composition = compose(step("a", "GET /a", returns=User), response=response)
+    upstream = json_reply({"id": "7", "name": "Ada", "password": "hunter2"})
+    assert run(composition, {"GET /a": upstream}).payload == {"a": {"id": 7, "fullName": "Ada"}}
+
+
+def test_spliced_bytes_are_the_serializers_own_and_not_the_upstreams():
+    ended = answered(reply(200, b' {\n "name" : "\\u00fc", "id": 7.0 }\n'))
+    assert ended.result.body == '{"a":{"id":7,"fullName":"ü"}}'.encode()
+
+
+def test_expressions_see_the_json_form():
+    composition = compose(step("a", "GET /a", returns=User), response="a.fullName")
+    assert run(composition, {"GET /a": json_reply({"id": 1, "name": "x"})}).payload == "x"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html><body>Welcome</body></html>",
+        b'{"id": 1',
+        b'{"id": "seven"}',
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b'{"id": ' + b"[" * 300 + b"]" * 300 + b"}",
+    ],
+)
+def test_body_that_breaks_the_schema_is_invalid(body):
+    ended = answered(reply(200, body, content_type="text/html"))
+    assert ended.degraded == [("a", "invalid")]
+    assert ended.result.degraded[0].received_status == 200
+
+
+def test_no_content_where_a_schema_is_declared_is_invalid():
+    assert answered(reply(204)).degraded == [("a", "invalid")]
+
+
+def test_any_success_status_is_read():
+    assert answered(json_reply({"id": 1}, status=201)).payload["a"]["id"] == 1
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip", "GZIP"])
+def test_encoded_body_is_refused_since_none_was_asked_for(coding):
+    ended = answered(reply(200, b'{"id": 1}', content_encoding=coding))
+    assert ended.degraded == [("a", "encoded")]
+
+
+@pytest.mark.parametrize("coding", ["identity", "Identity", ""])
+def test_identity_is_no_encoding(coding):
+    assert answered(reply(200, b'{"id": 1}', content_encoding=coding)).degraded == []
+
+
+def test_status_speaks_before_the_encoding_of_its_body():
+    assert answered(reply(500, b"x", content_encoding="gzip")).degraded == [("a", "status")]
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_trouble_of_the_transport_is_told_with_its_own_word(reason):
+    ended = answered(Failed(reason), timeout=1)
+    assert ended.degraded == [("a", reason.word)]
+    assert ended.result.degraded[0].proxy_error == reason.proxy_error
+
+
+def test_weight_is_bytes_or_forty_for_each_object_and_list():
+    assert weigh(b"x" * 100_000) == 100_000
+    assert weigh(b"[" * 100_000) == 4_000_000
+    assert weigh(b"{}" * 100_000) == 4_000_000
+    assert weigh(b"[" * 1000) == 1000  # too short to be worth a look
+
+
+def test_reply_of_more_objects_than_its_size_allows_is_too_large():
+    body = b"[" + b",".join([b"{}"] * 60_000) + b"]"
+    assert len(body) < 250_000 < 1_000_000 < weigh(body)
+    composition = compose(step("a", "GET /a", on_failure=Optional()))
+    ended = run(composition, {"GET /a": reply(200, body)}, limits=Limits(1_000_000, 250_000))
+    assert ended.degraded == [("a", "too_large")]
+
+
+@pytest.mark.parametrize("form", ["plain", "batch", "for_each"])
+def test_step_that_nobody_reads_is_called_and_validated_all_the_same(form):
+    if form == "plain":
+        silent = step("a", "GET /a", returns=list[User], on_failure=Optional())
+    elif form == "batch":
+        silent = step("a", "GET /a", {"ids": "params.ids"}, params=[param("ids", is_list=True)],
+                      returns=list[User], batch=batch("ids", 1, 9),
+                      on_failure=Optional())  # fmt: skip
+    else:
+        silent = step("a", "GET /a", {"id": "x"}, returns=list[User],
+                      for_each=for_each("params.ids", "x"), on_failure=Optional())  # fmt: skip
+    composition = compose(silent, response={})
+    ended = run(composition, {"GET /a": json_reply([{"id": 1}])}, {"ids": [1]})
+    assert (ended.payload, ended.degraded) == ({}, [])
+    ended = run(composition, {"GET /a": json_reply([{"id": "x"}])}, {"ids": [1]})
+    assert ended.degraded == [("a", "invalid")]
+
+
+def test_detail_of_a_failure_is_kept_for_the_log():
+    ended = answered(json_reply({"id": "x"}))
+    assert "id" in ended.result.degraded[0].detail
+    assert "detail" not in json.dumps(ended.payload)

@@ -1,0 +1,155 @@
+"""Joins over plain values."""
+
+import copy
+
+import pytest
+
+from bff.engine.joins import apply_joins
+from bff.errors import EvaluationError
+from tests.support.plans import join
+
+USERS = [{"id": 1, "name": "Ada"}, {"id": 2, "name": "Bob"}]
+BY_ID = join("orders", "user", "users", {"user_id": "id"})
+
+
+def joined(joins, **root):
+    """The joined root and the count of repeats; fails when the root itself was changed."""
+    before = copy.deepcopy(root)
+    result, repeats = apply_joins(joins if isinstance(joins, list) else [joins], root)
+    assert root == before
+    return result, repeats
+
+
+def test_object_from_the_source_is_put_where_its_fields_match():
+    result, repeats = joined(BY_ID, orders=[{"user_id": 2}, {"user_id": 1}], users=USERS)
+    assert result["orders"] == [
+        {"user_id": 2, "user": USERS[1]},
+        {"user_id": 1, "user": USERS[0]},
+    ]
+    assert repeats == 0
+
+
+def test_no_match_gives_null():
+    result, _ = joined(BY_ID, orders=[{"user_id": 3}, {}, {"user_id": None}], users=USERS)
+    assert [each["user"] for each in result["orders"]] == [None] * 3
+
+
+def test_null_matches_no_null():
+    result, repeats = joined(BY_ID, orders=[{"user_id": None}], users=[{"id": None}, {"id": None}])
+    assert result["orders"][0]["user"] is None
+    assert repeats == 0
+
+
+def test_null_source_gives_nulls():
+    result, _ = joined(BY_ID, orders=[{"user_id": 1}], users=None)
+    assert result["orders"] == [{"user_id": 1, "user": None}]
+
+
+def test_key_that_occurs_twice_takes_the_first_and_is_counted():
+    users = [{"id": 1, "name": "first"}, {"id": 1, "name": "second"}, {"id": 1}, {"id": 2}]
+    result, repeats = joined(BY_ID, orders=[{"user_id": 1}], users=users)
+    assert result["orders"][0]["user"]["name"] == "first"
+    assert repeats == 2
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "matches"),
+    [
+        (1, 1, True),
+        (1, 1.0, True),
+        (1, "1", False),
+        (1, True, False),
+        (0, False, False),
+        ("", None, False),
+        (True, True, True),
+        ([1, 2], [1, 2.0], True),
+        ([1], [True], False),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, True),
+        ({"a": 1}, {"a": True}, False),
+        ([], {}, False),
+    ],
+)
+def test_fields_match_when_they_are_equal_as_json(mine, theirs, matches):
+    result, _ = joined(BY_ID, orders=[{"user_id": mine}], users=[{"id": theirs}])
+    assert (result["orders"][0]["user"] is not None) is matches
+    pairs = join("orders", "user", "users", {"user_id": "id", "shop": "shop"})
+    result, _ = joined(
+        pairs, orders=[{"user_id": mine, "shop": 1}], users=[{"id": theirs, "shop": 1}]
+    )
+    assert (result["orders"][0]["user"] is not None) is matches
+
+
+def test_match_of_several_fields_asks_for_all_of_them():
+    pairs = join("orders", "user", "users", {"user_id": "id", "shop": "shop"})
+    users = [{"id": 1, "shop": "a"}, {"id": 1, "shop": "b"}, {"id": 1}]
+    orders = [{"user_id": 1, "shop": "b"}, {"user_id": 1, "shop": "c"}, {"user_id": 1}]
+    result, repeats = joined(pairs, orders=orders, users=users)
+    assert [each["user"] for each in result["orders"]] == [users[1], None, None]
+    assert repeats == 0
+
+
+def test_path_walks_through_objects_and_lists_at_any_depth():
+    deep = join("page.orders[].items", "product", "products", {"pid": "id"})
+    page = {"total": 2, "orders": [{"items": [[{"pid": 1}], {"pid": 2}]}, {"items": {"pid": 1}}]}
+    result, _ = joined(deep, page=page, products=[{"id": 1}])
+    assert result["page"] == {
+        "total": 2,
+        "orders": [
+            {"items": [[{"pid": 1, "product": {"id": 1}}], {"pid": 2, "product": None}]},
+            {"items": {"pid": 1, "product": {"id": 1}}},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    "page",
+    [None, {}, {"orders": None}, {"orders": []}, {"orders": [None, {}, {"items": None}]}, "x", 7],
+)
+def test_target_that_is_missing_or_null_stays_as_it_is(page):
+    deep = join("page.orders.items", "product", "products", {"pid": "id"})
+    result, _ = joined(deep, page=page, products=[{"id": 1}])
+    assert result["page"] == page
+
+
+def test_elements_that_are_no_objects_are_left_alone_on_both_sides():
+    result, _ = joined(BY_ID, orders=[None, 7, {"user_id": 1}], users=[None, "x", USERS[0]])
+    assert result["orders"] == [None, 7, {"user_id": 1, "user": USERS[0]}]
+
+
+def test_source_that_is_no_list_is_refused():
+    with pytest.raises(EvaluationError, match="'user'"):
+        apply_joins([BY_ID], {"orders": [], "users": {"id": 1}})
+
+
+def test_later_join_walks_into_what_an_earlier_one_put_there():
+    joins = [BY_ID, join("orders.user", "city", "cities", {"city_id": "id"})]
+    users = [{"id": 1, "city_id": 9}]
+    result, _ = joined(
+        joins,
+        orders=[{"user_id": 1}, {"user_id": 1}, {"user_id": 2}],
+        users=users,
+        cities=[{"id": 9, "name": "Rome"}],
+    )
+    rome = {"id": 1, "city_id": 9, "city": {"id": 9, "name": "Rome"}}
+    assert [each["user"] for each in result["orders"]] == [rome, rome, None]
+    assert result["users"] == users  # the source of the first join is as it was
+
+
+def test_sources_are_seen_unjoined_whatever_the_order():
+    joins = [
+        join("users", "boss", "users", {"boss_id": "id"}),
+        join("orders", "user", "users", {"user_id": "id"}),
+    ]
+    users = [{"id": 1, "boss_id": 2}, {"id": 2, "boss_id": 1}]
+    result, _ = joined(joins, users=users, orders=[{"user_id": 1}])
+    assert result["users"] == [
+        {"id": 1, "boss_id": 2, "boss": {"id": 2, "boss_id": 1}},
+        {"id": 2, "boss_id": 1, "boss": {"id": 1, "boss_id": 2}},
+    ]
+    assert result["orders"] == [{"user_id": 1, "user": {"id": 1, "boss_id": 2}}]
+
+
+def test_joins_into_one_place_are_all_kept():
+    joins = [BY_ID, join("orders", "payer", "users", {"payer_id": "id"})]
+    result, _ = joined(joins, orders=[{"user_id": 1, "payer_id": 2}], users=USERS)
+    assert result["orders"] == [{"user_id": 1, "payer_id": 2, "user": USERS[0], "payer": USERS[1]}]

@@ -1,0 +1,180 @@
+"""Which composition or route takes a path; the rules at the top of `bff.web.routing`."""
+
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bff.plan.nodes import Route
+from bff.web.routing import (
+    EVERY_METHOD,
+    BadPath,
+    NoMatch,
+    RoutingTable,
+    ToComposition,
+    ToRoute,
+    WrongMethod,
+)
+
+
+def composition(endpoint: str) -> Any:
+    """What the table reads of a composition; the endpoint's text is its name."""
+    method, path_text = endpoint.split(" ")
+    path = tuple(
+        SimpleNamespace(name=segment[1:-1]) if segment.startswith("{") else segment
+        for segment in path_text[1:].split("/")
+        if segment
+    )
+    return SimpleNamespace(name=endpoint, method=method, path=path)
+
+
+def table(*endpoints: str, routes: tuple[str, ...] = ()) -> RoutingTable:
+    return RoutingTable(
+        [composition(endpoint) for endpoint in endpoints],
+        [Route(prefix, "shop", strip=True) for prefix in routes],
+    )
+
+
+HOME = "GET /screens/home/{user_id}"
+MINE = "GET /screens/home/mine"
+ITEMS = "GET /screens/{kind}/items"
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "params"),
+    [
+        ("/screens/home/5", HOME, {"user_id": "5"}),
+        ("/screens/home/mine", MINE, {}),
+        ("/screens/home/min%65", MINE, {}),
+        ("/screens/home/Mine", HOME, {"user_id": "Mine"}),
+        ("/screens/home/items", HOME, {"user_id": "items"}),
+        ("/screens/cart/items", ITEMS, {"kind": "cart"}),
+        ("/screens/home/a%2Fb", HOME, {"user_id": "a/b"}),
+        ("/screens/home/a%252Fb", HOME, {"user_id": "a%2Fb"}),
+        ("/screens/home/%C3%A9", HOME, {"user_id": "é"}),
+        ("/screens/home/\xc3\xa9", HOME, {"user_id": "é"}),
+        ("/screens/home/a+b;c=d", HOME, {"user_id": "a+b;c=d"}),
+        ("/screens/home/%2e%2e", HOME, {"user_id": ".."}),
+    ],
+)
+def test_path_goes_to_its_composition(path: str, name: str, params: dict[str, str]) -> None:
+    assert table(HOME, MINE, ITEMS).match("GET", path) == ToComposition(name, params)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "", "*", "/screens", "/screens/home", "/screens/home/", "/screens//home/5",
+        "//screens/home/5", "/screens/home/5/", "/screens/home/mine/", "/Screens/home/5",
+        "/screens%2Fhome/5", "/screens/../screens/home/5", "http://a/screens/home/5",
+    ],
+)  # fmt: skip
+def test_path_of_nothing_is_not_redirected_or_repaired(path: str) -> None:
+    assert table(HOME, MINE).match("GET", path) == NoMatch()
+
+
+@pytest.mark.parametrize("path", ["/home/%", "/home/%2", "/home/%zz", "/home/%ff", "/home/%+1"])
+def test_broken_percent_encoding_is_a_bad_path(path: str) -> None:
+    assert table("GET /home/{id}").match("GET", path) == BadPath()
+
+
+def test_static_segment_that_leads_nowhere_gives_way_to_the_param() -> None:
+    routing = table("GET /a/b/d", "GET /a/{x}/c", "GET /a/{x}/{y}")
+    assert routing.match("GET", "/a/b/d") == ToComposition("GET /a/b/d", {})
+    assert routing.match("GET", "/a/b/c") == ToComposition("GET /a/{x}/c", {"x": "b"})
+    assert routing.match("GET", "/a/b/e") == ToComposition("GET /a/{x}/{y}", {"x": "b", "y": "e"})
+
+
+def test_params_of_one_place_keep_their_own_names() -> None:
+    routing = table("GET /a/{x}/c", "GET /a/{y}/d")
+    assert routing.match("GET", "/a/1/d") == ToComposition("GET /a/{y}/d", {"y": "1"})
+
+
+def test_method_that_the_static_path_lacks_is_taken_by_the_param() -> None:
+    routing = table("POST /a/b", "GET /a/{x}")
+    assert routing.match("GET", "/a/b") == ToComposition("GET /a/{x}", {"x": "b"})
+    assert routing.match("POST", "/a/b") == ToComposition("POST /a/b", {})
+    allow = ("GET", "HEAD", "OPTIONS", "POST")
+    assert routing.match("PUT", "/a/b") == WrongMethod(allow)
+    assert routing.allowed_methods("/a/b") == allow
+
+
+def test_wrong_method_names_the_right_ones() -> None:
+    assert table("POST /a/{x}").match("GET", "/a/1") == WrongMethod(("OPTIONS", "POST"))
+
+
+def test_head_goes_where_get_goes() -> None:
+    routing = table("GET /a/b", "GET /a/{x}", "POST /c")
+    assert routing.match("HEAD", "/a/b") == ToComposition("GET /a/b", {})
+    assert routing.match("HEAD", "/a/1") == ToComposition("GET /a/{x}", {"x": "1"})
+    assert routing.match("HEAD", "/c") == WrongMethod(("OPTIONS", "POST"))
+
+
+def test_root_path_can_be_a_composition() -> None:
+    assert table("GET /").match("GET", "/") == ToComposition("GET /", {})
+    assert table("GET /").match("GET", "//") == NoMatch()
+
+
+@pytest.mark.parametrize(
+    ("path", "prefix", "below"),
+    [
+        ("/raw", "/raw", ""),
+        ("/raw/", "/raw", "/"),
+        ("/raw/x/y", "/raw", "/x/y"),
+        ("/r%61w/x%2Fy//z/", "/raw", "/x%2Fy//z/"),
+        ("/raw/deep", "/raw/deep", ""),
+        ("/raw/deep/x", "/raw/deep", "/x"),
+        ("/raw/deeper", "/raw", "/deeper"),
+    ],
+)
+def test_longest_prefix_that_ends_with_a_segment_takes_the_path(
+    path: str, prefix: str, below: str
+) -> None:
+    match = table(routes=("/raw", "/raw/deep")).match("PATCH", path)
+    assert match == ToRoute(Route(prefix, "shop", strip=True), below)
+
+
+@pytest.mark.parametrize("path", ["/", "/rawx", "/raw%2Fx", "/x/raw"])
+def test_prefix_ends_at_a_segments_end(path: str) -> None:
+    assert table(routes=("/raw",)).match("GET", path) == NoMatch()
+
+
+def test_empty_prefix_takes_what_is_left() -> None:
+    routing = table("GET /a", routes=("",))
+    everything = Route("", "shop", strip=True)
+    assert routing.match("GET", "/") == ToRoute(everything, "/")
+    assert routing.match("GET", "/b/c") == ToRoute(everything, "/b/c")
+    assert routing.match("OPTIONS", "*") == NoMatch()
+
+
+def test_composition_wins_over_a_route_for_its_own_methods() -> None:
+    routing = table("GET /raw/{id}", routes=("/raw",))
+    assert routing.match("GET", "/raw/1") == ToComposition("GET /raw/{id}", {"id": "1"})
+    assert routing.match("POST", "/raw/1") == ToRoute(Route("/raw", "shop", strip=True), "/1")
+    assert routing.allowed_methods("/raw/1") == EVERY_METHOD
+
+
+def test_matching_takes_as_many_instructions_among_ten_thousand_as_among_ten() -> None:
+    def instructions(count: int) -> int:
+        routing = table(*(f"GET /screens/s{index}/{{id}}" for index in range(count)))
+        executed = 0
+
+        def trace(frame: Any, event: str, _: Any) -> Any:
+            nonlocal executed
+            frame.f_trace_opcodes = True
+            executed += event == "opcode"
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            match = routing.match("GET", "/screens/s7/1")
+        finally:
+            sys.settrace(before)
+        assert match == ToComposition("GET /screens/s7/{id}", {"id": "1"})
+        return executed
+
+    few = instructions(10)
+    assert few > 0
+    assert instructions(10_000) == few

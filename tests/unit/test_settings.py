@@ -1,0 +1,83 @@
+"""Process settings: what each variable takes, and what is said about one that is wrong."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from bff.errors import SettingsError
+from bff.settings import Settings, load_settings
+
+EXAMPLES = {
+    "BFF_PROJECT": ("/srv/shop", Path("/srv/shop")),
+    "BFF_HOST": ("0.0.0.0", "0.0.0.0"),
+    "BFF_PORT": ("9000", 9000),
+    "BFF_WORKERS": ("4", 4),
+    "BFF_BACKPRESSURE": ("100", 100),
+    "BFF_REDIS_URL": ("redis://cache:6379/1", "redis://cache:6379/1"),
+    "BFF_TRANSPORT": ("httpx", "httpx"),
+    "BFF_LOG_LEVEL": ("warning", "warning"),
+    "BFF_CACHE_MEMORY_BYTES": ("0", 0),
+    "BFF_FLASK_THREADS": ("3", 3),
+}
+
+
+def test_empty_environment_gives_the_defaults() -> None:
+    assert load_settings({"PATH": "/bin"}) == Settings()
+
+
+def test_every_setting_has_a_variable() -> None:
+    assert set(EXAMPLES) == {f"BFF_{field.name.upper()}" for field in fields(Settings)}
+
+
+@pytest.mark.parametrize("variable", EXAMPLES)
+def test_variable_sets_its_field_alone(variable: str) -> None:
+    text, value = EXAMPLES[variable]
+    settings = load_settings({variable: text})
+    field = variable.removeprefix("BFF_").lower()
+    assert getattr(settings, field) == value
+    assert value != getattr(Settings(), field)
+    assert settings == Settings(**{field: value})
+
+
+def test_empty_variable_counts_as_unset() -> None:
+    assert load_settings({"BFF_PORT": "", "BFF_REDIS_URL": "", "REDIS_URL": ""}) == Settings()
+
+
+def test_plain_redis_url_is_taken_where_bff_has_none() -> None:
+    assert load_settings({"REDIS_URL": "redis://a"}).redis_url == "redis://a"
+    both = {"REDIS_URL": "redis://a", "BFF_REDIS_URL": "redis://b"}
+    assert load_settings(both).redis_url == "redis://b"
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("BFF_PORT", "http"),
+        ("BFF_PORT", "65536"),
+        ("BFF_PORT", "-1"),
+        ("BFF_PORT", "1_0"),
+        ("BFF_PORT", "٣"),
+        ("BFF_PORT", "9" * 5000),
+        ("BFF_WORKERS", "0"),
+        ("BFF_TRANSPORT", "curl"),
+        ("BFF_LOG_LEVEL", "INFO"),
+        ("BFF_CACHE_MEMORY_BYTES", "1.5"),
+        ("BFF_REDIS_URL", "localhost:6379"),
+        ("REDIS_URL", "http://localhost"),
+    ],
+)
+def test_unusable_value_is_refused_by_the_variables_name(variable: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{variable}: "):
+        load_settings({variable: text})
+
+
+def test_refused_redis_url_is_not_repeated_for_it_may_hold_a_password() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({"BFF_REDIS_URL": "amqp://user:hunter2@host"})
+    assert "hunter2" not in str(refused.value)
+
+
+def test_unknown_variable_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(SettingsError, match=r"^BFF_WORKER: .*Did you mean BFF_WORKERS\?$"):
+        load_settings({"BFF_WORKER": "2"})

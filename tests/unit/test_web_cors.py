@@ -1,0 +1,99 @@
+"""Which pages may read replies, and what preflights are told."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bff.web.cors import CrossOrigin
+from bff.web.requests import GatewayRequest
+
+PAGE = b"https://shop.example"
+
+
+def cross_origin(*origins: str) -> CrossOrigin:
+    param = SimpleNamespace(location="header", wire_name="x-tenant")
+    query = SimpleNamespace(location="query", wire_name="limit")
+    project: Any = SimpleNamespace(
+        cors=SimpleNamespace(origins=frozenset(origins)),
+        compositions=[SimpleNamespace(params=[param, query])],
+    )
+    return CrossOrigin(project)
+
+
+def preflight(origin: bytes = PAGE, asked: bytes | None = None) -> GatewayRequest:
+    headers = [(b"origin", origin), (b"access-control-request-method", b"POST")]
+    if asked is not None:
+        headers.append((b"access-control-request-headers", asked))
+    return GatewayRequest("OPTIONS", "/", "", headers)
+
+
+def test_known_origin_may_read_the_reply_and_its_telling_headers() -> None:
+    headers = dict(cross_origin(PAGE.decode()).headers(PAGE))
+    assert headers[b"access-control-allow-origin"] == PAGE
+    assert headers[b"timing-allow-origin"] == PAGE
+    assert headers[b"vary"] == b"Origin"
+    exposed = headers[b"access-control-expose-headers"].decode().lower().split(", ")
+    assert set(exposed) == {
+        "cache-status", "proxy-status", "server-timing", "etag", "retry-after", "x-request-id",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [None, b"null", b"https://evil.example", PAGE + b".evil.example", PAGE + b"/", PAGE.upper()],
+)
+def test_other_origins_are_told_only_that_the_answer_varies(origin: bytes | None) -> None:
+    assert cross_origin(PAGE.decode()).headers(origin) == [(b"vary", b"Origin")]
+
+
+def test_project_without_origins_says_nothing_of_cors() -> None:
+    policy = cross_origin()
+    assert policy.headers(PAGE) == []
+    assert not policy.is_preflight(preflight())
+    upstream = [(b"access-control-allow-origin", b"*")]
+    assert policy.without_upstreams(upstream) == upstream
+
+
+def test_project_with_origins_speaks_in_the_place_of_its_upstreams() -> None:
+    upstream = [
+        (b"access-control-allow-origin", b"*"),
+        (b"access-control-allow-credentials", b"true"),
+        (b"timing-allow-origin", b"*"),
+        (b"vary", b"Accept"),
+    ]
+    assert cross_origin(PAGE.decode()).without_upstreams(upstream) == [(b"vary", b"Accept")]
+
+
+def test_preflight_of_a_known_origin_lists_methods_and_grants_known_headers() -> None:
+    policy = cross_origin(PAGE.decode())
+    asked = preflight(asked=b"Content-Type, X-Tenant,x-evil,  If-None-Match")
+    assert policy.is_preflight(asked)
+    reply = policy.preflight(asked, ("OPTIONS", "POST"))
+    headers = dict(reply.headers)
+    assert reply.status == 204
+    assert headers[b"access-control-allow-methods"] == b"OPTIONS, POST"
+    assert headers[b"access-control-allow-headers"] == b"content-type, x-tenant, if-none-match"
+    assert headers[b"access-control-max-age"] == b"600"
+
+
+def test_preflight_that_asks_for_no_known_header_is_granted_none() -> None:
+    reply = cross_origin(PAGE.decode()).preflight(preflight(asked=b"x-evil"), ("POST",))
+    assert b"access-control-allow-headers" not in dict(reply.headers)
+
+
+def test_preflight_of_a_foreign_origin_allows_nothing() -> None:
+    reply = cross_origin(PAGE.decode()).preflight(preflight(b"https://evil.example"), ("POST",))
+    assert not [name for name, _ in reply.headers if name.startswith(b"access-control-")]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        GatewayRequest("OPTIONS", "/", "", [(b"origin", PAGE)]),
+        GatewayRequest("OPTIONS", "/", "", [(b"access-control-request-method", b"GET")]),
+        GatewayRequest("GET", "/", "", preflight().headers),
+    ],
+)
+def test_what_lacks_a_preflights_marks_is_none(request_: GatewayRequest) -> None:
+    assert not cross_origin(PAGE.decode()).is_preflight(request_)

@@ -1,0 +1,214 @@
+"""The one path from a request to its reply, over a scripted transport."""
+
+import asyncio
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bff.cache.payload_cache import PayloadCache
+from bff.engine.executor import Engine
+from bff.engine.outcomes import Failed
+from bff.engine.ports import UpstreamReply, UpstreamRequest
+from bff.plan.compile import compile_project
+from bff.upstream.passthrough import Passthrough
+from bff.web.cors import CrossOrigin
+from bff.web.dispatch import Dispatcher
+from bff.web.handlers import CompositionHandler
+from bff.web.logs import Log
+from bff.web.pass_through import RouteHandler, take_turns
+from bff.web.replies import Reply
+from bff.web.requests import GatewayRequest
+from bff.web.routing import RoutingTable
+from tests.support.projects import HOME, write_project
+
+ANN = UpstreamReply(200, (), b'{"id": 1, "first_name": "Ann"}')
+
+Script = Callable[[UpstreamRequest], UpstreamReply | Failed]
+
+
+class ScriptedTransport:
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.calls = 0
+
+    async def fetch(
+        self, request: UpstreamRequest, *, timeout_seconds: float, byte_cap: int
+    ) -> UpstreamReply | Failed:
+        self.calls += 1
+        return self.script(request)
+
+    def stream(self, request: UpstreamRequest, *, timeout_seconds: float) -> Any:
+        raise ZeroDivisionError("secret-of-the-house")
+
+    async def close(self) -> None:
+        pass
+
+
+class Gateway:
+    """A dispatcher over a small project, with its log and a clock that the test turns."""
+
+    def __init__(self, folder: Path, script: Script = lambda _: ANN) -> None:
+        compositions = {
+            "home": HOME,
+            "cached": HOME.replace("/home/", "/cached/") + "cache: {ttl: 30s}\n",
+            "tagged": """
+                endpoint: GET /tagged
+                params:
+                  x-tenant: {in: header, type: string}
+                steps:
+                  user:
+                    call: shop.get_user
+                    with: {id: 1}
+                    when: ${params."x-tenant" == 'a'}
+                cache: {ttl: 30s}
+                """,
+        }
+        compositions["buy"] = """
+            endpoint: POST /buy
+            steps:
+              order: {call: shop.create_order, with: {user_id: 1}}
+            """
+        routes = "routes: {/raw: {service: shop, strip: true}}"
+        project = compile_project(write_project(folder, compositions, gateway=routes))
+        self.now = 1_000_000.0
+        self.transport = ScriptedTransport(script)
+        self.log = io.BytesIO()
+        engine = Engine(self.transport, project.services)
+        cache = PayloadCache(None, clock=self.clock)
+        cross_origin = CrossOrigin(project)
+        passthrough = Passthrough(self.transport, project.services, take_turns(project))
+        self.dispatcher = Dispatcher(
+            RoutingTable(project.compositions, project.routes),
+            {
+                each.name: CompositionHandler(each, engine, cache, self.clock)
+                for each in project.compositions
+            },
+            RouteHandler(passthrough, cross_origin),
+            cross_origin,
+            Log("info", self.log),
+        )
+
+    def clock(self) -> float:
+        return self.now
+
+    async def get(self, target: str, *headers: tuple[bytes, bytes]) -> Reply:
+        path, _, query = target.partition("?")
+        request = GatewayRequest("GET", path, query, headers)
+        match = self.dispatcher.match(request.method, request.raw_path)
+        reply = self.dispatcher.lookup(match, request)
+        return reply or await self.dispatcher.produce(match, request)
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.getvalue().splitlines()]
+
+
+def header(reply: Reply, name: bytes) -> bytes | None:
+    return dict(reply.headers).get(name)
+
+
+@pytest.mark.parametrize("target", ["/home/1", "/cached/1", "/raw/x"])
+def test_bug_is_a_problem_for_the_client_and_a_traceback_in_the_log(
+    tmp_path: Path, target: str
+) -> None:
+    def bug(_: UpstreamRequest) -> UpstreamReply:
+        raise ZeroDivisionError("secret-of-the-house")
+
+    gateway = Gateway(tmp_path, bug)
+    reply = asyncio.run(gateway.get(target, (b"x-request-id", b"the-bug")))
+    assert isinstance(reply.body, bytes)
+    document = json.loads(reply.body)
+    assert (reply.status, document["reason"], document["request_id"]) == (500, "bug", "the-bug")
+    assert b"secret" not in reply.body
+    assert b"Traceback" not in reply.body
+    (line,) = gateway.lines()
+    assert (line["event"], line["level"], line["request_id"]) == ("bug", "error", "the-bug")
+    assert "ZeroDivisionError: secret-of-the-house" in line["exception"]
+
+
+def test_bug_in_one_request_leaves_the_next_one_alone(tmp_path: Path) -> None:
+    answers: list[Any] = [None, ANN]
+
+    def script(_: UpstreamRequest) -> UpstreamReply:
+        answer: UpstreamReply = answers.pop(0)
+        return answer
+
+    async def both(gateway: Gateway) -> tuple[Reply, Reply]:
+        return await gateway.get("/cached/1"), await gateway.get("/cached/1")
+
+    first, second = asyncio.run(both(Gateway(tmp_path, script)))
+    assert (first.status, second.status) == (500, 200)
+    assert header(second, b"cache-status") == b"bff; fwd=miss; stored"
+
+
+def test_hit_counts_down_and_ends_with_the_ttl(tmp_path: Path) -> None:
+    gateway = Gateway(tmp_path)
+
+    async def told() -> list[bytes | None]:
+        heard = []
+        for seconds_later in (0.0, 0.0, 10.5, 19.4, 0.1):
+            gateway.now += seconds_later
+            heard.append(header(await gateway.get("/cached/1"), b"cache-status"))
+        return heard
+
+    assert asyncio.run(told()) == [
+        b"bff; fwd=miss; stored",
+        b"bff; hit; ttl=30",
+        b"bff; hit; ttl=19",
+        b"bff; hit; ttl=0",
+        b"bff; fwd=miss; stored",
+    ]
+    assert gateway.transport.calls == 2
+
+
+def test_two_who_ask_at_once_share_one_run(tmp_path: Path) -> None:
+    gateway = Gateway(tmp_path)
+
+    async def both() -> list[Reply]:
+        return await asyncio.gather(gateway.get("/cached/1"), gateway.get("/cached/1"))
+
+    first, second = asyncio.run(both())
+    assert gateway.transport.calls == 1
+    assert first.body == second.body
+    assert header(first, b"cache-status") == b"bff; fwd=miss; stored"
+    assert header(second, b"cache-status") == b"bff; fwd=miss; collapsed"
+
+
+def test_hits_differ_where_a_header_param_does(tmp_path: Path) -> None:
+    """What a target came to is remembered only where the target says everything."""
+    gateway = Gateway(tmp_path)
+
+    async def ask(tenant: bytes) -> Reply:
+        return await gateway.get("/tagged", (b"x-tenant", tenant))
+
+    async def turns() -> list[Reply]:
+        return [await ask(tenant) for tenant in (b"a", b"b", b"a", b"b")]
+
+    bodies = [reply.body for reply in asyncio.run(turns())]
+    assert bodies[0] == bodies[2] != bodies[1] == bodies[3] == b'{"user":null}'
+
+
+def test_finishing_a_reply_leaves_the_cached_headers_alone(tmp_path: Path) -> None:
+    gateway = Gateway(tmp_path)
+
+    async def ids() -> list[list[bytes]]:
+        replies = [await gateway.get("/cached/1", (b"x-request-id", b"id")) for _ in range(3)]
+        return [
+            [value for name, value in each.headers if name == b"x-request-id"] for each in replies
+        ]
+
+    assert asyncio.run(ids()) == [[b"id"]] * 3
+
+
+def test_only_what_reads_may_be_abandoned(tmp_path: Path) -> None:
+    dispatcher = Gateway(tmp_path).dispatcher
+    for method, target, may_be in (
+        ("GET", "/home/1", True),
+        ("GET", "/cached/1", True),
+        ("POST", "/raw/x", True),
+        ("POST", "/buy", False),
+    ):
+        assert dispatcher.may_be_abandoned(dispatcher.match(method, target)) is may_be

@@ -1,0 +1,155 @@
+"""The loop thread under a WSGI host: bodies in, chunks out, and every way to end."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import pytest
+
+from bff.web.loop_thread import Exchange, LoopThread
+from bff.web.replies import Reply
+from bff.web.requests import ClientGone
+
+PATIENCE_SECONDS = 10
+
+
+@pytest.fixture
+def thread() -> Iterator[LoopThread]:
+    made = LoopThread()
+    yield made
+    made.stop()
+
+
+def reader(*chunks: bytes) -> Callable[[int], bytes]:
+    left = [*chunks, b""]
+    return lambda _: left.pop(0)
+
+
+def produce(reply: Reply) -> Callable[[], Awaitable[Reply]]:
+    async def done() -> Reply:
+        return reply
+
+    return done
+
+
+def test_body_is_read_on_the_requests_own_thread(thread: LoopThread) -> None:
+    readers: list[int] = []
+
+    def read(_: int) -> bytes:
+        readers.append(threading.get_ident())
+        return b"ab" if len(readers) < 3 else b""
+
+    exchange = Exchange(thread.loop, read)
+
+    async def echo() -> Reply:
+        return Reply(200, [], b"".join([chunk async for chunk in exchange.request_body()]))
+
+    assert exchange.reply(echo).body == b"abab"
+    assert set(readers) == {threading.get_ident()}
+
+
+def test_client_that_leaves_while_its_body_is_read_is_gone(thread: LoopThread) -> None:
+    def read(_: int) -> bytes:
+        raise OSError("connection reset")
+
+    exchange = Exchange(thread.loop, read)
+
+    async def echo() -> Reply:
+        return Reply(200, [], b"".join([chunk async for chunk in exchange.request_body()]))
+
+    with pytest.raises(ClientGone):
+        exchange.reply(echo)
+
+
+def test_chunks_arrive_in_order_and_body_may_still_be_read(thread: LoopThread) -> None:
+    exchange = Exchange(thread.loop, reader(b"1", b"2"))
+
+    async def shout() -> AsyncIterator[bytes]:
+        async for chunk in exchange.request_body():
+            yield chunk + b"!"
+
+    exchange.reply(produce(Reply(200, [], shout())))
+    assert list(exchange.chunks()) == [b"1!", b"2!"]
+    exchange.close()
+
+
+def test_stream_that_breaks_off_raises_after_what_came(thread: LoopThread) -> None:
+    async def half() -> AsyncIterator[bytes]:
+        yield b"half"
+        raise RuntimeError("broke off")
+
+    exchange = Exchange(thread.loop, reader())
+    exchange.reply(produce(Reply(200, [], half())))
+    chunks = exchange.chunks()
+    assert next(chunks) == b"half"
+    with pytest.raises(RuntimeError, match="broke off"):
+        next(chunks)
+    exchange.close()
+
+
+def test_what_producing_raises_is_raised_to_the_waiting_thread(thread: LoopThread) -> None:
+    async def fail() -> Reply:
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        Exchange(thread.loop, reader()).reply(fail)
+
+
+def test_slow_client_holds_the_upstream_back(thread: LoopThread) -> None:
+    """While nobody takes the chunks, the source is asked for a bounded number of them."""
+    made = 0
+    waiting = threading.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal made
+        while True:
+            made += 1
+            yield b"x"
+
+    exchange = Exchange(thread.loop, reader())
+    exchange.reply(produce(Reply(200, [], endless())))
+    for _ in range(3):  # turns of the loop, each of which lets the stream run as far as it may
+        waiting.clear()
+        thread.loop.call_soon_threadsafe(waiting.set)
+        assert waiting.wait(PATIENCE_SECONDS)
+    ahead = made
+    assert 1 <= ahead < 20
+    chunks = exchange.chunks()
+    assert [next(chunks) for _ in range(50)] == [b"x"] * 50
+    assert made >= 50
+    exchange.close()
+
+
+def test_closing_an_unfinished_exchange_ends_the_source(thread: LoopThread) -> None:
+    ended = threading.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        try:
+            yield b"first"
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    exchange = Exchange(thread.loop, reader())
+    exchange.reply(produce(Reply(200, [], endless())))
+    assert next(exchange.chunks()) == b"first"
+    exchange.close()
+    assert ended.wait(PATIENCE_SECONDS)
+
+
+def test_stopping_cancels_what_still_runs() -> None:
+    ended = threading.Event()
+    thread = LoopThread()
+    begun = threading.Event()
+
+    async def for_ever() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    asyncio.run_coroutine_threadsafe(for_ever(), thread.loop)
+    assert begun.wait(PATIENCE_SECONDS)
+    thread.stop()
+    assert ended.is_set()
