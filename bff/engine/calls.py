@@ -14,7 +14,8 @@ from bff.engine.outcomes import Failed, Reason, Value
 from bff.engine.ports import Transport, UpstreamRequest
 from bff.engine.rendering import Rendered
 from bff.engine.results import Limits
-from bff.plan.nodes import Service, Step
+from bff.plan.nodes import Step
+from bff.plan.service_nodes import Service
 
 P = ParamSpec("P")
 R = TypeVar("R")

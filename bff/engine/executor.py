@@ -20,7 +20,8 @@ from bff.engine.prepared import PreparedComposition, prepare
 from bff.engine.results import CompositionFailure, Degradation, Limits, Produced, WriteState
 from bff.engine.runs import Run
 from bff.errors import EvaluationError
-from bff.plan.nodes import Composition, Service
+from bff.plan.nodes import Composition
+from bff.plan.service_nodes import Service
 
 
 class Engine:

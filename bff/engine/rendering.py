@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote
 
 from bff.engine.merge import write_json
 from bff.errors import EvaluationError
-from bff.plan.nodes import Operation, OperationParam
+from bff.plan.service_nodes import Operation, OperationParam
 from bff.version import __version__
 
 Values = Mapping[str, Any]  # JSON values by operation param; what is dropped is not there

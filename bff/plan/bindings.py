@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from bff.declarations.hints import known_names
-from bff.plan.nodes import Binding, Operation, OperationParam, Template
+from bff.plan.nodes import Binding, Template
 from bff.plan.problems import Path
+from bff.plan.service_nodes import Operation, OperationParam
 from bff.plan.type_algebra import brief, fits, may_be_null, without_null
 from bff.plan.values import Site, compile_value, is_constant
 

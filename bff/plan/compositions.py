@@ -15,6 +15,7 @@ from bff.plan.masks import compile_mask
 from bff.plan.params import compile_composition_params
 from bff.plan.problems import Notebook, Path
 from bff.plan.schemas import SchemaLibrary
+from bff.plan.service_nodes import CompositionParam
 from bff.plan.services import WRITING_METHODS, Services
 from bff.plan.shapes import compile_shape
 from bff.plan.steps import compile_steps
@@ -121,8 +122,8 @@ def _compile_views(
 
 
 def _split_endpoint(
-    target: str, params: Mapping[str, nodes.CompositionParam]
-) -> tuple[str | nodes.CompositionParam, ...]:
+    target: str, params: Mapping[str, CompositionParam]
+) -> tuple[str | CompositionParam, ...]:
     return tuple(
         params[segment[1:-1]] if segment.startswith("{") else segment
         for segment in target.split("/")[1:]
@@ -181,7 +182,7 @@ def _key_reads(
 
 
 def _identity_header(
-    params: tuple[nodes.CompositionParam, ...],
+    params: tuple[CompositionParam, ...],
     steps: tuple[nodes.Step, ...],
     key_reads: frozenset[tuple[str, ...]],
 ) -> str | None:

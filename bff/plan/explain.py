@@ -6,7 +6,16 @@ from collections.abc import Iterable
 
 from bff.plan import types as t
 from bff.plan.graph import critical_path, order_steps
-from bff.plan.nodes import Composition, Computed, Fail, Fallback, MaskView, Optional, Splice, Step
+from bff.plan.nodes import (
+    Composition,
+    Computed,
+    Fail,
+    Fallback,
+    MaskView,
+    Optional,
+    Splice,
+    Step,
+)
 from bff.plan.type_algebra import describe, without_null
 
 _WIDTH = 80  # characters of a type on one line

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from bff.declarations.hints import known_names
 from bff.declarations.models import BatchDecl, ForEachDecl
 from bff.plan import types as t
-from bff.plan.nodes import Batch, Binding, ForEach, Operation
+from bff.plan.nodes import Batch, Binding, ForEach
 from bff.plan.problems import Path
+from bff.plan.service_nodes import Operation
 from bff.plan.type_algebra import brief, nullable, without_null
 from bff.plan.values import Site, compile_expression, compile_value
 

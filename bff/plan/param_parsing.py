@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from pydantic_core import from_json
 
-from bff.plan.nodes import CompositionParam, Location
+from bff.plan.service_nodes import CompositionParam, Location
 
 _BROKEN_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _NOTHING: Mapping[str, list[str]] = {}

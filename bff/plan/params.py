@@ -16,7 +16,6 @@ from bff.declarations.models import (
     ServiceFile,
 )
 from bff.plan import types as t
-from bff.plan.nodes import CompositionParam, Location, OperationParam
 from bff.plan.param_checks import Check, build_check, pattern_problem
 from bff.plan.param_parsing import BadParam, parse_params
 from bff.plan.param_texts import (
@@ -28,6 +27,7 @@ from bff.plan.param_texts import (
 )
 from bff.plan.problems import Notebook, Path
 from bff.plan.schemas import SchemaLibrary, UnknownSchema
+from bff.plan.service_nodes import CompositionParam, Location, OperationParam
 from bff.plan.type_algebra import nullable, union
 
 __all__ = ["BadParam", "compile_composition_params", "compile_operation_params", "parse_params"]

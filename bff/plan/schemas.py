@@ -48,7 +48,7 @@ class UnknownSchema(ValueError):
 
 
 class PydanticSchema:
-    """A pydantic type in the form of `bff.plan.nodes.Schema`. Immutable; safe between threads.
+    """A pydantic type as a `Schema` of `bff.plan.service_nodes`. Immutable; safe between threads.
 
     `type` is what `to_json` gives, `input_type` what `validate_value` takes.
     """

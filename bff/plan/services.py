@@ -8,10 +8,10 @@ from pathlib import Path as FilePath
 from bff.declarations.documents import Document
 from bff.declarations.models import OperationDecl, ServiceFile
 from bff.declarations.reader import SERVICES, ProjectFiles
-from bff.plan.nodes import Operation, OperationParam, Service
 from bff.plan.params import compile_operation_params
 from bff.plan.problems import Notebook
 from bff.plan.schemas import SchemaLibrary, UnknownSchema
+from bff.plan.service_nodes import Operation, OperationParam, Service
 
 WRITING_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 

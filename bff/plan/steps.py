@@ -16,6 +16,7 @@ from bff.plan.expressions.templates import Embedded, split_template
 from bff.plan.fan_out import compile_batch, compile_for_each, for_each_type
 from bff.plan.graph import order_steps
 from bff.plan.problems import Notebook, Path
+from bff.plan.service_nodes import Operation
 from bff.plan.services import Services
 from bff.plan.type_algebra import brief, fits, may_be_null, nullable, type_of_value
 from bff.plan.values import Site, compile_value
@@ -143,7 +144,7 @@ def _batch_may_skip(bindings: tuple[nodes.Binding, ...], over: str) -> bool:
 
 
 def _compile_on_failure(
-    site: Site, operation: nodes.Operation, declared: StepDecl, whole: t.Type, path: Path
+    site: Site, operation: Operation, declared: StepDecl, whole: t.Type, path: Path
 ) -> nodes.OnFailure:
     match declared.on_failure:
         case "fail":
@@ -163,9 +164,7 @@ def _compile_on_failure(
             return nodes.Fallback(value, value)
 
 
-def _whole_fallback(
-    site: Site, operation: nodes.Operation, value: Any, at: Path
-) -> nodes.OnFailure:
+def _whole_fallback(site: Site, operation: Operation, value: Any, at: Path) -> nodes.OnFailure:
     schema = operation.returns
     try:
         validated = schema.validate_value(value)

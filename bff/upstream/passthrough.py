@@ -14,7 +14,8 @@ from typing import Final, Literal
 
 from bff.engine.outcomes import Failed, Reason
 from bff.engine.ports import BrokenStream, Transport, UpstreamRequest, UpstreamStream
-from bff.plan.nodes import Route, Service
+from bff.plan.nodes import Route
+from bff.plan.service_nodes import Service
 from bff.upstream.forwarded_headers import (
     ClientInfo,
     RawHeaders,

@@ -55,16 +55,36 @@ class Chunks:
         return (await self._awaited(self._reader.bytes())).to_bytes()
 
     async def _awaited(self, reading: Awaitable[T]) -> T:
+        before = cancellations()
         try:
             if self._upload is None:  # the client's own read timeout counts
-                return await reading
-            # While the upload goes on, silence is not the upstream's fault.
-            async with asyncio.timeout(self._silence_seconds if self._upload.finished else None):
-                return await reading
+                read = await reading
+            else:  # While the upload goes on, silence is not the upstream's fault.
+                silence_seconds = self._silence_seconds if self._upload.finished else None
+                async with asyncio.timeout(silence_seconds):
+                    read = await reading
         except PyreqwestError as error:
             raise BrokenStream(failure_of(error)) from error
         except TimeoutError as error:
             raise BrokenStream(Failed(Reason.TIMEOUT, detail="silence in the body")) from error
+        refuse_lost_cancellation(before)
+        return read
+
+
+def cancellations() -> int:
+    """How many cancellations of the running task nobody has taken back."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
+
+
+def refuse_lost_cancellation(before: int) -> None:
+    """Raises `CancelledError` when the running task was cancelled since `before`.
+
+    For after the library's awaits: one whose result is there at the moment when the task is
+    cancelled gives the result, and the cancellation would be gone.
+    """
+    if cancellations() > before:
+        raise asyncio.CancelledError
 
 
 class LazyHeaders(Sequence[tuple[str, str]]):

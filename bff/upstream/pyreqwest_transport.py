@@ -8,9 +8,11 @@ What to know of the library:
 1. A task that is cancelled before the head came stops waiting, but the exchange goes on in Rust
    until its own timeout, and its reply is dropped: every exchange has a timeout there, whatever
    runs here. After the head, leaving an exchange closes its connection at once.
-2. It adds `Accept: */*` and `User-Agent: bff` where the request has none, puts headers of one name
+2. An await whose result is there when the task is cancelled gives the result and forgets the
+   cancellation: after each, `refuse_lost_cancellation`.
+3. It adds `Accept: */*` and `User-Agent: bff` where the request has none, puts headers of one name
    side by side, writes names in lower case, and drops reply headers that are not ASCII.
-3. Its URL parser encodes some characters anew and its header values are UTF-8: the rare request
+4. Its URL parser encodes some characters anew and its header values are UTF-8: the rare request
    that it would not send byte for byte goes through `HttpxTransport`.
 """
 
@@ -31,7 +33,15 @@ from bff.engine.ports import UpstreamReply, UpstreamRequest, UpstreamStream
 from bff.upstream.guards import has_dot_segment
 from bff.upstream.httpx_transport import HttpxTransport
 from bff.upstream.pyreqwest_failures import failure_of
-from bff.upstream.pyreqwest_replies import Chunks, LazyHeaders, LazyReply, RelayedStream, read_on
+from bff.upstream.pyreqwest_replies import (
+    Chunks,
+    LazyHeaders,
+    LazyReply,
+    RelayedStream,
+    cancellations,
+    read_on,
+    refuse_lost_cancellation,
+)
 from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength, upload_of
 
 # A reply up to this size is there in one read: the library gathers as much before it gives the
@@ -70,6 +80,43 @@ class PyreqwestTransport:
             return await self._exact_transport().fetch(
                 request, timeout_seconds=timeout_seconds, byte_cap=byte_cap
             )
+        before = cancellations()
+        outcome = await self._fetch_unchanged(request, timeout_seconds, byte_cap)
+        refuse_lost_cancellation(before)
+        return outcome
+
+    def stream(
+        self, request: UpstreamRequest, *, timeout_seconds: float
+    ) -> AbstractAsyncContextManager[UpstreamStream | Failed]:
+        """See `Transport.stream`."""
+        if not _goes_unchanged(request):
+            return self._exact_transport().stream(request, timeout_seconds=timeout_seconds)
+        return _Exchange(self, request, timeout_seconds)
+
+    async def close(self) -> None:
+        """See `Transport.close`."""
+        for client in (self._client, *self._streaming_clients.values()):
+            await client.close()
+        if self._exact is not None:
+            await self._exact.close()
+
+    def client_for(self, timeout_seconds: float | None) -> Client:
+        """The client whose waits for a head and whose silences are bounded so; None: not at all.
+
+        That bound belongs to a client in the library, and there are as many as there are services
+        with timeouts of their own.
+        """
+        if timeout_seconds is None:
+            return self._client
+        client = self._streaming_clients.get(timeout_seconds)
+        if client is None:
+            client = self._build_client(timedelta(seconds=timeout_seconds))
+            self._streaming_clients[timeout_seconds] = client
+        return client
+
+    async def _fetch_unchanged(
+        self, request: UpstreamRequest, timeout_seconds: float, byte_cap: int
+    ) -> UpstreamReply | Failed:
         upload = upload_of(request, timeout_seconds)
         try:
             exchange = (
@@ -105,35 +152,6 @@ class PyreqwestTransport:
                 upload.abandon()
             if reply is not None and not whole:  # leaving a whole one costs 2 µs for nothing
                 await exchange.__aexit__(None, None, None)
-
-    def stream(
-        self, request: UpstreamRequest, *, timeout_seconds: float
-    ) -> AbstractAsyncContextManager[UpstreamStream | Failed]:
-        """See `Transport.stream`."""
-        if not _goes_unchanged(request):
-            return self._exact_transport().stream(request, timeout_seconds=timeout_seconds)
-        return _Exchange(self, request, timeout_seconds)
-
-    async def close(self) -> None:
-        """See `Transport.close`."""
-        for client in (self._client, *self._streaming_clients.values()):
-            await client.close()
-        if self._exact is not None:
-            await self._exact.close()
-
-    def client_for(self, timeout_seconds: float | None) -> Client:
-        """The client whose waits for a head and whose silences are bounded so; None: not at all.
-
-        That bound belongs to a client in the library, and there are as many as there are services
-        with timeouts of their own.
-        """
-        if timeout_seconds is None:
-            return self._client
-        client = self._streaming_clients.get(timeout_seconds)
-        if client is None:
-            client = self._build_client(timedelta(seconds=timeout_seconds))
-            self._streaming_clients[timeout_seconds] = client
-        return client
 
     def _exact_transport(self) -> HttpxTransport:
         if self._exact is None:  # it reads the system's certificates: some 20 ms
@@ -183,6 +201,27 @@ class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
         self._exchange: StreamRequest | None = None
 
     async def __aenter__(self) -> UpstreamStream | Failed:
+        before = cancellations()
+        opened = await self._open()
+        try:
+            refuse_lost_cancellation(before)
+        except asyncio.CancelledError:
+            await self.__aexit__(None, None, None)
+            raise
+        return opened
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._upload is not None:
+            self._upload.abandon()
+        if self._exchange is not None:
+            await self._exchange.__aexit__(None, None, None)
+
+    async def _open(self) -> UpstreamStream | Failed:
         upload = self._upload
         client = self._transport.client_for(self._timeout_seconds if upload is None else None)
         try:
@@ -208,17 +247,6 @@ class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
             return _SWITCHED
         chunks = Chunks(reply.body_reader, upload, self._timeout_seconds)
         return RelayedStream(reply.status, LazyHeaders(reply.headers), chunks)
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._upload is not None:
-            self._upload.abandon()
-        if self._exchange is not None:
-            await self._exchange.__aexit__(None, None, None)
 
     async def _send_upload(self, exchange: StreamRequest, upload: Upload) -> Response:
         try:

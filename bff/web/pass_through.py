@@ -7,7 +7,8 @@ from collections.abc import Callable
 from itertools import cycle
 
 from bff.engine.outcomes import Failed
-from bff.plan.nodes import CompiledProject, Service
+from bff.plan.nodes import CompiledProject
+from bff.plan.service_nodes import Service
 from bff.upstream.forwarded_headers import ClientInfo
 from bff.upstream.passthrough import ForwardedReply, Passthrough, Refused
 from bff.web.cors import CrossOrigin

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,7 +12,7 @@ from bff.engine.ports import Transport, UpstreamReply, UpstreamRequest, Upstream
 from bff.upstream.transports import TransportName, open_transport
 from tests.support.transports import NAMES, get, run
 from tests.support.wire import Exchange, WireServer
-from tests.support.wire_scripts import chunk, head, never, reply, stall_after, then_close
+from tests.support.wire_scripts import chunk, head, held, never, raw, reply, stall_after, then_close
 
 every_transport = pytest.mark.parametrize("name", NAMES)
 
@@ -201,6 +202,43 @@ def test_transport_is_as_good_as_new_after_two_hundred_cancellations(
                 *(transport.fetch(fine, timeout_seconds=5, byte_cap=9) for _ in range(50))
             )
             assert all(isinstance(outcome, UpstreamReply) for outcome in outcomes)
+
+    run(name, scenario)
+
+
+@every_transport
+def test_cancellation_that_comes_with_the_reply_is_not_lost(name: TransportName) -> None:
+    """The loop is held until the reply is there, so that both come at once."""
+
+    async def scenario(transport: Transport) -> None:
+        gate = threading.Event()
+
+        def answer(exchange: Exchange) -> None:
+            raw(head(200, [("Transfer-Encoding", "chunked")]))(exchange)
+            held(gate, raw(chunk(b"first") + chunk(b"")))(exchange)
+            exchange.server.note_peer_left()  # stands for: answered
+
+        async def stream(url: str) -> None:
+            async with transport.stream(get(url), timeout_seconds=5) as streamed:
+                assert isinstance(streamed, UpstreamStream)
+                async for _ in streamed.chunks:
+                    pass
+                await asyncio.Event().wait()
+
+        async def fetch(url: str) -> None:
+            await transport.fetch(get(url), timeout_seconds=5, byte_cap=1000)
+            await asyncio.Event().wait()
+
+        with WireServer(answer) as server:
+            for count in range(1, 41):
+                gate.clear()
+                task = asyncio.create_task((fetch if count % 2 else stream)(server.url + "/"))
+                await asyncio.to_thread(server.wait_for_requests, count)
+                await asyncio.sleep(0.005)  # most often it waits for the body then
+                gate.set()
+                server.wait_until(lambda server: server.peers_left == count)  # noqa: B023
+                time.sleep(0.002)  # noqa: ASYNC251 - holds the loop; most often the body is there then
+                await asyncio.wait_for(cancelled(task), 5)
 
     run(name, scenario)
 

@@ -37,7 +37,8 @@ def test_failed_step_with_a_fallback_is_that_value_for_all_who_read_it(screens: 
           orders:
             call: shop.list_orders
             with: {user_id: 1}
-            on_failure: {fallback: {orders: [{id: 9, total: 2, items: [{product_id: 4, quantity: 1}]}]}}
+            on_failure:
+              fallback: {orders: [{id: 9, total: 2, items: [{product_id: 4, quantity: 1}]}]}
           product:
             call: shop.get_product
             with: {id: '${orders.orders[0].items[0].product_id}'}
@@ -302,10 +303,14 @@ def test_fallback_is_the_same_in_every_request_though_joins_add_to_it(screens: S
           orders:
             call: shop.list_orders
             with: {user_id: 1}
-            on_failure: {fallback: {orders: [{id: 9, total: 2, items: [{product_id: 4, quantity: 1}]}]}}
+            on_failure:
+              fallback: {orders: [{id: 9, total: 2, items: [{product_id: 4, quantity: 1}]}]}
           products: {call: shop.list_products, with: {ids: ['${params.product}']}}
         joins:
-          - {into: orders.orders.items, as: product, from: products.products, match: {product_id: id}}
+          - into: orders.orders.items
+            as: product
+            from: products.products
+            match: {product_id: id}
         response: ${orders.orders[0].items[0].product.title}
         """,
         {
@@ -314,7 +319,7 @@ def test_fallback_is_the_same_in_every_request_though_joins_add_to_it(screens: S
         },
     )
     assert screen.get("/screen/4").json() == "Hat"
-    screen.upstream.script["/products"] = value_reply({"products": []})  # type: ignore[index]
+    screen.let("/products", value_reply({"products": []}))
     assert screen.get("/screen/4").json() is None
 
 

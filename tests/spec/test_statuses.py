@@ -116,9 +116,9 @@ def test_status_that_is_declared_null_is_a_complete_null(screens: Screens) -> No
     answer = screen.get()
     assert answer.json() == {"user": None, "product": None, "warnings": []}
     assert answer.header("proxy-status") is None
-    screen.upstream.script["/users/1"] = raw(head(204))  # type: ignore[index]
+    screen.let("/users/1", raw(head(204)))
     assert screen.get().json()["user"] is None
-    screen.upstream.script["/users/1"] = reply(410)  # type: ignore[index]
+    screen.let("/users/1", reply(410))
     assert screen.get().status == 410
 
 
@@ -136,11 +136,11 @@ def test_status_that_is_declared_fail_fails_even_an_optional_step(screens: Scree
         {"/users/1": reply(409)},
     )
     assert screen.get().status == 409
-    screen.upstream.script["/users/1"] = reply(500)  # type: ignore[index]
+    screen.let("/users/1", reply(500))
     assert screen.get().status == 500
-    screen.upstream.script["/users/1"] = reply(302, [("Location", "/x")])  # type: ignore[index]
+    screen.let("/users/1", reply(302, [("Location", "/x")]))
     assert screen.get().status == 502
-    screen.upstream.script["/users/1"] = reply(503)  # type: ignore[index]
+    screen.let("/users/1", reply(503))
     assert screen.get().json() == {"user": None}
 
 

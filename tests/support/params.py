@@ -6,10 +6,10 @@ from typing import Any
 
 from bff.declarations.documents import read_document
 from bff.declarations.models import CompositionFile
-from bff.plan.nodes import CompositionParam
 from bff.plan.params import BadParam, compile_composition_params, parse_params
 from bff.plan.problems import Notebook
 from bff.plan.schemas import load_schemas
+from bff.plan.service_nodes import CompositionParam
 
 Params = tuple[CompositionParam, ...]
 

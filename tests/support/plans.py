@@ -29,10 +29,7 @@ from bff.plan.nodes import (
     ForEach,
     Join,
     OnFailure,
-    Operation,
-    OperationParam,
     Segment,
-    Service,
     Shape,
     ShapeView,
     Splice,
@@ -40,6 +37,7 @@ from bff.plan.nodes import (
     Template,
     Text,
 )
+from bff.plan.service_nodes import Operation, OperationParam, Service
 from bff.plan.types import ANYTHING, Type
 
 SERVICES = {"upstream": Service("upstream", ("http://upstream.test",), 10.0)}

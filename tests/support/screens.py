@@ -144,6 +144,12 @@ class Screen:
         """Exactly this request."""
         return self.host.request(method, target, headers, body)
 
+    def let(self, path: str, script: Script) -> None:
+        """From now on the shop answers so at this path."""
+        scripts = self.upstream.script
+        assert isinstance(scripts, dict), "this shop has one script for all paths"
+        scripts[path] = script
+
     def calls(self) -> list[str]:
         """What the shop was asked so far: method and target, in the order of arrival."""
         return [f"{each.method} {each.target}" for each in self.upstream.requests]
@@ -159,7 +165,7 @@ class Screens:
     def __call__(
         self,
         compositions: str | Mapping[str, str],
-        upstream: Script | Mapping[str, Script],
+        upstream: Script | Mapping[str, Script] | None = None,
         *,
         gateway: str = "",
         service: str = "",
@@ -175,7 +181,8 @@ class Screens:
         """
         if isinstance(compositions, str):
             compositions = {"screen": compositions}
-        shop = self._stack.enter_context(WireServer(upstream))
+        scripts = upstream if callable(upstream) else dict(upstream or {})
+        shop = self._stack.enter_context(WireServer(scripts))
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         declared = {"shop": SERVICE.replace("http://127.0.0.1:9", shop.url) + service}
         for name, text in (services or {}).items():

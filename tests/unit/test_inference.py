@@ -51,7 +51,7 @@ TYPES = {
     # objects
     "stock.*": "list[integer]",
     "params.*": "list[integer | string]",
-    "*.id": "list[integer]",
+    "*.id": "list[anything]",
     "user.{id: id, called: nick}": "{id: integer, called: string | null}",
     "guest.{id: id}": "{id: integer} | null",
     "orders[].{id: id, n: length(items)}": "list[{id: integer, n: integer}]",
@@ -102,7 +102,7 @@ TYPES = {
     "map(&number, payments[?kind == 'card'])": "list[string]",
     "map(&fee, payments[?'bank' == kind])": "list[integer]",
     "map(&fee, payments[?kind != 'card'])": "list[integer]",
-    "map(&fee, payments[?number])": "list[null]",
+    "map(&number, payments[?number])": "list[string]",
     "map(&fee, payments[?!number])": "list[integer | null]",
     "map(&note, orders[?note])": "list[string]",
     "map(&note, orders[?note != `null`])": "list[string]",

@@ -10,10 +10,10 @@ from bff.declarations.documents import read_document
 from bff.declarations.models import CompositionFile, ServiceFile
 from bff.errors import Problem
 from bff.plan import types as t
-from bff.plan.nodes import CompositionParam, OperationParam
 from bff.plan.params import compile_composition_params, compile_operation_params
 from bff.plan.problems import Notebook
 from bff.plan.schemas import SchemaLibrary, load_schemas
+from bff.plan.service_nodes import CompositionParam, OperationParam
 from bff.plan.type_algebra import nullable, union
 from tests.support.marks import without_mark
 

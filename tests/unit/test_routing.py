@@ -1,6 +1,7 @@
 """Which composition or route takes a path; the rules at the top of `bff.web.routing`."""
 
 import sys
+import tracemalloc
 from types import SimpleNamespace
 from typing import Any
 
@@ -178,3 +179,27 @@ def test_matching_takes_as_many_instructions_among_ten_thousand_as_among_ten() -
     few = instructions(10)
     assert few > 0
     assert instructions(10_000) == few
+
+
+def test_what_was_matched_lately_is_found_again() -> None:
+    routing = table("GET /a/{x}", "GET /b", "POST /a/{y}")
+    for number in [*range(10_000), 1, 1]:
+        match = routing.match("GET", f"/a/{number}")
+        assert match == ToComposition("GET /a/{x}", {"x": str(number)})
+    assert routing.match("POST", "/a/1") == ToComposition("POST /a/{y}", {"y": "1"})
+    assert routing.match("GET", "/b") == ToComposition("GET /b", {})
+    assert routing.match("GET", "/a/") == NoMatch()
+
+
+def test_what_was_matched_does_not_pile_up() -> None:
+    def bytes_after(matches: int) -> int:
+        tracemalloc.start()
+        try:
+            routing = table("GET /a/{x}")
+            for number in range(matches):
+                routing.match("GET", f"/a/{number}{'x' * 400}")
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert bytes_after(20_000) < 1.2 * bytes_after(5_000)

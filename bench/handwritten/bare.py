@@ -1,0 +1,70 @@
+"""The same jobs with nothing around them: an ASGI callable, pyreqwest and pydantic.
+
+No routing, params, statuses, deadlines, ETags, request ids, log lines or policies: the floor that
+this shape of gateway stands on, as far as one worker in Python goes. What the gateway's own rows
+are below it is what its features cost.
+
+BENCH_UPSTREAM=http://127.0.0.1:9190 granian --interface asgi … bench.handwritten.bare:app
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+from pyreqwest.client import Client, ClientBuilder
+
+from bench.project.schemas.shop import OrderPage, ProductList, User
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+UPSTREAM = os.environ["BENCH_UPSTREAM"]
+_JSON = (b"content-type", b"application/json")
+_user, _orders, _products = TypeAdapter(User), TypeAdapter(OrderPage), TypeAdapter(ProductList)
+_kept: dict[str, bytes] = {}
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Home, home from memory, and pass-through, by the path's beginning."""
+    if scope["type"] != "http":
+        raise NotImplementedError(scope["type"])
+    path = scope["path"]
+    if path.startswith("/screens/cached/"):
+        body = _kept.get(path)
+        if body is None:
+            body = _kept[path] = await _home(path.rpartition("/")[2])
+        headers = [_JSON]
+    elif path.startswith("/screens/home/"):
+        body, headers = await _home(path.rpartition("/")[2]), [_JSON]
+    else:
+        reply = await _client().get(UPSTREAM + path.removeprefix("/raw/products")).build().send()
+        body = (await reply.bytes()).to_bytes()
+        headers = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
+        headers = [header for header in headers if header[0] not in (b"connection", b"server")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@cache
+def _client() -> Client:
+    return ClientBuilder().no_proxy().follow_redirects(False).http1_only().build()
+
+
+async def _home(user_id: str) -> bytes:
+    user, orders, products = await asyncio.gather(
+        _fetch(f"/users/{user_id}", _user),
+        _fetch(f"/orders?user_id={user_id}&limit=20", _orders),
+        _fetch("/popular", _products),
+    )
+    return b'{"user":%s,"orders":%s,"products":%s}' % (user, orders, products)
+
+
+async def _fetch(target: str, model: TypeAdapter[Any]) -> bytes:
+    reply = await _client().get(UPSTREAM + target).build().send()
+    if reply.status != 200:
+        raise ValueError(f"{target} answers {reply.status}")
+    return model.dump_json(model.validate_json((await reply.bytes()).to_bytes()))

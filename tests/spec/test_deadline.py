@@ -1,0 +1,144 @@
+"""One deadline: it ends waiting, not the reply."""
+
+import threading
+
+from tests.support.screens import Screens, user, value_reply
+from tests.support.wire_scripts import drip, head, held, never, when_arrived
+
+SERVICE = "timeout: 10s\n"
+
+
+def test_optional_step_pending_at_the_deadline_is_null_and_the_payload_goes_out(
+    screens: Screens,
+) -> None:
+    screen = screens(
+        """
+        endpoint: GET /screen
+        deadline: 300ms
+        steps:
+          user: {call: shop.get_user, with: {id: 1}}
+          best: {call: shop.list_bestsellers, on_failure: optional}
+          late: {call: shop.get_product, with: {id: 1}, after: best, on_failure: optional}
+        response: {name: '${user.firstName}', best: '${best}', warnings: '${degraded}'}
+        """,
+        {"/users/1": user(), "/bestsellers": never()},
+        service=SERVICE,
+    )
+    answer = screen.get()
+    assert answer.status == 200
+    assert answer.json() == {
+        "name": "Ann",
+        "best": None,
+        "warnings": [
+            {"step": "best", "reason": "deadline"},
+            {"step": "late", "reason": "deadline"},
+        ],
+    }
+    assert 'error=http_response_timeout; details="best: deadline"' in (
+        answer.header("proxy-status") or ""
+    )
+    assert "GET /products/1" not in screen.calls()
+
+
+def test_required_step_pending_at_the_deadline_is_504(screens: Screens) -> None:
+    screen = screens(
+        """
+        endpoint: GET /screen
+        deadline: 200ms
+        steps:
+          user: {call: shop.get_user, with: {id: 1}}
+          best: {call: shop.list_bestsellers}
+        """,
+        {"/users/1": user(), "/bestsellers": never()},
+        service=SERVICE,
+    )
+    answer = screen.get()
+    assert (answer.status, answer.json()["step"], answer.json()["reason"]) == (
+        504,
+        "best",
+        "deadline",
+    )
+
+
+def test_deadline_is_one_for_steps_after_each_other_and_the_one_in_flight_speaks(
+    screens: Screens,
+) -> None:
+    """Each call alone would be in time; `third` was not begun when the time was over."""
+    screen = screens(
+        """
+        endpoint: GET /screen
+        deadline: 300ms
+        steps:
+          third: {call: shop.get_user, with: {id: '${second.id}'}}
+          first: {call: shop.get_user, with: {id: 1}}
+          second: {call: shop.get_user, with: {id: '${first.id}'}}
+        """,
+        when_arrived(2, never()),
+        service=SERVICE,
+    )
+    gate = threading.Event()
+    screen.upstream.script = lambda exchange: (
+        user()(exchange) if len(screen.calls()) == 1 else held(gate, never())(exchange)
+    )
+    answer = screen.get()
+    gate.set()
+    assert (answer.status, answer.json()["step"]) == (504, "second")
+    assert len(screen.calls()) == 2
+
+
+def test_body_that_drips_does_not_outlive_the_deadline(screens: Screens) -> None:
+    body = b'{"id": 1, "first_name": "Ann"}'
+    screen = screens(
+        """
+        endpoint: GET /screen
+        deadline: 300ms
+        steps: {user: {call: shop.get_user, with: {id: 1}, on_failure: optional}}
+        """,
+        {"/users/1": drip(head(200, [("Content-Length", str(len(body)))]), body, 0.05)},
+        service=SERVICE,
+    )
+    assert screen.get().json() == {"user": None}
+
+
+def test_gateways_deadline_holds_where_a_composition_says_nothing(screens: Screens) -> None:
+    screen = screens(
+        "{endpoint: GET /screen, steps: {user: {call: shop.get_user, with: {id: 1}}}}",
+        {"/users/1": never()},
+        service=SERVICE,
+        gateway="defaults: {deadline: 200ms}",
+    )
+    assert screen.get().json()["reason"] == "deadline"
+
+
+def test_gateways_timeout_holds_where_a_service_says_nothing(screens: Screens) -> None:
+    screen = screens(
+        """
+        endpoint: GET /screen
+        steps:
+          user: {call: shop.get_user, with: {id: 1}, on_failure: optional}
+        response: ${degraded}
+        """,
+        {"/users/1": never()},
+        gateway="defaults: {timeout: 100ms}",
+    )
+    assert screen.get().json() == [{"step": "user", "reason": "timeout"}]
+
+
+def test_all_of_a_for_each_has_the_one_deadline(screens: Screens) -> None:
+    screen = screens(
+        """
+        endpoint: GET /screen
+        deadline: 300ms
+        steps:
+          each:
+            call: shop.get_product
+            for_each: {over: '${params.ids}', as: id, max: 9, concurrency: 1}
+            with: {id: '${id}'}
+            on_failure: optional
+        params: {ids: {type: array, items: {type: integer}, default: [1, 2, 3]}}
+        """,
+        {"/products/1": value_reply({"id": 1, "title": "a", "price": 1}), "/products/2": never()},
+        service=SERVICE,
+    )
+    assert screen.get().json() == {"each": None}
+    assert screen.calls() == ["GET /products/1", "GET /products/2"]

@@ -1,0 +1,182 @@
+"""Every mistake in an expression is told once, at its place (`▶`), with how to mend it."""
+
+import pytest
+
+from bff.plan import types as t
+from bff.plan.expressions.inference import infer
+from bff.plan.expressions.parsing import parse_expression
+from bff.plan.type_algebra import nullable
+from tests.support.shop_types import ORDER, ROOT, object_of
+
+MARK = "▶"
+NO_WAY_BACK = "JMESPath has no way back to the root"
+
+PROBLEMS = [
+    # names
+    ("▶parms.user_id", "unknown name 'parms'", "Did you mean 'params'?"),
+    ("user.▶nam", "User has no field 'nam'", "Did you mean 'name'?"),
+    ("guest.▶nam.x.y", "User has no field 'nam'", "Did you mean 'name'?"),
+    ("params.▶qq", "no field 'qq'", "Did you mean 'q'?"),
+    ("payment.▶iban", "Bank or Card has no field 'iban'", "Known: fee, kind, number."),
+    ("orders[].▶totl", "Order has no field 'totl'", "Did you mean 'total'?"),
+    ("tree.children[].children[].▶labl", "Node has no field 'labl'", "'label'"),
+    ("user.▶orders", "User has no field 'orders'", "Known: id, name"),
+    ("orders[].▶user", "Order has no field 'user'", "Known: id, items"),
+    ("orders.▶id", "'id' is read from list[Order], which has no fields", "[].id"),
+    ("user.name.▶x", "'x' is read from string, which has no fields", ""),
+    ("user.nick.▶x", "'x' is read from string, which has no fields", ""),
+    # no way back to the root
+    ("orders[?id == ▶params.user_id]", f"'params' can't be reached.*{NO_WAY_BACK}", "joins"),
+    ("orders[].{id: id, user: ▶user.name}", f"'user' can't be reached.*{NO_WAY_BACK}", "joins"),
+    ("orders[*].[id, ▶user.name]", f"'user' can't be reached.*{NO_WAY_BACK}", "joins"),
+    ("orders | ▶params.q", f"'params' can't be reached.*{NO_WAY_BACK}", "joins"),
+    ("map(&▶user.name, orders)", f"'user' can't be reached.*{NO_WAY_BACK}", "joins"),
+    ("orders[].join(',', [▶user.name])", f"'user' can't be reached.*{NO_WAY_BACK}", "joins"),
+    ("user.tags[?@ == ▶params.q]", f"'params' can't be reached.*{NO_WAY_BACK}", "joins"),
+    # lists and objects
+    ("user▶[0]", "[0] wants a list, and this is User", "`.*`"),
+    ("user▶[1:]", "a slice wants a list, and this is User", "`.*`"),
+    ("▶user[].id", "`[]` wants a list, and this is User", "`.*`"),
+    ("▶user[*].id", "`[*]` wants a list, and this is User", "`.*`"),
+    ("▶guest[?id]", "a filter wants a list, and this is User", "`.*`"),
+    ("▶user.name[]", "`[]` wants a list, and this is string", ""),
+    ("▶orders.*", "`*` wants an object, and this is list[Order]", "`[]`"),
+    # negation
+    ("▶!user.vip", "`!a.b` is read as `(!a).b`", "!(a.b)"),
+    ("▶!guest.vip.x", "`!a.b` is read as `(!a).b`", "!(a.b)"),
+    ("▶!orders[]", "`!a.b` is read as `(!a).b`", "!(a.b)"),
+    ("▶!orders[?id]", "`!a.b` is read as `(!a).b`", "!(a.b)"),
+    ("▶!user.*", "`!a.b` is read as `(!a).b`", "!(a.b)"),
+    # comparisons
+    ("▶user.id == '5'", 'integer never equals "5"', "`5`"),
+    ("▶user.name == `5`", "string never equals 5", "'5'"),
+    ("▶user.name != `5`", "string never equals 5", "'5'"),
+    ("orders[?▶status == 'shiped']", 'never equals "shiped"', "Did you mean 'shipped'?"),
+    ("orders[?▶'x' == id]", '"x" never equals integer', "`5`"),
+    ("▶user == orders", "User never equals list[Order]", ""),
+    ("▶user.vip > `5`", "only numbers and strings are ordered, and this is boolean", ""),
+    ("▶user.name > `null`", "only numbers and strings are ordered, and this is null", ""),
+    ("▶user.name > `5`", "string and 5 can't be ordered", "to_number"),
+    ("▶params.q < guest.id", "string | null and integer | null can't be ordered", "to_number"),
+    # functions
+    ("▶lenght(user.name)", "unknown function 'lenght'", "Did you mean 'length'?"),
+    ("▶lenght(&id)", "unknown function 'lenght'", "Did you mean 'length'?"),
+    ("▶length()", "length() takes 1 argument, not 0", ""),
+    ("▶join(user.name)", "join() takes 2 arguments, not 1", ""),
+    ("▶merge()", "merge() takes at least 1 argument, not 0", ""),
+    ("abs(▶user.name)", "the argument of abs() is string, and a number is wanted", "to_number"),
+    ("sum(▶user.tags)", "is list[string], and a list of numbers is wanted", "to_number(@)"),
+    ("sum(▶orders)", "is list[Order], and a list of numbers is wanted", "[].name"),
+    ("join('', ▶orders[].id)", "the 2nd argument of join() is list[integer]", "map(&to_string"),
+    ("join(▶`1`, user.tags)", "the 1st argument of join() is 1", "to_string"),
+    ("length(▶user.id)", "a string, a list or an object is wanted", "to_string"),
+    ("max(▶[user.id, user.name])", "a list of numbers or one of strings", ""),
+    ("keys(▶user.tags)", "an object is wanted", ""),
+    ("map(&id, ▶user)", "the 2nd argument of map() is User, and a list is wanted", "values("),
+    ("merge(user, ▶`1`)", "the 2nd argument of merge() is 1, and an object is wanted", ""),
+    ("contains(user.name, ▶`5`)", "the 2nd argument of contains() is 5", "to_string"),
+    ("contains(user.name, ▶user.nick)", "the 2nd argument of contains() may be null", "|| ''"),
+    ("contains(orders[].id, ▶'5')", 'integer never equals "5"', "`5`"),
+    ("contains(orders[].status, ▶'opn')", 'never equals "opn"', "Did you mean 'open'?"),
+    # null where it raises
+    ("sum(▶late[].total)", "the argument of sum() may be null", "|| `[]`"),
+    ("length(▶guest)", "the argument of length() may be null", "|| `{}`"),
+    ("length(▶user.nick)", "the argument of length() may be null", "|| ''"),
+    ("abs(▶guest.id)", "the argument of abs() may be null", "|| `0`"),
+    ("abs(▶orders[0].total)", "the argument of abs() may be null", "|| `0`"),
+    ("length(▶`null`)", "the argument of length() is always null", ""),
+    ("join(' ', ▶[user.name, user.nick])", "an element may be null", "`[]` after the list"),
+    ("sum(▶map(&price, orders[].items[]))", "an element may be null", "`[]` after the list"),
+    ("abs(▶max(orders[].id))", "the argument of abs() may be null", "|| `0`"),
+    # expressions as arguments
+    ("sort_by(orders, ▶total)", "sort_by() wants an expression here", "&name"),
+    ("map(▶'x', orders)", "map() wants an expression here", "&name"),
+    ("to_string(▶&id)", "an `&expression` stands for no value", "map, sort_by"),
+    ("▶&id", "an `&expression` stands for no value", "map, sort_by"),
+    ("sort_by(orders, ▶&note)", "what sort_by() orders by may be null", "&(… || '')"),
+    ("max_by(orders[].items[], ▶&price)", "what max_by() orders by may be null", "&(… || `0`)"),
+    ("min_by(orders, ▶&items)", "min_by() orders by a number or by a string", ""),
+    ("sort_by(payments, ▶&(fee || number))", "orders by a number or by a string", ""),
+    ("sort_by(orders, &▶totl)", "Order has no field 'totl'", "Did you mean 'total'?"),
+]
+
+
+def split(marked: str) -> tuple[str, int]:
+    return marked.replace(MARK, ""), marked.index(MARK)
+
+
+@pytest.mark.parametrize(("marked", "what", "mend"), PROBLEMS, ids=[each[0] for each in PROBLEMS])
+def test_mistake_is_told_once_at_its_place(marked: str, what: str, mend: str) -> None:
+    source, offset = split(marked)
+    _, problems = infer(parse_expression(source), ROOT)
+    assert [problem.offset for problem in problems] == [offset], problems
+    for part in what.split(".*"):
+        assert part in problems[0].what
+    assert mend in problems[0].mend
+
+
+MENDED = [
+    "orders[?id == `5`]",
+    "!(user.vip)",
+    "user.id == `5`",
+    "orders[?status == 'shipped']",
+    "to_number(user.name) > `5`",
+    "abs(to_number(user.name) || `0`)",
+    "sum(map(&(to_number(@) || `0`), user.tags))",
+    "sum(orders[].total)",
+    "join('', map(&to_string(@), orders[].id))",
+    "sum(late[].total || `[]`)",
+    "length(guest || `{}`)",
+    "length(user.nick || '')",
+    "join(' ', [user.name, user.nick][])",
+    "sum(map(&price, orders[].items[])[])",
+    "sort_by(orders, &(note || ''))",
+    "sort_by(orders[?note], &note)",
+]
+
+
+@pytest.mark.parametrize("source", MENDED)
+def test_what_the_mends_propose_is_free_of_problems(source: str) -> None:
+    assert infer(parse_expression(source), ROOT)[1] == ()
+
+
+def test_each_of_several_mistakes_is_told_in_order() -> None:
+    source = "{a: user.nam, b: parms.q, c: abs(user.name), d: user.name}"
+    inferred, problems = infer(parse_expression(source), ROOT)
+    assert [problem.offset for problem in problems] == [9, 17, 33]
+    assert isinstance(inferred, t.ObjectOf)
+    types = [field.type for _, field in inferred.fields]
+    assert types == [t.ANYTHING, t.ANYTHING, t.ANYTHING, t.STRING]
+
+
+SILENT = [
+    "loose.x.y[].z | sum(@)",
+    "loosely[?a.b == params].c",
+    "abs(loose)",
+    "join(loose, loose.x)",
+    "sort_by(loosely, &a)",
+    "loose > 'x'",
+    "loose == `5`",
+    "stock.params",
+    "`[]`[].x.y",
+    "`null`.x",
+    "user.name != `null`",
+    "guest.id == params.q",
+    "user.nick == '5'",
+]
+
+
+@pytest.mark.parametrize("source", SILENT)
+def test_what_is_not_surely_a_mistake_is_let_through(source: str) -> None:
+    assert infer(parse_expression(source), ROOT)[1] == ()
+
+
+def test_unknown_first_name_over_an_operations_value_names_its_model() -> None:
+    _, (problem,) = infer(parse_expression("itms"), ORDER)
+    assert problem.what == "Order has no field 'itms'"
+    assert "Did you mean 'items'?" in problem.mend
+
+
+def test_root_that_may_be_null_is_no_mistake() -> None:
+    inferred, problems = infer(parse_expression("id"), nullable(object_of("A", id=t.INTEGER)))
+    assert (inferred, problems) == (nullable(t.INTEGER), ())
