@@ -25,6 +25,7 @@ from bench.rounds import Round, count_loads, run_rounds
 from bench.stage import open_stage
 
 _RESULTS = Path(__file__).parent / "results"
+_WIDTH = 132  # of the tables, where the terminal's is less or unknown
 
 
 def main() -> int:
@@ -45,7 +46,7 @@ def main() -> int:
         told.print(str(error), style="red", markup=False)
         return 1
     figures, compared = row_figures(rounds), ratios(rounds)
-    show(Console(), machine, figures, compared)
+    show(Console(width=max(Console().width, _WIDTH)), machine, figures, compared)
     record = {
         "machine": machine,
         "rounds": len(rounds),

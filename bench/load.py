@@ -93,7 +93,7 @@ def parse_wrk(text: str) -> LoadFigures:
         return match
 
     def percentile(percent: int) -> float:
-        number, unit = found(rf"^\s+{percent}%\s+([\d.]+)(us|ms|s|m|h)$").groups()
+        number, unit = found(rf"^\s+{percent}%\s+([\d.]+)(us|ms|s|m|h)\s*$").groups()
         return float(number) * _UNIT_MS[unit]
 
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)", text)

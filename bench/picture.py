@@ -16,7 +16,9 @@ _INK, _FAINT, _PAPER = "#1f2328", "#656d76", "#ffffff"
 _COLOURS = {
     "gateway": "#1f6feb",
     "by-hand": "#bc4c00",
+    "by-hand-few": "#bc4c00",
     "proxy-by-hand": "#bc4c00",
+    "proxy-by-hand-few": "#bc4c00",
     "bare": "#afb8c1",
     "reference": "#afb8c1",
 }
@@ -30,7 +32,7 @@ def draw(figures: list[RowFigures], compared: list[Ratio]) -> str:
     times = {
         each.comparison.row: each.times.median
         for each in compared
-        if each.comparison.baseline.endswith("by-hand")
+        if each.comparison.baseline.endswith("-by-hand")
     }
     parts: list[str] = []
     y = 14
@@ -64,7 +66,7 @@ def _bar(each: RowFigures, y: int, scale: float, times: float | None) -> list[st
     middle = y + _BAR // 2
     label = f"{rate.median:,.0f}"
     if times is not None:
-        label += f"   {times:.1f} times by hand"
+        label += f"  = {times:.1f} × by hand"
     is_ours = each.row.server == "gateway"
     return [
         _text(_LABELS, middle + 4, each.row.title, anchor="end", weight="bold" if is_ours else ""),

@@ -29,8 +29,8 @@ def show(
 
 def _rows_table(figures: list[RowFigures]) -> Table:
     table = Table(title="One core, 32 connections; medians over the rounds", title_justify="left")
-    table.add_column("job")
-    table.add_column("how")
+    table.add_column("job", no_wrap=True)
+    table.add_column("how", no_wrap=True)
     for column in ("requests/s", "lowest–highest", "p50 ms", "p99 ms", "CPU µs", "busy", "MiB"):
         table.add_column(column, justify="right")
     last_group = ""
@@ -58,8 +58,8 @@ def _ratios_table(compared: list[Ratio]) -> Table:
     table = Table(
         title="Ratios of requests/s, within each round; their median", title_justify="left"
     )
-    table.add_column("row")
-    table.add_column("over")
+    table.add_column("row", no_wrap=True)
+    table.add_column("over", no_wrap=True)
     for column in ("times", "lowest–highest", "asked", ""):
         table.add_column(column, justify="right")
     rows = {row.key: row for row in ROWS}

@@ -12,17 +12,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from bench.machine import Cores, choose_ports
 from bench.nginx import write_reference, write_upstream
 from bench.payloads import documents, expected_home
 from bench.processes import Process
-from bench.rows import ROWS, Row, Server
+from bench.rows import FEW_THREADS, ROWS, THREADS, Row, Server
 
 _ROOT = Path(__file__).parent.parent
 _PROJECT = Path(__file__).parent / "project"
-# What the hand-written rows are fastest with; see docs/performance.md.
-_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +47,12 @@ def open_stage(programs: dict[str, str], cores: Cores) -> Iterator[Stage]:
     """The upstream and all servers. Raises `StartFailed`."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bff-bench-")))
-        upstream_port, *rest = choose_ports(6)
-        ports: dict[Server, int] = dict(
-            zip(("gateway", "by-hand", "proxy-by-hand", "bare", "reference"), rest, strict=True)
-        )
+        names = get_args(Server)
+        upstream_port, *rest = choose_ports(1 + len(names))
+        ports: dict[Server, int] = dict(zip(names, rest, strict=True))
         upstream_url = f"http://127.0.0.1:{upstream_port}"
         environ = {
             "BENCH_UPSTREAM": upstream_url,
-            "BENCH_THREADS": str(_THREADS),
             "PYTHONPATH": str(_ROOT),
             "PATH": os.environ.get("PATH", os.defpath),
         }
@@ -75,8 +72,10 @@ def open_stage(programs: dict[str, str], cores: Cores) -> Iterator[Stage]:
         reference = write_reference(folder, ports["reference"], upstream_port, payload)
         commands: dict[Server, list[str]] = {
             "gateway": _gateway(project, ports["gateway"]),
-            "by-hand": _gunicorn("bench.handwritten.screens:app", ports["by-hand"]),
-            "proxy-by-hand": _gunicorn("bench.handwritten.proxy:app", ports["proxy-by-hand"]),
+            "by-hand": _gunicorn("screens", THREADS, ports["by-hand"]),
+            "by-hand-few": _gunicorn("screens", FEW_THREADS, ports["by-hand-few"]),
+            "proxy-by-hand": _gunicorn("proxy", THREADS, ports["proxy-by-hand"]),
+            "proxy-by-hand-few": _gunicorn("proxy", FEW_THREADS, ports["proxy-by-hand-few"]),
             "bare": _granian("bench.handwritten.bare:app", ports["bare"]),
             "reference": [*nginx, str(reference)],
         }
@@ -113,8 +112,9 @@ def _granian(app: str, port: int) -> list[str]:
     ]
 
 
-def _gunicorn(app: str, port: int) -> list[str]:
+def _gunicorn(module: str, threads: int, port: int) -> list[str]:
     return [
         *(sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--workers", "1"),
-        *("--threads", str(_THREADS), "--keep-alive", "300", "--bind", f"127.0.0.1:{port}", app),
+        *("--threads", str(threads), "--env", f"BENCH_THREADS={threads}", "--keep-alive", "300"),
+        *("--bind", f"127.0.0.1:{port}", f"bench.handwritten.{module}:app"),
     ]

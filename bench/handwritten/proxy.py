@@ -1,6 +1,6 @@
 """A pass-through proxy by hand: Flask and httpx.Client, the body relayed as it arrives.
 
-BENCH_UPSTREAM=http://127.0.0.1:9190 BENCH_THREADS=8 gunicorn … bench.handwritten.proxy:app
+BENCH_UPSTREAM=http://127.0.0.1:9190 BENCH_THREADS=16 gunicorn … bench.handwritten.proxy:app
 """
 
 import os

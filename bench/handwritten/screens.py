@@ -1,6 +1,6 @@
 """The screens by hand: three calls on a thread pool, validated with the gateway's own models.
 
-BENCH_UPSTREAM=http://127.0.0.1:9190 BENCH_THREADS=8 gunicorn … bench.handwritten.screens:app
+BENCH_UPSTREAM=http://127.0.0.1:9190 BENCH_THREADS=16 gunicorn … bench.handwritten.screens:app
 """
 
 import os
