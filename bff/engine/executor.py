@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bff.engine.calls import Caller
-from bff.engine.failures import client_status, degradation, write_states
+from bff.engine.failures import client_status, degradation, said, write_states
 from bff.engine.merge import merge
 from bff.engine.outcomes import Failed, Reason
 from bff.engine.ports import Transport
@@ -41,14 +41,17 @@ class Engine:
     ) -> None:
         self._caller = Caller(transport, services, limits or Limits())
         self._clock = clock
+        self.limits = self._caller.limits
+        self.in_thread = self._caller.in_thread
         self._prepared: dict[int, PreparedComposition] = {}
 
     async def run(
-        self, composition: Composition, params: Mapping[str, Any]
+        self, composition: Composition, params: Mapping[str, Any], params_weight: int = 0
     ) -> Produced | CompositionFailure:
         """Run every step within the composition's deadline, and merge.
 
-        `params` holds every declared param by name, parsed. Cancelling cancels every call.
+        `params` holds every declared param by name, parsed; `params_weight` says what they weigh
+        where that is much (see `bff.engine.bodies`). Cancelling cancels every call.
         """
         # By identity, since plans are compared by value; the preparation keeps the plan alive, so
         # that an id is not given twice.
@@ -56,11 +59,14 @@ class Engine:
         if prepared is None:
             prepared = self._prepared[id(composition)] = prepare(composition)
         run = Run(prepared, params, self._caller, self._clock)
+        run.read_weight = params_weight
         await run.settle_all()
         told = tuple(
             each
             for step, outcome in zip(composition.steps, run.outcomes, strict=True)
-            if outcome is not None and (each := degradation(step, outcome)) is not None
+            if outcome is not None
+            and (run.failed_by is None or run.was_begun(step.index))
+            and (each := degradation(step, outcome)) is not None
         )
         if run.failed_by is not None:
             return _failure(composition, run, run.failed_by, told)
@@ -84,6 +90,7 @@ def _failure(
         status,
         step.name,
         failed.reason.word,
+        said(failed),
         failed.reason.proxy_error,
         retry_after,
         told,
@@ -101,6 +108,7 @@ def _unmergeable(
         reason.client_status,
         None,
         reason.word,
+        reason.said,
         reason.proxy_error,
         None,
         told,

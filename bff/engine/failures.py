@@ -33,6 +33,13 @@ def client_status(step: Step, failed: Failed) -> tuple[int, str | None]:
     return Reason.STATUS.client_status, None
 
 
+def said(failed: Failed) -> str:
+    """Why the step failed, as a client may read it."""
+    if failed.reason is Reason.STATUS:
+        return f"its service answered {failed.status}"
+    return failed.refused or failed.reason.said
+
+
 def degradation(step: Step, outcome: Outcome) -> Degradation | None:
     """How the outcome is told; None when there is nothing to tell."""
     match outcome:

@@ -13,9 +13,10 @@ from typing import Any, Literal
 
 from bff.engine.equality import strict_key
 from bff.engine.outcomes import Failed, Reason, Skipped
-from bff.engine.rendering import Rendered, Renderer
+from bff.engine.rendering import Rendered, Renderer, Unsendable
 from bff.errors import EvaluationError
 from bff.plan.nodes import Batch, Binding, ForEach, Root, Step, Template
+from bff.plan.service_nodes import OperationParam
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,12 @@ def plan_calls(
         return Calls(((0, render(bound)),), 1, 1)
     except EvaluationError as error:
         return _refused(Reason.EXPRESSION, error)
+    except Unsendable as error:
+        param = _clients_param(step, error.param)
+        if param is not None:
+            refused = f"the param '{param}' {error.what}"
+            return Failed(Reason.BAD_PARAM, detail=str(error), was_sent=False, refused=refused)
+        return _refused(Reason.BAD_INPUT, error)
     except ValueError as error:
         return _refused(Reason.BAD_INPUT, error)
 
@@ -63,7 +70,7 @@ def bind(
     """Each operation param's JSON value, or the template whose null forbids the call.
 
     `over` is the param that a batch divides: it is checked chunk by chunk, and its null forbids
-    the call even where it is optional. Raises `EvaluationError`, and `ValueError` for a value that
+    the call even where it is optional. Raises `EvaluationError`, and `Unsendable` for a value that
     breaks a param's constraints.
     """
     values: dict[str, Any] = {}
@@ -78,8 +85,30 @@ def bind(
             if param.required or param.location == "path" or param.name == over:
                 return template
         else:
-            values[param.name] = value if param.name == over else param.check(value)
+            values[param.name] = value if param.name == over else _checked(param, value)
     return values
+
+
+def _checked(param: OperationParam, value: Any) -> Any:
+    try:
+        return param.check(value)
+    except ValueError as error:
+        raise Unsendable(param.name, str(error)) from None
+
+
+def _clients_param(step: Step, sent_as: str) -> str | None:
+    """The composition's param whose value is sent as this operation's param; None where it is
+    anything else, so that the client is not to blame."""
+    template = next(each.template for each in step.bindings if each.param.name == sent_as)
+    if template is None:
+        return None
+    reads = template.reads
+    if step.for_each is not None and template.roots == {step.for_each.as_name}:
+        reads = step.for_each.over.reads
+    match tuple(reads):
+        case (("params", name, *_),):
+            return name
+    return None
 
 
 def _plan_chunks(
@@ -93,9 +122,10 @@ def _plan_chunks(
     distinct = list({strict_key(each): each for each in elements if each is not None}.values())
     if len(distinct) > batch.max:
         return _too_many(len(distinct), batch.max)
-    check = next(each.param.check for each in step.bindings if each.param.name == batch.over)
+    param = next(each.param for each in step.bindings if each.param.name == batch.over)
     chunks = [
-        check(distinct[start : start + batch.size]) for start in range(0, len(distinct), batch.size)
+        _checked(param, distinct[start : start + batch.size])
+        for start in range(0, len(distinct), batch.size)
     ]
     requests = tuple(
         (place, render({**bound, batch.over: chunk})) for place, chunk in enumerate(chunks)

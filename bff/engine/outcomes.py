@@ -10,31 +10,36 @@ from typing import Any, Literal
 
 
 class Reason(Enum):
-    """Why a step failed: (public word, RFC 9209 §2.3 error type, status when required).
+    """Why a step failed: (public word, RFC 9209 §2.3 error type, status when required, said).
 
-    The word stands in `degraded` and in problem documents.
+    The word stands in `degraded` and in problem documents; what is said is for people.
     """
 
-    DEADLINE = ("deadline", "http_response_timeout", 504)
-    TIMEOUT = ("timeout", "http_response_timeout", 504)
-    CONNECT_TIMEOUT = ("connect_timeout", "connection_timeout", 504)
-    REFUSED = ("refused", "connection_refused", 502)
-    UNRESOLVED = ("unresolved", "dns_error", 502)
-    DISCONNECTED = ("disconnected", "connection_terminated", 502)
-    INCOMPLETE = ("incomplete", "http_response_incomplete", 502)
-    PROTOCOL = ("protocol", "http_protocol_error", 502)
-    TOO_LARGE = ("too_large", "http_response_body_size", 502)
-    ENCODED = ("encoded", "http_response_content_coding", 502)
-    STATUS = ("status", "http_request_error", 502)  # the upstream's status, see `Failed.status`
-    INVALID = ("invalid", "http_protocol_error", 502)  # not JSON, or not the declared schema
-    TOO_MANY = ("too_many", "http_request_error", 502)  # more elements than `max`
-    EXPRESSION = ("expression", "proxy_internal_response", 502)  # a value no function takes
-    BAD_INPUT = ("bad_input", "http_request_denied", 502)  # a value the operation's param refuses
+    DEADLINE = ("deadline", "http_response_timeout", 504, "it was not there by the deadline")
+    TIMEOUT = ("timeout", "http_response_timeout", 504, "its service took too long")
+    CONNECT_TIMEOUT = ("connect_timeout", "connection_timeout", 504, "its service took too long")
+    REFUSED = ("refused", "connection_refused", 502, "its service refuses connections")
+    UNRESOLVED = ("unresolved", "dns_error", 502, "its service's name is unknown")
+    DISCONNECTED = ("disconnected", "connection_terminated", 502, "its service hung up")
+    INCOMPLETE = ("incomplete", "http_response_incomplete", 502, "its service's reply broke off")
+    PROTOCOL = ("protocol", "http_protocol_error", 502, "its service's reply is not HTTP")
+    TOO_LARGE = ("too_large", "http_response_body_size", 502, "its service's reply is too large")
+    ENCODED = ("encoded", "http_response_content_coding", 502, "its service's reply is compressed")
+    # The upstream's status, see `Failed.status`.
+    STATUS = ("status", "http_request_error", 502, "its service answered with an error")
+    # Not JSON, or not the declared schema.
+    INVALID = ("invalid", "http_protocol_error", 502, "its service's reply breaks its schema")
+    TOO_MANY = ("too_many", "http_request_error", 502, "it would take more calls than it may make")
+    EXPRESSION = ("expression", "proxy_internal_response", 502, "an expression can't take a value")
+    # A value that the operation's param refuses: a step's, or the client's own.
+    BAD_INPUT = ("bad_input", "http_request_denied", 502, "its service can't be sent a value")
+    BAD_PARAM = ("bad_param", "http_request_denied", 400, "its service can't be sent a param")
 
-    def __init__(self, word: str, proxy_error: str, client_status: int) -> None:
+    def __init__(self, word: str, proxy_error: str, client_status: int, said: str) -> None:
         self.word = word
         self.proxy_error = proxy_error
         self.client_status = client_status
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +63,15 @@ class Skipped:
 @dataclass(frozen=True, slots=True)
 class Failed:
     """The step failed. `status` is the upstream's where it answered; `detail` is for the log
-    alone and never reaches a client; `was_sent` says that the request may have been received."""
+    alone and never reaches a client; `was_sent` says that the request may have been received;
+    `refused` says which param of the client's was refused, and why (`BAD_PARAM`)."""
 
     reason: Reason
     status: int | None = None
     retry_after: str | None = None
     detail: str = ""
     was_sent: bool = True
+    refused: str = ""
 
 
 Outcome = Value | Skipped | Failed

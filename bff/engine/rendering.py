@@ -4,7 +4,7 @@ What can be known without values is worked out by `compile_renderer`, once per o
 forms: integers as digits, booleans as `true` and `false`, other numbers in the shortest form that
 reads back as the same, without exponents. Whatever would be another request than the declaration
 says (a path segment of dots, a comma inside a comma-separated element, a line break in a header)
-is refused: a `ValueError`, before anything is sent. Its text holds no values.
+is refused: a `ValueError`, mostly `Unsendable`, before anything is sent. Its text holds no values.
 """
 
 import re
@@ -33,6 +33,16 @@ class Rendered:
 
 
 Renderer = Callable[[Values], Rendered]
+
+
+class Unsendable(ValueError):
+    """A value that the operation's param can't hold: `what` is wrong with it, without the value."""
+
+    def __init__(self, param: str, what: str) -> None:
+        self.param = param
+        self.what = what
+        super().__init__(f"{param} {what}")
+
 
 FIXED_HEADERS = {
     "accept": "application/json",
@@ -107,7 +117,7 @@ def _path_part(param: OperationParam, text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
     if not param.slash and ("/" in text or "\\" in text):
-        raise ValueError(f"{param.name} holds a slash")
+        raise Unsendable(param.name, "holds a slash")
     # Encoded dots are refused as well, however often they are encoded: clients and servers on the
     # way normalise `%2e%2e`, and some decode twice.
     decoded, before = unquote(text), text
@@ -115,7 +125,7 @@ def _path_part(param: OperationParam, text: str) -> str:
         decoded, before = unquote(decoded), decoded
     for segment in re.split(r"[/\\]", decoded):
         if not segment.strip("."):
-            raise ValueError(f"{param.name} makes a path segment that is empty or only dots")
+            raise Unsendable(param.name, "makes a path segment that is empty or only dots")
     return quote(text, safe="/" if param.slash else "")
 
 
@@ -157,7 +167,7 @@ def _headers(
 
 def _header_text(param: OperationParam, text: str) -> str:
     if _NO_HEADER_VALUE.search(text):
-        raise ValueError(f"{param.name} holds a character that no header may hold")
+        raise Unsendable(param.name, "holds a character that no header may hold")
     return text.strip(" \t")  # blanks around a value are not part of it (RFC 9110 §5.5)
 
 
@@ -172,11 +182,11 @@ def _body(params: tuple[OperationParam, ...], values: Values) -> bytes:
 def _commaless(param: OperationParam, value: Any) -> str:
     text = plain_text(value)
     if "," in text:  # even encoded: most services decode first, and then split
-        raise ValueError(f"an element of {param.name} holds a comma, which separates elements")
+        raise Unsendable(param.name, "holds a comma in an element, which separates elements")
     return text
 
 
 def _check_not_empty(param: OperationParam, values: list[Any]) -> None:
     # A list of nothing leaves no trace in a query, and a filter that isn't there lets all through.
     if not values and param.required:
-        raise ValueError(f"{param.name} is an empty list, which can't be sent")
+        raise Unsendable(param.name, "is an empty list, which can't be sent")

@@ -61,7 +61,8 @@ class Produced:
 
 @dataclass(frozen=True, slots=True)
 class CompositionFailure:
-    """No payload: `step` is the required one that failed, None when the response itself did.
+    """No payload: `step` is the required one that failed, None when the response itself did;
+    `said` is why, for people.
 
     `failures` are all that were known when the run ended, in declared order. `write_states` has
     every step of a composition that writes, by name; None for one that reads.
@@ -70,6 +71,7 @@ class CompositionFailure:
     status: int
     step: str | None
     reason: str
+    said: str
     proxy_error: str
     retry_after: str | None
     failures: tuple[Degradation, ...]

@@ -123,6 +123,10 @@ class Run:
             for began, job in zip(self._began_at, self._jobs, strict=True)
         ]
 
+    def was_begun(self, index: int) -> bool:
+        """Whether the step's turn came: else it failed only because the run was over."""
+        return index == self.failed_by or self._began_at[index] is not None
+
     def timings(self) -> tuple[StepTiming, ...]:
         """When each step that was begun ran, in declared order."""
         now = self._clock()

@@ -8,7 +8,6 @@ and what to do about bugs are the dispatcher's.
 """
 
 import time
-from asyncio import to_thread
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +17,10 @@ from bff.cache.entries import Entry
 from bff.cache.keys import KeyRecipe
 from bff.cache.payload_cache import CacheResult, PayloadCache
 from bff.engine.executor import Engine
-from bff.engine.results import CompositionFailure, Limits, Produced
+from bff.engine.results import CompositionFailure, Produced
 from bff.plan.nodes import Composition, MaskView
 from bff.plan.params import BadParam, parse_params
-from bff.web.bodies import read_json_body
+from bff.web.bodies import WEIGHT_PER_BYTE, read_json_body
 from bff.web.problems import problem
 from bff.web.replies import Reply
 from bff.web.requests import GatewayRequest
@@ -31,7 +30,6 @@ from bff.web.variants import Variant, masked
 _PAYLOAD = ""  # the view that is asked for by naming none
 _RECENT_TARGETS = 4096
 _RECENT_LENGTH = 512
-_OFF_LOOP_BYTES = Limits().off_loop_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ class CompositionHandler:
             return None
         variant: Variant | None = entry.variants.get(view)
         if variant is None:
-            if len(entry.body) > _OFF_LOOP_BYTES:
+            if len(entry.body) > self._engine.limits.off_loop_bytes:
                 return None
             variant = self._keep(entry, view, self._cut(view, entry))
         return self._hit(request, entry, variant)
@@ -102,23 +100,26 @@ class CompositionHandler:
             if isinstance(read, Reply):
                 return self._named(read)
             body = read
-        asked = self._read(request, path, body or None)
+        weight = WEIGHT_PER_BYTE * len(body)
+        if weight > self._engine.limits.off_loop_bytes:
+            asked = await self._engine.in_thread(self._read, request, path, body)
+        else:
+            asked = self._read(request, path, body or None)
         if isinstance(asked, Reply):
             return asked
         if self._key is None or self._policy is None:
-            made = await self._run(asked)
+            made = await self._engine.run(self._composition, asked.params, weight)
             return await self._made(request, asked, made, None, self._uncached)
         result = await self._cache.produce(
-            self._key(asked.params), self._policy.ttl_seconds, lambda: self._run(asked)
+            self._key(asked.params),
+            self._policy.ttl_seconds,
+            lambda: self._engine.run(self._composition, asked.params, weight),
         )
         if result.outcome is not None and result.status != "hit":
             return await self._made(request, asked, result.outcome, result.entry, _told(result))
         if result.entry is None:
             raise AssertionError("the cache came to nothing")
         return self._hit(request, result.entry, await self._variant(result.entry, asked.view))
-
-    async def _run(self, asked: _Asked) -> Produced | CompositionFailure:
-        return await self._engine.run(self._composition, asked.params)
 
     async def _made(
         self,
@@ -179,8 +180,8 @@ class CompositionHandler:
 
     async def _cut_anywhere(self, view: str, payload: Entry | Produced) -> bytes:
         """As `_cut`; a large payload is cut on a thread, so that the loop isn't held."""
-        if view != _PAYLOAD and len(payload.body) > _OFF_LOOP_BYTES:
-            return await to_thread(self._cut, view, payload)
+        if view != _PAYLOAD and len(payload.body) > self._engine.limits.off_loop_bytes:
+            return await self._engine.in_thread(self._cut, view, payload)
         return self._cut(view, payload)
 
     def _read(
@@ -230,6 +231,9 @@ def _told(result: CacheResult) -> str:
 
 
 def _bad_params(request: GatewayRequest, bad: list[BadParam]) -> Reply:
-    names = ", ".join(dict.fromkeys(each.name for each in bad))
-    errors = [{"name": each.name, "in": each.location, "detail": each.message} for each in bad]
+    names = ", ".join(dict.fromkeys(each.name or "the body" for each in bad))
+    errors = [
+        {**({"name": each.name} if each.name else {}), "in": each.location, "detail": each.message}
+        for each in bad
+    ]
     return problem(request, 400, "bad_params", f"Bad params: {names}.", errors=errors)

@@ -39,7 +39,7 @@ def failure_reply(request: GatewayRequest, failure: CompositionFailure) -> Reply
         request,
         failure.status,
         failure.reason,
-        f"{what} failed: {failure.reason.replace('_', ' ')}.",
+        f"{what} failed: {failure.said}.",
         headers=tuple(headers),
         **members,
     )

@@ -92,7 +92,7 @@ def test_header_value_with_a_line_break_is_never_sent(screens: Screens) -> None:
     )
     for text in ("a%0d%0aX-Evil:1", "a%0a", "a%7f", "%E2%82%AC"):
         answer = screen.get(f"/screen?text={text}")
-        assert (answer.status, answer.json()["reason"]) == (502, "bad_input")
+        assert (answer.status, answer.json()["reason"]) == (400, "bad_param")
     assert screen.calls() == []
     assert screen.get("/screen?text=a").status == 200
 
@@ -150,7 +150,8 @@ def test_path_value_that_would_be_another_path_is_refused_before_anything_is_sen
         {"/files/x/meta": value_reply({})},
     )
     answer = screen.get(f"/screen?path={segment}")
-    assert (answer.status, answer.json()["reason"]) == (502, "bad_input")
+    assert (answer.status, answer.json()["reason"]) == (400, "bad_param")
+    assert answer.json()["detail"].startswith("The step 'file' failed: the param 'path' ")
     assert screen.calls() == []
     assert screen.get("/screen?path=x").status == 200
 
@@ -190,7 +191,7 @@ def test_slashes_pass_where_the_operation_says_so_and_dots_never(screens: Screen
     assert screen.get("/screen?path=a/b%20c/d").status == 200
     assert screen.calls() == ["GET /deep/a/b%20c/d"]
     for path in ("a/../b", "../a", "a/..", "a/%252e%252e/b", "a//b", "/a", "a/"):
-        assert screen.get(f"/screen?path={path}").status == 502
+        assert screen.get(f"/screen?path={path}").status == 400
     assert len(screen.calls()) == 1
 
 
@@ -214,7 +215,7 @@ def test_path_param_from_the_clients_path_is_decoded_once(screens: Screens) -> N
         assert screen.calls()[-1] == call
     before = len(screen.calls())
     for target in ("/screen/%2e%2e", "/screen/a%2Fb", "/screen/%252e%252e"):
-        assert screen.get(target).status == 502
+        assert screen.get(target).status == 400
     assert len(screen.calls()) == before
 
 

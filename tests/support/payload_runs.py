@@ -9,6 +9,7 @@ FAILURE = CompositionFailure(
     status=502,
     step="user",
     reason="refused",
+    said="its service refuses connections",
     proxy_error="connection_refused",
     retry_after=None,
     failures=(),

@@ -268,20 +268,6 @@ def test_expression_that_meets_a_wrong_value_fails_its_step():
     assert ended.targets == ["GET /a"]
 
 
-def test_value_that_a_param_refuses_fails_the_step_before_any_call():
-    def positive(value):
-        if value < 1:
-            raise ValueError("must be at least 1")
-        return value
-
-    composition = compose(
-        step("a", "GET /a", {"n": "params.n"}, params=[param("n", check=positive)])
-    )
-    ended = run(composition, {}, {"n": 0})
-    assert (ended.failure.status, ended.failure.reason) == (502, "bad_input")
-    assert ended.failure.detail == "must be at least 1"
-
-
 def test_response_that_cannot_be_computed_is_502_without_a_step():
     composition = compose(step("a", "GET /a"), response={"n": "sum(a.id)"})
     failure = run(composition, {"GET /a": OK}).failure

@@ -158,3 +158,16 @@ def test_deadline_does_not_wait_for_a_large_body_that_is_being_read():
         released.set()
     assert isinstance(result, Produced)
     assert [each.reason for each in result.degraded] == ["deadline"]
+
+
+def test_heavy_params_are_bound_off_the_loop_from_the_first_step_on():
+    bound, where = where_it_runs(lambda root: root["params"]["n"])
+    composition = compose(step("b", "GET /b", {"n": bound}))
+
+    async def main(weight):
+        transport = ScriptedTransport({"GET /b": json_reply("b")})
+        await Engine(transport, SERVICES, limits=LIMITS).run(composition, {"n": 1}, weight)
+
+    asyncio.run(main(1000))
+    asyncio.run(main(1001))
+    assert where == [True, False]

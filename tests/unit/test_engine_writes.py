@@ -142,6 +142,7 @@ def test_optional_steps_that_the_deadline_kept_from_starting_are_told_beside_the
         "ship": "not started",
         "mail": "not started",
     }
+    assert [each.step for each in failure.failures] == ["charge"]
 
 
 def test_response_that_cannot_be_computed_says_that_all_is_done():
