@@ -43,9 +43,9 @@ def judge(step: Step, reply: UpstreamReply) -> Value | Failed | None:
         if step.statuses[status] == "null":
             return NULL
     elif 200 <= status < 300:
-        for name, value in reply.headers:
-            if name == "content-encoding" and value.strip().lower() not in ("", "identity"):
-                return Failed(Reason.ENCODED, status, detail=f"content-encoding: {value[:40]}")
+        coding = reply.header("content-encoding")
+        if coding is not None and coding.strip().lower() not in ("", "identity"):
+            return Failed(Reason.ENCODED, status, detail=f"content-encoding: {coding[:40]}")
         return None
     return Failed(Reason.STATUS, status, reply.header("retry-after"))
 

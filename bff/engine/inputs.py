@@ -8,8 +8,7 @@ failed, or were skipped because one of theirs did.
 """
 
 from collections.abc import Set
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from bff.engine.equality import strict_key
 from bff.engine.outcomes import Failed, Reason, Skipped
@@ -19,8 +18,7 @@ from bff.plan.nodes import Batch, Binding, ForEach, Root, Step, Template
 from bff.plan.service_nodes import OperationParam
 
 
-@dataclass(frozen=True, slots=True)
-class Calls:
+class Calls(NamedTuple):
     """The requests that a step sends, at most `at_once` of them at a time.
 
     Each stands beside its place among the step's `parts`: 1 for a plain step, a chunk each for a

@@ -6,7 +6,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 
 class Reason(Enum):
@@ -42,8 +42,7 @@ class Reason(Enum):
         self.said = said
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """The step has a value, in the forms that someone reads: its JSON form for expressions, joins
     and views; its serialised text where it goes out whole. Both None where `statuses` made it null.
     """

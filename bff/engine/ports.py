@@ -11,15 +11,18 @@ Adapters live in `bff.upstream`; tests script their own. Both keep these rules:
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bff.engine.outcomes import Failed
 
 Headers = Sequence[tuple[str, str]]  # names in lower case; values as latin-1 text; order kept
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
+# What every call makes several of is a named tuple here and in the engine: a frozen dataclass takes
+# three times as long to make.
+
+
+class UpstreamRequest(NamedTuple):
     """One request to an instance. `url` is absolute, percent-encoded, and goes out as it is.
 
     A body that is still arriving goes out chunked, unless `content-length` is among the headers.
@@ -31,8 +34,7 @@ class UpstreamRequest:
     body: bytes | AsyncIterator[bytes] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamReply:
+class UpstreamReply(NamedTuple):
     """A whole reply: the body as it came, never more than the byte cap asked for."""
 
     status: int

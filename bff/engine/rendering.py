@@ -9,10 +9,9 @@ is refused: a `ValueError`, mostly `Unsendable`, before anything is sent. Its te
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from bff.engine.merge import write_json
@@ -23,8 +22,7 @@ from bff.version import __version__
 Values = Mapping[str, Any]  # JSON values by operation param; what is dropped is not there
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """A request without its instance. `target` is the path below the base, and the query."""
 
     target: str
@@ -44,11 +42,12 @@ class Unsendable(ValueError):
         super().__init__(f"{param} {what}")
 
 
-FIXED_HEADERS = {
-    "accept": "application/json",
-    "accept-encoding": "identity",  # a reply's size is then what the byte cap counts
-    "user-agent": f"bff/{__version__}",
-}
+# Most requests have these and no others. They are one object then, by which a transport knows them.
+FIXED_HEADERS = (
+    ("accept", "application/json"),
+    ("accept-encoding", "identity"),  # a reply's size is then what the byte cap counts
+    ("user-agent", f"bff/{__version__}"),
+)
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # needs no encoding and is no segment of dots
 _NO_HEADER_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110 §5.5
@@ -66,7 +65,7 @@ def compile_renderer(operation: Operation) -> Renderer:
     fixed = dict(FIXED_HEADERS)
     if in_body:
         fixed["content-type"] = "application/json"
-    always = tuple(fixed.items())
+    always = tuple(fixed.items()) if in_body else FIXED_HEADERS
 
     def render(values: Values) -> Rendered:
         target = "".join(

@@ -5,7 +5,7 @@ Values only; how they become replies, headers and log lines is for `bff.web` to 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 WriteState = Literal["done", "failed", "unknown", "not started"]
 StepOutcome = Literal["ok", "skipped", "failed", "cancelled"]
@@ -34,8 +34,7 @@ class Degradation:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StepTiming:
+class StepTiming(NamedTuple):
     """When a step ran: milliseconds, `started_ms` counted from the run's begin."""
 
     step: str

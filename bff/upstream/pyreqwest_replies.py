@@ -35,8 +35,13 @@ class Chunks:
     """What is left of a reply's body, as it arrives."""
 
     def __init__(
-        self, reader: ResponseBodyReader, upload: Upload | None, silence_seconds: float
+        self,
+        loop: asyncio.AbstractEventLoop,
+        reader: ResponseBodyReader,
+        upload: Upload | None,
+        silence_seconds: float,
     ) -> None:
+        self._loop = loop
         self._reader = reader
         self._upload = upload
         self._silence_seconds = silence_seconds
@@ -55,7 +60,7 @@ class Chunks:
         return (await self._awaited(self._reader.bytes())).to_bytes()
 
     async def _awaited(self, reading: Awaitable[T]) -> T:
-        before = cancellations()
+        watch = CancellationWatch(self._loop)
         try:
             if self._upload is None:  # the client's own read timeout counts
                 read = await reading
@@ -67,24 +72,28 @@ class Chunks:
             raise BrokenStream(failure_of(error)) from error
         except TimeoutError as error:
             raise BrokenStream(Failed(Reason.TIMEOUT, detail="silence in the body")) from error
-        refuse_lost_cancellation(before)
+        watch.check()
         return read
 
 
-def cancellations() -> int:
-    """How many cancellations of the running task nobody has taken back."""
-    task = asyncio.current_task()
-    return 0 if task is None else task.cancelling()
+class CancellationWatch:
+    """Tells a cancellation of the running task that an await of the library's gave away.
 
-
-def refuse_lost_cancellation(before: int) -> None:
-    """Raises `CancelledError` when the running task was cancelled since `before`.
-
-    For after the library's awaits: one whose result is there at the moment when the task is
-    cancelled gives the result, and the cancellation would be gone.
+    One whose result is there at the moment when the task is cancelled gives the result, and the
+    cancellation would be gone. Make it before the await, and `check` after. Naming the loop keeps
+    `current_task` from asking for the process's id, which is a system call.
     """
-    if cancellations() > before:
-        raise asyncio.CancelledError
+
+    __slots__ = ("_before", "_task")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._task = asyncio.current_task(loop)
+        self._before = 0 if self._task is None else self._task.cancelling()
+
+    def check(self) -> None:
+        """Raises `CancelledError` when the task was cancelled since."""
+        if self._task is not None and self._task.cancelling() > self._before:
+            raise asyncio.CancelledError
 
 
 class LazyHeaders(Sequence[tuple[str, str]]):

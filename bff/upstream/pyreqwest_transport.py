@@ -9,7 +9,7 @@ What to know of the library:
    until its own timeout, and its reply is dropped: every exchange has a timeout there, whatever
    runs here. After the head, leaving an exchange closes its connection at once.
 2. An await whose result is there when the task is cancelled gives the result and forgets the
-   cancellation: after each, `refuse_lost_cancellation`.
+   cancellation: each is watched by a `CancellationWatch`.
 3. It adds `Accept: */*` and `User-Agent: bff` where the request has none, puts headers of one name
    side by side, writes names in lower case, and drops reply headers that are not ASCII.
 4. Its URL parser encodes some characters anew and its header values are UTF-8: the rare request
@@ -17,7 +17,6 @@ What to know of the library:
 """
 
 import asyncio
-import re
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from types import TracebackType
@@ -25,23 +24,22 @@ from typing import Final
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import PyreqwestError
-from pyreqwest.request import RequestBuilder, StreamRequest
+from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response
 
 from bff.engine.outcomes import Failed, Reason
 from bff.engine.ports import UpstreamReply, UpstreamRequest, UpstreamStream
-from bff.upstream.guards import has_dot_segment
 from bff.upstream.httpx_transport import HttpxTransport
 from bff.upstream.pyreqwest_failures import failure_of
 from bff.upstream.pyreqwest_replies import (
+    CancellationWatch,
     Chunks,
     LazyHeaders,
     LazyReply,
     RelayedStream,
-    cancellations,
     read_on,
-    refuse_lost_cancellation,
 )
+from bff.upstream.pyreqwest_requests import built, duration, goes_unchanged
 from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength, upload_of
 
 # A reply up to this size is there in one read: the library gathers as much before it gives the
@@ -51,17 +49,15 @@ _ONE_READ_BYTES: Final = 65_536
 # The longest that an upload and its reply may take in all; see rule 1 above.
 _UPLOAD_BOUND: Final = timedelta(hours=1)
 
-# The characters that url::Url leaves alone in every part of a URL, and that need no guard.
-_UNCHANGED: Final = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&()*+,;=%|]+").fullmatch
-
 _SWITCHED: Final = Failed(Reason.PROTOCOL, status=101, detail="switched protocols unasked")
-_WITH_CONTENT: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
 class PyreqwestTransport:
-    """See `Transport`. Create it after fork: the library's thread does not survive one."""
+    """See `Transport`. Create it on its loop, and after fork: the library's thread does not survive
+    one."""
 
     def __init__(self, *, connect_timeout_seconds: float, idle_seconds: float) -> None:
+        self.loop = asyncio.get_running_loop()
         self._connect_timeout_seconds = connect_timeout_seconds
         self._idle_seconds = idle_seconds
         self._client = self._build_client(None)
@@ -76,20 +72,20 @@ class PyreqwestTransport:
         The timeout is Rust's: `asyncio.timeout` around it costs 3 µs more and would leave the
         exchange running. A streamed read with a cap costs no more than `send()` and its `bytes()`.
         """
-        if not _goes_unchanged(request):
+        if not goes_unchanged(request):
             return await self._exact_transport().fetch(
                 request, timeout_seconds=timeout_seconds, byte_cap=byte_cap
             )
-        before = cancellations()
+        watch = CancellationWatch(self.loop)
         outcome = await self._fetch_unchanged(request, timeout_seconds, byte_cap)
-        refuse_lost_cancellation(before)
+        watch.check()
         return outcome
 
     def stream(
         self, request: UpstreamRequest, *, timeout_seconds: float
     ) -> AbstractAsyncContextManager[UpstreamStream | Failed]:
         """See `Transport.stream`."""
-        if not _goes_unchanged(request):
+        if not goes_unchanged(request):
             return self._exact_transport().stream(request, timeout_seconds=timeout_seconds)
         return _Exchange(self, request, timeout_seconds)
 
@@ -120,8 +116,8 @@ class PyreqwestTransport:
         upload = upload_of(request, timeout_seconds)
         try:
             exchange = (
-                _built(self._client, request, upload)
-                .timeout(timedelta(seconds=timeout_seconds))
+                built(self._client, request, upload)
+                .timeout(duration(timeout_seconds))
                 .build_streamed()
             )
         except ValueError as error:
@@ -201,10 +197,10 @@ class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
         self._exchange: StreamRequest | None = None
 
     async def __aenter__(self) -> UpstreamStream | Failed:
-        before = cancellations()
+        watch = CancellationWatch(self._transport.loop)
         opened = await self._open()
         try:
-            refuse_lost_cancellation(before)
+            watch.check()
         except asyncio.CancelledError:
             await self.__aexit__(None, None, None)
             raise
@@ -225,7 +221,7 @@ class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
         upload = self._upload
         client = self._transport.client_for(self._timeout_seconds if upload is None else None)
         try:
-            builder = _built(client, self._request, upload).streamed_read_buffer_limit(0)
+            builder = built(client, self._request, upload).streamed_read_buffer_limit(0)
             if upload is not None:
                 builder = builder.timeout(_UPLOAD_BOUND)
             exchange = builder.build_streamed()
@@ -245,7 +241,7 @@ class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
         self._exchange = exchange
         if reply.status == 101:
             return _SWITCHED
-        chunks = Chunks(reply.body_reader, upload, self._timeout_seconds)
+        chunks = Chunks(self._transport.loop, reply.body_reader, upload, self._timeout_seconds)
         return RelayedStream(reply.status, LazyHeaders(reply.headers), chunks)
 
     async def _send_upload(self, exchange: StreamRequest, upload: Upload) -> Response:
@@ -258,28 +254,3 @@ class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
             raise
         finally:
             upload.clock = None
-
-
-def _goes_unchanged(request: UpstreamRequest) -> bool:
-    url = request.url
-    if _UNCHANGED(url) is None or has_dot_segment(url.partition("?")[0]):
-        return False
-    for _, value in request.headers:
-        if not value.isascii() or value != value.strip(" \t"):
-            return False
-    return True
-
-
-def _built(client: Client, request: UpstreamRequest, upload: Upload | None) -> RequestBuilder:
-    """Raises `ValueError` for a method, URL or header that the library refuses."""
-    builder = client.request(request.method, request.url)
-    if request.headers:
-        builder = builder.headers(request.headers)
-    if upload is not None:
-        return builder.body_stream(upload)
-    if request.body:
-        assert isinstance(request.body, bytes)  # noqa: S101 - else there were an upload
-        return builder.body_bytes(request.body)
-    if request.method in _WITH_CONTENT:  # RFC 9110 §8.6: no content is said so, and 411 avoided
-        return builder.header("content-length", "0")
-    return builder

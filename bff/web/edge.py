@@ -9,6 +9,7 @@ app through a thread pool. Rules:
 """
 
 import asyncio
+import gc
 import logging
 import traceback
 from collections.abc import AsyncIterator, Iterable
@@ -18,6 +19,7 @@ from a2wsgi import WSGIMiddleware
 from flask import Flask
 
 from bff.web.asgi import (
+    ClientWatches,
     IncomingBody,
     Message,
     Receive,
@@ -26,8 +28,6 @@ from bff.web.asgi import (
     has_body,
     request_of,
     scope_for_flask,
-    stream_unless_client_leaves,
-    unless_client_leaves,
 )
 from bff.web.flask_claims import FlaskClaims
 from bff.web.flask_host import Gateway
@@ -35,6 +35,8 @@ from bff.web.replies import Reply, close_body
 from bff.web.requests import ClientGone, GatewayRequest
 from bff.web.routing import NoMatch
 from bff.web.runtime import Runtime, open_runtime
+
+_GC_THRESHOLDS = (10_000, 20, 20)  # 700 objects would be there after two requests
 
 
 class Edge:
@@ -50,6 +52,7 @@ class Edge:
         self._flask = WSGIMiddleware(_terminated(app), workers=gateway.settings.flask_threads)
         self._starting = asyncio.Lock()
         self._runtime: Runtime | None = None
+        self._watches: ClientWatches
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -77,7 +80,7 @@ class Edge:
             work = dispatcher.produce(match, request)
             try:
                 if dispatcher.may_be_abandoned(match):
-                    reply = await unless_client_leaves(work, incoming, receive)
+                    reply = await self._watches.unless_client_leaves(work, incoming, receive)
                 else:
                     reply = await work
             except ClientGone:
@@ -110,7 +113,7 @@ class Edge:
                 sent_bytes += len(chunk)
 
         try:
-            await stream_unless_client_leaves(pump, incoming, receive)
+            await self._watches.stream_unless_client_leaves(pump, incoming, receive)
         except ClientGone:
             self._log.broken(request, reply, sent_bytes, "client left")
             return
@@ -155,19 +158,33 @@ class Edge:
             await send({"type": "lifespan.startup.failed", "message": message})
             return
         await send({"type": "lifespan.startup.complete"})
+        # Whoever is told of its life owns the process.
         library_lines = self._log.take_library_lines()
+        self._log.gather_requests(asyncio.get_running_loop())
+        _spare_what_stays()
         await receive()
         logging.getLogger("bff").removeHandler(library_lines)
         if self._runtime is not None:
             await self._runtime.close()
         self._flask.executor.shutdown(wait=False)
+        self._log.write_out()
+        gc.unfreeze()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _start(self) -> Runtime:
         async with self._starting:
             if self._runtime is None:
+                self._watches = ClientWatches(asyncio.get_running_loop())
                 self._runtime = await open_runtime(self._gateway.project, self._settings, self._log)
             return self._runtime
+
+
+def _spare_what_stays() -> None:
+    """Keep the garbage collector from walking, again and again, what lives as long as the process:
+    10 to 65 µs of a screen of three calls, and most of the slowest hundredth of all requests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 def _terminated(app: Flask) -> Any:

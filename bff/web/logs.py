@@ -1,13 +1,15 @@
 """The log: structlog, one JSON object a line, one line a request.
 
 Query strings, header values and bodies are never in it, since those are where secrets are. A path
-may hold ids; it is cut at 200 characters. Writing is one call a line, so that processes that
-share a pipe don't tear each other's lines.
+may hold ids; it is cut at 200 characters. Lines are written whole, so that processes that share a
+pipe don't tear each other's.
 """
 
+import asyncio
 import logging
 import sys
 import time
+from collections import deque
 from collections.abc import MutableMapping
 from typing import IO, Any
 
@@ -19,6 +21,8 @@ from bff.web.replies import Reply
 from bff.web.requests import GatewayRequest
 
 _PATH_LENGTH = 200
+_GATHER_SECONDS = 0.1
+_GATHER_LINES = 256
 
 
 class Log:
@@ -56,7 +60,7 @@ class Log:
         }
         # The steps of structlog's chain, without the chain: 3 µs a line and not 7, of the 40 that
         # a reply from memory takes in all.
-        self._lines.info(_to_line(_stamp(None, "info", line)))
+        self._lines.request(_to_line(_stamp(None, "info", line)))
 
     def abandoned(self, request: GatewayRequest) -> None:
         """The client left; nothing was answered. 499 is nginx's number for it."""
@@ -77,6 +81,15 @@ class Log:
             exc_info=error,
         )
 
+    def gather_requests(self, loop: asyncio.AbstractEventLoop) -> None:
+        """From now on, write the lines of requests on this loop together, a tenth of a second's at
+        a time: a system call for each takes 7 to 20 µs. `write_out` before the loop ends."""
+        self._lines.loop = loop
+
+    def write_out(self) -> None:
+        """Write what was gathered."""
+        self._lines.write_out()
+
     def take_library_lines(self) -> logging.Handler:
         """Write what bff's other parts log, too, until the handler that this gives is removed
         from the logger `bff`. For processes that are bff's own; an app has its own logging."""
@@ -96,16 +109,41 @@ class _LibraryLines(logging.Handler):
 
 
 class _Lines:
-    """What structlog writes to. Each method takes a whole line."""
+    """What structlog writes to. Each method takes a whole line.
+
+    Lines of requests are gathered where there is a `loop`; all others are written at once, after
+    what was gathered before them, on whatever thread.
+    """
 
     def __init__(self, stream: IO[bytes]) -> None:
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._stream = stream
+        self._gathered: deque[bytes] = deque()
+
+    def request(self, line: bytes) -> None:
+        self._gathered.append(line)
+        count = len(self._gathered)
+        if self.loop is None or count >= _GATHER_LINES:
+            self.write_out()
+        elif count == 1:
+            self.loop.call_later(_GATHER_SECONDS, self.write_out)
 
     def info(self, line: bytes) -> None:
-        self._stream.write(line)
-        self._stream.flush()
+        self._gathered.append(line)
+        self.write_out()
 
     debug = warning = error = critical = info
+
+    def write_out(self) -> None:
+        lines = []
+        while self._gathered:
+            try:
+                lines.append(self._gathered.popleft())
+            except IndexError:  # another thread took the last one
+                break
+        if lines:
+            self._stream.write(b"".join(lines))
+            self._stream.flush()
 
 
 _second = (0, "")

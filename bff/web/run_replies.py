@@ -13,11 +13,7 @@ from bff.web.requests import GatewayRequest
 
 def run_headers(request: GatewayRequest, made: Produced | CompositionFailure) -> list[RawHeader]:
     """`Server-Timing`, and `Proxy-Status` where a step failed."""
-    steps = [
-        (timing.step, timing.started_ms, timing.duration_ms, timing.outcome)
-        for timing in made.timings
-    ]
-    headers = [(b"server-timing", server_timing(steps, request.elapsed_ms))]
+    headers = [(b"server-timing", server_timing(made.timings, request.elapsed_ms))]
     failures = made.degraded if isinstance(made, Produced) else made.failures
     if failures:
         headers.append((b"proxy-status", proxy_status(map(_member, failures))))

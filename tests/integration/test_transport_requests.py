@@ -272,13 +272,14 @@ def test_error_in_the_body_stream_is_raised_and_the_upstream_sees_a_broken_reque
     class ClientGone(Exception):
         pass
 
-    async def body() -> AsyncIterator[bytes]:
+    async def body(server: WireServer) -> AsyncIterator[bytes]:
         yield b"first"
+        await asyncio.to_thread(server.wait_for_requests, 1)
         raise ClientGone
 
     async def scenario(transport: Transport) -> None:
         with WireServer(reply()) as server:
-            request = UpstreamRequest("POST", server.url + "/", body=body())
+            request = UpstreamRequest("POST", server.url + "/", body=body(server))
             with pytest.raises(ClientGone):
                 async with transport.stream(request, timeout_seconds=5):
                     pass

@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from bff.cli.waterfall import Bar, Waterfall, draw_track, draw_waterfall, parse_server_timing
+from bff.engine.results import StepTiming
 from bff.web.replies import server_timing
 
 HEADER = (
@@ -34,7 +35,8 @@ def test_each_metric_with_a_start_is_a_bar_in_the_headers_order() -> None:
 
 
 def test_the_header_that_replies_carry_is_understood() -> None:
-    header = server_timing([("user", 0.12, 12.0, "ok"), ("orders", 12.5, 3.46, "failed")], 17)
+    steps = [StepTiming("user", 0.12, 12.0, 1, "ok"), StepTiming("orders", 12.5, 3.46, 2, "failed")]
+    header = server_timing(steps, 17)
     assert parse_server_timing(header.decode()) == Waterfall(
         (Bar("user", 0.12, 12, "ok"), Bar("orders", 12.5, 3.46, "failed")), 17
     )

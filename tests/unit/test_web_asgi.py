@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bff.web.asgi import IncomingBody, stream_unless_client_leaves, unless_client_leaves
+from bff.web.asgi import ClientWatches, IncomingBody
 from bff.web.requests import ClientGone
 
 Receive = Callable[[], Awaitable[Any]]
@@ -25,6 +25,10 @@ def client(*messages: dict[str, Any], leaves: asyncio.Event | None = None) -> Re
     return receive
 
 
+def watches() -> ClientWatches:
+    return ClientWatches(asyncio.get_running_loop())
+
+
 def chunk(body: bytes, *, more: bool) -> dict[str, Any]:
     return {"type": "http.request", "body": body, "more_body": more}
 
@@ -34,7 +38,7 @@ def test_work_that_ends_first_gives_its_result() -> None:
         async def work() -> int:
             return 7
 
-        return await unless_client_leaves(work(), None, client())
+        return await watches().unless_client_leaves(work(), None, client())
 
     assert asyncio.run(scene()) == 7
 
@@ -53,7 +57,9 @@ def test_client_that_leaves_cancels_the_work_and_nothing_more() -> None:
                 raise
 
         with pytest.raises(ClientGone):
-            await unless_client_leaves(work(), None, client(chunk(b"", more=False), leaves=leaves))
+            await watches().unless_client_leaves(
+                work(), None, client(chunk(b"", more=False), leaves=leaves)
+            )
         await asyncio.sleep(0)  # the task itself is not being cancelled any more
         told.append("went on")
         return told
@@ -69,7 +75,7 @@ def test_cancellation_from_elsewhere_stays_one() -> None:
             begun.set()
             await asyncio.Event().wait()
 
-        task = asyncio.create_task(unless_client_leaves(work(), None, client()))
+        task = asyncio.create_task(watches().unless_client_leaves(work(), None, client()))
         await begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -91,7 +97,7 @@ def test_stream_is_watched_before_its_first_chunk() -> None:
             sent = True
 
         with pytest.raises(ClientGone):
-            await stream_unless_client_leaves(pump, None, client(leaves=leaves))
+            await watches().stream_unless_client_leaves(pump, None, client(leaves=leaves))
         return sent
 
     assert asyncio.run(scene()) is False
@@ -117,7 +123,7 @@ def test_body_is_read_to_its_end_before_anybody_else_listens() -> None:
             listened = True
             await asyncio.Event().wait()
 
-        await stream_unless_client_leaves(pump, incoming, listen)
+        await watches().stream_unless_client_leaves(pump, incoming, listen)
         return received, listened
 
     assert asyncio.run(scene()) == (b"ab", False)
@@ -133,3 +139,29 @@ def test_client_that_leaves_within_its_body_is_gone() -> None:
                 pass
 
     asyncio.run(scene())
+
+
+def test_each_of_many_that_leave_is_noticed_and_those_that_stay_are_served() -> None:
+    async def scene() -> list[object]:
+        shared = watches()
+        stays, leaves = asyncio.Event(), asyncio.Event()
+        leaves.set()
+
+        async def work() -> str:
+            await stays.wait()
+            return "served"
+
+        tasks = [
+            asyncio.create_task(
+                shared.unless_client_leaves(work(), None, client(leaves=leaves if odd else None))
+            )
+            for odd in (True, False, True, False)
+        ]
+        await asyncio.wait([tasks[0], tasks[2]])
+        stays.set()
+        return [
+            type(each) if isinstance(each, ClientGone) else each
+            for each in await asyncio.gather(*tasks, return_exceptions=True)
+        ]
+
+    assert asyncio.run(scene()) == [ClientGone, "served", ClientGone, "served"]

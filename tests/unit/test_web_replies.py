@@ -2,6 +2,7 @@
 
 import pytest
 
+from bff.engine.results import StepTiming
 from bff.web.replies import (
     entity_tag,
     names_tag,
@@ -55,8 +56,11 @@ def test_string_of_a_header_holds_printable_ascii_with_quotes_escaped() -> None:
 
 
 def test_server_timing_tells_steps_and_the_total_in_milliseconds() -> None:
-    steps = [("user", 0.1234, 12.0, "value"), ("orders", 12.5, 3.456, "failed")]
+    steps = [
+        StepTiming("user", 0.1234, 12.0, 1, "ok"),
+        StepTiming("orders", 12.5, 3.456, 2, "failed"),
+    ]
     assert server_timing(steps, 17.0) == (
-        b'user;dur=12.00;start=0.12;desc="value", orders;dur=3.46;start=12.50;desc="failed", '
+        b'user;dur=12.00;start=0.12;desc="ok", orders;dur=3.46;start=12.50;desc="failed", '
         b"total;dur=17.00"
     )
