@@ -16,13 +16,9 @@ from bff.plan.nodes import Composition
 _DIGEST_BYTES = 20
 
 
-def cache_key(composition: Composition, params: Mapping[str, Any]) -> str:
-    """The key of one payload: 40 hexadecimal digits. `KeyRecipe` is this, made ready once."""
-    return KeyRecipe(composition)(params)
-
-
 class KeyRecipe:
-    """Makes the keys of one composition, in about a microsecond. Safe to share between threads.
+    """Makes the keys of one composition, 40 hexadecimal digits each, in about 1 µs. Safe to
+    share between threads.
 
     Raises `ValueError` when the plan reads an input that is no param: a key that lacked it would
     hand one caller's payload to another.
