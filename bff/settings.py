@@ -39,39 +39,52 @@ class Settings:
 def load_settings(environ: Mapping[str, str]) -> Settings:
     """Settings from environment variables; an empty one counts as unset.
 
-    Raises `SettingsError`, which names the variable, for an unusable value and for a `BFF_`
-    variable that means nothing.
+    Raises `SettingsError` with a line for each unusable value, and for each `BFF_` variable that
+    means nothing; a line begins with its variable.
     """
     values: dict[str, Any] = {}
-    for variable, text in environ.items():
-        if not variable.startswith("BFF_"):
-            continue
-        parse = _PARSERS.get(variable)
-        if parse is None:
-            raise SettingsError(_unknown(variable))
-        if text:
-            values[variable.removeprefix("BFF_").lower()] = _parsed(variable, text, parse)
-    if "redis_url" not in values and environ.get("REDIS_URL"):
-        values["redis_url"] = _parsed("REDIS_URL", environ["REDIS_URL"], _redis_url)
+    problems: list[str] = []
+    for variable, text in _given(environ).items():
+        try:
+            field = variable.removeprefix("BFF_").lower()
+            values[field] = parse_setting(variable, text)
+        except ValueError as error:
+            problems.append(f"{variable}: {error}")
+    if problems:
+        raise SettingsError("\n".join(problems))
     return Settings(**values)
 
 
-def _parsed(variable: str, text: str, parse: Callable[[str], Any]) -> Any:
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise SettingsError(f"{variable}: {error}") from None
+def parse_setting(variable: str, text: str) -> Any:
+    """What `text` means as the value of `variable`.
+
+    Raises `ValueError`, which says what it should be, and never repeats what may hold a password.
+    """
+    parse = _PARSERS.get(variable)
+    if parse is None:
+        names = [known.removeprefix("BFF_") for known in _PARSERS]
+        near = difflib.get_close_matches(variable.removeprefix("BFF_"), names, n=1)
+        hint = f" Did you mean BFF_{near[0]}?" if near else ""
+        raise ValueError(f"no such setting. Known: {', '.join(sorted(_PARSERS))}.{hint}")
+    return parse(text)
 
 
-def _unknown(variable: str) -> str:
-    near = difflib.get_close_matches(variable, _PARSERS, n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    return f"{variable}: no such setting. Known: {', '.join(sorted(_PARSERS))}.{hint}"
+def _given(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that say something, by name; an unknown one even when it is empty."""
+    given = {
+        variable: text
+        for variable, text in sorted(environ.items())
+        if variable.startswith("BFF_") and (text or variable not in _PARSERS)
+    }
+    if "BFF_REDIS_URL" not in given and environ.get("REDIS_URL"):
+        given["REDIS_URL"] = environ["REDIS_URL"]
+    return given
 
 
 def _integer(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+        digits = text.isascii() and text.isdigit() and len(text) < 20
+        if not (digits and low <= int(text) <= high):
             raise ValueError(f"must be a whole number from {low} to {high}, not {text!r}")
         return int(text)
 
@@ -88,19 +101,29 @@ def _choice(choices: tuple[str, ...]) -> Callable[[str], str]:
 
 
 def _redis_url(text: str) -> str:
-    if urlsplit(text).scheme not in ("redis", "rediss", "unix"):
-        # The value may hold a password, so it is not repeated.
+    # The value may hold a password. It is not repeated, nor is what urlsplit says about it.
+    try:
+        parts = urlsplit(text)
+        is_known = parts.scheme in ("redis", "rediss", "unix")
+    except ValueError:
+        is_known = False
+    if not is_known:
         raise ValueError("must be a redis://, rediss:// or unix:// URL")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("has a port that is no number from 0 to 65535") from None
     return text
 
 
 _PARSERS: dict[str, Callable[[str], Any]] = {
     "BFF_PROJECT": Path,
     "BFF_HOST": str,
-    "BFF_PORT": _integer(0, 65535),
+    "BFF_PORT": _integer(1, 65535),
     "BFF_WORKERS": _integer(1, 1024),
     "BFF_BACKPRESSURE": _integer(1, 1 << 20),
     "BFF_REDIS_URL": _redis_url,
+    "REDIS_URL": _redis_url,
     "BFF_TRANSPORT": _choice(get_args(TransportName)),
     "BFF_LOG_LEVEL": _choice(get_args(LogLevel)),
     "BFF_CACHE_MEMORY_BYTES": _integer(0, 1 << 40),

@@ -1,23 +1,31 @@
 """The `bff` command; the same group is mounted as `flask bff`."""
 
+from importlib import import_module
+
 import click
 
-from bff import __version__
-from bff.cli.check import check
-from bff.cli.demo import demo
-from bff.cli.plan import plan
-from bff.cli.routes import routes
-from bff.cli.serve import serve
+from bff.version import __version__
+
+_COMMANDS = ("check", "plan", "routes", "serve", "demo")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Imports the module of a command when it is asked for: each needs little of the whole."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"bff.cli.{cmd_name}"), cmd_name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="bff")
 def bff() -> None:
     """A backend-for-frontend gateway: declared screens over REST services."""
-
-
-for command in (check, plan, routes, serve, demo):
-    bff.add_command(command)
 
 
 def main() -> None:

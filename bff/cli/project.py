@@ -2,14 +2,16 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from bff.errors import Problem, ProjectError
-from bff.plan.compile import compile_project
-from bff.plan.nodes import CompiledProject
+
+if TYPE_CHECKING:
+    from bff.plan.nodes import CompiledProject
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -26,10 +28,14 @@ def project_option(command: _Command) -> _Command:
     )(command)
 
 
-def compile_or_exit(folder: Path) -> CompiledProject:
+def compile_or_exit(folder: Path) -> "CompiledProject":
     """The compiled project; with problems, they are printed and the command ends with 1."""
+    # Not above, so that `bff serve` answers signals before it imports the compiler.
+    from bff.plan.compile import compile_project
+
     try:
-        return compile_project(folder)
+        with redirect_stdout(sys.stderr):  # what a schema module prints is no part of the result
+            return compile_project(folder)
     except ProjectError as error:
         print_problems(error.problems)
         sys.exit(1)

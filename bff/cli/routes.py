@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from bff.cli.project import compile_or_exit, project_option
+from bff.plan.nodes import Composition
+
+_COLUMNS = ("method", "path", "answered by", "views", "cache")
 
 
 @click.command()
@@ -15,19 +15,29 @@ from bff.cli.project import compile_or_exit, project_option
 def routes(project: Path) -> None:
     """Print every composition and pass-through route, in the order in which they match."""
     compiled = compile_or_exit(project)
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in ("method", "path", "answered by", "views", "cache"):
-        table.add_column(column, overflow="fold")
-    for composition in sorted(compiled.compositions, key=lambda each: each.path_text):
-        table.add_row(
-            composition.method,
-            composition.path_text,
-            f"composition {composition.name}",
-            ", ".join(composition.views),
-            f"{composition.cache.ttl_seconds:g} s" if composition.cache else "",
+    rows = [_COLUMNS]
+    for composition in sorted(compiled.compositions, key=_static_first):
+        rows.append(
+            (
+                composition.method,
+                composition.path_text,
+                f"composition {composition.name}",
+                ", ".join(composition.views),
+                f"{composition.cache.ttl_seconds:g} s" if composition.cache else "",
+            )
         )
-    for route in compiled.routes:
+    for route in sorted(compiled.routes, key=lambda each: (-len(each.prefix), each.prefix)):
         stripped = ", prefix stripped" if route.strip else ""
-        table.add_row("any", f"{route.prefix}/…", f"service {route.service}{stripped}", "", "")
-    table.add_row("GET", "/healthz", "the gateway", "", "")
-    Console().print(table)
+        rows.append(("any", f"{route.prefix}/…", f"service {route.service}{stripped}", "", ""))
+    rows.append(("GET", "/healthz", "the gateway", "", ""))
+    # One line each, however long: a terminal wraps by itself, and a pipe must not.
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+def _static_first(composition: Composition) -> tuple[list[tuple[bool, str]], str]:
+    """Sorts as the matcher decides: from left to right, a static segment before a param."""
+    segments = composition.path_text.split("/")
+    return [(segment.startswith("{"), segment) for segment in segments], composition.method

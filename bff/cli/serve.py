@@ -1,64 +1,66 @@
-"""`bff serve`: the ASGI edge on granian, in production shape.
-
-One launcher process: it checks the project, starts the embedded Redis where none is given, and
-hands its settings to the workers through the environment, which `create_asgi` reads in each.
-"""
+"""`bff serve`: the ASGI edge on granian, in production shape."""
 
 import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import click
-from granian.constants import Interfaces, Loops
-from granian.http import HTTP1Settings
-from granian.server import Server
 
-from bff.cache.embedded import start_embedded_redis
-from bff.cli.project import compile_or_exit, project_option
+from bff.cli.project import project_option
+from bff.settings import Settings, parse_setting
 
-_KILL_TIMEOUT_SECONDS = 30  # longer than the longest deadline: requests in flight end first
-_HEADER_READ_TIMEOUT_MS = 10_000
+
+def _setting_option(name: str, meaning: str) -> Callable[[Any], Any]:
+    """An option that stands in for its `BFF_` variable, and takes what that takes."""
+    variable = f"BFF_{name.upper()}"
+
+    def checked(_context: click.Context, _param: click.Parameter, text: str | None) -> str | None:
+        if text is not None:
+            try:
+                parse_setting(variable, text)
+            except ValueError as error:
+                raise click.BadParameter(str(error)) from None
+        return text
+
+    default = getattr(Settings(), name)
+    help_text = f"{meaning} [env var: {variable}; default: {default}]"
+    return click.option(f"--{name}", callback=checked, help=help_text)
 
 
 @click.command()
 @project_option
-@click.option("--host", default="127.0.0.1", envvar="BFF_HOST", show_default=True, show_envvar=True)
-@click.option(
-    "--port", type=click.IntRange(1, 65535), default=8080, envvar="BFF_PORT",
-    show_default=True, show_envvar=True,
-)  # fmt: skip
-@click.option(
-    "--workers", type=click.IntRange(1), default=1, envvar="BFF_WORKERS",
-    show_default=True, show_envvar=True,
-)  # fmt: skip
-@click.option(
-    "--backpressure", type=click.IntRange(1), default=4096, envvar="BFF_BACKPRESSURE",
-    show_default=True, show_envvar=True, help="Requests in flight, per worker; more wait.",
-)  # fmt: skip
-def serve(project: Path, host: str, port: int, workers: int, backpressure: int) -> None:
+@_setting_option("host", "Address to listen at.")
+@_setting_option("port", "Port to listen at.")
+@_setting_option("workers", "Worker processes.")
+@_setting_option("backpressure", "Requests in flight, per worker; more wait.")
+def serve(project: Path, **options: str | None) -> None:
     """Serve the project: compositions and routes at the edge, the rest through Flask."""
-    compiled = compile_or_exit(project)
-    os.environ["BFF_PROJECT"] = str(project.resolve())
-    with start_embedded_redis() as redis:
-        if redis.url is not None:
-            os.environ["BFF_REDIS_URL"] = redis.url
-        click.echo(
-            f"{len(compiled.compositions)} compositions at http://{host}:{port},"
-            f" cache: {redis.description}",
-            err=True,
-        )
-        Server(
-            "bff:create_asgi",
-            address=host,
-            port=port,
-            interface=Interfaces.ASGI,
-            factory=True,
-            workers=workers,
-            loop=Loops.auto,
-            backpressure=backpressure,
-            backlog=max(1024, backpressure),
-            websockets=False,
-            http1_settings=HTTP1Settings(header_read_timeout=_HEADER_READ_TIMEOUT_MS),
-            workers_kill_timeout=_KILL_TIMEOUT_SECONDS,
-            respawn_failed_workers=True,
-            log_access=False,
-        ).serve()
+    given = {f"BFF_{name.upper()}": text for name, text in options.items() if text is not None}
+    with _signals_end_it():
+        # Imported here, because it takes most of a second, in which signals come too.
+        from bff.cli.launcher import launch
+
+        launch({**os.environ, **given, "BFF_PROJECT": str(project.resolve())})
+
+
+@contextmanager
+def _signals_end_it() -> Iterator[None]:
+    """SIGINT and SIGTERM end the process with 0, at once, until granian takes them over.
+
+    An exception was rejected: a project's schema module that is being loaded, or who loads it, may
+    catch it. Nothing is left behind: an embedded Redis ends with the process, however that ends.
+    """
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        os._exit(0)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

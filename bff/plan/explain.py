@@ -3,18 +3,24 @@
 import json
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
 from bff.plan import types as t
 from bff.plan.graph import critical_path, order_steps
 from bff.plan.nodes import (
     Composition,
-    Computed,
     Fail,
     Fallback,
+    Join,
     MaskView,
     Optional,
+    Shape,
+    ShapeView,
     Splice,
     Step,
+    Template,
+    Text,
 )
 from bff.plan.type_algebra import describe, without_null
 
@@ -23,29 +29,34 @@ _WIDTH = 80  # characters of a type on one line
 
 def explain(composition: Composition) -> str:
     """The plan as text: the same plan gives the same text, byte for byte."""
-    chain, budget = _critical_path(composition)
     lines = [
         f"{composition.name}: {composition.method} {composition.path_text}",
         *([f"  {composition.summary}"] if composition.summary else []),
         "",
         "params",
-        *_params(composition),
+        *_indented(_params(composition)),
         "",
         "steps",
-        *_steps(composition),
+    ]
+    for step in composition.steps:
+        lines += [f"  {step.name}: {step.operation.name}", *_indented(_step(composition, step), 4)]
+    if composition.joins:
+        lines += ["", "joins", *_indented(map(_join, composition.joins))]
+    lines += [
         "",
         f"upstream calls: at most {sum(map(most_calls, composition.steps))}",
-        f"critical path: {' → '.join(chain)}: {_seconds(budget)}"
-        f" (deadline {_seconds(composition.deadline_seconds)})",
+        f"critical path: {_critical_path(composition)}",
         f"cache: {_cache(composition)}",
         "",
         "payload",
-        *(f"  {line}" for line in layout(composition.payload.type)),
-        f"  written as: {_written(composition)}",
+        *_indented(_shape(composition, composition.payload)),
     ]
     for view in composition.views.values():
-        kind = "mask" if isinstance(view, MaskView) else "shape"
-        lines += ["", f"view {view.name} ({kind})", *(f"  {line}" for line in layout(view.type))]
+        match view:
+            case MaskView(name):
+                lines += ["", f"view {name} (mask)", *_indented(layout(view.type))]
+            case ShapeView(name, shape):
+                lines += ["", f"view {name} (shape)", *_indented(_shape(composition, shape))]
     return "\n".join(lines) + "\n"
 
 
@@ -81,36 +92,64 @@ def layout(inferred: t.Type) -> list[str]:
             return [text]
 
 
+# ------------------------------------------------------------------------------ params and steps
+
+
 def _params(composition: Composition) -> Iterable[str]:
     for param in composition.params:
-        presence = "required" if param.required else f"default {json.dumps(param.default)}"
-        yield f"  {param.name} ({param.location}): {describe(param.type)}, {presence}"
+        presence = "required" if param.required else f"default {_json(param.default)}"
+        yield f"{param.name} ({param.location}): {describe(param.type)}, {presence}"
     if not composition.params:
-        yield "  none"
+        yield "none"
 
 
-def _steps(composition: Composition) -> Iterable[str]:
-    names = [step.name for step in composition.steps]
-    for step in composition.steps:
-        waits = ", ".join(names[index] for index in step.waits_for)
-        yield f"  {step.name}: {step.operation.name}"
-        yield f"    waits for: {waits or 'nothing'}"
-        if step.when is not None:
-            yield f"    when: {step.when.source}"
-        if step.batch is not None:
-            batch = step.batch
-            yield f"    batch: over {batch.over}, {batch.size} a call, at most {batch.max}"
-        if step.for_each is not None:
-            each = step.for_each
-            yield (
-                f"    for each: {each.as_name} in {each.over.source},"
-                f" {each.concurrency} at once, at most {each.max}"
-            )
-        yield f"    calls: at most {most_calls(step)}, {_seconds(step.timeout_seconds)} each"
-        yield f"    on failure: {_on_failure(step)}"
-        first, *rest = layout(step.type)
-        yield f"    type: {first}"
-        yield from (f"    {line}" for line in rest)
+def _step(composition: Composition, step: Step) -> Iterable[str]:
+    yield f"waits for: {_waits(composition, step)}"
+    if step.when is not None:
+        yield f"when: {_source(step.when)}, else null"
+    if step.batch is not None:
+        batch = step.batch
+        select = "" if batch.select_source is None else f", select {_one_line(batch.select_source)}"
+        yield f"batch: over {batch.over}, {batch.size} a call, at most {batch.max}{select}"
+    if step.for_each is not None:
+        each = step.for_each
+        yield (
+            f"for each: {each.as_name} in {_source(each.over)},"
+            f" {each.concurrency} at once, at most {each.max}"
+        )
+    sent = list(_sent(step))
+    if sent:
+        yield "with:"
+        yield from _indented(sent)
+    yield f"calls: at most {most_calls(step)}, {_seconds(step.timeout_seconds)} each"
+    if step.statuses:
+        meanings = (f"{status} → {meaning}" for status, meaning in sorted(step.statuses.items()))
+        yield f"statuses: {', '.join(meanings)}"
+    yield f"on failure: {_on_failure(step)}"
+    if step.hidden:
+        yield "hidden: goes out only where response names it"
+    first, *rest = layout(step.type)
+    yield f"type: {first}"
+    yield from rest
+
+
+def _waits(composition: Composition, step: Step) -> str:
+    """The steps that it waits for; those whose values it doesn't read are marked."""
+    waits = (
+        composition.steps[index].name + ("" if index in step.input_steps else " (after)")
+        for index in step.waits_for
+    )
+    return ", ".join(waits) or "nothing"
+
+
+def _sent(step: Step) -> Iterable[str]:
+    """Each param that goes to the operation, and where its value comes from."""
+    for binding in step.bindings:
+        param = binding.param
+        if binding.template is not None:
+            yield f"{param.name}: {_source(binding.template)}"
+        elif param.default is not None:
+            yield f"{param.name}: {_json(param.default)} (default)"
 
 
 def _on_failure(step: Step) -> str:
@@ -118,20 +157,34 @@ def _on_failure(step: Step) -> str:
         case Fail():
             return "the composition fails"
         case Optional():
-            return "null"
+            return "null, degraded"
         case Fallback(value):
-            return f"fallback {json.dumps(value)}"
+            return f"fallback {_json(value)}, degraded"
 
 
-def _critical_path(composition: Composition) -> tuple[list[str], float]:
+# ------------------------------------------------------------------------------ after the steps
+
+
+def _join(join: Join) -> str:
+    into = ".".join((join.into_step, *join.into))
+    match = " and ".join(f"{mine} = {theirs}" for mine, theirs in join.match)
+    return f"into {into} as {join.as_name}: from {_source(join.source)}, match {match}"
+
+
+def _critical_path(composition: Composition) -> str:
     steps = composition.steps
     waits = {step.name: [steps[index].name for index in step.waits_for] for step in steps}
     position = {step.name: step.index for step in steps}
     order = [position[name] for name in order_steps(waits)[0]]
-    chain, budget = critical_path(
+    chain, longest = critical_path(
         order, [step.waits_for for step in steps], [_longest(step) for step in steps]
     )
-    return [steps[index].name for index in chain], min(budget, composition.deadline_seconds)
+    deadline = composition.deadline_seconds
+    limit = "cut off by" if longest > deadline else "within"
+    return (
+        f"{' → '.join(steps[index].name for index in chain)}: {_seconds(longest)} by its timeouts,"
+        f" {limit} the deadline of {_seconds(deadline)}"
+    )
 
 
 def _longest(step: Step) -> float:
@@ -151,15 +204,78 @@ def _cache(composition: Composition) -> str:
     return f"{_seconds(composition.cache.ttl_seconds)}, key: {key}"
 
 
-def _written(composition: Composition) -> str:
-    parts = []
-    for segment in composition.payload.segments:
-        if isinstance(segment, Splice):
-            parts.append(f"{composition.steps[segment.step].name} (spliced)")
-        elif isinstance(segment, Computed):
-            parts.append(f"{' '.join(segment.template.source.split())} (computed)")
-    return ", ".join(parts) or "constant"
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What is written at one place: an expression, or a step as its serializer gives it."""
+
+    text: str
+
+
+def _shape(composition: Composition, shape: Shape) -> Iterable[str]:
+    """The type of what goes out, and below it what is written at each place."""
+    yield from layout(shape.type)
+    written = iter(
+        [
+            _Written(f"${{{composition.steps[segment.step].name}}} (spliced)")
+            if isinstance(segment, Splice)
+            else _Written(_source(segment.template))
+            for segment in shape.segments
+            if not isinstance(segment, Text)
+        ]
+    )
+    # NaN stands in no JSON text, so each one is a gap; the parser meets them in their order.
+    form = json.loads(
+        b"".join(each.text if isinstance(each, Text) else b"NaN" for each in shape.segments),
+        parse_constant=lambda _: next(written),
+    )
+    yield from _labelled("written from", form)
+
+
+def _form(value: Any) -> list[str]:
+    """A declared form as lines, as YAML would have it."""
+    match value:
+        case dict() if value:
+            return [line for key, inner in value.items() for line in _labelled(key, inner)]
+        case list() if value:
+            return [
+                f"{'  ' if index else '- '}{line}"
+                for inner in value
+                for index, line in enumerate(_form(inner))
+            ]
+        case _Written(text):
+            return [text]
+        case _:
+            return [_json(value)]
+
+
+def _labelled(label: str, value: Any) -> Iterable[str]:
+    lines = _form(value)
+    if isinstance(value, dict | list) and value:
+        return [f"{label}:", *_indented(lines)]
+    return [f"{label}: {lines[0]}"]
+
+
+# ------------------------------------------------------------------------------ texts
+
+
+def _source(template: Template) -> str:
+    """The template as declared, on one line; a constant as JSON, so that "1" and 1 differ."""
+    if not template.roots:
+        return _json(template.evaluate({}))
+    return _one_line(template.source)
+
+
+def _one_line(source: str) -> str:
+    return " ".join(source.split()) if "\n" in source else source
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _seconds(seconds: float) -> str:
     return f"{seconds:g} s" if seconds >= 1 else f"{seconds * 1000:g} ms"
+
+
+def _indented(lines: Iterable[str], by: int = 2) -> Iterable[str]:
+    return (f"{' ' * by}{line}" for line in lines)

@@ -36,6 +36,7 @@ def started(command: str, project: Path) -> Iterator[tuple[Host, subprocess.Pope
         env=environ,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        start_new_session=True,
     )
     try:
         for _ in range(int(PATIENCE_SECONDS / 0.05)):
@@ -46,9 +47,13 @@ def started(command: str, project: Path) -> Iterator[tuple[Host, subprocess.Pope
                 process.wait(0.05)
                 assert process.stdout is not None
                 pytest.fail(f"it ended at once: {process.stdout.read().decode()}")
+        else:
+            pytest.fail("it does not listen")
         yield Host(command.split()[0], port, flask.Flask("elsewhere")), process
     finally:
-        process.kill()
+        # Its workers too: they hold the pipe, and it would be read until they end.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 

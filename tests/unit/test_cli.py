@@ -1,6 +1,7 @@
 """The `bff` command, as a terminal sees it."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bff.cli import bff
-from tests.support.projects import HOME, write_project
+from tests.support.projects import HOME, SHOP_SCHEMAS, write_project
 
 
 def run(*arguments: str) -> Result:
@@ -29,7 +30,7 @@ def broken(tmp_path: Path) -> str:
 def test_check_of_a_sound_project_counts_and_exits_with_0(sound: str) -> None:
     result = run("check", "--project", sound)
     assert result.exit_code == 0
-    assert result.stdout == "1 compositions over 4 operations: no problem.\n"
+    assert result.stdout == "1 composition over 4 operations: no problem.\n"
 
 
 def test_check_prints_each_problem_on_a_line_and_exits_with_1(broken: str) -> None:
@@ -72,6 +73,8 @@ params
 steps
   user: shop.get_user
     waits for: nothing
+    with:
+      id: ${params.user_id}
     calls: at most 1, 2 s each
     on failure: the composition fails
     type: {
@@ -83,7 +86,7 @@ steps
     }
 
 upstream calls: at most 1
-critical path: user: 2 s (deadline 5 s)
+critical path: user: 2 s by its timeouts, within the deadline of 5 s
 cache: off
 
 payload
@@ -96,8 +99,19 @@ payload
       role: "admin" | "customer"
     }
   }
-  written as: user (spliced)
+  written from:
+    user: ${user} (spliced)
 """
+
+
+@pytest.mark.parametrize("command", [["plan", "home"], ["routes"]])
+def test_what_a_schema_module_prints_is_no_part_of_the_result(
+    tmp_path: Path, command: list[str]
+) -> None:
+    schemas = {"shop": f"print('loaded')\n{SHOP_SCHEMAS}"}
+    result = run(*command, "--project", str(write_project(tmp_path, schemas=schemas)))
+    assert "loaded" not in result.stdout
+    assert result.stderr == "loaded\n"
 
 
 def test_plan_is_the_same_text_whatever_the_hash_seed(sound: str) -> None:
@@ -113,24 +127,116 @@ def test_plan_is_the_same_text_whatever_the_hash_seed(sound: str) -> None:
     assert texts == {PLAN.encode()}
 
 
-def test_plan_of_an_unknown_composition_names_the_nearest(sound: str) -> None:
-    result = run("plan", "hone", "--project", sound)
+def test_plan_of_an_unknown_composition_names_all_and_the_nearest(tmp_path: Path) -> None:
+    profile = HOME.replace("/home/", "/profile/")
+    folder = str(write_project(tmp_path, {"home": HOME, "account/profile": profile}))
+    result = run("plan", "hone", "--project", folder)
     assert result.exit_code == 1
-    assert "unknown composition 'hone'. Known: home. Did you mean 'home'?" in result.stderr
+    assert result.stderr == (
+        "Error: unknown composition 'hone'. Known: account/profile, home. Did you mean 'home'?\n"
+    )
 
 
-def test_routes_lists_what_answers_where(tmp_path: Path) -> None:
-    folder = write_project(tmp_path, gateway="routes:\n  /raw: {service: shop}\n")
+LONG = HOME.replace("/home/", f"/{'very-' * 20}long/")
+
+
+def test_routes_lists_what_answers_where_a_line_each_however_long(tmp_path: Path) -> None:
+    folder = write_project(
+        tmp_path, {"home": HOME, "long": LONG}, gateway="routes:\n  /raw: {service: shop}\n"
+    )
     result = run("routes", "--project", str(folder))
     assert result.exit_code == 0
-    for text in ("/home/{user_id}", "composition home", "/raw/…", "service shop", "/healthz"):
-        assert text in result.stdout
+    assert [line.split() for line in result.stdout.splitlines()] == [
+        ["method", "path", "answered", "by", "views", "cache"],
+        ["GET", "/home/{user_id}", "composition", "home"],
+        ["GET", f"/{'very-' * 20}long/{{user_id}}", "composition", "long"],
+        ["any", "/raw/…", "service", "shop,", "prefix", "stripped"],
+        ["GET", "/healthz", "the", "gateway"],
+    ]
+
+
+def test_routes_stand_in_the_order_in_which_they_match(tmp_path: Path) -> None:
+    def at(path: str) -> str:
+        return HOME.replace("/home/{user_id}", path)
+
+    folder = write_project(
+        tmp_path,
+        {
+            "any": at("/a/{user_id}"),
+            "static": at("/a/~/{user_id}"),  # `~` sorts after `{`
+            "post": at("/a/{user_id}").replace("GET", "POST"),
+        },
+        gateway="routes: {/raw: {service: shop}, /raw/orders: {service: shop}}",
+    )
+    result = run("routes", "--project", str(folder))
+    assert [line.split()[:2] for line in result.stdout.splitlines()[1:]] == [
+        ["GET", "/a/~/{user_id}"],
+        ["GET", "/a/{user_id}"],
+        ["POST", "/a/{user_id}"],
+        ["any", "/raw/orders/…"],
+        ["any", "/raw/…"],
+        ["GET", "/healthz"],
+    ]
 
 
 def test_serve_of_a_broken_project_tells_its_problems_and_starts_nothing(broken: str) -> None:
     result = run("serve", "--project", broken)
     assert result.exit_code == 1
-    assert "unknown" in result.stdout or "has no operation" in result.stdout
+    assert "shop has no operation 'get_usr'" in result.stdout
+    assert result.stderr == "\n1 problem.\n"
+
+
+def test_serve_tells_every_bad_setting_on_a_line_and_starts_nothing(
+    sound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BFF_PORT", "http")
+    monkeypatch.setenv("BFF_TRANSPORT", "curl")
+    monkeypatch.setenv("BFF_REDIS_URL", "http://user:hunter2@cache")
+    monkeypatch.setenv("BFF_LOG_LEVEL", "loud")
+    result = run("serve", "--project", sound)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == (
+        "BFF_LOG_LEVEL: must be one of debug, info, warning, error, not 'loud'\n"
+        "BFF_PORT: must be a whole number from 1 to 65535, not 'http'\n"
+        "BFF_REDIS_URL: must be a redis://, rediss:// or unix:// URL\n"
+        "BFF_TRANSPORT: must be one of pyreqwest, httpx, not 'curl'\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["port", "workers", "backpressure"])
+def test_option_of_serve_is_refused_in_the_words_of_its_variable(sound: str, name: str) -> None:
+    result = run("serve", "--project", sound, f"--{name}", "0")
+    assert result.exit_code == 2
+    assert f"Invalid value for '--{name}': must be a whole number from 1 to " in result.stderr
+
+
+def test_option_of_serve_stands_in_for_its_variable(
+    sound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BFF_PORT", "http")
+    monkeypatch.setenv("BFF_WORKERS", "many")
+    result = run("serve", "--project", sound, "--port", "8080")
+    assert [line.partition(":")[0] for line in result.stderr.splitlines()] == ["BFF_WORKERS"]
+
+
+def test_serve_tells_of_an_address_that_it_cannot_listen_at_and_starts_nothing(sound: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run("serve", "--project", sound, "--port", str(port))
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == (
+        f"Error: cannot listen at 127.0.0.1:{port}: the port is taken."
+        " Stop what listens there, or choose another with --port or BFF_PORT.\n"
+    )
+
+
+def test_help_names_every_command() -> None:
+    result = run("--help")
+    assert result.exit_code == 0
+    for name in ("check", "plan", "routes", "serve", "demo"):
+        assert f"\n  {name} " in result.stdout
 
 
 def test_commands_take_the_folder_from_the_environment(

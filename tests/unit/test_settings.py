@@ -54,6 +54,7 @@ def test_plain_redis_url_is_taken_where_bff_has_none() -> None:
     ("variable", "text"),
     [
         ("BFF_PORT", "http"),
+        ("BFF_PORT", "0"),
         ("BFF_PORT", "65536"),
         ("BFF_PORT", "-1"),
         ("BFF_PORT", "1_0"),
@@ -72,12 +73,48 @@ def test_unusable_value_is_refused_by_the_variables_name(variable: str, text: st
         load_settings({variable: text})
 
 
-def test_refused_redis_url_is_not_repeated_for_it_may_hold_a_password() -> None:
-    with pytest.raises(SettingsError) as refused:
-        load_settings({"BFF_REDIS_URL": "amqp://user:hunter2@host"})
+@pytest.mark.parametrize(
+    "url",
+    [
+        "amqp://user:hunter2@host",
+        "redis://user:hunter2",  # taken for a port
+        "redis://user:hunter2@host:six",
+        "redis://user:hunter2@ho\u2100st",  # urlsplit says what it refuses
+        "redis://user:hunter2@[host",
+    ],
+)
+def test_refused_redis_url_is_not_repeated_for_it_may_hold_a_password(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^BFF_REDIS_URL: \S+") as refused:
+        load_settings({"BFF_REDIS_URL": url})
     assert "hunter2" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+def test_every_unusable_variable_is_told_on_a_line_of_its_own() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings(
+            {
+                "REDIS_URL": "http://cache",
+                "BFF_WORKERS": "many",
+                "BFF_BOGUS": "",
+                "BFF_PORT": "9000",
+                "BFF_TRANSPORT": "curl",
+            }
+        )
+    assert [line.partition(":")[0] for line in str(refused.value).splitlines()] == [
+        "BFF_BOGUS",
+        "BFF_TRANSPORT",
+        "BFF_WORKERS",
+        "REDIS_URL",
+    ]
 
 
 def test_unknown_variable_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(SettingsError, match=r"^BFF_WORKER: .*Did you mean BFF_WORKERS\?$"):
         load_settings({"BFF_WORKER": "2"})
+
+
+def test_variable_that_is_like_no_other_gets_no_guess() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings({"BFF_BOGUS": "1"})
+    assert "Did you mean" not in str(refused.value)

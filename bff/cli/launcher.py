@@ -1,0 +1,74 @@
+"""The launcher of `bff serve`: one process that checks everything, and then starts the workers.
+
+It reads the settings, compiles the project, claims the address, and starts the embedded Redis where
+none is given; only then granian starts the workers, which `create_asgi` gives the same settings
+through the environment. So what is wrong is told once, and before anything runs.
+"""
+
+import os
+import sys
+from functools import partial
+
+import click
+from granian.constants import Interfaces, Loops
+from granian.http import HTTP1Settings
+
+from bff.cache.embedded import start_embedded_redis
+from bff.cli.listening import claimed, shown
+from bff.cli.project import compile_or_exit
+from bff.cli.workers import WorkerServer, load_in_worker
+from bff.errors import SettingsError
+from bff.settings import Settings, load_settings
+
+_KILL_TIMEOUT_SECONDS = 30  # longer than the longest deadline: requests in flight end first
+_HEADER_READ_TIMEOUT_MS = 10_000
+_HEAD_BYTES = 32 * 1024  # a request's line and headers; more get 431 (granian takes 400 KiB)
+
+
+def launch(environ: dict[str, str]) -> None:
+    """Serve until a signal ends it. Ends the process with 1 when something is wrong at the start,
+    having told it."""
+    settings = _settings_or_exit(environ)
+    compiled = compile_or_exit(settings.project)
+    with (
+        claimed(settings.host, settings.port) as address,
+        start_embedded_redis(environ) as redis,
+    ):
+        if redis.url is not None:
+            environ["BFF_REDIS_URL"] = redis.url
+        os.environ.update(environ)
+        count = len(compiled.compositions)
+        click.echo(
+            f"{count} composition{'' if count == 1 else 's'} at"
+            f" http://{shown(settings.host, settings.port)}, cache: {redis.description}",
+            err=True,
+        )
+        server = WorkerServer(
+            "bff:create_asgi",
+            address=address,
+            port=settings.port,
+            interface=Interfaces.ASGI,
+            workers=settings.workers,
+            loop=Loops.auto,
+            backpressure=settings.backpressure,
+            backlog=max(1024, settings.backpressure),
+            websockets=False,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=_HEADER_READ_TIMEOUT_MS, max_buffer_size=_HEAD_BYTES
+            ),
+            workers_kill_timeout=_KILL_TIMEOUT_SECONDS,
+            respawn_failed_workers=True,
+            log_access=False,
+        )
+        # granian's own loader would put the current folder before all others on the import path.
+        load = partial(load_in_worker, server.says_serving)
+        server.serve(target_loader=load, wrap_loader=False)
+
+
+def _settings_or_exit(environ: dict[str, str]) -> Settings:
+    """The settings; when some can't be used, each is told on a line and the process ends with 1."""
+    try:
+        return load_settings(environ)
+    except SettingsError as error:
+        click.echo(error, err=True)
+        sys.exit(1)

@@ -1,0 +1,97 @@
+"""The workers of `bff serve`: granian's processes, which a signal ends at whatever moment it comes.
+
+granian leaves that open while a worker starts: it takes a signal for the launcher's while the
+project is loaded; uvloop loses one that comes while the loop does not run; and a worker blocks for
+ever on a second one before it listens. So:
+
+1. A worker says when signals are safe. One that has not said so serves nobody: it is killed.
+2. From then on a worker is told to end by SIGTERM, once, by the launcher alone.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import sys
+from multiprocessing.connection import Connection
+from typing import Any
+
+import click
+from granian.server import MPServer
+
+import bff
+from bff.errors import ProjectError
+
+# How often the loop goes round before signals are safe. It stops at the end of the start-up, which
+# is three rounds after that was told, and runs on when granian listens.
+_ROUNDS = 10
+
+
+class WorkerServer(MPServer):
+    """granian's own launcher; `says_serving` goes to `load_in_worker`."""
+
+    def __init__(self, target: str, **options: Any) -> None:
+        super().__init__(target, **options)
+        self._serving, self.says_serving = multiprocessing.Pipe(duplex=False)
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        """Stop the workers, then exit with the code.
+
+        Who was told to end has not failed, although a worker that the signal reached by itself may
+        end before granian tells it to, and granian counts it as failed then.
+        """
+        serving = set()
+        while self._serving.poll():
+            serving.add(self._serving.recv())
+        for worker in self.wrks:
+            if worker.inner.pid not in serving:
+                worker.kill()  # type: ignore[no-untyped-call]
+        try:
+            super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+        except SystemExit:
+            if not self.interrupt_signal:
+                raise
+
+    def _respawn_workers(self, workers: list[int], *arguments: Any, **options: Any) -> None:
+        """A worker that a signal killed is started again. One that ended with a status of its own
+        could not start, and the next one could not either. (granian gives up when one worker dies
+        twice within 5.5 s, but forgets that when another dies between.)"""
+        if any((self.wrks[index].inner.exitcode or 0) > 0 for index in workers):
+            self.shutdown(1)
+        else:
+            super()._respawn_workers(workers, *arguments, **options)
+        if self.interrupt_signal:
+            self.main_loop_interrupt.set()  # granian has cleared it without looking again
+
+
+def load_in_worker(says_serving: "Connection[int, int]") -> Any:
+    """The ASGI edge, which says the process's id to the launcher when signals are safe."""
+    try:
+        edge = bff.create_asgi()
+    except ProjectError as error:  # the launcher has compiled it, but files change
+        click.echo(error, err=True)
+        sys.exit(1)
+
+    def app(scope: Any, receive: Any, send: Any) -> Any:
+        if scope["type"] != "lifespan":
+            return edge(scope, receive, send)
+
+        async def send_and_settle(message: Any) -> None:
+            await send(message)
+            if message["type"] == "lifespan.startup.complete":
+                _settle(says_serving, _ROUNDS)
+
+        return edge(scope, receive, send_and_settle)
+
+    return app
+
+
+def _settle(says_serving: "Connection[int, int]", rounds: int) -> None:
+    loop = asyncio.get_running_loop()
+    if rounds:
+        loop.call_soon(_settle, says_serving, rounds - 1)
+        return
+    # A terminal sends SIGINT to every process: the launcher will tell the workers. granian bears
+    # two signals; the third, of a second Ctrl-C, would keep requests in flight from ending.
+    loop.add_signal_handler(signal.SIGINT, lambda: None)
+    says_serving.send(os.getpid())

@@ -1,0 +1,117 @@
+"""`bff serve` beside others, and with workers that die."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.support.hosts import PATIENCE_SECONDS
+from tests.support.projects import write_project
+from tests.support.serving import IN_WORKER, Serve, gateways, on_linux, schemas_that
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    with gateways(tmp_path) as start:
+        yield start
+
+
+def told(port: int) -> str:
+    return (
+        f"Error: cannot listen at 127.0.0.1:{port}: the port is taken."
+        " Stop what listens there, or choose another with --port or BFF_PORT.\n"
+    )
+
+
+def test_second_gateway_on_a_port_says_so_and_the_first_goes_on(serve: Serve) -> None:
+    first = serve("--workers", "2")
+    first.wait_until_it_answers()
+    second = serve(port=first.port)
+    assert second.said() == told(first.port)
+    assert second.process.returncode == 1
+    assert first.answers()
+
+
+def test_of_two_gateways_that_start_together_one_says_that_the_port_is_taken(
+    serve: Serve,
+) -> None:
+    first = serve()
+    second = serve(port=first.port)
+    for _ in range(int(PATIENCE_SECONDS / 0.05)):
+        with suppress(subprocess.TimeoutExpired):
+            first.process.wait(0.05)
+        if first.process.poll() is not None or second.process.poll() is not None:
+            break
+    loser, winner = (second, first) if first.process.poll() is None else (first, second)
+    assert loser.said() == told(first.port)
+    winner.wait_until_it_answers()
+
+
+def test_head_of_a_request_may_have_32_kib(serve: Serve) -> None:
+    gateway = serve()
+    gateway.wait_until_it_answers()
+    assert gateway.host.get("/healthz", x_large="a" * 30_000).status == 200
+    assert gateway.host.get("/healthz", x_large="a" * 40_000).status == 431
+
+
+def test_port_of_another_program_is_told_in_a_line_before_a_redis_is_started(
+    serve: Serve, tmp_path: Path
+) -> None:
+    redis = tmp_path / "programs" / "redis-server"
+    redis.parent.mkdir()
+    redis.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    redis.chmod(0o755)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port: int = other.getsockname()[1]
+        serving = serve(port=port, programs=redis.parent)
+        assert serving.said() == told(port)
+    assert serving.process.returncode == 1
+    assert not (tmp_path / "started").exists()
+
+
+def test_gateway_starts_again_at_once_though_connections_to_it_linger(serve: Serve) -> None:
+    first = serve()
+    first.wait_until_it_answers()
+    with first.host.connect() as connection:
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().read()
+        assert connection.sock is not None  # kept alive, so that the gateway closes it first
+        first.process.send_signal(signal.SIGTERM)
+        first.said()
+        assert first.process.returncode == 0
+        with socket.socket() as strict, pytest.raises(OSError, match="in use"):
+            strict.bind(("127.0.0.1", first.port))  # it lingers
+        again = serve(port=first.port)
+        again.wait_until_it_answers()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_worker_that_cannot_load_the_project_ends_the_gateway_with_1_and_its_problem(
+    serve: Serve, tmp_path: Path, workers: str
+) -> None:
+    failing = "    raise RuntimeError('not in a worker')"
+    write_project(tmp_path, schemas=schemas_that(IN_WORKER, failing))
+    serving = serve("--workers", workers)
+    out = serving.said()
+    assert serving.process.returncode == 1
+    assert "\nschemas/shop.py:3:1: RuntimeError: not in a worker.\n" in out
+    assert "Traceback" not in out
+    assert "Respawning" not in out
+    assert not serving.has_redis()
+
+
+@on_linux
+def test_worker_that_is_killed_is_started_again(serve: Serve) -> None:
+    serving = serve()
+    serving.wait_until_it_answers()
+    (killed,) = serving.workers()
+    os.kill(killed, signal.SIGKILL)
+    serving.wait_for(lambda: serving.workers() - {killed} != set())
+    serving.wait_until_it_answers()
+    serving.terminate()
+    serving.assert_ended_well()

@@ -1,0 +1,158 @@
+"""`bff serve` as a process, for tests of its start and of its end.
+
+with gateways(project_folder) as serve:
+    first = serve("--workers", "2")
+    first.wait_until_it_answers()
+    first.terminate()
+    first.assert_ended_well()
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import flask
+import pytest
+
+from tests.support.hosts import PATIENCE_SECONDS, Host
+from tests.support.projects import SHOP_SCHEMAS, write_project
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+
+# Runs in the launcher, or in workers alone, while the project is loaded.
+IN_LAUNCHER = "if multiprocessing.parent_process() is None:"
+IN_WORKER = "if multiprocessing.parent_process() is not None:"
+
+
+class Serving:
+    """A `bff serve` in a process group of its own; its temporary files are in `folder`."""
+
+    def __init__(
+        self, project: Path, port: int, folder: Path, *options: str, programs: Path | None
+    ) -> None:
+        self.port = port
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "bff.cli", "serve", "--port", str(port), *options],
+            env={
+                **os.environ,
+                "BFF_PROJECT": str(project),
+                "TMPDIR": str(folder),
+                "PATH": f"{programs}:{os.environ['PATH']}" if programs else os.environ["PATH"],
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    @property
+    def host(self) -> Host:
+        return Host("edge", self.port, flask.Flask("elsewhere"))
+
+    def wait_until_it_answers(self) -> None:
+        self.wait_for(self.answers)
+
+    def answers(self) -> bool:
+        with suppress(OSError):
+            return self.host.get("/healthz").status == 200
+        return False
+
+    def wait_for(self, has_come: Callable[[], bool]) -> None:
+        for _ in range(int(PATIENCE_SECONDS / 0.02)):
+            if has_come():
+                return
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.02)
+                pytest.fail(f"it has ended: {self.said()}")
+        pytest.fail("it did not come")
+
+    def said(self) -> str:
+        """What it wrote, once it has ended; in less time than granian takes to kill a worker."""
+        out, _ = self.process.communicate(timeout=PATIENCE_SECONDS)
+        assert isinstance(out, str)
+        return out
+
+    def has_redis(self) -> bool:
+        return any(self.folder.glob("bff-redis-*"))
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    def press_ctrl_c(self) -> None:
+        """A terminal sends SIGINT to the launcher and to its workers."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def assert_ended_well(self) -> None:
+        out = self.said()
+        assert self.process.returncode == 0, out
+        assert "Traceback" not in out
+        assert not self.has_redis()
+
+    def workers(self) -> set[int]:
+        """The launcher's children that are forks of it. On Linux alone."""
+        pid = self.process.pid
+        command = command_of(pid)
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return {int(child) for child in children if command_of(int(child)) == command}
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(PATIENCE_SECONDS)
+        self.process.communicate()
+
+
+Serve = Callable[..., Serving]
+
+
+@contextmanager
+def gateways(project: Path) -> Iterator[Serve]:
+    """Starts gateways over the project in this folder, a small shop if there is none, and ends
+    what is left of them."""
+    started: list[Serving] = []
+    with tempfile.TemporaryDirectory() as short:  # a Unix socket's path has 108 bytes
+
+        def serve(*options: str, port: int | None = None, programs: Path | None = None) -> Serving:
+            if not (project / "gateway.yaml").exists():
+                write_project(project)
+            folder = Path(short, str(len(started)))
+            folder.mkdir()
+            started.append(
+                Serving(project, port or free_port(), folder, *options, programs=programs)
+            )
+            return started[-1]
+
+        try:
+            yield serve
+        finally:
+            for serving in started:
+                serving.close()
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+def schemas_that(where: str, what: str) -> dict[str, str]:
+    """The shop's schemas, which do `what` while they are loaded `where`."""
+    return {"shop": f"import multiprocessing, pathlib, time\n{where}\n{what}\n{SHOP_SCHEMAS}"}
+
+
+def command_of(pid: int) -> bytes | None:
+    """A process's command line; empty once it has ended, None when it is gone."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return None

@@ -1,0 +1,275 @@
+"""`bff plan`'s text: a screen is understood from it without its files."""
+
+from pathlib import Path
+
+import pytest
+
+from bff.plan.compile import compile_project
+from bff.plan.explain import explain
+from tests.support.projects import SHOP_SERVICE, write_project
+
+HEAD = """
+endpoint: GET /screens/{user_id}
+params:
+  user_id: {type: integer}
+  name: {in: query, type: string, default: Zoë}
+steps:
+"""
+
+USER = """
+  user:
+    call: shop.get_user
+    with: {id: '${params.user_id}'}
+"""
+
+ORDERS = """
+  orders:
+    call: shop.list_orders
+    with: {user_id: '${params.user_id}'}
+"""
+
+PRODUCTS = """
+  products:
+    call: shop.list_products
+    with: {ids: '${orders.orders[].items[].product_id}'}
+    batch: {over: ids, size: 50, max: 500, select: products}
+    on_failure: optional
+"""
+
+JOIN = """
+joins:
+  - into: orders.orders.items
+    as: product
+    from: products
+    match: {product_id: id}
+"""
+
+
+def explained(folder: Path, *parts: str, service: str = SHOP_SERVICE) -> str:
+    """The text of the composition that `parts` are the file of."""
+    text = "\n".join(part.strip("\n") for part in parts)
+    write_project(folder, {"screen": text}, services={"shop": service})
+    (composition,) = compile_project(folder).compositions
+    return explain(composition)
+
+
+def below(text: str, heading: str) -> list[str]:
+    """The lines below a line that is `heading`, as far as they are indented, less that indent."""
+    lines = text.splitlines()
+    start = lines.index(heading)
+    depth = len(heading) - len(heading.lstrip())
+    inner = []
+    for line in lines[start + 1 :]:
+        if len(line) - len(line.lstrip()) <= depth:
+            break
+        inner.append(line[depth + 2 :])
+    return inner
+
+
+def test_every_binding_is_told_a_default_that_is_sent_too_and_what_is_left_out_is_not(
+    tmp_path: Path,
+) -> None:
+    text = explained(tmp_path, HEAD, ORDERS)
+    assert below(text, "    with:") == ["user_id: ${params.user_id}", "limit: 10 (default)"]
+
+
+def test_constants_are_told_as_json_so_that_a_text_differs_from_a_number(tmp_path: Path) -> None:
+    order = """
+  order:
+    call: shop.create_order
+    with: {user_id: 7, note: '7'}
+"""
+    text = explained(tmp_path, HEAD.replace("GET", "POST"), order)
+    assert below(text, "    with:") == ["user_id: 7", 'note: "7"']
+
+
+def test_statuses_that_mean_something_else_are_told(tmp_path: Path) -> None:
+    text = explained(tmp_path, HEAD, USER, "    statuses: {409: fail, 404: null}")
+    assert "statuses: 404 → null, 409 → fail" in below(text, "  user: shop.get_user")
+
+
+def test_step_that_is_hidden_says_so(tmp_path: Path) -> None:
+    text = explained(tmp_path, HEAD, USER, "    hidden: true", ORDERS)
+    assert "hidden: goes out only where response names it" in below(text, "  user: shop.get_user")
+    assert not any("hidden" in line for line in below(text, "  orders: shop.list_orders"))
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ("fail", "the composition fails"),
+        ("optional", "null, degraded"),
+        ("{fallback: {orders: []}}", 'fallback {"orders": []}, degraded'),
+    ],
+)
+def test_what_a_failure_comes_to_is_told(tmp_path: Path, declared: str, told: str) -> None:
+    text = explained(tmp_path, HEAD, ORDERS, f"    on_failure: {declared}")
+    assert f"on failure: {told}" in below(text, "  orders: shop.list_orders")
+
+
+def test_step_that_waits_for_another_without_its_value_is_marked(tmp_path: Path) -> None:
+    text = explained(tmp_path, HEAD, USER, ORDERS, PRODUCTS, "    after: user")
+    assert "waits for: user (after), orders" in below(text, "  products: shop.list_products")
+
+
+def test_expressions_over_several_lines_stand_on_one(tmp_path: Path) -> None:
+    text = explained(
+        tmp_path, HEAD, USER, ORDERS, """
+  each:
+    call: shop.get_user
+    when: |-
+      ${user.id >
+        `3`}
+    for_each:
+      over: |-
+        ${orders.orders[]
+          .id}
+      as: id
+      max: 10
+    with:
+      id: |-
+        ${[id][
+          0]}
+response:
+  ids: |-
+    ${orders.orders[]
+      .id}
+""",
+    )  # fmt: skip
+    lines = below(text, "  each: shop.get_user")
+    assert "when: ${user.id > `3`}, else null" in lines
+    assert "for each: id in ${orders.orders[] .id}, 8 at once, at most 10" in lines
+    assert "  id: ${[id][ 0]}" in lines
+    assert below(text, "  written from:") == ["ids: ${orders.orders[] .id}"]
+
+
+def test_blanks_within_an_expression_on_one_line_stay(tmp_path: Path) -> None:
+    text = explained(tmp_path, HEAD, USER, "response: {a: \"${join('  ', [params.name])}\"}")
+    assert below(text, "  written from:") == ["a: ${join('  ', [params.name])}"]
+
+
+def test_batch_tells_which_list_of_each_reply_it_takes(tmp_path: Path) -> None:
+    text = explained(tmp_path, HEAD, ORDERS, PRODUCTS)
+    assert "batch: over ids, 50 a call, at most 500, select products" in text
+
+
+def test_joins_are_told_in_their_order(tmp_path: Path) -> None:
+    second = """
+  - into: orders.orders
+    as: buyer
+    from: '[user]'
+    match: {id: id, total: id}
+"""
+    text = explained(tmp_path, HEAD, USER, ORDERS, PRODUCTS, JOIN, second)
+    assert below(text, "joins") == [
+        "into orders.orders.items as product: from ${products}, match product_id = id",
+        "into orders.orders as buyer: from ${[user]}, match id = id and total = id",
+    ]
+
+
+def test_composition_without_joins_has_no_such_heading(tmp_path: Path) -> None:
+    assert "joins" not in explained(tmp_path, HEAD, USER)
+
+
+def test_response_is_told_place_by_place(tmp_path: Path) -> None:
+    text = explained(
+        tmp_path, HEAD, USER, ORDERS, """
+response:
+  whole: ${user}
+  name: Hello ${user.firstName}!
+  nested:
+    deep: {count: "${length(orders.orders)}", kind: home, empty: {}, none: null}
+  list:
+    - ${user.id}
+    - {a: "${user.role}", b: 1}
+    - [1, "${user.born}"]
+""",
+    )  # fmt: skip
+    assert below(text, "  written from:") == [
+        "whole: ${user} (spliced)",
+        "name: Hello ${user.firstName}!",
+        "nested:",
+        "  deep:",
+        "    count: ${length(orders.orders)}",
+        '    kind: "home"',
+        "    empty: {}",
+        "    none: null",
+        "list:",
+        "  - ${user.id}",
+        "  - a: ${user.role}",
+        "    b: 1",
+        "  - - 1",
+        "    - ${user.born}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("response", "told"),
+    [
+        ("${orders.orders[].id}", "${orders.orders[].id}"),
+        ("${user}", "${user} (spliced)"),
+        ("done", '"done"'),
+    ],
+)
+def test_response_that_is_one_value_is_told_on_the_line(
+    tmp_path: Path, response: str, told: str
+) -> None:
+    text = explained(tmp_path, HEAD, USER, ORDERS, f'response: "{response}"')
+    assert f"\n  written from: {told}\n" in text
+
+
+def test_view_with_a_form_of_its_own_tells_what_it_is_written_from(tmp_path: Path) -> None:
+    text = explained(
+        tmp_path, HEAD, USER, """
+views:
+  mask: [user.id]
+  card:
+    response:
+      title: ${user.firstName}
+""",
+    )  # fmt: skip
+    assert below(text, "view mask (mask)") == ["{user: {id: integer}}"]
+    assert below(text, "view card (shape)") == [
+        "{title: string}",
+        "written from:",
+        "  title: ${user.firstName}",
+    ]
+
+
+def critical_path(text: str) -> str:
+    (line,) = (line for line in text.splitlines() if line.startswith("critical path: "))
+    return line.removeprefix("critical path: ")
+
+
+def test_deadline_that_cuts_the_critical_path_is_told_beside_what_its_timeouts_allow(
+    tmp_path: Path,
+) -> None:
+    text = explained(tmp_path, "deadline: 800ms", HEAD, USER, ORDERS, PRODUCTS)
+    assert critical_path(text) == (
+        "orders → products: 4 s by its timeouts, cut off by the deadline of 800 ms"
+    )
+
+
+def test_critical_path_within_the_deadline_says_so(tmp_path: Path) -> None:
+    text = explained(tmp_path, "deadline: 4s", HEAD, USER, ORDERS, PRODUCTS)
+    assert (
+        critical_path(text) == "orders → products: 4 s by its timeouts, within the deadline of 4 s"
+    )
+
+
+def test_critical_path_counts_the_rounds_of_an_iteration(tmp_path: Path) -> None:
+    each = """
+  each:
+    call: shop.get_user
+    for_each: {over: "${orders.orders[].id}", as: order, concurrency: 4, max: 9}
+    with: {id: "${order}"}
+    timeout: 100ms
+"""
+    text = explained(tmp_path, HEAD, USER, ORDERS, each)
+    assert critical_path(text) == "orders → each: 2.3 s by its timeouts, within the deadline of 5 s"
+
+
+def test_text_beyond_ascii_is_told_as_it_is(tmp_path: Path) -> None:
+    assert below(explained(tmp_path, HEAD, USER), "params")[1] == (
+        'name (query): string, default "Zoë"'
+    )
