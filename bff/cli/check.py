@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import click
@@ -15,16 +16,20 @@ from bff.plan.compile import Checked, check_project
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 def check(project: Path, form: str) -> None:
     """Compile the project and print every problem; exit 1 when there is any."""
-    checked = check_project(project)
+    with redirect_stdout(sys.stderr):  # what a schema module prints is no part of the result
+        checked = check_project(project)
     if form == "json":
         click.echo(_as_json(checked))
     elif checked.problems:
         print_problems(checked.problems)
     else:
-        click.echo(
-            f"{checked.compositions} compositions over {checked.operations} operations: no problem."
-        )
+        compositions = _counted(checked.compositions, "composition")
+        click.echo(f"{compositions} over {_counted(checked.operations, 'operation')}: no problem.")
     sys.exit(1 if checked.problems else 0)
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 def _as_json(checked: Checked) -> str:

@@ -3,37 +3,51 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo
 
-from bff.declarations.endpoints import Endpoint, check_locations, default_location
-from bff.declarations.findings import Declaration, Finding, refusal
+from bff.declarations.endpoints import (
+    check_endpoint,
+    default_location,
+    endpoint_finding,
+    method_of,
+)
+from bff.declarations.findings import Declaration, Finding, check_keys, refusal
 from bff.declarations.forms import (
     VIEW_PARAM,
     WRITING_METHODS,
     Deadline,
     Duration,
     FromList,
-    Label,
     Location,
-    RootName,
+    label_finding,
+    root_name_finding,
 )
-from bff.declarations.param_models import ParamDecl, check_incoming_header, check_params
+from bff.declarations.param_models import ParamDecl, check_incoming_header
 from bff.declarations.step_models import JoinDecl, StepDecl
+
+
+def _filled(value: Any) -> Any:
+    if value is None:
+        raise refusal(Finding("is empty: every payload would be null", "Fill it, or leave it out."))
+    return value
+
+
+Response = Annotated[Any, BeforeValidator(_filled)]
 
 
 class ShapeViewDecl(Declaration):
     """A view with a form of its own."""
 
-    response: Any
+    response: Response
 
 
 Mask = tuple[str, ...]
 
 
-def _view(value: Any) -> Any:
+def _view(value: Any, info: ValidationInfo) -> Any:
     """A list is a mask, a mapping a form of its own; told apart before pydantic looks inside."""
     if isinstance(value, dict):
-        return ShapeViewDecl.model_validate(value)
+        return ShapeViewDecl.model_validate(value, context=info.context)
     if not isinstance(value, list):
         raise refusal(
             Finding("this is no view", "List the paths that stay, or write {response: …}.")
@@ -62,14 +76,14 @@ class CacheDecl(Declaration):
 class CompositionFile(Declaration):
     """One declared endpoint. Whether `response` was given is in `model_fields_set`."""
 
-    endpoint: Endpoint
+    endpoint: str
     summary: str = ""
     params: dict[str, ParamDecl] = Field(default={})
     deadline: Deadline | None = None  # seconds; the gateway's default when None
-    steps: dict[RootName, StepDecl] = Field(min_length=1)
+    steps: dict[str, StepDecl] = Field(min_length=1)
     joins: Annotated[tuple[JoinDecl, ...], FromList] = ()
-    response: Any = None
-    views: dict[Label, ViewDecl] = Field(default={})
+    response: Response = None
+    views: dict[str, ViewDecl] = Field(default={})
     cache: CacheDecl | None = None
 
     def locations(self) -> Mapping[str, Location]:
@@ -80,19 +94,21 @@ class CompositionFile(Declaration):
         }
 
     def findings(self) -> Iterator[Finding]:
-        locations = self.locations()
-        yield from check_locations(self.endpoint, "endpoint", locations)
-        yield from check_params(self.params, locations)
-        for name, location in locations.items():
+        yield from check_keys("steps", self.steps, root_name_finding)
+        yield from check_keys("views", self.views, label_finding)
+        wrong = endpoint_finding(self.endpoint)
+        yield from check_endpoint(self, "endpoint", self.endpoint, wrong, self.params)
+        for name, param in self.params.items():
             if name == VIEW_PARAM:
                 yield Finding(
                     f"'{VIEW_PARAM}' asks for a view", "Give the param another name.",
                     ("params", name), at_key=True,
                 )  # fmt: skip
-            if location == "header" and (finding := check_incoming_header(name)):
+            if param.location == "header" and (finding := check_incoming_header(name)):
                 yield finding
-        if self.cache is not None and self.endpoint.startswith(WRITING_METHODS):
+        method = method_of(self.endpoint)
+        if self.cache is not None and method in WRITING_METHODS:
             yield Finding(
-                f"{self.endpoint.partition(' ')[0]} writes, so its replies are never cached",
-                "Leave `cache` out.", ("cache",), at_key=True,
+                f"{method} writes, so its replies are never cached", "Leave `cache` out.",
+                ("cache",), at_key=True,
             )  # fmt: skip

@@ -8,20 +8,19 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from pydantic import BaseModel
-
-from bff.declarations.findings import Finding
+from bff.declarations.findings import Declaration, Finding, keys_of
 from bff.declarations.offsets import source_index
 from bff.declarations.syntax_problems import SyntaxProblem
-from bff.declarations.trees import BrokenYaml, KeyPath, Spot, Tree, read_tree
+from bff.declarations.trees import BrokenYaml, KeyPath, Spot, read_tree
 from bff.declarations.validation import validate
 from bff.errors import Place, Problem
 
 LARGEST_FILE = 1024 * 1024  # bytes
 
 _LONGEST = 400  # characters of a problem's parts
+_LONGEST_PATH = 120  # characters; a longer one keeps both its ends
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=Declaration)
 M_co = TypeVar("M_co", covariant=True)
 
 
@@ -41,12 +40,27 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Document(Generic[M_co]):
-    """One file's model, with the places of everything in it. Immutable; share it freely."""
+    """One file's model, with the places of everything in it. Immutable; share it freely.
+
+    The model of a file with problems holds what is right of it.
+    """
 
     file: str  # relative to the project's folder, with forward slashes
     model: M_co
     _source: Source = field(repr=False)
     _root: Spot = field(repr=False)
+    _unknown: frozenset[KeyPath] = field(default=frozenset(), repr=False)
+    _wrong: frozenset[KeyPath] = field(default=frozenset(), repr=False)
+
+    def knows(self, path: KeyPath) -> bool:
+        """Whether what the model has at `path` is what the file means there: not where something
+        wrong is left out, or a key may be misspelt."""
+        return path not in self._unknown
+
+    def is_sound(self, path: KeyPath) -> bool:
+        """Whether nothing is wrong at `path` and below it."""
+        depth = len(path)
+        return not any(each[:depth] == path for each in (*self._wrong, *self._unknown))
 
     def place(self, path: KeyPath, *, key: bool = False) -> Place:
         """Where the value at `path` starts, or with `key` the key that the path ends in.
@@ -68,14 +82,14 @@ class Document(Generic[M_co]):
 
 @dataclass(frozen=True, slots=True)
 class Read(Generic[M]):
-    """What came of a file: a document when it is sound, and otherwise its problems."""
+    """What came of a file: its problems, and a document unless it is no YAML or says nothing."""
 
     document: Document[M] | None
     problems: tuple[Problem, ...]
 
 
 def read_document(file: str, content: bytes, model: type[M]) -> Read[M]:
-    """Read a file's bytes as `model`. Every problem is told, syntax errors first and alone."""
+    """Read a file's bytes as `model`. Every problem is told, syntax errors alone."""
     if len(content) > LARGEST_FILE:
         where = Place(file, 1, 1)
         return _broken(Problem(where, "", f"larger than {LARGEST_FILE} bytes", "Divide it."))
@@ -88,12 +102,25 @@ def read_document(file: str, content: bytes, model: type[M]) -> Read[M]:
         tree = read_tree(text)
     except BrokenYaml as broken:
         return _broken(_syntax_problem(source, broken.note.path, broken.note.problem))
+    data = {} if tree.data is None else tree.data
+    needed = [key for key, each in keys_of(model).items() if each.is_required()]
+    if tree.data is None and needed:
+        what, mend = "the file is empty", f"It needs: {', '.join(needed)}."
+        return _broken(_problem(source, tree.root, Finding(what, mend)))
+    validated = validate(data, model)
+    lost = frozenset(note.path for note in tree.notes if note.loses)
+    findings = [each for each in validated.findings if each.path not in lost]
     problems = [_syntax_problem(source, note.path, note.problem) for note in tree.notes]
-    validated, findings = validate(_data(tree, model), model)
-    problems += [_problem(source, tree.root, finding) for finding in findings]
-    if problems or validated is None:
-        return Read(None, tuple(problems))
-    return Read(Document(file, validated, source, tree.root), ())
+    problems += [_problem(source, tree.root, each) for each in findings]
+    document = Document(
+        file,
+        validated.model,
+        source,
+        tree.root,
+        validated.unknown | lost,
+        frozenset(each.path for each in findings),
+    )
+    return Read(document, tuple(problems))
 
 
 def empty_document(file: str, model: M) -> Document[M]:
@@ -106,14 +133,15 @@ def dotted(path: KeyPath) -> str:
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
+    half = _LONGEST_PATH // 2
+    return text if len(text) <= _LONGEST_PATH else f"{text[:half]}…{text[1 - half :]}"
 
 
-def _data(tree: Tree, model: type[BaseModel]) -> object:
-    """The file's data; an empty file is `{}` where every key may be left out."""
-    if tree.data is None and not any(each.is_required() for each in model.model_fields.values()):
-        return {}
-    return tree.data
+def problem_at(where: Place, path: KeyPath, what: str, mend: str) -> Problem:
+    """A problem on one line of readable length, whatever it cites from the file."""
+    cited = (dotted(path), what, mend)
+    shown = (text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…" for text in cited)
+    return Problem(where, *(" ".join(text.splitlines()) for text in shown))
 
 
 def _broken(problem: Problem) -> Read[M]:
@@ -131,19 +159,12 @@ def _undecodable(file: str, content: bytes, error: UnicodeDecodeError) -> Proble
 
 
 def _syntax_problem(source: Source, path: KeyPath, problem: SyntaxProblem) -> Problem:
-    return _one_line(source.place(problem.index), path, problem.what, problem.mend)
+    return problem_at(source.place(problem.index), path, problem.what, problem.mend)
 
 
 def _problem(source: Source, root: Spot, finding: Finding) -> Problem:
     where = _place(source, root, finding.path, key=finding.at_key)
-    return _one_line(where, finding.path, finding.what, finding.mend)
-
-
-def _one_line(where: Place, path: KeyPath, what: str, mend: str) -> Problem:
-    """A problem is one line of readable length, whatever it cites from the file."""
-    cited = (dotted(path), what, mend)
-    shown = (text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…" for text in cited)
-    return Problem(where, *(" ".join(text.splitlines()) for text in shown))
+    return problem_at(where, finding.path, finding.what, finding.mend)
 
 
 def _source(file: str, text: str) -> Source:

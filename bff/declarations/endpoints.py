@@ -3,24 +3,33 @@
 A composition's params fill whole segments, because the router matches segment by segment; an
 operation's may fill parts of one (`/users/{id}.json`). Literal text of a composition is compared
 with decoded paths; an operation's goes on the wire as it is.
+
+Where the path is wrong the method is still known, so the models keep the text as it is written,
+and ask for its finding among their other ones.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Annotated
+from collections.abc import Iterator, Mapping, Sequence
 
-from pydantic import AfterValidator
-
-from bff.declarations.findings import Finding, refusal
+from bff.declarations.findings import Declaration, Finding
 from bff.declarations.forms import READING_METHODS, WRITING_METHODS, Location
 from bff.declarations.hints import known_names
+from bff.declarations.param_models import ParamDecl, check_params
 
 METHODS = (*READING_METHODS, *WRITING_METHODS)
+
+Params = Mapping[str, ParamDecl]
 
 _PARAM = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DECODED = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]*")  # RFC 3986 pchar, nothing encoded
 _ENCODED = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*")
+
+
+def method_of(endpoint: str) -> str | None:
+    """The method, whatever is wrong with the path; None when there is none that is known."""
+    method = endpoint.partition(" ")[0]
+    return method if method in METHODS else None
 
 
 def path_params(endpoint: str) -> tuple[str, ...]:
@@ -36,91 +45,113 @@ def default_location(name: str, endpoint: str) -> Location:
     return "query" if endpoint.startswith(("GET ", "DELETE ")) else "body"
 
 
-def check_locations(
-    endpoint: str, key: str, locations: Mapping[str, Location], path: tuple[str, ...] = ("params",)
-) -> list[Finding]:
-    """What is wrong between an endpoint and its params; `key` is the endpoint's own key."""
-    names = path_params(endpoint)
-    found = [
-        Finding(
-            f"the path's '{name}' is no declared param",
-            f"Declare it: params: {{{name}: {{type: …}}}}.",
-            (key,),
-        )
-        for name in names
-        if name not in locations
-    ]
-    for name, location in locations.items():
-        if location == "path" and name not in names:
-            found.append(
-                Finding(
-                    f"'{name}' is not in the path of {endpoint}",
-                    f"Put {{{name}}} there, or say where it is: in: query.",
-                    (*path, name),
-                    at_key=True,
-                )
-            )
-        elif location != "path" and name in names:
-            found.append(
-                Finding(
-                    f"'{name}' is in the path of {endpoint}",
-                    "Leave `in` out, or take it from the path.",
-                    (*path, name, "in"),
-                )
-            )
-        elif location == "body" and endpoint.startswith("GET "):
-            found.append(
-                Finding(
+def endpoint_finding(endpoint: str) -> Finding | None:
+    """What is wrong with a composition's endpoint, if anything."""
+    return next(_endpoint_findings(endpoint), None)
+
+
+def request_finding(request: str) -> Finding | None:
+    """What is wrong with an operation's request line, if anything."""
+    return next(_request_findings(request), None)
+
+
+def check_endpoint(
+    declared: Declaration, key: str, endpoint: str, wrong: Finding | None, params: Params
+) -> Iterator[Finding]:
+    """What is wrong with what stands under `key` of a composition or an operation, and between it
+    and the params; `wrong` is what is wrong with it by itself."""
+    is_known = declared.knows(key)
+    if is_known and wrong is not None:
+        yield Finding(wrong.what, wrong.mend, (key,))
+    locations = _locations(endpoint if is_known and wrong is None else None, params)
+    if is_known and wrong is None and declared.knows("params"):
+        yield from _path_findings(endpoint, key, params, locations)
+    if method_of(endpoint) == "GET":
+        for name, location in locations.items():
+            if location == "body":
+                yield Finding(
                     f"'{name}' is in the body, and GET has none",
                     "Use in: query, or another method.",
-                    (*path, name),
+                    ("params", name),
                     at_key=True,
                 )
-            )
+    yield from check_params(params, locations)
+
+
+def _locations(endpoint: str | None, params: Params) -> dict[str, Location]:
+    """Where the params are, of which that can be said."""
+    found: dict[str, Location] = {}
+    for name, param in params.items():
+        if param.location is not None:
+            found[name] = param.location
+        elif endpoint is not None and param.knows("in"):
+            found[name] = default_location(name, endpoint)
     return found
 
 
-def _check_endpoint(endpoint: str) -> str:
-    target = _target(endpoint)
-    segments = target.split("/")[1:]
+def _path_findings(
+    endpoint: str, key: str, params: Params, locations: Mapping[str, Location]
+) -> Iterator[Finding]:
+    names = path_params(endpoint)
+    for name in names:
+        if name not in params:
+            yield Finding(
+                f"the path's '{name}' is no declared param",
+                f"Declare it: params: {{{name}: {{type: …}}}}.",
+                (key,),
+            )
+    for name, location in locations.items():
+        if location == "path" and name not in names:
+            yield Finding(
+                f"'{name}' is not in the path of {endpoint}",
+                f"Put {{{name}}} there, or say where it is: in: query.",
+                ("params", name),
+                at_key=True,
+            )
+        elif location != "path" and name in names:
+            yield Finding(
+                f"'{name}' is in the path of {endpoint}",
+                "Leave `in` out, or take it from the path.",
+                ("params", name, "in"),
+            )
+
+
+def _endpoint_findings(endpoint: str) -> Iterator[Finding]:
+    yield from _form_findings(endpoint)
+    segments = _segments(endpoint)
     for segment in segments:
         if segment == "" and len(segments) > 1:
-            raise refusal(Finding("a path with an empty segment", "Leave the extra `/` out."))
+            yield Finding("a path with an empty segment", "Leave the extra `/` out.")
         if not _PARAM.fullmatch(segment) and not _DECODED.fullmatch(segment):
-            raise refusal(_segment_finding(segment))
-    _check_names(target)
-    _check_dots(segments)
-    return endpoint
+            yield _segment_finding(segment)
+    yield from _param_findings(endpoint)
+    yield from _dot_findings(segments)
 
 
-def _check_request(request: str) -> str:
-    target = _target(request)
-    segments = target.split("/")[1:]
+def _request_findings(request: str) -> Iterator[Finding]:
+    yield from _form_findings(request)
+    segments = _segments(request)
     for index, segment in enumerate(segments):
         if segment == "" and index < len(segments) - 1:
-            raise refusal(Finding("a path with an empty segment", "Leave the extra `/` out."))
+            yield Finding("a path with an empty segment", "Leave the extra `/` out.")
         if not _ENCODED.fullmatch(_PARAM.sub("", segment)):
-            raise refusal(_segment_finding(segment))
-    _check_names(target)
-    _check_dots(segments)
-    return request
+            yield _segment_finding(segment)
+    yield from _param_findings(request)
+    yield from _dot_findings(segments)
 
 
-def _target(endpoint: str) -> str:
+def _segments(endpoint: str) -> list[str]:
+    return endpoint.partition(" ")[2].split("/")[1:]
+
+
+def _form_findings(endpoint: str) -> Iterator[Finding]:
     method, blank, target = endpoint.partition(" ")
-    if method not in METHODS:
-        if blank and method.isalpha():
-            raise refusal(Finding(f"unknown method '{method}'", known_names(method, METHODS)))
-        raise refusal(_form(endpoint))
-    if not target.startswith("/"):
-        raise refusal(_form(endpoint))
-    if "?" in target:
-        raise refusal(Finding("a path with a query", "Declare it under params, with `in: query`."))
-    return target
-
-
-def _form(endpoint: str) -> Finding:
-    return Finding(f"'{endpoint}' is no endpoint", "Write METHOD /path: GET /users/{id}.")
+    if method_of(endpoint) is None and blank and method.isalpha():
+        yield Finding(f"unknown method '{method}'", known_names(method, METHODS))
+    elif method_of(endpoint) is None or not target.startswith("/"):
+        yield Finding(f"'{endpoint}' is no endpoint", "Write METHOD /path: GET /users/{id}.")
+    elif "?" in target:
+        yield Finding("a path with a query", "Declare it under params, with `in: query`.")
 
 
 def _segment_finding(segment: str) -> Finding:
@@ -135,27 +166,19 @@ def _segment_finding(segment: str) -> Finding:
     )
 
 
-def _check_names(target: str) -> None:
-    names: Sequence[str] = _PARAM.findall(target)
+def _param_findings(endpoint: str) -> Iterator[Finding]:
+    names = path_params(endpoint)
     for index, name in enumerate(names):
         if not _NAME.fullmatch(name):
-            raise refusal(
-                Finding(
-                    f"'{{{name}}}' is no param",
-                    "A param's name has letters, digits and underscores, and no digit first.",
-                )
+            yield Finding(
+                f"'{{{name}}}' is no param",
+                "A param's name has letters, digits and underscores, and no digit first.",
             )
         if name in names[:index]:
-            raise refusal(Finding(f"'{{{name}}}' is in the path twice", "Name each once."))
+            yield Finding(f"'{{{name}}}' is in the path twice", "Name each once.")
 
 
-def _check_dots(segments: Sequence[str]) -> None:
+def _dot_findings(segments: Sequence[str]) -> Iterator[Finding]:
     for segment in segments:
         if segment.lower().replace("%2e", ".") in (".", ".."):
-            raise refusal(
-                Finding(f"'{segment}' in a path means another path", "Write the path out.")
-            )
-
-
-Endpoint = Annotated[str, AfterValidator(_check_endpoint)]  # of a composition
-Request = Annotated[str, AfterValidator(_check_request)]  # of an operation
+            yield Finding(f"'{segment}' in a path means another path", "Write the path out.")

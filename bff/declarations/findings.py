@@ -1,17 +1,39 @@
-"""What the models of declarations find wrong, told relative to the value they look at.
+"""What the models of declarations find wrong, and what they keep of a mapping that is partly wrong.
 
-A model's own checks yield `Finding`s; pydantic carries them as errors, so that those of one file
-come together with its errors about types and keys.
+Rules:
+1. One fault hides no other. Read with `TOLERANT`, a mapping keeps the keys that are right; what is
+   wrong has its default, or the emptiest value of its type, and `knows` says which keys those are.
+   Its errors stay with it until `bff.declarations.validation` gathers them.
+2. A model's own checks look between keys and yield `Finding`s, told relative to the mapping. They
+   are asked of what is partly wrong too, so each says nothing of what isn't known.
+3. An unknown key is taken for the one that it is near to, among those that are not there; one
+   that is near to none and holds a mapping, for all that could hold it. These are not known then.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Final, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from bff.declarations.hints import nearest
 
 ERROR_TYPE = "findings"
+TOLERANT: Final = object()  # the validation context that keeps what is right
+
+_WRONG: Final = object()  # stands under a required key whose value is wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +56,106 @@ class Declaration(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
+    _errors: tuple[ErrorDetails, ...] = PrivateAttr(default=())
+    _unknown: frozenset[str] = PrivateAttr(default=frozenset())
+
     def findings(self) -> Iterator[Finding]:
-        """What is wrong between this mapping's keys; asked once each key by itself is right."""
+        """What is wrong between this mapping's keys."""
         yield from ()
 
-    @model_validator(mode="after")
-    def _refuse_findings(self) -> Self:
-        found = tuple(self.findings())
-        if found:
-            raise refusal(*found)
-        return self
+    def knows(self, *keys: str) -> bool:
+        """Whether what is under these keys (as files write them) is what the file means."""
+        return self._unknown.isdisjoint(keys)
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """The keys that `knows` says no of."""
+        return self._unknown
+
+    @property
+    def errors(self) -> tuple[ErrorDetails, ...]:
+        """pydantic's errors of this mapping's own keys."""
+        return self._errors
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_what_is_right(
+        cls, data: Any, validate: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        try:
+            return validate(data)
+        except ValidationError as error:
+            if info.context is not TOLERANT:
+                raise
+            errors = error.errors(include_url=False)
+        kept, unknown, errors = _divide(data, errors, keys_of(cls))
+        found = validate(kept)
+        found._errors, found._unknown = tuple(errors), unknown
+        return found
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _stand_in(
+        cls, value: Any, validate: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> Any:
+        if value is _WRONG and info.field_name is not None:
+            return _emptiest(cls.model_fields[info.field_name].annotation)
+        return validate(value)
+
+
+def keys_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """A model's fields by the keys that files write."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def check_keys(
+    key: str, names: Iterable[str], check: Callable[[str], Finding | None]
+) -> Iterator[Finding]:
+    """What is wrong with the names that a mapping under `key` has for its keys."""
+    for name in names:
+        if found := check(name):
+            yield Finding(found.what, found.mend, (key, name), at_key=True)
+
+
+def _divide(
+    data: Any, errors: list[ErrorDetails], fields: Mapping[str, FieldInfo]
+) -> tuple[dict[str, Any], frozenset[str], list[ErrorDetails]]:
+    """What is right of a mapping, the keys that are not known, and the errors that say why."""
+    given: dict[str, Any] = data if isinstance(data, dict) else {}
+    kept, unknown = dict(given), set(fields if given is not data else ())
+    meant: set[str] = set()
+    for error in errors:
+        key, *below = [str(part) for part in error["loc"]] or [""]
+        entries = kept.get(key)
+        if error["type"] == "extra_forbidden":
+            del kept[key]
+            meant |= _meant(key, given, fields)
+        elif below and isinstance(entries, dict) and entries.keys() - {below[0]}:
+            kept[key] = {name: entry for name, entry in entries.items() if name != below[0]}
+        elif key in fields:
+            kept.pop(key, None)
+            unknown.add(key)
+    told = [each for each in errors if each["type"] != "missing" or each["loc"][0] not in meant]
+    unknown |= meant
+    kept |= {key: _WRONG for key in unknown if fields[key].is_required()}
+    return kept, frozenset(unknown), told
+
+
+def _meant(key: str, given: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> set[str]:
+    """The keys, of those that are not there, that the unknown `key` may be meant for."""
+    absent = fields.keys() - given.keys()
+    if guess := nearest(key, absent):
+        return {guess}
+    kinds = {
+        name: get_origin(fields[name].annotation) or fields[name].annotation for name in absent
+    }
+    return {
+        name for name, kind in kinds.items() if isinstance(given[key], dict) and kind in (dict, Any)
+    }
+
+
+def _emptiest(annotation: Any) -> Any:
+    kind = get_origin(annotation) or annotation
+    if kind is Literal:
+        return get_args(annotation)[0]
+    return kind() if kind in (str, int, float, dict) else None

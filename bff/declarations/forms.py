@@ -4,6 +4,7 @@ Each is an annotated type for the models, and refuses in words what is not of it
 """
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -48,31 +49,37 @@ def _check_deadline(seconds: float) -> float:
     return seconds
 
 
-def _check_identifier(name: str) -> str:
-    if not _IDENTIFIER.fullmatch(name):
-        raise refusal(
-            Finding(
-                f"'{name}' is no name that expressions can use",
-                "Use letters, digits and underscores, and no digit first.",
-            )
-        )
-    return name
+def identifier_finding(name: str) -> Finding | None:
+    """Why expressions can't use the name, if so."""
+    if _IDENTIFIER.fullmatch(name):
+        return None
+    return Finding(
+        f"'{name}' is no name that expressions can use",
+        "Use letters, digits and underscores, and no digit first.",
+    )
 
 
-def _check_root_name(name: str) -> str:
+def root_name_finding(name: str) -> Finding | None:
+    """Why no step, and no element of a `for_each`, can be called so, if so."""
     if name in ROOT_NAMES:
-        raise refusal(
-            Finding(f"'{name}' has a meaning of its own in expressions", "Choose another name.")
-        )
-    return _check_identifier(name)
+        return Finding(f"'{name}' has a meaning of its own in expressions", "Choose another name.")
+    return identifier_finding(name)
 
 
-def _check_label(name: str) -> str:
-    if not is_label(name):
-        raise refusal(
-            Finding(f"'{name}' is no name", "Use letters, digits, underscores and dashes.")
-        )
-    return name
+def label_finding(name: str) -> Finding | None:
+    """Why no service, no view and no part of a composition's name may be called so, if so."""
+    if _LABEL.fullmatch(name):
+        return None
+    return Finding(f"'{name}' is no name", "Use letters, digits, underscores and dashes.")
+
+
+def _refusing(find: Callable[[str], Finding | None]) -> AfterValidator:
+    def check(text: str) -> str:
+        if found := find(text):
+            raise refusal(found)
+        return text
+
+    return AfterValidator(check)
 
 
 def _check_call(call: str) -> str:
@@ -127,11 +134,6 @@ def _check_base_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def is_label(name: str) -> bool:
-    """Whether a service, a view or a part of a composition's name may be called so."""
-    return _LABEL.fullmatch(name) is not None
-
-
 def _split(url: str) -> SplitResult | None:
     """The parts of an http address, None when it is none that goes on the wire as it is."""
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
@@ -150,9 +152,8 @@ def _split(url: str) -> SplitResult | None:
 
 Duration = Annotated[float, BeforeValidator(_parse_duration)]  # seconds
 Deadline = Annotated[Duration, AfterValidator(_check_deadline)]
-Identifier = Annotated[str, AfterValidator(_check_identifier)]
-RootName = Annotated[str, AfterValidator(_check_root_name)]
-Label = Annotated[str, AfterValidator(_check_label)]
+Identifier = Annotated[str, _refusing(identifier_finding)]
+RootName = Annotated[str, _refusing(root_name_finding)]
 Call = Annotated[str, AfterValidator(_check_call)]
 EmbeddedExpression = Annotated[str, AfterValidator(_check_embedded)]  # "${…}"
 BareExpression = Annotated[str, AfterValidator(_check_bare)]  # "…"

@@ -1,25 +1,24 @@
 """`gateway.yaml`: what holds for the whole project."""
 
 import re
+from collections.abc import Iterator
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from bff.declarations.findings import Declaration, Finding, refusal
+from bff.declarations.findings import Declaration, Finding, check_keys
 from bff.declarations.forms import Deadline, Duration, FromList, Origin
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+|/")
 
 
-def _check_prefix(prefix: str) -> str:
-    if not _PREFIX.fullmatch(prefix) or {".", ".."} & set(prefix.split("/")):
-        raise refusal(
-            Finding(
-                f"'{prefix}' is no path prefix",
-                "Write whole segments from the root, without a last `/`: /raw/orders.",
-            )
-        )
-    return prefix
+def _prefix_finding(prefix: str) -> Finding | None:
+    if _PREFIX.fullmatch(prefix) and not {".", ".."} & set(prefix.split("/")):
+        return None
+    return Finding(
+        f"'{prefix}' is no path prefix",
+        "Write whole segments from the root, without a last `/`: /raw/orders.",
+    )
 
 
 class GatewayDefaults(Declaration):
@@ -46,5 +45,8 @@ class GatewayFile(Declaration):
     """A project's own file; everything in it may be left out."""
 
     defaults: GatewayDefaults = GatewayDefaults()
-    routes: dict[Annotated[str, AfterValidator(_check_prefix)], RouteDecl] = Field(default={})
+    routes: dict[str, RouteDecl] = Field(default={})
     cors: CorsDecl = CorsDecl()
+
+    def findings(self) -> Iterator[Finding]:
+        yield from check_keys("routes", self.routes, _prefix_finding)

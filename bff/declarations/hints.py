@@ -19,13 +19,22 @@ def known_names(wrong: str, known: Iterable[str]) -> str:
     names = sorted(set(known))
     if not names:
         return "None is known here."
-    nearness = {name: _nearness(wrong, name) for name in names}
-    nearest = max(names, key=nearness.__getitem__)
-    guess = f" Did you mean '{nearest}'?" if nearness[nearest] >= _NEAR else ""
+    meant = nearest(wrong, names)
+    guess = f" Did you mean '{meant}'?" if meant is not None else ""
     if len(names) <= _SHOWN:
         return f"Known: {', '.join(names)}.{guess}"
-    shown = sorted(sorted(names, key=nearness.__getitem__)[-_SHOWN:])
+    shown = sorted(sorted(names, key=lambda name: _nearness(wrong, name))[-_SHOWN:])
     return f"Known: {', '.join(shown)} and {len(names) - _SHOWN} more.{guess}"
+
+
+def nearest(wrong: str, known: Iterable[str]) -> str | None:
+    """The known name that `wrong` is probably meant for."""
+    nearness, name = max(
+        ((_nearness(wrong, name), name) for name in sorted(set(known))),
+        key=lambda each: each[0],
+        default=(0.0, ""),
+    )
+    return name if nearness >= _NEAR else None
 
 
 def _nearness(wrong: str, name: str) -> float:

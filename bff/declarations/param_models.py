@@ -95,7 +95,7 @@ class ScalarDecl(Declaration):
     enum: Choices | None = None
 
     def type_name(self) -> str | None:
-        """`string`, `integer`, …; None for a param whose type is a schema."""
+        """`string`, `integer`, …; None for a param whose type is a schema, or isn't known."""
         raise NotImplementedError
 
     def findings(self) -> Iterator[Finding]:
@@ -126,8 +126,8 @@ class ItemsDecl(ScalarDecl):
 
     type: ScalarType
 
-    def type_name(self) -> str:
-        return self.type
+    def type_name(self) -> str | None:
+        return self.type if self.knows("type") else None
 
 
 class ParamDecl(ScalarDecl):
@@ -163,14 +163,14 @@ class ParamDecl(ScalarDecl):
 
     def findings(self) -> Iterator[Finding]:
         yield from super().findings()
-        if self.type is None and self.schema_ is None:
+        if self.type is None and self.schema_ is None and self.knows("type", "schema"):
             yield Finding("needs a type", "Say `type:`, or `schema:` for a pydantic type.")
         if self.schema_ is not None:
             for key in sorted(self.model_fields_set & (_APPLIES.keys() | {"type"})):
                 yield Finding(
                     f"'{key}' says nothing beside `schema`", "The schema says it all.", (key,), True
                 )
-        if self.type == "array" and self.items is None:
+        if self.type == "array" and self.items is None and self.knows("items"):
             yield Finding("a list needs `items`", "Say what is in it: items: {type: integer}.")
         if self.has_default and self.required:
             yield Finding(
@@ -191,10 +191,11 @@ class OperationParamDecl(ParamDecl):
 def check_params(
     params: Mapping[str, ParamDecl], locations: Mapping[str, Location]
 ) -> Iterator[Finding]:
-    """What is wrong between params and where they are, for compositions and operations alike."""
+    """What is wrong between params and where they are, for compositions and operations alike;
+    those whose location is not known are passed over."""
     headers: dict[str, str] = {}
-    for name, param in params.items():
-        location = locations[name]
+    for name, location in locations.items():
+        param = params[name]
         if location == "header":
             if not _TOKEN.fullmatch(name):
                 yield _at(name, f"'{name}' is no header's name")

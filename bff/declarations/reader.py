@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel
-
 from bff.declarations.documents import Document, empty_document, read_document
-from bff.declarations.forms import is_label
+from bff.declarations.findings import Declaration
+from bff.declarations.forms import label_finding
 from bff.declarations.models import CompositionFile, GatewayFile, ServiceFile
 from bff.errors import Place, Problem
 
@@ -20,13 +19,13 @@ GATEWAY = "gateway.yaml"
 SERVICES = "services"
 COMPOSITIONS = "compositions"
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=Declaration)
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectFiles:
-    """What a project's files say. A broken file is left out, and its problems are told; a broken
-    gateway.yaml is replaced by the defaults.
+    """What a project's files say. All problems are told; of a file that has some, what is right is
+    there. One that is no YAML is left out, as a gateway.yaml with the defaults.
 
     Services are named by their files' stems, compositions by their paths below `compositions/`
     without the ending: `account/history`.
@@ -71,9 +70,14 @@ class _Reader:
     def files(self, below: str, model: type[M]) -> dict[str, Document[M]]:
         documents: dict[str, Document[M]] = {}
         base = self.folder / below
+        self._check_link(base)
         for path in sorted(base.rglob("*")):
             relative = path.relative_to(base)
-            if any(part.startswith(".") for part in relative.parts) or not path.is_file():
+            if any(part.startswith(".") for part in relative.parts):
+                continue
+            if path.is_dir() or path.suffix in (".yaml", ".yml"):
+                self._check_link(path)
+            if not path.is_file():
                 continue
             if path.suffix == ".yml":
                 self._refuse_ending(path)
@@ -93,7 +97,7 @@ class _Reader:
                 f"Move it to {SERVICES}/: its name is the service's.",
             )  # fmt: skip
             return False
-        if not all(map(is_label, name.split("/"))):
+        if any(map(label_finding, name.split("/"))):
             self._add(
                 self._file(path), f"'{name}' is no name",
                 "Name the file with letters, digits, underscores and dashes.",
@@ -111,6 +115,17 @@ class _Reader:
         read = read_document(file, content, model)
         self.problems += read.problems
         return read.document
+
+    def _check_link(self, path: Path) -> None:
+        """Tell of a link that nothing would be read through."""
+        if not path.is_symlink() or path.is_file():
+            return
+        if not path.is_dir():
+            what, mend = "a link that leads nowhere", "Remove it, or let it lead to a file."
+            self._add(self._file(path), what, mend)
+        elif path.parent != self.folder:
+            what, mend = "a link to a folder, which is not followed", "Put the files here."
+            self._add(self._file(path), what, mend)
 
     def _refuse_ending(self, path: Path) -> None:
         self._add(

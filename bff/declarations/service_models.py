@@ -5,10 +5,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from bff.declarations.endpoints import Request, check_locations, default_location
-from bff.declarations.findings import Declaration, Finding, refusal
-from bff.declarations.forms import BaseUrl, Duration, FromList, Identifier, Location
-from bff.declarations.param_models import OperationParamDecl, check_outgoing_header, check_params
+from bff.declarations.endpoints import check_endpoint, default_location, request_finding
+from bff.declarations.findings import Declaration, Finding, check_keys, refusal
+from bff.declarations.forms import BaseUrl, Duration, FromList, Location, identifier_finding
+from bff.declarations.param_models import OperationParamDecl, check_outgoing_header
 
 
 def _distinct(urls: tuple[str, ...]) -> tuple[str, ...]:
@@ -24,7 +24,7 @@ class OperationDecl(Declaration):
     """One request that the service offers. A param's location left out is the path where the
     request names it, the query of GET and DELETE, and the body otherwise."""
 
-    request: Request
+    request: str
     params: dict[str, OperationParamDecl] = Field(default={})
     returns: str  # a pydantic type: "schemas.orders:OrderPage"
     timeout: Duration | None = None  # seconds; the service's when None
@@ -37,11 +37,10 @@ class OperationDecl(Declaration):
         }
 
     def findings(self) -> Iterator[Finding]:
-        locations = self.locations()
-        yield from check_locations(self.request, "request", locations)
-        yield from check_params(self.params, locations)
-        for name, location in locations.items():
-            if location == "header" and (finding := check_outgoing_header(name)):
+        wrong = request_finding(self.request)
+        yield from check_endpoint(self, "request", self.request, wrong, self.params)
+        for name, param in self.params.items():
+            if param.location == "header" and (finding := check_outgoing_header(name)):
                 yield finding
 
 
@@ -51,7 +50,7 @@ class ServiceFile(Declaration):
     base: BaseUrl | None = None
     instances: Annotated[tuple[BaseUrl, ...], FromList, AfterValidator(_distinct)] | None = None
     timeout: Duration | None = None  # seconds; the gateway's default when None
-    operations: dict[Identifier, OperationDecl] = Field(min_length=1)
+    operations: dict[str, OperationDecl] = Field(min_length=1)
 
     @property
     def instance_urls(self) -> tuple[str, ...]:
@@ -59,6 +58,9 @@ class ServiceFile(Declaration):
         return self.instances or ((self.base,) if self.base is not None else ())
 
     def findings(self) -> Iterator[Finding]:
+        yield from check_keys("operations", self.operations, identifier_finding)
+        if not self.knows("base", "instances"):
+            return
         if self.base is None and self.instances is None:
             yield Finding("needs an address", "Say base: http://…, or list several as instances.")
         elif self.base is not None and self.instances is not None:

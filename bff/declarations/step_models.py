@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo
 
 from bff.declarations.findings import Declaration, Finding, refusal
 from bff.declarations.forms import (
@@ -46,12 +46,12 @@ def _statuses(value: Any) -> Any:
     return {int(key): meaning for key, meaning in value.items()}
 
 
-def _on_failure(value: Any) -> Any:
+def _on_failure(value: Any, info: ValidationInfo) -> Any:
     """`fail`, `optional` or `{fallback: …}`, told apart before pydantic looks at the mapping."""
     if value in ("fail", "optional"):
         return value
     if isinstance(value, dict):
-        return FallbackDecl.model_validate(value)
+        return FallbackDecl.model_validate(value, context=info.context)
     forms = ("fail", "optional", "{fallback: …}")
     written = value if isinstance(value, str) else ""
     raise refusal(Finding("this is no way to take a failure", known_names(written, forms)))
@@ -72,7 +72,7 @@ class BatchDecl(Declaration):
     select: BareExpression | None = None  # the list within a reply; None: the reply is the list
 
     def findings(self) -> Iterator[Finding]:
-        if self.max < self.size:
+        if self.knows("max", "size") and self.max < self.size:
             yield Finding(
                 f"max {self.max} is less than size {self.size}",
                 "`max` counts the elements of all chunks.", ("max",),

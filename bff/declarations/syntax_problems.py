@@ -79,10 +79,12 @@ _WORDS = (
 def explain_syntax(source: str, error: Exception) -> SyntaxProblem:
     """The problem that PyYAML's `error` is; for errors other than PyYAML's, their own text."""
     if isinstance(error, ReaderError):
+        code = ord(source[error.position])
+        escape = f"\\x{code:02X}" if code < 0x100 else f"\\u{code:04X}"
         return SyntaxProblem(
             error.position,
-            f"the character U+{ord(source[error.position]):04X}, which YAML does not allow",
-            'Leave it out, or write its escape within double quotes: "\\x07".',
+            f"the character U+{code:04X}, which YAML does not allow",
+            f'Leave it out, or write its escape within double quotes: "{escape}".',
         )
     if not isinstance(error, yaml.MarkedYAMLError):
         return SyntaxProblem(0, f"YAML that can't be read: {error}")

@@ -44,10 +44,12 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something in the YAML that is not allowed here."""
+    """Something in the YAML that is not allowed here; `loses` where the data therefore lacks what
+    the file says at the path."""
 
     path: KeyPath
     problem: SyntaxProblem
+    loses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class _Open:
     anchor: str | None
     key: str | None = None  # of a mapping: the key whose value comes next
     skipped: bool = False  # the value that comes next is left out
+    merges: bool = False  # and what it holds is taken over
 
 
 class _Builder:
@@ -147,12 +150,12 @@ class _Builder:
                 value = resolve_plain(event.value)
             except TooLong as error:
                 value = None
-                self._note(index, str(error), "Put it in quotes if it is a text.")
+                self._note(index, str(error), "Put it in quotes if it is a text.", loses=True)
             self._check_cut_off(event, spot)
         else:
             value = event.value
         if isinstance(value, str) and not _is_unicode(value):
-            self._note(index, "half of a surrogate pair", "Write the character itself.")
+            self._note(index, "half of a surrogate pair", "Write the character itself.", loses=True)
         self._put(value, spot, event.anchor, index)
 
     def _alias(self, event: yaml.AliasEvent, index: int) -> None:
@@ -204,7 +207,7 @@ class _Builder:
                 else ("a merge key", "YAML 1.2 has none: write the keys out.")
             )
             self._note(spot.start, what, mend)
-            opened.skipped = True
+            opened.skipped, opened.merges = True, bool(key)
         elif key in opened.spot.keys:
             opened.key = key
             line = self.source.count("\n", 0, opened.spot.keys[key]) + 1
@@ -230,7 +233,11 @@ class _Builder:
         if opened.spot.values > MOST_VALUES:
             self._refuse(index, f"more than {MOST_VALUES} values in one file", "Divide it.")
         if opened.skipped:
-            opened.skipped = False
+            if opened.merges and isinstance(opened.data, dict) and isinstance(value, dict):
+                # as it is meant, so that the keys which come with it are not missed
+                opened.data.update({**value, **opened.data})
+                opened.spot.items.update({**spot.items, **opened.spot.items})  # type: ignore[dict-item, union-attr]
+            opened.skipped = opened.merges = False
         elif isinstance(opened.data, list):
             opened.data.append(value)
             opened.spot.items.append(spot)  # type: ignore[union-attr]
@@ -259,11 +266,11 @@ class _Builder:
         ):
             self._note(
                 spot.start, "this expression is cut off: ` #` starts a comment",
-                "Put it in quotes: \"${…}\", or '${…}' when it holds double quotes.",
+                "Put it in quotes: \"${…}\", or '${…}' when it holds double quotes.", loses=True,
             )  # fmt: skip
 
-    def _note(self, index: int, what: str, mend: str) -> None:
-        self.notes.append(Note(self.path(), SyntaxProblem(index, what, mend)))
+    def _note(self, index: int, what: str, mend: str, *, loses: bool = False) -> None:
+        self.notes.append(Note(self.path(), SyntaxProblem(index, what, mend), loses))
 
     def _refuse(self, index: int, what: str, mend: str) -> None:
         raise BrokenYaml(self.path(), SyntaxProblem(index, what, mend))

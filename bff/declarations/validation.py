@@ -1,57 +1,80 @@
 """Plain data to a frozen model; pydantic's errors become findings in words for people."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any, TypeVar, get_args
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from bff.declarations.findings import ERROR_TYPE, Finding
+from bff.declarations.findings import ERROR_TYPE, TOLERANT, Declaration, Finding, keys_of
 from bff.declarations.hints import known_names
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=Declaration)
 _Path = tuple[str | int, ...]
 
-_KEY = "[key]"  # what pydantic ends a path with when the key itself is wrong
+
+@dataclass(frozen=True, slots=True)
+class Validated(Generic[M]):
+    """A model with all that is right of its data, what is wrong with the rest, and the paths of
+    what is therefore not known."""
+
+    model: M
+    findings: tuple[Finding, ...]
+    unknown: frozenset[_Path]
 
 
-def validate(data: object, model: type[M]) -> tuple[M | None, list[Finding]]:
-    """The model of `data`, or everything that keeps it from being one."""
-    if data is None:
-        keys = ", ".join(name for name, field in _keys(model).items() if field.is_required())
-        return None, [Finding("the file is empty", f"It needs: {keys}.")]
-    try:
-        return model.model_validate(data), []
-    except ValidationError as error:
-        details = error.errors(include_url=False)
-        return None, [found for each in details for found in _findings(each, model)]
-
-
-def _findings(error: ErrorDetails, model: type[BaseModel]) -> list[Finding]:
-    path: _Path = error["loc"]
-    at_key = bool(path) and path[-1] == _KEY
-    if at_key:
-        path = path[:-1]
-    if error["type"] == ERROR_TYPE:
-        found: tuple[Finding, ...] = error["ctx"]["findings"]
-        return [
-            replace(each, path=(*path, *each.path), at_key=each.at_key or at_key) for each in found
+def validate(data: object, model: type[M]) -> Validated[M]:
+    """The model of `data`, as far as it is one."""
+    found = model.model_validate(data, context=TOLERANT)
+    findings: list[Finding] = []
+    unknown: set[_Path] = set()
+    for path, declared in _declarations(found, ()):
+        unknown |= {(*path, key) for key in declared.unknown}
+        own = [each for error in declared.errors for each in _findings(error, type(declared))]
+        findings += [
+            replace(each, path=(*path, *each.path)) for each in (*own, *declared.findings())
         ]
+    return Validated(found, tuple(findings), frozenset(unknown))
+
+
+def _declarations(value: Any, path: _Path) -> Iterator[tuple[_Path, Declaration]]:
+    """Every mapping that a model describes, with its path in the file."""
+    parts: list[tuple[str | int, Any]]
+    match value:
+        case Declaration():
+            yield path, value
+            parts = [
+                (key, getattr(value, name))
+                for key, name in zip(keys_of(type(value)), type(value).model_fields, strict=True)
+            ]
+        case dict():
+            parts = [each for each in value.items() if isinstance(each[1], Declaration)]
+        case tuple():
+            parts = [each for each in enumerate(value) if isinstance(each[1], Declaration)]
+        case _:
+            return
+    for key, part in parts:
+        yield from _declarations(part, (*path, key))
+
+
+def _findings(error: ErrorDetails, model: type[Declaration]) -> list[Finding]:
+    path: _Path = error["loc"]
     match error["type"]:
+        case kind if kind == ERROR_TYPE:
+            found: tuple[Finding, ...] = error["ctx"]["findings"]
+            return [replace(each, path=(*path, *each.path)) for each in found]
         case "extra_forbidden":
             name = str(path[-1])
-            inside = _model_at(model, path[:-1])
-            known = _keys(inside) if inside is not None else ()
-            finding = Finding(f"unknown key '{name}'", known_names(name, known), path, at_key=True)
+            mend = known_names(name, keys_of(model))
+            finding = Finding(f"unknown key '{name}'", mend, path, at_key=True)
         case "missing":
             finding = Finding(f"needs the key '{path[-1]}'", "", path[:-1])
         case _ if error["input"] is None:
             finding = Finding("has no value", _none_mend(error), path)
         case _:
             what, mend = _words(error)
-            finding = Finding(what, mend, path, at_key)
+            finding = Finding(what, mend, path)
     return [finding]
 
 
@@ -118,36 +141,3 @@ def _shown(value: object) -> str:
             return f"'{value}'"
         case _:
             return str(value)
-
-
-def _keys(model: type[BaseModel]) -> dict[str, Any]:
-    return {field.alias or name: field for name, field in model.model_fields.items()}
-
-
-def _model_at(model: type[BaseModel], path: _Path) -> type[BaseModel] | None:
-    """The model of the mapping at `path`, found through the fields' annotations."""
-    candidates: list[Any] = [model]
-    for part in path:
-        candidates = [below for each in candidates for below in _below(each, part)]
-    return next((each for each in candidates if _is_model(each)), None)
-
-
-def _below(annotation: Any, part: str | int) -> list[Any]:
-    """What may stand under a key or an index of a value of this annotation."""
-    if _is_model(annotation):
-        field = _keys(annotation).get(str(part))
-        return _alternatives(field.annotation) if field is not None else []
-    return [found for each in get_args(annotation) for found in _alternatives(each)]
-
-
-def _alternatives(annotation: Any) -> list[Any]:
-    """The annotation and, where it is a union or annotated, what it is made of."""
-    inner = get_args(annotation)
-    is_collection = getattr(annotation, "__origin__", None) in (dict, tuple, list)
-    if not inner or is_collection:
-        return [annotation]
-    return [found for each in inner for found in _alternatives(each)]
-
-
-def _is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from math import isfinite
 from typing import Any, NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from bff.engine.merge import write_json
 from bff.errors import EvaluationError
+from bff.plan.sendable import wrong_in_commas, wrong_in_header, wrong_in_path
 from bff.plan.service_nodes import Operation, OperationParam
 from bff.version import __version__
 
@@ -50,7 +51,6 @@ FIXED_HEADERS = (
 )
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # needs no encoding and is no segment of dots
-_NO_HEADER_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110 §5.5
 
 
 def compile_renderer(operation: Operation) -> Renderer:
@@ -115,16 +115,7 @@ def _path_text(param: OperationParam, value: Any) -> str:
 def _path_part(param: OperationParam, text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
-    if not param.slash and ("/" in text or "\\" in text):
-        raise Unsendable(param.name, "holds a slash")
-    # Encoded dots are refused as well, however often they are encoded: clients and servers on the
-    # way normalise `%2e%2e`, and some decode twice.
-    decoded, before = unquote(text), text
-    while decoded != before:
-        decoded, before = unquote(decoded), decoded
-    for segment in re.split(r"[/\\]", decoded):
-        if not segment.strip("."):
-            raise Unsendable(param.name, "makes a path segment that is empty or only dots")
+    _refuse(param, wrong_in_path(text, slash=param.slash))
     return quote(text, safe="/" if param.slash else "")
 
 
@@ -165,8 +156,7 @@ def _headers(
 
 
 def _header_text(param: OperationParam, text: str) -> str:
-    if _NO_HEADER_VALUE.search(text):
-        raise Unsendable(param.name, "holds a character that no header may hold")
+    _refuse(param, wrong_in_header(text))
     return text.strip(" \t")  # blanks around a value are not part of it (RFC 9110 §5.5)
 
 
@@ -180,9 +170,13 @@ def _body(params: tuple[OperationParam, ...], values: Values) -> bytes:
 
 def _commaless(param: OperationParam, value: Any) -> str:
     text = plain_text(value)
-    if "," in text:  # even encoded: most services decode first, and then split
-        raise Unsendable(param.name, "holds a comma in an element, which separates elements")
+    _refuse(param, wrong_in_commas(text))
     return text
+
+
+def _refuse(param: OperationParam, what: str | None) -> None:
+    if what is not None:
+        raise Unsendable(param.name, what)
 
 
 def _check_not_empty(param: OperationParam, values: list[Any]) -> None:

@@ -1,42 +1,49 @@
 """What a step sends: each operation param bound to a template, a default, or nothing."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from bff.declarations.hints import known_names
+from bff.declarations.hints import known_names, nearest
+from bff.plan import types as t
 from bff.plan.nodes import Binding, Template
 from bff.plan.problems import Path
 from bff.plan.service_nodes import Operation, OperationParam
-from bff.plan.type_algebra import brief, fits, may_be_null, without_null
+from bff.plan.type_algebra import brief, describe, fits, may_be_null, without_null
 from bff.plan.values import Site, compile_value, is_constant
 
 
 def compile_bindings(
-    site: Site, operation: Operation, declared: Mapping[str, Any], path: Path
+    site: Site, operation: Operation, declared: Mapping[str, Any], path: Path, *, is_known: bool
 ) -> tuple[Binding, ...]:
-    """Compile a step's `with:`; `path` is the step's. Problems go to the site's notebook."""
+    """Compile a step's `with:`; `path` is the step's. Problems go to the site's notebook.
+
+    `is_known` says whether both sides are: the operation's params, and what is bound to them. What
+    is bound under an unknown name is there too, to a param that takes anything.
+    """
     params = {param.name: param for param in operation.params}
-    for name in declared:
-        if name not in params:
-            site.notebook.at_key(
-                site.document, (*path, "with", name),
-                f"{operation.name} has no param '{name}'", known_names(name, params),
-            )  # fmt: skip
-    bindings: list[Binding] = []
+    bound: dict[str, Binding] = {}
+    for name, value in declared.items():
+        at: Path = (*path, "with", name)
+        template = compile_value(site, value, at)
+        param = params.get(name)
+        if param is not None:
+            bound[name] = Binding(param, _fitted(site, param, template, at))
+            continue
+        bound[name] = Binding(_param_of_anything(name), template)
+        if is_known:
+            what = f"{operation.name} has no param '{name}'"
+            site.notebook.at_key(site.document, at, what, known_names(name, params))
+    open_names = params.keys() - declared.keys()
+    meant = {nearest(name, open_names) for name in declared.keys() - params.keys()}
     for name, param in params.items():
-        if name in declared:
-            at = (*path, "with", name)
-            template = compile_value(site, declared[name], at)
-            _check_fit(site, param, template, at)
-            bindings.append(Binding(param, template))
-        elif must_be_bound(param):
+        if name in open_names and name not in meant and must_be_bound(param) and is_known:
             site.notebook.at(
                 site.document, (*path, "call"), f"{operation.name} needs the param '{name}'",
                 f"Bind it: with: {{{name}: …}}.",
             )  # fmt: skip
-        else:
-            bindings.append(Binding(param, None))
-    return tuple(bindings)
+    unbound = {name: Binding(param, None) for name, param in params.items()}
+    return tuple((unbound | bound).values())
 
 
 def must_be_bound(param: OperationParam) -> bool:
@@ -48,13 +55,35 @@ def may_skip(bindings: tuple[Binding, ...]) -> bool:
     """Whether a null could keep the step from being called (semantic 3 of the design)."""
     return any(
         binding.template is not None
-        and (binding.param.location == "path" or binding.param.required)
+        and _skips_on_null(binding.param)
         and may_be_null(binding.template.type)
         for binding in bindings
     )
 
 
-def _check_fit(site: Site, param: OperationParam, template: Template, path: Path) -> None:
+def _skips_on_null(param: OperationParam) -> bool:
+    return param.location == "path" or param.required
+
+
+def _fitted(site: Site, param: OperationParam, template: Template, path: Path) -> Template:
+    """The template; one that does not fit is told, and gives anything from there on."""
+    problem = _misfit(param, template)
+    if problem is None:
+        return template
+    site.notebook.at(site.document, path, *problem)
+    return replace(template, type=t.ANYTHING)
+
+
+def _misfit(param: OperationParam, template: Template) -> tuple[str, str] | None:
+    """What keeps the param from taking the template's values, and how to mend it."""
+    if template.type == t.NULL:
+        if not _skips_on_null(param):
+            return None
+        return (
+            f"null for the param '{param.name}', without which there is no call: the step would"
+            " always be skipped",
+            "Bind a value to it.",
+        )
     wanted = without_null(param.type)
     if is_constant(template):
         value = template.evaluate({})
@@ -62,10 +91,25 @@ def _check_fit(site: Site, param: OperationParam, template: Template, path: Path
             if value is not None:
                 param.check(value)
         except ValueError as error:
-            site.notebook.at(site.document, path, f"{param.name} {error}")
+            return f"{param.name} {error}", ""
     elif not fits(without_null(template.type), wanted):
-        site.notebook.at(
-            site.document, path,
-            f"{brief(template.type)} does not fit the param '{param.name}',"
-            f" which takes {brief(wanted)}",
-        )  # fmt: skip
+        # the two forms of one schema have one name
+        told = describe if brief(template.type) == brief(wanted) else brief
+        what = f"{told(template.type)} does not fit the param '{param.name}'"
+        return f"{what}, which takes {told(wanted)}", ""
+    return None
+
+
+def _param_of_anything(name: str) -> OperationParam:
+    return OperationParam(
+        name=name,
+        location="query",
+        wire_name=name,
+        type=t.ANYTHING,
+        required=False,
+        default=None,
+        is_list=True,
+        comma=False,
+        slash=False,
+        check=lambda value: value,
+    )

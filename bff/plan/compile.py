@@ -76,7 +76,7 @@ def check_project(folder: FilePath) -> Checked:
         project,
         tuple(sorted(set(notebook.problems))),
         len(files.compositions),
-        len(services.operations) + len(services.broken),
+        len(services.operations),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from bff.declarations.documents import Document
+from bff.declarations.forms import WRITING_METHODS
 from bff.declarations.models import CompositionFile, GatewayDefaults, ShapeViewDecl
 from bff.plan import nodes
 from bff.plan import types as t
@@ -16,9 +17,9 @@ from bff.plan.params import compile_composition_params
 from bff.plan.problems import Notebook, Path
 from bff.plan.schemas import SchemaLibrary
 from bff.plan.service_nodes import CompositionParam
-from bff.plan.services import WRITING_METHODS, Services
+from bff.plan.services import Services
 from bff.plan.shapes import compile_shape
-from bff.plan.steps import compile_steps
+from bff.plan.steps import compile_steps, root_type
 from bff.plan.values import Site
 from bff.version import __version__
 
@@ -41,31 +42,29 @@ def compile_composition(
     defaults: GatewayDefaults,
     notebook: Notebook,
 ) -> nodes.Composition | None:
-    """Compile one composition file; None when it has problems, which the notebook then holds."""
-    found = len(notebook.problems)
+    """Compile one composition file; None when the notebook then holds problems, whatever of."""
     declared = document.model
     method, _, target = declared.endpoint.partition(" ")
     writes = method in WRITING_METHODS
 
     params = compile_composition_params(document, schemas, notebook)
-    params_type = t.ObjectOf(tuple((param.name, t.Field(param.type)) for param in params))
-    steps = compile_steps(document, params_type, services, notebook, writes=writes)
+    params_type = _params_type(document, params)
+    steps = compile_steps(document, params_type, services, notebook)
 
-    root = _root(params_type, steps.types)
+    root = root_type(document, params_type, steps.types)
     joins, joined_types = compile_joins(document, notebook, steps.types, root)
-    joined = _root(params_type, joined_types)
-    site = Site(document, notebook, t.ObjectOf((*joined.fields, ("degraded", t.Field(DEGRADED)))))
+    joined = root_type(document, params_type, joined_types)
+    seen = (*joined.fields, ("degraded", t.Field(DEGRADED)))
+    site = Site(document, notebook, replace(joined, fields=seen))
     targets = {join.into_step for join in joins}
     whole = {step.name: step.index for step in steps.steps if step.name not in targets}
-    payload = compile_shape(site, _response(declared), ("response",), whole)
+    payload = compile_shape(site, _response(document), ("response",), whole)
     views = _compile_views(site, declared, payload, whole)
-    if len(notebook.problems) > found:
+    if notebook.problems:
         return None
 
-    shapes = [
-        payload,
-        *(view.shape for view in views.values() if isinstance(view, nodes.ShapeView)),
-    ]
+    own_forms = [view.shape for view in views.values() if isinstance(view, nodes.ShapeView)]
+    shapes = [payload, *own_forms]
     finished = _with_needs(steps.steps, joins, shapes)
     key_reads = _key_reads(finished, joins, shapes)
     because = _identity_header(params, finished, key_reads)
@@ -91,14 +90,18 @@ def compile_composition(
     )
 
 
-def _root(params: t.Type, steps: Mapping[str, t.Type]) -> t.ObjectOf:
-    fields = (("params", params), *steps.items())
-    return t.ObjectOf(tuple((name, t.Field(each)) for name, each in fields))
+def _params_type(
+    document: Document[CompositionFile], params: tuple[CompositionParam, ...]
+) -> t.Type:
+    if not document.knows(("params",)):
+        return t.ANYTHING
+    return t.ObjectOf(tuple((param.name, t.Field(param.type)) for param in params))
 
 
-def _response(declared: CompositionFile) -> object:
+def _response(document: Document[CompositionFile]) -> object:
     """What `response:` says, or else every step that is not hidden, under its own name."""
-    if "response" in declared.model_fields_set:
+    declared = document.model
+    if "response" in declared.model_fields_set or not document.knows(("response",)):
         return declared.response
     return {name: f"${{{name}}}" for name, step in declared.steps.items() if not step.hidden}
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from bff.declarations.documents import Document
+from bff.declarations.endpoints import endpoint_finding
 from bff.declarations.hints import known_names
 from bff.declarations.models import CompositionFile, GatewayFile
 from bff.plan.problems import Notebook, Path
@@ -19,6 +20,8 @@ def report_endpoints(
     first: dict[str, str] = {}
     for document in documents.values():
         endpoint = document.model.endpoint
+        if endpoint_finding(endpoint) is not None:
+            continue
         form = re.sub(r"\{[^{}]*\}", "{}", endpoint)
         if endpoint.partition(" ")[2] in RESERVED_PATHS:
             notebook.at(
@@ -38,7 +41,7 @@ def report_routes(
 ) -> None:
     """Report routes that lead to a service which no file describes."""
     for prefix, route in document.model.routes.items():
-        if route.service not in known:
-            at: Path = ("routes", prefix, "service")
+        at: Path = ("routes", prefix, "service")
+        if route.service not in known and document.knows(at):
             what = f"unknown service '{route.service}'"
             notebook.at(document, at, what, known_names(route.service, known))

@@ -1,10 +1,11 @@
 """`batch` and `for_each` at compile time: what is iterated over, and the type that results."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bff.declarations.hints import known_names
 from bff.declarations.models import BatchDecl, ForEachDecl
 from bff.plan import types as t
+from bff.plan.bindings import must_be_bound
 from bff.plan.nodes import Batch, Binding, ForEach
 from bff.plan.problems import Path
 from bff.plan.service_nodes import Operation
@@ -24,7 +25,9 @@ def compile_batch(
     _check_over(site, bindings, declared, at)
     selected: t.Type = operation.returns.type
     select = None
-    if declared.select is not None:
+    if not site.document.knows((*at, "select")):
+        selected = t.ANYTHING
+    elif declared.select is not None:
         chunk = replace(site, root=_as_object(operation.returns.type))
         select = compile_expression(chunk, declared.select, (*at, "select"))
         selected = select.type
@@ -40,14 +43,19 @@ def compile_batch(
 
 
 def _check_over(site: Site, bindings: tuple[Binding, ...], declared: BatchDecl, at: Path) -> None:
+    if not site.document.knows((*at, "over")) or not site.document.knows((*at[:-1], "with")):
+        return
     bound = {each.param.name: each for each in bindings if each.template is not None}
+    missed = {each.param.name for each in bindings if must_be_bound(each.param)} - bound.keys()
     binding = bound.get(declared.over)
+    if declared.over in missed:  # which is told already
+        return
     if binding is None:
         site.notebook.at(
             site.document, (*at, "over"), f"'{declared.over}' is no param bound in `with`",
             known_names(declared.over, bound),
         )  # fmt: skip
-    elif not binding.param.is_list:
+    elif not binding.param.is_list and binding.param.type != t.ANYTHING:
         site.notebook.at(
             site.document, (*at, "over"),
             f"the param '{declared.over}' takes one value, not a list",
@@ -55,18 +63,11 @@ def _check_over(site: Site, bindings: tuple[Binding, ...], declared: BatchDecl, 
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Iteration:
-    """A compiled `for_each`, and the site that its bindings see: the element under its name."""
-
-    for_each: ForEach
-    site: Site
-
-
 def compile_for_each(
     site: Site, declared: ForEachDecl, taken: frozenset[str], path: Path
-) -> Iteration:
-    """Compile `for_each`; `taken` are the root names that the element's may not hide."""
+) -> tuple[ForEach, Site]:
+    """The iteration, and the site that its bindings see: the element under its name. `taken` are
+    the root names that the element's may not hide."""
     at: Path = (*path, "for_each")
     over = compile_value(site, declared.over, (*at, "over"))
     name = declared.as_
@@ -87,9 +88,10 @@ def compile_for_each(
                 (*at, "over"),
                 f"for_each goes over a list, and this is {brief(other)}",
             )
-    inner = t.ObjectOf((*site.root.fields, (name, t.Field(element))))
+    extra = site.root.extra if site.document.knows((*at, "as")) else t.ANYTHING
+    inner = t.ObjectOf((*site.root.fields, (name, t.Field(element))), extra)
     compiled = ForEach(over, name, declared.concurrency, declared.max)
-    return Iteration(compiled, replace(site, root=inner))
+    return compiled, replace(site, root=inner)
 
 
 def for_each_type(element: t.Type, *, element_may_be_null: bool) -> t.Type:

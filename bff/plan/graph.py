@@ -9,25 +9,30 @@ from graphlib import CycleError, TopologicalSorter
 
 def order_steps(
     waits_for: Mapping[str, Sequence[str]],
-) -> tuple[list[str], list[str] | None]:
+) -> tuple[list[str], list[list[str]]]:
     """Every step after those that it waits for, declared order kept where it is free.
 
-    Returns the order and, when there is one, a cycle: `["a", "b", "a"]`, each waiting for the
-    next. With a cycle the order is the declared one.
+    Returns the order and the cycles: `["a", "b", "a"]`, each waiting for the next. Of a cycle, the
+    order is the one without the first of these waits.
     """
-    sorter = TopologicalSorter({name: waits_for[name] for name in waits_for})
-    try:
-        sorter.prepare()
-    except CycleError as error:
-        backwards: list[str] = error.args[1]  # each is waited for by the next
-        return list(waits_for), backwards[::-1]
+    left = {name: list(others) for name, others in waits_for.items()}
+    cycles: list[list[str]] = []
+    while True:
+        sorter = TopologicalSorter(left)
+        try:
+            sorter.prepare()
+            break
+        except CycleError as error:
+            backwards: list[str] = error.args[1]  # each is waited for by the next
+            cycles.append(backwards[::-1])
+            left[backwards[-1]].remove(backwards[-2])
     position = {name: index for index, name in enumerate(waits_for)}
     order: list[str] = []
     while sorter.is_active():
         ready = sorted(sorter.get_ready(), key=position.__getitem__)
         order.extend(ready)
         sorter.done(*ready)
-    return order, None
+    return order, cycles
 
 
 def critical_path(

@@ -26,23 +26,50 @@ def compile_joins(
         path: Path = ("joins", index)
         source = compile_expression(Site(document, notebook, root), declared.from_, (*path, "from"))
         element = _element(document, notebook, source.type, path)
-        try:
-            parts = parse_path(declared.into)
-            target = _walk(parts, joined)
-        except PathProblem as problem:
-            notebook.in_text(document, (*path, "into"), problem.offset, problem.what, problem.mend)
+        name = declared.as_ if document.knows((*path, "as")) else None
+        parts, target = _find_target(document, notebook, declared.into, joined, path)
+        if target is None:
+            into = [each.name for each in parts[:1] if each.name in joined] or list(joined)
+            joined |= {step: _perhaps_with(joined[step], name) for step in into}
             continue
         _check_match(document, notebook, path, target, element)
-        if any(_has(each, declared.as_) for each in objects_in(target)):
+        step, *below = (part.name for part in parts)
+        if name is None:
+            joined[step] = t.ANYTHING
+            continue
+        added = t.Field(nullable(element))
+        if any(_has(each, name) for each in objects_in(target)):
+            added = t.Field(t.ANYTHING)
             notebook.at(
-                document, (*path, "as"), f"{declared.into} has a field '{declared.as_}' already",
+                document, (*path, "as"), f"{declared.into} has a field '{name}' already",
                 "Choose a name that is free.",
             )  # fmt: skip
-        names = tuple(part.name for part in parts)
-        added = t.Field(nullable(element))
-        joined[names[0]] = _with_field(joined[names[0]], names[1:], declared.as_, added)
-        joins.append(Join(names[0], names[1:], declared.as_, source, tuple(declared.match.items())))
+        joined[step] = _with_field(joined[step], tuple(below), name, added)
+        joins.append(Join(step, tuple(below), name, source, tuple(declared.match.items())))
+    if not document.knows(("joins",)):
+        joined = dict.fromkeys(steps, t.ANYTHING)
     return tuple(joins), joined
+
+
+def _find_target(
+    document: Document[Any],
+    notebook: Notebook,
+    into: str,
+    steps: Mapping[str, t.Type],
+    path: Path,
+) -> tuple[tuple[Part, ...], t.Type | None]:
+    """The path that is meant, as far as it is one, and what it leads to, None when that is not
+    known."""
+    at: Path = (*path, "into")
+    parts: tuple[Part, ...] = ()
+    if not document.knows(at) or not document.knows(("steps",)):
+        return parts, None
+    try:
+        parts = parse_path(into)
+        return parts, _walk(parts, steps)
+    except PathProblem as problem:
+        notebook.in_text(document, at, problem.offset, problem.what, problem.mend)
+        return parts, None
 
 
 def _walk(parts: tuple[Part, ...], steps: Mapping[str, t.Type]) -> t.Type:
@@ -162,6 +189,30 @@ def _with_field(
             if extra is not None and path[0] not in dict(fields):
                 extra = _with_field(extra, path[1:], name, added)
             return t.ObjectOf(changed, extra, title)
+        case _:
+            return inferred
+
+
+def _perhaps_with(inferred: t.Type, name: str | None, seen: frozenset[str] = frozenset()) -> t.Type:
+    """The type with `name` in every object that lacks it, as what a join that can't be placed may
+    have put there; `seen` as in `masked_type`."""
+    match inferred:
+        case _ if name is None:
+            return t.ANYTHING
+        case t.Named(each):
+            if each in seen:
+                return inferred
+            return _perhaps_with(inferred.resolve(), name, seen | {each})
+        case t.ListOf(element):
+            return t.ListOf(_perhaps_with(element, name, seen))
+        case t.Union(members):
+            return union(*(_perhaps_with(member, name, seen) for member in members))
+        case t.ObjectOf(fields, extra, title):
+            opened = {
+                key: t.Field(_perhaps_with(field.type, name, seen), field.required)
+                for key, field in fields
+            }
+            return t.ObjectOf(tuple(({name: t.Field(t.ANYTHING)} | opened).items()), extra, title)
         case _:
             return inferred
 

@@ -3,8 +3,9 @@
 Declared constraints become functions here, once; requests are read in `param_parsing`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from bff.declarations.documents import Document
@@ -27,6 +28,7 @@ from bff.plan.param_texts import (
 )
 from bff.plan.problems import Notebook, Path
 from bff.plan.schemas import SchemaLibrary, UnknownSchema
+from bff.plan.sendable import sendable
 from bff.plan.service_nodes import CompositionParam, Location, OperationParam
 from bff.plan.type_algebra import nullable, union
 
@@ -43,7 +45,7 @@ def compile_composition_params(
     params = []
     for name, param in declared.params.items():
         location = locations[name]
-        value = _compile_value(document, ("params", name), param, schemas, notebook)
+        value = _compile_value(document, ("params", name), param, schemas, notebook, None)
         params.append(
             CompositionParam(
                 name=name,
@@ -74,8 +76,10 @@ def compile_operation_params(
     params = []
     for name, param in declared.params.items():
         location = locations[name]
-        value = _compile_value(document, (*path, "params", name), param, schemas, notebook)
+        at: Path = (*path, "params", name)
         comma = _is_comma(param, location)
+        sends = partial(sendable, location=location, comma=comma, slash=param.slash)
+        value = _compile_value(document, at, param, schemas, notebook, sends)
         params.append(
             OperationParam(
                 name=name,
@@ -87,7 +91,7 @@ def compile_operation_params(
                 is_list=param.type == "array",
                 comma=comma,
                 slash=param.slash,
-                check=_sendable(value.check, location, comma=comma),
+                check=value.check,
             )
         )
     return tuple(params)
@@ -108,15 +112,22 @@ def _compile_value(
     declared: ParamDecl,
     schemas: SchemaLibrary,
     notebook: Notebook,
+    sends: Callable[[Check], Check] | None,
 ) -> _Value:
-    found = len(notebook.problems)
+    """`sends`, of an operation's param, adds to the check what can be sent. The type is then what
+    the check takes, and not what it gives: of a schema, the two differ."""
+    is_sound = document.is_sound(path)
+    inferred: t.Type = t.ANYTHING
     if declared.schema_ is not None:
-        inferred, check = _from_schema(document, path, declared.schema_, schemas, notebook)
-    else:
-        _check_patterns(document, path, declared, notebook)
-        if len(notebook.problems) > found:
-            return _Value(t.ANYTHING, _unchecked, None)
+        given, taken, check = _from_schema(document, path, declared.schema_, schemas, notebook)
+        inferred = given if sends is None else taken
+    elif declared.type is None:
+        check = _unchecked
+    elif _check_patterns(document, path, declared, notebook) and is_sound:
         inferred, check = _type(declared), build_check(declared)
+    else:
+        check = build_check(_without_constraints(declared))
+    check = check if sends is None else sends(check)
     default = None
     if declared.has_default:
         try:
@@ -125,17 +136,26 @@ def _compile_value(
             notebook.at(document, (*path, "default"), f"the default {error}")
     elif not declared.is_required:
         inferred = nullable(inferred)
-    return _Value(inferred, check, default)
+    return _Value(inferred if is_sound else t.ANYTHING, check, default)
+
+
+def _without_constraints(declared: ParamDecl) -> ParamDecl:
+    """What is left of a param that is partly wrong: its type, which its default is held to."""
+    known = declared.items is not None and declared.items.knows("type")
+    items = ItemsDecl(type=declared.items.type) if declared.items is not None and known else None
+    return ParamDecl(type=declared.type, items=items)
 
 
 def _from_schema(
     document: Document[Any], path: Path, reference: str, schemas: SchemaLibrary, notebook: Notebook
-) -> tuple[t.Type, Check]:
+) -> tuple[t.Type, t.Type, Check]:
+    """What the schema gives, what it takes, and its check."""
     try:
         schema = schemas.resolve(reference)
     except UnknownSchema as unknown:
-        notebook.at(document, (*path, "schema"), unknown.what, unknown.mend)
-        return t.ANYTHING, _unchecked
+        if unknown.place is None:  # else the module's own problem says why
+            notebook.at(document, (*path, "schema"), unknown.what, unknown.mend)
+        return t.ANYTHING, t.ANYTHING, _unchecked
 
     def check(value: Any) -> Any:
         try:
@@ -143,22 +163,26 @@ def _from_schema(
         except ValueError as error:
             raise ValueError(f"does not have its form: {error}") from None
 
-    return schema.type, check
+    return schema.type, schema.input_type, check
 
 
 def _check_patterns(
     document: Document[Any], path: Path, declared: ParamDecl, notebook: Notebook
-) -> None:
+) -> bool:
+    """Whether the param's patterns compile; those that don't are told."""
+    all_compile = True
     patterns: Iterable[tuple[Path, str | None]] = (
         (("pattern",), declared.pattern),
         (("items", "pattern"), declared.items.pattern if declared.items is not None else None),
     )
     for below, pattern in patterns:
         if pattern is not None and (reason := pattern_problem(pattern)):
+            all_compile = False
             notebook.at(
                 document, (*path, *below), f"this is no regular expression: {reason}",
                 "The syntax is Rust's: without look-around and back-references.",
             )  # fmt: skip
+    return all_compile
 
 
 _SCALARS: Mapping[str, t.Type] = {
@@ -190,7 +214,8 @@ def _is_comma(declared: ParamDecl, location: Location) -> bool:
 
 def _text_parser(declared: ParamDecl, location: Location, check: Check) -> ParseText:
     if declared.items is None:
-        return single_text(declared.type or "string", check)
+        kind = declared.type if declared.type in _SCALARS else None
+        return single_text(kind or "string", check)
     kind = declared.items.type
     if location == "header":
         return header_texts(kind, check)
@@ -203,28 +228,6 @@ def _json_parser(declared: ParamDecl, check: Check) -> Check:
     if declared.is_required or declared.has_default:
         return check
     return lambda value: None if value is None else check(value)
-
-
-def _sendable(check: Check, location: Location, *, comma: bool) -> Check:
-    """The check, and what a location can't hold: no transport would be right to send it."""
-    if location not in ("path", "header") and not comma:
-        return check
-
-    def check_sendable(value: Any) -> Any:
-        found = check(value)
-        texts = found if isinstance(found, list) else [found]
-        if location == "path" and (not texts or "" in texts):
-            raise ValueError("must not be empty: it is part of the path")
-        for text in texts:
-            if not isinstance(text, str):
-                continue
-            if comma and "," in text:
-                raise ValueError("must hold no comma: commas part its elements")
-            if location == "header" and not text.replace("\t", " ").isprintable():
-                raise ValueError("must hold no control characters: it is a header")
-        return found
-
-    return check_sendable
 
 
 def _unchecked(value: Any) -> Any:

@@ -6,7 +6,7 @@ Passes add to it and go on with the best guess; nobody raises on a broken declar
 from collections.abc import Iterable
 from typing import Any
 
-from bff.declarations.documents import Document, dotted
+from bff.declarations.documents import Document, problem_at
 from bff.errors import Place, Problem
 
 Path = tuple[str | int, ...]
@@ -33,4 +33,4 @@ class Notebook:
         self._add(document, path, document.place_in_text(path, offset), what, mend)
 
     def _add(self, document: Document[Any], path: Path, place: Place, what: str, mend: str) -> None:
-        self.problems.append(Problem(place, dotted(path), what, mend))
+        self.problems.append(problem_at(place, path, what, mend))

@@ -10,13 +10,14 @@ in one process. Rules:
    look annotations up there) and go with it.
 2. Source is read and compiled here, never through `__pycache__`: a file that is edited twice
    within a second is read twice.
-3. A module that fails becomes a `Problem`; the others still load. One that fails only because it
-   imports a broken one adds no problem of its own.
+3. A module that fails, with whatever exception, becomes a `Problem`; the others still load. One
+   that fails only because it imports a broken one adds no problem of its own.
 
 Separate loads may run in separate threads; one load belongs to one thread.
 """
 
 import builtins
+import dis
 import importlib.util
 import itertools
 import sys
@@ -126,7 +127,9 @@ class _Loader:
             text = importlib.util.decode_source(source)
             code = compile(text, str(file), "exec", dont_inherit=True)
             exec(code, vars(module))  # noqa: S102 (the project's own code, as an import is)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if _is_interruption(error):
+                raise
             del self.loaded[name], sys.modules[module.__name__]
             self.broken[name] = (
                 error.problem if isinstance(error, _BrokenImport) else self._problem(file, error)
@@ -223,6 +226,17 @@ def _find_modules(folder: Path) -> dict[str, Path | None]:
         if found.get(name) is None:
             found[name] = file
     return found
+
+
+def _is_interruption(error: BaseException) -> bool:
+    """Whether somebody pressed Ctrl-C: that comes in the midst of whatever runs, while what code
+    raises itself comes from a `raise`."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    if at is None or not isinstance(error, KeyboardInterrupt):
+        return False
+    return dis.opname[at.tb_frame.f_code.co_code[at.tb_lasti]] != "RAISE_VARARGS"
 
 
 def _one_line(text: str) -> str:

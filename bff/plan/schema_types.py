@@ -5,7 +5,7 @@ payloads and contracts see; and what comes in, which bindings of a body param ar
 pydantic's own description is too kind to be relied on, `_Outgoing` corrects it. Knows no files.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -16,12 +16,19 @@ from pydantic.json_schema import (
     JsonSchemaValue,
     JsonSchemaWarningKind,
 )
-from pydantic_core import core_schema
+from pydantic_core import (
+    PydanticSerializationError,
+    PydanticUndefined,
+    core_schema,
+    from_json,
+    to_json,
+)
 
 from bff.plan import types as t
 from bff.plan.type_algebra import fits, type_of_value, union
 
 _MODEL = "x-bff-model"  # "module:qualified name" of the class that an object is made from
+_DEFAULT = "x-bff-default"  # where among the `Defaults` the default stands
 _SCALARS = {
     "null": t.NULL,
     "boolean": t.BOOLEAN,
@@ -30,9 +37,8 @@ _SCALARS = {
     "string": t.STRING,
 }
 
-_NO_DEFAULT = object()
-
 JsonSchema = Mapping[str, Any]
+Defaults = Sequence[t.Type]  # what each default is written as
 
 
 class _NamedJsonSchema(GenerateJsonSchema):
@@ -58,8 +64,40 @@ class _Outgoing(_NamedJsonSchema):
     """What pydantic's serializers write, said strictly.
 
     - A field with a default is always there; one that may be left out is not required.
+    - A default is not validated, so what it is written as may be of another type: it is noted in
+      `defaults`. They stand apart because a factory may give another value every time, and the
+      schema has a digest.
     - A serializer function whose result is not annotated may give anything.
     """
+
+    def __init__(self) -> None:
+        super().__init__(by_alias=True)
+        self.defaults: list[t.Type] = []
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        described = super().default_schema(schema)
+        if not _has_own_serializer(schema, schema.get("default", PydanticUndefined)):
+            described[_DEFAULT] = len(self.defaults)
+            self.defaults.append(self._written_default(schema))
+        return described
+
+    def _written_default(self, schema: core_schema.WithDefaultSchema) -> t.Type:
+        """The type of what the default is written as; a factory is asked for one."""
+        if "default_factory" not in schema:
+            default = schema["default"]
+        elif schema.get("default_factory_takes_data"):
+            return t.ANYTHING
+        else:
+            try:
+                default = schema["default_factory"]()  # type: ignore[call-arg]
+            except Exception:  # it is the project's code, and may want to run within a request
+                return t.ANYTHING
+        try:
+            # as text and back, because NaN is written as null
+            written = to_json(self.encode_default(default), inf_nan_mode="null")
+            return type_of_value(from_json(written))
+        except PydanticSerializationError:
+            return t.NOTHING  # neither can it be written in a reply
 
     @property
     def mode(self) -> JsonSchemaMode:
@@ -91,17 +129,20 @@ class _Incoming(_NamedJsonSchema):
         return "validation"
 
 
-def outgoing_json_schema(adapter: TypeAdapter[Any]) -> dict[str, Any]:
-    """The JSON schema of what is written. Raises `PydanticInvalidForJsonSchema`."""
-    return adapter.json_schema(by_alias=True, mode="serialization", schema_generator=_Outgoing)
+def outgoing_json_schema(adapter: TypeAdapter[Any]) -> tuple[dict[str, Any], Defaults]:
+    """The JSON schema of what is written, and the defaults in it. Raises
+    `PydanticInvalidForJsonSchema`."""
+    generator = _Outgoing()
+    schema = generator.generate(adapter.core_schema, mode="serialization")
+    return schema, generator.defaults
 
 
-def outgoing_type(schema: JsonSchema, public: Callable[[str], str]) -> t.Type:
+def outgoing_type(schema: JsonSchema, defaults: Defaults, public: Callable[[str], str]) -> t.Type:
     """The type that an outgoing JSON schema describes; `public` makes a class's name the project's.
 
     Models that contain themselves become `Named`, by "module:class", which is unique in a project.
     """
-    return _Converter(schema, public, "").convert(schema)
+    return _Converter(schema, defaults, public, "").convert(schema)
 
 
 def incoming_type(adapter: TypeAdapter[Any], public: Callable[[str], str]) -> t.Type:
@@ -111,12 +152,15 @@ def incoming_type(adapter: TypeAdapter[Any], public: Callable[[str], str]) -> t.
         schema = adapter.json_schema(by_alias=True, mode="validation", schema_generator=_Incoming)
     except PydanticInvalidForJsonSchema:
         return t.ANYTHING
-    return _Converter(schema, public, " (input)").convert(schema)
+    return _Converter(schema, (), public, " (input)").convert(schema)
 
 
 class _Converter:
-    def __init__(self, schema: JsonSchema, public: Callable[[str], str], suffix: str) -> None:
+    def __init__(
+        self, schema: JsonSchema, defaults: Defaults, public: Callable[[str], str], suffix: str
+    ) -> None:
         self.defs: Mapping[str, JsonSchema] = schema.get("$defs", {})
+        self.defaults = defaults
         self.public = public
         self.suffix = suffix  # the two forms of a recursive model are two types
         self.recursive = _recursive(self.defs)
@@ -124,6 +168,14 @@ class _Converter:
         self.converted: dict[str, t.Type] = {}
 
     def convert(self, schema: Any) -> t.Type:
+        declared = self._declared(schema)
+        if isinstance(schema, bool) or _DEFAULT not in schema:
+            return declared
+        default = self.defaults[schema[_DEFAULT]]
+        is_kept = default != t.ANYTHING and fits(default, declared)
+        return declared if is_kept else union(declared, default)
+
+    def _declared(self, schema: Any) -> t.Type:
         match schema:
             case {"$ref": str(reference)}:
                 return self._reference(reference.removeprefix("#/$defs/"))
@@ -169,7 +221,7 @@ class _Converter:
         properties: Mapping[str, Any] = schema.get("properties", {})
         required = schema.get("required", ())
         fields = tuple(
-            (name, t.Field(self._field(each), name in required))
+            (name, t.Field(self.convert(each), name in required))
             for name, each in properties.items()
         )
         extras = [self.convert(each) for each in schema.get("patternProperties", {}).values()]
@@ -180,15 +232,6 @@ class _Converter:
         model = schema.get(_MODEL)
         name = self.public(model).rpartition(":")[2] if model else schema.get("title")
         return t.ObjectOf(fields, extra, name)
-
-    def _field(self, schema: JsonSchema) -> t.Type:
-        declared = self.convert(schema)
-        default = schema.get("default", _NO_DEFAULT)
-        if isinstance(default, None | bool | int | float | str):
-            # `name: str = None` goes out as null: pydantic does not validate defaults
-            constant = type_of_value(default)
-            return declared if fits(constant, declared) else union(declared, constant)
-        return declared
 
 
 def _recursive(defs: Mapping[str, JsonSchema]) -> frozenset[str]:
@@ -224,6 +267,17 @@ def _with_class(schema: JsonSchemaValue, cls: type[Any] | None) -> JsonSchemaVal
     if cls is not None and schema.get("type") == "object":
         schema[_MODEL] = f"{cls.__module__}:{cls.__qualname__}"
     return schema
+
+
+def _has_own_serializer(schema: Any, default: Any) -> bool:
+    """Whether the default is written by a function of the project's, whose annotation counts."""
+    while isinstance(schema, dict):
+        match schema.get("serialization"):
+            case {"type": "function-plain" | "function-wrap", "function": function, **rest}:
+                skips_none = str(rest.get("when_used")).endswith("unless-none")
+                return not _is_pydantics_own(function) and not (default is None and skips_none)
+        schema = schema.get("schema")
+    return False
 
 
 def _is_pydantics_own(function: Any) -> bool:

@@ -22,6 +22,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 from bff.declarations.hints import known_names
 from bff.errors import Place, Problem
 from bff.plan import types as t
+from bff.plan.lazy_fields import find_lazy
 from bff.plan.schema_modules import SchemaModules, import_schemas
 from bff.plan.schema_types import incoming_type, outgoing_json_schema, outgoing_type
 from bff.plan.schema_validators import authored_names, strict_validator
@@ -65,9 +66,9 @@ class PydanticSchema:
     )
 
     def __init__(self, name: str, adapter: TypeAdapter[Any], modules: SchemaModules) -> None:
-        json_schema = outgoing_json_schema(adapter)
+        json_schema, defaults = outgoing_json_schema(adapter)
         self.name = name
-        self.type: t.Type = outgoing_type(json_schema, modules.public)
+        self.type: t.Type = outgoing_type(json_schema, defaults, modules.public)
         self.input_type: t.Type = incoming_type(adapter, modules.public)
         self.digest = _digest(
             name, modules.public(json.dumps(json_schema, sort_keys=True)), modules
@@ -133,6 +134,7 @@ class SchemaLibrary:
         self._modules = modules
         self._schemas: dict[str, PydanticSchema] = {}
         self.problems: tuple[Problem, ...] = modules.problems
+        self.anything = PydanticSchema("anything", TypeAdapter(Any), modules)
 
     def resolve(self, reference: str) -> PydanticSchema:
         """The schema that a service file names. Raises `UnknownSchema`."""
@@ -199,13 +201,21 @@ class SchemaLibrary:
             adapter = TypeAdapter(declared)
             # An alias such as `list["Order"]` is looked up where it stands, not here
             adapter.rebuild(_types_namespace=vars(home))
-            return PydanticSchema(name, adapter, self._modules)
+            schema = PydanticSchema(name, adapter, self._modules)
         except PydanticInvalidForJsonSchema as error:
             raise UnknownSchema(f"{name} has no JSON form: {self._said(error)}", _WANTED) from None
         except Exception as error:  # a type's own hooks may raise anything
             raise UnknownSchema(
                 f"{name} is no type for pydantic: {self._said(error)}", _WANTED
             ) from None
+        lazy = find_lazy(adapter.core_schema)
+        if lazy is None:
+            return schema
+        where = f"{name}, in {lazy}," if lazy else name
+        raise UnknownSchema(
+            f"{where} has an Iterable or a Generator, which is not checked before it goes out",
+            "Use list[…].",
+        )
 
     def _said(self, error: Exception) -> str:
         return self._modules.public(" ".join(str(error).split("\n", 1)[0].split()))[:300]

@@ -6,93 +6,116 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 from bff.declarations.documents import Document
+from bff.declarations.forms import WRITING_METHODS
 from bff.declarations.models import OperationDecl, ServiceFile
 from bff.declarations.reader import SERVICES, ProjectFiles
 from bff.plan.params import compile_operation_params
-from bff.plan.problems import Notebook
+from bff.plan.problems import Notebook, Path
 from bff.plan.schemas import SchemaLibrary, UnknownSchema
-from bff.plan.service_nodes import Operation, OperationParam, Service
-
-WRITING_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+from bff.plan.service_nodes import Operation, OperationParam, Schema, Service
 
 _PATH_PARAM = re.compile(r"\{([^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Every service and every operation, by name.
+    """Every service and every operation, by name, as far as they are known.
 
-    `broken` are operations with problems, `unread` services whose files have them: what refers to
-    these is not a problem of its own.
+    `unsure` are operations whose params are not all known, `unread` services whose operations are
+    not: what is bound to the one, and calls of the other, are no problems of their own. `stand_in`
+    is for calls of what isn't known: it returns anything.
     """
 
     services: Mapping[str, Service]
     operations: Mapping[str, Operation]
     declared: Mapping[str, OperationDecl]
-    broken: frozenset[str]
+    unsure: frozenset[str]
     unread: frozenset[str]
+    stand_in: Operation
 
 
 def compile_services(files: ProjectFiles, schemas: SchemaLibrary, notebook: Notebook) -> Services:
-    """Compile every service file; an operation with problems is left out and named `broken`."""
+    """Compile every service file; what has problems is there as far as it is known."""
     services: dict[str, Service] = {}
     operations: dict[str, Operation] = {}
     declared_operations: dict[str, OperationDecl] = {}
-    broken: set[str] = set()
+    unsure: set[str] = set()
+    unread = _without_document(files)
     default_timeout = files.gateway.model.defaults.timeout
     for name, document in files.services.items():
         declared = document.model
         timeout = declared.timeout or default_timeout
         services[name] = Service(name, declared.instance_urls, timeout)
+        if not document.knows(("operations",)):
+            unread.add(name)
         for operation_name, operation in declared.operations.items():
             full_name = f"{name}.{operation_name}"
             declared_operations[full_name] = operation
-            compiled = _compile_operation(
-                document, operation_name, operation, name, timeout, schemas, notebook
+            operations[full_name] = _compile_operation(
+                document, operation_name, name, timeout, schemas, notebook
             )
-            if compiled is None:
-                broken.add(full_name)
-            else:
-                operations[full_name] = compiled
-    unread = frozenset(
-        FilePath(problem.place.file).stem
-        for problem in files.problems
-        if problem.place.file.startswith(f"{SERVICES}/")
+            if not _has_sound_params(document, operation_name):
+                unsure.add(full_name)
+    return Services(
+        services,
+        operations,
+        declared_operations,
+        frozenset(unsure),
+        frozenset(unread),
+        Operation("", "", "", (), (), schemas.anything, default_timeout, writes=False),
     )
-    return Services(services, operations, declared_operations, frozenset(broken), unread)
+
+
+def _without_document(files: ProjectFiles) -> set[str]:
+    """The services whose files are no YAML."""
+    told = {FilePath(problem.place.file) for problem in files.problems}
+    return {file.stem for file in told if file.parts[0] == SERVICES} - files.services.keys()
+
+
+def _has_sound_params(document: Document[ServiceFile], name: str) -> bool:
+    return all(document.is_sound(("operations", name, key)) for key in ("request", "params"))
 
 
 def _compile_operation(
     document: Document[ServiceFile],
     name: str,
-    declared: OperationDecl,
     service: str,
     service_timeout: float,
     schemas: SchemaLibrary,
     notebook: Notebook,
-) -> Operation | None:
+) -> Operation:
     path = ("operations", name)
-    found = len(notebook.problems)
+    declared = document.model.operations[name]
     method, _, target = declared.request.partition(" ")
     params = compile_operation_params(document, path, declared, schemas, notebook)
-    try:
-        returns = schemas.resolve(declared.returns)
-    except UnknownSchema as unknown:
-        if unknown.place is None:  # else the module's own problem says why
-            notebook.at(document, (*path, "returns"), unknown.what, unknown.mend)
-        return None
-    if len(notebook.problems) > found:
-        return None
+    by_name = {param.name: param for param in params}
     return Operation(
         name=f"{service}.{name}",
         service=service,
         method=method,
-        path=_split_path(target, {param.name: param for param in params}),
+        path=_split_path(target, by_name) if _has_sound_params(document, name) else (target,),
         params=params,
-        returns=returns,
+        returns=_compile_returns(document, (*path, "returns"), declared.returns, schemas, notebook),
         timeout_seconds=declared.timeout or service_timeout,
         writes=method in WRITING_METHODS,
     )
+
+
+def _compile_returns(
+    document: Document[ServiceFile],
+    path: Path,
+    reference: str,
+    schemas: SchemaLibrary,
+    notebook: Notebook,
+) -> Schema:
+    if not document.knows(path):
+        return schemas.anything
+    try:
+        return schemas.resolve(reference)
+    except UnknownSchema as unknown:
+        if unknown.place is None:  # else the module's own problem says why
+            notebook.at(document, path, unknown.what, unknown.mend)
+        return schemas.anything
 
 
 def _split_path(

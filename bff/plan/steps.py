@@ -1,18 +1,17 @@
 """A composition's steps, compiled in dependency order so that each sees the types before it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bff.declarations.documents import Document
+from bff.declarations.endpoints import method_of
+from bff.declarations.forms import READING_METHODS, WRITING_METHODS
 from bff.declarations.hints import known_names
 from bff.declarations.models import CompositionFile, FallbackDecl, StepDecl
 from bff.plan import nodes
 from bff.plan import types as t
 from bff.plan.bindings import compile_bindings, may_skip
-from bff.plan.expressions.parsing import ExpressionSyntaxError, parse_expression
-from bff.plan.expressions.reads import static_reads
-from bff.plan.expressions.templates import Embedded, split_template
 from bff.plan.fan_out import compile_batch, compile_for_each, for_each_type
 from bff.plan.graph import order_steps
 from bff.plan.problems import Notebook, Path
@@ -20,100 +19,81 @@ from bff.plan.service_nodes import Operation
 from bff.plan.services import Services
 from bff.plan.type_algebra import brief, fits, may_be_null, nullable, type_of_value
 from bff.plan.values import Site, compile_value
+from bff.plan.waiting import find_waits
 
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """The compiled steps in declared order, and what each is for expressions.
-
-    `steps` lacks those that could not be compiled; `types` has every declared one.
-    """
+    """The compiled steps in declared order, and what each is for expressions."""
 
     steps: tuple[nodes.Step, ...]
     types: Mapping[str, t.Type]
 
 
 def compile_steps(
-    document: Document[CompositionFile],
-    params: t.Type,
-    services: Services,
-    notebook: Notebook,
-    *,
-    writes: bool,
+    document: Document[CompositionFile], params: t.Type, services: Services, notebook: Notebook
 ) -> Steps:
-    """Compile every step of a composition; problems go to the notebook."""
+    """Compile every step of a composition; problems go to the notebook.
+
+    What is not known of a step, or is known only behind a cycle, is `Any`.
+    """
     declared = document.model.steps
-    waits_for = {name: _waits_for(document, name, notebook, writes=writes) for name in declared}
-    order, cycle = order_steps(waits_for)
-    if cycle is not None:
+    writes = method_of(document.model.endpoint) in WRITING_METHODS
+    waits_for = find_waits(document, notebook, writes=writes)
+    order, cycles = order_steps(waits_for)
+    for cycle in cycles:
         notebook.at_key(
             document, ("steps", cycle[0]), f"steps wait for each other: {' → '.join(cycle)}",
             "Break the circle: one of them must do without the next one's value.",
         )  # fmt: skip
-        return Steps((), dict.fromkeys(declared, t.ANYTHING))
     types: dict[str, t.Type] = dict.fromkeys(declared, t.ANYTHING)
     compiled: dict[str, nodes.Step] = {}
     indexes = {name: index for index, name in enumerate(declared)}
     for name in order:
-        root = t.ObjectOf(
-            (
-                ("params", t.Field(params)),
-                *((other, t.Field(types[other])) for other in declared if other != name),
-            )
-        )
-        step = _compile_step(
-            document, name, Site(document, notebook, root), services, writes=writes
-        )
-        if step is None:
-            continue
+        seen = {each: types[each] for each in declared if each != name or name in waits_for[name]}
+        site = Site(document, notebook, root_type(document, params, seen))
+        step = _compile_step(name, document.model.steps[name], site, services)
         types[name] = step.type
         waits = tuple(sorted(indexes[other] for other in waits_for[name]))
         inputs = tuple(sorted(indexes[other] for other in _roots(step) & indexes.keys()))
         compiled[name] = replace(step, index=indexes[name], waits_for=waits, input_steps=inputs)
-    return Steps(tuple(compiled[name] for name in declared if name in compiled), types)
+    return Steps(tuple(compiled[name] for name in declared), types)
 
 
-def _compile_step(
-    document: Document[CompositionFile],
-    name: str,
-    site: Site,
-    services: Services,
-    *,
-    writes: bool,
-) -> nodes.Step | None:
-    declared = document.model.steps[name]
+def root_type(
+    document: Document[CompositionFile], params: t.Type, steps: Mapping[str, t.Type]
+) -> t.ObjectOf:
+    """What expressions see: the params and the steps."""
+    # a step that is wrongly called `params` hides none
+    fields = (("params", params), *(each for each in steps.items() if each[0] != "params"))
+    extra = None if document.knows(("steps",)) else t.ANYTHING
+    return t.ObjectOf(tuple((name, t.Field(each)) for name, each in fields), extra)
+
+
+def _compile_step(name: str, declared: StepDecl, site: Site, services: Services) -> nodes.Step:
     path: Path = ("steps", name)
-    operation = services.operations.get(declared.call)
-    if operation is None:
-        _report_unknown(site, declared.call, (*path, "call"), services)
-        return None
-    if operation.writes and not writes:
-        site.notebook.at(
-            site.document, (*path, "call"), f"{operation.name} writes, and this composition reads",
-            "Declare the endpoint with the method that it means: POST, PUT, PATCH or DELETE.",
-        )  # fmt: skip
+    document = site.document
+    operation = _find_operation(site, declared.call, (*path, "call"), services)
     when = None if declared.when is None else compile_value(site, declared.when, (*path, "when"))
     for_each, inner = None, site
     if declared.for_each is not None:
         taken = frozenset(key for key, _ in site.root.fields) | {name}
-        iteration = compile_for_each(site, declared.for_each, taken, path)
-        for_each, inner = iteration.for_each, iteration.site
-    bindings = compile_bindings(inner, operation, declared.with_, path)
-    statuses = dict(declared.statuses)
-    one = operation.returns.type
-    one_may_be_null = may_skip(bindings) or None in statuses.values()
-    batch = None
-    if declared.batch is not None:
-        batch, whole = compile_batch(site, operation, bindings, declared.batch, path)
-        may_be_skipped = _batch_may_skip(bindings, declared.batch.over)
-    elif for_each is not None:
-        whole = for_each_type(one, element_may_be_null=one_may_be_null)
-        may_be_skipped = may_be_null(for_each.over.type)
-    else:
-        whole, may_be_skipped = one, one_may_be_null
+        for_each, inner = compile_for_each(site, declared.for_each, taken, path)
+    elif not document.knows((*path, "for_each")):
+        inner = replace(site, root=replace(site.root, extra=t.ANYTHING))
+    is_known = operation is not services.stand_in and operation.name not in services.unsure
+    bindings = compile_bindings(
+        inner, operation, declared.with_, path,
+        is_known=is_known and document.knows((*path, "with")),
+    )  # fmt: skip
+    batch, whole, may_be_skipped = _compile_calls(
+        site, operation, bindings, for_each, declared, path
+    )
     on_failure = _compile_on_failure(site, operation, declared, whole, path)
     if when is not None or may_be_skipped or isinstance(on_failure, nodes.Optional):
         whole = nullable(whole)
+    if not _knows_its_calls(document, declared, path):
+        whole = t.ANYTHING
     return nodes.Step(
         name=name,
         index=0,
@@ -123,7 +103,10 @@ def _compile_step(
         batch=batch,
         for_each=for_each,
         on_failure=on_failure,
-        statuses={key: "null" if value is None else "fail" for key, value in statuses.items()},
+        statuses={
+            status: "null" if meaning is None else "fail"
+            for status, meaning in declared.statuses.items()
+        },
         waits_for=(),
         input_steps=(),
         hidden=declared.hidden,
@@ -132,6 +115,49 @@ def _compile_step(
         needs_json=False,
         needs_bytes=False,
     )
+
+
+def _find_operation(site: Site, call: str, path: Path, services: Services) -> Operation:
+    """What the step calls; a stand-in, and a problem, where there is no such operation."""
+    if not site.document.knows(path):
+        return services.stand_in
+    operation = services.operations.get(call)
+    if operation is None:
+        _report_unknown(site, call, path, services)
+        return services.stand_in
+    if operation.writes and method_of(site.document.model.endpoint) in READING_METHODS:
+        site.notebook.at(
+            site.document, path, f"{operation.name} writes, and this composition reads",
+            "Declare the endpoint with the method that it means: POST, PUT, PATCH or DELETE.",
+        )  # fmt: skip
+    return operation
+
+
+def _compile_calls(
+    site: Site,
+    operation: Operation,
+    bindings: tuple[nodes.Binding, ...],
+    for_each: nodes.ForEach | None,
+    declared: StepDecl,
+    path: Path,
+) -> tuple[nodes.Batch | None, t.Type, bool]:
+    """The batch, if it is one; the type of what all calls come to; and whether there may be none
+    because something is null."""
+    one = operation.returns.type
+    may_be_null_itself = may_skip(bindings) or None in declared.statuses.values()
+    if declared.batch is not None:
+        batch, joined = compile_batch(site, operation, bindings, declared.batch, path)
+        return batch, joined, _batch_may_skip(bindings, declared.batch.over)
+    if for_each is not None:
+        each = for_each_type(one, element_may_be_null=may_be_null_itself)
+        return None, each, may_be_null(for_each.over.type)
+    return None, one, may_be_null_itself
+
+
+def _knows_its_calls(document: Document[Any], declared: StepDecl, path: Path) -> bool:
+    """Whether it is known how often the step calls: the type of its value hangs on that."""
+    both = declared.batch is not None and declared.for_each is not None
+    return not both and all(document.knows((*path, key)) for key in ("batch", "for_each"))
 
 
 def _batch_may_skip(bindings: tuple[nodes.Binding, ...], over: str) -> bool:
@@ -152,7 +178,9 @@ def _compile_on_failure(
         case "optional":
             return nodes.Optional()
         case FallbackDecl(fallback=value):
-            at = (*path, "on_failure", "fallback")
+            at: Path = (*path, "on_failure", "fallback")
+            if not site.document.knows(at):
+                return nodes.Fail()
             if declared.batch is None and declared.for_each is None:
                 return _whole_fallback(site, operation, value, at)
             found = type_of_value(value)
@@ -173,75 +201,23 @@ def _whole_fallback(site: Site, operation: Operation, value: Any, at: Path) -> n
             site.document, at, f"the fallback does not fit {schema.name}: {error}",
             "Give a value that the operation could have returned.",
         )  # fmt: skip
-        return nodes.Optional()
+        return nodes.Fail()
     return nodes.Fallback(schema.to_json(validated), validated)
 
 
 def _report_unknown(site: Site, call: str, path: Path, services: Services) -> None:
     service, _, operation = call.partition(".")
-    if call in services.broken or service in services.unread:
+    if service in services.unread:
         return  # its own file's problems say why
     if service not in services.services:
         what, known = f"unknown service '{service}'", list(services.services)
         site.notebook.at(site.document, path, what, known_names(service, known))
         return
     known = [
-        name.partition(".")[2]
-        for name in (*services.operations, *services.broken)
-        if name.startswith(f"{service}.")
+        name.partition(".")[2] for name in services.operations if name.startswith(f"{service}.")
     ]
     what = f"{service} has no operation '{operation}'"
     site.notebook.at(site.document, path, what, known_names(operation, known))
-
-
-# ------------------------------------------------------------------------------ who waits for whom
-
-
-def _waits_for(
-    document: Document[CompositionFile], name: str, notebook: Notebook, *, writes: bool
-) -> list[str]:
-    """The steps that this one refers to or names in `after`, in declared order."""
-    declared = document.model.steps
-    step = declared[name]
-    found = set(_names_in([step.when, step.with_, step.for_each and step.for_each.over]))
-    for index, other in enumerate(step.after):
-        if other in declared:
-            found.add(other)
-        else:
-            at: Path = ("steps", name, "after", index)
-            notebook.at(document, at, f"unknown step '{other}'", known_names(other, declared))
-    if step.for_each is not None:
-        found.discard(step.for_each.as_)
-    names = [other for other in declared if other in found]
-    if writes:
-        before = list(declared)[: list(declared).index(name)]
-        for other in names:
-            if other not in before:
-                notebook.at_key(
-                    document, ("steps", name), f"'{name}' needs '{other}', which runs after it",
-                    "Steps of a composition that writes run in declared order: move it up.",
-                )  # fmt: skip
-        return before
-    return names
-
-
-def _names_in(value: Any) -> Iterable[str]:
-    """The root names that a declared value's expressions read; broken ones are told later."""
-    match value:
-        case str():
-            try:
-                parts = split_template(value)
-                sources = [part.source for part in parts if isinstance(part, Embedded)]
-                for source in sources:
-                    yield from (path[0] for path in static_reads(parse_expression(source)) if path)
-            except ExpressionSyntaxError:
-                return
-        case dict():
-            for part in value.values():
-                yield from _names_in(part)
-        case list():
-            for part in value:
-                yield from _names_in(part)
 
 
 def _roots(step: nodes.Step) -> frozenset[str]:

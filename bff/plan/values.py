@@ -6,7 +6,7 @@ inside lists and mappings each part is compiled by itself. Keys are never expres
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bff.declarations.documents import Document
@@ -36,7 +36,10 @@ class Site:
 
 
 def compile_value(site: Site, value: Any, path: Path) -> Template:
-    """Compile a YAML value. Problems go to the site's notebook, and the type is then gradual."""
+    """Compile a YAML value. Problems go to the site's notebook, and the type is then gradual, as
+    it is where the document doesn't know the value."""
+    if not site.document.knows(path):
+        return _unknown()
     match value:
         case str():
             return _compile_text(site, value, path)
@@ -46,17 +49,19 @@ def compile_value(site: Site, value: Any, path: Path) -> Template:
             return _compile_mapping(site, value, path)
         case float() if not math.isfinite(value):
             site.notebook.at(site.document, path, "a number that is not finite", "JSON has none.")
-            return constant(None)
+            return _unknown()
         case _:
             return constant(value)
 
 
 def compile_expression(site: Site, source: str, path: Path, offset: int = 0) -> Template:
     """Compile one expression; `offset` is where it starts in the text at `path`."""
+    if not site.document.knows(path):
+        return _unknown()
 
     def report(at: int, what: str, mend: str) -> Template:
         site.notebook.in_text(site.document, path, offset + at, what, mend)
-        return Template(_null, t.ANYTHING, source=f"${{{source}}}")
+        return _unknown()
 
     try:
         node = parse_expression(source)
@@ -70,8 +75,14 @@ def compile_expression(site: Site, source: str, path: Path, offset: int = 0) -> 
     for problem in problems:
         report(problem.offset, problem.what, problem.mend)
     if problems:
-        return Template(_null, t.ANYTHING, roots_of(reads), reads, f"${{{source}}}")
-    return Template(compile_node(node), inferred, roots_of(reads), reads, f"${{{source}}}")
+        return _unknown(reads)
+    template = Template(compile_node(node), inferred, roots_of(reads), reads, f"${{{source}}}")
+    if is_constant(template):
+        try:
+            template.evaluate({})
+        except EvaluationError as error:
+            return report(0, f"this fails always: {error}", "")
+    return template
 
 
 def constant(value: Any) -> Template:
@@ -94,7 +105,7 @@ def _compile_text(site: Site, text: str, path: Path) -> Template:
         parts = split_template(text)
     except ExpressionSyntaxError as error:
         site.notebook.in_text(site.document, path, error.offset, error.what, error.mend)
-        return Template(_null, t.ANYTHING, source=text)
+        return _unknown()
     match parts:
         case ():
             return constant("")
@@ -109,6 +120,7 @@ def _compile_text(site: Site, text: str, path: Path) -> Template:
 def _compile_mixed(
     site: Site, text: str, parts: tuple[str | Embedded, ...], path: Path
 ) -> Template:
+    found = len(site.notebook.problems)
     pieces: list[Template] = []
     for part in parts:
         if isinstance(part, str):
@@ -126,6 +138,8 @@ def _compile_mixed(
                 site.document, path, part.start, f"{brief(piece.type)} is no text",
                 "Among other characters only strings, numbers and booleans can stand.",
             )  # fmt: skip
+    if len(site.notebook.problems) > found:
+        return replace(_unknown(*(piece.reads for piece in pieces)), type=t.STRING)
     evaluators = tuple(piece.evaluate for piece in pieces)
 
     def evaluate(root: Root) -> str:
@@ -191,8 +205,11 @@ def _combined(
     return Template(evaluate, inferred, roots_of(reads), reads, source)
 
 
-def _null(_root: Root) -> None:
-    """Stands in where a problem was reported; such a plan is never run."""
+def _unknown(*reads: Reads) -> Template:
+    """Stands in where a problem was reported; such a plan is never run. It seems to read something,
+    so that nobody takes it for constant."""
+    all_reads: Reads = frozenset({("?",)}).union(*reads)
+    return Template(lambda _root: None, t.ANYTHING, roots_of(all_reads), all_reads)
 
 
 def _show(value: Any) -> str:

@@ -25,7 +25,11 @@ def test_the_tree_is_the_librarys_and_each_node_stands_at_its_text(source: str) 
 def _without_places(node: Node) -> dict[str, Any]:
     if node.kind == "slice":
         return {"type": "slice", "children": list(node.value)}
-    tree = {"type": node.kind, "children": [_without_places(child) for child in node.children]}
+    children = [_without_places(child) for child in node.children]
+    if node.kind in ("or_expression", "and_expression", "pipe"):  # to the library, always of two
+        while len(children) > 2:
+            children[:2] = [{"type": node.kind, "children": children[:2]}]
+    tree = {"type": node.kind, "children": children}
     if node.value is not None or node.kind == "literal":
         tree["value"] = node.value
     return tree

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import ConfigDict
 
 from bff.declarations.documents import read_document
+from bff.declarations.findings import Declaration
 from bff.errors import Place
 
 unhurried = settings(deadline=None)
@@ -29,10 +30,10 @@ ESCAPES = {
 }
 
 
-class Holder(BaseModel):
+class Holder(Declaration):
     """Takes any key."""
 
-    model_config = {"extra": "allow"}
+    model_config = ConfigDict(extra="allow")
 
 
 @dataclass

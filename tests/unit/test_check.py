@@ -100,7 +100,8 @@ STEP_CASES = {
         "steps.user.with.id", "", "",
     ),
     "unbounded batch": (
-        "products: {call: shop.list_products, with: {ids: [1]}, batch: ▶{over: ids, size: 5}}",
+        """products: {call: shop.list_products, with: {ids: [1]},
+             batch: ▶{over: ids, size: 5, select: products}}""",
         "steps.products.batch", "'max'", "",
     ),
 }  # fmt: skip
@@ -272,3 +273,19 @@ steps:
     (problem,) = problems_of(tmp_path, compositions={"buy": text.replace(MARK, "")})
     assert (problem.place.line, problem.place.column) == place_of_mark(text)
     assert "writes" in problem.what
+
+
+def test_problem_of_an_expression_is_one_readable_line_whatever_it_cites(tmp_path: Path) -> None:
+    nested = "[" * 60 + "'${usr}'" + "]" * 60
+    text = f"""
+endpoint: GET /a
+steps:
+  user: {{call: shop.get_user, with: {{id: 1}}}}
+response: {{"a\\nb": {nested}, c: '${{{"x" * 3000}}}'}}
+"""
+    first, second = problems_of(tmp_path, compositions={"a": text})
+    assert first.path.startswith("response.a b[0][0]")
+    assert second.path == "response.c"
+    for problem in (first, second):
+        assert len(str(problem)) < 1000
+        assert "\n" not in str(problem)

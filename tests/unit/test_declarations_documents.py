@@ -3,22 +3,24 @@
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import ConfigDict
 
 from bff.declarations.documents import Document, dotted, empty_document, read_document
+from bff.declarations.findings import Declaration
 from bff.errors import Place
 from tests.support.marks import without_mark
 
 
-class Holder(BaseModel):
+class Holder(Declaration):
     """Takes any key."""
 
-    model_config = {"extra": "allow"}
+    model_config = ConfigDict(extra="allow")
 
 
 def document_of(text: str) -> Document[Holder]:
     read = read_document("dir/a.yaml", text.encode(), Holder)
-    assert read.document is not None, read.problems
+    assert read.document is not None
+    assert read.problems == ()
     return read.document
 
 
@@ -108,3 +110,10 @@ def test_every_place_in_an_empty_document_is_its_start() -> None:
 def test_path_is_written_with_dots_and_indexes() -> None:
     assert dotted(("steps", "user", "after", 0)) == "steps.user.after[0]"
     assert dotted(()) == ""
+
+
+def test_long_path_keeps_both_its_ends() -> None:
+    text = dotted(("steps", "user", "with", "id", *[0] * 64, "last"))
+    assert len(text) == 120
+    assert text.startswith("steps.user.with.id[0][0]")
+    assert text.endswith("[0][0].last")

@@ -38,22 +38,25 @@ def test_files_are_named_by_their_places_in_the_folder(tmp_path: Path) -> None:
     assert found.gateway.file == "gateway.yaml"
 
 
-def test_broken_files_are_left_out_and_all_their_problems_told_in_order(tmp_path: Path) -> None:
+def test_all_problems_of_all_files_are_told_in_order_and_what_is_right_is_kept(
+    tmp_path: Path,
+) -> None:
     files = {
         "gateway.yaml": "colour: red\ndefaults: {deadline: 1s}\n",
         "services/good.yaml": SERVICE,
         "services/bad.yaml": "base: [\n",
         "compositions/good.yaml": COMPOSITION,
-        "compositions/bad.yaml": "endpoint: 1\nstep: {}\n",
+        "compositions/bad.yaml": "endpoint: 1\nsteps: {a: {call: s.o, hidden: 2}, b: 3}\n",
     }
     found = read_project(write(tmp_path, files))
     assert list(found.services) == ["good"]
-    assert list(found.compositions) == ["good"]
-    assert found.gateway.model.defaults.deadline == 5.0
+    assert list(found.compositions) == ["bad", "good"]
+    assert found.compositions["bad"].model.steps["a"].call == "s.o"
+    assert found.gateway.model.defaults.deadline == 1.0
     assert [(each.place.file, each.place.line, each.path) for each in found.problems] == [
-        ("compositions/bad.yaml", 1, ""),
         ("compositions/bad.yaml", 1, "endpoint"),
-        ("compositions/bad.yaml", 2, "step"),
+        ("compositions/bad.yaml", 2, "steps.a.hidden"),
+        ("compositions/bad.yaml", 2, "steps.b"),
         ("gateway.yaml", 1, "colour"),
         ("services/bad.yaml", 2, "base[0]"),
     ]
@@ -77,6 +80,34 @@ def test_file_that_would_be_overlooked_is_told(
     assert (problem.place.file, problem.place.line, problem.place.column) == (name, 1, 1)
     assert what in problem.what
     assert mend in problem.mend
+
+
+LINKS = {
+    "compositions/home.yaml": ("/nowhere.yaml", "a link that leads nowhere"),
+    "services/shop.yaml": ("shop.yaml", "a link that leads nowhere"),
+    "services": ("/nowhere", "a link that leads nowhere"),
+    "compositions/more": ("../real", "a link to a folder, which is not followed"),
+}
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_link_that_nothing_is_read_through_is_told(name: str, tmp_path: Path) -> None:
+    target, what = LINKS[name]
+    write(tmp_path, {"gateway.yaml": "", "real/a.yaml": COMPOSITION})
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).symlink_to(target)
+    (problem,) = read_project(tmp_path).problems
+    assert (problem.place.file, problem.what) == (name, what)
+
+
+def test_link_that_leads_to_files_is_followed(tmp_path: Path) -> None:
+    write(tmp_path, {"gateway.yaml": "", "real/a.yaml": COMPOSITION, "services/README": ""})
+    (tmp_path / "compositions").symlink_to("real")
+    (tmp_path / "services" / "shop.yaml").symlink_to("../real/shop.yaml")
+    write(tmp_path, {"real/shop.yaml": SERVICE})
+    found = read_project(tmp_path)
+    assert list(found.services) == ["shop"]
+    assert "a" in found.compositions
 
 
 def test_missing_gateway_file_is_told_with_what_to_do(tmp_path: Path) -> None:

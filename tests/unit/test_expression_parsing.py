@@ -140,6 +140,7 @@ def test_a_slice_holds_its_bounds_as_value() -> None:
         ("a *", 2, "unexpected '*'"),
         ("a[b]", 2, "unexpected 'b'. In [ ] stands a number, a slice, *, or a filter with [? ]"),
         ("a == \"b\" \"c\"", 9, "unexpected '\"c\"'. A string stands in single quotes: 'text'"),
+        ("m.'name'", 2, "A name stands plain or in double quotes after a dot"),
         ("{a}", 2, "unexpected '}'"),
         ("a.b'", 3, "the ' here is never closed"),
         ('a."b', 2, 'the " here is never closed'),
@@ -173,7 +174,7 @@ def test_a_broken_expression_is_refused_at_its_place_with_a_remedy(
     [
         "(" * 10_000, "(" * 10_000 + "a" + ")" * 10_000, "[" * 10_000, "!" * 10_000 + "a",
         "{a:" * 10_000, "abs(" * 10_000, "a" + "[*]" * 10_000, "a[?" * 10_000,
-        "||".join("a" * 10_000), "|".join("a" * 10_000), "a" + "[]" * 10_000,
+        "a" + "[]" * 10_000, "==".join("a" * 10_000), "(a || " * 10_000 + "a" + ")" * 10_000,
         "`" + "[" * 100_000 + "]" * 100_000 + "`", "`" + "[" * 100 + "]" * 100 + "`",
     ],
     ids=lambda source: source[:4],
@@ -185,6 +186,30 @@ def test_deep_nesting_is_refused_as_syntax(source: str) -> None:
 
 def test_a_long_path_is_not_nesting() -> None:
     assert len(parse_expression(".".join("a" * 10_000)).children) == 10_000
+
+
+@pytest.mark.parametrize("operator", ["||", "&&", "|"])
+def test_a_chain_is_one_node_and_no_nesting(operator: str) -> None:
+    chain = parse_expression(f" {operator} ".join("a" * 1000))
+    assert len(chain.children) == 1000
+    assert {child.kind for child in chain.children} == {"field"}
+    assert [child.start for child in chain.children[:3]] == [
+        0,
+        len(operator) + 3,
+        2 * len(operator) + 6,
+    ]
+
+
+@pytest.mark.parametrize("operator", ["||", "&&", "|"])
+def test_a_chain_without_end_is_refused(operator: str) -> None:
+    with pytest.raises(ExpressionSyntaxError, match="more than 1000 parts in a row"):
+        parse_expression(operator.join("a" * 100_000))
+
+
+def test_a_chain_within_a_chain_of_another_kind_keeps_its_own_parts() -> None:
+    node = parse_expression("a || b && c && d || e")
+    assert [child.kind for child in node.children] == ["field", "and_expression", "field"]
+    assert len(node.children[1].children) == 3
 
 
 def test_a_string_in_backticks_is_refused_without_a_warning() -> None:

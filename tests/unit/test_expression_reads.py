@@ -35,6 +35,7 @@ from bff.plan.expressions.reads import static_reads
         ("user.nick || user.name", {"user.nick", "user.name"}),
         ("(user || guest).name", {"user", "guest.name"}),
         ("(user && guest).name", {"user", "guest.name"}),
+        ("(user || guest || other).name", {"user", "guest", "other.name"}),
         ("not_null(user, guest).name", {"user", "guest"}),
         ("user.id || user", {"user"}),
         ("@", {""}),

@@ -25,6 +25,12 @@ PROBLEMS = [
     ("orders.▶id", "'id' is read from list[Order], which has no fields", "[].id"),
     ("user.name.▶x", "'x' is read from string, which has no fields", ""),
     ("user.nick.▶x", "'x' is read from string, which has no fields", ""),
+    # names for texts
+    ('orders[?status == ▶"shiped"]', "no field 'shiped'", "single quotes make a text: 'shiped'"),
+    ('orders[?▶status == "id"]', "never equals integer", "single quotes make a text: 'id'"),
+    ('orders[?status == ▶"user"]', "'user' can't be reached", "single quotes make a text: 'user'"),
+    ('user.name == ▶"x"', "unknown name 'x'", "single quotes make a text: 'x'"),
+    ('join(▶", ", user.tags)', "unknown name ', '", "single quotes make a text: ', '"),
     # no way back to the root
     ("orders[?id == ▶params.user_id]", f"'params' can't be reached.*{NO_WAY_BACK}", "joins"),
     ("orders[].{id: id, user: ▶user.name}", f"'user' can't be reached.*{NO_WAY_BACK}", "joins"),
@@ -90,6 +96,7 @@ PROBLEMS = [
     ("abs(▶max(orders[].id))", "the argument of abs() may be null", "|| `0`"),
     # expressions as arguments
     ("sort_by(orders, ▶total)", "sort_by() wants an expression here", "&name"),
+    ("max_by(user.tags, ▶id)", "max_by() wants an expression here", "&name"),
     ("map(▶'x', orders)", "map() wants an expression here", "&name"),
     ("to_string(▶&id)", "an `&expression` stands for no value", "map, sort_by"),
     ("▶&id", "an `&expression` stands for no value", "map, sort_by"),
@@ -113,6 +120,11 @@ def test_mistake_is_told_once_at_its_place(marked: str, what: str, mend: str) ->
     for part in what.split(".*"):
         assert part in problems[0].what
     assert mend in problems[0].mend
+
+
+def test_name_in_double_quotes_after_a_dot_is_not_taken_for_a_text() -> None:
+    _, (problem,) = infer(parse_expression('user."nam"'), ROOT)
+    assert problem.mend == "Known: id, name, nick, tags, vip. Did you mean 'name'?"
 
 
 MENDED = [

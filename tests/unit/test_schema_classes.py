@@ -51,15 +51,6 @@ CLASSES: dict[str, tuple[str, str, Any]] = {
         "{b?: integer}",
         {"a": 1, "b": 0},
     ),
-    "a default that the annotation forbids": (
-        """
-        class T(BaseModel):
-            a: str = None
-            b: Literal["x"] = "y"
-        """,
-        '{a: string | null, b: "x" | "y"}',
-        {},
-    ),
     "extra fields that the author allows": (
         """
         class T(BaseModel):

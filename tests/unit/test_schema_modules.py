@@ -113,6 +113,8 @@ FAILURES = [
     ("from .common import Nope\n", 1, 1, "cannot import name 'Nope' from 'schemas.common'"),
     ("from ...other import X\n", 1, 1, "beyond top-level package"),
     ("x = 1\nraise SystemExit(3)\n", 2, 1, "SystemExit: 3"),
+    ("x = 1\nraise KeyboardInterrupt\n", 2, 1, "KeyboardInterrupt"),
+    ("class Halt(BaseException):\n    pass\n\nraise Halt('now')\n", 4, 1, "Halt: now"),
     ("\ndef f():\n    return {}['k']\n\nf()\n", 3, 1, "KeyError: 'k'"),
     ("x = '\0'\n", 1, 1, "null bytes"),
     (
@@ -139,6 +141,12 @@ def test_failing_module_is_told_with_its_line_and_the_others_load(
     assert loaded.package not in str(problem)
     assert str(tmp_path) not in str(problem)
     assert set(loaded.modules) == {"schemas", "schemas.common", "schemas.zebra"}
+
+
+def test_interruption_while_a_module_runs_stops_the_load(tmp_path: Path) -> None:
+    text = "import os\nimport signal\nos.kill(os.getpid(), signal.SIGINT)\nwhile True:\n    pass\n"
+    with pytest.raises(KeyboardInterrupt):
+        load(tmp_path, endless=text)
 
 
 def test_unknown_module_lists_the_nearest(tmp_path: Path) -> None:

@@ -26,7 +26,6 @@ ALIASES: list[tuple[str, str, Any]] = [
     ("tuple[int, ...]", "list[integer]", [1]),
     ("tuple[()]", "list[nothing]", []),
     ("Sequence[int]", "list[integer]", [1]),
-    ("Iterable[int]", "list[integer]", [1]),
     ("collections.deque[int]", "list[integer]", [1]),
     ("dict[str, int]", "dict[string, integer]", {"a": 1}),
     ("dict[int, bool]", "dict[string, boolean]", {"1": True}),

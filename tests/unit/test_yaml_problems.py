@@ -3,18 +3,19 @@
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import ConfigDict
 
 from bff.declarations.documents import LARGEST_FILE, Read, read_document
+from bff.declarations.findings import Declaration
 from bff.declarations.models import CompositionFile
 from bff.declarations.trees import DEEPEST
 from tests.support.marks import without_mark
 
 
-class Holder(BaseModel):
+class Holder(Declaration):
     """Takes any key; what is read is all that matters."""
 
-    model_config = {"extra": "allow"}
+    model_config = ConfigDict(extra="allow")
 
 
 def read(text: str | bytes) -> Read[Holder]:
@@ -42,7 +43,9 @@ CASES = {
     "alias for a key": ("a: &a x\n▶*a : 1\n", "an alias for a key", "Write the key out"),
     "empty key": ("x:\n  ?▶\n  : 1\n", "a key that is empty", "Write the key"),
     "list for a key": ("? ▶[a]\n: 1\n", "a list or a mapping for a key", "quotes"),
-    "control character": ("a: x▶\x07\n", "the character U+0007", "escape"),
+    "control character": ("a: x▶\x07\n", "the character U+0007", "\"\\x07\""),
+    "NUL": ("a: x▶\0\n", "the character U+0000", "\"\\x00\""),
+    "no character": ("a: x▶\uffff\n", "the character U+FFFF", "\"\\uFFFF\""),
     "half a surrogate pair": ('a: ▶"\\ud83d"\n', "half of a surrogate pair", "character itself"),
     "overlong number": (f"a: ▶{'1' * 5000}\n", "a number of 5000 characters", "quotes"),
     "quote never closed": ('a: 1\nb: ▶"x\nc: 2\n', "a quote that is never closed", "Close it"),
@@ -60,9 +63,7 @@ CASES = {
 def test_broken_yaml_is_told_at_its_place(case: str) -> None:
     marked, what, mend = CASES[case]
     text, line, column = without_mark(marked)
-    found = read(text)
-    assert found.document is None
-    (problem,) = found.problems
+    (problem,) = read(text).problems
     assert (problem.place.file, problem.place.line, problem.place.column) == (
         "a.yaml",
         line,
@@ -70,6 +71,17 @@ def test_broken_yaml_is_told_at_its_place(case: str) -> None:
     ), str(problem)
     assert what in problem.what
     assert mend in problem.mend
+
+
+def test_text_that_is_no_yaml_has_no_document_and_what_is_not_allowed_still_has_one() -> None:
+    assert read("a: 'x\n").document is None
+    assert data_of("a: !x 1\nb: 2\na: 3\n") == {"a": 1, "b": 2}
+
+
+def test_merge_key_is_told_and_taken_as_it_is_meant() -> None:
+    text = "a: &a {x: 1, y: 2}\nb:\n  y: 3\n  <<: *a\n  z: 4\n"
+    assert len(read(text).problems) == 1
+    assert data_of(text)["b"] == {"x": 1, "y": 3, "z": 4}
 
 
 EXPRESSIONS = {

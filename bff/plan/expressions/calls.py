@@ -83,9 +83,8 @@ class _Call:
 
     def _reference(self, argument: Node, over: t.Type) -> t.Type:
         """What an `&expression` makes of an element; for all but map, something to order by."""
-        element = t.ANYTHING if self.broken else element_of(over)
         if argument.kind != "expref":
-            self.over(argument, element)  # as it was meant
+            self.over(argument, t.ANYTHING)  # what it would read depends on what was meant
             self._refuse(
                 TypeProblem(
                     argument.start,
@@ -94,6 +93,7 @@ class _Call:
                 )
             )
             return t.ANYTHING
+        element = t.ANYTHING if self.broken else element_of(over)
         made = self.over(argument.children[0], element)
         if self.name != "map" and not fits(made, t.NUMBER) and not fits(made, t.STRING):
             self._refuse(problem.wrong_key(self.name, argument, made))

@@ -142,13 +142,11 @@ def _element(node: Node) -> Evaluate | None:
 
 
 def _or(node: Node) -> Evaluate:
-    left, right = map(compile_node, node.children)
-    return conditions.first_true(left, right)
+    return conditions.first_true(tuple(map(compile_node, node.children)))
 
 
 def _and(node: Node) -> Evaluate:
-    left, right = map(compile_node, node.children)
-    return conditions.first_false(left, right)
+    return conditions.first_false(tuple(map(compile_node, node.children)))
 
 
 def _not(node: Node) -> Evaluate:
@@ -162,10 +160,16 @@ def _condition(node: Node) -> Evaluate:
         case "comparator" | "not_expression":  # true, false or null: the two agree
             return compile_node(node)
         case "and_expression":
-            left, right = map(_condition, node.children)
+            parts = tuple(map(_condition, node.children))
+            if len(parts) > 2:
+                return conditions.first_false(parts)
+            left, right = parts
             return lambda value: left(value) and right(value)
         case "or_expression":
-            left, right = map(_condition, node.children)
+            parts = tuple(map(_condition, node.children))
+            if len(parts) > 2:
+                return conditions.first_true(parts)
+            left, right = parts
             return lambda value: left(value) or right(value)
     return conditions.truth(compile_node(node))
 

@@ -32,9 +32,23 @@ def truth(operand: Evaluate) -> Evaluate:
     return true
 
 
-def first_true(left: Evaluate, right: Evaluate) -> Evaluate:
-    """`left || right`"""
+def first_true(operands: tuple[Evaluate, ...]) -> Evaluate:
+    """`first || second || …`"""
+    if len(operands) == 2:
+        return _either(*operands)
+    *tested, last = operands
 
+    def first_of_many(value: Any) -> Any:
+        for operand in tested:
+            found = operand(value)
+            if found or type(found) in NUMBERS:
+                return found
+        return last(value)
+
+    return first_of_many
+
+
+def _either(left: Evaluate, right: Evaluate) -> Evaluate:
     def either(value: Any) -> Any:
         found = left(value)
         return found if found or type(found) in NUMBERS else right(value)
@@ -42,9 +56,23 @@ def first_true(left: Evaluate, right: Evaluate) -> Evaluate:
     return either
 
 
-def first_false(left: Evaluate, right: Evaluate) -> Evaluate:
-    """`left && right`"""
+def first_false(operands: tuple[Evaluate, ...]) -> Evaluate:
+    """`first && second && …`"""
+    if len(operands) == 2:
+        return _both(*operands)
+    *tested, last = operands
 
+    def first_of_many(value: Any) -> Any:
+        for operand in tested:
+            found = operand(value)
+            if not found and type(found) not in NUMBERS:
+                return found
+        return last(value)
+
+    return first_of_many
+
+
+def _both(left: Evaluate, right: Evaluate) -> Evaluate:
     def both(value: Any) -> Any:
         found = left(value)
         return right(value) if found or type(found) in NUMBERS else found

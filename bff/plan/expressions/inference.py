@@ -9,6 +9,7 @@ Rules:
 Function calls are in `calls`, conditions in `narrowing`, sentences in `type_problems`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bff.plan import types as t
@@ -29,6 +30,8 @@ from bff.plan.type_algebra import (
 )
 
 __all__ = ["TypeProblem", "infer"]
+
+_Change = Callable[[t.Type], t.Type]
 
 _SETTLED = (t.ANYTHING, t.NULL, t.NOTHING)  # of these nothing can be said
 
@@ -87,8 +90,13 @@ class _Inference:
                 return self._multi_select(node, scope)
             case "key_val_pair":
                 return self.of(node.children[0], scope)
-            case "or_expression" | "and_expression" | "not_expression":
-                return self._logic(node, scope)
+            case "or_expression":
+                return self._or(node, scope)
+            case "and_expression":
+                return self._and(node, scope)
+            case "not_expression":
+                self.of(node.children[0], scope)
+                return t.BOOLEAN
             case "comparator":
                 return self._comparison(node, scope)
             case "function_expression":
@@ -120,10 +128,12 @@ class _Inference:
         if found:
             return nullable(union(*found)) if lacking else union(*found)
         if scope.is_root:
-            return self.report(problem.unknown_name(node, scope.type))
-        if node.value in self.root_names and not scope.after_dot:
-            return self.report(problem.unreachable_root(node))
-        return self.report(problem.no_such_field(node, scope.type))
+            missing = problem.unknown_name(node, scope.type)
+        elif node.value in self.root_names and not scope.after_dot:
+            missing = problem.unreachable_root(node)
+        else:
+            missing = problem.no_such_field(node, scope.type)
+        return self.report(missing if scope.after_dot else problem.perhaps_text(missing, node))
 
     def _index(self, node: Node, current: t.Type) -> t.Type:
         lists = self._lists(current, node, f"[{node.value}]")
@@ -220,16 +230,17 @@ class _Inference:
         unsure = may_be_null(scope.type) or scope.type == t.ANYTHING
         return nullable(built) if unsure else built
 
-    def _logic(self, node: Node, scope: _Scope) -> t.Type:
-        left = self.of(node.children[0], scope)
-        if node.kind == "not_expression":
-            return t.BOOLEAN
-        if node.kind == "or_expression":
-            right = self.of(node.children[1], scope)
-            return left if falsy(left) == t.NOTHING else union(truthy(left), right)
-        narrowed = narrow(node.children[0], scope.type)
-        right = self.of(node.children[1], _Scope(narrowed, scope.is_root))
-        return left if truthy(left) == t.NOTHING else union(falsy(left), right)
+    def _or(self, node: Node, scope: _Scope) -> t.Type:
+        parts = [self.of(child, scope) for child in node.children]
+        return _first_that(parts, truthy, falsy)
+
+    def _and(self, node: Node, scope: _Scope) -> t.Type:
+        parts: list[t.Type] = []
+        inside = scope
+        for child in node.children:
+            parts.append(self.of(child, inside))
+            inside = _Scope(narrow(child, inside.type), scope.is_root)
+        return _first_that(parts, falsy, truthy)
 
     def _comparison(self, node: Node, scope: _Scope) -> t.Type:
         left, right = (self.of(child, scope) for child in node.children)
@@ -259,6 +270,16 @@ class _Inference:
 
 
 _ORDERED = union(t.NUMBER, t.STRING)
+
+
+def _first_that(parts: list[t.Type], stops: _Change, goes_on: _Change) -> t.Type:
+    """The type of the first part at whose value a chain stops, or else of the last."""
+    found: list[t.Type] = []
+    for part in parts[:-1]:
+        if goes_on(part) == t.NOTHING:
+            return union(*found, part)
+        found.append(stops(part))
+    return union(*found, parts[-1])
 
 
 def _unless(base: t.Type, over: type[t.ListOf] | type[t.ObjectOf], result: t.Type) -> t.Type:

@@ -30,10 +30,12 @@ def falsy(inferred: t.Type) -> t.Type:
 def narrow(condition: Node, inferred: t.Type) -> t.Type:
     """The type of those values of `inferred` for which the condition holds."""
     match condition.kind, condition.children:
-        case "and_expression", (left, right):
-            return narrow(right, narrow(left, inferred))
-        case "or_expression", (left, right):
-            return union(narrow(left, inferred), narrow(right, inferred))
+        case "and_expression", parts:
+            for part in parts:
+                inferred = narrow(part, inferred)
+            return inferred
+        case "or_expression", parts:
+            return union(*(narrow(part, inferred) for part in parts))
         case "not_expression", (child,):
             return _refine(child, inferred, falsy)
         case "comparator", (left, right):

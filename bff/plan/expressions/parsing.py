@@ -1,9 +1,11 @@
 """From an expression's text to its tree, every node with the place it stands at.
 
 The grammar is the `jmespath` library's: its parser makes the nodes, and this module notes the
-tokens that each was made of. It may not give a node another meaning. What it refuses beyond the
-library: nesting that would exhaust the stack (here or in whoever walks the tree), and a slice
-with a step of 0, which the library refuses only once it runs.
+tokens that each was made of. It may not give a node another meaning, but `a || b || c`, to the
+library two nodes one within the other, is one node of three parts: a chain is no nesting. What it
+refuses beyond the library: nesting that would exhaust the stack (here or in whoever walks the
+tree), chains without end, and a slice with a step of 0, which the library refuses only once it
+runs.
 """
 
 from collections.abc import Callable
@@ -20,6 +22,8 @@ __all__ = ["ExpressionSyntaxError", "parse_expression"]
 _Tree = dict[str, Any]  # a node of the library's, with `start` and `end` where we put them
 _Rule = Callable[[_Tree], _Tree]
 
+_CHAINS = frozenset(("or_expression", "and_expression", "pipe"))
+_LONGEST_CHAIN = 1000  # parts
 _MENDS = {
     "number": "A number stands in backticks: `5`.",
     "literal": "Is there an operator or a comma missing before it?",
@@ -134,15 +138,17 @@ class _PlacingParser(Parser):  # type: ignore[misc]
         if token["type"] == "eof":
             at = end_of(self._source, at)
             return ExpressionSyntaxError("the expression ends too early", at)
-        if token["type"] != "number" and self._follows_bracket(at):
+        if token["type"] != "number" and self._follows(at, "lbracket"):
             mend = "In [ ] stands a number, a slice, *, or a filter with [? ]."
+        elif token["type"] == "literal" and self._follows(at, "dot"):
+            mend = 'A name stands plain or in double quotes after a dot: .name, ."a name".'
         else:
             mend = _MENDS.get(token["type"], "")
         return ExpressionSyntaxError(f"unexpected {self._source[at : token['end']]!r}", at, mend)
 
-    def _follows_bracket(self, at: int) -> bool:
+    def _follows(self, at: int, kind: str) -> bool:
         pairs = zip(self._tokens, self._tokens[1:], strict=False)
-        return any(a["type"] == "lbracket" and b["start"] == at for a, b in pairs)
+        return any(a["type"] == kind and b["start"] == at for a, b in pairs)
 
 
 def _to_node(tree: _Tree, start: int, end: int, depth_left: int) -> Node:
@@ -160,12 +166,29 @@ def _to_node(tree: _Tree, start: int, end: int, depth_left: int) -> Node:
     elif "start" not in tree and kind == "index_expression":  # a projected slice's
         start = children[0].get("start", children[1]["start"])
         end = children[1]["end"]
+    if kind in _CHAINS:
+        children = _parts_in_a_row(tree)
     nodes = tuple(
         # an identity before everything else in its parent, or after
         _to_node(child, *((start, start) if index == 0 else (end, end)), depth_left - 1)
         for index, child in enumerate(children)
     )
     return Node(kind, value, nodes, start, end)
+
+
+def _parts_in_a_row(tree: _Tree) -> list[_Tree]:
+    """What the operators of one kind stand between: the first is the innermost on the left."""
+    kind = tree["type"]
+    parts: list[_Tree] = []
+    while tree["type"] == kind:
+        tree, last = tree["children"]
+        parts.append(last)
+    parts.append(tree)
+    if len(parts) > _LONGEST_CHAIN:
+        raise ExpressionSyntaxError(
+            f"more than {_LONGEST_CHAIN} parts in a row", tree["start"], "Break it up."
+        )
+    return parts[::-1]
 
 
 def _too_deep(offset: int) -> ExpressionSyntaxError:

@@ -21,8 +21,9 @@ def static_reads(node: Node) -> Paths:
     """
     used: set[tuple[str, ...]] = set()
     used |= _follow(node, _ROOT, used)
+    ends = {len(path) for path in used}
     return frozenset(
-        path for path in used if not any(path[:end] in used for end in range(len(path)))
+        path for path in used if not any(path[:end] in used for end in ends if end < len(path))
     )
 
 
@@ -48,9 +49,9 @@ def _follow(node: Node, current: Paths, used: set[tuple[str, ...]]) -> Paths:
             used.update(current)
             return _NOTHING
         case "or_expression" | "and_expression":
-            tested, other = (_follow(child, current, used) for child in node.children)
-            used.update(tested)
-            return tested | other
+            *tested, last = (_follow(child, current, used) for child in node.children)
+            used.update(*tested)
+            return last.union(*tested)
         case "projection" | "value_projection" | "filter_projection":
             base, *applied = node.children
             use(base)

@@ -32,6 +32,13 @@ def unknown_name(node: Node, root: t.Type) -> TypeProblem:
     return TypeProblem(node.start, what, known_names(name, field_names(root)))
 
 
+def perhaps_text(found: TypeProblem, node: Node) -> TypeProblem:
+    """The problem of a name in double quotes, for which a text may have been meant."""
+    if not _is_quoted(node):
+        return found
+    return TypeProblem(found.offset, found.what, f"{_text_mend(node)} {found.mend}".rstrip())
+
+
 def unreachable_root(node: Node) -> TypeProblem:
     """A root name where only an element can be seen; it would be null without a word."""
     return TypeProblem(
@@ -97,10 +104,13 @@ def stray_reference(node: Node) -> TypeProblem:
 
 def never_equal(node: Node, left: t.Type, right: t.Type) -> TypeProblem:
     """A comparison whose result is always the same."""
+    quoted = next((child for child in node.children if _is_quoted(child)), None)
     return TypeProblem(
         node.start,
         f"{brief(left)} never equals {brief(right)}",
-        _mend_constant(left, right) or _mend_constant(right, left),
+        _mend_constant(left, right)
+        or _mend_constant(right, left)
+        or (_text_mend(quoted) if quoted is not None else ""),
     )
 
 
@@ -168,6 +178,15 @@ def field_names(inferred: t.Type) -> list[str]:
         if isinstance(each, t.ObjectOf)
         for name, _ in each.fields
     ]
+
+
+def _is_quoted(node: Node) -> bool:
+    """Whether the node is a name in double quotes."""
+    return node.kind == "field" and node.end - node.start > len(node.value)
+
+
+def _text_mend(node: Node) -> str:
+    return f"Double quotes make a name; single quotes make a text: '{node.value}'."
 
 
 def _whole_elements(each: t.Type) -> t.Type:

@@ -1,0 +1,44 @@
+"""However long or deep an expression is, it is refused as syntax or goes through every stage."""
+
+from typing import Any
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from bff.errors import EvaluationError
+from bff.plan import types as t
+from bff.plan.expressions.closures import compile_node
+from bff.plan.expressions.inference import infer
+from bff.plan.expressions.parsing import ExpressionSyntaxError, parse_expression
+from bff.plan.expressions.reads import static_reads
+
+FRAGMENTS = [
+    "a", "(", ")", "(a || ", "(a && ", " || a", " && a", " | a", ".a", "[0]", "[1:]", "[*]", "[]",
+    ".*", "[?a]", "[?a == ", "]", "!", "&", "{a: ", "}", "[a, ", "not_null(", "map(&", ", a", "`1`",
+    " == a", " < a", "'x'", "@",
+]  # fmt: skip
+repeated = st.builds(str.__mul__, st.sampled_from(FRAGMENTS), st.sampled_from([1, 2, 30, 70, 999]))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(repeated, min_size=1, max_size=6).map("".join))
+@example("(" * 60 + "a" + " || a" * 900 + ")" * 60)
+@example("a" + " && a" * 999)
+@example("a[?" * 20 + "a" + " || !a" * 900 + "]" * 20)
+@example("(a || " * 60 + "a" + ")" * 60)
+@example("!" * 60 + "a")
+def test_no_expression_exhausts_the_stack(source: str) -> None:
+    try:
+        node = parse_expression(source)
+    except ExpressionSyntaxError:
+        return
+    static_reads(node)
+    _, problems = infer(node, t.ObjectOf((("a", t.Field(t.ANYTHING)),)))
+    if problems:
+        return
+    evaluate = compile_node(node)
+    value: Any = {"a": [{"a": None}, "x", 0]}
+    try:
+        evaluate(value)
+    except EvaluationError:
+        return

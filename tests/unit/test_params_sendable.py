@@ -1,0 +1,58 @@
+"""What a request can't hold is refused, by where it would stand."""
+
+from typing import Any
+
+import pytest
+
+from bff.plan.param_checks import Check
+from bff.plan.sendable import sendable
+
+
+def check_of(location: Any, *, comma: bool = False, slash: bool = False) -> Check:
+    return sendable(lambda value: value, location, comma=comma, slash=slash)
+
+
+REFUSED: list[tuple[Check, object, str]] = [
+    (check_of("path"), "", "a path segment that is empty"),
+    (check_of("path"), "a/b", "holds a slash"),
+    (check_of("path"), "a\\b", "holds a slash"),
+    (check_of("path"), "..", "only dots"),
+    (check_of("path"), "%252E.", "only dots"),
+    (check_of("path", slash=True), "a/../b", "only dots"),
+    (check_of("path", slash=True), "a//b", "a path segment that is empty"),
+    (check_of("path", comma=True), [], "is an empty list"),
+    (check_of("path", comma=True), ["a", ""], "a path segment that is empty"),
+    (check_of("path", comma=True), ["a", "b,c"], "holds a comma"),
+    (check_of("query", comma=True), ["a", "b,c"], "holds a comma"),
+    (check_of("header"), "a\r\nb", "no header may hold"),
+    (check_of("header"), "a\x7fb", "no header may hold"),
+    (check_of("header"), "€", "no header may hold"),
+    (check_of("header", comma=True), ["a", "b,c"], "holds a comma"),
+]
+
+
+@pytest.mark.parametrize(("check", "value", "said"), REFUSED, ids=[repr(e[1:]) for e in REFUSED])
+def test_value_that_its_location_cannot_hold_is_refused(
+    check: Check, value: object, said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        check(value)
+
+
+TAKEN: list[tuple[Check, object]] = [
+    (check_of("path"), "a b.c"),
+    (check_of("path"), "a,b"),
+    (check_of("path", slash=True), "a/b c"),
+    (check_of("path"), 5),
+    (check_of("query"), ""),
+    (check_of("query", comma=True), []),
+    (check_of("query", comma=True), ["a", 1, "€/.."]),
+    (check_of("header"), "a\tb ü,"),
+    (check_of("header"), ["a,b"]),
+    (check_of("body"), "\r\n"),
+]
+
+
+@pytest.mark.parametrize(("check", "value"), TAKEN, ids=[repr(each[1]) for each in TAKEN])
+def test_value_that_its_location_can_hold_is_let_through(check: Check, value: object) -> None:
+    assert check(value) == value

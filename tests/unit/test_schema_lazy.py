@@ -1,0 +1,50 @@
+"""What pydantic validates only once it is walked through is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from bff.plan.schemas import UnknownSchema
+from tests.support.schema_sources import schema_of
+
+LAZY = {
+    "in a field": ("class T(BaseModel):\n    a: Iterable[int]\n", "in T.a,"),
+    "in a list of a nested model": (
+        """
+        class Sub(BaseModel):
+            few: int
+            many: dict[str, list[Iterable[str]]] | None = None
+        class T(BaseModel):
+            subs: list[Sub]
+        """,
+        "in Sub.many,",
+    ),
+    "in a union": ("class T(BaseModel):\n    a: int | collections.abc.Generator[int]\n", "in T.a,"),
+    "in a dataclass": ("@dataclasses.dataclass\nclass T:\n    a: Iterable[int]\n", "in T.a,"),
+    "in a named tuple": ("class T(NamedTuple):\n    a: Iterable[int]\n", "in T.a,"),
+    "in a typed dict": ("class T(TypedDict):\n    a: Iterable[int]\n", "in T.a,"),
+    "in a model that contains itself": (
+        "class T(BaseModel):\n    below: 'T | None' = None\n    a: Iterable[int]\n", "in T.a,",
+    ),
+    "as an alias": ("T = Iterable[int]", "T has an Iterable"),
+    "as an alias with a name": ("T = TypeAliasType('T', 'Iterable[int] | None')", "an Iterable"),
+    "extra fields": (
+        """
+        class T(BaseModel):
+            model_config = ConfigDict(extra="allow")
+            __pydantic_extra__: dict[str, Iterable[int]]
+        """,
+        "in T,",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LAZY)
+def test_iterable_which_nobody_would_validate_is_refused_where_it_stands(
+    case: str, tmp_path: Path
+) -> None:
+    text, said = LAZY[case]
+    with pytest.raises(UnknownSchema, match="is not checked") as refused:
+        schema_of(tmp_path, text)
+    assert said in refused.value.what
+    assert "list[" in refused.value.mend
