@@ -1,18 +1,12 @@
-"""The sample services, each started as the process that the demo starts, called over HTTP."""
+"""The sample services' data and answers, called over HTTP."""
 
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from pydantic import TypeAdapter
 
-from bff.cli.demo_processes import DemoProcess
 from examples.services.data import (
     GONE_PRODUCTS,
     generate_orders,
@@ -23,28 +17,7 @@ from examples.services.data import (
 from schemas.orders import Order, OrderPage
 from schemas.products import Product, ReviewList
 from schemas.users import User
-
-REPOSITORY = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def service(name: str, folder: Path, *options: str) -> Iterator[httpx.Client]:
-    """One sample service, started and answering; stopped afterwards."""
-    port = free_port()
-    command = ["-m", "examples.services", name, "--port", str(port), *options]
-    process = DemoProcess(name, command, REPOSITORY, folder, port, {})
-    try:
-        process.wait_until_ready()
-        with httpx.Client(base_url=process.address, trust_env=False) as client:
-            yield client
-    finally:
-        process.stop()
+from tests.support.sample_services import service
 
 
 @pytest.fixture(scope="module")
@@ -265,72 +238,3 @@ def test_a_reservation_takes_the_stock_all_of_it_or_nothing(products: httpx.Clie
 )
 def test_a_reservation_of_nothing_known_is_422(products: httpx.Client, items: object) -> None:
     assert products.post("/reservations", json={"items": items}).status_code == 422
-
-
-# ------------------------------------------------------------------------------------- switches
-
-
-def test_a_service_switched_to_fail_does_until_it_is_mended(tmp_path: Path) -> None:
-    with service("users", tmp_path) as users:
-        users.post("/_switch", json={"fail": 503})
-        failed = users.get("/users/7")
-        assert (failed.status_code, failed.headers["retry-after"]) == (503, "5")
-        users.post("/_switch", json={"fail": None})
-        assert users.get("/users/7").status_code == 200
-
-
-def test_a_switched_delay_holds_every_reply_back_but_health(tmp_path: Path) -> None:
-    with service("users", tmp_path) as users:
-        assert users.post("/_switch", json={"delay_ms": 250}).json()["delay_ms"] == 250
-        assert users.get("/users/7").elapsed.total_seconds() >= 0.25
-        users.post("/_switch", json={"delay_ms": 60_000})
-        assert users.get("/healthz").status_code == 200  # within httpx's five seconds
-
-
-def test_switches_can_be_set_from_the_command_line(tmp_path: Path) -> None:
-    with service("users", tmp_path, "--delay", "0.2s", "--fail", "500") as users:
-        reply = users.get("/users/7")
-        assert reply.status_code == 500
-        assert reply.elapsed.total_seconds() >= 0.2
-
-
-@pytest.mark.parametrize("switches", [{"delay_ms": -1}, {"fail": 200}, {"delay_ms": "much"}])
-def test_a_switch_that_makes_no_sense_is_refused(
-    users: httpx.Client, switches: dict[str, object]
-) -> None:
-    assert users.post("/_switch", json=switches).status_code == 422
-    assert users.get("/users/7").status_code == 200
-
-
-def test_stats_count_the_bytes_of_replies_and_nothing_else(tmp_path: Path) -> None:
-    with service("users", tmp_path) as users:
-        sent = len(users.get("/users/7").content) + len(users.get("/users/100000").content)
-        users.get("/healthz")
-        users.post("/_switch", json={})
-        assert users.get("/_stats").json() == {"requests": 2, "bytes": sent}
-
-
-# ------------------------------------------------------------------------------------- processes
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_process_cleanly(tmp_path: Path, number: signal.Signals) -> None:
-    port = free_port()
-    command = [sys.executable, "-m", "examples.services", "users", "--port", str(port)]
-    with subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE) as process:
-        assert process.stderr is not None
-        assert str(port).encode() in process.stderr.readline()
-        process.send_signal(number)
-        assert process.wait(10) == 0
-        assert process.stderr.read() == b""
-
-
-def test_a_taken_port_is_named(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        command = [sys.executable, "-m", "examples.services", "users", "--port", str(port)]
-        ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=20)
-    assert ended.returncode == 1
-    assert f"127.0.0.1:{port} can't be used" in ended.stderr

@@ -1,11 +1,9 @@
-"""Steps that fail: what the payload holds instead, or who speaks when there is none."""
-
-import threading
+"""Steps that fail and take nothing down with them: what the payload holds instead."""
 
 import pytest
 
 from tests.support.screens import Screens, order, user, value_reply
-from tests.support.wire_scripts import held, never, refusing_url, reply, then_reset, when_arrived
+from tests.support.wire_scripts import refusing_url, reply, when_arrived
 
 
 def test_failed_optional_step_is_null_under_its_key_and_named_in_proxy_status(
@@ -118,73 +116,6 @@ def test_step_skipped_because_its_input_failed_is_null_and_degraded(screens: Scr
     assert screen.calls() == ["GET /users/1"]
 
 
-def test_failed_required_step_fails_the_composition_and_is_named(screens: Screens) -> None:
-    screen = screens(
-        """
-        endpoint: GET /screen
-        steps:
-          user: {call: shop.get_user, with: {id: 1}}
-          orders: {call: shop.list_orders, with: {user_id: 1}, on_failure: fail}
-        """,
-        {"/users/1": user(), "/orders": reply(500)},
-    )
-    answer = screen.get()
-    assert answer.status == 502
-    assert answer.header("content-type") == "application/problem+json"
-    assert answer.json()["step"] == "orders"
-    assert answer.json()["reason"] == "status"
-    assert answer.header("proxy-status") == (
-        'bff; error=http_request_error; received-status=500; details="orders: status"'
-    )
-    assert b"Ann" not in answer.body
-
-
-def test_failed_required_step_speaks_though_another_call_is_still_unanswered(
-    screens: Screens,
-) -> None:
-    """Nobody waits for the call that is given up; its connection ends with its own timeout."""
-    screen = screens(
-        """
-        endpoint: GET /screen
-        steps:
-          user: {call: shop.get_user, with: {id: 1}, timeout: 1s}
-          orders: {call: shop.list_orders, with: {user_id: 1}}
-        """,
-        {"/users/1": never(), "/orders": when_arrived(2, reply(404))},
-    )
-    assert screen.get().status == 404
-    assert screen.upstream.peers_left == 0
-    screen.upstream.wait_until(lambda server: server.peers_left == 1)
-
-
-def test_first_required_step_to_fail_speaks_whatever_the_declared_order(screens: Screens) -> None:
-    screen = screens(
-        """
-        endpoint: GET /screen
-        steps:
-          user: {call: shop.get_user, with: {id: 1}}
-          orders: {call: shop.list_orders, with: {user_id: 1}}
-        """,
-        {"/users/1": never(), "/orders": when_arrived(2, reply(409))},
-    )
-    answer = screen.get()
-    assert (answer.status, answer.json()["step"]) == (409, "orders")
-
-
-def test_step_that_depends_on_a_failed_required_one_is_never_called(screens: Screens) -> None:
-    screen = screens(
-        """
-        endpoint: GET /screen
-        steps:
-          user: {call: shop.get_user, with: {id: 1}}
-          orders: {call: shop.list_orders, with: {user_id: '${user.id}'}}
-        """,
-        {"/users/1": reply(404)},
-    )
-    assert screen.get().status == 404
-    assert screen.calls() == ["GET /users/1"]
-
-
 def test_service_that_refuses_connections_fails_the_step_and_no_address_gets_out(
     screens: Screens,
 ) -> None:
@@ -212,15 +143,6 @@ def test_service_that_refuses_connections_fails_the_step_and_no_address_gets_out
     assert "127.0.0.1" not in status
 
 
-def test_connection_reset_fails_the_step(screens: Screens) -> None:
-    screen = screens(
-        "{endpoint: GET /screen, steps: {user: {call: shop.get_user, with: {id: 1}}}}",
-        {"/users/1": then_reset(b"")},
-    )
-    answer = screen.get()
-    assert (answer.status, answer.json()["reason"]) == (502, "disconnected")
-
-
 @pytest.mark.parametrize("policy", ["optional", "{fallback: {orders: []}}"])
 def test_value_that_no_function_takes_fails_the_step_and_never_the_gateway(
     screens: Screens, policy: str
@@ -242,56 +164,6 @@ def test_value_that_no_function_takes_fails_the_step_and_never_the_gateway(
     answer = screen.get()
     assert answer.status == 200
     assert answer.json() == {"warnings": [{"step": "orders", "reason": "expression"}]}
-
-
-def test_value_that_no_function_takes_in_the_response_is_a_502(screens: Screens) -> None:
-    screen = screens(
-        """
-        endpoint: GET /screen
-        steps: {loose: {call: shop.look}}
-        response: {sum: '${sum(loose.value)}'}
-        """,
-        {"/look": value_reply({"value": ["a"]})},
-    )
-    answer = screen.get()
-    assert (answer.status, answer.json()["reason"]) == (502, "expression")
-    assert "step" not in answer.json()
-
-
-def test_value_that_an_operations_param_refuses_is_never_sent(screens: Screens) -> None:
-    screen = screens(
-        """
-        endpoint: GET /screen
-        steps:
-          loose: {call: shop.look}
-          user: {call: shop.get_user, with: {id: '${loose.value}'}}
-        """,
-        {"/look": value_reply({"value": 0})},
-    )
-    answer = screen.get()
-    assert (answer.status, answer.json()["step"], answer.json()["reason"]) == (
-        502,
-        "user",
-        "bad_input",
-    )
-    assert screen.calls() == ["GET /look"]
-
-
-def test_failure_of_one_request_leaves_others_alone(screens: Screens) -> None:
-    gate = threading.Event()
-    screen = screens(
-        """
-        endpoint: GET /screen/{id}
-        params: {id: {type: integer}}
-        steps: {user: {call: shop.get_user, with: {id: '${params.id}'}}}
-        """,
-        {"/users/1": held(gate, user()), "/users/2": reply(500)},
-    )
-    good = screen.begin("/screen/1")
-    screen.upstream.wait_for_requests(1)
-    assert screen.get("/screen/2").status == 502
-    gate.set()
-    assert good.result().json()["user"]["firstName"] == "Ann"
 
 
 def test_fallback_is_the_same_in_every_request_though_joins_add_to_it(screens: Screens) -> None:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from bff.engine.outcomes import Failed
 from bff.engine.ports import Transport, UpstreamReply, UpstreamRequest
-from bff.upstream.transports import TransportName, open_transport
+from bff.upstream.transports import CONNECT_TIMEOUT_SECONDS, TransportName, open_transport
 from tests.support.wire import Script, WireServer
 
 NAMES: tuple[TransportName, ...] = ("pyreqwest", "httpx")
@@ -14,11 +14,16 @@ NAMES: tuple[TransportName, ...] = ("pyreqwest", "httpx")
 T = TypeVar("T")
 
 
-def run(name: TransportName, scenario: Callable[[Transport], Awaitable[T]]) -> T:
+def run(
+    name: TransportName,
+    scenario: Callable[[Transport], Awaitable[T]],
+    *,
+    connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS,
+) -> T:
     """Run the scenario on a loop of its own, with a transport that is closed after it."""
 
     async def main() -> T:
-        transport = open_transport(name)
+        transport = open_transport(name, connect_timeout_seconds=connect_timeout_seconds)
         try:
             return await asyncio.wait_for(scenario(transport), 20)
         finally:

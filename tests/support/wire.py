@@ -154,9 +154,10 @@ Script = Callable[[Exchange], None]
 
 class WireServer:
     """Serves until its context is left. `script` is one for every request, or one per path (the
-    target without its query; others get 404)."""
+    target without its query; others get 404). One that is not `listening` refuses connections
+    until it is told to `listen`."""
 
-    def __init__(self, script: Script | Mapping[str, Script]) -> None:
+    def __init__(self, script: Script | Mapping[str, Script], *, listening: bool = True) -> None:
         self.script = script
         self.requests: list[RecordedRequest] = []
         self.accepted = 0
@@ -166,12 +167,15 @@ class WireServer:
         self._changed = threading.Condition()
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
+        self._listening = listening
 
     def __enter__(self) -> Self:
-        self._start(self._accept)
+        if self._listening:
+            self.listen()
         return self
 
     def __exit__(
@@ -191,6 +195,11 @@ class WireServer:
                 connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(PATIENCE_SECONDS)
+
+    def listen(self) -> None:
+        """Accept connections from now on."""
+        self._listener.listen(1024)
+        self._start(self._accept)
 
     @property
     def open_connections(self) -> int:

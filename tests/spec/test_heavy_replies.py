@@ -1,0 +1,78 @@
+"""Replies of almost 4 MiB: nobody else waits long while one is read, put together and sent."""
+
+import pytest
+
+from tests.support.pings import Pings
+from tests.support.screens import Screens, user
+from tests.support.wire_scripts import json_reply
+
+SIZE = int(3.9 * 1024 * 1024)
+
+# `bff.engine.bodies` states 240 ms for the heaviest body that is read at all, on an idle machine.
+LONGEST_WAIT_SECONDS = 1.0
+# A machine that is busy otherwise adds to one measurement and not to all; what the gateway holds
+# it holds every time.
+MEASUREMENTS = 5
+
+
+def filled(start: bytes, element: bytes, end: bytes, *, most: int = SIZE) -> bytes:
+    """A list of this element, as often as there is room for it, and blanks for the rest."""
+    count = min(most, (SIZE - len(start) - len(end)) // (len(element) + 1))
+    body = start + b",".join([element] * count) + end
+    return body + b" " * (SIZE - len(body))
+
+
+HEAVY = {
+    "numbers": ("look", filled(b'{"value":[', b"0.1", b"]}")),
+    "texts": ("look", filled(b'{"value":[', b'"a"', b"]}")),
+    "products": ("best", filled(b"[", b'{"id":1,"title":"Hat, or a cap","price":9.5}', b"]")),
+    "keys": ("look", b'{"value":{%s}}' % b",".join(b'"%06d":1' % n for n in range(SIZE // 12))),
+    "nested 190 deep": (
+        "look",
+        filled(b'{"value":[', b"[" * 190 + b"]" * 190, b"]}", most=SIZE // 40 // 191),
+    ),
+}
+
+COMPOSITIONS = {
+    "look": """
+        endpoint: GET /look
+        deadline: 15s
+        steps: {look: {call: shop.look}}
+        response: {whole: '${look}', again: '${look.value}'}
+        """,
+    "best": """
+        endpoint: GET /best
+        deadline: 15s
+        steps: {best: {call: shop.list_bestsellers}}
+        response: {whole: '${best}', again: '${best[?price > `1`]}'}
+        """,
+    "quick": "{endpoint: GET /quick, steps: {user: {call: shop.get_user, with: {id: 1}}}}",
+}
+
+
+@pytest.mark.parametrize(("name", "body"), HEAVY.values(), ids=HEAVY.keys())
+def test_reply_that_is_as_heavy_as_may_be_keeps_others_waiting_no_longer_than_stated(
+    screens: Screens, name: str, body: bytes
+) -> None:
+    screen = screens(
+        COMPOSITIONS,
+        {"/look": json_reply(body), "/bestsellers": json_reply(body), "/users/1": user()},
+        service="timeout: 15s\n",
+    )
+    waits: list[float] = []
+    while len(waits) < MEASUREMENTS and min(waits, default=9.0) >= LONGEST_WAIT_SECONDS:
+        with Pings(lambda: screen.get("/quick")) as pings:
+            answer = screen.get(f"/{name}")
+        assert answer.status == 200
+        waits.append(pings.longest_seconds)
+    told = ", ".join(f"{wait:.2f} s" for wait in waits)
+    assert min(waits) < LONGEST_WAIT_SECONDS, f"the longest waits of {len(waits)} runs: {told}"
+
+
+@pytest.mark.parametrize("element", [b'{"a":1}', b"[]"])
+def test_reply_of_more_objects_than_may_be_read_in_that_time_is_too_large(
+    screens: Screens, element: bytes
+) -> None:
+    screen = screens(COMPOSITIONS, {"/look": json_reply(filled(b'{"value":[', element, b"]}"))})
+    answer = screen.get("/look")
+    assert (answer.status, answer.json()["reason"]) == (502, "too_large")
