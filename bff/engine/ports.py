@@ -10,7 +10,6 @@ Adapters live in `bff.upstream`; tests script their own. Both keep these rules:
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from bff.engine.outcomes import Failed
@@ -46,14 +45,13 @@ class UpstreamReply(NamedTuple):
         return next((value for key, value in self.headers if key == name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamStream:
+class UpstreamStream(NamedTuple):
     """A reply whose body is still arriving. Iterating `chunks` raises `BrokenStream` when the
     upstream breaks off before its end."""
 
     status: int
     headers: Headers
-    chunks: AsyncIterator[bytes] = field(repr=False)
+    chunks: AsyncIterator[bytes]
 
     async def read_all(self) -> bytes:
         """The whole body instead of its chunks; for a reply that is known to be small."""

@@ -16,7 +16,6 @@ Each function takes one pass over the headers, since a pass-through costs little
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from bff.engine.ports import Headers
@@ -99,8 +98,7 @@ _FORWARDED_NAMES: Final = {name: name.decode() for name in FORWARDED}
 _NAMES_NOTHING: Final = frozenset({"keep-alive", "close", b"keep-alive", b"close"})
 
 
-@dataclass(frozen=True, slots=True)
-class ClientInfo:
+class ClientInfo(NamedTuple):
     """Who sent the request, as the gateway's own socket knows it; `host` is its `Host` header."""
 
     address: str | None

@@ -9,8 +9,8 @@ are not switched: an `Upgrade` is not forwarded, so the service answers without 
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
 
 from bff.engine.outcomes import Failed, Reason
 from bff.engine.ports import BrokenStream, Transport, UpstreamRequest, UpstreamStream
@@ -27,15 +27,14 @@ from bff.upstream.guards import has_dot_segment, is_sendable
 ONE_PIECE_BYTES: Final = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class ForwardedReply:
+class ForwardedReply(NamedTuple):
     """The service's reply, ready to go out. `content-length` is among the headers where it is
     known. A body of chunks raises `BrokenStream` when the service breaks off: then the client's
     connection must break too. It has to be read to its end, or ended with `aclose`."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
-    body: "bytes | RelayedBody" = field(repr=False)
+    body: "bytes | RelayedBody"
 
 
 @dataclass(frozen=True, slots=True)

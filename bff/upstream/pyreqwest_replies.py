@@ -45,6 +45,7 @@ class Chunks:
         self._reader = reader
         self._upload = upload
         self._silence_seconds = silence_seconds
+        self.were_read = False  # all of them, in one step
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -57,7 +58,9 @@ class Chunks:
 
     async def read_all(self) -> bytes:
         """Everything that no chunk has been taken of yet."""
-        return (await self._awaited(self._reader.bytes())).to_bytes()
+        body = (await self._awaited(self._reader.bytes())).to_bytes()
+        self.were_read = True
+        return body
 
     async def _awaited(self, reading: Awaitable[T]) -> T:
         watch = CancellationWatch(self._loop)

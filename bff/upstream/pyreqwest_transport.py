@@ -195,6 +195,7 @@ class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
         self._timeout_seconds = timeout_seconds
         self._upload = upload_of(request, timeout_seconds)
         self._exchange: StreamRequest | None = None
+        self._chunks: Chunks | None = None
 
     async def __aenter__(self) -> UpstreamStream | Failed:
         watch = CancellationWatch(self._transport.loop)
@@ -214,7 +215,8 @@ class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
     ) -> None:
         if self._upload is not None:
             self._upload.abandon()
-        if self._exchange is not None:
+        whole = self._chunks is not None and self._chunks.were_read
+        if self._exchange is not None and not whole:  # leaving a whole one costs 2 µs for nothing
             await self._exchange.__aexit__(None, None, None)
 
     async def _open(self) -> UpstreamStream | Failed:
@@ -241,8 +243,9 @@ class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
         self._exchange = exchange
         if reply.status == 101:
             return _SWITCHED
-        chunks = Chunks(self._transport.loop, reply.body_reader, upload, self._timeout_seconds)
-        return RelayedStream(reply.status, LazyHeaders(reply.headers), chunks)
+        loop = self._transport.loop
+        self._chunks = Chunks(loop, reply.body_reader, upload, self._timeout_seconds)
+        return RelayedStream(reply.status, LazyHeaders(reply.headers), self._chunks)
 
     async def _send_upload(self, exchange: StreamRequest, upload: Upload) -> Response:
         try:
