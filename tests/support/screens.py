@@ -144,12 +144,6 @@ class Screen:
         """Exactly this request."""
         return self.host.request(method, target, headers, body)
 
-    def begin_request(
-        self, method: str, target: str, headers: Iterable[Header] = (), body: bytes | None = None
-    ) -> "Future[Answer]":
-        """Exactly this request, on a thread of its own."""
-        return self._threads.submit(self.request, method, target, headers, body)
-
     def let(self, path: str, script: Script) -> None:
         """From now on the shop answers so at this path."""
         scripts = self.upstream.script
