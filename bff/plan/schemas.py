@@ -84,7 +84,9 @@ class PydanticSchema:
             return self._validator.validate_json(body)
         except ValidationError as error:
             raise ValueError(self._told(error)) from None
-        except Exception as error:  # the project's own validators may raise anything
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the project's own validators may raise anything
             raise ValueError(f"a validator raised {type(error).__name__}") from None
 
     def validate_value(self, value: Any) -> Any:
@@ -102,14 +104,18 @@ class PydanticSchema:
         """The validated value's JSON text: serialization aliases, UTF-8, nothing undeclared."""
         try:
             return self._serializer.to_json(value, by_alias=True, warnings=False)
-        except Exception as error:  # the project's own serializers may raise anything
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the project's own serializers may raise anything
             raise ValueError(f"a serializer raised {type(error).__name__}") from None
 
     def to_json(self, value: Any) -> Any:
         """The validated value's JSON form: dicts, lists, str, int, float, bool, None."""
         try:
             return self._serializer.to_python(value, mode="json", by_alias=True, warnings=False)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise ValueError(f"a serializer raised {type(error).__name__}") from None
 
     def _told(self, error: ValidationError) -> str:

@@ -13,6 +13,7 @@ import gc
 import logging
 import traceback
 from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
@@ -36,6 +37,7 @@ from bff.web.requests import ClientGone, GatewayRequest
 from bff.web.routing import NoMatch
 from bff.web.runtime import Runtime, open_runtime
 
+_FLASK_ENDS_SECONDS = 10
 _GC_THRESHOLDS = (10_000, 20, 20)  # 700 objects would be there after two requests
 
 
@@ -163,13 +165,19 @@ class Edge:
         self._log.gather_requests(asyncio.get_running_loop())
         _spare_what_stays()
         await receive()
+        await self._let_flask_end()
         logging.getLogger("bff").removeHandler(library_lines)
         if self._runtime is not None:
             await self._runtime.close()
-        self._flask.executor.shutdown(wait=False)
-        self._log.write_out()
+        self._log.stop_gathering()
         gc.unfreeze()
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def _let_flask_end(self) -> None:
+        """Wait for views that still run: what they do on this loop needs it."""
+        end = asyncio.to_thread(self._flask.executor.shutdown, cancel_futures=True)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(end, _FLASK_ENDS_SECONDS)
 
     async def _start(self) -> Runtime:
         async with self._starting:

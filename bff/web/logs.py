@@ -83,11 +83,12 @@ class Log:
 
     def gather_requests(self, loop: asyncio.AbstractEventLoop) -> None:
         """From now on, write the lines of requests on this loop together, a tenth of a second's at
-        a time: a system call for each takes 7 to 20 µs. `write_out` before the loop ends."""
+        a time: a system call for each takes 7 to 20 µs. `stop_gathering` before the loop ends."""
         self._lines.loop = loop
 
-    def write_out(self) -> None:
-        """Write what was gathered."""
+    def stop_gathering(self) -> None:
+        """Write what was gathered, and from now on each line at once."""
+        self._lines.loop = None
         self._lines.write_out()
 
     def take_library_lines(self) -> logging.Handler:

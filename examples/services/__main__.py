@@ -6,6 +6,7 @@ It ends cleanly on SIGTERM and SIGINT. The same switches can be set while it run
 
 import argparse
 import asyncio
+import os
 import re
 import signal
 import socket
@@ -37,6 +38,9 @@ def main() -> None:
     service.switches.delay_ms, service.switches.fail = options.delay, options.fail
     _refuse_taken_port(options.host, port)
     asyncio.run(_serve(service, options.host, port))
+    # Threads of granian's embedded server may outlive it, and panic when the interpreter ends.
+    sys.stderr.flush()
+    os._exit(0)
 
 
 async def _serve(service: Service, host: str, port: int) -> None:

@@ -220,3 +220,23 @@ def test_redis_that_is_gone_is_noticed_in_the_log_alone(
             for _ in range(6):
                 assert host.get("/home/1").status == 200
     assert b'"logger":"bff.cache' in capfdbinary.readouterr().out
+
+
+def test_view_that_still_runs_when_the_edge_stops_runs_to_its_end(tmp_path: Path) -> None:
+    app = flask.Flask("own")
+    never_set, ended = threading.Event(), threading.Event()
+
+    @app.get("/slow")
+    def slow() -> flask.Response:
+        def end() -> None:
+            never_set.wait(0.5)
+            ended.set()
+
+        response = flask.Response(b"there already", headers={"Content-Length": "13"})
+        response.call_on_close(end)
+        return response
+
+    Gateway(app, project=shop(tmp_path, "http://127.0.0.1:9"))
+    with serving("edge", tmp_path, settings=QUIET, app=app) as host:
+        assert host.get("/slow").body == b"there already"
+    assert ended.is_set()

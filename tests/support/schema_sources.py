@@ -79,6 +79,8 @@ class Angry(BaseModel):
     @field_validator("name")
     @classmethod
     def check(cls, name: str) -> str:
+        if name == "exit":
+            raise SystemExit
         return {"ok": "ok"}[name]
 
 

@@ -144,9 +144,12 @@ def test_list_of_a_million_wrong_elements_is_told_by_its_first(library: SchemaLi
     assert told == "0.product_id: missing"
 
 
-def test_validator_that_blows_up_is_a_refusal(library: SchemaLibrary) -> None:
-    told = refused(library.resolve("schemas.shop:Angry"), b'{"name": "secret"}')
-    assert told == "a validator raised KeyError"
+@pytest.mark.parametrize(("name", "raised"), [("secret", "KeyError"), ("exit", "SystemExit")])
+def test_validator_that_blows_up_is_a_refusal(
+    name: str, raised: str, library: SchemaLibrary
+) -> None:
+    told = refused(library.resolve("schemas.shop:Angry"), b'{"name": "%s"}' % name.encode())
+    assert told == f"a validator raised {raised}"
 
 
 def test_serializer_that_blows_up_is_a_value_error_without_the_value(
