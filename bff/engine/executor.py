@@ -97,6 +97,7 @@ def _failure(
         run.timings(),
         _write_states(composition, run),
         failed.detail,
+        failed.refused,
     )
 
 

@@ -37,7 +37,9 @@ def said(failed: Failed) -> str:
     """Why the step failed, as a client may read it."""
     if failed.reason is Reason.STATUS:
         return f"its service answered {failed.status}"
-    return failed.refused or failed.reason.said
+    if failed.refused is not None:
+        return "the param '{}' {}".format(*failed.refused)
+    return failed.reason.said
 
 
 def degradation(step: Step, outcome: Outcome) -> Degradation | None:

@@ -7,6 +7,7 @@ A step's own null is told from one that stems from a failure by *tainted* names:
 failed, or were skipped because one of theirs did.
 """
 
+import re
 from collections.abc import Set
 from typing import Any, Literal, NamedTuple
 
@@ -16,6 +17,9 @@ from bff.engine.rendering import Rendered, Renderer, Unsendable
 from bff.errors import EvaluationError
 from bff.plan.nodes import Batch, Binding, ForEach, Root, Step, Template
 from bff.plan.service_nodes import OperationParam
+
+# An expression that is a param, or a field of one, and nothing else.
+_PARAM_ALONE = re.compile(r'\$\{params\.(\w+|"[^"\\]+")(?:\.\w+)*\}')
 
 
 class Calls(NamedTuple):
@@ -50,8 +54,9 @@ def plan_calls(
     except Unsendable as error:
         param = _clients_param(step, error.param)
         if param is not None:
-            refused = f"the param '{param}' {error.what}"
-            return Failed(Reason.BAD_PARAM, detail=str(error), was_sent=False, refused=refused)
+            return Failed(
+                Reason.BAD_PARAM, detail=str(error), was_sent=False, refused=(param, error.what)
+            )
         return _refused(Reason.BAD_INPUT, error)
     except ValueError as error:
         return _refused(Reason.BAD_INPUT, error)
@@ -95,18 +100,15 @@ def _checked(param: OperationParam, value: Any) -> Any:
 
 
 def _clients_param(step: Step, sent_as: str) -> str | None:
-    """The composition's param whose value is sent as this operation's param; None where it is
-    anything else, so that the client is not to blame."""
+    """The composition's param that is sent as this operation's param, just as it came; None where
+    the composition has made anything of it, so that the client is not to blame."""
     template = next(each.template for each in step.bindings if each.param.name == sent_as)
     if template is None:
         return None
-    reads = template.reads
-    if step.for_each is not None and template.roots == {step.for_each.as_name}:
-        reads = step.for_each.over.reads
-    match tuple(reads):
-        case (("params", name, *_),):
-            return name
-    return None
+    if step.for_each is not None and template.source == f"${{{step.for_each.as_name}}}":
+        template = step.for_each.over
+    param = _PARAM_ALONE.fullmatch(template.source)
+    return None if param is None else param[1].strip('"')
 
 
 def _plan_chunks(

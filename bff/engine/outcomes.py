@@ -33,7 +33,7 @@ class Reason(Enum):
     EXPRESSION = ("expression", "proxy_internal_response", 502, "an expression can't take a value")
     # A value that the operation's param refuses: a step's, or the client's own.
     BAD_INPUT = ("bad_input", "http_request_denied", 502, "its service can't be sent a value")
-    BAD_PARAM = ("bad_param", "http_request_denied", 400, "its service can't be sent a param")
+    BAD_PARAM = ("bad_params", "http_request_denied", 400, "its service can't be sent a param")
 
     def __init__(self, word: str, proxy_error: str, client_status: int, said: str) -> None:
         self.word = word
@@ -63,14 +63,14 @@ class Skipped:
 class Failed:
     """The step failed. `status` is the upstream's where it answered; `detail` is for the log
     alone and never reaches a client; `was_sent` says that the request may have been received;
-    `refused` says which param of the client's was refused, and why (`BAD_PARAM`)."""
+    `refused` is the client's own param that can't be sent, and why (`BAD_PARAM`)."""
 
     reason: Reason
     status: int | None = None
     retry_after: str | None = None
     detail: str = ""
     was_sent: bool = True
-    refused: str = ""
+    refused: tuple[str, str] | None = None
 
 
 Outcome = Value | Skipped | Failed

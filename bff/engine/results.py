@@ -77,3 +77,4 @@ class CompositionFailure:
     timings: tuple[StepTiming, ...]
     write_states: Mapping[str, WriteState] | None
     detail: str = ""  # for the log alone
+    refused: tuple[str, str] | None = None  # the client's own param that can't be sent, and why

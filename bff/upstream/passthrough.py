@@ -7,6 +7,7 @@ compositions does not apply here. Nothing is retried, decoded, cached or validat
 are not switched: an `Upgrade` is not forwarded, so the service answers without it.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from bff.upstream.forwarded_headers import (
 from bff.upstream.guards import has_dot_segment, is_sendable
 
 ONE_PIECE_BYTES: Final = 65_536
+SMALL_BODY_SECONDS: Final = 15  # for what is passed in one piece; a larger one is not waited for
 
 
 class ForwardedReply(NamedTuple):
@@ -41,13 +43,15 @@ class ForwardedReply(NamedTuple):
 class Refused:
     """A request that is not forwarded, and the status that says why."""
 
-    status: Literal[400, 501]
+    status: Literal[400, 408, 501]
     reason: str  # a word, as in problem documents
     detail: str  # for people
 
 
 # All that a transport could find fault with here came from the client.
 _MALFORMED: Final = Refused(400, "bad_request", "The request's headers or body are malformed.")
+
+_SLOW: Final = Refused(408, "slow_body", f"The body took over {SMALL_BODY_SECONDS} seconds.")
 
 
 class Passthrough:
@@ -94,7 +98,11 @@ class Passthrough:
         if length is not None:
             assert body is not None and not isinstance(body, bytes)  # noqa: S101, PT018
             if length <= ONE_PIECE_BYTES:
-                body = b"".join([chunk async for chunk in body])
+                try:
+                    async with asyncio.timeout(SMALL_BODY_SECONDS):
+                        body = b"".join([chunk async for chunk in body])
+                except TimeoutError:
+                    return _SLOW
                 if len(body) != length:
                     return _MALFORMED
             else:

@@ -22,9 +22,9 @@ async def read_json_body(request: GatewayRequest) -> bytes | Reply:
     """
     if request.body is None:
         return b""
+    refused = _refuse(request)
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            refused = _refuse(request)
             if refused is None:
                 body = await _gather(request.body)
                 if body is not None:
@@ -33,7 +33,8 @@ async def read_json_body(request: GatewayRequest) -> bytes | Reply:
             await _drain(request.body)
             return refused
     except TimeoutError:
-        return problem(request, 408, "slow_body", f"The body took over {BODY_SECONDS} seconds.")
+        slow = f"The body took over {BODY_SECONDS} seconds."
+        return refused or problem(request, 408, "slow_body", slow)
 
 
 def _refuse(request: GatewayRequest) -> Reply | None:

@@ -86,6 +86,12 @@ class Dispatcher:
             return not self._compositions[match.name].writes
         return True
 
+    def reads_body(self, match: Match) -> bool:
+        """Whether anybody reads the request's body."""
+        if isinstance(match, ToComposition):
+            return self._compositions[match.name].takes_body
+        return isinstance(match, ToRoute)
+
     def _answer_without_handler(self, match: Match, request: GatewayRequest) -> Reply | None:
         if request.method == "OPTIONS":
             if self._cross_origin.is_preflight(request) and not isinstance(match, NoMatch):

@@ -58,7 +58,7 @@ class CompositionHandler:
         self._engine = engine
         self._cache = cache
         self._clock = clock
-        self._takes_body = composition.writes or any(
+        self.takes_body = composition.writes or any(
             param.location == "body" for param in composition.params
         )
         # What targets came to: their view and key. Reading params and digesting them takes 4 µs of
@@ -95,7 +95,7 @@ class CompositionHandler:
     async def produce(self, request: GatewayRequest, path: Mapping[str, str]) -> Reply:
         """The reply, whatever it takes. Raises `ClientGone`, cancellation and bugs alone."""
         body = b""
-        if self._takes_body:
+        if self.takes_body:
             read = await read_json_body(request)
             if isinstance(read, Reply):
                 return self._named(read)
@@ -132,7 +132,7 @@ class CompositionHandler:
         """The reply to what a run came to; `forwarded` says why there was one (RFC 9211)."""
         cache_status = (b"cache-status", f"bff; fwd={forwarded}".encode())
         if isinstance(made, CompositionFailure):
-            reply = failure_reply(request, made)
+            reply = failure_reply(request, made, self._composition.params)
             reply.headers.append(cache_status)
         else:
             if entry is not None:

@@ -23,6 +23,7 @@ from bff.web.requests import GatewayRequest
 _PATH_LENGTH = 200
 _GATHER_SECONDS = 0.1
 _GATHER_LINES = 256
+_WHOLE_BYTES = 4096  # what a pipe takes in one piece, whoever else writes to it (PIPE_BUF)
 
 
 class Log:
@@ -142,9 +143,20 @@ class _Lines:
                 lines.append(self._gathered.popleft())
             except IndexError:  # another thread took the last one
                 break
-        if lines:
-            self._stream.write(b"".join(lines))
-            self._stream.flush()
+        batch: list[bytes] = []
+        size = 0
+        for line in lines:
+            if batch and size + len(line) > _WHOLE_BYTES:
+                self._write(batch)
+                batch, size = [], 0
+            batch.append(line)
+            size += len(line)
+        if batch:
+            self._write(batch)
+
+    def _write(self, lines: list[bytes]) -> None:
+        self._stream.write(b"".join(lines))
+        self._stream.flush()
 
 
 _second = (0, "")

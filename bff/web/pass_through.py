@@ -66,7 +66,7 @@ def _failed(request: GatewayRequest, prefix: str, failed: Failed) -> Reply:
         request,
         reason.client_status,
         reason.word,
-        f"The service behind this route failed: {reason.word.replace('_', ' ')}.",
+        f"The route failed: {reason.said}.",
         headers=((b"proxy-status", proxy_status([member])),),
     )
     reply.facts = {**reply.facts, "detail": failed.detail}

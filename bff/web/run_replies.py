@@ -3,9 +3,11 @@
 Only public names get out: `detail` of a failure goes to the log.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from bff.engine.results import CompositionFailure, Degradation, Produced
+from bff.plan.service_nodes import CompositionParam
 from bff.web.problems import problem
 from bff.web.replies import RawHeader, Reply, proxy_status, server_timing
 from bff.web.requests import GatewayRequest
@@ -20,8 +22,10 @@ def run_headers(request: GatewayRequest, made: Produced | CompositionFailure) ->
     return headers
 
 
-def failure_reply(request: GatewayRequest, failure: CompositionFailure) -> Reply:
-    """The problem document of a composition that has no payload."""
+def failure_reply(
+    request: GatewayRequest, failure: CompositionFailure, params: Iterable[CompositionParam]
+) -> Reply:
+    """The problem document of a composition that has no payload; `params` are those it takes."""
     headers = run_headers(request, failure)
     if failure.retry_after is not None and failure.status in (429, 503):
         headers.append((b"retry-after", failure.retry_after.encode("latin-1", "replace")))
@@ -30,6 +34,10 @@ def failure_reply(request: GatewayRequest, failure: CompositionFailure) -> Reply
         members["step"] = failure.step
     if failure.write_states is not None:
         members["steps"] = dict(failure.write_states)
+    if failure.refused is not None:
+        name, said = failure.refused
+        location = next(param.location for param in params if param.name == name)
+        members["errors"] = [{"name": name, "in": location, "detail": said}]
     what = "The response" if failure.step is None else f"The step '{failure.step}'"
     return problem(
         request,

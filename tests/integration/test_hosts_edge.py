@@ -240,3 +240,15 @@ def test_view_that_still_runs_when_the_edge_stops_runs_to_its_end(tmp_path: Path
     with serving("edge", tmp_path, settings=QUIET, app=app) as host:
         assert host.get("/slow").body == b"there already"
     assert ended.is_set()
+
+
+def test_client_that_leaves_is_noticed_though_nobody_reads_its_body(tmp_path: Path) -> None:
+    with WireServer(never()) as upstream:
+        shop(tmp_path, upstream.url, home=HOME + PATIENT)
+        with serving("edge", tmp_path, settings=CANCELLING) as host:
+            with host.connect() as connection:
+                connection.putrequest("GET", "/home/1")
+                connection.putheader("Content-Length", "10")
+                connection.endheaders(b"half")
+                upstream.wait_for_requests(1)
+            upstream.wait_until(lambda server: server.peers_left == 1)

@@ -92,7 +92,7 @@ def test_header_value_with_a_line_break_is_never_sent(screens: Screens) -> None:
     )
     for text in ("a%0d%0aX-Evil:1", "a%0a", "a%7f", "%E2%82%AC"):
         answer = screen.get(f"/screen?text={text}")
-        assert (answer.status, answer.json()["reason"]) == (400, "bad_param")
+        assert (answer.status, answer.json()["reason"]) == (400, "bad_params")
     assert screen.calls() == []
     assert screen.get("/screen?text=a").status == 200
 
@@ -150,8 +150,10 @@ def test_path_value_that_would_be_another_path_is_refused_before_anything_is_sen
         {"/files/x/meta": value_reply({})},
     )
     answer = screen.get(f"/screen?path={segment}")
-    assert (answer.status, answer.json()["reason"]) == (400, "bad_param")
+    assert (answer.status, answer.json()["reason"]) == (400, "bad_params")
     assert answer.json()["detail"].startswith("The step 'file' failed: the param 'path' ")
+    (error,) = answer.json()["errors"]
+    assert (error["name"], error["in"]) == ("path", "query")
     assert screen.calls() == []
     assert screen.get("/screen?path=x").status == 200
 

@@ -76,9 +76,7 @@ def expression(source: str, *also_reads: str) -> Template:
             raise EvaluationError(type(error).__name__) from error
 
     names = re.findall(r"^[^\w'`]*(?:\w+\()?(\w+)", source)
-    # What a single path reads is known; what else is read is the compiler's business.
-    reads = frozenset([tuple(source.split("."))] if re.fullmatch(r"\w+(\.\w+)*", source) else [])
-    return Template(evaluate, ANYTHING, frozenset([*names, *also_reads]), reads, source)
+    return Template(evaluate, ANYTHING, frozenset([*names, *also_reads]), source=f"${{{source}}}")
 
 
 def constant(value: Any) -> Template:

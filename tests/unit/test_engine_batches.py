@@ -133,7 +133,7 @@ def test_each_chunk_is_checked_by_itself_and_before_any_call():
     )  # fmt: skip
     assert run(composition, {"GET /p": page(1)}, {"ids": [1, 2, 3]}).payload == {"p": rows(1, 1)}
     ended = run(composition, {}, {"ids": [1, 2, 9]})
-    assert (ended.degraded, ended.targets) == ([("p", "bad_param")], [])
+    assert (ended.degraded, ended.targets) == ([("p", "bad_params")], [])
 
 
 @pytest.mark.parametrize("value", ["abc", 7, {"a": 1}])

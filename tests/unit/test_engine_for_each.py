@@ -77,7 +77,7 @@ def test_more_elements_than_max_fail_the_step_before_any_call():
 
 def test_element_that_a_param_refuses_fails_the_step_before_any_call():
     ended = run(compose(reviews(optional=True)), {}, {"ids": [1, "..", 2]})
-    assert (ended.degraded, ended.targets) == ([("reviews", "bad_param")], [])
+    assert (ended.degraded, ended.targets) == ([("reviews", "bad_params")], [])
 
 
 def test_failed_element_fails_the_step_and_the_others_calls_end_while_other_steps_go_on():

@@ -37,9 +37,17 @@ def test_value_of_the_clients_own_that_a_param_refuses_is_the_clients_fault(iter
         )
     )
     ended = run(composition, {}, {"n": [1, 0] if iterated else 0})
-    assert (ended.failure.status, ended.failure.reason) == (400, "bad_param")
+    assert (ended.failure.status, ended.failure.reason) == (400, "bad_params")
     assert ended.failure.said == "the param 'n' must be at least 1"
     assert ended.targets == []
+
+
+@pytest.mark.parametrize("source", ["not_null(params.n)", "[params.n][0]", "params.n || `0`"])
+def test_value_that_the_composition_made_of_a_param_is_not_the_clients_fault(source):
+    made = expression(source, "params")
+    composition = compose(step("a", "GET /a", {"n": made}, params=[param("n", check=positive)]))
+    failure = run(composition, {}, {"n": 0}).failure
+    assert (failure.status, failure.reason) == (502, "bad_input")
 
 
 def test_value_made_of_the_clients_and_a_steps_is_not_the_clients_fault():

@@ -15,10 +15,13 @@ class Written(io.BytesIO):
     def __init__(self) -> None:
         super().__init__()
         self.writes = 0
+        self.sizes: list[int] = []
         self.written = asyncio.Event()
 
     def write(self, data) -> int:
         self.writes += 1
+        self.sizes.append(len(data))
+        assert data.endswith(b"\n")
         self.written.set()
         return super().write(data)
 
@@ -61,6 +64,23 @@ def test_bug_is_written_at_once_after_the_lines_that_were_gathered_before_it() -
         return stream.paths()
 
     assert asyncio.run(scene()) == ["/a", "/b"]
+
+
+def test_lines_are_written_in_pieces_that_a_pipe_takes_whole() -> None:
+    """So that the lines of several workers at one pipe don't tear each other."""
+
+    async def scene() -> list[int]:
+        stream = Written()
+        log = Log("info", stream)
+        log.gather_requests(asyncio.get_running_loop())
+        for _ in range(200):
+            log.request(request("/a" * 90), Reply(200, []), 1)
+        log.stop_gathering()
+        return stream.sizes
+
+    sizes = asyncio.run(scene())
+    assert max(sizes) <= 4096
+    assert len(sizes) < 30
 
 
 def test_many_lines_do_not_wait_and_what_is_left_is_written_when_asked() -> None:

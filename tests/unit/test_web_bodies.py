@@ -1,0 +1,35 @@
+"""A composition's request body: a client that stalls doesn't hold its request for ever."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bff.web.bodies import read_json_body
+from bff.web.replies import Reply
+from bff.web.requests import GatewayRequest
+from tests.support.fake_time import run_in_fake_time
+
+
+async def stalled() -> AsyncIterator[bytes]:
+    yield b"{"
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([(b"content-type", b"application/json")], 408),
+        ([(b"content-type", b"text/plain")], 415),
+        ([(b"content-type", b"application/json"), (b"content-length", b"9999999")], 413),
+    ],
+)
+def test_body_that_stalls_is_given_up_and_what_was_wrong_before_that_is_told(
+    headers: list[tuple[bytes, bytes]], status: int
+) -> None:
+    async def scene() -> bytes | Reply:
+        return await read_json_body(GatewayRequest("POST", "/", "", headers, body=stalled()))
+
+    reply = run_in_fake_time(scene())
+    assert isinstance(reply, Reply)
+    assert reply.status == status
