@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo
 from bff.declarations.endpoints import (
     check_endpoint,
     default_location,
-    endpoint_finding,
+    endpoint_findings,
     method_of,
 )
 from bff.declarations.findings import Declaration, Finding, check_keys, refusal
@@ -96,7 +96,7 @@ class CompositionFile(Declaration):
     def findings(self) -> Iterator[Finding]:
         yield from check_keys("steps", self.steps, root_name_finding)
         yield from check_keys("views", self.views, label_finding)
-        wrong = endpoint_finding(self.endpoint)
+        wrong = endpoint_findings(self.endpoint)
         yield from check_endpoint(self, "endpoint", self.endpoint, wrong, self.params)
         for name, param in self.params.items():
             if name == VIEW_PARAM:

@@ -45,26 +45,26 @@ def default_location(name: str, endpoint: str) -> Location:
     return "query" if endpoint.startswith(("GET ", "DELETE ")) else "body"
 
 
-def endpoint_finding(endpoint: str) -> Finding | None:
-    """What is wrong with a composition's endpoint, if anything."""
-    return next(_endpoint_findings(endpoint), None)
+def endpoint_findings(endpoint: str) -> tuple[Finding, ...]:
+    """What is wrong with a composition's endpoint, each fault once."""
+    return tuple(dict.fromkeys(_endpoint_findings(endpoint)))
 
 
-def request_finding(request: str) -> Finding | None:
-    """What is wrong with an operation's request line, if anything."""
-    return next(_request_findings(request), None)
+def request_findings(request: str) -> tuple[Finding, ...]:
+    """What is wrong with an operation's request line, each fault once."""
+    return tuple(dict.fromkeys(_request_findings(request)))
 
 
 def check_endpoint(
-    declared: Declaration, key: str, endpoint: str, wrong: Finding | None, params: Params
+    declared: Declaration, key: str, endpoint: str, wrong: Sequence[Finding], params: Params
 ) -> Iterator[Finding]:
     """What is wrong with what stands under `key` of a composition or an operation, and between it
     and the params; `wrong` is what is wrong with it by itself."""
-    is_known = declared.knows(key)
-    if is_known and wrong is not None:
-        yield Finding(wrong.what, wrong.mend, (key,))
-    locations = _locations(endpoint if is_known and wrong is None else None, params)
-    if is_known and wrong is None and declared.knows("params"):
+    if declared.knows(key):
+        yield from (Finding(each.what, each.mend, (key,)) for each in wrong)
+    is_right = declared.knows(key) and not wrong
+    locations = _locations(endpoint if is_right else None, params)
+    if is_right and declared.knows("params"):
         yield from _path_findings(endpoint, key, params, locations)
     if method_of(endpoint) == "GET":
         for name, location in locations.items():
@@ -141,16 +141,17 @@ def _request_findings(request: str) -> Iterator[Finding]:
 
 
 def _segments(endpoint: str) -> list[str]:
-    return endpoint.partition(" ")[2].split("/")[1:]
+    return endpoint.partition(" ")[2].partition("?")[0].split("/")[1:]
 
 
 def _form_findings(endpoint: str) -> Iterator[Finding]:
     method, blank, target = endpoint.partition(" ")
-    if method_of(endpoint) is None and blank and method.isalpha():
+    has_method = blank != "" and method.isalpha()
+    if has_method and method not in METHODS:
         yield Finding(f"unknown method '{method}'", known_names(method, METHODS))
-    elif method_of(endpoint) is None or not target.startswith("/"):
+    if not has_method or not target.startswith("/"):
         yield Finding(f"'{endpoint}' is no endpoint", "Write METHOD /path: GET /users/{id}.")
-    elif "?" in target:
+    if "?" in target:
         yield Finding("a path with a query", "Declare it under params, with `in: query`.")
 
 

@@ -8,6 +8,7 @@ Rules:
    are asked of what is partly wrong too, so each says nothing of what isn't known.
 3. An unknown key is taken for the one that it is near to, among those that are not there; one
    that is near to none and holds a mapping, for all that could hold it. These are not known then.
+   What stands under the former is read as if it were spelt right, to tell its faults, and left out.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -51,6 +52,15 @@ def refusal(*findings: Finding) -> PydanticCustomError:
     return PydanticCustomError(ERROR_TYPE, "found wrong", {"findings": findings})
 
 
+@dataclass(frozen=True, slots=True)
+class Misspelt:
+    """An unknown key, the one that is meant, and the mapping as it is with that one instead."""
+
+    key: str
+    meant: str
+    mended: "Declaration"
+
+
 class Declaration(BaseModel):
     """What every mapping in a project's files is: frozen, strict, with no unknown keys."""
 
@@ -58,6 +68,7 @@ class Declaration(BaseModel):
 
     _errors: tuple[ErrorDetails, ...] = PrivateAttr(default=())
     _unknown: frozenset[str] = PrivateAttr(default=frozenset())
+    _misspelt: tuple[Misspelt, ...] = PrivateAttr(default=())
 
     def findings(self) -> Iterator[Finding]:
         """What is wrong between this mapping's keys."""
@@ -71,6 +82,11 @@ class Declaration(BaseModel):
     def unknown(self) -> frozenset[str]:
         """The keys that `knows` says no of."""
         return self._unknown
+
+    @property
+    def misspelt(self) -> tuple[Misspelt, ...]:
+        """The unknown keys that are near to one that is not there."""
+        return self._misspelt
 
     @property
     def errors(self) -> tuple[ErrorDetails, ...]:
@@ -91,6 +107,16 @@ class Declaration(BaseModel):
         kept, unknown, errors = _divide(data, errors, keys_of(cls))
         found = validate(kept)
         found._errors, found._unknown = tuple(errors), unknown
+        found._misspelt = tuple(
+            Misspelt(key, meant, cls._mended(kept | {meant: data[key]}, unknown - {meant}))
+            for meant, key in _misspelt(data, errors, keys_of(cls)).items()
+        )
+        return found
+
+    @classmethod
+    def _mended(cls, data: dict[str, Any], unknown: frozenset[str]) -> Self:
+        found = cls.model_validate(data, context=TOLERANT)
+        found._unknown |= unknown
         return found
 
     @field_validator("*", mode="wrap")
@@ -139,6 +165,18 @@ def _divide(
     unknown |= meant
     kept |= {key: _WRONG for key in unknown if fields[key].is_required()}
     return kept, frozenset(unknown), told
+
+
+def _misspelt(
+    data: Mapping[str, Any], errors: list[ErrorDetails], fields: Mapping[str, FieldInfo]
+) -> dict[str, str]:
+    """The keys that unknown ones are near to, each with the first of those."""
+    found: dict[str, str] = {}
+    for error in errors:
+        key = str(error["loc"][0]) if error["type"] == "extra_forbidden" else ""
+        if key and (meant := nearest(key, fields.keys() - data.keys())):
+            found.setdefault(meant, key)
+    return found
 
 
 def _meant(key: str, given: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> set[str]:

@@ -40,6 +40,7 @@ _LOWER_AND_UPPER = (
     ("min_items", "max_items"),
 )
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 §5.6.2
+_NUMERIC = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 # What frames a request or belongs to one connection (RFC 9110 §7.6.1), and what the gateway says
@@ -53,7 +54,9 @@ _OWN_HEADERS = frozenset({
 
 def _number(value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise refusal(Finding("this is no number"))
+        is_quoted = isinstance(value, str) and _NUMERIC.fullmatch(value)
+        mend = f"Write {value} without quotes." if is_quoted else ""
+        raise refusal(Finding("this is no number", mend))
     if value != value or value in (float("inf"), float("-inf")):
         raise refusal(Finding("a number that is not finite", "Leave the key out for no bound."))
     return value

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from bff.declarations.endpoints import check_endpoint, default_location, request_finding
+from bff.declarations.endpoints import check_endpoint, default_location, request_findings
 from bff.declarations.findings import Declaration, Finding, check_keys, refusal
 from bff.declarations.forms import BaseUrl, Duration, FromList, Location, identifier_finding
 from bff.declarations.param_models import OperationParamDecl, check_outgoing_header
@@ -37,7 +37,7 @@ class OperationDecl(Declaration):
         }
 
     def findings(self) -> Iterator[Finding]:
-        wrong = request_finding(self.request)
+        wrong = request_findings(self.request)
         yield from check_endpoint(self, "request", self.request, wrong, self.params)
         for name, param in self.params.items():
             if param.location == "header" and (finding := check_outgoing_header(name)):

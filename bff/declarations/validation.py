@@ -31,11 +31,21 @@ def validate(data: object, model: type[M]) -> Validated[M]:
     unknown: set[_Path] = set()
     for path, declared in _declarations(found, ()):
         unknown |= {(*path, key) for key in declared.unknown}
-        own = [each for error in declared.errors for each in _findings(error, type(declared))]
-        findings += [
-            replace(each, path=(*path, *each.path)) for each in (*own, *declared.findings())
-        ]
+        findings += [replace(each, path=(*path, *each.path)) for each in _all_findings(declared)]
     return Validated(found, tuple(findings), frozenset(unknown))
+
+
+def _all_findings(declared: Declaration) -> Iterator[Finding]:
+    """What is wrong with the mapping's own keys, between them, and below those it misspells."""
+    for error in declared.errors:
+        yield from _findings(error, type(declared))
+    yield from declared.findings()
+    for misspelt in declared.misspelt:
+        for path, mended in _declarations(misspelt.mended, ()):
+            for each in _all_findings(mended):
+                whole = (*path, *each.path)
+                if whole[:1] == (misspelt.meant,):
+                    yield replace(each, path=(misspelt.key, *whole[1:]))
 
 
 def _declarations(value: Any, path: _Path) -> Iterator[tuple[_Path, Declaration]]:

@@ -6,8 +6,10 @@ from typing import Any
 
 from bff.declarations.hints import known_names, nearest
 from bff.plan import types as t
+from bff.plan.expressions.templates import Embedded, split_template
 from bff.plan.nodes import Binding, Template
 from bff.plan.problems import Path
+from bff.plan.sendable import wrong_in_part
 from bff.plan.service_nodes import Operation, OperationParam
 from bff.plan.type_algebra import brief, describe, fits, may_be_null, without_null
 from bff.plan.values import Site, compile_value, is_constant
@@ -22,22 +24,28 @@ def compile_bindings(
     is bound under an unknown name is there too, to a param that takes anything.
     """
     params = {param.name: param for param in operation.params}
+    meant = _meant(params, declared)
     bound: dict[str, Binding] = {}
     for name, value in declared.items():
         at: Path = (*path, "with", name)
+        found = len(site.notebook.problems)
         template = compile_value(site, value, at)
         param = params.get(name)
         if param is not None:
             bound[name] = Binding(param, _fitted(site, param, template, at))
+            if len(site.notebook.problems) == found:
+                _report_unsendable(site, param, value, at)
             continue
         bound[name] = Binding(_param_of_anything(name), template)
         if is_known:
             what = f"{operation.name} has no param '{name}'"
-            site.notebook.at_key(site.document, at, what, known_names(name, params))
-    open_names = params.keys() - declared.keys()
-    meant = {nearest(name, open_names) for name in declared.keys() - params.keys()}
+            mend = known_names(name, params)
+            if name in meant and nearest(name, params) is None:
+                mend = f"{mend} Did you mean '{meant[name]}'?"
+            site.notebook.at_key(site.document, at, what, mend)
+    told = {*declared, *meant.values()}
     for name, param in params.items():
-        if name in open_names and name not in meant and must_be_bound(param) and is_known:
+        if name not in told and must_be_bound(param) and is_known:
             site.notebook.at(
                 site.document, (*path, "call"), f"{operation.name} needs the param '{name}'",
                 f"Bind it: with: {{{name}: …}}.",
@@ -59,6 +67,41 @@ def may_skip(bindings: tuple[Binding, ...]) -> bool:
         and may_be_null(binding.template.type)
         for binding in bindings
     )
+
+
+def _meant(params: Mapping[str, OperationParam], declared: Mapping[str, Any]) -> dict[str, str]:
+    """What unknown names stand for: the nearest open param, or else, where one name and one param
+    that must be bound are left over, that one."""
+    open_names = params.keys() - declared.keys()
+    unknown = declared.keys() - params.keys()
+    guesses = {name: nearest(name, open_names) for name in unknown}
+    needed = [name for name in open_names if must_be_bound(params[name])]
+    if len(unknown) == len(needed) == 1 and all(nearest(name, params) is None for name in unknown):
+        guesses = dict.fromkeys(unknown, needed[0])
+    return {name: guess for name, guess in guesses.items() if guess is not None}
+
+
+def _report_unsendable(site: Site, param: OperationParam, value: Any, path: Path) -> None:
+    """Report what stands around expressions and can't be sent, whatever the expressions give."""
+    texts: dict[Path, Any] = {path: value}
+    if isinstance(value, list):
+        texts = {(*path, index): each for index, each in enumerate(value)}
+    for at, text in texts.items():
+        if not isinstance(text, str) or not site.document.knows(at):
+            continue
+        parts = split_template(text)
+        position = 0
+        for index, part in enumerate(parts):
+            if isinstance(part, Embedded):
+                position = part.start + len(part.source) + len("}")
+                continue
+            ends = (index == 0, index == len(parts) - 1)
+            what = wrong_in_part(part, ends, param.location, comma=param.comma, slash=param.slash)
+            if what is not None:
+                site.notebook.in_text(
+                    site.document, at, position, f"{param.name} {what}", "Bind what can be sent."
+                )
+            position += len(part)
 
 
 def _skips_on_null(param: OperationParam) -> bool:

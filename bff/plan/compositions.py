@@ -95,7 +95,8 @@ def _params_type(
 ) -> t.Type:
     if not document.knows(("params",)):
         return t.ANYTHING
-    return t.ObjectOf(tuple((param.name, t.Field(param.type)) for param in params))
+    fields = tuple((param.name, t.Field(param.type)) for param in params)
+    return t.ObjectOf(fields, name=t.PARAMS_NAME)
 
 
 def _response(document: Document[CompositionFile]) -> object:

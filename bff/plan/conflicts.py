@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from bff.declarations.documents import Document
-from bff.declarations.endpoints import endpoint_finding
+from bff.declarations.endpoints import endpoint_findings
 from bff.declarations.hints import known_names
 from bff.declarations.models import CompositionFile, GatewayFile
 from bff.plan.problems import Notebook, Path
@@ -20,7 +20,7 @@ def report_endpoints(
     first: dict[str, str] = {}
     for document in documents.values():
         endpoint = document.model.endpoint
-        if endpoint_finding(endpoint) is not None:
+        if endpoint_findings(endpoint):
             continue
         form = re.sub(r"\{[^{}]*\}", "{}", endpoint)
         if endpoint.partition(" ")[2] in RESERVED_PATHS:

@@ -10,7 +10,7 @@ from bff.plan.nodes import Batch, Binding, ForEach
 from bff.plan.problems import Path
 from bff.plan.service_nodes import Operation
 from bff.plan.type_algebra import brief, nullable, without_null
-from bff.plan.values import Site, compile_expression, compile_value
+from bff.plan.values import Site, compile_expression, compile_single
 
 
 def compile_batch(
@@ -69,7 +69,7 @@ def compile_for_each(
     """The iteration, and the site that its bindings see: the element under its name. `taken` are
     the root names that the element's may not hide."""
     at: Path = (*path, "for_each")
-    over = compile_value(site, declared.over, (*at, "over"))
+    over = compile_single(site, declared.over, (*at, "over"))
     name = declared.as_
     if name in taken:
         site.notebook.at(
@@ -79,7 +79,7 @@ def compile_for_each(
     element: t.Type = t.ANYTHING
     match resolved(without_null(over.type)):
         case t.ListOf(each):
-            element = each
+            element = each if name not in taken else t.ANYTHING
         case t.Anything():
             pass
         case other:
@@ -89,7 +89,8 @@ def compile_for_each(
                 f"for_each goes over a list, and this is {brief(other)}",
             )
     extra = site.root.extra if site.document.knows((*at, "as")) else t.ANYTHING
-    inner = t.ObjectOf((*site.root.fields, (name, t.Field(element))), extra)
+    others = tuple(each for each in site.root.fields if each[0] != name)
+    inner = t.ObjectOf((*others, (name, t.Field(element))), extra)
     compiled = ForEach(over, name, declared.concurrency, declared.max)
     return compiled, replace(site, root=inner)
 

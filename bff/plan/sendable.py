@@ -14,23 +14,20 @@ from bff.plan.param_checks import Check
 from bff.plan.service_nodes import Location
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # needs no encoding and is no segment of dots
+_SLASH = re.compile(r"[/\\]")
 _NO_HEADER_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110 §5.5
+
+_HAS_SLASH = "holds a slash"
+_HAS_DOTS = "makes a path segment that is empty or only dots"
 
 
 def wrong_in_path(text: str, *, slash: bool) -> str | None:
     """Why the text can't be a segment of a path, or several where it may hold slashes."""
     if _PLAIN.fullmatch(text):
         return None
-    if not slash and ("/" in text or "\\" in text):
-        return "holds a slash"
-    # Encoded dots are refused as well, however often they are encoded: clients and servers on the
-    # way normalise `%2e%2e`, and some decode twice.
-    decoded, before = unquote(text), text
-    while decoded != before:
-        decoded, before = unquote(decoded), decoded
-    if any(not segment.strip(".") for segment in re.split(r"[/\\]", decoded)):
-        return "makes a path segment that is empty or only dots"
-    return None
+    if not slash and _SLASH.search(text):
+        return _HAS_SLASH
+    return _HAS_DOTS if any(map(_is_dots, _segments(text))) else None
 
 
 def wrong_in_header(text: str) -> str | None:
@@ -45,6 +42,37 @@ def wrong_in_commas(text: str) -> str | None:
     if "," in text:  # even encoded: most services decode first, and then split
         return "holds a comma in an element, which separates elements"
     return None
+
+
+def wrong_in_part(
+    part: str, ends: tuple[bool, bool], location: Location, *, comma: bool, slash: bool
+) -> str | None:
+    """Why no text with this constant part can be sent, whatever stands beside it; `ends` says
+    whether the text starts and ends with it."""
+    if comma and (what := wrong_in_commas(part)):
+        return what
+    if location == "header":
+        return wrong_in_header(part)
+    if location != "path":
+        return None
+    if not slash and _SLASH.search(part):
+        return _HAS_SLASH
+    # a segment next to an expression can't be judged: dots may become a name there
+    whole = _segments(part)[0 if ends[0] else 1 : None if ends[1] else -1]
+    return _HAS_DOTS if any(map(_is_dots, whole)) else None
+
+
+def _segments(text: str) -> list[str]:
+    """The segments that a text makes, decoded. Encoded dots are refused as well, however often they
+    are encoded: clients and servers on the way normalise `%2e%2e`, and some decode twice."""
+    decoded, before = unquote(text), text
+    while decoded != before:
+        decoded, before = unquote(decoded), decoded
+    return _SLASH.split(decoded)
+
+
+def _is_dots(segment: str) -> bool:
+    return not segment.strip(".")
 
 
 def sendable(check: Check, location: Location, *, comma: bool, slash: bool) -> Check:

@@ -18,7 +18,7 @@ from bff.plan.problems import Notebook, Path
 from bff.plan.service_nodes import Operation
 from bff.plan.services import Services
 from bff.plan.type_algebra import brief, fits, may_be_null, nullable, type_of_value
-from bff.plan.values import Site, compile_value
+from bff.plan.values import Site, compile_single
 from bff.plan.waiting import find_waits
 
 
@@ -74,7 +74,7 @@ def _compile_step(name: str, declared: StepDecl, site: Site, services: Services)
     path: Path = ("steps", name)
     document = site.document
     operation = _find_operation(site, declared.call, (*path, "call"), services)
-    when = None if declared.when is None else compile_value(site, declared.when, (*path, "when"))
+    when = None if declared.when is None else compile_single(site, declared.when, (*path, "when"))
     for_each, inner = None, site
     if declared.for_each is not None:
         taken = frozenset(key for key, _ in site.root.fields) | {name}

@@ -55,6 +55,9 @@ class Field:
     required: bool = True
 
 
+PARAMS_NAME = "params"  # the name of the object that a composition's params are
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectOf:
     """A JSON object; `extra` types the keys that are not named (`dict[str, T]`), if any may be."""

@@ -54,6 +54,26 @@ def compile_value(site: Site, value: Any, path: Path) -> Template:
             return constant(value)
 
 
+def compile_single(site: Site, text: str, path: Path) -> Template:
+    """Compile a text that must be one `${…}` and nothing beside it: with other characters it would
+    be text, which is always true and no list."""
+    try:
+        parts = split_template(text)
+    except ExpressionSyntaxError:
+        parts = ()  # told by what compiles it
+    beside = next((part for part in parts if isinstance(part, str)), None)
+    if not site.document.knows(path) or (beside is None and len(parts) < 2):
+        return compile_value(site, text, path)
+    for part in parts:
+        if isinstance(part, Embedded):
+            compile_expression(site, part.source, path, part.start)
+    site.notebook.at(
+        site.document, path, "one expression stands alone here, and this has more beside it",
+        "Keep one ${…}; to join or compare, write it within: ${a == 'x'}.",
+    )  # fmt: skip
+    return _unknown()
+
+
 def compile_expression(site: Site, source: str, path: Path, offset: int = 0) -> Template:
     """Compile one expression; `offset` is where it starts in the text at `path`."""
     if not site.document.knows(path):

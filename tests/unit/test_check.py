@@ -91,9 +91,18 @@ STEP_CASES = {
          for_each: {over: ▶'${params.user_id}', as: n, max: 5}}""",
         "steps.user.for_each.over", "for_each goes over a list, and this is integer", "",
     ),
-    "null among text": (
-        "user: {call: shop.get_user, with: {id: 1}, when: 'a${▶params.name}'}",
-        "steps.user.when", "may be null", "|| ''",
+    "condition with text beside it": (
+        "user: {call: shop.get_user, with: {id: 1}, when: ▶'x ${params.user_id}'}",
+        "steps.user.when", "one expression stands alone here", "Keep one ${…}",
+    ),
+    "condition of two expressions": (
+        "user: {call: shop.get_user, with: {id: 1}, when: ▶'${params.user_id}${params.user_id}'}",
+        "steps.user.when", "one expression stands alone here", "Keep one ${…}",
+    ),
+    "iterating over a text with an expression": (
+        """user: {call: shop.get_user, with: {id: '${n.id}'},
+         for_each: {over: ▶'a ${params.user_id}', as: n, max: 5}}""",
+        "steps.user.for_each.over", "one expression stands alone here", "Keep one ${…}",
     ),
     "broken expression": (
         "user: {call: shop.get_user, with: {id: '${params.▶}'}}",
@@ -129,6 +138,9 @@ steps:
 
 
 AFTER_STEPS_CASES = {
+    "null among text": (
+        "response: {name: 'a${▶user.last_name}'}", "response.name", "may be null", "|| ''",
+    ),
     "unknown field in the response": (
         "response: {name: '${user.▶nam}'}",
         "response.name", "'nam'", "",

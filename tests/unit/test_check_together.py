@@ -103,6 +103,13 @@ response: {a: '${products[0]}', b: '${params.▶nam}'}""",
 response: {a: '${each[0]}', b: '${params.▶nam}'}""",
     "for_each under no name": """
   each: {call: shop.get_user, with: {id: '${n.id}'}, for_each: ▶{over: '${▶x}', max: 3}}""",
+    "element that is called as a step is": """
+  a: {call: shop.get_user, with: {id: 1}}
+  each: {call: shop.get_user, with: {id: '${a.anything}'},
+         for_each: {over: '${params.sizes}', as: ▶a, max: 3}}""",
+    "condition that is no single expression, with mistakes in it": """
+  user: {call: shop.get_user, with: {id: 1}, when: ▶'${params.▶nam} and ${▶usr}'}
+response: {a: '${user.▶nope}'}""",
     "for_each and batch": """
   each:
     call: shop.list_products
@@ -289,7 +296,7 @@ response: {{a: '${{user.{field}}}', b: '${{▶usr}}'}}
 
 def test_service_whose_operations_are_not_known_makes_no_call_wrong(tmp_path: Path) -> None:
     text = "endpoint: GET /home\nsteps: {a: {call: shop.x, with: {id: '${▶b}'}}}\n"
-    assert_told(tmp_path, text, "base: http://127.0.0.1:9\n▶operatons: {}\n")
+    assert_told(tmp_path, text, "base: http://127.0.0.1:9\n▶operatons: ▶{}\n")
 
 
 def test_files_that_are_no_yaml_are_told_beside_the_others(tmp_path: Path) -> None:

@@ -57,7 +57,8 @@ PARAMS = {
         "{q: {type: string, min_length: ▶-1}}", "q.min_length", "-1 is not at least 0", "",
     ),
     "bound that is no number": (
-        "{q: {type: integer, minimum: ▶'1'}}", "q.minimum", "this is no number", "",
+        "{q: {type: integer, minimum: ▶'1'}}", "q.minimum", "this is no number",
+        "Write 1 without quotes.",
     ),
     "infinite bound": ("{q: {type: number, minimum: ▶.inf}}", "q.minimum", "not finite", ""),
     "bound with a point": (

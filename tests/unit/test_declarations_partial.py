@@ -55,6 +55,33 @@ def test_unknown_key_stands_for_the_one_that_it_is_near_to_and_for_no_other() ->
     assert all(document.knows(("steps", "b", key)) for key in ("for_each", "with", "batch"))
 
 
+def test_what_stands_under_a_misspelt_key_is_looked_at_as_if_it_were_spelt_right() -> None:
+    text = (
+        "endpoint: GET /a\nstep:\n  my-step: {call: s.o, on_faliure: {falback: 1}}\n"
+        "  b: {call: s.o, batch: {ovr: i, size: 5, max: 4}, tmeout: 5}\n  params: {}\n"
+    )
+    read = read_document("compositions/a.yaml", text.encode(), CompositionFile)
+    assert sorted((each.path, each.what, each.place.line) for each in read.problems) == [
+        ("step", "unknown key 'step'", 2),
+        ("step.b.batch.max", "max 4 is less than size 5", 4),
+        ("step.b.batch.ovr", "unknown key 'ovr'", 4),
+        ("step.b.tmeout", "a duration has a unit", 4),
+        ("step.b.tmeout", "unknown key 'tmeout'", 4),
+        ("step.my-step", "'my-step' is no name that expressions can use", 3),
+        ("step.my-step.on_faliure", "unknown key 'on_faliure'", 3),
+        ("step.my-step.on_faliure.falback", "unknown key 'falback'", 3),
+        ("step.params", "'params' has a meaning of its own in expressions", 5),
+        ("step.params", "needs the key 'call'", 5),
+    ]
+    assert read.document is not None
+    assert read.document.model.steps == {}
+
+
+def test_what_stands_under_an_unknown_key_that_is_near_to_none_is_left_alone() -> None:
+    document = document_of(f"{HEAD}  a: {{call: s.o, args: {{call: 1}}, colour: {{on: 1}}}}\n")
+    assert document.is_sound(("steps", "a", "call"))
+
+
 def test_misspelt_required_key_is_one_problem() -> None:
     text = f"{HEAD}  a: {{cal: s.o}}\n"
     (problem,) = read_document("compositions/a.yaml", text.encode(), CompositionFile).problems
@@ -64,7 +91,7 @@ def test_misspelt_required_key_is_one_problem() -> None:
 def test_method_is_known_where_the_path_is_wrong() -> None:
     text = "endpoint: GET a//b\nparams: {q: {in: body, type: string}}\nsteps: {a: {call: s.o}}\n"
     problems = read_document("compositions/a.yaml", text.encode(), CompositionFile).problems
-    assert [each.path for each in problems] == ["endpoint", "params.q"]
+    assert [each.path for each in problems] == ["endpoint", "endpoint", "params.q"]
 
 
 def test_declaration_that_is_made_by_itself_is_never_partial() -> None:

@@ -93,6 +93,20 @@ def test_mistake_in_a_request_is_told(marked: str) -> None:
     assert mend in problem.mend
 
 
+def test_each_mistake_of_a_request_is_told_once() -> None:
+    text = with_param("{}", request="FETCH g//{i-d}//{b/%2e./{a}/{a}?x=/../y")
+    assert [each.what for each in problems_of(text)] == [
+        "unknown method 'FETCH'",
+        "'FETCH g//{i-d}//{b/%2e./{a}/{a}?x=/../y' is no endpoint",
+        "a path with a query",
+        "a path with an empty segment",
+        "'{b' is no segment of a path",
+        "'{i-d}' is no param",
+        "'{a}' is in the path twice",
+        "'%2e.' in a path means another path",
+    ]
+
+
 @pytest.mark.parametrize(
     ("request_line", "location"),
     [

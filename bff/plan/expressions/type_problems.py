@@ -5,7 +5,7 @@ The sentences stand here, away from the rules that find the mistakes.
 
 from dataclasses import dataclass
 
-from bff.declarations.hints import known_names
+from bff.declarations.hints import known_names, nearest
 from bff.plan import types as t
 from bff.plan.expressions.nodes import Node
 from bff.plan.type_algebra import alternatives, brief, fits, union, without_null
@@ -57,6 +57,10 @@ def no_such_field(node: Node, current: t.Type) -> TypeProblem:
     bare = without_null(current)
     each = alternatives(bare)
     if any(isinstance(one, t.ObjectOf) for one in each):
+        if any(isinstance(one, t.ObjectOf) and one.name == t.PARAMS_NAME for one in each):
+            return TypeProblem(
+                node.start, f"no param '{name}' is declared", _param_mend(name, bare)
+            )
         owners = sorted({one.name for one in each if isinstance(one, t.ObjectOf) and one.name})
         what = f"{' or '.join(owners)} has no field '{name}'" if owners else f"no field '{name}'"
         return TypeProblem(node.start, what, known_names(name, field_names(bare)))
@@ -178,6 +182,12 @@ def field_names(inferred: t.Type) -> list[str]:
         if isinstance(each, t.ObjectOf)
         for name, _ in each.fields
     ]
+
+
+def _param_mend(name: str, params: t.Type) -> str:
+    known = field_names(params)
+    declare = "Declare it under params."
+    return declare if nearest(name, known) is None else known_names(name, known)
 
 
 def _is_quoted(node: Node) -> bool:
