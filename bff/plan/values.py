@@ -55,18 +55,21 @@ def compile_value(site: Site, value: Any, path: Path) -> Template:
 
 
 def compile_single(site: Site, text: str, path: Path) -> Template:
-    """Compile a text that must be one `${…}` and nothing beside it: with other characters it would
-    be text, which is always true and no list."""
+    """Compile a text that must be one `${…}`, with nothing but blanks beside it (a block text ends
+    with a line break): with other characters it would be text, which is always true and no list."""
     try:
         parts = split_template(text)
     except ExpressionSyntaxError:
         parts = ()  # told by what compiles it
-    beside = next((part for part in parts if isinstance(part, str)), None)
-    if not site.document.knows(path) or (beside is None and len(parts) < 2):
+    if not parts or not site.document.knows(path):
         return compile_value(site, text, path)
-    for part in parts:
-        if isinstance(part, Embedded):
-            compile_expression(site, part.source, path, part.start)
+    compiled = [
+        compile_expression(site, part.source, path, part.start)
+        for part in parts
+        if isinstance(part, Embedded)
+    ]
+    if len(compiled) == 1 and not any(isinstance(part, str) and part.strip() for part in parts):
+        return compiled[0]
     site.notebook.at(
         site.document, path, "one expression stands alone here, and this has more beside it",
         "Keep one ${…}; to join or compare, write it within: ${a == 'x'}.",

@@ -42,6 +42,27 @@ def test_when_goes_by_the_truth_of_jmespath_and_a_skip_is_a_complete_null(
     assert ("GET /users/1" in screen.calls()) is called
 
 
+def test_when_may_be_a_block_of_several_lines(screens: Screens) -> None:
+    screen = screens(
+        """
+        endpoint: GET /screen
+        params: {id: {type: integer}}
+        steps:
+          user:
+            call: shop.get_user
+            with: {id: 1}
+            when: |
+              ${
+                params.id > `1`
+                && params.id < `9`
+              }
+        """,
+        {"/users/1": user()},
+    )
+    assert screen.get("/screen?id=1").json() == {"user": None}
+    assert screen.get("/screen?id=2").json()["user"]["firstName"] == "Ann"
+
+
 def test_skip_goes_on_through_the_steps_that_need_its_value_and_stays_complete(
     screens: Screens,
 ) -> None:
