@@ -20,12 +20,14 @@ from cachelib.serializers import RedisSerializer
 from flask_caching.backends.rediscache import RedisCache
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
+from redis.connection import parse_url
 from redis.exceptions import ResponseError
 from redis.retry import Retry
 
 from bff.cache.breaker import Breaker
 from bff.cache.entries import Entry
 from bff.cache.envelope import MAX_VALUE_BYTES, decode, encode, flaw
+from bff.errors import SettingsError
 
 READ_SECONDS = 0.1
 KEY_PREFIX = "bff:1:"  # the version is the envelope's and the key's
@@ -42,6 +44,15 @@ def open_store(redis_url: str | None) -> "SharedStore | None":
     """The store at a redis://, rediss:// or unix:// URL; None without one. Connects on first use,
     so it may be made while Redis is down."""
     return None if redis_url is None else SharedStore(redis_url)
+
+
+def refuse_bad_url(redis_url: str) -> None:
+    """Raises `SettingsError`, which repeats nothing of the URL but an option's name, for one whose
+    options can't be read."""
+    try:
+        parse_url(redis_url)  # type: ignore[no-untyped-call]
+    except ValueError as error:
+        raise SettingsError(f"the Redis URL: {str(error)[:1].lower()}{str(error)[1:]}") from None
 
 
 class SharedStore:

@@ -14,6 +14,7 @@ from granian.constants import Interfaces, Loops
 from granian.http import HTTP1Settings
 
 from bff.cache.embedded import start_embedded_redis
+from bff.cache.store import refuse_bad_url
 from bff.cli.listening import claimed, shown
 from bff.cli.project import compile_or_exit
 from bff.cli.workers import WorkerServer, load_in_worker
@@ -68,7 +69,10 @@ def launch(environ: dict[str, str]) -> None:
 def _settings_or_exit(environ: dict[str, str]) -> Settings:
     """The settings; when some can't be used, each is told on a line and the process ends with 1."""
     try:
-        return load_settings(environ)
+        settings = load_settings(environ)
+        if settings.redis_url is not None:
+            refuse_bad_url(settings.redis_url)
+        return settings
     except SettingsError as error:
         click.echo(error, err=True)
         sys.exit(1)

@@ -204,6 +204,15 @@ def test_serve_tells_every_bad_setting_on_a_line_and_starts_nothing(
     )
 
 
+def test_serve_tells_an_option_of_the_redis_url_that_can_not_be_read(
+    sound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BFF_REDIS_URL", "redis://user:hunter2@cache?db=first")
+    result = run("serve", "--project", sound)
+    assert result.exit_code == 1
+    assert result.stderr == "the Redis URL: invalid value for 'db' in connection URL.\n"
+
+
 @pytest.mark.parametrize("name", ["port", "workers", "backpressure"])
 def test_option_of_serve_is_refused_in_the_words_of_its_variable(sound: str, name: str) -> None:
     result = run("serve", "--project", sound, f"--{name}", "0")
