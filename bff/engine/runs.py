@@ -122,7 +122,7 @@ class Run:
         ]
 
     def was_begun(self, index: int) -> bool:
-        """Whether the step's turn came, or else it failed only because the run was over."""
+        """Whether the step's turn came; one that failed without it did so as the run was over."""
         return index == self.failed_by or self._began_at[index] is not None
 
     def timings(self) -> tuple[StepTiming, ...]:

@@ -173,8 +173,8 @@ class Edge:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _let_flask_end(self) -> None:
-        """Wait for views that still run: what they do on this loop needs it."""
-        end = asyncio.to_thread(self._flask.executor.shutdown, cancel_futures=True)
+        """Wait for views that run or wait for a thread: their replies go out on this loop."""
+        end = asyncio.to_thread(self._flask.executor.shutdown)
         with suppress(TimeoutError):
             await asyncio.wait_for(end, _FLASK_ENDS_SECONDS)
 
@@ -194,9 +194,11 @@ def _sparing_what_stays() -> Iterator[None]:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
-    yield
-    gc.set_threshold(*before)
-    gc.unfreeze()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _terminated(app: Flask) -> Any:
