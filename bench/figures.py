@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from statistics import median
 
-from bench.rounds import Round
-from bench.rows import COMPARISONS, ROWS, Comparison, Row
+from bench.comparisons import COMPARISONS, Comparison
+from bench.rounds import Results
+from bench.rows import Row
+
+BUSY = 0.9  # of its core; what is below had time left
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +34,39 @@ class RowFigures:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A comparison over all rounds. `met` is None where nothing was asked."""
+    """A comparison over all rounds: `times` as many requests per second, and per second of CPU
+    time, which suffers less from neighbours. None where one of the two was not measured."""
 
     comparison: Comparison
-    times: Spread
+    times: Spread | None
+    cpu_times: Spread | None
+    baseline_busy: float | None
 
     @property
-    def met(self) -> bool | None:
-        """Whether the median is what was asked for."""
+    def verdict(self) -> str:
+        """`met`, `missed`, `doubtful`, `not measured`, or nothing where nothing was asked.
+
+        Doubtful is what is met by requests per second alone, over a row whose server had time left:
+        something else kept that row from being faster.
+        """
+        if self.times is None or self.cpu_times is None or self.baseline_busy is None:
+            return "not measured"
         asked = self.comparison.at_least
-        return None if asked is None else self.times.median >= asked
+        if asked is None:
+            return ""
+        if self.times.median < asked:
+            return "missed"
+        had_time_left = self.baseline_busy < BUSY
+        return "doubtful" if had_time_left and self.cpu_times.median < asked else "met"
 
 
-def row_figures(rounds: list[Round]) -> list[RowFigures]:
-    """Each row's figures, in the order of `ROWS`."""
+def row_figures(results: Results) -> list[RowFigures]:
+    """The figures of each row that has them, in the order in which rows are declared."""
     figures = []
-    for row in ROWS:
-        samples = [each[row.key] for each in rounds]
+    for row in results.rows:
+        if row.key in results.unmeasured:
+            continue
+        samples = [each[row.key] for each in results.rounds]
         figures.append(
             RowFigures(
                 row,
@@ -62,21 +81,30 @@ def row_figures(rounds: list[Round]) -> list[RowFigures]:
     return figures
 
 
-def ratios(rounds: list[Round]) -> list[Ratio]:
-    """Each comparison's figures: a ratio a round, so that a slow minute slows both sides."""
+def ratios(results: Results) -> list[Ratio]:
+    """The comparisons between rows of this run, measured or not."""
+    rows = {row.key for row in results.rows}
     return [
-        Ratio(
-            comparison,
-            _spread(
-                [
-                    each[comparison.row].load.requests_per_second
-                    / each[comparison.baseline].load.requests_per_second
-                    for each in rounds
-                ]
-            ),
-        )
-        for comparison in COMPARISONS
+        _ratio(each, results) for each in COMPARISONS if each.row in rows and each.baseline in rows
     ]
+
+
+def _ratio(comparison: Comparison, results: Results) -> Ratio:
+    if not results.unmeasured.keys().isdisjoint((comparison.row, comparison.baseline)):
+        return Ratio(comparison, None, None, None)
+    # A ratio a round, so that a slow minute slows both sides.
+    pairs = [(each[comparison.row], each[comparison.baseline]) for each in results.rounds]
+    return Ratio(
+        comparison,
+        _spread(
+            [
+                row.load.requests_per_second / baseline.load.requests_per_second
+                for row, baseline in pairs
+            ]
+        ),
+        _spread([baseline.cpu_us_per_request / row.cpu_us_per_request for row, baseline in pairs]),
+        median(baseline.busy for _, baseline in pairs),
+    )
 
 
 def _spread(values: list[float]) -> Spread:

@@ -1,89 +1,103 @@
 """Load on one address: wrk makes it, and meanwhile a few requests of our own look at the values."""
 
-import json
 import re
 import subprocess
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import httpx
 
+from bench.exchange import Expectation, Request, WrongValue, open_client
+
 CONNECTIONS = 32
+_POST = Path(__file__).parent / "post.lua"
 _LOOK_EVERY_SECONDS = 0.2
 _REPLY_SECONDS = 10
 _UNIT_MS = {"us": 0.001, "ms": 1.0, "s": 1_000.0, "m": 60_000.0, "h": 3_600_000.0}
 
 
-class WrongValue(Exception):
-    """A row answers something else than it should, or does not answer."""
-
-
 @dataclass(frozen=True, slots=True)
 class LoadFigures:
     """What wrk tells of one load. `bad_replies` are statuses other than 2xx and 3xx, and
-    connections that broke or waited too long."""
+    connections that broke or waited too long; `looks` are our own requests beside wrk's."""
 
     requests: int
     requests_per_second: float
     p50_ms: float
     p99_ms: float
+    looks: int
     bad_replies: int
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """What a reply must be: JSON equal to `value`, and `header` with `text` in it, or without it
-    where `has_text` is false."""
-
-    value: Any
-    header: str = "content-type"
-    text: str = "application/json"
-    has_text: bool = True
-
-    def check(self, reply: httpx.Response) -> None:
-        """Raises `WrongValue`."""
-        if reply.status_code != httpx.codes.OK:
-            raise WrongValue(f"{reply.url.path} answers {reply.status_code}: {reply.text[:300]}")
-        found = reply.headers.get(self.header, "")
-        if (self.text in found) is not self.has_text:
-            raise WrongValue(f"{reply.url.path} answers with {self.header}: {found!r}")
-        if json.loads(reply.content) != self.value:
-            raise WrongValue(f"{reply.url.path} answers other values: {reply.text[:300]}")
-
-
-def put_load(wrk: str, url: str, seconds: float, expectation: Expectation) -> LoadFigures:
+def put_load(
+    wrk: str,
+    url: str,
+    seconds: float,
+    expectation: Expectation,
+    request: Request,
+    metered: AbstractContextManager[object] | None = None,
+) -> LoadFigures:
     """Load `url` for so long, looking at its values before, meanwhile and after.
 
-    Raises `WrongValue` when any reply is not what it should be.
+    `metered` is entered for just as long as the load lasts. Raises `WrongValue` when any reply is
+    not what it should be.
     """
-    with httpx.Client(trust_env=False, timeout=_REPLY_SECONDS) as client:
+    sent = 0
+    with open_client(_REPLY_SECONDS) as client:
+
+        def send(etag: str = "") -> httpx.Response:
+            nonlocal sent
+            sent += 1
+            try:
+                return request.send(client, url, etag)
+            except httpx.HTTPError as error:
+                raise WrongValue(f"{url}: {error!r}") from error
+
+        etag = send().headers.get("etag", "") if request.is_conditional else ""
+        if request.is_conditional and not etag:
+            raise WrongValue(f"{url} answers without an ETag")
 
         def look() -> None:
-            try:
-                expectation.check(client.get(url))
-            except httpx.HTTPError as error:
-                raise WrongValue(f"{url} under load: {error!r}") from error
+            expectation.check(send())
+            if etag:
+                expectation.check_not_modified(send(etag), etag)
 
         look()
-        command = [wrk, "--threads", "1", "--connections", str(CONNECTIONS), "--latency"]
-        command += ["--timeout", f"{_REPLY_SECONDS}s", "--duration", f"{seconds:g}s", url]
-        wrk_run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        try:
-            with _Repeated(look):
-                said, _ = wrk_run.communicate(timeout=seconds + 3 * _REPLY_SECONDS)
-        finally:
-            wrk_run.kill()
-            wrk_run.wait()
+        sent = 0
+        with metered or nullcontext(), _Repeated(look):
+            said = _run_wrk([wrk, *_wrk_arguments(url, seconds, request, etag)], seconds)
+        looks = sent
         look()
-    figures = parse_wrk(said.decode())
+    figures = parse_wrk(said, looks)
     if figures.bad_replies:
         raise WrongValue(f"{url}: {figures.bad_replies} of {figures.requests} requests went wrong")
     return figures
 
 
-def parse_wrk(text: str) -> LoadFigures:
+def _wrk_arguments(url: str, seconds: float, request: Request, etag: str) -> list[str]:
+    arguments = ["--threads", "1", "--connections", str(CONNECTIONS), "--latency"]
+    arguments += ["--timeout", f"{_REPLY_SECONDS}s", "--duration", f"{seconds:g}s"]
+    for name, value in request.headers(etag).items():
+        arguments += ["--header", f"{name}: {value}"]
+    if request.body is None:
+        return [*arguments, url]
+    return [*arguments, "--script", str(_POST), url, "--", request.body.decode()]
+
+
+def _run_wrk(command: list[str], seconds: float) -> str:
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        said, _ = run.communicate(timeout=seconds + 3 * _REPLY_SECONDS)
+    finally:
+        run.kill()
+        run.wait()
+    return said.decode()
+
+
+def parse_wrk(text: str, looks: int) -> LoadFigures:
     """The figures in wrk's report. Raises `ValueError` for what is no report."""
 
     def found(pattern: str) -> re.Match[str]:
@@ -105,6 +119,7 @@ def parse_wrk(text: str) -> LoadFigures:
         requests_per_second=float(found(r"^Requests/sec:\s+([\d.]+)$").group(1)),
         p50_ms=percentile(50),
         p99_ms=percentile(99),
+        looks=looks,
         bad_replies=(int(bad.group(1)) if bad else 0)
         + (sum(map(int, errors.groups())) if errors else 0),
     )

@@ -41,8 +41,7 @@ def find_programs() -> dict[str, str]:
     """The programs by name, as paths. Raises `MissingPrograms`, which names all of them."""
     if sys.platform != "linux":
         raise MissingPrograms("The benchmarks pin processes and read /proc: they need Linux.")
-    search_path = os.pathsep.join([os.environ.get("PATH", os.defpath), *_MORE_FOLDERS])
-    found = {name: shutil.which(name, path=search_path) for name in _PACKAGES}
+    found = {name: find_program(name) for name in _PACKAGES}
     missing = [name for name, path in found.items() if path is None]
     if missing:
         packages = " ".join(_PACKAGES[name] for name in missing)
@@ -50,6 +49,12 @@ def find_programs() -> dict[str, str]:
             f"Not found: {' and '.join(missing)}. Install with: apt-get install {packages}"
         )
     return {name: path for name, path in found.items() if path is not None}
+
+
+def find_program(name: str) -> str | None:
+    """Where a program is, if it is anywhere."""
+    search_path = os.pathsep.join([os.environ.get("PATH", os.defpath), *_MORE_FOLDERS])
+    return shutil.which(name, path=search_path)
 
 
 def share_cores(allowed: set[int]) -> Cores:

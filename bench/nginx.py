@@ -3,9 +3,10 @@
 Texts alone; `bench.stage` writes them and starts the processes.
 """
 
+import gzip
 from pathlib import Path
 
-from bench.payloads import documents
+from bench.payloads import all_documents
 
 PAYLOAD_PATH = "/payload"
 
@@ -35,44 +36,66 @@ http {{
 }}
 """
 
-_STATIC = """\
+# The payload lies there compressed as well, and goes out so to who accepts it.
+_UPSTREAM = """\
   server {{
     listen 127.0.0.1:{port};
     root {folder}/{name};
+    gzip_static on;
+    location = {payload} {{
+      add_header Cache-Control max-age=3600;
+    }}
   }}
 """
 
+# One cached reply for each encoding that is told apart, so that nothing is compressed on a hit.
 _REFERENCE = """\
   upstream peer {{
     server 127.0.0.1:{upstream_port};
     keepalive 64;
     keepalive_requests 1000000000;
   }}
+  proxy_cache_path {folder}/{name}-cache keys_zone=payloads:1m;
+  map $http_accept_encoding $encoding {{
+    default identity;
+    ~gzip gzip;
+  }}
   server {{
     listen 127.0.0.1:{port};
-    root {folder}/{name};
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    location = {payload} {{
+      proxy_pass http://peer;
+      proxy_set_header Accept-Encoding $encoding;
+      proxy_cache payloads;
+      proxy_cache_key $uri|$encoding;
+      add_header Vary Accept-Encoding;
+      add_header X-Cache $upstream_cache_status;
+    }}
     location /raw/products/ {{
       proxy_pass http://peer/;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
     }}
   }}
 """
 
 
-def write_upstream(folder: Path, port: int) -> Path:
-    """The configuration's file for the upstream, with its documents beside it."""
+def write_upstream(folder: Path, port: int, payload: bytes) -> Path:
+    """The configuration's file for the upstream, with its documents and the payload beside it."""
     name = "upstream"
-    for document in documents().values():
+    for document in all_documents():
         _write(folder / name, document.path, document.text)
-    return _configure(folder, name, _STATIC.format(port=port, folder=folder, name=name))
-
-
-def write_reference(folder: Path, port: int, upstream_port: int, payload: bytes) -> Path:
-    """The configuration's file for the reference: the payload as a file, and a plain proxy."""
-    name = "reference"
     _write(folder / name, PAYLOAD_PATH, payload)
-    servers = _REFERENCE.format(port=port, upstream_port=upstream_port, folder=folder, name=name)
+    _write(folder / name, f"{PAYLOAD_PATH}.gz", gzip.compress(payload, 6))
+    servers = _UPSTREAM.format(port=port, folder=folder, name=name, payload=PAYLOAD_PATH)
+    return _configure(folder, name, servers)
+
+
+def write_reference(folder: Path, port: int, upstream_port: int) -> Path:
+    """The configuration's file for the reference: the payload from its cache, and a plain proxy."""
+    name = "reference"
+    servers = _REFERENCE.format(
+        port=port, upstream_port=upstream_port, folder=folder, name=name, payload=PAYLOAD_PATH
+    )
     return _configure(folder, name, servers)
 
 

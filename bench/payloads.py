@@ -1,5 +1,7 @@
 """What the upstream serves, always the same, and what each row must answer. Pure.
 
+There are two sizes of it: large lists are ten times as long, below a path of their own.
+
 Documents are made in two parts: what the project's schemas know, and inner fields that they lack
 and that may not reach a client. What a row must answer is worked out here from the known part, by
 other means than those that are measured.
@@ -7,13 +9,18 @@ other means than those that are measured.
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 Json = dict[str, Any]
+Size = Literal["small", "large"]
 
 USER_ID = 7
+_TIMES: dict[Size, int] = {"small": 1, "large": 10}
+_PREFIX: dict[Size, str] = {"small": "", "large": "/large"}
+_ADDRESSES = (3, 11, 26, 31, 45)
 _PRODUCTS = 20
 _ORDERS = 18
+_LARGE_FIELDS = ("large_user", "large_orders", "large_products")
 _STATUSES = ("placed", "paid", "shipped", "delivered", "cancelled")
 _WORDS = [
     "plain",
@@ -53,34 +60,58 @@ class Document:
         return json.dumps(self.served, separators=(",", ":")).encode()
 
 
-def documents() -> dict[str, Document]:
-    """The three replies by step: about 0.8, 5.1 and 9.4 KB."""
-    user = _user()
-    orders = [_order(number) for number in range(1, _ORDERS + 1)]
-    page = {"total": 18, "limit": 20}
-    products = [_product(number) for number in range(1, _PRODUCTS + 1)]
+def documents(size: Size = "small") -> dict[str, Document]:
+    """The three replies by step: about 0.8, 5.1 and 9.4 KB; large, ten times as much in all."""
+    times, prefix = _TIMES[size], _PREFIX[size]
+    user = _user(times)
+    products = [_product(number) for number in range(1, _PRODUCTS * times + 1)]
+    orders = [_order(number, len(products)) for number in range(1, _ORDERS * times + 1)]
+    page = {"total": len(orders), "limit": 20 * times}
     return {
         "user": Document(
-            f"/users/{USER_ID}",
+            f"{prefix}/users/{USER_ID}",
             user,
             user | {"password_hash": "9f" * 32, "last_ip": "192.0.2.44", "risk_score": 0.125},
         ),
         "orders": Document(
-            "/orders",
+            f"{prefix}/orders",
             {"orders": orders, **page},
             {"orders": [order | {"margin": 0.25} for order in orders], **page},
         ),
         "products": Document(
-            "/popular",
+            f"{prefix}/popular",
             {"products": products},
             {"products": [product | {"supplier_cost": 3.5} for product in products]},
         ),
     }
 
 
-def expected_home() -> Json:
+def all_documents() -> list[Document]:
+    """Everything that the upstream serves."""
+    return [document for size in get_args(Size) for document in documents(size).values()]
+
+
+def expected_home(size: Size = "small") -> Json:
     """The three replies, each under its step's name."""
-    return {step: document.known for step, document in documents().items()}
+    return {step: document.known for step, document in documents(size).items()}
+
+
+def expected_unvalidated(size: Size = "small") -> Json:
+    """The same from who knows no schemas: inner fields and all."""
+    return {step: document.served for step, document in documents(size).items()}
+
+
+def graphql_query(size: Size = "small") -> bytes:
+    """The body that asks a GraphQL server for `expected_home`, under `data`."""
+    fields = {"small": ("user", "orders", "products"), "large": _LARGE_FIELDS}[size]
+    arguments = (f"(id: {USER_ID})", f"(user_id: {USER_ID}, limit: {20 * _TIMES[size]})", "")
+    asked = " ".join(
+        f"{step}: {field}{argument} {_selection(document.known)}"
+        for field, argument, (step, document) in zip(
+            fields, arguments, documents(size).items(), strict=True
+        )
+    )
+    return json.dumps({"query": f"{{ {asked} }}"}).encode()
 
 
 def expected_reshaped() -> Json:
@@ -119,6 +150,15 @@ def expected_passed_through() -> Json:
     return documents()["products"].served
 
 
+def _selection(value: Any) -> str:
+    """Every field below `value`, as GraphQL writes them; of a list, those of its first element."""
+    if isinstance(value, list):
+        return _selection(value[0])
+    if not isinstance(value, dict):
+        return ""
+    return "{ " + " ".join(f"{name} {_selection(inner)}" for name, inner in value.items()) + " }"
+
+
 def _with_product(item: Json, product: Json | None) -> Json:
     return {
         "quantity": item["quantity"],
@@ -127,7 +167,7 @@ def _with_product(item: Json, product: Json | None) -> Json:
     }
 
 
-def _user() -> Json:
+def _user(times: int) -> Json:
     return {
         "id": USER_ID,
         "username": "reader7",
@@ -145,16 +185,16 @@ def _user() -> Json:
                 "postal_code": f"{10_000 + 37 * number}",
                 "country": "NL",
             }
-            for number in (3, 11, 26, 31, 45)
+            for number in (50 * again + address for again in range(times) for address in _ADDRESSES)
         ],
     }
 
 
-def _order(number: int) -> Json:
+def _order(number: int, products: int) -> Json:
     items = [
         {
             # Some products are no longer among the popular ones: their join gives null.
-            "product_id": 1 + (number * 5 + place * 3) % (_PRODUCTS + 3),
+            "product_id": 1 + (number * 5 + place * 3) % (products + 3),
             "quantity": 1 + (number + place) % 4,
             "unit_price": _price(number * 3 + place),
         }
@@ -164,7 +204,7 @@ def _order(number: int) -> Json:
         "id": 5_000 + number,
         "user_id": USER_ID,
         "status": _STATUSES[number % len(_STATUSES)],
-        "placed_at": f"2025-{1 + number % 12:02}-{1 + number * 2 % 28:02}T08:{number:02}:00Z",
+        "placed_at": f"2025-{1 + number % 12:02}-{1 + number * 2 % 28:02}T08:{number % 60:02}:00Z",
         "currency": "EUR",
         "items": items,
         "shipping": 4.5,

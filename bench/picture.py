@@ -1,47 +1,64 @@
-"""A run as an SVG picture: a bar for each row's requests per second, each job on a scale of its
-own, and beside the gateway's bars how many times the hand-written one they are.
+"""A run as an SVG picture: a bar for each row's requests per second, each job on its own scale.
+
+Beside a bar stands how the gateway's row compares with it, and what was asked; a row that was not
+measured stands there with its reason.
 """
 
 from html import escape
 
 from bench.figures import Ratio, RowFigures
+from bench.rounds import Results
+from bench.rows import Row
 
-_WIDTH = 860
-_LABELS = 210
-_BARS = 430
+_WIDTH = 1060
+_LABELS = 240
+_BARS = 400
 _BAR = 20
 _STEP = 27
 _HEADING = 40
+_REASON = 105  # characters that fit beside a label
 _INK, _FAINT, _PAPER = "#1f2328", "#656d76", "#ffffff"
+_MISSED, _MET, _DOUBTFUL = "#cf222e", "#1a7f37", "#9a6700"
+_GATEWAY, _BY_HAND, _PEER, _FLOOR = "#1f6feb", "#bc4c00", "#8250df", "#afb8c1"
 _COLOURS = {
-    "gateway": "#1f6feb",
-    "by-hand": "#bc4c00",
-    "by-hand-few": "#bc4c00",
-    "proxy-by-hand": "#bc4c00",
-    "proxy-by-hand-few": "#bc4c00",
-    "bare": "#afb8c1",
-    "reference": "#afb8c1",
+    "gateway": _GATEWAY,
+    "by-hand": _BY_HAND,
+    "by-hand-few": _BY_HAND,
+    "proxy-by-hand": _BY_HAND,
+    "proxy-by-hand-few": _BY_HAND,
+    "bare": _FLOOR,
+    "reference": _FLOOR,
 }
+_VERDICTS = {"met": _MET, "missed": _MISSED, "doubtful": _DOUBTFUL, "not measured": _DOUBTFUL}
+_NOTE = (
+    "Requests per second on one core, medians; the thin line goes from the lowest to the highest "
+    "round. Each job has a scale of its own. “bff 1.2 ×”: the gateway over that row."
+)
 
 
-def draw(figures: list[RowFigures], compared: list[Ratio]) -> str:
+def draw(results: Results, figures: list[RowFigures], compared: list[Ratio]) -> str:
     """The picture's text; it names no machine."""
-    groups: dict[str, list[RowFigures]] = {}
-    for each in figures:
-        groups.setdefault(each.row.group, []).append(each)
-    times = {
-        each.comparison.row: each.times.median
-        for each in compared
-        if each.comparison.baseline.endswith("-by-hand")
-    }
+    rows = {row.key: row for row in results.rows}
+    by_key = {each.row.key: each for each in figures}
+    groups: dict[str, list[Row]] = {}
+    for row in results.rows:
+        groups.setdefault(row.group, []).append(row)
     parts: list[str] = []
     y = 14
-    for group, rows in groups.items():
+    for group, members in groups.items():
         parts.append(_text(16, y + 18, group, weight="bold"))
         y += _HEADING - 10
-        longest = max(row.requests_per_second.high for row in rows)
-        for row in rows:
-            parts.extend(_bar(row, y, _BARS / longest, times.get(row.row.key)))
+        longest = max(
+            (by_key[row.key].requests_per_second.high for row in members if row.key in by_key),
+            default=1.0,
+        )
+        for row in members:
+            parts.append(_title(row, y))
+            if row.key in by_key:
+                said = _compared(row, rows, compared)
+                parts.extend(_bar(by_key[row.key], y, _BARS / longest, said))
+            else:
+                parts.append(_reason(results.unmeasured[row.key].reason, y))
             y += _STEP
         y += 12
     parts.append(_text(16, y + 10, _NOTE, colour=_FAINT, size=11))
@@ -55,26 +72,50 @@ def draw(figures: list[RowFigures], compared: list[Ratio]) -> str:
     return "\n".join([head, *parts, "</svg>"]) + "\n"
 
 
-_NOTE = (
-    "Requests per second on one core, medians; the thin line goes from the lowest to the highest "
-    "round. Each job has a scale of its own."
-)
+def _compared(row: Row, rows: dict[str, Row], compared: list[Ratio]) -> list[tuple[str, str]]:
+    """What is said of a row, each with its colour: the gateway's row over it, or over another
+    job's row where the row is the gateway's."""
+    said = []
+    for each in compared:
+        ours, other = rows[each.comparison.row], rows[each.comparison.baseline]
+        times = "? ×" if each.times is None else f"{each.times.median:.2f} ×"
+        if other is row and ours.group == row.group:
+            text = f"bff {times}"
+        elif ours is row and other.group != row.group:
+            text = f"{times} {other.title}, uncached"
+        else:
+            continue
+        if each.comparison.at_least is not None:
+            text += f", asked {each.comparison.at_least:g}: {each.verdict}"
+        said.append((text, _VERDICTS.get(each.verdict, _FAINT)))
+    return said
 
 
-def _bar(each: RowFigures, y: int, scale: float, times: float | None) -> list[str]:
+def _title(row: Row, y: int) -> str:
+    weight = "bold" if row.server == "gateway" else ""
+    return _text(_LABELS, y + _BAR // 2 + 4, row.title, anchor="end", weight=weight)
+
+
+def _reason(reason: str, y: int) -> str:
+    text = f"not measured: {reason.splitlines()[-1].strip()}"  # where errors say what they are
+    if len(text) > _REASON:
+        text = text[: _REASON - 1] + "…"
+    return _text(_LABELS + 10, y + _BAR // 2 + 4, text, colour=_MISSED)
+
+
+def _bar(each: RowFigures, y: int, scale: float, said: list[tuple[str, str]]) -> list[str]:
     rate = each.requests_per_second
     middle = y + _BAR // 2
-    label = f"{rate.median:,.0f}"
-    if times is not None:
-        label += f"  = {times:.1f} × by hand"
-    is_ours = each.row.server == "gateway"
+    colour = _COLOURS.get(each.row.server, _PEER)
+    spans = [escape(f"{rate.median:,.0f}")]
+    spans += [f'<tspan dx="10" fill="{fill}">{escape(text)}</tspan>' for text, fill in said]
     return [
-        _text(_LABELS, middle + 4, each.row.title, anchor="end", weight="bold" if is_ours else ""),
         f'<rect x="{_LABELS + 10}" y="{y}" width="{max(1.0, rate.median * scale):.1f}" '
-        f'height="{_BAR}" fill="{_COLOURS[each.row.server]}"/>',
+        f'height="{_BAR}" fill="{colour}"/>',
         f'<path d="M{_LABELS + 10 + rate.low * scale:.1f} {middle}'
         f'H{_LABELS + 10 + rate.high * scale:.1f}" stroke="{_INK}" stroke-width="1.5"/>',
-        _text(round(_LABELS + 18 + rate.high * scale), middle + 4, label),
+        f'<text x="{round(_LABELS + 18 + rate.high * scale)}" y="{middle + 4}" font-size="13" '
+        f'fill="{_INK}">{"".join(spans)}</text>',
     ]
 
 

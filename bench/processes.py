@@ -11,7 +11,11 @@ from pathlib import Path
 
 import httpx
 
+from bench.exchange import Request, open_client
+
+_ROOT = Path(__file__).parent.parent
 _START_SECONDS = 20.0
+_ANSWER_SECONDS = 5.0
 _STOP_SECONDS = 5.0
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -60,15 +64,15 @@ class Process:
                 preexec_fn=lambda: os.sched_setaffinity(0, cores),
             )
 
-    def wait_until_it_answers(self, url: str) -> None:
+    def wait_until_it_answers(self, url: str, request: Request) -> None:
         """Wait for any answer below 500 at `url`. Raises `StartFailed`."""
         ends = time.monotonic() + _START_SECONDS
-        with httpx.Client(trust_env=False, timeout=5) as client:
+        with open_client(_ANSWER_SECONDS) as client:
             while time.monotonic() < ends:
                 if self._process.poll() is not None:
                     break
                 try:
-                    if client.get(url).status_code < 500:
+                    if request.send(client, url).status_code < 500:
                         return
                 except httpx.TransportError:
                     pass  # not yet
@@ -104,12 +108,12 @@ class Process:
         self._process.wait()
 
     def _last_words(self) -> str:
-        lines = self._errors.read_text(errors="replace").splitlines()[-12:]
-        return "".join(f"\n  {line}" for line in lines)
+        said = self._errors.read_text(errors="replace").replace(f"{_ROOT}/", "")
+        return "".join(f"\n  {line}" for line in said.splitlines()[-12:])
 
 
 def _is_setting(variable: str) -> bool:
-    return variable.startswith("BFF_") or variable == "REDIS_URL"
+    return variable.startswith("BFF_") or variable in ("REDIS_URL", "NODE_OPTIONS", "GOGC")
 
 
 def thread_seconds(process: int) -> dict[str, float]:

@@ -23,6 +23,7 @@ from rich.table import Table
 from bench.load import LoadFigures, put_load
 from bench.machine import find_programs, share_cores
 from bench.processes import thread_seconds
+from bench.provision import Peers
 from bench.rows import ROWS
 from bench.stage import open_stage
 
@@ -31,6 +32,7 @@ _SAMPLES_PER_SECOND = 400
 _LOAD_STARTS_SECONDS = 1
 _LAST_WORDS_SECONDS = 10
 _SHOWN = 60
+_IN_PYTHON = ("gateway", "bare", "by-hand", "by-hand-few", "proxy-by-hand", "proxy-by-hand-few")
 # The last of granian's own frames; ends with the line number, so that is cut off with it.
 _SERVER_FRAME = "_spawn_asgi_lifespan_worker (granian/server/mp.py"
 
@@ -38,7 +40,7 @@ _SERVER_FRAME = "_spawn_asgi_lifespan_worker (granian/server/mp.py"
 def main() -> None:
     """Profile the row that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m bench.profile")
-    parser.add_argument("row", choices=[row.key for row in ROWS if row.server != "reference"])
+    parser.add_argument("row", choices=[row.key for row in ROWS if row.server in _IN_PYTHON])
     parser.add_argument("--seconds", type=int, default=8)
     parser.add_argument("--raw", type=Path, help="keep py-spy's samples, with lines, in this file")
     asked = parser.parse_args()
@@ -46,13 +48,15 @@ def main() -> None:
     cores = share_cores(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores.others)
     row = next(row for row in ROWS if row.key == asked.row)
-    with open_stage(programs, cores) as stage, TemporaryDirectory() as folder:
+    with open_stage(programs, cores, Peers(), [row]) as stage, TemporaryDirectory() as folder:
+        for unmeasured in stage.unmeasured.values():
+            raise SystemExit(unmeasured.reason)
         server = stage.servers[row.server]
         url, wrk = stage.url(row), programs["wrk"]
-        put_load(wrk, url, _LOAD_STARTS_SECONDS, row.expectation)
+        put_load(wrk, url, _LOAD_STARTS_SECONDS, row.expectation, row.request)
         worker = server.busiest()
         before = thread_seconds(worker)
-        load = put_load(wrk, url, asked.seconds, row.expectation)
+        load = put_load(wrk, url, asked.seconds, row.expectation, row.request)
         threads = Counter(thread_seconds(worker))
         threads.subtract(before)
         file = Path(folder) / "samples"
@@ -63,7 +67,7 @@ def main() -> None:
             [_PY_SPY, "record", *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
         try:
-            put_load(wrk, url, asked.seconds + _LOAD_STARTS_SECONDS, row.expectation)
+            put_load(wrk, url, asked.seconds + _LOAD_STARTS_SECONDS, row.expectation, row.request)
             _, said = spy.communicate(timeout=_LAST_WORDS_SECONDS)
         finally:
             spy.kill()

@@ -5,73 +5,97 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
-from bench.figures import Ratio, RowFigures
-from bench.rows import ROWS, Row
+from bench.figures import BUSY, Ratio, RowFigures
+from bench.rounds import Results
+from bench.rows import Row
 
-_NOT_BUSY = 0.9
+_VERDICTS = {
+    "": "",
+    "met": "[green]met[/]",
+    "missed": "[red]missed[/]",
+    "doubtful": "[yellow]doubtful[/]",
+    "not measured": "[yellow]not measured[/]",
+}
 
 
 def show(
     console: Console,
     machine: Mapping[str, object],
+    results: Results,
     figures: list[RowFigures],
     compared: list[Ratio],
 ) -> None:
     """Both tables, and what to mind about them."""
-    console.print(_rows_table(figures))
-    if any(each.busy < _NOT_BUSY for each in figures):
-        console.print("~ its server had time left: load generator or upstream were the limit")
-    console.print(_ratios_table(compared))
+    console.print(_rows_table(results, figures))
+    if any(each.busy < BUSY for each in figures):
+        console.print(
+            "~ its server had time left: the load generator, the upstream or a neighbour was the "
+            "limit. What is met over such a row, and isn't by CPU, is doubtful."
+        )
+    for row in results.rows:
+        if row.key in results.unmeasured:
+            reason = results.unmeasured[row.key].reason
+            console.print(f"Not measured: {_name(row)}: {reason}", style="yellow", markup=False)
+    console.print(_ratios_table(results, compared))
     if not machine["pinned"]:
         console.print("[yellow]One core for everything: what loads is in the figures.[/]")
     console.print(_facts(machine), style="dim")
 
 
-def _rows_table(figures: list[RowFigures]) -> Table:
+def _rows_table(results: Results, figures: list[RowFigures]) -> Table:
     table = Table(title="One core, 32 connections; medians over the rounds", title_justify="left")
     table.add_column("job", no_wrap=True)
     table.add_column("how", no_wrap=True)
     for column in ("requests/s", "lowest–highest", "p50 ms", "p99 ms", "CPU µs", "busy", "MiB"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
+    by_key = {each.row.key: each for each in figures}
     last_group = ""
-    for each in figures:
-        rate = each.requests_per_second
-        if last_group and each.row.group != last_group:
+    for row in results.rows:
+        if last_group and row.group != last_group:
             table.add_section()
         table.add_row(
-            each.row.group if each.row.group != last_group else "",
-            each.row.title,
-            f"{rate.median:,.0f}",
-            f"{rate.low:,.0f}–{rate.high:,.0f}",
-            f"{each.p50_ms:.2f}",
-            f"{each.p99_ms:.2f}",
-            f"{each.cpu_us_per_request:,.0f}",
-            f"{'~' if each.busy < _NOT_BUSY else ''}{each.busy:.0%}",
-            f"{each.rss_mib:.0f}",
-            style="bold" if each.row.server == "gateway" else "",
+            row.group if row.group != last_group else "",
+            row.title,
+            *(_cells(by_key[row.key]) if row.key in by_key else ("not measured",)),
+            style="bold" if row.server == "gateway" else "",
         )
-        last_group = each.row.group
+        last_group = row.group
     return table
 
 
-def _ratios_table(compared: list[Ratio]) -> Table:
+def _cells(each: RowFigures) -> tuple[str, ...]:
+    rate = each.requests_per_second
+    return (
+        f"{rate.median:,.0f}",
+        f"{rate.low:,.0f}–{rate.high:,.0f}",
+        f"{each.p50_ms:.2f}",
+        f"{each.p99_ms:.2f}",
+        f"{each.cpu_us_per_request:,.0f}",
+        f"{'~' if each.busy < BUSY else ''}{each.busy:.0%}",
+        f"{each.rss_mib:.0f}",
+    )
+
+
+def _ratios_table(results: Results, compared: list[Ratio]) -> Table:
     table = Table(
         title="Ratios of requests/s, within each round; their median", title_justify="left"
     )
     table.add_column("row", no_wrap=True)
-    table.add_column("over", no_wrap=True)
-    for column in ("times", "lowest–highest", "asked", ""):
-        table.add_column(column, justify="right")
-    rows = {row.key: row for row in ROWS}
+    table.add_column("over")
+    for column in ("times", "lowest–highest", "asked", "", "times by CPU"):
+        table.add_column(column, justify="right", no_wrap=True)
+    rows = {row.key: row for row in results.rows}
     for each in compared:
-        asked = each.comparison.at_least
+        asked, times, cpu_times = each.comparison.at_least, each.times, each.cpu_times
+        row, baseline = rows[each.comparison.row], rows[each.comparison.baseline]
         table.add_row(
-            _name(rows[each.comparison.row]),
-            _name(rows[each.comparison.baseline]),
-            f"{each.times.median:.2f}",
-            f"{each.times.low:.2f}–{each.times.high:.2f}",
+            _name(row),
+            baseline.title if baseline.group == row.group else _name(baseline),
+            "" if times is None else f"{times.median:.2f}",
+            "" if times is None else f"{times.low:.2f}–{times.high:.2f}",
             "" if asked is None else f"≥ {asked:g}",
-            {None: "", True: "[green]met[/]", False: "[red]missed[/]"}[each.met],
+            _VERDICTS[each.verdict],
+            "" if cpu_times is None else f"{cpu_times.median:.2f}",
         )
     return table
 

@@ -6,34 +6,47 @@ The gateway is started as its users start it, through its command; its log lines
 import json
 import os
 import shutil
-import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
+from bench.exchange import Request
 from bench.machine import Cores, choose_ports
-from bench.nginx import write_reference, write_upstream
+from bench.nginx import write_upstream
 from bench.payloads import documents, expected_home
-from bench.processes import Process
-from bench.rows import FEW_THREADS, ROWS, THREADS, Row, Server
+from bench.processes import Process, StartFailed
+from bench.provision import Peers
+from bench.rows import Row, Server
+from bench.servers import Launch, Place, plan_launch
 
 _ROOT = Path(__file__).parent.parent
 _PROJECT = Path(__file__).parent / "project"
 
 
 @dataclass(frozen=True, slots=True)
+class Unmeasured:
+    """Why a row has no figures. `is_wrong` where something answered wrong or did not start; a
+    program that isn't to be had is nobody's fault."""
+
+    reason: str
+    is_wrong: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
-    """The servers that are up."""
+    """The servers that are up, and the rows that can't be loaded, by key."""
 
     servers: dict[Server, Process]
     ports: dict[Server, int]
+    unmeasured: dict[str, Unmeasured]
 
     @property
     def cache(self) -> str:
-        """Which Redis the gateway says it found, without where that is."""
+        """Which Redis the gateway says it found, without where that is; empty without a gateway."""
+        if "gateway" not in self.servers:
+            return ""
         _, _, said = self.servers["gateway"].first_error_line().partition("cache: ")
         return said.partition(" (")[0]
 
@@ -43,11 +56,13 @@ class Stage:
 
 
 @contextmanager
-def open_stage(programs: dict[str, str], cores: Cores) -> Iterator[Stage]:
-    """The upstream and all servers. Raises `StartFailed`."""
+def open_stage(
+    programs: dict[str, str], cores: Cores, peers: Peers, rows: Sequence[Row]
+) -> Iterator[Stage]:
+    """The upstream, and the servers of these rows. Raises `StartFailed` for the upstream alone."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bff-bench-")))
-        names = get_args(Server)
+        names = list(dict.fromkeys(row.server for row in rows if row.server not in peers.missing))
         upstream_port, *rest = choose_ports(1 + len(names))
         ports: dict[Server, int] = dict(zip(names, rest, strict=True))
         upstream_url = f"http://127.0.0.1:{upstream_port}"
@@ -57,34 +72,37 @@ def open_stage(programs: dict[str, str], cores: Cores) -> Iterator[Stage]:
             "PATH": os.environ.get("PATH", os.defpath),
         }
 
-        def start(name: str, command: list[str], where: frozenset[int]) -> Process:
-            process = Process(name, command, cores=where, folder=folder, environ=environ)
+        def start(name: str, launch: Launch, where: frozenset[int]) -> Process:
+            process = Process(
+                name,
+                launch.command,
+                cores=where,
+                folder=folder,
+                environ=environ | launch.environ,
+            )
             stack.callback(process.stop)
             return process
 
         nginx = [programs["nginx"], "-e", "stderr", "-p", str(folder), "-c"]
-        upstream = [*nginx, str(write_upstream(folder, upstream_port))]
+        payload = json.dumps(expected_home(), separators=(",", ":")).encode()
+        upstream = Launch([*nginx, str(write_upstream(folder, upstream_port, payload))])
         start("upstream", upstream, cores.others).wait_until_it_answers(
-            upstream_url + documents()["user"].path
+            upstream_url + documents()["user"].path, Request()
         )
         project = copy_project(folder, upstream_url)
-        payload = json.dumps(expected_home(), separators=(",", ":")).encode()
-        reference = write_reference(folder, ports["reference"], upstream_port, payload)
-        commands: dict[Server, list[str]] = {
-            "gateway": _gateway(project, ports["gateway"]),
-            "by-hand": _gunicorn("screens", THREADS, ports["by-hand"]),
-            "by-hand-few": _gunicorn("screens", FEW_THREADS, ports["by-hand-few"]),
-            "proxy-by-hand": _gunicorn("proxy", THREADS, ports["proxy-by-hand"]),
-            "proxy-by-hand-few": _gunicorn("proxy", FEW_THREADS, ports["proxy-by-hand-few"]),
-            "bare": _granian("bench.handwritten.bare:app", ports["bare"]),
-            "reference": [*nginx, str(reference)],
-        }
-        servers = {
-            server: start(server, command, cores.tested) for server, command in commands.items()
-        }
-        stage = Stage(servers, ports)
-        for row in ROWS:  # the first answer from the cache is none
-            servers[row.server].wait_until_it_answers(stage.url(row))
+        servers = {}
+        for server, port in ports.items():
+            place = Place(folder, project, nginx, upstream_port, port)
+            servers[server] = start(server, plan_launch(server, place, peers), cores.tested)
+        stage = Stage(servers, ports, {})
+        for row in rows:  # the first answer from a cache is none
+            if row.server in peers.missing:
+                stage.unmeasured[row.key] = Unmeasured(peers.missing[row.server], is_wrong=False)
+                continue
+            try:
+                servers[row.server].wait_until_it_answers(stage.url(row), row.request)
+            except StartFailed as error:
+                stage.unmeasured[row.key] = Unmeasured(str(error), is_wrong=True)
         yield stage
 
 
@@ -96,25 +114,3 @@ def copy_project(folder: Path, upstream_url: str) -> Path:
         _, _, operations = file.read_text().partition("\n")
         file.write_text(f"base: {upstream_url}\n{operations}")
     return project
-
-
-def _gateway(project: Path, port: int) -> list[str]:
-    return [
-        *(sys.executable, "-m", "bff.cli", "serve"),
-        *("--project", str(project), "--port", str(port), "--workers", "1"),
-    ]
-
-
-def _granian(app: str, port: int) -> list[str]:
-    return [
-        *(sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1"),
-        *("--port", str(port), "--workers", "1", "--no-ws", "--no-access-log", app),
-    ]
-
-
-def _gunicorn(module: str, threads: int, port: int) -> list[str]:
-    return [
-        *(sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--workers", "1"),
-        *("--threads", str(threads), "--env", f"BENCH_THREADS={threads}", "--keep-alive", "300"),
-        *("--bind", f"127.0.0.1:{port}", f"bench.handwritten.{module}:app"),
-    ]

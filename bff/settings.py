@@ -5,7 +5,7 @@ Read once, where a process starts; frozen after that. May not read files or impo
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
@@ -14,6 +14,14 @@ from bff.errors import SettingsError
 
 TransportName = Literal["pyreqwest", "httpx"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+
+_REDIS_SCHEMES = frozenset(
+    f"{name}{tls}{kind}"
+    for name in ("redis", "valkey")
+    for tls in ("", "s")
+    for kind in ("", "+sentinel", "+cluster")
+) | {"unix"}
+_LEAST_TOKEN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,7 @@ class Settings:
     log_level: LogLevel = "info"
     cache_memory_bytes: int = 64 * 1024 * 1024  # in each worker
     flask_threads: int = 10  # in each worker, behind the ASGI edge
+    admin_token: str | None = field(default=None, repr=False)  # None: nobody may purge by HTTP
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
@@ -104,15 +113,28 @@ def _redis_url(text: str) -> str:
     # The value may hold a password. It is not repeated, nor is what urlsplit says about it.
     try:
         parts = urlsplit(text)
-        is_known = parts.scheme in ("redis", "rediss", "unix")
+        is_known = parts.scheme in _REDIS_SCHEMES
     except ValueError:
         is_known = False
     if not is_known:
-        raise ValueError("must be a redis://, rediss:// or unix:// URL")
-    try:
-        _ = parts.port
-    except ValueError:
-        raise ValueError("has a port that is no number from 0 to 65535") from None
+        raise ValueError(
+            "must be a redis://, rediss:// or unix:// URL, or a redis+sentinel:// or"
+            " redis+cluster:// one"
+        )
+    for place in parts.netloc.rpartition("@")[2].split(","):
+        try:
+            _ = urlsplit(f"//{place}").port
+        except ValueError:
+            raise ValueError("has a port that is no number from 0 to 65535") from None
+    return text
+
+
+def _token(text: str) -> str:
+    # It is not repeated.
+    if len(text) < _LEAST_TOKEN or not (text.isascii() and text.isprintable() and " " not in text):
+        raise ValueError(
+            f"must be {_LEAST_TOKEN} characters or more, ASCII without blanks: openssl rand -hex 32"
+        )
     return text
 
 
@@ -128,4 +150,5 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "BFF_LOG_LEVEL": _choice(get_args(LogLevel)),
     "BFF_CACHE_MEMORY_BYTES": _integer(0, 1 << 40),
     "BFF_FLASK_THREADS": _integer(1, 1024),
+    "BFF_ADMIN_TOKEN": _token,
 }

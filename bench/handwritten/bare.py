@@ -40,6 +40,8 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         headers = [_JSON]
     elif path.startswith("/screens/home/"):
         body, headers = await _home(path.rpartition("/")[2]), [_JSON]
+    elif path.startswith("/screens/home-large/"):
+        body, headers = await _home(path.rpartition("/")[2], "/large", 200), [_JSON]
     else:
         reply = await _client().get(UPSTREAM + path.removeprefix("/raw/products")).build().send()
         body = (await reply.bytes()).to_bytes()
@@ -54,11 +56,11 @@ def _client() -> Client:
     return ClientBuilder().no_proxy().follow_redirects(False).http1_only().build()
 
 
-async def _home(user_id: str) -> bytes:
+async def _home(user_id: str, prefix: str = "", limit: int = 20) -> bytes:
     user, orders, products = await asyncio.gather(
-        _fetch(f"/users/{user_id}", _user),
-        _fetch(f"/orders?user_id={user_id}&limit=20", _orders),
-        _fetch("/popular", _products),
+        _fetch(f"{prefix}/users/{user_id}", _user),
+        _fetch(f"{prefix}/orders?user_id={user_id}&limit={limit}", _orders),
+        _fetch(f"{prefix}/popular", _products),
     )
     return b'{"user":%s,"orders":%s,"products":%s}' % (user, orders, products)
 

@@ -42,6 +42,13 @@ def show_home(user_id: int) -> Response:
     return Response(home.model_dump_json(), mimetype="application/json")
 
 
+@app.get("/screens/home-large/<int:user_id>")
+def show_large_home(user_id: int) -> Response:
+    """The same from replies that are ten times as long."""
+    home = _fetch_home(user_id, "/large", 200)
+    return Response(home.model_dump_json(), mimetype="application/json")
+
+
 @app.get("/screens/reshaped/<int:user_id>")
 def show_reshaped(user_id: int) -> Response:
     """The products joined into the orders, and parts of each."""
@@ -90,10 +97,10 @@ def show_reshaped(user_id: int) -> Response:
     )
 
 
-def _fetch_home(user_id: int) -> Home:
-    user = pool.submit(_fetch, f"/users/{user_id}", User)
-    orders = pool.submit(_fetch, f"/orders?user_id={user_id}&limit=20", OrderPage)
-    products = pool.submit(_fetch, "/popular", ProductList)
+def _fetch_home(user_id: int, prefix: str = "", limit: int = 20) -> Home:
+    user = pool.submit(_fetch, f"{prefix}/users/{user_id}", User)
+    orders = pool.submit(_fetch, f"{prefix}/orders?user_id={user_id}&limit={limit}", OrderPage)
+    products = pool.submit(_fetch, f"{prefix}/popular", ProductList)
     return Home(user=user.result(), orders=orders.result(), products=products.result())
 
 

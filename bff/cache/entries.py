@@ -1,4 +1,4 @@
-"""A payload as the cache holds it: bytes, when they were stored, and for how long they are good.
+"""What the cache holds: bytes, when they were stored, for how long they are good, under which tags.
 
 May not know where entries are kept, nor how they travel (`bff.cache.envelope`).
 """
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 # What an entry, or one finished reply kept with it, takes beside its bytes: 0.6 and 0.9 KB were
 # measured with tracemalloc, headers and dict slots included.
 OVERHEAD_BYTES = 1024
+_TAG_BYTES = 200  # a tag in an entry and in the index of the memory that holds it
 
 
 class FinishedReply(Protocol):
@@ -22,10 +23,12 @@ class FinishedReply(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One complete payload. Nothing changes but `variants`, which `keep` adds to.
+    """One payload, or one upstream reply. Nothing changes but what this process remembers of it.
 
-    `variants` is this process's memo of finished replies (masked bodies, ETags, headers), by
-    whatever name the web gives them; it is never stored elsewhere.
+    `variants` is a memo of finished replies (masked bodies, compressed ones, headers), by whatever
+    name the web gives them, which `keep` adds to; `failing_until` the time before which making it
+    anew is not tried again, and `failure` what the last try came to; they stay in this process. So
+    do entries with a `flaw`: what was papered over in a degraded payload, kept for a moment.
     """
 
     key: str
@@ -33,24 +36,37 @@ class Entry:
     views: Mapping[str, bytes]  # the views with a shape of their own
     stored_at: float  # seconds since the epoch
     ttl_seconds: float
+    observed_at: float  # when the first upstream was asked: a purge since then makes it void
+    tags: frozenset[str] = frozenset()
+    may_be_stale: bool = True
+    flaw: Any = None
     expires_at: float = field(init=False)
     size_bytes: int = field(init=False)  # as the memory layer counts it, kept replies included
-    variants: Mapping[str, Any] = field(init=False)
+    failing_until: float = field(init=False, default=0.0)
+    failure: Any = field(init=False, default=None)
+    variants: Mapping[Any, Any] = field(init=False)
     grown: Callable[["Entry", int], None] | None = field(init=False, default=None, repr=False)
-    _kept: dict[str, Any] = field(init=False, repr=False)
+    _kept: dict[Any, Any] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.expires_at = self.stored_at + self.ttl_seconds
-        self.size_bytes = OVERHEAD_BYTES + len(self.body) + sum(map(len, self.views.values()))
+        self.size_bytes = (
+            OVERHEAD_BYTES
+            + len(self.body)
+            + sum(map(len, self.views.values()))
+            + sum(len(tag) + _TAG_BYTES for tag in self.tags)
+        )
         self.variants = self._kept = {}
 
-    def keep(self, name: str, variant: FinishedReply) -> None:
-        """Keep a finished reply under a name; its bytes count unless they are the entry's own."""
+    def keep(self, name: Any, variant: FinishedReply) -> None:
+        """Keep a finished reply under a name; its bytes count unless the entry holds them already,
+        as its own or as another reply's."""
         if self._kept.setdefault(name, variant) is not variant:
             return  # another thread was first
         body = variant.body
-        is_own = body is self.body or any(body is view for view in self.views.values())
-        growth = OVERHEAD_BYTES + (0 if is_own else len(body))
+        held = [self.body, *self.views.values()]
+        held += [each.body for key, each in list(self._kept.items()) if key != name]
+        growth = OVERHEAD_BYTES + (0 if any(body is each for each in held) else len(body))
         if self.grown is None:
             self.size_bytes += growth
         else:

@@ -1,13 +1,15 @@
 """Entries as bytes for a store that others can write to: our own format, never a pickle.
 
-    4   magic and version            b"bff\\x01"
+    4   magic and version            b"bff\\x02"
     16  digest of all that follows   blake2b: finds damage; no signature, whoever can write to the
                                      store can forge a payload, but run no code
     16  digest of the key            finds an answer that was meant for another question
-    8   stored_at, 8 ttl_seconds     IEEE doubles, big-endian, as everything here
-    4   length of the body, 2 number of views
+    8   stored_at, 8 ttl_seconds, 8 observed_at: IEEE doubles, big-endian, as everything here
+    1   flags: 1 for may_be_stale
+    4   length of the body, 2 number of views, 2 number of tags
     for each view: 2 length of its name, 4 length of its bytes
-    the body, then each view's name and bytes; nothing after
+    for each tag: 2 its length
+    the body, then each view's name and bytes, then the tags; nothing after
 
 What comes back is untrusted, the digests too: every length is checked before it is used, and
 nothing here raises for what it reads.
@@ -23,30 +25,35 @@ from bff.cache.entries import Entry
 # reads that are too late let the store alone for a while.
 MAX_VALUE_BYTES = 4 * 1024 * 1024
 MAX_TTL_SECONDS = 366 * 24 * 3600.0
+MAGIC = b"bff\x02"
 
-_MAGIC = b"bff\x01"
 _DIGEST_BYTES = 16
-_CHECKED_FROM = len(_MAGIC) + _DIGEST_BYTES
-_HEAD = struct.Struct(f">{len(_MAGIC)}s{_DIGEST_BYTES}s{_DIGEST_BYTES}sddIH")
+_CHECKED_FROM = len(MAGIC) + _DIGEST_BYTES
+_HEAD = struct.Struct(f">{len(MAGIC)}s{_DIGEST_BYTES}s{_DIGEST_BYTES}sdddBIHH")
 _VIEW = struct.Struct(">HI")
+_TAG = struct.Struct(">H")
+_MAY_BE_STALE = 1
 
 
 def encode(entry: Entry) -> bytes:
     """The entry's bytes; `decode` gives it back. Kept replies don't travel."""
     names = [name.encode() for name in entry.views]
     views = list(entry.views.values())
+    tags = sorted(tag.encode() for tag in entry.tags)
     parts = [
         _HEAD.pack(
-            _MAGIC, b"", _digest(entry.key.encode()), entry.stored_at, entry.ttl_seconds,
-            len(entry.body), len(views),
+            MAGIC, b"", _digest(entry.key.encode()), entry.stored_at, entry.ttl_seconds,
+            entry.observed_at, _MAY_BE_STALE if entry.may_be_stale else 0,
+            len(entry.body), len(views), len(tags),
         )[_CHECKED_FROM:],
         *(_VIEW.pack(len(name), len(view)) for name, view in zip(names, views, strict=True)),
+        *(_TAG.pack(len(tag)) for tag in tags),
         entry.body,
     ]  # fmt: skip
     for name, view in zip(names, views, strict=True):
         parts += (name, view)
-    checked = b"".join(parts)
-    return b"".join((_MAGIC, _digest(checked), checked))
+    checked = b"".join((*parts, *tags))
+    return b"".join((MAGIC, _digest(checked), checked))
 
 
 def decode(data: bytes, key: str) -> Entry | None:
@@ -64,9 +71,9 @@ def flaw(data: bytes, key: str) -> str | None:
 def _open(data: bytes, key: str) -> Entry | str:
     if len(data) > MAX_VALUE_BYTES:
         return "too large"
-    if data[: len(_MAGIC)] != _MAGIC or len(data) < _HEAD.size:
+    if data[: len(MAGIC)] != MAGIC or len(data) < _HEAD.size:
         return "not bff's"
-    if _digest(data[_CHECKED_FROM:]) != data[len(_MAGIC) : _CHECKED_FROM]:
+    if _digest(data[_CHECKED_FROM:]) != data[len(MAGIC) : _CHECKED_FROM]:
         return "damaged"
     if _HEAD.unpack_from(data)[2] != _digest(key.encode()):
         return "another key's"
@@ -74,24 +81,34 @@ def _open(data: bytes, key: str) -> Entry | str:
 
 
 def _read(data: bytes, key: str) -> Entry | None:
-    _, _, _, stored_at, ttl_seconds, body_length, view_count = _HEAD.unpack_from(data)
-    if not (math.isfinite(stored_at) and 0 < ttl_seconds <= MAX_TTL_SECONDS):
+    (
+        *_, stored_at, ttl_seconds, observed_at, flags, body_length, view_count, tag_count,
+    ) = _HEAD.unpack_from(data)  # fmt: skip
+    if not (
+        math.isfinite(stored_at)
+        and math.isfinite(observed_at)
+        and 0 <= ttl_seconds <= MAX_TTL_SECONDS
+    ):
         return None
-    at = _HEAD.size + view_count * _VIEW.size
+    tags_at = _HEAD.size + view_count * _VIEW.size
+    at = tags_at + tag_count * _TAG.size
     if at > len(data):
         return None
-    lengths = list(_VIEW.iter_unpack(data[_HEAD.size : at]))
-    if at + body_length + sum(map(sum, lengths)) != len(data):
+    lengths = list(_VIEW.iter_unpack(data[_HEAD.size : tags_at]))
+    tag_lengths = [length for (length,) in _TAG.iter_unpack(data[tags_at:at])]
+    if at + body_length + sum(map(sum, lengths)) + sum(tag_lengths) != len(data):
         return None
     body = data[at : (at := at + body_length)]
     views: dict[str, bytes] = {}
-    for name_length, view_length in lengths:
-        try:
+    try:
+        for name_length, view_length in lengths:
             name = data[at : (at := at + name_length)].decode()
-        except UnicodeDecodeError:
-            return None
-        views[name] = data[at : (at := at + view_length)]
-    return Entry(key, body, views, stored_at, ttl_seconds)
+            views[name] = data[at : (at := at + view_length)]
+        tags = frozenset(data[at : (at := at + length)].decode() for length in tag_lengths)
+    except UnicodeDecodeError:
+        return None
+    may_be_stale = bool(flags & _MAY_BE_STALE)
+    return Entry(key, body, views, stored_at, ttl_seconds, observed_at, tags, may_be_stale)
 
 
 def _digest(data: bytes) -> bytes:

@@ -6,6 +6,7 @@ while one loop puts. May not wait, and knows no clock: who asks decides what is 
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from bff.cache.entries import Entry
 
@@ -16,6 +17,7 @@ class MemoryLayer:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._keys_by_tag: dict[str, set[str]] = {}
         self._changing = threading.Lock()
         self.size_bytes = 0
 
@@ -40,9 +42,27 @@ class MemoryLayer:
                 return False
             self._entries[entry.key] = entry
             self.size_bytes += entry.size_bytes
+            for tag in entry.tags:
+                self._keys_by_tag.setdefault(tag, set()).add(entry.key)
             entry.grown = self._note_growth
             self._make_room()
             return True
+
+    def drop(self, key: str) -> None:
+        """Forget the entry with this key, if there is one."""
+        with self._changing:
+            self._forget(key)
+
+    def drop_tagged(self, tags: Iterable[str]) -> None:
+        """Forget every entry that has one of the tags."""
+        with self._changing:
+            for tag in tags:
+                for key in list(self._keys_by_tag.get(tag, ())):
+                    self._forget(key)
+
+    def drop_all_tagged(self) -> None:
+        """Forget every entry that has tags."""
+        self.drop_tagged(list(self._keys_by_tag))
 
     def _note_growth(self, entry: Entry, growth: int) -> None:
         with self._changing:
@@ -57,5 +77,11 @@ class MemoryLayer:
 
     def _forget(self, key: str) -> None:
         entry = self._entries.pop(key, None)
-        if entry is not None:
-            self.size_bytes -= entry.size_bytes
+        if entry is None:
+            return
+        self.size_bytes -= entry.size_bytes
+        for tag in entry.tags:
+            keys = self._keys_by_tag[tag]
+            keys.discard(key)
+            if not keys:
+                del self._keys_by_tag[tag]

@@ -1,125 +1,165 @@
-"""Entries in Redis, shared by the workers: through Flask-Caching's backend, as our own bytes.
+"""Entries that the workers share: through a Flask-Caching backend, and Redis for the rest.
 
 Rules:
-1. A cache that fails is a cache that is empty: nothing here raises for trouble with Redis.
-2. The event loop never waits on a socket: the backend is synchronous, so reads and writes have
+1. A store that fails is a store that is empty: nothing here raises for trouble with it.
+2. The event loop never waits on a socket: the libraries are synchronous, so reads and writes have
    threads of their own; a read gives up after `READ_SECONDS`, all waiting included.
-3. After five failures Redis is left alone for a growing pause (`bff.cache.breaker`).
+3. After five failures the store is left alone for a growing pause (`bff.cache.breaker`).
 4. Writes wait in a bounded queue and are dropped when it is full: nobody waits for them.
-5. Nothing is ever cleared: Flask-Caching's `clear()` may flush the whole database.
+5. A purge that Redis could not be told of is told again when it answers.
 """
 
 import asyncio
 import logging
-import math
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar, TypeVarTuple
 
-from cachelib.serializers import RedisSerializer
-from flask_caching.backends.rediscache import RedisCache
-from redis import BlockingConnectionPool, Redis
-from redis.backoff import NoBackoff
-from redis.connection import parse_url
 from redis.exceptions import ResponseError
-from redis.retry import Retry
 
+from bff.cache.backends import open_backend
 from bff.cache.breaker import Breaker
 from bff.cache.entries import Entry
-from bff.cache.envelope import MAX_VALUE_BYTES, decode, encode, flaw
-from bff.errors import SettingsError
+from bff.cache.envelope import MAX_VALUE_BYTES
+from bff.cache.leads import Lead
+from bff.cache.links import Link, RedisLink
 
-READ_SECONDS = 0.1
-KEY_PREFIX = "bff:1:"  # the version is the envelope's and the key's
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+# All that a request waits for the store, before it goes on without: 100 ms less what a busy loop
+# may add to it.
+READ_SECONDS = 0.075
 
 _READERS = 4
 _WAITING_WRITES = 256
 _WAITING_BYTES = 32 * 1024 * 1024
+_WAITING_PURGES = 10_000
 _CLOSE_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
-
-def open_store(redis_url: str | None) -> "SharedStore | None":
-    """The store at a redis://, rediss:// or unix:// URL; None without one. Connects on first use,
-    so it may be made while Redis is down."""
-    return None if redis_url is None else SharedStore(redis_url)
+Purged = Callable[[Sequence[str], float], None]
 
 
-def refuse_bad_url(redis_url: str) -> None:
-    """Raises `SettingsError`, which repeats nothing of the URL but an option's name, for one whose
-    options can't be read."""
-    try:
-        parse_url(redis_url)  # type: ignore[no-untyped-call]
-    except ValueError as error:
-        raise SettingsError(f"the Redis URL: {str(error)[:1].lower()}{str(error)[1:]}") from None
+class Found(NamedTuple):
+    """What the store had under a key, and the lead where it was not good enough and nobody else
+    makes it; a `lead` of None beside an entry that is not wanted: somebody does."""
+
+    entry: Entry | None
+    lead: Lead | None
 
 
 class SharedStore:
-    """One per event loop, made on it, after any fork; its methods are for that loop alone."""
+    """One per event loop, made on it, after any fork; its methods are for that loop alone.
+    `purged` is called there for every purge that anybody made, `missed` when some may have gone
+    unheard."""
 
     def __init__(
         self,
-        redis_url: str,
+        link: Link,
         *,
+        purged: Purged = lambda tags, at: None,
+        missed: Callable[[], None] = lambda: None,
         breaker: Breaker | None = None,
         clock: Callable[[], float] = time.time,
+        seconds: float = READ_SECONDS,
     ) -> None:
-        self._pool = BlockingConnectionPool.from_url(
-            redis_url,
-            max_connections=_READERS + 1,
-            timeout=READ_SECONDS,
-            socket_timeout=READ_SECONDS,
-            socket_connect_timeout=READ_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-            # With these two a new connection asks nothing before the first command.
-            protocol=2,
-            driver_info=None,
-        )
-        self._backend = _BytesInRedis(Redis(connection_pool=self._pool), key_prefix=KEY_PREFIX)
+        self._link = link
+        self._seconds = seconds  # for each answer
         self._breaker = breaker or Breaker()
         self._clock = clock
+        self._loop = asyncio.get_running_loop()
         self._readers = ThreadPoolExecutor(_READERS, "bff-cache-read")
         self._writer = ThreadPoolExecutor(1, "bff-cache-write")
-        self._writes: set[asyncio.Future[bool]] = set()
+        self._writes: set[asyncio.Future[Any]] = set()
         self._waiting_bytes = 0
+        self._owed: dict[str, None] = {}  # tags whose purge Redis was not told of, in order
         self._told: set[str] = set()
+        link.listen(lambda *news: self._tell_loop(purged, *news), lambda: self._tell_loop(missed))
 
-    async def get(self, key: str) -> Entry | None:
-        """The entry under this key, fresh or not; None when there is none to be had in time."""
-        if not self._breaker.admits():
-            return None
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(READ_SECONDS):
-                entry = await loop.run_in_executor(self._readers, self._read, key)
-        except Exception as error:  # whatever it is, the payload can be had without the cache
-            self._note_trouble(error)
-            return None
-        self._note_answer()
-        return entry
+    @property
+    def hears_purges(self) -> bool:
+        """Whether purges made by others are heard of now."""
+        return self._link.hears_purges
 
-    def put(self, entry: Entry) -> bool:
-        """Store the entry in the background; False when it is dropped instead."""
+    async def find(
+        self, key: str, is_wanted: Callable[[Entry], bool], lead_seconds: float
+    ) -> Found:
+        """The entry under this key; and the lead, for `lead_seconds`, unless the entry is wanted
+        or another worker has it. In trouble there is no entry, and the lead is the caller's."""
+
+        def find() -> Found:
+            entry = self._read(key)
+            if entry is not None and is_wanted(entry):
+                return Found(entry, None)
+            return Found(entry, self._link.take_lead(key, lead_seconds))
+
+        found = await self._ask(find, self._let_go_late)
+        return found or Found(None, self.alone(key))
+
+    async def look(self, key: str) -> tuple[Entry | None, bool]:
+        """The entry under this key, and whether some worker is making it; in trouble nothing."""
+
+        def look() -> tuple[Entry | None, bool]:
+            is_led = self._link.is_led(key)  # first: who leads stores before letting go
+            return self._read(key), is_led
+
+        return await self._ask(look) or (None, False)
+
+    def alone(self, key: str) -> Lead:
+        """A lead that nobody else knows of."""
+        return Lead(key, "", self._clock())
+
+    def put(self, entry: Entry, kept_seconds: float, lead: Lead) -> bool:
+        """Store the entry in the background for others to find `kept_seconds` long, and let go of
+        the lead; False when it is dropped instead."""
         size = entry.size_bytes
         if (
             size > MAX_VALUE_BYTES
-            or len(self._writes) >= _WAITING_WRITES
             or self._waiting_bytes + size > _WAITING_BYTES
-            or not self._breaker.admits()
+            or (entry.tags and not self._link.knows_tags)
         ):
+            self.let_go(lead)
             return False
-        write = asyncio.get_running_loop().run_in_executor(self._writer, self._write, entry)
-        self._writes.add(write)
-        self._waiting_bytes += size
+        ends_at = entry.stored_at + kept_seconds
 
-        def done(write: asyncio.Future[bool]) -> None:
-            self._writes.discard(write)
-            self._waiting_bytes -= size
-            self._note_write(write)
+        def write() -> None:
+            try:
+                if self._clock() < ends_at:
+                    self._link.write(entry, ends_at - self._clock(), ends_at)
+            finally:
+                if lead.token:
+                    self._link.release_lead(lead)
 
-        write.add_done_callback(done)
-        return True
+        return self._write(write, size)
+
+    def let_go(self, lead: Lead) -> None:
+        """Give up a lead, in the background."""
+        if lead.token:
+            self._write(lambda: self._link.release_lead(lead), 0)
+
+    def drop(self, lead: Lead) -> None:
+        """Delete the entry under a lead's key, in the background, and let go of the lead."""
+
+        def drop() -> None:
+            self._link.drop(lead.key)
+            if lead.token:
+                self._link.release_lead(lead)
+
+        self._write(drop, 0)
+
+    async def purge(self, tags: Sequence[str], seconds: float | None = None) -> int | None:
+        """Delete what has one of the tags and tell every worker; how many entries there were.
+        None where Redis can't be told in so many seconds: it will be told when it answers."""
+        gone = await self._ask(lambda: self._link.purge(tags), seconds=seconds)
+        if gone is None:
+            self._owed.update(dict.fromkeys(tags))
+            while len(self._owed) > _WAITING_PURGES:
+                self._owed.pop(next(iter(self._owed)))
+        return gone
 
     async def close(self) -> None:
         """Finish the writes that wait, for a second at most, and close every connection."""
@@ -127,61 +167,111 @@ class SharedStore:
             await asyncio.wait(self._writes, timeout=_CLOSE_SECONDS)
         for executor in (self._readers, self._writer):
             executor.shutdown(wait=False, cancel_futures=True)
-        self._pool.disconnect()  # ends what still waits for an answer
+        # Ends what still waits for an answer.
+        await asyncio.to_thread(self._link.close)
         for executor in (self._readers, self._writer):
             await asyncio.to_thread(executor.shutdown)
-        self._pool.disconnect()
 
-    # -------------------------------------------------------------- on the store's own threads
+    def _let_go_late(self, found: Future[Found]) -> None:
+        """A lead that came when nobody waited for it any more would make others wait."""
+        if found.cancelled() or found.exception() is not None:
+            return
+        if (lead := found.result().lead) is not None and lead.token:
+            self._tell_loop(self._release_late, lead)
 
-    def _read(self, key: str) -> Entry | None:
-        data = self._backend.get(key)
-        if data is None:
+    def _release_late(self, lead: Lead) -> None:
+        # Redis has answered, so the breaker isn't asked: this would take the probe from a request.
+        with suppress(RuntimeError):  # closed by now
+            self._queue(lambda: self._link.release_lead(lead), 0)
+
+    async def _ask(
+        self,
+        question: Callable[[], T],
+        late: Callable[[Future[T]], None] | None = None,
+        seconds: float | None = None,
+    ) -> T | None:
+        """The answer, had in a thread in time; None in trouble, which is noted. One that comes too
+        late goes to `late`, on the thread."""
+        if not self._breaker.admits():
             return None
-        entry = decode(data, key)
-        if entry is None:
-            why = flaw(data, key)
-            self._tell_once(f"a value in Redis is {why}", "it counts as a miss")
-            # It may be the answer to another question, out of step on this connection.
-            self._pool.disconnect(inuse_connections=False)
-        return entry
+        asked = self._readers.submit(question)
+        try:
+            async with asyncio.timeout(seconds or self._seconds):
+                answer = await asyncio.wrap_future(asked)
+        except Exception as error:  # whatever it is, the payload can be had without the store
+            if late is not None:
+                asked.add_done_callback(late)
+            self._note_trouble(error)
+            return None
+        self._note_answer()
+        return answer
 
-    def _write(self, entry: Entry) -> bool:
-        """Whether Redis was asked."""
-        seconds_left = math.ceil(entry.seconds_left(self._clock()))
-        if seconds_left <= 0:
+    def _write(self, write: Callable[[], None], size: int) -> bool:
+        if len(self._writes) >= _WAITING_WRITES or not self._breaker.admits():
             return False
-        self._backend.set(entry.key, encode(entry), timeout=seconds_left)
+        self._queue(write, size)
         return True
 
-    # -------------------------------------------------------------- what is known of Redis
+    def _queue(self, write: Callable[[], None], size: int) -> None:
+        future = self._loop.run_in_executor(self._writer, write)
+        self._writes.add(future)
+        self._waiting_bytes += size
 
-    def _note_write(self, write: asyncio.Future[bool]) -> None:
-        if write.cancelled():
-            return
-        error = write.exception()
-        if error is not None:
-            self._note_trouble(error)
-        elif write.result():
-            self._note_answer()
+        def done(future: asyncio.Future[None]) -> None:
+            self._writes.discard(future)
+            self._waiting_bytes -= size
+            if future.cancelled():
+                return
+            error = future.exception()
+            if error is None:
+                self._note_answer()
+            else:
+                self._note_trouble(error)
+
+        future.add_done_callback(done)
+
+    def _read(self, key: str) -> Entry | None:
+        entry, flaw = self._link.read(key)
+        if flaw is not None:
+            self._tell_loop(
+                self._tell_once, f"a value in {self._link.name} is {flaw}", "it counts as a miss"
+            )
+        return entry
+
+    def _tell_loop(self, tell: Callable[[*Ts], None], *about: *Ts) -> None:
+        """From a thread; nothing happens when the loop is closed."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(tell, *about)
+
+    # -------------------------------------------------------------- what is known of the store
 
     def _note_answer(self) -> None:
         if self._breaker.is_open:
-            _log.warning("Redis answers again")
+            _log.warning("%s answers again", self._link.name)
         self._breaker.succeeded()
+        if self._owed:
+            owed, self._owed = list(self._owed), {}
+            task = self._loop.create_task(self._settle(owed))
+            self._writes.add(task)
+            task.add_done_callback(self._writes.discard)
+
+    async def _settle(self, owed: Sequence[str]) -> None:
+        if await self.purge(owed) is not None:
+            _log.warning("purged, later than asked: %d tags", len(owed))
 
     def _note_trouble(self, error: BaseException) -> None:
         if isinstance(error, ResponseError):  # it answers: full, read-only, a key of another type
             self._note_answer()
-            self._tell_once("Redis refuses", str(error))
+            self._tell_once(f"{self._link.name} refuses", str(error))
             return
         was_open = self._breaker.is_open
         self._breaker.failed()
         if self._breaker.is_open and not was_open:
             # Threads that read from a server that drips would wait on: no single wait is too long.
-            self._pool.disconnect()
+            self._link.disconnect()
             _log.warning(
-                "Redis fails (%s: %s); going on without it, trying again now and then",
+                "%s fails (%s: %s); going on without it, trying again now and then",
+                self._link.name,
                 type(error).__name__,
                 error,
             )
@@ -192,24 +282,19 @@ class SharedStore:
             _log.warning("%s: %s (told once)", what, more)
 
 
-class _AsTheyAre(RedisSerializer):
-    """Bytes in, bytes out, in place of the backend's own way, which is to pickle."""
-
-    def dumps(self, value: bytes, protocol: int = 0) -> bytes:
-        return value
-
-    def loads(self, value: bytes | None) -> bytes | None:
-        return value or None
-
-
-class _BytesInRedis(RedisCache):
-    """Flask-Caching's Redis backend for bytes of a bounded size."""
-
-    serializer = _AsTheyAre()
-
-    def get(self, key: str) -> bytes | None:
-        # GETRANGE and not GET: a planted value of any size costs us one byte more than the bound.
-        # It gives nothing, not null, for a key that isn't there.
-        return self.serializer.loads(
-            self._read_client.getrange(f"{self.key_prefix}{key}", 0, MAX_VALUE_BYTES)
-        )
+def open_store(
+    redis_url: str | None,
+    backend_config: Mapping[str, Any] | None = None,
+    *,
+    purged: Purged = lambda tags, at: None,
+    missed: Callable[[], None] = lambda: None,
+) -> SharedStore | None:
+    """The store at a Redis URL, or the one that Flask-Caching's own configuration names; None
+    without either. Connects on first use, so it may be made while Redis is down. Raises
+    `SettingsError`."""
+    if backend_config is not None:
+        return SharedStore(Link(open_backend(backend_config)), purged=purged, missed=missed)
+    if redis_url is None:
+        return None
+    link = RedisLink(redis_url, seconds=READ_SECONDS)
+    return SharedStore(link, purged=purged, missed=missed)

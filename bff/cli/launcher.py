@@ -13,8 +13,8 @@ import click
 from granian.constants import Interfaces, Loops
 from granian.http import HTTP1Settings
 
-from bff.cache.embedded import start_embedded_redis
-from bff.cache.store import refuse_bad_url
+from bff.cache.embedded import RunningRedis, start_embedded_redis
+from bff.cache.redis_clients import refuse_bad_url
 from bff.cli.listening import claimed, shown
 from bff.cli.project import compile_or_exit
 from bff.cli.workers import WorkerServer, load_in_worker
@@ -33,7 +33,7 @@ def launch(environ: dict[str, str]) -> None:
     compiled = compile_or_exit(settings.project)
     with (
         claimed(settings.host, settings.port) as address,
-        start_embedded_redis(environ) as redis,
+        _running_redis(environ) as redis,
     ):
         if redis.url is not None:
             environ["BFF_REDIS_URL"] = redis.url
@@ -64,6 +64,14 @@ def launch(environ: dict[str, str]) -> None:
         # granian's own loader would put the current folder before all others on the import path.
         load = partial(load_in_worker, server.says_serving)
         server.serve(target_loader=load, wrap_loader=False)
+
+
+def _running_redis(environ: dict[str, str]) -> RunningRedis:
+    """The Redis to share, unless another store is configured in Flask-Caching's own words."""
+    backend = environ.get("FLASK_CACHE_TYPE")
+    if backend:
+        return RunningRedis(None, f"Flask-Caching's {backend}")
+    return start_embedded_redis(environ)
 
 
 def _settings_or_exit(environ: dict[str, str]) -> Settings:

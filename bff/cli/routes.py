@@ -5,9 +5,10 @@ from pathlib import Path
 import click
 
 from bff.cli.project import compile_or_exit, project_option
+from bff.plan.explain_texts import one_line
 from bff.plan.nodes import Composition
 
-_COLUMNS = ("method", "path", "answered by", "views", "cache")
+_COLUMNS = ("method", "path", "answered by", "views", "cache", "scope", "purges")
 
 
 @click.command()
@@ -24,12 +25,16 @@ def routes(project: Path) -> None:
                 f"composition {composition.name}",
                 ", ".join(composition.views),
                 f"{composition.cache.ttl_seconds:g} s" if composition.cache else "",
+                composition.scope if composition.cache else "",
+                ", ".join(one_line(tag.source) for tag in composition.purges),
             )
         )
     for route in sorted(compiled.routes, key=lambda each: (-len(each.prefix), each.prefix)):
         stripped = ", prefix stripped" if route.strip else ""
-        rows.append(("any", f"{route.prefix}/…", f"service {route.service}{stripped}", "", ""))
-    rows.append(("GET", "/healthz", "the gateway", "", ""))
+        answered_by = f"service {route.service}{stripped}"
+        purges = ", ".join(route.purges)
+        rows.append(("any", f"{route.prefix}/…", answered_by, "", "", "", purges))
+    rows.append(("GET", "/healthz", "the gateway", "", "", "", ""))
     # One line each, however long: a terminal wraps by itself, and a pipe must not.
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

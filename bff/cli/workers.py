@@ -73,8 +73,8 @@ def load_in_worker(says_serving: "Connection[int, int]") -> Any:
         sys.exit(1)
 
     def app(scope: Any, receive: Any, send: Any) -> Any:
-        if scope["type"] != "lifespan":
-            return edge(scope, receive, send)
+        if scope["type"] == "http":
+            return edge.serve(scope, receive, send)
 
         async def send_and_settle(message: Any) -> None:
             await send(message)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
+from bff.declarations.cache_models import CacheDecl, FieldsDecl, TagTexts, repeated_tags
 from bff.declarations.endpoints import (
     check_endpoint,
     default_location,
@@ -13,17 +14,18 @@ from bff.declarations.endpoints import (
 )
 from bff.declarations.findings import Declaration, Finding, check_keys, refusal
 from bff.declarations.forms import (
+    FIELDS_PARAM,
+    READING_METHODS,
     VIEW_PARAM,
     WRITING_METHODS,
     Deadline,
-    Duration,
     FromList,
     Location,
     label_finding,
     root_name_finding,
 )
 from bff.declarations.param_models import ParamDecl, check_incoming_header
-from bff.declarations.step_models import JoinDecl, StepDecl
+from bff.declarations.step_models import JoinDecl, StepDecl, Validation
 
 
 def _filled(value: Any) -> Any:
@@ -67,12 +69,6 @@ def _view(value: Any, info: ValidationInfo) -> Any:
 ViewDecl = Annotated[Mask | ShapeViewDecl, BeforeValidator(_view)]
 
 
-class CacheDecl(Declaration):
-    """How long a complete payload is served again."""
-
-    ttl: Duration  # seconds
-
-
 class CompositionFile(Declaration):
     """One declared endpoint. Whether `response` was given is in `model_fields_set`."""
 
@@ -80,11 +76,14 @@ class CompositionFile(Declaration):
     summary: str = ""
     params: dict[str, ParamDecl] = Field(default={})
     deadline: Deadline | None = None  # seconds; the gateway's default when None
+    validate_: Validation = Field(default="full", alias="validate")
     steps: dict[str, StepDecl] = Field(min_length=1)
     joins: Annotated[tuple[JoinDecl, ...], FromList] = ()
     response: Response = None
     views: dict[str, ViewDecl] = Field(default={})
     cache: CacheDecl | None = None
+    purges: TagTexts = ()
+    fields: FieldsDecl | None = None
 
     def locations(self) -> Mapping[str, Location]:
         """Where each param is, said or not."""
@@ -98,10 +97,11 @@ class CompositionFile(Declaration):
         yield from check_keys("views", self.views, label_finding)
         wrong = endpoint_findings(self.endpoint)
         yield from check_endpoint(self, "endpoint", self.endpoint, wrong, self.params)
+        reserved = {VIEW_PARAM: "a view"} | ({FIELDS_PARAM: "fields"} if self.fields else {})
         for name, param in self.params.items():
-            if name == VIEW_PARAM:
+            if name in reserved:
                 yield Finding(
-                    f"'{VIEW_PARAM}' asks for a view", "Give the param another name.",
+                    f"'{name}' asks for {reserved[name]}", "Give the param another name.",
                     ("params", name), at_key=True,
                 )  # fmt: skip
             if param.location == "header" and (finding := check_incoming_header(name)):
@@ -112,3 +112,9 @@ class CompositionFile(Declaration):
                 f"{method} writes, so its replies are never cached", "Leave `cache` out.",
                 ("cache",), at_key=True,
             )  # fmt: skip
+        if self.purges and method in READING_METHODS:
+            yield Finding(
+                f"{method} reads, so there is nothing to purge after it", "Leave `purges` out.",
+                ("purges",), at_key=True,
+            )  # fmt: skip
+        yield from repeated_tags("purges", self.purges)

@@ -19,6 +19,7 @@ LONGEST_DEADLINE_SECONDS = 15.0
 # Root names of expressions that no step, and no element of a `for_each`, may be called.
 ROOT_NAMES = frozenset({"params", "claims", "degraded"})
 VIEW_PARAM = "view"  # the query param that asks for a view
+FIELDS_PARAM = "fields"  # and the one that asks for some of the fields, where that is allowed
 
 READING_METHODS = ("GET",)
 WRITING_METHODS = ("POST", "PUT", "PATCH", "DELETE")
@@ -31,13 +32,17 @@ _CALL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\.[A-Za-z_][A-Za-z0-9_]*")
 _HOST = re.compile(r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+")
 
 
-def _parse_duration(value: Any) -> float:
-    """`800ms`, `1.5s`, `5m`, `1h` → seconds."""
+def _parse_window(value: Any) -> float:
+    """`800ms`, `1.5s`, `5m`, `1h`, `0s` → seconds."""
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         what = "a duration has a unit" if isinstance(value, int | float) else "this is no duration"
         raise refusal(Finding(what, "Write 800ms, 1s, 5m or 1h."))
-    seconds = float(match[1]) * _SECONDS[match[2]]
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def _parse_duration(value: Any) -> float:
+    seconds = _parse_window(value)
     if seconds <= 0:
         raise refusal(Finding("a duration is more than nothing"))
     return seconds
@@ -151,6 +156,7 @@ def _split(url: str) -> SplitResult | None:
 
 
 Duration = Annotated[float, BeforeValidator(_parse_duration)]  # seconds
+Window = Annotated[float, BeforeValidator(_parse_window)]  # seconds; a duration that may be nothing
 Deadline = Annotated[Duration, AfterValidator(_check_deadline)]
 Identifier = Annotated[str, _refusing(identifier_finding)]
 RootName = Annotated[str, _refusing(root_name_finding)]

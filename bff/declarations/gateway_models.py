@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from bff.declarations.cache_models import TagTexts, constant_tag_finding, repeated_tags
 from bff.declarations.findings import Declaration, Finding, check_keys
 from bff.declarations.forms import Deadline, Duration, FromList, Origin
 
@@ -29,10 +30,18 @@ class GatewayDefaults(Declaration):
 
 
 class RouteDecl(Declaration):
-    """A raw pass-through to a service; `strip` takes the prefix off before forwarding."""
+    """A raw pass-through to a service; `strip` takes the prefix off before forwarding, and what
+    `purges` names is purged when a write has gone through."""
 
     service: str
     strip: bool = True
+    purges: TagTexts = ()
+
+    def findings(self) -> Iterator[Finding]:
+        for index, tag in enumerate(self.purges):
+            if found := constant_tag_finding(tag):
+                yield Finding(found.what, found.mend, ("purges", index))
+        yield from repeated_tags("purges", self.purges)
 
 
 class CorsDecl(Declaration):

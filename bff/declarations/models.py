@@ -1,11 +1,7 @@
 """Every model of a project's files, under one name; see the modules that they come from."""
 
-from bff.declarations.composition_models import (
-    CacheDecl,
-    CompositionFile,
-    ShapeViewDecl,
-    ViewDecl,
-)
+from bff.declarations.cache_models import CacheDecl, FieldsDecl
+from bff.declarations.composition_models import CompositionFile, ShapeViewDecl, ViewDecl
 from bff.declarations.gateway_models import CorsDecl, GatewayDefaults, GatewayFile, RouteDecl
 from bff.declarations.param_models import ItemsDecl, OperationParamDecl, ParamDecl
 from bff.declarations.service_models import OperationDecl, ServiceFile
@@ -17,6 +13,7 @@ __all__ = [
     "CompositionFile",
     "CorsDecl",
     "FallbackDecl",
+    "FieldsDecl",
     "ForEachDecl",
     "GatewayDefaults",
     "GatewayFile",

@@ -5,9 +5,22 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from bff.declarations.endpoints import check_endpoint, default_location, request_findings
+from bff.declarations.cache_models import CacheDecl
+from bff.declarations.endpoints import (
+    check_endpoint,
+    default_location,
+    method_of,
+    request_findings,
+)
 from bff.declarations.findings import Declaration, Finding, check_keys, refusal
-from bff.declarations.forms import BaseUrl, Duration, FromList, Location, identifier_finding
+from bff.declarations.forms import (
+    WRITING_METHODS,
+    BaseUrl,
+    Duration,
+    FromList,
+    Location,
+    identifier_finding,
+)
 from bff.declarations.param_models import OperationParamDecl, check_outgoing_header
 
 
@@ -28,6 +41,7 @@ class OperationDecl(Declaration):
     params: dict[str, OperationParamDecl] = Field(default={})
     returns: str  # a pydantic type: "schemas.orders:OrderPage"
     timeout: Duration | None = None  # seconds; the service's when None
+    cache: CacheDecl | None = None  # of its replies
 
     def locations(self) -> Mapping[str, Location]:
         """Where each param is, said or not."""
@@ -42,6 +56,12 @@ class OperationDecl(Declaration):
         for name, param in self.params.items():
             if param.location == "header" and (finding := check_outgoing_header(name)):
                 yield finding
+        method = method_of(self.request)
+        if self.cache is not None and method in WRITING_METHODS:
+            yield Finding(
+                f"{method} writes, so its replies are never cached", "Leave `cache` out.",
+                ("cache",), at_key=True,
+            )  # fmt: skip
 
 
 class ServiceFile(Declaration):

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
+from bff.declarations.cache_models import CacheDecl
 from bff.declarations.findings import Declaration, Finding, refusal
 from bff.declarations.forms import (
     BareExpression,
@@ -17,6 +18,7 @@ from bff.declarations.forms import (
 )
 from bff.declarations.hints import known_names
 
+Validation = Literal["full", "used"]  # of replies: all of them, or what is used of them
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -47,12 +49,13 @@ def _statuses(value: Any) -> Any:
 
 
 def _on_failure(value: Any, info: ValidationInfo) -> Any:
-    """`fail`, `optional` or `{fallback: …}`, told apart before pydantic looks at the mapping."""
-    if value in ("fail", "optional"):
+    """`fail`, `optional`, `stale` or `{fallback: …}`, told apart before pydantic looks at the
+    mapping."""
+    if value in ("fail", "optional", "stale"):
         return value
     if isinstance(value, dict):
         return FallbackDecl.model_validate(value, context=info.context)
-    forms = ("fail", "optional", "{fallback: …}")
+    forms = ("fail", "optional", "stale", "{fallback: …}")
     written = value if isinstance(value, str) else ""
     raise refusal(Finding("this is no way to take a failure", known_names(written, forms)))
 
@@ -101,11 +104,13 @@ class StepDecl(Declaration):
     batch: BatchDecl | None = None
     for_each: ForEachDecl | None = None
     hidden: bool = False
+    validate_: Validation | None = Field(default=None, alias="validate")  # the composition's
     statuses: Annotated[Mapping[int, Literal["fail"] | None], BeforeValidator(_statuses)] = {}
     on_failure: Annotated[
-        Literal["fail", "optional"] | FallbackDecl, BeforeValidator(_on_failure)
+        Literal["fail", "optional", "stale"] | FallbackDecl, BeforeValidator(_on_failure)
     ] = "fail"
     timeout: Duration | None = None  # seconds; the operation's when None
+    cache: CacheDecl | None = None  # of its calls' replies; the operation's when None
 
     def findings(self) -> Iterator[Finding]:
         if self.batch is not None and self.for_each is not None:

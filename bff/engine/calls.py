@@ -7,11 +7,12 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
-from typing import ParamSpec, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from bff.engine.bodies import judge, read_body, weigh
+from bff.engine.freshness import UNLIMITED, Freshness, told_freshness
 from bff.engine.outcomes import Failed, Reason, Value
-from bff.engine.ports import Transport, UpstreamRequest
+from bff.engine.ports import Transport, UpstreamReply, UpstreamRequest
 from bff.engine.rendering import Rendered
 from bff.engine.results import Limits
 from bff.plan.nodes import Step
@@ -19,6 +20,15 @@ from bff.plan.service_nodes import Service
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class Part(NamedTuple):
+    """What a call comes to: a part of its step's value, the weight of what was read for it, and
+    for how long it may be used again."""
+
+    value: Value | Failed
+    weight: int = 0
+    freshness: Freshness = UNLIMITED
 
 
 class Caller:
@@ -37,10 +47,14 @@ class Caller:
         # for. Its own, since name resolution fills asyncio's default executor up when DNS is slow.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bff-heavy-bodies")
 
-    async def call(
+    async def call(self, step: Step, rendered: Rendered, remaining_seconds: float) -> Part:
+        """Send the request, and read what comes."""
+        return await self.read(step, await self.send(step, rendered, remaining_seconds))
+
+    async def send(
         self, step: Step, rendered: Rendered, remaining_seconds: float
-    ) -> tuple[Value | Failed, int]:
-        """The part that the call comes to, and the weight of what was read for it."""
+    ) -> UpstreamReply | Failed:
+        """The reply, whatever its status, within the step's time and what remains."""
         operation = step.operation
         request = UpstreamRequest(
             operation.method,
@@ -54,20 +68,36 @@ class Caller:
             timeout_seconds=timeout if timeout < remaining_seconds else remaining_seconds,
             byte_cap=self.limits.reply_bytes,
         )
+        if (
+            isinstance(reply, Failed)
+            and reply.reason is Reason.TIMEOUT
+            and remaining_seconds <= timeout
+        ):
+            return Failed(Reason.DEADLINE, detail=reply.detail, was_sent=reply.was_sent)
+        return reply
+
+    async def read(self, step: Step, reply: UpstreamReply | Failed) -> Part:
+        """The part that a reply comes to."""
         if isinstance(reply, Failed):
-            if reply.reason is Reason.TIMEOUT and remaining_seconds <= timeout:
-                return Failed(Reason.DEADLINE, detail=reply.detail, was_sent=reply.was_sent), 0
-            return reply, 0
+            return Part(reply)
+        freshness = UNLIMITED
+        if reply.header("cache-control") is not None:  # most say nothing, and headers are lazy
+            freshness = told_freshness(reply.headers)
         judged = judge(step, reply)
         if judged is not None:
-            return judged, 0
-        weight = weigh(reply.body)
+            return Part(judged, 0, freshness)
+        value, weight = await self.read_body(step, reply.body, reply.status)
+        return Part(value, weight, freshness)
+
+    async def read_body(self, step: Step, body: bytes, status: int) -> tuple[Value | Failed, int]:
+        """The part that a successful reply's body comes to, and its weight."""
+        weight = weigh(body)
         if weight <= self.limits.off_loop_bytes:
-            return read_body(step, reply.body, reply.status), weight
+            return read_body(step, body, status), weight
         if weight > self.limits.reply_bytes:
             detail = "more objects and lists than its size allows"
-            return Failed(Reason.TOO_LARGE, reply.status, detail=detail), 0
-        return await self.in_thread(read_body, step, reply.body, reply.status), weight
+            return Failed(Reason.TOO_LARGE, status, detail=detail), 0
+        return await self.in_thread(read_body, step, body, status), weight
 
     async def in_thread(self, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run what reads large values off the loop; cancellation leaves it to end by itself."""

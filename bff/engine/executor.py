@@ -9,18 +9,20 @@ run, `bff.engine.inputs` for what a step sends, `bff.engine.bodies` for what a r
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from contextlib import suppress
 
 from bff.engine.calls import Caller
 from bff.engine.failures import client_status, degradation, said, write_states
+from bff.engine.freshness import UNLIMITED, least
 from bff.engine.merge import merge
 from bff.engine.outcomes import Failed, Reason
-from bff.engine.ports import Transport
+from bff.engine.ports import ReplyCache, Transport
 from bff.engine.prepared import PreparedComposition, prepare
-from bff.engine.results import CompositionFailure, Degradation, Limits, Produced, WriteState
+from bff.engine.results import CompositionFailure, Degradation, Inputs, Limits, Produced, WriteState
 from bff.engine.runs import Run
+from bff.engine.shared_calls import SharedCalls
 from bff.errors import EvaluationError
-from bff.plan.nodes import Composition
+from bff.plan.nodes import Composition, Root
 from bff.plan.service_nodes import Service
 
 
@@ -36,30 +38,26 @@ class Engine:
         transport: Transport,
         services: Mapping[str, Service],
         *,
+        replies: ReplyCache | None = None,
         limits: Limits | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._caller = Caller(transport, services, limits or Limits())
+        self._shared = None if replies is None else SharedCalls(self._caller, replies)
         self._clock = clock
         self.limits = self._caller.limits
         self.in_thread = self._caller.in_thread
         self._prepared: dict[int, PreparedComposition] = {}
 
-    async def run(
-        self, composition: Composition, params: Mapping[str, Any], params_weight: int = 0
-    ) -> Produced | CompositionFailure:
-        """Run every step within the composition's deadline, and merge.
-
-        `params` holds every declared param by name, parsed; `params_weight` says what they weigh
-        where that is much (see `bff.engine.bodies`). Cancelling cancels every call.
-        """
+    async def run(self, composition: Composition, inputs: Inputs) -> Produced | CompositionFailure:
+        """Run every step within the composition's deadline, and merge. Cancelling cancels every
+        call."""
         # By identity, since plans are compared by value; the preparation keeps the plan alive, so
         # that an id is not given twice.
         prepared = self._prepared.get(id(composition))
         if prepared is None:
             prepared = self._prepared[id(composition)] = prepare(composition)
-        run = Run(prepared, params, self._caller, self._clock)
-        run.read_weight = params_weight
+        run = Run(prepared, inputs, self._caller, self._shared, self._clock)
         await run.settle_all()
         told = tuple(
             each
@@ -77,7 +75,16 @@ class Engine:
                 merged = await self._caller.in_thread(merge, composition, run.root, run.texts, told)
         except EvaluationError as error:
             return _unmergeable(composition, run, told, str(error))
-        return Produced(merged.body, merged.views, told, run.timings(), merged.ambiguous_matches)
+        return Produced(
+            merged.body,
+            merged.views,
+            told,
+            run.timings(),
+            merged.ambiguous_matches,
+            least(run.freshness) if run.freshness else UNLIMITED,
+            merged.tags,
+            _purges(composition, run, merged.root),
+        )
 
 
 def _failure(
@@ -97,6 +104,7 @@ def _failure(
         run.timings(),
         _write_states(composition, run),
         failed.detail,
+        _purges(composition, run, run.root),
         failed.refused,
     )
 
@@ -116,6 +124,7 @@ def _unmergeable(
         run.timings(),
         _write_states(composition, run),
         detail,
+        _purges(composition, run, run.root),
     )
 
 
@@ -123,3 +132,17 @@ def _write_states(composition: Composition, run: Run) -> Mapping[str, WriteState
     if not composition.writes:
         return None
     return write_states(composition.steps, run.outcomes, run.calls_sent())
+
+
+def _purges(composition: Composition, run: Run, seen: Root) -> tuple[str, ...]:
+    """What a run that wrote anything, or may have, makes out of date. What steps that failed would
+    have named is left out: it can't be known."""
+    states = _write_states(composition, run) if composition.purges else None
+    if states is None or not {"done", "unknown"} & set(states.values()):
+        return ()
+    root = {**dict.fromkeys(step.name for step in composition.steps), **seen}
+    found: list[str] = []
+    for each in composition.purges:
+        with suppress(EvaluationError):
+            found += each.evaluate(root)
+    return tuple(dict.fromkeys(found))

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from bff.engine.outcomes import Failed, Outcome, Reason, Skipped
 from bff.engine.results import Degradation, WriteState
-from bff.plan.nodes import Fail, Step
+from bff.plan.nodes import Fail, Stale, Step
 
 # What an upstream answered and a frontend can act on; anything else is the gateway's 502.
 _KEPT_STATUSES = frozenset({401, 403, 404, 409, 410, 422, 429, 504})
@@ -17,7 +17,20 @@ _KEPT_STATUSES = frozenset({401, 403, 404, 409, 410, 422, 429, 504})
 
 def takes_composition_down(step: Step, failed: Failed) -> bool:
     """Whether no payload can be made: the step is required, or `statuses` says `fail`."""
-    return isinstance(step.on_failure, Fail) or _is_declared(step, failed)
+    if failed.stand_in is not None:
+        return False
+    return isinstance(step.on_failure, Fail | Stale) or _is_declared(step, failed)
+
+
+def may_pass(failed: Failed) -> bool:
+    """Whether the failure is its service's trouble, so that an earlier value is better than none;
+    a 404 is an answer."""
+    return failed.reason is not Reason.STATUS or is_trouble(failed.status or 0)
+
+
+def is_trouble(status: int) -> bool:
+    """Whether a status tells of trouble that may pass (RFC 5861 §4, and too many requests)."""
+    return status >= 500 or status == 429
 
 
 def client_status(step: Step, failed: Failed) -> tuple[int, str | None]:

@@ -19,11 +19,14 @@ from bff.plan.nodes import Composition, Computed, Root, Shape, ShapeView, Splice
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The payload, the views that have a form of their own, and what joins found twice."""
+    """The payload, the views that have a form of their own, what joins found twice, the tags (None
+    where they can't be told), and what expressions see when the joins are applied."""
 
     body: bytes
     views: Mapping[str, bytes]
     ambiguous_matches: int
+    tags: frozenset[str] | None
+    root: Root
 
 
 def merge(
@@ -47,7 +50,7 @@ def merge(
         for view in composition.views.values()
         if isinstance(view, ShapeView)
     }
-    return Merged(body, views, ambiguous)
+    return Merged(body, views, ambiguous, _tags(composition, joined), joined)
 
 
 def write_shape(shape: Shape, root: Root, texts: Sequence[bytes | None]) -> bytes:
@@ -65,6 +68,13 @@ def write_shape(shape: Shape, root: Root, texts: Sequence[bytes | None]) -> byte
             case _:
                 assert_never(segment)
     return b"".join(parts)
+
+
+def _tags(composition: Composition, root: Root) -> frozenset[str] | None:
+    try:
+        return frozenset(tag for each in composition.tags for tag in each.evaluate(root))
+    except EvaluationError:
+        return None
 
 
 def write_json(value: Any) -> bytes:

@@ -63,7 +63,8 @@ class Skipped:
 class Failed:
     """The step failed. `status` is the upstream's where it answered; `detail` is for the log
     alone and never reaches a client; `was_sent` says that the request may have been received;
-    `refused` is the client's own param that can't be sent, and why (`BAD_PARAM`)."""
+    `refused` is the client's own param that can't be sent, and why (`BAD_PARAM`); `stand_in` an
+    earlier value of the same call, good enough to go on with."""
 
     reason: Reason
     status: int | None = None
@@ -71,6 +72,7 @@ class Failed:
     detail: str = ""
     was_sent: bool = True
     refused: tuple[str, str] | None = None
+    stand_in: Value | None = None
 
 
 Outcome = Value | Skipped | Failed

@@ -1,6 +1,7 @@
-"""What the engine asks of the outside: one protocol to call upstreams.
+"""What the engine asks of the outside: upstreams called, and their replies kept.
 
-Adapters live in `bff.upstream`; tests script their own. Both keep these rules:
+Transports live in `bff.upstream`, the keeper of replies in `bff.cache`; tests script their own.
+Every transport keeps these rules:
 1. Nothing is added to or taken from the request target and headers but what HTTP's framing needs
    (`Host`, `Content-Length` or `Transfer-Encoding`), and `Accept: */*` and `User-Agent: bff` where
    there is none; redirects are not followed, no cookies are kept, nothing is decoded, proxies and
@@ -8,11 +9,13 @@ Adapters live in `bff.upstream`; tests script their own. Both keep these rules:
 2. Trouble is a returned `Failed`; only cancellation and bugs raise.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
+from bff.engine.freshness import Freshness
 from bff.engine.outcomes import Failed
+from bff.plan.cache_nodes import CachePolicy
 
 Headers = Sequence[tuple[str, str]]  # names in lower case; values as latin-1 text; order kept
 
@@ -85,3 +88,33 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Close every connection."""
+
+
+class Called(NamedTuple):
+    """What a call came to, for all who would have made the same. `body` is what may be kept: it
+    fits its schema. `failed` says that an earlier reply is better than this one."""
+
+    reply: UpstreamReply | Failed
+    body: bytes | None
+    tags: frozenset[str]
+    freshness: Freshness
+    failed: bool
+
+
+class KeptReply(NamedTuple):
+    """A kept `body`, good for `seconds_left` more; or what a call `called` came to, one's own or
+    another's; or both, where the call failed and the body is what is left."""
+
+    body: bytes | None
+    seconds_left: float
+    called: Called | None
+
+
+Call = Callable[[float], Awaitable[Called]]  # takes the seconds that are left
+
+
+class ReplyCache(Protocol):
+    """Keeps upstream replies for steps, compositions and callers to share. One per event loop."""
+
+    async def get(self, key: str, policy: CachePolicy, call: Call, seconds: float) -> KeptReply:
+        """The reply under `key`, or what `call` comes to, within `seconds`."""

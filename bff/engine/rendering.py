@@ -24,11 +24,13 @@ Values = Mapping[str, Any]  # JSON values by operation param; what is dropped is
 
 
 class Rendered(NamedTuple):
-    """A request without its instance. `target` is the path below the base, and the query."""
+    """A request without its instance. `target` is the path below the base, and the query;
+    `values` what it was rendered from."""
 
     target: str
     headers: tuple[tuple[str, str], ...]
     body: bytes | None
+    values: Values
 
 
 Renderer = Callable[[Values], Rendered]
@@ -84,7 +86,7 @@ def compile_renderer(operation: Operation) -> Renderer:
             if pairs:
                 target = f"{target}?{'&'.join(pairs)}"
         headers = _headers(fixed, named, values) if named else always
-        return Rendered(target, headers, _body(in_body, values) if in_body else None)
+        return Rendered(target, headers, _body(in_body, values) if in_body else None, values)
 
     return render
 

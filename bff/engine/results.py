@@ -5,7 +5,9 @@ Values only; how they become replies, headers and log lines is for `bff.web` to 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+from bff.engine.freshness import UNLIMITED, Freshness
 
 WriteState = Literal["done", "failed", "unknown", "not started"]
 StepOutcome = Literal["ok", "skipped", "failed", "cancelled"]
@@ -17,6 +19,18 @@ class Limits:
 
     reply_bytes: int = 4 * 1024 * 1024
     off_loop_bytes: int = 256 * 1024  # heavier bodies, and what reads them, leave the loop
+
+
+class Inputs(NamedTuple):
+    """What a run is given: every declared param by name, parsed; what is known of the caller, and
+    what tells callers apart; what the params weigh where that is much (see `bff.engine.bodies`);
+    and the seconds that are left, where they are fewer than the composition's deadline."""
+
+    params: Mapping[str, Any]
+    claims: Mapping[str, Any] = {}
+    identity_key: str = ""
+    weight: int = 0
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +70,9 @@ class Produced:
     degraded: tuple[Degradation, ...]
     timings: tuple[StepTiming, ...]
     ambiguous_matches: int = 0  # joins' sources that held a key twice; the first was taken
+    freshness: Freshness = UNLIMITED  # of its least fresh part
+    tags: frozenset[str] | None = frozenset()  # None: they can't be told, so it can't be kept
+    purges: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +94,5 @@ class CompositionFailure:
     timings: tuple[StepTiming, ...]
     write_states: Mapping[str, WriteState] | None
     detail: str = ""  # for the log alone
+    purges: tuple[str, ...] = ()  # of what was written, or may have been
     refused: tuple[str, str] | None = None  # the client's own param that can't be sent, and why

@@ -21,15 +21,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import NoneType
 from typing import Any, TypeVar
 
-from bff.engine.bodies import NULL, combine
+from bff.engine.bodies import NULL
 from bff.engine.calls import Caller
 from bff.engine.failures import takes_composition_down
+from bff.engine.freshness import UNLIMITED, Freshness
 from bff.engine.inputs import Calls, plan_calls
 from bff.engine.outcomes import Failed, Outcome, Reason, Skipped, Value
 from bff.engine.prepared import PreparedComposition, PreparedStep
-from bff.engine.rendering import Rendered
-from bff.engine.results import StepOutcome, StepTiming
-from bff.errors import EvaluationError
+from bff.engine.results import Inputs, StepOutcome, StepTiming
+from bff.engine.shared_calls import SharedCalls
+from bff.engine.step_jobs import Job
 
 T = TypeVar("T")
 
@@ -37,29 +38,14 @@ T = TypeVar("T")
 _MOST_KEPT_BACK_SECONDS = 0.05
 # How long cancelled calls may take to close their connections before they are left to themselves.
 _PATIENCE_SECONDS = 0.1
+# A call whose reply may be there already gives up before the deadline does.
+_LEFT_TO_A_SHARED_CALL = 0.95
 _TOLD: Mapping[type[Outcome | None], StepOutcome] = {
     Value: "ok",
     Skipped: "skipped",
     Failed: "failed",
     NoneType: "cancelled",
 }
-
-
-class _Job:
-    """A step in flight: its requests, the parts of its value, the tasks that send the requests.
-
-    Each task takes the next request when it has its last one's part, so there are as many tasks
-    as requests may be in flight; a plain step has one.
-    """
-
-    __slots__ = ("missing", "next", "parts", "requests", "tasks")
-
-    def __init__(self, calls: Calls) -> None:
-        self.requests: tuple[tuple[int, Rendered], ...] = calls.requests
-        self.next = 0  # so many were sent
-        self.missing = len(calls.requests)
-        self.parts = [NULL] * calls.parts
-        self.tasks: list[asyncio.Task[None]] = []
 
 
 class Run:
@@ -69,18 +55,22 @@ class Run:
     def __init__(
         self,
         prepared: PreparedComposition,
-        params: Mapping[str, Any],
+        inputs: Inputs,
         caller: Caller,
+        shared: SharedCalls | None,
         clock: Callable[[], float],
     ) -> None:
         count = len(prepared.steps)
         self.outcomes: list[Outcome | None] = [None] * count
-        self.root: dict[str, Any] = {"params": params}
+        self.root: dict[str, Any] = {"params": inputs.params, "claims": inputs.claims}
         self.texts: list[bytes | None] = [None] * count
         self.failed_by: int | None = None  # the step that took the composition down
-        self.read_weight = 0  # of all the bodies that were read
+        self.read_weight = inputs.weight  # of all the bodies that were read
+        self.freshness: list[Freshness] = []  # of the replies whose upstreams told of it
         self._prepared = prepared
+        self._identity_key = inputs.identity_key
         self._caller = caller
+        self._shared = shared
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[None] = self._loop.create_future()
@@ -89,13 +79,14 @@ class Run:
         self._waits = list(prepared.waits)
         self._unsettled = count
         self._tainted: set[str] = set()
-        self._jobs: list[_Job | None] = [None] * count
+        self._jobs: list[Job | None] = [None] * count
         self._tasks: list[asyncio.Task[None]] = []
         self._began_at: list[float | None] = [None] * count
         self._ended_at: list[float | None] = [None] * count
         self._started_at = clock()
         deadline = prepared.composition.deadline_seconds
-        self._ends_at = self._loop.time() + deadline
+        left = deadline if inputs.seconds is None else min(inputs.seconds, deadline)
+        self._ends_at = self._loop.time() + left
         self._waits_until = self._ends_at - min(deadline / 20, _MOST_KEPT_BACK_SECONDS)
 
     async def settle_all(self) -> None:
@@ -174,9 +165,9 @@ class Run:
         if not isinstance(planned, Calls):
             self._settle(index, planned)
             return
-        job = self._jobs[index] = _Job(planned)
+        job = self._jobs[index] = Job(planned)
         if not job.requests:
-            self._settle(index, self._combined(index, job))
+            self._settle(index, job.combined(self._prepared.steps[index].step))
             return
         for _ in range(planned.at_once):
             job.tasks.append(self._start(index, self._work, job))
@@ -204,7 +195,7 @@ class Run:
 
     # -------------------------------------------------------------------- a step in flight
 
-    async def _work(self, index: int, job: _Job) -> None:
+    async def _work(self, index: int, job: Job) -> None:
         """Send the job's requests one after the other, beside its other tasks."""
         step = self._prepared.steps[index].step
         while job.next < len(job.requests) and not self._closing:
@@ -214,32 +205,27 @@ class Run:
                 return
             place, rendered = job.requests[job.next]
             job.next += 1
-            part, weight = await self._caller.call(step, rendered, self._ends_at - now)
-            self.read_weight += weight
-            if isinstance(part, Failed):
-                self._abandon(job)
-                self._settle(index, part)
-                self._advance()
-                return
-            job.parts[place] = part
+            if step.cache is None or self._shared is None:
+                part = await self._caller.call(step, rendered, self._ends_at - now)
+            else:  # in time to take what is kept instead
+                left = (self._waits_until - now) * _LEFT_TO_A_SHARED_CALL
+                part = await self._shared.call(step, step.cache, rendered, self._identity_key, left)
+            self.read_weight += part.weight
+            if part.freshness is not UNLIMITED:
+                self.freshness.append(part.freshness)
+            value = part.value
+            if isinstance(value, Failed):
+                if value.stand_in is None:
+                    job.abandon()
+                    self._settle(index, value)
+                    self._advance()
+                    return
+                job.papered_over, value = value, value.stand_in
+            job.parts[place] = value
             job.missing -= 1
             if not job.missing:
-                self._settle(index, self._combined(index, job))
+                self._settle(index, job.combined(self._prepared.steps[index].step))
                 self._advance()
-
-    def _abandon(self, job: _Job) -> None:
-        """One part failed, and with it the step: the other tasks' replies are of no use."""
-        if len(job.tasks) > 1:
-            current = asyncio.current_task()
-            for task in job.tasks:
-                if task is not current:
-                    task.cancel()
-
-    def _combined(self, index: int, job: _Job) -> Value | Failed:
-        try:
-            return combine(self._prepared.steps[index].step, job.parts)
-        except EvaluationError as error:
-            return Failed(Reason.EXPRESSION, detail=str(error))
 
     # -------------------------------------------------------------------- settling
 
@@ -262,8 +248,11 @@ class Run:
                 if takes_composition_down(step, outcome):
                     self._fail(index)
                     return
-                self._tainted.add(step.name)
-                value = prepared.when_failed
+                if outcome.stand_in is not None:
+                    value = outcome.stand_in
+                else:
+                    self._tainted.add(step.name)
+                    value = prepared.when_failed
         self.root[step.name] = value.json
         self.texts[index] = value.text
         self._unsettled -= 1

@@ -6,12 +6,13 @@ from typing import Any
 
 from bff.declarations.hints import known_names, nearest
 from bff.plan import types as t
+from bff.plan.claims import may_give_null
 from bff.plan.expressions.templates import Embedded, split_template
 from bff.plan.nodes import Binding, Template
 from bff.plan.problems import Path
 from bff.plan.sendable import wrong_in_part
 from bff.plan.service_nodes import Operation, OperationParam
-from bff.plan.type_algebra import brief, describe, fits, may_be_null, without_null
+from bff.plan.type_algebra import brief, describe, fits, without_null
 from bff.plan.values import Site, compile_value, is_constant
 
 
@@ -64,7 +65,7 @@ def may_skip(bindings: tuple[Binding, ...]) -> bool:
     return any(
         binding.template is not None
         and _skips_on_null(binding.param)
-        and may_be_null(binding.template.type)
+        and may_give_null(binding.template)
         for binding in bindings
     )
 

@@ -61,7 +61,7 @@ def check_project(folder: FilePath) -> Checked:
     project = None
     if not notebook.problems:
         routes = tuple(
-            Route(prefix.rstrip("/"), route.service, route.strip)
+            Route(prefix.rstrip("/"), route.service, route.strip, route.purges)
             for prefix, route in sorted(gateway.routes.items())
         )
         project = CompiledProject(

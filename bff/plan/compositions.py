@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from bff.declarations.documents import Document
@@ -11,26 +10,26 @@ from bff.declarations.forms import WRITING_METHODS
 from bff.declarations.models import CompositionFile, GatewayDefaults, ShapeViewDecl
 from bff.plan import nodes
 from bff.plan import types as t
+from bff.plan.caching import compile_policy
 from bff.plan.joins import compile_joins
 from bff.plan.masks import compile_mask
 from bff.plan.params import compile_composition_params
 from bff.plan.problems import Notebook, Path
+from bff.plan.reads import Readers, key_reads, with_needs
 from bff.plan.schemas import SchemaLibrary
+from bff.plan.scope import find_ways
+from bff.plan.scope_checks import check_scopes
 from bff.plan.service_nodes import CompositionParam
 from bff.plan.services import Services
 from bff.plan.shapes import compile_shape
 from bff.plan.steps import compile_steps, root_type
+from bff.plan.tags import compile_tags
+from bff.plan.used_replies import narrow_steps
 from bff.plan.values import Site
 from bff.version import __version__
 
 DEGRADED = t.ListOf(
     t.ObjectOf((("step", t.Field(t.STRING)), ("reason", t.Field(t.STRING))), name="Degraded")
-)
-
-# A header whose name says that it tells who is calling. Payloads that depend on one are not
-# cached: nobody has said yet who may share them.
-_IDENTITY_HEADER = re.compile(
-    r"auth|cookie|token|session|api-?key|user|identity|account|tenant|subject|client-cert"
 )
 
 
@@ -46,6 +45,7 @@ def compile_composition(
     declared = document.model
     method, _, target = declared.endpoint.partition(" ")
     writes = method in WRITING_METHODS
+    cache = declared.cache
 
     params = compile_composition_params(document, schemas, notebook)
     params_type = _params_type(document, params)
@@ -60,15 +60,28 @@ def compile_composition(
     whole = {step.name: step.index for step in steps.steps if step.name not in targets}
     payload = compile_shape(site, _response(document), ("response",), whole)
     views = _compile_views(site, declared, payload, whole)
+    plain = replace(site, root=joined)  # a degraded payload is not stored
+    tags = () if cache is None else compile_tags(plain, cache.tags, ("cache", "tags"))
+    purges = compile_tags(plain, declared.purges, ("purges",))
+    ways = find_ways(params, steps.steps, joins, payload, views, tags)
+    check_scopes(document, params, steps.steps, ways.payload, services, notebook)
     if notebook.problems:
         return None
 
     own_forms = [view.shape for view in views.values() if isinstance(view, nodes.ShapeView)]
-    shapes = [payload, *own_forms]
-    finished = _with_needs(steps.steps, joins, shapes)
-    key_reads = _key_reads(finished, joins, shapes)
-    because = _identity_header(params, finished, key_reads)
-    cacheable = declared.cache is not None and not writes and because is None
+    readers = Readers(steps.steps, joins, (payload, *own_forms), tags, purges)
+    is_public = cache is not None and cache.scope == "public"
+    is_shared = ways.payload is None and (cache is None or cache.scope != "identity")
+    in_part = {
+        name
+        for name, step in declared.steps.items()
+        if (step.validate_ or declared.validate_) == "used"
+    }
+    readers = replace(readers, steps=narrow_steps(readers, in_part))
+    finished = tuple(
+        replace(step, scope="identity" if step.name in ways.steps else "public")
+        for step in with_needs(readers)
+    )
     return nodes.Composition(
         name=name,
         file=document.file,
@@ -82,10 +95,14 @@ def compile_composition(
         joins=joins,
         payload=payload,
         views=views,
-        cache=nodes.CachePolicy(declared.cache.ttl) if cacheable and declared.cache else None,
-        uncached_because=because if declared.cache is not None else None,
-        key_reads=key_reads,
-        digest=_digest(declared, finished, services),
+        cache=None if cache is None else compile_policy(cache),
+        scope="public" if is_shared else "identity",
+        is_public=is_public,
+        tags=tags,
+        purges=purges,
+        most_fields=0 if declared.fields is None else declared.fields.max,
+        key_reads=key_reads(readers),
+        digest=_digest(declared, finished),
         writes=writes,
     )
 
@@ -134,94 +151,13 @@ def _split_endpoint(
     )
 
 
-# ------------------------------------------------------------------------------ what is read where
-
-
-def _with_needs(
-    steps: tuple[nodes.Step, ...], joins: tuple[nodes.Join, ...], shapes: list[nodes.Shape]
-) -> tuple[nodes.Step, ...]:
-    """The steps, told whether their JSON form is read and whether they are spliced."""
-    read: set[str] = {join.into_step for join in joins}
-    for template in _templates(steps, joins, shapes):
-        read |= template.roots
-    spliced = {
-        segment.step
-        for shape in shapes
-        for segment in shape.segments
-        if isinstance(segment, nodes.Splice)
-    }
-    return tuple(
-        replace(step, needs_json=step.name in read, needs_bytes=step.index in spliced)
-        for step in steps
-    )
-
-
-def _templates(
-    steps: tuple[nodes.Step, ...], joins: tuple[nodes.Join, ...], shapes: list[nodes.Shape]
-) -> Iterable[nodes.Template]:
-    for step in steps:
-        yield from (each.template for each in step.bindings if each.template is not None)
-        if step.when is not None:
-            yield step.when
-        if step.for_each is not None:
-            yield step.for_each.over
-    yield from (join.source for join in joins)
-    for shape in shapes:
-        for segment in shape.segments:
-            if isinstance(segment, nodes.Computed):
-                yield segment.template
-
-
-def _key_reads(
-    steps: tuple[nodes.Step, ...], joins: tuple[nodes.Join, ...], shapes: list[nodes.Shape]
-) -> frozenset[tuple[str, ...]]:
-    """The inputs that reach the payload by any path: `("params", "user_id")`."""
-    inputs = {
-        path[:2]
-        for template in _templates(steps, joins, shapes)
-        for path in template.reads
-        if path[0] == "params"
-    }
-    return frozenset({("params",)} if ("params",) in inputs else inputs)
-
-
-def _identity_header(
-    params: tuple[CompositionParam, ...],
-    steps: tuple[nodes.Step, ...],
-    key_reads: frozenset[tuple[str, ...]],
-) -> str | None:
-    """Why the payload may be one caller's own: an identity header that reaches it."""
-    for param in params:
-        reaches = ("params",) in key_reads or ("params", param.name) in key_reads
-        if param.location == "header" and reaches and _IDENTITY_HEADER.search(param.wire_name):
-            return f"the header {param.wire_name} says who is calling, and reaches the payload"
-    for step in steps:
-        for binding in step.bindings:
-            header = binding.param
-            if (
-                header.location == "header"
-                and binding.template is not None
-                and binding.template.roots
-                and _IDENTITY_HEADER.search(header.wire_name)
-            ):
-                return f"{step.name} sends the header {header.wire_name}, which says who is calling"
-    return None
-
-
-def _digest(declared: CompositionFile, steps: tuple[nodes.Step, ...], services: Services) -> str:
+def _digest(declared: CompositionFile, steps: tuple[nodes.Step, ...]) -> str:
     """Changes whenever anything that shapes the payload does: files, schemas, instances, us."""
     used = {step.operation.name: step.operation for step in steps}
     whole = {
         "bff": __version__,
         "composition": declared.model_dump(mode="json", by_alias=True),
-        "operations": {
-            name: [
-                services.declared[name].model_dump(mode="json", by_alias=True),
-                operation.returns.digest,
-                services.services[operation.service].instances,
-            ]
-            for name, operation in sorted(used.items())
-        },
+        "operations": {name: operation.digest for name, operation in sorted(used.items())},
     }
     text = json.dumps(whole, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bff.plan import types as t
+from bff.plan.explain_cache import cache_facts, step_cache_facts
+from bff.plan.explain_texts import indented, json_text, one_line, seconds_text, source_text
 from bff.plan.graph import critical_path, order_steps
 from bff.plan.nodes import (
     Composition,
@@ -18,10 +20,11 @@ from bff.plan.nodes import (
     Shape,
     ShapeView,
     Splice,
+    Stale,
     Step,
-    Template,
     Text,
 )
+from bff.plan.scope import Way, ways_of
 from bff.plan.type_algebra import describe, without_null
 
 _WIDTH = 80  # characters of a type on one line
@@ -29,34 +32,38 @@ _WIDTH = 80  # characters of a type on one line
 
 def explain(composition: Composition) -> str:
     """The plan as text: the same plan gives the same text, byte for byte."""
+    ways = ways_of(composition)
     lines = [
         f"{composition.name}: {composition.method} {composition.path_text}",
         *([f"  {composition.summary}"] if composition.summary else []),
         "",
         "params",
-        *_indented(_params(composition)),
+        *indented(_params(composition)),
         "",
         "steps",
     ]
     for step in composition.steps:
-        lines += [f"  {step.name}: {step.operation.name}", *_indented(_step(composition, step), 4)]
+        lines += [
+            f"  {step.name}: {step.operation.name}",
+            *indented(_step(composition, step, ways.steps.get(step.name)), 4),
+        ]
     if composition.joins:
-        lines += ["", "joins", *_indented(map(_join, composition.joins))]
+        lines += ["", "joins", *indented(map(_join, composition.joins))]
     lines += [
         "",
         f"upstream calls: at most {sum(map(most_calls, composition.steps))}",
         f"critical path: {_critical_path(composition)}",
-        f"cache: {_cache(composition)}",
+        *cache_facts(composition, ways.payload),
         "",
         "payload",
-        *_indented(_shape(composition, composition.payload)),
+        *indented(_shape(composition, composition.payload)),
     ]
     for view in composition.views.values():
         match view:
             case MaskView(name):
-                lines += ["", f"view {name} (mask)", *_indented(layout(view.type))]
+                lines += ["", f"view {name} (mask)", *indented(layout(view.type))]
             case ShapeView(name, shape):
-                lines += ["", f"view {name} (shape)", *_indented(_shape(composition, shape))]
+                lines += ["", f"view {name} (shape)", *indented(_shape(composition, shape))]
     return "\n".join(lines) + "\n"
 
 
@@ -97,40 +104,46 @@ def layout(inferred: t.Type) -> list[str]:
 
 def _params(composition: Composition) -> Iterable[str]:
     for param in composition.params:
-        presence = "required" if param.required else f"default {_json(param.default)}"
+        presence = "required" if param.required else f"default {json_text(param.default)}"
         yield f"{param.name} ({param.location}): {describe(param.type)}, {presence}"
     if not composition.params:
         yield "none"
 
 
-def _step(composition: Composition, step: Step) -> Iterable[str]:
+def _step(composition: Composition, step: Step, way: Way | None) -> Iterable[str]:
     yield f"waits for: {_waits(composition, step)}"
     if step.when is not None:
-        yield f"when: {_source(step.when)}, else null"
+        yield f"when: {source_text(step.when)}, else null"
     if step.batch is not None:
         batch = step.batch
-        select = "" if batch.select_source is None else f", select {_one_line(batch.select_source)}"
+        select = "" if batch.select_source is None else f", select {one_line(batch.select_source)}"
         yield f"batch: over {batch.over}, {batch.size} a call, at most {batch.max}{select}"
     if step.for_each is not None:
         each = step.for_each
         yield (
-            f"for each: {each.as_name} in {_source(each.over)},"
+            f"for each: {each.as_name} in {source_text(each.over)},"
             f" {each.concurrency} at once, at most {each.max}"
         )
     sent = list(_sent(step))
     if sent:
         yield "with:"
-        yield from _indented(sent)
-    yield f"calls: at most {most_calls(step)}, {_seconds(step.timeout_seconds)} each"
+        yield from indented(sent)
+    yield f"calls: at most {most_calls(step)}, {seconds_text(step.timeout_seconds)} each"
     if step.statuses:
         meanings = (f"{status} → {meaning}" for status, meaning in sorted(step.statuses.items()))
         yield f"statuses: {', '.join(meanings)}"
     yield f"on failure: {_on_failure(step)}"
+    if step.reads_part:
+        yield from _labelled_lines("validates only", layout(step.operation.returns.type))
+    yield from step_cache_facts(step, way)
     if step.hidden:
         yield "hidden: goes out only where response names it"
-    first, *rest = layout(step.type)
-    yield f"type: {first}"
-    yield from rest
+    yield from _labelled_lines("type", layout(step.type))
+
+
+def _labelled_lines(label: str, lines: list[str]) -> Iterable[str]:
+    first, *rest = lines
+    return [f"{label}: {first}", *rest]
 
 
 def _waits(composition: Composition, step: Step) -> str:
@@ -147,9 +160,9 @@ def _sent(step: Step) -> Iterable[str]:
     for binding in step.bindings:
         param = binding.param
         if binding.template is not None:
-            yield f"{param.name}: {_source(binding.template)}"
+            yield f"{param.name}: {source_text(binding.template)}"
         elif param.default is not None:
-            yield f"{param.name}: {_json(param.default)} (default)"
+            yield f"{param.name}: {json_text(param.default)} (default)"
 
 
 def _on_failure(step: Step) -> str:
@@ -159,7 +172,9 @@ def _on_failure(step: Step) -> str:
         case Optional():
             return "null, degraded"
         case Fallback(value):
-            return f"fallback {_json(value)}, degraded"
+            return f"fallback {json_text(value)}, degraded"
+        case Stale():
+            return "its last good value, degraded; without one the composition fails"
 
 
 # ------------------------------------------------------------------------------ after the steps
@@ -168,7 +183,7 @@ def _on_failure(step: Step) -> str:
 def _join(join: Join) -> str:
     into = ".".join((join.into_step, *join.into))
     match = " and ".join(f"{mine} = {theirs}" for mine, theirs in join.match)
-    return f"into {into} as {join.as_name}: from {_source(join.source)}, match {match}"
+    return f"into {into} as {join.as_name}: from {source_text(join.source)}, match {match}"
 
 
 def _critical_path(composition: Composition) -> str:
@@ -182,8 +197,9 @@ def _critical_path(composition: Composition) -> str:
     deadline = composition.deadline_seconds
     limit = "cut off by" if longest > deadline else "within"
     return (
-        f"{' → '.join(steps[index].name for index in chain)}: {_seconds(longest)} by its timeouts,"
-        f" {limit} the deadline of {_seconds(deadline)}"
+        f"{' → '.join(steps[index].name for index in chain)}:"
+        f" {seconds_text(longest)} by its timeouts,"
+        f" {limit} the deadline of {seconds_text(deadline)}"
     )
 
 
@@ -193,15 +209,6 @@ def _longest(step: Step) -> float:
     if step.for_each is not None:
         rounds = math.ceil(step.for_each.max / step.for_each.concurrency)
     return step.timeout_seconds * rounds
-
-
-def _cache(composition: Composition) -> str:
-    if composition.uncached_because is not None:
-        return f"off: {composition.uncached_because}"
-    if composition.cache is None:
-        return "off"
-    key = ", ".join(sorted(".".join(path) for path in composition.key_reads)) or "the plan alone"
-    return f"{_seconds(composition.cache.ttl_seconds)}, key: {key}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +225,7 @@ def _shape(composition: Composition, shape: Shape) -> Iterable[str]:
         [
             _Written(f"${{{composition.steps[segment.step].name}}} (spliced)")
             if isinstance(segment, Splice)
-            else _Written(_source(segment.template))
+            else _Written(source_text(segment.template))
             for segment in shape.segments
             if not isinstance(segment, Text)
         ]
@@ -245,37 +252,11 @@ def _form(value: Any) -> list[str]:
         case _Written(text):
             return [text]
         case _:
-            return [_json(value)]
+            return [json_text(value)]
 
 
 def _labelled(label: str, value: Any) -> Iterable[str]:
     lines = _form(value)
     if isinstance(value, dict | list) and value:
-        return [f"{label}:", *_indented(lines)]
+        return [f"{label}:", *indented(lines)]
     return [f"{label}: {lines[0]}"]
-
-
-# ------------------------------------------------------------------------------ texts
-
-
-def _source(template: Template) -> str:
-    """The template as declared, on one line; a constant as JSON, so that "1" and 1 differ."""
-    if not template.roots:
-        return _json(template.evaluate({}))
-    return _one_line(template.source)
-
-
-def _one_line(source: str) -> str:
-    return " ".join(source.split()) if "\n" in source else source
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:g} s" if seconds >= 1 else f"{seconds * 1000:g} ms"
-
-
-def _indented(lines: Iterable[str], by: int = 2) -> Iterable[str]:
-    return (f"{' ' * by}{line}" for line in lines)

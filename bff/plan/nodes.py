@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from bff.plan.cache_nodes import CachePolicy, ReplyCaching, Scope, Tags
+from bff.plan.expressions.uses import NO_USES, Uses
 from bff.plan.service_nodes import CompositionParam, Operation, OperationParam, Service
 from bff.plan.types import Type
 
@@ -21,7 +23,8 @@ class Template:
 
     `evaluate` may raise `EvaluationError`. `roots` are the root names that it reads, and
     `reads` the static paths from the root, as deep as they are known: `("params", "user_id")`.
-    A template without expressions is constant: `roots` is empty.
+    `uses` goes on where `reads` stop, through lists. A template without expressions is constant:
+    `roots` is empty.
     """
 
     evaluate: Callable[[Root], Any]
@@ -29,6 +32,7 @@ class Template:
     roots: frozenset[str] = frozenset()
     reads: frozenset[tuple[str, ...]] = frozenset()
     source: str = ""  # as declared, for `bff plan`
+    uses: Uses = NO_USES
 
 
 # ---------------------------------------------------------------------------- steps
@@ -85,16 +89,24 @@ class Fallback:
     validated: Any  # the same value as the schema's own object, for splicing
 
 
-OnFailure = Fail | Optional | Fallback
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A failed step is its own last good value, and degraded; without one it fails as `Fail` does.
+    The step's `cache` says for how long a value is good enough."""
+
+
+OnFailure = Fail | Optional | Fallback | Stale
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A composition's use of an operation."""
+    """A composition's use of an operation. Where `reads_part`, what that returns is narrowed to the
+    fields that the composition uses, and it is another operation to those who share replies."""
 
     name: str
     index: int  # its place in declared order
     operation: Operation
+    reads_part: bool
     bindings: tuple[Binding, ...]
     when: Template | None
     batch: Batch | None
@@ -105,6 +117,8 @@ class Step:
     input_steps: tuple[int, ...]  # of those, the ones whose values it reads
     hidden: bool
     timeout_seconds: float
+    cache: ReplyCaching | None  # None: every call goes out
+    scope: Scope  # "identity": who is calling reaches the step, by whatever way
     type: Type  # as expressions and the payload see it, nulls for failure and skips included
     needs_json: bool  # some expression, join or view reads its JSON form
     needs_bytes: bool  # it goes out whole, spliced from the serializer's bytes
@@ -191,20 +205,13 @@ View = MaskView | ShapeView
 
 
 @dataclass(frozen=True, slots=True)
-class CachePolicy:
-    """How long a complete payload is fresh."""
-
-    ttl_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class Composition:
     """One compiled endpoint.
 
     `path` alternates literal segments' text and the names of path params, a segment each:
     `("screens", "home", CompositionParam(user_id))`. `key_reads` are the inputs that can reach
-    the payload by any path: `("params", "user_id")`, `("claims", "sub")`; `("params",)` alone
-    means every param.
+    the payload, or its tags, by any path: `("params", "user_id")`, `("claims", "sub")`;
+    `("params",)` or `("claims",)` alone mean all of them.
     """
 
     name: str
@@ -220,7 +227,13 @@ class Composition:
     payload: Shape
     views: Mapping[str, View]
     cache: CachePolicy | None  # None: not cached; never set for a composition that writes
-    uncached_because: str | None  # why a declared cache is not used (identity headers), for people
+    scope: Scope  # who may share a payload, as the plan has it
+    is_public: (
+        bool  # it was declared `scope: public`, so that browsers and proxies may share it too
+    )
+    tags: tuple[Tags, ...]  # of a cached payload
+    purges: tuple[Tags, ...]  # of a composition that writes
+    most_fields: int  # how many paths `?fields=` may name; 0: it may not be asked
     key_reads: frozenset[tuple[str, ...]]
     digest: str  # of everything that shapes the payload, schemas included
     writes: bool
@@ -236,6 +249,7 @@ class Route:
     prefix: str  # "/raw/orders", no trailing slash; "" for everything
     service: str
     strip: bool  # the prefix is taken off before forwarding
+    purges: tuple[str, ...]  # tags that are purged when a write has gone through
 
 
 @dataclass(frozen=True, slots=True)

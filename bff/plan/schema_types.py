@@ -8,7 +8,6 @@ pydantic's own description is too kind to be relied on, `_Outgoing` corrects it.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pydantic import TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic.json_schema import (
     GenerateJsonSchema,
@@ -17,6 +16,7 @@ from pydantic.json_schema import (
     JsonSchemaWarningKind,
 )
 from pydantic_core import (
+    CoreSchema,
     PydanticSerializationError,
     PydanticUndefined,
     core_schema,
@@ -129,11 +129,11 @@ class _Incoming(_NamedJsonSchema):
         return "validation"
 
 
-def outgoing_json_schema(adapter: TypeAdapter[Any]) -> tuple[dict[str, Any], Defaults]:
+def outgoing_json_schema(described: CoreSchema) -> tuple[dict[str, Any], Defaults]:
     """The JSON schema of what is written, and the defaults in it. Raises
     `PydanticInvalidForJsonSchema`."""
     generator = _Outgoing()
-    schema = generator.generate(adapter.core_schema, mode="serialization")
+    schema = generator.generate(described, mode="serialization")
     return schema, generator.defaults
 
 
@@ -145,11 +145,11 @@ def outgoing_type(schema: JsonSchema, defaults: Defaults, public: Callable[[str]
     return _Converter(schema, defaults, public, "").convert(schema)
 
 
-def incoming_type(adapter: TypeAdapter[Any], public: Callable[[str], str]) -> t.Type:
+def incoming_type(described: CoreSchema, public: Callable[[str], str]) -> t.Type:
     """The type of the JSON values that validation takes: by validation alias, what has a default
     may be left out. `Anything` when pydantic can't say."""
     try:
-        schema = adapter.json_schema(by_alias=True, mode="validation", schema_generator=_Incoming)
+        schema = _Incoming(by_alias=True).generate(described, mode="validation")
     except PydanticInvalidForJsonSchema:
         return t.ANYTHING
     return _Converter(schema, (), public, " (input)").convert(schema)

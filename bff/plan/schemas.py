@@ -1,36 +1,36 @@
 """The project's pydantic types, as the engine and the checker use them.
 
 `load_schemas` imports the modules once; `SchemaLibrary.resolve` turns a reference from a service
-file (`schemas.orders:OrderPage`, `list[schemas.orders:Order]`) into a `Schema`: one TypeAdapter
-each, built here and never on a request's path. Errors of `validate` and the rest name places and
-error types, never values: they are logged.
+file (`schemas.orders:OrderPage`, `list[schemas.orders:Order]`) into a `Schema`: one of each, built
+here and never on a request's path. What a schema does is in `bff.plan.schema_readers`.
 """
 
 import hashlib
 import inspect
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from types import GenericAlias, ModuleType
 from typing import Any, get_origin
 
 import pydantic
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema
+from pydantic_core import CoreSchema, SchemaSerializer
 
 from bff.declarations.hints import known_names
 from bff.errors import Place, Problem
 from bff.plan import types as t
+from bff.plan.expressions.uses import Part
 from bff.plan.lazy_fields import find_lazy
 from bff.plan.schema_modules import SchemaModules, import_schemas
+from bff.plan.schema_parts import prune
+from bff.plan.schema_readers import SchemaReader, serializer_of
 from bff.plan.schema_types import incoming_type, outgoing_json_schema, outgoing_type
-from bff.plan.schema_validators import authored_names, strict_validator
 
 _REFERENCE = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)")
 _LIST = re.compile(r"list\[(.*)\]")
 _DICT = re.compile(r"dict\[\s*str\s*,(.*)\]")
-_SHOWN_ERRORS = 3
 _NO_TYPES = (str, bytes, int, float, list, tuple, dict, set, frozenset, ModuleType, type(None))
 
 
@@ -48,89 +48,37 @@ class UnknownSchema(ValueError):
         super().__init__(what)
 
 
-class PydanticSchema:
+class PydanticSchema(SchemaReader):
     """A pydantic type as a `Schema` of `bff.plan.service_nodes`. Immutable; safe between threads.
 
     `type` is what `to_json` gives, `input_type` what `validate_value` takes.
     """
 
-    __slots__ = (
-        "_modules",
-        "_names",
-        "_serializer",
-        "_validator",
-        "digest",
-        "input_type",
-        "name",
-        "type",
-    )
+    __slots__ = ("_core_schema", "_modules", "digest", "input_type", "name", "type")
 
-    def __init__(self, name: str, adapter: TypeAdapter[Any], modules: SchemaModules) -> None:
-        json_schema, defaults = outgoing_json_schema(adapter)
+    def __init__(
+        self, name: str, schema: CoreSchema, serializer: SchemaSerializer, modules: SchemaModules
+    ) -> None:
+        super().__init__(schema, serializer)
+        json_schema, defaults = outgoing_json_schema(schema)
         self.name = name
         self.type: t.Type = outgoing_type(json_schema, defaults, modules.public)
-        self.input_type: t.Type = incoming_type(adapter, modules.public)
+        self.input_type: t.Type = incoming_type(schema, modules.public)
         self.digest = _digest(
             name, modules.public(json.dumps(json_schema, sort_keys=True)), modules
         )
-        self._validator = strict_validator(adapter.core_schema)
-        self._serializer = adapter.serializer
-        self._names = authored_names(adapter.core_schema)
+        self._core_schema = schema
         self._modules = modules  # kept: its names leave sys.modules with it
 
-    def validate(self, body: bytes) -> Any:
-        """Parse and validate JSON text. Raises `ValueError`, with no input values in its text."""
+    def narrowed(self, part: Part) -> "PydanticSchema | None":
+        """The same schema without what is not used; None where nothing can be left out."""
         try:
-            return self._validator.validate_json(body)
-        except ValidationError as error:
-            raise ValueError(self._told(error)) from None
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # the project's own validators may raise anything
-            raise ValueError(f"a validator raised {type(error).__name__}") from None
-
-    def validate_value(self, value: Any) -> Any:
-        """Validate a JSON value. Raises `ValueError`.
-
-        By way of JSON text, so that a date or an enum is read as it is from an upstream.
-        """
-        try:
-            text = json.dumps(value, allow_nan=False)
-        except (TypeError, ValueError, RecursionError):
-            raise ValueError("not a JSON value") from None
-        return self.validate(text.encode())
-
-    def to_bytes(self, value: Any) -> bytes:
-        """The validated value's JSON text: serialization aliases, UTF-8, nothing undeclared."""
-        try:
-            return self._serializer.to_json(value, by_alias=True, warnings=False)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # the project's own serializers may raise anything
-            raise ValueError(f"a serializer raised {type(error).__name__}") from None
-
-    def to_json(self, value: Any) -> Any:
-        """The validated value's JSON form: dicts, lists, str, int, float, bool, None."""
-        try:
-            return self._serializer.to_python(value, mode="json", by_alias=True, warnings=False)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            raise ValueError(f"a serializer raised {type(error).__name__}") from None
-
-    def _told(self, error: ValidationError) -> str:
-        details = error.errors(include_url=False, include_input=False)
-        told = [self._one(each["loc"], each) for each in details[:_SHOWN_ERRORS]]
-        more = len(details) - len(told)
-        return "; ".join([*told, f"and {more} more"] if more else told)
-
-    def _one(self, location: tuple[int | str, ...], detail: Mapping[str, Any]) -> str:
-        if detail["type"] == "json_invalid":
-            return f"not JSON: {detail['ctx']['error']}"
-        parts = [
-            str(part) if isinstance(part, int) or part in self._names else "*" for part in location
-        ]
-        return f"{'.'.join(parts)}: {detail['type']}" if parts else str(detail["type"])
+            schema = prune(self._core_schema, part)
+            if schema is None:
+                return None
+            return PydanticSchema(self.name, schema, serializer_of(schema), self._modules)
+        except Exception:  # as a whole it could be built, and so it is kept
+            return None
 
 
 class SchemaLibrary:
@@ -140,7 +88,10 @@ class SchemaLibrary:
         self._modules = modules
         self._schemas: dict[str, PydanticSchema] = {}
         self.problems: tuple[Problem, ...] = modules.problems
-        self.anything = PydanticSchema("anything", TypeAdapter(Any), modules)
+        anything = TypeAdapter(Any)
+        self.anything = PydanticSchema(
+            "anything", anything.core_schema, anything.serializer, modules
+        )
 
     def resolve(self, reference: str) -> PydanticSchema:
         """The schema that a service file names. Raises `UnknownSchema`."""
@@ -207,7 +158,7 @@ class SchemaLibrary:
             adapter = TypeAdapter(declared)
             # An alias such as `list["Order"]` is looked up where it stands, not here
             adapter.rebuild(_types_namespace=vars(home))
-            schema = PydanticSchema(name, adapter, self._modules)
+            schema = PydanticSchema(name, adapter.core_schema, adapter.serializer, self._modules)
         except PydanticInvalidForJsonSchema as error:
             raise UnknownSchema(f"{name} has no JSON form: {self._said(error)}", _WANTED) from None
         except Exception as error:  # a type's own hooks may raise anything

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from bff.plan.expressions.uses import Part
 from bff.plan.types import Type
 
 
@@ -16,6 +17,17 @@ class Schema(Protocol):
     name: str  # as declared: "schemas.orders:OrderPage" or "list[schemas.orders:Order]"
     type: Type
     digest: str  # changes whenever the JSON schema or the module's source changes
+
+    def narrowed(self, part: Part) -> "Schema | None":
+        """The same without what lies outside of that part of its values, which is read as before;
+        None where nothing can be left out."""
+
+    def read(self, body: bytes, *, json: bool, text: bool) -> tuple[Any, bytes | None]:
+        """Parse and validate JSON text: its value as `to_json` and `to_bytes` give it.
+
+        None in the place of what isn't asked for. Raises `ValueError`, with no input values in its
+        text.
+        """
 
     def validate(self, body: bytes) -> Any:
         """Parse and validate JSON text. Raises `ValueError`, with no input values in its text."""
@@ -95,3 +107,4 @@ class Operation:
     returns: Schema
     timeout_seconds: float
     writes: bool  # POST, PUT, PATCH, DELETE
+    digest: str  # of its declaration, its schema and its service's instances

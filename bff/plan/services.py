@@ -1,5 +1,7 @@
 """Services and their operations, compiled: paths split, params checked, schemas resolved."""
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +11,8 @@ from bff.declarations.documents import Document
 from bff.declarations.forms import WRITING_METHODS
 from bff.declarations.models import OperationDecl, ServiceFile
 from bff.declarations.reader import SERVICES, ProjectFiles
+from bff.plan.cache_nodes import ReplyCaching
+from bff.plan.caching import compile_reply_caching, reply_root
 from bff.plan.params import compile_operation_params
 from bff.plan.problems import Notebook, Path
 from bff.plan.schemas import SchemaLibrary, UnknownSchema
@@ -21,6 +25,9 @@ _PATH_PARAM = re.compile(r"\{([^{}]*)\}")
 class Services:
     """Every service and every operation, by name, as far as they are known.
 
+    `caching` says how replies are cached, of the operations that have it declared; `documents` are
+    the services' files.
+
     `unsure` are operations whose params are not all known, `unread` services whose operations are
     not: what is bound to the one, and calls of the other, are no problems of their own. `stand_in`
     is for calls of what isn't known: it returns anything.
@@ -28,7 +35,8 @@ class Services:
 
     services: Mapping[str, Service]
     operations: Mapping[str, Operation]
-    declared: Mapping[str, OperationDecl]
+    caching: Mapping[str, ReplyCaching]
+    documents: Mapping[str, Document[ServiceFile]]
     unsure: frozenset[str]
     unread: frozenset[str]
     stand_in: Operation
@@ -38,7 +46,7 @@ def compile_services(files: ProjectFiles, schemas: SchemaLibrary, notebook: Note
     """Compile every service file; what has problems is there as far as it is known."""
     services: dict[str, Service] = {}
     operations: dict[str, Operation] = {}
-    declared_operations: dict[str, OperationDecl] = {}
+    caching: dict[str, ReplyCaching] = {}
     unsure: set[str] = set()
     unread = _without_document(files)
     default_timeout = files.gateway.model.defaults.timeout
@@ -48,21 +56,26 @@ def compile_services(files: ProjectFiles, schemas: SchemaLibrary, notebook: Note
         services[name] = Service(name, declared.instance_urls, timeout)
         if not document.knows(("operations",)):
             unread.add(name)
-        for operation_name, operation in declared.operations.items():
+        for operation_name in declared.operations:
             full_name = f"{name}.{operation_name}"
-            declared_operations[full_name] = operation
-            operations[full_name] = _compile_operation(
+            operation = _compile_operation(
                 document, operation_name, name, timeout, schemas, notebook
             )
+            operations[full_name] = operation
+            if (
+                found := _compile_caching(document, operation_name, operation, notebook)
+            ) is not None:
+                caching[full_name] = found
             if not _has_sound_params(document, operation_name):
                 unsure.add(full_name)
     return Services(
         services,
         operations,
-        declared_operations,
+        caching,
+        files.services,
         frozenset(unsure),
         frozenset(unread),
-        Operation("", "", "", (), (), schemas.anything, default_timeout, writes=False),
+        Operation("", "", "", (), (), schemas.anything, default_timeout, False, ""),
     )
 
 
@@ -89,16 +102,37 @@ def _compile_operation(
     method, _, target = declared.request.partition(" ")
     params = compile_operation_params(document, path, declared, schemas, notebook)
     by_name = {param.name: param for param in params}
+    returns = _compile_returns(document, (*path, "returns"), declared.returns, schemas, notebook)
     return Operation(
         name=f"{service}.{name}",
         service=service,
         method=method,
         path=_split_path(target, by_name) if _has_sound_params(document, name) else (target,),
         params=params,
-        returns=_compile_returns(document, (*path, "returns"), declared.returns, schemas, notebook),
+        returns=returns,
         timeout_seconds=declared.timeout or service_timeout,
         writes=method in WRITING_METHODS,
+        digest=_digest(declared, returns, document.model.instance_urls),
     )
+
+
+def _compile_caching(
+    document: Document[ServiceFile], name: str, operation: Operation, notebook: Notebook
+) -> ReplyCaching | None:
+    path = ("operations", name)
+    declared = document.model.operations[name].cache
+    if declared is None:
+        return None
+    is_known = _has_sound_params(document, name)
+    root = reply_root(operation.params, operation.returns.type, is_known=is_known)
+    return compile_reply_caching(document, notebook, declared, root, (*path, "cache"))
+
+
+def _digest(declared: OperationDecl, returns: Schema, instances: tuple[str, ...]) -> str:
+    """Changes whenever anything that shapes a reply does: declaration, schema, instances."""
+    whole = [declared.model_dump(mode="json", by_alias=True), returns.digest, instances]
+    text = json.dumps(whole, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
 
 def _compile_returns(

@@ -12,12 +12,14 @@ from bff.declarations.models import CompositionFile, FallbackDecl, StepDecl
 from bff.plan import nodes
 from bff.plan import types as t
 from bff.plan.bindings import compile_bindings, may_skip
+from bff.plan.caching import compile_step_caching
+from bff.plan.claims import CLAIMS, CLAIMS_TYPE, may_give_null
 from bff.plan.fan_out import compile_batch, compile_for_each, for_each_type
 from bff.plan.graph import order_steps
 from bff.plan.problems import Notebook, Path
 from bff.plan.service_nodes import Operation
 from bff.plan.services import Services
-from bff.plan.type_algebra import brief, fits, may_be_null, nullable, type_of_value
+from bff.plan.type_algebra import brief, fits, nullable, type_of_value
 from bff.plan.values import Site, compile_single
 from bff.plan.waiting import find_waits
 
@@ -63,9 +65,10 @@ def compile_steps(
 def root_type(
     document: Document[CompositionFile], params: t.Type, steps: Mapping[str, t.Type]
 ) -> t.ObjectOf:
-    """What expressions see: the params and the steps."""
+    """What expressions see: the params, the claims and the steps."""
+    inputs = {"params": params, CLAIMS: CLAIMS_TYPE}
     # a step that is wrongly called `params` hides none
-    fields = (("params", params), *(each for each in steps.items() if each[0] != "params"))
+    fields = (*inputs.items(), *(each for each in steps.items() if each[0] not in inputs))
     extra = None if document.knows(("steps",)) else t.ANYTHING
     return t.ObjectOf(tuple((name, t.Field(each)) for name, each in fields), extra)
 
@@ -90,6 +93,12 @@ def _compile_step(name: str, declared: StepDecl, site: Site, services: Services)
         site, operation, bindings, for_each, declared, path
     )
     on_failure = _compile_on_failure(site, operation, declared, whole, path)
+    writes = method_of(document.model.endpoint) in WRITING_METHODS
+    caching = compile_step_caching(
+        site, operation, declared,
+        # what a write has just changed is not read from what was kept before
+        None if writes else services.caching.get(operation.name), path, is_known=is_known,
+    )  # fmt: skip
     if when is not None or may_be_skipped or isinstance(on_failure, nodes.Optional):
         whole = nullable(whole)
     if not _knows_its_calls(document, declared, path):
@@ -98,6 +107,7 @@ def _compile_step(name: str, declared: StepDecl, site: Site, services: Services)
         name=name,
         index=0,
         operation=operation,
+        reads_part=False,
         bindings=bindings,
         when=when,
         batch=batch,
@@ -111,6 +121,8 @@ def _compile_step(name: str, declared: StepDecl, site: Site, services: Services)
         input_steps=(),
         hidden=declared.hidden,
         timeout_seconds=declared.timeout or operation.timeout_seconds,
+        cache=caching,
+        scope="public",
         type=whole,
         needs_json=False,
         needs_bytes=False,
@@ -150,7 +162,7 @@ def _compile_calls(
         return batch, joined, _batch_may_skip(bindings, declared.batch.over)
     if for_each is not None:
         each = for_each_type(one, element_may_be_null=may_be_null_itself)
-        return None, each, may_be_null(for_each.over.type)
+        return None, each, may_give_null(for_each.over)
     return None, one, may_be_null_itself
 
 
@@ -163,7 +175,7 @@ def _knows_its_calls(document: Document[Any], declared: StepDecl, path: Path) ->
 def _batch_may_skip(bindings: tuple[nodes.Binding, ...], over: str) -> bool:
     """As `may_skip`; and a null to batch over skips, whether or not the param is required."""
     return may_skip(bindings) or any(
-        binding.template is not None and may_be_null(binding.template.type)
+        binding.template is not None and may_give_null(binding.template)
         for binding in bindings
         if binding.param.name == over
     )
@@ -177,6 +189,8 @@ def _compile_on_failure(
             return nodes.Fail()
         case "optional":
             return nodes.Optional()
+        case "stale":
+            return nodes.Stale()
         case FallbackDecl(fallback=value):
             at: Path = (*path, "on_failure", "fallback")
             if not site.document.knows(at):

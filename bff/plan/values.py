@@ -17,6 +17,7 @@ from bff.plan.expressions.inference import infer
 from bff.plan.expressions.parsing import ExpressionSyntaxError, parse_expression
 from bff.plan.expressions.reads import static_reads
 from bff.plan.expressions.templates import Embedded, split_template
+from bff.plan.expressions.uses import union_of, uses_of
 from bff.plan.nodes import Root, Template
 from bff.plan.problems import Notebook, Path
 from bff.plan.type_algebra import brief, fits, may_be_null, type_of_value, union, without_null
@@ -99,7 +100,10 @@ def compile_expression(site: Site, source: str, path: Path, offset: int = 0) -> 
         report(problem.offset, problem.what, problem.mend)
     if problems:
         return _unknown(reads)
-    template = Template(compile_node(node), inferred, roots_of(reads), reads, f"${{{source}}}")
+    template = Template(
+        compile_node(node), inferred, roots_of(reads), reads, f"${{{source}}}",
+        uses_of(node, site.root),
+    )  # fmt: skip
     if is_constant(template):
         try:
             template.evaluate({})
@@ -225,7 +229,8 @@ def _combined(
     parts: list[Template], evaluate: Callable[[Root], Any], inferred: t.Type, source: str
 ) -> Template:
     reads: Reads = frozenset().union(*(part.reads for part in parts))
-    return Template(evaluate, inferred, roots_of(reads), reads, source)
+    uses = union_of(part.uses.consumed() for part in parts)
+    return Template(evaluate, inferred, roots_of(reads), reads, source, uses)
 
 
 def _unknown(*reads: Reads) -> Template:

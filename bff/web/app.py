@@ -4,19 +4,26 @@ from pathlib import Path
 
 from flask import Flask
 
+from bff.identity.ports import IdentityProvider
 from bff.settings import Settings
 from bff.web.edge import Edge
 from bff.web.flask_host import Gateway
 
 
-def create_app(project: Path | str | None = None, settings: Settings | None = None) -> Flask:
+def create_app(
+    project: Path | str | None = None,
+    settings: Settings | None = None,
+    *,
+    identity: IdentityProvider | None = None,
+) -> Flask:
     """A Flask application that serves the project in the folder `project` on any WSGI server.
 
-    Without arguments everything comes from `BFF_*` variables. Raises `ProjectError` and
-    `SettingsError`.
+    Without arguments everything comes from `BFF_*` variables, and Flask's own configuration from
+    `FLASK_*`. `identity` tells who is calling. Raises `ProjectError` and `SettingsError`.
     """
     app = Flask("bff", static_folder=None)
-    Gateway(app, project, settings)
+    app.config.from_prefixed_env()
+    Gateway(app, project, settings, identity=identity)
     return app
 
 
@@ -25,6 +32,7 @@ def create_asgi(
     settings: Settings | None = None,
     *,
     app: Flask | None = None,
+    identity: IdentityProvider | None = None,
 ) -> Edge:
     """The ASGI edge with a Flask application behind it: `create_app`'s, or your own `app`.
 
@@ -32,8 +40,8 @@ def create_asgi(
     `ProjectError` and `SettingsError`.
     """
     if app is None:
-        app = create_app(project, settings)
+        app = create_app(project, settings, identity=identity)
     elif "bff" not in app.extensions:
-        Gateway(app, project, settings)
+        Gateway(app, project, settings, identity=identity)
     gateway: Gateway = app.extensions["bff"]
     return Edge(gateway, app)

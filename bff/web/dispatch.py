@@ -1,8 +1,9 @@
 """From a request to its reply: the one path that both hosts take.
 
+    recall    what was asked lately in the same words   (sync; instead of the next two)
     match     the routing table                         (sync; the host may then go elsewhere)
-    lookup    the handler's memory-only half            (sync)
-    produce   the handler's other half                  (async)
+    lookup    the handler's memory-only part            (sync)
+    produce   the rest                                  (async)
     finish    request id, CORS, no body for HEAD        (sync; every reply, problems too)
 
 A bug in any of them ends in a 500 problem document and a traceback in the log, never in a dead
@@ -12,7 +13,7 @@ worker. Knows no host.
 from typing import assert_never
 
 from bff.web.cors import CrossOrigin
-from bff.web.handlers import CompositionHandler
+from bff.web.handlers import CompositionHandler, Target
 from bff.web.logs import Log
 from bff.web.pass_through import RouteHandler
 from bff.web.problems import bad_path, internal_error, not_found, wrong_method
@@ -27,6 +28,9 @@ from bff.web.routing import (
     ToRoute,
     WrongMethod,
 )
+
+_RECENT_TARGETS = 4096
+_RECENT_LENGTH = 512
 
 
 class Dispatcher:
@@ -47,12 +51,26 @@ class Dispatcher:
         self._routes = routes
         self._log = log
         self._cross_origin = cross_origin
+        self._recent: dict[tuple[str, str, str], Target] = {}
+
+    def recall(self, request: GatewayRequest) -> Reply | None:
+        """The reply to a request whose line was looked up lately, where memory has it: routing,
+        reading params and digesting them take 12 µs of the 25 that are spent in Python else."""
+        target = self._recent.get((request.method, request.raw_path, request.raw_query))
+        if target is None:
+            return None
+        try:
+            reply = target.handler.lookup(target, request)
+        except Exception as error:
+            self._log.bug(request, error)
+            reply = internal_error(request)
+        return None if reply is None else finish(request, reply, self._cross_origin)
 
     def lookup(self, match: Match, request: GatewayRequest) -> Reply | None:
         """The reply, where it takes no waiting; else None, and `produce` has it."""
         try:
             if type(match) is ToComposition:  # first, and without `match`: the hot path
-                reply = self._compositions[match.name].lookup(request, match.params)
+                reply = self._lookup(match, request)
             else:
                 reply = self._answer_without_handler(match, request)
         except Exception as error:
@@ -91,6 +109,17 @@ class Dispatcher:
         if isinstance(match, ToComposition):
             return self._compositions[match.name].takes_body
         return isinstance(match, ToRoute)
+
+    def _lookup(self, match: ToComposition, request: GatewayRequest) -> Reply | None:
+        handler = self._compositions[match.name]
+        target = handler.target(request, match.params)
+        if target is None or isinstance(target, Reply):
+            return target
+        if handler.is_in_line and len(request.raw_path) + len(request.raw_query) <= _RECENT_LENGTH:
+            if len(self._recent) >= _RECENT_TARGETS:
+                self._recent.clear()  # rather than an order to keep, on every request
+            self._recent[request.method, request.raw_path, request.raw_query] = target
+        return handler.lookup(target, request)
 
     def _answer_without_handler(self, match: Match, request: GatewayRequest) -> Reply | None:
         if request.method == "OPTIONS":

@@ -35,7 +35,7 @@ from bff.web.flask_host import Gateway
 from bff.web.replies import Reply, close_body
 from bff.web.requests import ClientGone, GatewayRequest
 from bff.web.routing import NoMatch
-from bff.web.runtime import Runtime, open_runtime
+from bff.web.runtime import Runtime
 
 _FLASK_ENDS_SECONDS = 10
 _GC_THRESHOLDS = (10_000, 20, 20)  # 700 objects would be there after two requests
@@ -47,7 +47,6 @@ class Edge:
 
     def __init__(self, gateway: Gateway, app: Flask) -> None:
         self._gateway = gateway
-        self._settings = gateway.settings
         self._log = gateway.log
         self.app = app
         self._claims = FlaskClaims(app)
@@ -59,16 +58,22 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":
-            await self._serve(scope, receive, send)
+            await self.serve(scope, receive, send)
         elif kind == "lifespan":
             await self._live(receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000})
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
         runtime = self._runtime or await self._start()
         dispatcher = runtime.dispatcher  # pinned: a reload does not change it on the way
         request = request_of(scope)
+        if self._claims.by_line:
+            reply = dispatcher.recall(request)
+            if reply is not None and isinstance(reply.body, bytes):
+                await self._send(request, reply, reply.body, send)
+                return
         match = dispatcher.match(request.method, request.raw_path)
         if type(match) is NoMatch or self._claims.take(request):
             await self._hand_to_flask(request, scope, receive, send)
@@ -88,14 +93,17 @@ class Edge:
             except ClientGone:
                 self._log.abandoned(request)
                 return
-        body = reply.body
-        start = {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
-        await send(start)
-        if isinstance(body, bytes):
-            await send({"type": "http.response.body", "body": body})
-            self._log.request(request, reply, len(body))
+        if isinstance(reply.body, bytes):
+            await self._send(request, reply, reply.body, send)
         else:
-            await self._send_stream(request, reply, body, incoming, receive, send)
+            await self._send_stream(request, reply, reply.body, incoming, receive, send)
+
+    async def _send(self, request: GatewayRequest, reply: Reply, body: bytes, send: Send) -> None:
+        await send(
+            {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
+        )
+        await send({"type": "http.response.body", "body": body})
+        self._log.request(request, reply, len(body))
 
     async def _send_stream(
         self,
@@ -107,6 +115,9 @@ class Edge:
         send: Send,
     ) -> None:
         sent_bytes = 0
+        await send(
+            {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
+        )
 
         async def pump() -> None:
             nonlocal sent_bytes
@@ -182,7 +193,8 @@ class Edge:
         async with self._starting:
             if self._runtime is None:
                 self._watches = ClientWatches(asyncio.get_running_loop())
-                self._runtime = await open_runtime(self._gateway.project, self._settings, self._log)
+                self._runtime = await self._gateway.open_runtime()
+                self._gateway.stand_behind(asyncio.get_running_loop(), self._runtime)
             return self._runtime
 
 

@@ -17,6 +17,8 @@ class FlaskClaims:
 
     def __init__(self, app: Flask) -> None:
         self._app = app
+        # Whether method and path decide alone, without the host.
+        self.by_line = not (app.url_map.host_matching or app.subdomain_matching)
         self._exact: frozenset[str] | None = None
         self._prefixes: tuple[str, ...] = ()
 

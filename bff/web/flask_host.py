@@ -5,6 +5,7 @@ with 404, 405 or a redirect: so a user's views win, and nothing redirects slashe
 The view's thread waits for a loop thread: one per process, made at first use, anew after a fork.
 """
 
+import asyncio
 import atexit
 import os
 import threading
@@ -16,9 +17,12 @@ from pathlib import Path
 import flask
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
+from bff.cache.layers import Cache
+from bff.identity.ports import Anonymous, IdentityProvider
 from bff.plan.compile import compile_project
 from bff.plan.nodes import CompiledProject
 from bff.settings import Settings, load_settings
+from bff.web.admin import add_admin
 from bff.web.cors import CrossOrigin
 from bff.web.dispatch import finish
 from bff.web.logs import Log
@@ -52,9 +56,13 @@ class Gateway:
         app: flask.Flask | None = None,
         project: Path | str | None = None,
         settings: Settings | None = None,
+        *,
+        identity: IdentityProvider | None = None,
     ) -> None:
         self._folder = project
         self._settings = settings
+        self._provider = identity or Anonymous()
+        self._edge: tuple[asyncio.AbstractEventLoop, Runtime] | None = None
         self._lock = threading.Lock()
         self._host: tuple[LoopThread, Runtime] | None = None
         if app is not None:
@@ -66,17 +74,30 @@ class Gateway:
         self.settings = self._settings or load_settings(os.environ)
         self.project = compile_project(Path(self._folder or self.settings.project))
         self.log = Log(self.settings.log_level)
+        self._backend = dict(app.config) if app.config.get("CACHE_TYPE") else None
         self._table = RoutingTable(self.project.compositions, self.project.routes)
         self._cross_origin = CrossOrigin(self.project)
         app.extensions["bff"] = self
         if not any(rule.rule == _HEALTH for rule in app.url_map.iter_rules()):
             app.add_url_rule(_HEALTH, "bff.health", _health)
+        if self.settings.admin_token is not None:
+            add_admin(app, self.settings.admin_token, self._at_work)
         app.before_request(self._answer)
         for error in (NotFound, MethodNotAllowed):
             known = app.error_handler_spec[None].get(error.code, {})
             if error not in known:  # the app's own error pages stay
                 app.register_error_handler(error, self._answer_error)
         _GATEWAYS.add(self)
+
+    async def open_runtime(self) -> Runtime:
+        """Put the project to work on the running loop."""
+        return await open_runtime(
+            self.project, self.settings, self.log, provider=self._provider, backend=self._backend
+        )
+
+    def stand_behind(self, loop: asyncio.AbstractEventLoop, runtime: Runtime) -> None:
+        """From now on an edge serves the project, with a runtime of its own."""
+        self._edge = (loop, runtime)
 
     def close(self) -> None:
         """Close what this process opened; a later request opens it again."""
@@ -164,12 +185,21 @@ class Gateway:
             if self._host is None:
                 thread = LoopThread()
                 try:
-                    runtime = thread.run(open_runtime(self.project, self.settings, self.log))
+                    runtime = thread.run(self.open_runtime())
                 except BaseException:
                     thread.stop()
                     raise
                 self._host = (thread, runtime)
             return self._host
+
+    def _at_work(self) -> tuple[asyncio.AbstractEventLoop, Cache]:
+        """The cache that this process serves from, and the loop it is on."""
+        if self._edge is not None:
+            loop, runtime = self._edge
+        else:
+            thread, runtime = self._host or self._start()
+            loop = thread.loop
+        return loop, runtime.cache
 
     def _begin_anew(self, settings: Settings) -> None:
         """In a forked child: the loop's thread stayed with the parent. The child's copies are

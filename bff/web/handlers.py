@@ -1,6 +1,7 @@
-"""A composition's handler, in two halves.
+"""A composition's handler, in three parts.
 
-    lookup    synchronous, memory only: a fresh payload, a 304, or what is wrong with the request
+    target    synchronous: what is asked for, or what is wrong with it
+    lookup    synchronous, memory only: a payload that is there, or a 304
     produce   asynchronous: everything else, ending in a reply whatever the upstreams do
 
 Knows no host: requests come in as `GatewayRequest`, replies go out as `Reply`. Request ids, CORS
@@ -8,36 +9,44 @@ and what to do about bugs are the dispatcher's.
 """
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import parse_qsl
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
+from bff.cache.decision import Wish
 from bff.cache.entries import Entry
+from bff.cache.jobs import Job, Made
 from bff.cache.keys import KeyRecipe
-from bff.cache.payload_cache import CacheResult, PayloadCache
+from bff.cache.layers import Cache
+from bff.cache.payloads import keepable
 from bff.engine.executor import Engine
-from bff.engine.results import CompositionFailure, Produced
-from bff.plan.nodes import Composition, MaskView
-from bff.plan.params import BadParam, parse_params
+from bff.engine.results import CompositionFailure, Inputs, Produced
+from bff.identity.ports import IdentityProvider
+from bff.plan.nodes import Composition
+from bff.web.asked import Asked, Cut, Reader
 from bff.web.bodies import WEIGHT_PER_BYTE, read_json_body
-from bff.web.problems import problem
-from bff.web.replies import Reply
+from bff.web.codings import IDENTITY, LEAST_BYTES, choose_coding
+from bff.web.logs import Facts
+from bff.web.replies import RawHeader, Reply
 from bff.web.requests import GatewayRequest
-from bff.web.run_replies import failure_reply, run_facts, run_headers
+from bff.web.run_replies import (
+    degraded_headers,
+    failure_reply,
+    forwarded,
+    run_facts,
+    run_headers,
+)
+from bff.web.standing import payload_headers
 from bff.web.variants import Variant, masked
 
-_PAYLOAD = ""  # the view that is asked for by naming none
-_RECENT_TARGETS = 4096
-_RECENT_LENGTH = 512
+_MOST_VARIANTS = 48  # kept with one entry; a client may ask for fields in endless ways
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What a request comes to, once it is known to be right."""
+class Target(NamedTuple):
+    """What a request comes to before anything is run."""
 
-    view: str
-    params: Mapping[str, Any]
+    handler: "CompositionHandler"
+    key: str
+    asked: Asked
 
 
 class CompositionHandler:
@@ -48,48 +57,62 @@ class CompositionHandler:
         self,
         composition: Composition,
         engine: Engine,
-        cache: PayloadCache,
+        cache: Cache,
+        provider: IdentityProvider,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.writes = composition.writes
         self._composition = composition
         self._policy = composition.cache
         self._key = None if composition.cache is None else KeyRecipe(composition)
+        self._reader = Reader(composition, provider)
         self._engine = engine
         self._cache = cache
         self._clock = clock
         self.takes_body = composition.writes or any(
             param.location == "body" for param in composition.params
         )
-        # What targets came to: their view and key. Reading params and digesting them takes 4 µs of
-        # the 40 that a reply from memory takes in all.
-        self._recent: dict[tuple[str, str], tuple[str, str]] = {}
-        self._reads_headers = any(param.location == "header" for param in composition.params)
+        headers = [param.wire_name for param in composition.params if param.location == "header"]
+        by_identity = composition.scope == "identity"
+        self._varies_by = [*headers, *(provider.headers if by_identity else ())]
+        # Whether a request's line says all that its payload depends on.
+        self.is_in_line = not (headers or by_identity or self.takes_body)
+        self._uncached_headers = payload_headers(composition, None, self._varies_by)
         # RFC 9211 §2.2: a write goes forward for its method, what isn't cached passes by.
-        self._uncached = "method" if composition.writes else "bypass"
-        self._hit_facts = {"composition": composition.name, "cache": "hit"}
+        self._uncached = "fwd=method" if composition.writes else "fwd=bypass"
+        self._hit_facts = Facts(composition=composition.name, cache="hit")
 
-    def lookup(self, request: GatewayRequest, path: Mapping[str, str]) -> Reply | None:
-        """The reply, where memory has it or the request is wrong; else None."""
+    def target(self, request: GatewayRequest, path: Mapping[str, str]) -> Target | Reply | None:
+        """What memory is to be asked for; or what is wrong with the request; None where memory
+        can't have it."""
         if self._key is None:
             return None
-        target = (request.raw_path, request.raw_query)
-        known = self._recent.get(target)
-        if known is None:
-            asked = self._read(request, path, None)
-            if isinstance(asked, Reply):
-                return asked
-            known = (asked.view, self._key(asked.params))
-            self._remember(target, known)
-        view, key = known
-        entry = self._cache.lookup(key)
+        asked = self._reader.read(request, path, None)
+        if isinstance(asked, Reply):
+            return self._named(asked)
+        return Target(self, self._key_of(asked), asked)
+
+    def lookup(self, target: Target, request: GatewayRequest) -> Reply | None:
+        """The reply, where memory has it; else None."""
+        entry = self._cache.lookup(target.key)
         if entry is None:
-            return None
-        variant: Variant | None = entry.variants.get(view)
+            job = self._job(target.key, target.asked, 0)
+            entry = self._cache.lookup_stale(job, _wish(request))
+            if entry is None:
+                return None
+        return self._lookup_variant(request, entry, target.asked.cut)
+
+    def _lookup_variant(self, request: GatewayRequest, entry: Entry, cut: Cut) -> Reply | None:
+        coding = choose_coding(request.single.get(b"accept-encoding"))
+        variant: Variant | None = entry.variants.get((cut.name, coding))
         if variant is None:
             if len(entry.body) > self._engine.limits.off_loop_bytes:
                 return None
-            variant = self._keep(entry, view, self._cut(view, entry))
+            variant = self._plain(entry, cut)
+            if coding != IDENTITY:
+                if len(variant.body) >= LEAST_BYTES:
+                    return None
+                entry.keep((cut.name, coding), variant)
         return self._hit(request, entry, variant)
 
     async def produce(self, request: GatewayRequest, path: Mapping[str, str]) -> Reply:
@@ -102,57 +125,77 @@ class CompositionHandler:
             body = read
         weight = WEIGHT_PER_BYTE * len(body)
         if weight > self._engine.limits.off_loop_bytes:
-            asked = await self._engine.in_thread(self._read, request, path, body)
+            asked = await self._engine.in_thread(self._reader.read, request, path, body)
         else:
-            asked = self._read(request, path, body or None)
+            asked = self._reader.read(request, path, body or None)
         if isinstance(asked, Reply):
-            return asked
+            return self._named(asked)
         if self._key is None or self._policy is None:
-            made = await self._engine.run(self._composition, asked.params, weight)
+            inputs = _inputs(asked, weight, None)
+            made = await self._engine.run(self._composition, inputs)
+            if made.purges:
+                await self._cache.purge(made.purges)
             return await self._made(request, asked, made, None, self._uncached)
-        result = await self._cache.produce(
-            self._key(asked.params),
-            self._policy.ttl_seconds,
-            lambda: self._engine.run(self._composition, asked.params, weight),
-        )
-        if result.outcome is not None and result.status != "hit":
-            return await self._made(request, asked, result.outcome, result.entry, _told(result))
-        if result.entry is None:
-            raise AssertionError("the cache came to nothing")
-        return self._hit(request, result.entry, await self._variant(result.entry, asked.view))
+        job = self._job(self._key_of(asked), asked, weight)
+        served = await self._cache.get(job, _wish(request))
+        if served.outcome is None and served.entry is not None:
+            variant = await self._variant(request, served.entry, asked.cut)
+            if served.how != "collapsed":
+                return self._hit(request, served.entry, variant)
+            told = forwarded(served, self._clock())  # with what another worker made
+            reply = variant.reply(request, [(b"cache-status", f"bff; {told}".encode())])
+            reply.facts = {"cache": _in_short(told)}
+            return self._named(reply)
+        told = forwarded(served, self._clock())
+        return await self._made(request, asked, served.outcome, served.entry, told)
+
+    def _job(self, key: str, asked: Asked, weight: int) -> Job:
+        composition = self._composition
+
+        async def run(left: float) -> Made:
+            inputs = _inputs(asked, weight, left)
+            return keepable(await self._engine.run(composition, inputs), composition.scope)
+
+        if self._policy is None:
+            raise AssertionError("what isn't cached has no job")
+        return Job(composition.name, key, self._policy, run, composition.deadline_seconds)
+
+    def _key_of(self, asked: Asked) -> str:
+        if self._key is None:
+            raise AssertionError("what isn't cached has no key")
+        return self._key(asked.params, asked.identity.claims, asked.identity.key)
 
     async def _made(
         self,
         request: GatewayRequest,
-        asked: _Asked,
+        asked: Asked,
         made: Produced | CompositionFailure,
         entry: Entry | None,
-        forwarded: str,
+        told: str,
     ) -> Reply:
-        """The reply to what a run came to; `forwarded` says why there was one (RFC 9211)."""
-        cache_status = (b"cache-status", f"bff; fwd={forwarded}".encode())
-        if isinstance(made, CompositionFailure):
+        """The reply to what a run came to, or to the entry that is better than that; `told` says
+        why there was a run (RFC 9211)."""
+        headers: list[RawHeader] = [(b"cache-status", f"bff; {told}".encode())]
+        if entry is None and isinstance(made, CompositionFailure):
             reply = failure_reply(request, made, self._composition.params)
-            reply.headers.append(cache_status)
+            reply.headers += headers
         else:
+            headers += run_headers(request, made)
             if entry is not None:
-                variant = await self._variant(entry, asked.view)
-            else:
-                variant = Variant(await self._cut_anywhere(asked.view, made))
-            headers = [cache_status, *run_headers(request, made)]
+                variant = await self._variant(request, entry, asked.cut)
+                if told.startswith("fwd=stale"):  # RFC 9111 §5.1: not what was made just now
+                    age = max(0, int(self._clock() - entry.stored_at))
+                    headers.append((b"age", b"%d" % age))
+            elif isinstance(made, Produced):
+                cut = await self._cut_anywhere(asked.cut, made)
+                variant = Variant(cut, self._uncached_headers)
             reply = (variant.written if self.writes else variant.reply)(request, headers)
-        reply.facts = {**reply.facts, "cache": forwarded, **run_facts(made)}
+        reply.facts = {**reply.facts, "cache": _in_short(told), **run_facts(made)}
         return self._named(reply)
 
-    def _remember(self, target: tuple[str, str], known: tuple[str, str]) -> None:
-        if self._reads_headers or len(target[0]) + len(target[1]) > _RECENT_LENGTH:
-            return
-        if len(self._recent) >= _RECENT_TARGETS:
-            self._recent.clear()  # rather than an order to keep, on every request
-        self._recent[target] = known
-
     def _hit(self, request: GatewayRequest, entry: Entry, variant: Variant) -> Reply:
-        reply = variant.hit(request, max(0, int(entry.expires_at - self._clock())))
+        age = int(self._clock() - entry.stored_at)  # may be below 0: another worker's clock
+        reply = variant.hit(request, age if age > 0 else 0, int(entry.ttl_seconds) - age)
         reply.facts = self._hit_facts
         return reply
 
@@ -160,80 +203,68 @@ class CompositionHandler:
         reply.facts = {"composition": self._composition.name, **reply.facts}
         return reply
 
-    async def _variant(self, entry: Entry, view: str) -> Variant:
-        known: Variant | None = entry.variants.get(view)
-        return known or self._keep(entry, view, await self._cut_anywhere(view, entry))
+    # ------------------------------------------------------------------ forms of a payload
 
-    def _keep(self, entry: Entry, view: str, body: bytes) -> Variant:
-        variant = Variant(body)
-        entry.keep(view, variant)
+    async def _variant(self, request: GatewayRequest, entry: Entry, cut: Cut) -> Variant:
+        coding = choose_coding(request.single.get(b"accept-encoding"))
+        known: Variant | None = entry.variants.get((cut.name, coding))
+        if known is not None:
+            return known
+        if len(entry.body) > self._engine.limits.off_loop_bytes:
+            plain = await self._engine.in_thread(self._plain, entry, cut)
+        else:
+            plain = self._plain(entry, cut)
+        if coding == IDENTITY:
+            return plain
+        coded = plain
+        if len(plain.body) >= LEAST_BYTES:
+            coded = await self._engine.in_thread(plain.encoded, coding)
+        self._keep(entry, (cut.name, coding), coded)
+        return coded
+
+    def _plain(self, entry: Entry, cut: Cut) -> Variant:
+        known: Variant | None = entry.variants.get((cut.name, IDENTITY))
+        if known is not None:
+            return known
+        standing: Sequence[RawHeader] = payload_headers(self._composition, entry, self._varies_by)
+        if entry.flaw is not None:
+            standing = [*standing, *degraded_headers(entry.flaw)]
+        variant = Variant(_cut(cut, entry), standing)
+        self._keep(entry, (cut.name, IDENTITY), variant)
         return variant
 
-    def _cut(self, view: str, payload: Entry | Produced) -> bytes:
-        """The payload's bytes in one of its views."""
-        if view == _PAYLOAD:
-            return payload.body
-        declared = self._composition.views[view]
-        if isinstance(declared, MaskView):
-            return masked(payload.body, declared.mask)
-        return payload.views[view]
+    def _keep(self, entry: Entry, name: tuple[str, str], variant: Variant) -> None:
+        if len(entry.variants) < _MOST_VARIANTS:
+            entry.keep(name, variant)
 
-    async def _cut_anywhere(self, view: str, payload: Entry | Produced) -> bytes:
+    async def _cut_anywhere(self, cut: Cut, payload: Produced) -> bytes:
         """As `_cut`; a large payload is cut on a thread, so that the loop isn't held."""
-        if view != _PAYLOAD and len(payload.body) > self._engine.limits.off_loop_bytes:
-            return await self._engine.in_thread(self._cut, view, payload)
-        return self._cut(view, payload)
-
-    def _read(
-        self, request: GatewayRequest, path: Mapping[str, str], body: bytes | None
-    ) -> _Asked | Reply:
-        """The view and the params that are asked for, or the problem with them."""
-        view = self._view(request)
-        if isinstance(view, Reply):
-            return self._named(view)
-        params = parse_params(
-            self._composition.params,
-            path=path,
-            query=request.raw_query,
-            headers=request.header_values,
-            body=body,
-        )
-        if isinstance(params, list):
-            return self._named(_bad_params(request, params))
-        return _Asked(view, params)
-
-    def _view(self, request: GatewayRequest) -> str | Reply:
-        if "view" not in request.raw_query and "%" not in request.raw_query:
-            return _PAYLOAD
-        asked = [
-            value
-            for name, value in parse_qsl(request.raw_query, keep_blank_values=True)
-            if name == "view"
-        ]
-        if not asked:
-            return _PAYLOAD
-        if len(asked) > 1:
-            return problem(request, 400, "view_twice", "The query names more than one view.")
-        views = sorted(self._composition.views)
-        if asked[0] not in views:
-            known = f"The views are: {', '.join(views)}." if views else "There are no views."
-            return problem(
-                request, 404, "unknown_view", f"There is no such view. {known}", views=views
-            )
-        return asked[0]
+        if len(payload.body) > self._engine.limits.off_loop_bytes:
+            return await self._engine.in_thread(_cut, cut, payload)
+        return _cut(cut, payload)
 
 
-def _told(result: CacheResult) -> str:
-    """How a run that the cache began is told of."""
-    if result.status == "collapsed":
-        return "miss; collapsed"
-    return "miss; stored" if result.stored else "miss"
+def _cut(cut: Cut, payload: Entry | Produced) -> bytes:
+    """The payload's bytes in one of its forms."""
+    if cut.mask is None:
+        return payload.views[cut.name]
+    return masked(payload.body, cut.mask) if cut.mask.fields else payload.body
 
 
-def _bad_params(request: GatewayRequest, bad: list[BadParam]) -> Reply:
-    names = ", ".join(dict.fromkeys(each.name or "the body" for each in bad))
-    errors = [
-        {**({"name": each.name} if each.name else {}), "in": each.location, "detail": each.message}
-        for each in bad
-    ]
-    return problem(request, 400, "bad_params", f"Bad params: {names}.", errors=errors)
+def _inputs(asked: Asked, weight: int, seconds: float | None) -> Inputs:
+    who = asked.identity
+    return Inputs(asked.params, who.claims, who.key, weight, seconds)
+
+
+def _in_short(told: str) -> str:
+    """What the log says of it: the same for many requests."""
+    return told.removeprefix("fwd=").partition("; ttl=")[0]
+
+
+def _wish(request: GatewayRequest) -> Wish:
+    """Whoever reloads a page means to see what is true now (RFC 9111 §5.2.1)."""
+    control = request.single.get(b"cache-control")
+    if control is None:
+        return Wish()
+    directives = {each.strip().lower() for each in control.split(b",")}
+    return Wish(accepts_stale=directives.isdisjoint((b"no-cache", b"max-age=0", b"no-store")))

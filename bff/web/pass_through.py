@@ -6,6 +6,8 @@ What is forwarded is for `bff.upstream.passthrough` to say; this turns its answe
 from collections.abc import Callable
 from itertools import cycle
 
+from bff.cache.layers import Cache
+from bff.declarations.forms import WRITING_METHODS
 from bff.engine.outcomes import Failed
 from bff.plan.nodes import CompiledProject
 from bff.plan.service_nodes import Service
@@ -21,9 +23,10 @@ from bff.web.routing import ToRoute
 class RouteHandler:
     """Serves every route of a project, on the loop that the pass-through belongs to."""
 
-    def __init__(self, passthrough: Passthrough, cross_origin: CrossOrigin) -> None:
+    def __init__(self, passthrough: Passthrough, cross_origin: CrossOrigin, cache: Cache) -> None:
         self._passthrough = passthrough
         self._cross_origin = cross_origin
+        self._cache = cache
 
     async def produce(self, request: GatewayRequest, match: ToRoute) -> Reply:
         """The service's reply once its head is there, or the problem. Raises `ClientGone`."""
@@ -42,6 +45,8 @@ class RouteHandler:
             ),
             request_id=request.request_id.decode(),
         )
+        if _has_written(request.method, answer) and match.route.purges:
+            await self._cache.purge(match.route.purges)
         match answer:
             case ForwardedReply(status, headers, body):
                 reply = Reply(status, self._cross_origin.without_upstreams(headers), body)
@@ -57,6 +62,19 @@ def take_turns(project: CompiledProject) -> Callable[[Service], str]:
     """Each service's instances, one after the other."""
     turns = {name: cycle(service.instances) for name, service in project.services.items()}
     return lambda service: next(turns[service.name])
+
+
+def _has_written(method: str, answer: ForwardedReply | Refused | Failed) -> bool:
+    """Whether something may be different now: a write went through, or nobody knows."""
+    if method not in WRITING_METHODS:
+        return False
+    match answer:
+        case ForwardedReply(status, _, _):
+            return status < 400 or status >= 500
+        case Refused():
+            return False
+        case Failed():
+            return answer.was_sent
 
 
 def _failed(request: GatewayRequest, prefix: str, failed: Failed) -> Reply:

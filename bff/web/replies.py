@@ -15,7 +15,7 @@ RawHeader = tuple[bytes, bytes]
 JSON = b"application/json"
 NOSNIFF: RawHeader = (b"x-content-type-options", b"nosniff")
 NO_STORE: RawHeader = (b"cache-control", b"no-store")
-# Payloads are one user's until scopes are declared, and browsers ask again with the ETag.
+# A payload is one caller's unless it is declared public, and browsers ask again with the ETag.
 REVALIDATE: RawHeader = (b"cache-control", b"private, no-cache")
 
 
@@ -40,7 +40,7 @@ def entity_tag(body: bytes) -> bytes:
 
 def names_tag(if_none_match: bytes, tag: bytes) -> bool:
     """Whether an If-None-Match header names `tag`, compared weakly (RFC 9110 §13.1.2)."""
-    if if_none_match.strip() == b"*":
+    if if_none_match == tag or if_none_match.strip() == b"*":
         return True
     # Our tags hold neither commas nor quotes, so cutting a foreign tag in two can't make one.
     return any(

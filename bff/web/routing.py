@@ -58,28 +58,23 @@ EVERY_METHOD = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 class RoutingTable:
     """The compiled matcher of a project. The work of a match depends on the path's length, not on
-    how many compositions there are; a path without params, or one that was asked for lately,
-    costs one dictionary look-up."""
+    how many compositions there are; a path without params costs one dictionary look-up."""
 
     def __init__(self, compositions: Iterable[Composition], routes: Iterable[Route]) -> None:
         self._root = _Node()
         self._routes = _RouteNode()
         self._exact: dict[tuple[str, str], ToComposition] = {}
-        # The same and what was matched lately: walking the tree takes 2 µs of the 40 that a reply
-        # from memory takes in all.
-        self._known: dict[tuple[str, str], ToComposition] = {}
         for composition in compositions:
             _add_composition(self._root, composition)
         for route in routes:
             _add_route(self._routes, route)
         _collect_exact(self._root, "", self._exact)
-        self._known = dict(self._exact)
 
     def match(self, method: str, raw_path: str) -> Match:
         """Where a request goes. `raw_path` has no query; its bytes stand as latin-1 text."""
-        known = self._known.get((method, raw_path))
-        if known is not None:
-            return known
+        exact = self._exact.get((method, raw_path))
+        if exact is not None:
+            return exact
         if not raw_path.startswith("/"):
             return _NO_MATCH  # "*", or a proxy's absolute form
         try:
@@ -89,9 +84,7 @@ class RoutingTable:
         found: list[_Node] = []
         name_and_params = _walk(self._root, segments, _looked_up(method), found)
         if name_and_params is not None:
-            match = ToComposition(*name_and_params)
-            self._remember(method, raw_path, match)
-            return match
+            return ToComposition(*name_and_params)
         route = _match_route(self._routes, raw_segments, segments)
         if route is not None:
             return route
@@ -108,13 +101,6 @@ class RoutingTable:
         found: list[_Node] = []
         _walk(self._root, segments, "", found)
         return _methods(found) if found else ()
-
-    def _remember(self, method: str, raw_path: str, match: ToComposition) -> None:
-        if len(raw_path) > _REMEMBERED_LENGTH:
-            return
-        if len(self._known) >= len(self._exact) + _REMEMBERED:
-            self._known = dict(self._exact)  # rather than an order to keep, on every request
-        self._known[method, raw_path] = match
 
 
 def decode_segment(raw: str) -> str:
@@ -144,8 +130,6 @@ class _RouteNode:
     route: Route | None = None
 
 
-_REMEMBERED = 4096
-_REMEMBERED_LENGTH = 512
 _NO_MATCH = NoMatch()
 _BAD_PATH = BadPath()
 _NO_PARAMS: Mapping[str, str] = {}

@@ -6,6 +6,7 @@ Only public names get out: `detail` of a failure goes to the log.
 from collections.abc import Iterable
 from typing import Any
 
+from bff.cache.jobs import Served
 from bff.engine.results import CompositionFailure, Degradation, Produced
 from bff.plan.service_nodes import CompositionParam
 from bff.web.problems import problem
@@ -20,6 +21,27 @@ def run_headers(request: GatewayRequest, made: Produced | CompositionFailure) ->
     if failures:
         headers.append((b"proxy-status", proxy_status(map(_member, failures))))
     return headers
+
+
+def degraded_headers(degraded: Iterable[Degradation]) -> list[RawHeader]:
+    """`Proxy-Status`, of a payload whose run is over."""
+    return [(b"proxy-status", proxy_status(map(_member, degraded)))]
+
+
+def forwarded(served: Served, now: float) -> str:
+    """How a run that the cache began is told of (RFC 9211 §2); `now` in seconds since the epoch."""
+    entry = served.entry
+    if served.how == "error" and entry is not None:
+        status = getattr(served.outcome, "status", None)
+        told = "" if status is None else f"; fwd-status={status}"
+        ttl = int(entry.seconds_left(now))
+        return f'fwd=stale{told}; ttl={ttl}; detail="stale-if-error"'
+    told = "fwd=miss"
+    if served.how == "collapsed":
+        told += "; collapsed"
+    if served.stored:
+        told += "; stored"
+    return told if entry is None else f"{told}; ttl={int(entry.seconds_left(now))}"
 
 
 def failure_reply(

@@ -3,12 +3,17 @@
 Made on the loop that uses it and after any fork, since connections belong to both.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from bff.cache.payload_cache import PayloadCache
+from bff.cache.layers import Cache
+from bff.cache.replies import CachedReplies
 from bff.cache.store import open_store
 from bff.engine.executor import Engine
 from bff.engine.ports import Transport
+from bff.identity.ports import IdentityProvider
 from bff.plan.nodes import CompiledProject
 from bff.settings import Settings
 from bff.upstream.passthrough import Passthrough
@@ -27,7 +32,7 @@ class Runtime:
 
     dispatcher: Dispatcher
     transport: Transport
-    cache: PayloadCache
+    cache: Cache
 
     async def close(self) -> None:
         """End what is in flight and let go of every connection."""
@@ -35,22 +40,31 @@ class Runtime:
         await self.transport.close()
 
 
-async def open_runtime(project: CompiledProject, settings: Settings, log: Log) -> Runtime:
-    """Put a compiled project to work on the running loop. Nothing is connected to yet."""
+async def open_runtime(
+    project: CompiledProject,
+    settings: Settings,
+    log: Log,
+    *,
+    provider: IdentityProvider,
+    backend: Mapping[str, Any] | None = None,
+) -> Runtime:
+    """Put a compiled project to work on the running loop; no upstream is connected to yet.
+    `backend` is Flask-Caching's configuration, where another store than Redis is meant."""
     transport = open_transport(settings.transport)
-    store = open_store(settings.redis_url)
-    cache = PayloadCache(store, memory_bytes=settings.cache_memory_bytes)
-    engine = Engine(transport, project.services)
+    cache = Cache(
+        partial(open_store, settings.redis_url, backend), memory_bytes=settings.cache_memory_bytes
+    )
+    engine = Engine(transport, project.services, replies=CachedReplies(cache))
     passthrough = Passthrough(transport, project.services, take_turns(project))
     cross_origin = CrossOrigin(project)
     return Runtime(
         Dispatcher(
             RoutingTable(project.compositions, project.routes),
             {
-                composition.name: CompositionHandler(composition, engine, cache)
+                composition.name: CompositionHandler(composition, engine, cache, provider)
                 for composition in project.compositions
             },
-            RouteHandler(passthrough, cross_origin),
+            RouteHandler(passthrough, cross_origin, cache),
             cross_origin,
             log,
         ),

@@ -13,9 +13,9 @@ import pytest
 from redis import Redis
 
 from bff.cache.entries import Entry
-from bff.cache.envelope import MAX_VALUE_BYTES, encode
+from bff.cache.envelope import MAX_VALUE_BYTES
 from bff.cache.store import open_store
-from tests.support.cache_worker import TTL, Worker, entry_bytes, plant, small
+from tests.support.cache_worker import TTL, Worker, entry_bytes, job, plant, policy, small
 from tests.support.payload_runs import FAILURE, Runs, degraded, payload
 from tests.support.redis_server import RedisServer
 
@@ -44,13 +44,13 @@ def hear_the_cache(caplog: pytest.LogCaptureFixture) -> None:
 def test_what_one_worker_produced_is_a_hit_in_another(server: RedisServer) -> None:
     async def test() -> None:
         async with Worker(server.url) as one:
-            result = await one.cache.produce("k", TTL, Runs(payload(b"[1]", tv=b"[2]")))
+            result = await one.cache.get(job("k", Runs(payload(b"[1]", tv=b"[2]"))))
         async with Worker(server.url) as other:
             runs = Runs()
-            found = await other.cache.produce("k", TTL, runs)
+            found = await other.cache.get(job("k", runs))
             assert result.entry is not None
             assert found.entry is not None
-            assert (found.status, found.outcome, runs.count) == ("hit", None, 0)
+            assert (found.how, found.outcome, runs.count) == ("hit", None, 0)
             assert (found.entry.body, found.entry.views) == (b"[1]", {"tv": b"[2]"})
             assert found.entry.expires_at == result.entry.expires_at
             assert other.cache.lookup("k") is found.entry
@@ -62,11 +62,11 @@ def test_followers_of_a_flight_that_found_the_payload_in_redis_are_hits(
     server: RedisServer,
 ) -> None:
     async def test() -> None:
-        plant(server, "k", encode(Entry("k", b"{}", {}, time.time(), TTL)))
+        plant(server, "k", entry_bytes())
         async with Worker(server.url) as worker:
             runs = Runs()
-            callers = (worker.cache.produce("k", TTL, runs) for _ in range(5))
-            assert [result.status for result in await asyncio.gather(*callers)] == ["hit"] * 5
+            callers = (worker.cache.get(job("k", runs)) for _ in range(5))
+            assert [result.how for result in await asyncio.gather(*callers)] == ["hit"] * 5
             assert runs.count == 0
 
     asyncio.run(test())
@@ -92,23 +92,23 @@ def test_redis_holds_our_own_bytes_under_our_prefix_and_only_as_long_as_they_are
 ) -> None:
     async def test() -> None:
         async with Worker(server.url) as worker:
-            await worker.cache.produce("k", 2.5, Runs())
+            await worker.cache.get(job("k", Runs(), policy(2.5)))
 
     asyncio.run(test())
-    assert server.keys() == [b"bff:1:k"]
+    assert server.all_keys() == [b"bff:2:k"]
     with server.client() as client:
-        assert client.get("bff:1:k")[:4] == b"bff\x01"
-        assert 1500 < client.pttl("bff:1:k") <= 3000
+        assert client.get("bff:2:k")[:4] == b"bff\x02"
+        assert 1500 < client.pttl("bff:2:k") <= 3000
 
 
 @pytest.mark.parametrize("outcome", [degraded(), FAILURE], ids=["degraded", "failure"])
 def test_what_is_not_a_complete_payload_is_never_stored(server: RedisServer, outcome: Any) -> None:
     async def test() -> None:
         async with Worker(server.url) as worker:
-            await worker.cache.produce("k", TTL, Runs(outcome))
+            await worker.cache.get(job("k", Runs(outcome)))
 
     asyncio.run(test())
-    assert server.keys() == []
+    assert server.all_keys() == []
 
 
 def test_a_redis_with_a_password_is_used_and_a_wrong_password_is_no_redis() -> None:
@@ -132,8 +132,8 @@ def test_without_a_url_there_is_no_store() -> None:
 def test_an_entry_that_nobody_would_read_back_is_not_written(server: RedisServer) -> None:
     async def test() -> None:
         async with Worker(server.url) as worker:
-            large = Entry("k", bytes(MAX_VALUE_BYTES), {}, time.time(), TTL)
-            assert not worker.store.put(large)
+            large = Entry("k", bytes(MAX_VALUE_BYTES), {}, time.time(), TTL, time.time())
+            assert not worker.store.put(large, TTL, worker.store.alone("k"))
 
     asyncio.run(test())
 
@@ -141,10 +141,13 @@ def test_an_entry_that_nobody_would_read_back_is_not_written(server: RedisServer
 def test_closing_finishes_the_writes_that_wait(server: RedisServer) -> None:
     async def test() -> None:
         async with Worker(server.url) as worker:
-            assert all(worker.store.put(small(f"k{number}")) for number in range(100))
+            assert all(
+                worker.store.put(small(f"k{number}"), TTL, worker.store.alone("k"))
+                for number in range(100)
+            )
 
     asyncio.run(test())
-    assert len(server.keys()) == 100
+    assert len(server.all_keys()) == 100
 
 
 def test_other_keys_in_the_same_redis_are_left_alone(server: RedisServer) -> None:
@@ -155,7 +158,7 @@ def test_other_keys_in_the_same_redis_are_left_alone(server: RedisServer) -> Non
             await worker.expect("miss", "k")
 
     asyncio.run(test())
-    assert server.keys() == [b"bff:1:k", b"theirs"]
+    assert server.all_keys() == [b"bff:2:k", b"theirs"]
 
 
 # ---------------------------------------------------------------------------- untrusted values
@@ -210,7 +213,7 @@ def test_a_planted_value_is_a_miss_and_is_told_once(
 def test_of_a_planted_value_no_more_is_read_than_the_bound(server: RedisServer) -> None:
     async def test() -> None:
         with server.client() as client:
-            client.setrange("bff:1:k", 8 * MAX_VALUE_BYTES, b"x")
+            client.setrange("bff:2:k", 8 * MAX_VALUE_BYTES, b"x")
             sent = client.info("stats")["total_net_output_bytes"]
             async with Worker(server.url) as worker:
                 await worker.expect("miss", "k")
@@ -251,11 +254,11 @@ def test_a_key_of_another_type_is_a_miss_and_no_outage(
     async def test() -> None:
         with server.client() as client:
             for number in range(10):
-                client.rpush(f"bff:1:k{number}", "a list")
+                client.rpush(f"bff:2:k{number}", "a list")
         async with Worker(server.url) as worker:
             for number in range(10):
                 await worker.expect("miss", f"k{number}")
-            plant(server, "good", encode(Entry("good", b"[2]", {}, time.time(), TTL)))
+            plant(server, "good", entry_bytes("good", body=b"[2]"))
             await worker.expect("hit", "good", b"[2]")
 
     asyncio.run(test())

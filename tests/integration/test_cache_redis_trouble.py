@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from tests.support.cache_worker import SLACK_SECONDS, Worker, entry_bytes, small
+from tests.support.cache_worker import SLACK_SECONDS, TTL, Worker, entry_bytes, small
 from tests.support.redis_server import RedisServer, free_port
 
 
@@ -113,7 +113,9 @@ def test_writes_to_a_paused_redis_are_dropped_beyond_the_queue_and_hold_nobody(
         async with Worker(own_server.url) as worker:
             own_server.pause()
             began = time.monotonic()
-            taken = [worker.store.put(small(f"k{n}")) for n in range(300)]
+            taken = [
+                worker.store.put(small(f"k{n}"), TTL, worker.store.alone("k")) for n in range(300)
+            ]
             assert time.monotonic() - began < 0.1
             assert taken == [True] * 256 + [False] * 44
             own_server.resume()
@@ -125,8 +127,8 @@ def test_while_redis_fails_nothing_is_queued_for_it() -> None:
     async def test() -> None:
         async with Worker(f"redis://127.0.0.1:{free_port()}") as worker:
             for number in range(5):
-                await worker.store.get(f"k{number}")
-            assert not worker.store.put(small("k"))
+                await worker.store.find(f"k{number}", lambda _: True, 1.0)
+            assert not worker.store.put(small("k"), TTL, worker.store.alone("k"))
 
     asyncio.run(test())
 
@@ -142,7 +144,7 @@ def test_a_full_redis_refuses_and_nobody_minds(caplog: pytest.LogCaptureFixture)
                 await worker.expect("miss", "k0")
 
         asyncio.run(test())
-        assert server.keys() == []
+        assert server.all_keys() == []
     assert "used memory > 'maxmemory'" in caplog.records[0].getMessage()
 
 
@@ -172,6 +174,7 @@ async def listening(conversation: Conversation, port: int = 0) -> AsyncIterator[
         yield listener
     finally:
         listener.close()
+        await asyncio.sleep(0.01)  # what was taken just now begins to talk
         for task in talks:
             task.cancel()
         await asyncio.gather(*talks, return_exceptions=True)
@@ -183,7 +186,7 @@ def url_of(listener: asyncio.Server) -> str:
 
 async def breaks_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read(1)
-    writer.write(b"$1000\r\nbff\x01 and no more")
+    writer.write(b"$1000\r\nbff\x02 and no more")
     await writer.drain()
 
 
@@ -251,7 +254,8 @@ def test_a_connection_that_gave_another_questions_answer_is_not_asked_again() ->
                 await worker.expect("miss", f"k{number}")
 
     asyncio.run(test())
-    assert asked_again == [False] * 6
+    assert len(asked_again) > 6
+    assert not any(asked_again)
 
 
 def test_a_port_where_nobody_listens_costs_nothing_to_speak_of() -> None:

@@ -1,6 +1,7 @@
 """What clients get from a composition, the same from both hosts behind real servers."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -59,7 +60,7 @@ def test_second_request_is_answered_from_memory_in_every_view(host: Host) -> Non
     assert answer.status == 200
     assert answer.json()["user"]["firstName"] == "Bo"
     assert (answer.header("cache-status") or "").startswith("bff; hit; ttl=")
-    assert answer.header("server-timing") == 'cache;desc="hit"'
+    assert answer.header("age") in ("0", "1")
     short, shout = host.get("/cached/2?view=short"), host.get("/cached/2?view=shout")
     assert short.body == b'{"user":{"id":2}}'
     assert shout.body == b'{"shout":"Bo!"}'
@@ -71,7 +72,8 @@ def test_second_request_is_answered_from_memory_in_every_view(host: Host) -> Non
 
 
 def test_first_request_is_a_miss_that_is_stored(host: Host) -> None:
-    assert host.get("/cached/1").header("cache-status") == "bff; fwd=miss; stored"
+    told = host.get("/cached/1").header("cache-status") or ""
+    assert re.fullmatch(r"bff; fwd=miss; stored; ttl=(2[6-9]\d|300)", told)
 
 
 def test_views_are_cut_from_a_payload_that_is_not_cached(host: Host) -> None:
@@ -80,12 +82,12 @@ def test_views_are_cut_from_a_payload_that_is_not_cached(host: Host) -> None:
     assert host.get("/home/1?v%69ew=short").body == b'{"name":"Ann"}'
 
 
-def test_degraded_payload_names_each_failed_step_and_is_not_kept(host: Host) -> None:
-    for _ in range(2):
+def test_degraded_payload_names_each_failed_step_and_is_kept_for_a_moment(host: Host) -> None:
+    for told in ("bff; fwd=miss", "bff; hit; ttl="):
         answer = host.get("/soft")
         assert answer.status == 200
         assert answer.json() == {"user": None, "orders": {"orders": []}}
-        assert answer.header("cache-status") == "bff; fwd=miss"
+        assert (answer.header("cache-status") or "").startswith(told)
         assert answer.header("proxy-status") == (
             'bff; error=http_request_error; received-status=404; details="user: status", '
             'bff; error=http_request_error; received-status=503; details="orders: status"'
@@ -106,10 +108,10 @@ def test_page_of_a_known_origin_may_read_every_reply(host: Host) -> None:
         assert answer.header("access-control-allow-origin") == PAGE
         assert answer.header("timing-allow-origin") == PAGE
         assert "Proxy-Status" in (answer.header("access-control-expose-headers") or "")
-        assert answer.header("vary") == "Origin"
+        assert "Origin" in (answer.header("vary") or "").split(", ")
         foreign = host.get(target, origin="https://evil.example")
         assert foreign.header("access-control-allow-origin") is None
-        assert foreign.header("vary") == "Origin"
+        assert "Origin" in (foreign.header("vary") or "").split(", ")
 
 
 def test_preflight_is_answered_from_the_routing_table(host: Host) -> None:

@@ -39,7 +39,7 @@ def forwarded(
         (STRIPPING, "", "/raw/orders//raw/orders/x", "", "//raw/orders/x"),
         (KEEPING, "", "/raw/orders/7", "", "/raw/orders/7"),
         (KEEPING, "/v1", "/raw/orders", "a", "/v1/raw/orders?a"),
-        (Route("", "orders", strip=True), "", "/anything", "", "/anything"),
+        (Route("", "orders", strip=True, purges=()), "", "/anything", "", "/anything"),
         (STRIPPING, "", "/raw/orders/a%2Fb%2f%20+%C3%A9", "", "/a%2Fb%2f%20+%C3%A9"),
         (STRIPPING, "", "/raw/orders/", "q=%2e%2E&q=+&empty=&&flag", "/?q=%2e%2E&q=+&empty=&&flag"),
         (STRIPPING, "", "/raw/orders/o'x{y}", "f='x'|\"<>", "/o'x{y}?f='x'|\"<>"),

@@ -29,7 +29,10 @@ def fenced(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, flags=re.M | re.S)
 
 
-COMMANDS = [line for block in fenced("sh") for line in block.splitlines()]
+LINES = [line for block in fenced("sh") for line in block.replace(" \\\n", "").splitlines()]
+PURGES = [line for line in LINES if line.startswith(("bff purge ", "curl "))]
+COMMANDS = [line for line in LINES if line not in PURGES]
+TOKEN = "0123456789abcdef"
 
 
 @pytest.fixture
@@ -43,7 +46,7 @@ def project(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def running(command: str, folder: Path) -> Iterator[Host]:
+def running(command: str, folder: Path, **environ: str) -> Iterator[Host]:
     """The command in a shell, at a free port; it answers when the context is entered."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -55,7 +58,7 @@ def running(command: str, folder: Path) -> Iterator[Host]:
             command.replace(SHOWN_PORT, str(port)),
             shell=True,
             cwd=folder,
-            env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"},
+            env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", **environ},
             stdout=output,
             stderr=output,
             start_new_session=True,
@@ -78,7 +81,7 @@ def running(command: str, folder: Path) -> Iterator[Host]:
 
 
 def test_document_shows_each_way_to_run_it() -> None:
-    programs = {re.sub(r"^[A-Z_]+=\S+ ", "", command).split()[0] for command in COMMANDS}
+    programs = {re.sub(r"^([A-Z_]+=\S+ )+", "", command).split()[0] for command in COMMANDS}
     assert programs == {"bff", "uvicorn", "granian", "gunicorn", "flask"}
     assert all(SHOWN_PORT in command for command in COMMANDS)
 
@@ -91,6 +94,25 @@ def test_command_serves_the_project(project: Path, command: str) -> None:
         assert host.get("/home/nobody").json()["reason"] == "bad_params"
         hello = host.get("/hello")
         assert hello.status == (200 if "shop:" in command or "shop " in command else 404)
+
+
+@pytest.mark.parametrize("command", PURGES)
+def test_command_purges(project: Path, command: str) -> None:
+    with running(f"bff serve --port {SHOWN_PORT}", project, BFF_ADMIN_TOKEN=TOKEN) as host:
+        programs = Path(sys.executable).parent
+        result = subprocess.run(
+            command.replace(SHOWN_PORT, str(host.port)),
+            shell=True,
+            env={
+                "PATH": f"{programs}:{os.environ['PATH']}",
+                "BFF_PORT": str(host.port),
+                "BFF_ADMIN_TOKEN": TOKEN,
+            },
+            capture_output=True,
+            text=True,
+        )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() in ("0 purged", '{"purged":0}')
 
 
 def test_commands_of_the_gateway_are_among_the_apps_own(project: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bff.engine.executor import Engine
 from bff.engine.outcomes import Failed, Reason
-from bff.engine.results import CompositionFailure, Produced
+from bff.engine.results import CompositionFailure, Inputs, Produced
 from bff.plan.nodes import Composition, Fail, Fallback, Optional, Step
 from tests.support.fake_time import run_in_fake_time
 from tests.support.plans import SERVICES, batch, compose, for_each, param, step
@@ -113,7 +113,7 @@ def run(world: World, seed: int, longest: float = 9.0):
         scripts = {}
         transport = ScriptedTransport(scripts)
         transport.scripts = AnyKey(answer)
-        result = await Engine(transport, SERVICES).run(world.composition, PARAMS)
+        result = await Engine(transport, SERVICES).run(world.composition, Inputs(PARAMS))
         assert transport.in_flight == 0
         return result, transport, asyncio.get_running_loop().time() - 1000
 

@@ -1,16 +1,25 @@
 """One worker's payload cache over a real Redis, with clocks that the test moves."""
 
+import asyncio
 import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
 
+from bff.cache.backends import KEY_PREFIX
 from bff.cache.breaker import LONGEST_PAUSE_SECONDS, Breaker
 from bff.cache.entries import Entry
 from bff.cache.envelope import encode
-from bff.cache.payload_cache import PayloadCache
-from bff.cache.store import SharedStore
-from tests.support.payload_runs import Runs, payload
-from tests.support.redis_server import RedisServer
+from bff.cache.jobs import Job, Run
+from bff.cache.layers import Cache
+from bff.cache.links import Link, RedisLink
+from bff.cache.store import READ_SECONDS, SharedStore
+from bff.engine.results import Produced
+from bff.plan.cache_nodes import CachePolicy
+from tests.support.payload_runs import FAILURE, Runs, payload
 
 TTL = 30.0
+CALM_SECONDS = 1.0
 SLACK_SECONDS = 0.2  # of a busy machine, beside the 0.1 s that trouble with Redis may cost
 
 
@@ -24,50 +33,170 @@ class Clock:
         return self.now
 
 
-class Worker:
-    """A worker's cache, with clocks that the test moves: of the day, and of the breaker."""
+class RunningClock:
+    """Goes as time does, `ahead` of it by so many seconds."""
 
-    def __init__(self, url: str, now: float | None = None) -> None:
+    ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+class DeafLink(RedisLink):
+    """A Redis whose news of purges don't come through."""
+
+    hears_purges = False
+
+    def listen(self, purged: Any, missed: Any) -> None:
+        """In vain."""
+
+
+class Worker:
+    """A worker's cache, with clocks that the test moves: of the day, and of the breaker.
+
+    Where purges come in, the clock of the day has to be a `RunningClock`, as Redis's is. `link`
+    opens another store than a Redis that hears. `seconds` is how long the store is waited for:
+    a test without trouble takes `CALM_SECONDS`, or a busy machine is taken for it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        now: float | None = None,
+        *,
+        clock: Any = None,
+        link: Callable[..., Link] = RedisLink,
+        seconds: float = READ_SECONDS,
+    ) -> None:
         self.pauses = Clock(0.0)
-        self.clock = Clock(time.time() if now is None else now)
-        self.store = SharedStore(url, breaker=Breaker(clock=self.pauses), clock=self.clock)
-        self.cache = PayloadCache(self.store, clock=self.clock)
+        self.clock = clock or Clock(time.time() if now is None else now)
+        breaker = Breaker(clock=self.pauses)
+
+        def open_store(**told: Any) -> SharedStore:
+            opened = link(url, seconds=seconds)
+            self.store = SharedStore(
+                opened, breaker=breaker, clock=self.clock, seconds=seconds, **told
+            )
+            return self.store
+
+        self.cache = Cache(open_store, clock=self.clock, dice=lambda: 0.0)
 
     async def __aenter__(self) -> "Worker":
         return self
 
+    async def hears_purges(self) -> None:
+        """Until the worker listens to the news of purges."""
+        await eventually(lambda: self.store.hears_purges)
+
     async def __aexit__(self, *_: object) -> None:
         await self.cache.close()
 
-    async def expect(self, status: str, key: str, body: bytes = b'{"id":1}') -> None:
+    async def writes_are_done(self) -> None:
+        """Until nothing waits to be written."""
+        while self.store._writes:
+            await asyncio.wait(set(self.store._writes))
+
+    async def owes_nothing(self, server: Any) -> None:
+        """Until every purge that was asked for in a time of trouble has been made."""
+        await self.writes_are_done()
+        while self.store._owed:
+            await recovers(self, server)
+            await self.writes_are_done()
+
+    async def expect(
+        self, status: str, key: str, body: bytes = b'{"id":1}', tags: Iterable[str] = ()
+    ) -> None:
         """The payload is right, comes as `status` says, and costs Redis's trouble 0.1 s at most."""
-        runs = Runs(payload(body))
+        runs = Runs(tagged(tags, body))
         began = time.monotonic()
-        result = await self.cache.produce(key, TTL, runs)
+        result = await self.cache.get(job(key, runs))
         took = time.monotonic() - began
 
         assert result.entry is not None
         assert result.entry.body == body
-        assert (result.status, runs.count) == (status, int(status == "miss"))
+        assert (result.how, runs.count) == (status, int(status == "miss"))
         assert took < 0.1 + SLACK_SECONDS
 
-    async def expect_recovery(self, server: RedisServer) -> None:
+    async def expect_something(self, key: str, body: bytes = b'{"id":1}') -> None:
+        """The payload is right, wherever it comes from, and comes in time."""
+        began = time.monotonic()
+        result = await self.cache.get(job(key, Runs(payload(body))))
+        assert time.monotonic() - began < 0.1 + SLACK_SECONDS
+        assert result.entry is not None
+        assert result.entry.body == body
+
+    async def expect_recovery(self, server: Any) -> None:
         """Once the longest pause is over, what others store is seen again."""
         self.pauses.now += LONGEST_PAUSE_SECONDS
-        plant(server, "recovered", encode(Entry("recovered", b"[2]", {}, self.clock.now, TTL)))
+        plant(server, "recovered", entry_bytes("recovered", self.clock(), body=b"[2]"))
         await self.expect("hit", "recovered", b"[2]")
 
 
-def plant(server: RedisServer, key: str, value: bytes) -> None:
+def calm_worker(url: str, **kind: Any) -> Worker:
+    """One with time for Redis, by whose clock it goes."""
+    return Worker(url, clock=RunningClock(), seconds=CALM_SECONDS, **kind)
+
+
+async def eventually(is_so: Callable[[], bool], within_seconds: float = 5.0) -> float:
+    """Waits until it is so, and gives the seconds that it took; fails where it doesn't become."""
+    began = time.monotonic()
+    while not is_so():
+        assert time.monotonic() - began < within_seconds, "not in time"
+        await asyncio.sleep(0.001)
+    took = time.monotonic() - began
+    await asyncio.sleep(0)  # what made it so comes to its end
+    return took
+
+
+def follows(server: Any) -> Callable[[], bool]:
+    """Tells whether a worker has asked, since this was called, if another one leads."""
+    before = server.commands()["exists"]
+    return lambda: server.commands()["exists"] > before
+
+
+async def recovers(worker: Worker, server: Any) -> None:
+    """Waits, as `eventually`, until what others store is seen again."""
+    gives_up_at = time.monotonic() + 5
+    how = ""
+    while how != "hit":
+        assert time.monotonic() < gives_up_at, "not in time"
+        worker.pauses.now += LONGEST_PAUSE_SECONDS
+        plant(server, "recovered", entry_bytes("recovered", body=b"[2]"))
+        how = (await worker.cache.get(job("recovered", Runs(FAILURE)))).how
+
+
+def plant(server: Any, key: str, value: bytes) -> None:
+    """Put a value where workers look; `server` is one, or any of the topologies."""
     with server.client() as client:
-        client.set(f"bff:1:{key}", value)
+        client.set(f"{KEY_PREFIX}{key}", value)
 
 
 def small(key: str) -> Entry:
-    return Entry(key, b"{}", {}, time.time(), TTL)
+    return Entry(key, b"{}", {}, time.time(), TTL, time.time())
 
 
-def entry_bytes(key: str = "k", stored_at: float | None = None, ttl: float = TTL) -> bytes:
+def entry_bytes(
+    key: str = "k",
+    stored_at: float | None = None,
+    ttl: float = TTL,
+    body: bytes = b'"planted"',
+    tags: Iterable[str] = (),
+) -> bytes:
     """What a worker could have stored; its body tells it from one that was run for."""
     stored_at = time.time() if stored_at is None else stored_at
-    return encode(Entry(key, b'"planted"', {}, stored_at, ttl))
+    return encode(Entry(key, body, {}, stored_at, ttl, stored_at, frozenset(tags)))
+
+
+def tagged(tags: Iterable[str], body: bytes = b'{"id":1}') -> Produced:
+    """A complete payload with tags."""
+    return replace(payload(body), tags=frozenset(tags))
+
+
+def policy(ttl: float = TTL, stale: float = 0.0, stale_if_error: float = 0.0) -> CachePolicy:
+    """A policy; without windows where nothing is said."""
+    return CachePolicy(ttl, stale, stale_if_error)
+
+
+def job(key: str, run: Run, windows: CachePolicy | None = None, deadline: float = 5.0) -> Job:
+    """What a request for `key` asks of a cache."""
+    return Job("home", key, windows or policy(), run, deadline)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bff.engine.executor import Engine
-from bff.engine.results import CompositionFailure, Limits, Produced
+from bff.engine.results import CompositionFailure, Inputs, Limits, Produced
 from bff.plan.nodes import Composition
 from tests.support.fake_time import run_in_fake_time
 from tests.support.plans import SERVICES
@@ -51,6 +51,6 @@ def run(
     async def main() -> Ended:
         transport = ScriptedTransport(scripts)
         engine = Engine(transport, SERVICES, limits=limits)
-        return Ended(await engine.run(composition, params or {}), transport)
+        return Ended(await engine.run(composition, Inputs(params or {})), transport)
 
     return run_in_fake_time(main())

@@ -24,6 +24,7 @@ from granian.server.embed import Server
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from bff import create_app, create_asgi
+from bff.identity.ports import IdentityProvider
 from bff.settings import Settings
 
 HOSTS = ("edge", "flask")
@@ -109,19 +110,25 @@ class Host:
 
 @contextmanager
 def serving(
-    name: str, project: Path, *, settings: Settings | None = None, app: Flask | None = None
+    name: str,
+    project: Path,
+    *,
+    settings: Settings | None = None,
+    app: Flask | None = None,
+    identity: IdentityProvider | None = None,
 ) -> Iterator[Host]:
     """The project in the host called `name`, until the context is left.
 
-    `app` is one's own Flask application that a `Gateway` is mounted in already.
+    `app` is one's own Flask application that a `Gateway` is mounted in already; `identity` tells
+    who is calling.
     """
     settings = settings or Settings(log_level="warning")
     if name == "edge":
-        edge = create_asgi(project, settings, app=app)
+        edge = create_asgi(project, settings, app=app, identity=identity)
         with _granian(edge) as port:
             yield Host(name, port, edge.app)
     else:
-        app = app or create_app(project, settings)
+        app = app or create_app(project, settings, identity=identity)
         with _werkzeug(app) as port:
             yield Host(name, port, app)
         app.extensions["bff"].close()

@@ -1,7 +1,11 @@
 """Stands for the engine under the cache: runs that are counted and end as the test says."""
 
 import asyncio
+from dataclasses import replace
 
+from bff.cache.jobs import Made
+from bff.cache.payloads import keepable
+from bff.engine.freshness import UNLIMITED, Freshness
 from bff.engine.results import CompositionFailure, Degradation, Produced
 
 DEGRADATION = Degradation("reviews", "timeout", "http_response_timeout")
@@ -18,9 +22,19 @@ FAILURE = CompositionFailure(
 )
 
 
+NOT_FOUND = replace(FAILURE, status=404, reason="status", said="its service answered 404")
+
+
 def payload(body: bytes = b'{"id":1}', **views: bytes) -> Produced:
     """A complete payload."""
     return Produced(body, views, (), ())
+
+
+def payload_with(
+    freshness: Freshness = UNLIMITED, tags: frozenset[str] | None = frozenset()
+) -> Produced:
+    """A complete payload, as long as its upstreams say, under these tags."""
+    return Produced(b'{"id":1}', {}, (), (), freshness=freshness, tags=tags)
 
 
 def degraded(body: bytes = b'{"id":1,"reviews":null}') -> Produced:
@@ -34,12 +48,14 @@ class Runs:
     def __init__(self, outcome: Produced | CompositionFailure | Exception | None = None) -> None:
         self.outcome = outcome or payload()
         self.count = 0
+        self.seconds_left = 0.0  # as the last one was told
         self.cancelled = 0
         self.started = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def __call__(self) -> Produced | CompositionFailure:
+    async def __call__(self, seconds_left: float) -> Made:
+        self.seconds_left = seconds_left
         self.count += 1
         self.started.set()
         try:
@@ -49,4 +65,4 @@ class Runs:
             raise
         if isinstance(self.outcome, Exception):
             raise self.outcome
-        return self.outcome
+        return keepable(self.outcome, "public")

@@ -15,11 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import jmespath
-from jmespath.exceptions import JMESPathError
 from pydantic import TypeAdapter
 
-from bff.errors import EvaluationError
+from bff.plan.cache_nodes import ReplyCaching
 from bff.plan.nodes import (
     Batch,
     Binding,
@@ -39,6 +37,12 @@ from bff.plan.nodes import (
 )
 from bff.plan.service_nodes import Operation, OperationParam, Service
 from bff.plan.types import ANYTHING, Type
+from tests.support.templates import constant, expression
+
+__all__ = [
+    "SERVICES", "AdapterSchema", "Draft", "batch", "compose", "constant", "expression", "for_each",
+    "join", "operation", "param", "step",
+]  # fmt: skip
 
 SERVICES = {"upstream": Service("upstream", ("http://upstream.test",), 10.0)}
 
@@ -52,6 +56,10 @@ class AdapterSchema:
         self.type: Type = ANYTHING
         self.digest = self.name
 
+    def read(self, body: bytes, *, json: bool, text: bool) -> tuple[Any, bytes | None]:
+        value = self.validate(body)
+        return self.to_json(value) if json else None, self.to_bytes(value) if text else None
+
     def validate(self, body: bytes) -> Any:
         return self._adapter.validate_json(body)
 
@@ -63,25 +71,6 @@ class AdapterSchema:
 
     def to_json(self, value: Any) -> Any:
         return self._adapter.dump_python(value, mode="json", by_alias=True)
-
-
-def expression(source: str, *also_reads: str) -> Template:
-    """An expression, evaluated by the jmespath library. Its first name is taken for its root."""
-    compiled = jmespath.compile(source)
-
-    def evaluate(root: Any) -> Any:
-        try:
-            return compiled.search(root)
-        except JMESPathError as error:
-            raise EvaluationError(type(error).__name__) from error
-
-    names = re.findall(r"^[^\w'`]*(?:\w+\()?(\w+)", source)
-    return Template(evaluate, ANYTHING, frozenset([*names, *also_reads]), source=f"${{{source}}}")
-
-
-def constant(value: Any) -> Template:
-    """A template that reads nothing."""
-    return Template(lambda _: value, ANYTHING, source=repr(value))
 
 
 def param(
@@ -135,6 +124,7 @@ def operation(
         returns=AdapterSchema(returns),
         timeout_seconds=10.0,
         writes=method not in ("GET", "HEAD"),
+        digest=request,
     )
 
 
@@ -152,6 +142,7 @@ def step(
     statuses: Mapping[int, Any] | None = None,
     on_failure: OnFailure | None = None,
     timeout: float = 10.0,
+    cache: ReplyCaching | None = None,
 ) -> "Draft":
     """A step, before it is known which place it has among the others."""
     bound = {key: _template(value) for key, value in (with_ or {}).items()}
@@ -164,6 +155,7 @@ def step(
         name=name,
         index=0,
         operation=request,
+        reads_part=False,
         bindings=tuple(Binding(each, bound.get(each.name)) for each in request.params),
         when=None if when is None else _template(when),
         batch=batch,
@@ -174,6 +166,8 @@ def step(
         input_steps=(),
         hidden=False,
         timeout_seconds=timeout,
+        cache=cache,
+        scope="public",
         type=ANYTHING,
         needs_json=False,
         needs_bytes=False,
@@ -263,7 +257,11 @@ def compose(
         payload=payload,
         views=forms,
         cache=None,
-        uncached_because=None,
+        scope="public",
+        is_public=False,
+        tags=(),
+        purges=(),
+        most_fields=0,
         key_reads=frozenset(),
         digest="",
         writes=writes,

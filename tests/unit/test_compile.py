@@ -154,58 +154,6 @@ def test_key_holds_the_params_that_reach_the_payload_by_any_path(case: str, tmp_
     assert composition.key_reads == {("params", name) for name in names}
 
 
-IDENTITY_HEADERS = ("Authorization", "Cookie", "X-Api-Key", "X-User-Id", "X-Session", "X-Tenant")
-
-
-@pytest.mark.parametrize("header", IDENTITY_HEADERS)
-def test_composition_that_forwards_an_identity_header_is_not_cached(
-    header: str, tmp_path: Path
-) -> None:
-    service = SHOP_SERVICE.replace(
-        "id: {type: integer, minimum: 1}",
-        f"id: {{type: integer}}\n      {header}: {{in: header, type: string}}",
-    )
-    text = f"""
-endpoint: GET /me
-params:
-  {header}: {{in: header, type: string}}
-steps:
-  user: {{call: shop.get_user, with: {{id: 1, {header}: '${{params."{header}"}}'}}}}
-cache: {{ttl: 1m}}
-"""
-    composition = compiled(tmp_path, text, services={"shop": service})
-    assert composition.cache is None
-    assert composition.uncached_because is not None
-
-
-def test_identity_header_sent_under_a_plain_name_still_keeps_the_payload_uncached(
-    tmp_path: Path,
-) -> None:
-    text = """
-endpoint: GET /me
-params:
-  Authorization: {in: header, type: string}
-steps:
-  order: {call: shop.list_orders, with: {user_id: '${length(params.Authorization)}'}}
-cache: {ttl: 1m}
-"""
-    assert compiled(tmp_path, text).cache is None
-
-
-def test_header_that_says_nothing_of_the_caller_is_in_the_key_and_cached(tmp_path: Path) -> None:
-    text = """
-endpoint: GET /me
-params:
-  Accept-Language: {in: header, type: string, required: false}
-steps:
-  user: {call: shop.get_user, with: {id: 1}, when: '${params."Accept-Language"}'}
-cache: {ttl: 1m}
-"""
-    composition = compiled(tmp_path, text)
-    assert composition.cache is not None
-    assert composition.key_reads == {("params", "Accept-Language")}
-
-
 # ------------------------------------------------------------------------------ digests
 
 

@@ -55,9 +55,9 @@ STEPS = {
         "a: {call: s.o, on_failure: ▶optonal}", "a.on_failure", "no way to take a failure",
         "'optional'",
     ),
-    "stale, which does not work yet": (
-        "a: {call: s.o, on_failure: ▶stale}", "a.on_failure", "no way to take a failure",
-        "Known: fail, optional",
+    "misspelt failure policy": (
+        "a: {call: s.o, on_failure: ▶stael}", "a.on_failure", "no way to take a failure",
+        "Known: fail, optional, stale, {fallback: …}. Did you mean 'stale'?",
     ),
     "empty failure policy": (
         "a: {call: s.o, on_failure: ▶[]}", "a.on_failure", "no way to take a failure", "",
@@ -181,10 +181,6 @@ WHOLE = {
     ),
     "cache of a write": (
         "endpoint: POST /a\n▶cache: {ttl: 1s}", "cache", "POST writes", "Leave `cache` out",
-    ),
-    "cache key that does not work yet": (
-        "endpoint: GET /a\ncache: {ttl: 1s, ▶stale: 5m}", "cache.stale", "unknown key 'stale'",
-        "Known: ttl.",
     ),
     "join without a source": (
         "endpoint: GET /a\njoins:\n  - ▶{into: a, as: b, match: {c: d}}", "joins[0]",

@@ -31,6 +31,7 @@ SECTIONS = {
     models.JoinDecl: "joins",
     models.ShapeViewDecl: "views",
     models.CacheDecl: "cache",
+    models.FieldsDecl: "fields",
 }
 
 
@@ -65,6 +66,32 @@ def keys_in(title: str) -> set[str]:
     section = re.split(r"^#+ ", REFERENCE.split(f"# {title}\n", 1)[1], maxsplit=1, flags=re.M)[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("|")]
     return {key for row in rows for key in re.findall(r"`([a-z_]+)`", row)}
+
+
+def test_the_references_examples_are_a_project_without_a_problem(tmp_path: Path) -> None:
+    examples = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", REFERENCE, flags=re.M | re.S)
+    assert len(examples) == REFERENCE.count("```yaml")
+    for file, text in [*examples, ("schemas/catalog.py", CATALOG)]:
+        path = tmp_path / file
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    checked = check_project(tmp_path)
+    assert [str(problem) for problem in checked.problems] == []
+    assert checked.compositions == sum(file.startswith("compositions/") for file, _ in examples)
+
+
+CATALOG = """
+from pydantic import BaseModel
+
+
+class Product(BaseModel):
+    id: int
+    title: str
+
+
+class ProductPage(BaseModel):
+    products: list[Product]
+"""
 
 
 def test_sample_project_compiles_without_a_problem() -> None:

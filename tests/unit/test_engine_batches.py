@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from bff.engine.executor import Engine
+from bff.engine.results import Inputs
 from bff.plan.nodes import Fallback, Optional
 from tests.support.engine_runs import run
 from tests.support.fake_time import run_in_fake_time
@@ -45,7 +46,9 @@ def test_chunks_are_in_flight_together():
         gate = asyncio.Event()
         transport = ScriptedTransport({"GET /p": held(gate, page())})
         engine = Engine(transport, SERVICES)
-        running = asyncio.create_task(engine.run(compose(products(size=1)), {"ids": [1, 2, 3]}))
+        running = asyncio.create_task(
+            engine.run(compose(products(size=1)), Inputs({"ids": [1, 2, 3]}))
+        )
         await transport.wait_for_calls(3)
         assert transport.in_flight == 3
         gate.set()

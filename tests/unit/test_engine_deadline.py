@@ -6,6 +6,7 @@ import pytest
 
 from bff.engine.executor import Engine
 from bff.engine.outcomes import Failed, Reason
+from bff.engine.results import Inputs
 from bff.plan.nodes import Fallback, Optional
 from tests.support.engine_runs import run
 from tests.support.fake_time import run_in_fake_time
@@ -18,7 +19,7 @@ OK = json_reply({"id": 1})
 def elapsed(composition, scripts):
     async def main():
         loop = asyncio.get_running_loop()
-        result = await Engine(ScriptedTransport(scripts), SERVICES).run(composition, {})
+        result = await Engine(ScriptedTransport(scripts), SERVICES).run(composition, Inputs({}))
         return result, loop.time() - 1000
 
     return run_in_fake_time(main())
@@ -101,7 +102,7 @@ def test_nothing_is_sent_when_the_loop_was_held_beyond_the_deadline():
 
         transport = ScriptedTransport({"GET /a": hold})
         composition = compose(step("a", "GET /a"), step("b", "GET /b", {"x": "a.id"}), deadline=2)
-        result = await Engine(transport, SERVICES).run(composition, {})
+        result = await Engine(transport, SERVICES).run(composition, Inputs({}))
         assert (result.status, result.step, result.reason) == (504, "b", "deadline")
         assert transport.targets() == ["GET /a"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from bff.engine.executor import Engine
 from bff.engine.outcomes import Failed, Reason
-from bff.engine.results import Degradation
+from bff.engine.results import Degradation, Inputs
 from bff.plan.nodes import Fallback, Optional
 from tests.support.engine_runs import run
 from tests.support.fake_time import run_in_fake_time
@@ -112,7 +112,7 @@ def test_of_failures_known_at_the_same_moment_the_first_in_declared_order_speaks
             step("d", "GET /d"),
         )
         transport.scripts["GET /d"] = OK
-        running = asyncio.create_task(Engine(transport, SERVICES).run(composition, {}))
+        running = asyncio.create_task(Engine(transport, SERVICES).run(composition, Inputs({})))
         await transport.wait_for_calls(4)
         gate.set()
         return await running
@@ -134,7 +134,9 @@ def test_nothing_is_begun_or_sent_from_the_failure_on():
             step("d", "GET /d", {"id": "b.id"}),
             step("e", "GET /e/{id}", {"id": "b.none"}),
         )
-        running = asyncio.create_task(Engine(transport, SERVICES).run(composition, {"ns": [1, 2]}))
+        running = asyncio.create_task(
+            Engine(transport, SERVICES).run(composition, Inputs({"ns": [1, 2]}))
+        )
         await transport.wait_for_calls(3)
         gate.set()  # the loop runs a, b and c in one go
         return await running, transport

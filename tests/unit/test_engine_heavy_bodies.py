@@ -4,11 +4,12 @@ import asyncio
 import gc
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 
 from bff.engine.executor import Engine
-from bff.engine.results import CompositionFailure, Limits, Produced
+from bff.engine.results import CompositionFailure, Inputs, Limits, Produced
 from bff.errors import EvaluationError
 from bff.plan.nodes import Optional, Template
 from bff.plan.types import ANYTHING
@@ -34,9 +35,7 @@ class WatchedSchema(AdapterSchema):
 def watched_operation(request="GET /rows", *params):
     schema = WatchedSchema()
     plain = operation(request, *params)
-    return type(plain)(
-        plain.name, plain.service, plain.method, plain.path, plain.params, schema, 10.0, False
-    ), schema
+    return replace(plain, returns=schema), schema
 
 
 def where_it_runs(source):
@@ -53,7 +52,9 @@ def where_it_runs(source):
 def run_on_a_real_loop(composition, rows=ROWS, params=None):
     async def main():
         transport = ScriptedTransport({"GET /rows": json_reply(rows), "GET /b": json_reply("b")})
-        result = await Engine(transport, SERVICES, limits=LIMITS).run(composition, params or {})
+        result = await Engine(transport, SERVICES, limits=LIMITS).run(
+            composition, Inputs(params or {})
+        )
         assert len(asyncio.all_tasks()) == 1
         return result, transport
 
@@ -140,17 +141,7 @@ def test_deadline_does_not_wait_for_a_large_body_that_is_being_read():
             released.wait(10)
             return super().validate(body)
 
-    plain = operation("GET /rows")
-    slow = type(plain)(
-        plain.name,
-        plain.service,
-        plain.method,
-        plain.path,
-        plain.params,
-        Slow(list[object]),
-        10.0,
-        False,
-    )
+    slow = replace(operation("GET /rows"), returns=Slow(list[object]))
     composition = compose(step("rows", slow, on_failure=Optional()), deadline=0.2)
     try:
         result, _ = run_on_a_real_loop(composition)
@@ -166,7 +157,9 @@ def test_heavy_params_are_bound_off_the_loop_from_the_first_step_on():
 
     async def main(weight):
         transport = ScriptedTransport({"GET /b": json_reply("b")})
-        await Engine(transport, SERVICES, limits=LIMITS).run(composition, {"n": 1}, weight)
+        await Engine(transport, SERVICES, limits=LIMITS).run(
+            composition, Inputs({"n": 1}, weight=weight)
+        )
 
     asyncio.run(main(1000))
     asyncio.run(main(1001))

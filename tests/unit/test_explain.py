@@ -99,6 +99,7 @@ def test_step_that_is_hidden_says_so(tmp_path: Path) -> None:
     [
         ("fail", "the composition fails"),
         ("optional", "null, degraded"),
+        ("stale", "its last good value, degraded; without one the composition fails"),
         ("{fallback: {orders: []}}", 'fallback {"orders": []}, degraded'),
     ],
 )
@@ -273,3 +274,10 @@ def test_text_beyond_ascii_is_told_as_it_is(tmp_path: Path) -> None:
     assert below(explained(tmp_path, HEAD, USER), "params")[1] == (
         'name (query): string, default "Zoë"'
     )
+
+
+def test_step_of_whose_replies_some_is_left_out_tells_what_is_validated(tmp_path: Path) -> None:
+    response = "validate: used\nresponse: {user: '${user}', ids: '${orders.orders[].id}'}\n"
+    text = explained(tmp_path, HEAD, USER, ORDERS, response)
+    told = [line.strip() for line in text.splitlines() if "validates only" in line]
+    assert told == ["validates only: {orders: list[{id: integer}]}"]

@@ -19,6 +19,7 @@ EXAMPLES = {
     "BFF_LOG_LEVEL": ("warning", "warning"),
     "BFF_CACHE_MEMORY_BYTES": ("0", 0),
     "BFF_FLASK_THREADS": ("3", 3),
+    "BFF_ADMIN_TOKEN": ("0123456789abcdef", "0123456789abcdef"),
 }
 
 
@@ -65,7 +66,11 @@ def test_plain_redis_url_is_taken_where_bff_has_none() -> None:
         ("BFF_LOG_LEVEL", "INFO"),
         ("BFF_CACHE_MEMORY_BYTES", "1.5"),
         ("BFF_REDIS_URL", "localhost:6379"),
+        ("BFF_REDIS_URL", "redis+sentinel+cluster://a"),
         ("REDIS_URL", "http://localhost"),
+        ("BFF_ADMIN_TOKEN", "fifteen-letters"),
+        ("BFF_ADMIN_TOKEN", "sixteen letters!"),
+        ("BFF_ADMIN_TOKEN", "sechzehn-zeichen-ä"),
     ],
 )
 def test_unusable_value_is_refused_by_the_variables_name(variable: str, text: str) -> None:
@@ -76,11 +81,35 @@ def test_unusable_value_is_refused_by_the_variables_name(variable: str, text: st
 @pytest.mark.parametrize(
     "url",
     [
+        "redis://cache", "rediss://user:secret@cache:6380/2", "unix:///run/redis.sock?db=1",
+        "valkey://cache", "redis+sentinel://one:26379,two:26379,three/primary/0",
+        "rediss+cluster://one,two:7001", "valkeys+sentinel://one/primary",
+    ],
+)  # fmt: skip
+def test_redis_url_may_be_of_one_server_of_sentinels_or_of_a_cluster(url: str) -> None:
+    assert load_settings({"BFF_REDIS_URL": url}).redis_url == url
+
+
+def test_refused_token_is_not_repeated() -> None:
+    with pytest.raises(SettingsError, match="openssl rand") as refused:
+        load_settings({"BFF_ADMIN_TOKEN": "hunter2"})
+    assert "hunter2" not in str(refused.value)
+
+
+def test_token_is_not_shown_with_the_settings() -> None:
+    settings = load_settings({"BFF_ADMIN_TOKEN": "hunter2hunter2hunter2"})
+    assert "hunter2" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
         "amqp://user:hunter2@host",
         "redis://user:hunter2",  # taken for a port
         "redis://user:hunter2@host:six",
         "redis://user:hunter2@ho\u2100st",  # urlsplit says what it refuses
         "redis://user:hunter2@[host",
+        "redis+sentinel://user:hunter2@one:26379,two:six/primary",
     ],
 )
 def test_refused_redis_url_is_not_repeated_for_it_may_hold_a_password(url: str) -> None:

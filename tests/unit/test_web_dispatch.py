@@ -3,16 +3,17 @@
 import asyncio
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bff.cache.payload_cache import PayloadCache
+from bff.cache.layers import Cache
 from bff.engine.executor import Engine
 from bff.engine.outcomes import Failed
 from bff.engine.ports import UpstreamReply, UpstreamRequest
+from bff.identity.ports import Anonymous
 from bff.plan.compile import compile_project
 from bff.upstream.passthrough import Passthrough
 from bff.web.cors import CrossOrigin
@@ -49,12 +50,13 @@ class ScriptedTransport:
 
 
 class Gateway:
-    """A dispatcher over a small project, with its log and a clock that the test turns."""
+    """A dispatcher over a small project, with its log and a clock that the test turns. Made on
+    the loop that works with it."""
 
     def __init__(self, folder: Path, script: Script = lambda _: ANN) -> None:
         compositions = {
             "home": HOME,
-            "cached": HOME.replace("/home/", "/cached/") + "cache: {ttl: 30s}\n",
+            "cached": HOME.replace("/home/", "/cached/") + "cache: {ttl: 30s, stale: 0s}\n",
             "tagged": """
                 endpoint: GET /tagged
                 params:
@@ -78,16 +80,16 @@ class Gateway:
         self.transport = ScriptedTransport(script)
         self.log = io.BytesIO()
         engine = Engine(self.transport, project.services)
-        cache = PayloadCache(None, clock=self.clock)
+        cache = Cache(lambda **_: None, clock=self.clock, dice=lambda: 0.0)
         cross_origin = CrossOrigin(project)
         passthrough = Passthrough(self.transport, project.services, take_turns(project))
         self.dispatcher = Dispatcher(
             RoutingTable(project.compositions, project.routes),
             {
-                each.name: CompositionHandler(each, engine, cache, self.clock)
+                each.name: CompositionHandler(each, engine, cache, Anonymous(), self.clock)
                 for each in project.compositions
             },
-            RouteHandler(passthrough, cross_origin),
+            RouteHandler(passthrough, cross_origin, cache),
             cross_origin,
             Log("info", self.log),
         )
@@ -110,6 +112,17 @@ def header(reply: Reply, name: bytes) -> bytes | None:
     return dict(reply.headers).get(name)
 
 
+def at_work(
+    folder: Path, test: Callable[[Gateway], Awaitable[None]], script: Script = lambda _: ANN
+) -> None:
+    """Run the test with a gateway, on the loop that the gateway was made on."""
+
+    async def main() -> None:
+        await test(Gateway(folder, script))
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("target", ["/home/1", "/cached/1", "/raw/x"])
 def test_bug_is_a_problem_for_the_client_and_a_traceback_in_the_log(
     tmp_path: Path, target: str
@@ -117,16 +130,18 @@ def test_bug_is_a_problem_for_the_client_and_a_traceback_in_the_log(
     def bug(_: UpstreamRequest) -> UpstreamReply:
         raise ZeroDivisionError("secret-of-the-house")
 
-    gateway = Gateway(tmp_path, bug)
-    reply = asyncio.run(gateway.get(target, (b"x-request-id", b"the-bug")))
-    assert isinstance(reply.body, bytes)
-    document = json.loads(reply.body)
-    assert (reply.status, document["reason"], document["request_id"]) == (500, "bug", "the-bug")
-    assert b"secret" not in reply.body
-    assert b"Traceback" not in reply.body
-    (line,) = gateway.lines()
-    assert (line["event"], line["level"], line["request_id"]) == ("bug", "error", "the-bug")
-    assert "ZeroDivisionError: secret-of-the-house" in line["exception"]
+    async def test(gateway: Gateway) -> None:
+        reply = await gateway.get(target, (b"x-request-id", b"the-bug"))
+        assert isinstance(reply.body, bytes)
+        document = json.loads(reply.body)
+        assert (reply.status, document["reason"], document["request_id"]) == (500, "bug", "the-bug")
+        assert b"secret" not in reply.body
+        assert b"Traceback" not in reply.body
+        (line,) = gateway.lines()
+        assert (line["event"], line["level"], line["request_id"]) == ("bug", "error", "the-bug")
+        assert "ZeroDivisionError: secret-of-the-house" in line["exception"]
+
+    at_work(tmp_path, test, bug)
 
 
 def test_bug_in_one_request_leaves_the_next_one_alone(tmp_path: Path) -> None:
@@ -136,79 +151,84 @@ def test_bug_in_one_request_leaves_the_next_one_alone(tmp_path: Path) -> None:
         answer: UpstreamReply = answers.pop(0)
         return answer
 
-    async def both(gateway: Gateway) -> tuple[Reply, Reply]:
-        return await gateway.get("/cached/1"), await gateway.get("/cached/1")
+    async def test(gateway: Gateway) -> None:
+        first, second = await gateway.get("/cached/1"), await gateway.get("/cached/1")
+        assert (first.status, second.status) == (500, 200)
+        assert header(second, b"cache-status") == b"bff; fwd=miss; stored; ttl=30"
 
-    first, second = asyncio.run(both(Gateway(tmp_path, script)))
-    assert (first.status, second.status) == (500, 200)
-    assert header(second, b"cache-status") == b"bff; fwd=miss; stored"
+    at_work(tmp_path, test, script)
 
 
 def test_hit_counts_down_and_ends_with_the_ttl(tmp_path: Path) -> None:
-    gateway = Gateway(tmp_path)
-
-    async def told() -> list[bytes | None]:
+    async def test(gateway: Gateway) -> None:
         heard = []
         for seconds_later in (0.0, 0.0, 10.5, 19.4, 0.1):
             gateway.now += seconds_later
             heard.append(header(await gateway.get("/cached/1"), b"cache-status"))
-        return heard
+        assert heard == [
+            b"bff; fwd=miss; stored; ttl=30",
+            b"bff; hit; ttl=30",
+            b"bff; hit; ttl=20",
+            b"bff; hit; ttl=1",
+            b"bff; fwd=miss; stored; ttl=30",
+        ]
+        assert gateway.transport.calls == 2
 
-    assert asyncio.run(told()) == [
-        b"bff; fwd=miss; stored",
-        b"bff; hit; ttl=30",
-        b"bff; hit; ttl=19",
-        b"bff; hit; ttl=0",
-        b"bff; fwd=miss; stored",
-    ]
-    assert gateway.transport.calls == 2
+    at_work(tmp_path, test)
 
 
 def test_two_who_ask_at_once_share_one_run(tmp_path: Path) -> None:
-    gateway = Gateway(tmp_path)
+    async def test(gateway: Gateway) -> None:
+        first, second = await asyncio.gather(gateway.get("/cached/1"), gateway.get("/cached/1"))
+        assert gateway.transport.calls == 1
+        assert first.body == second.body
+        assert header(first, b"cache-status") == b"bff; fwd=miss; stored; ttl=30"
+        assert header(second, b"cache-status") == b"bff; fwd=miss; collapsed; stored; ttl=30"
 
-    async def both() -> list[Reply]:
-        return await asyncio.gather(gateway.get("/cached/1"), gateway.get("/cached/1"))
+    at_work(tmp_path, test)
 
-    first, second = asyncio.run(both())
-    assert gateway.transport.calls == 1
-    assert first.body == second.body
-    assert header(first, b"cache-status") == b"bff; fwd=miss; stored"
-    assert header(second, b"cache-status") == b"bff; fwd=miss; collapsed"
+
+def test_lines_that_were_asked_do_not_pile_up(tmp_path: Path) -> None:
+    async def test(gateway: Gateway) -> None:
+        for number in range(5000):
+            assert (await gateway.get(f"/cached/1?n={number}")).status == 200
+        assert 0 < len(gateway.dispatcher._recent) <= 4096
+
+    at_work(tmp_path, test)
 
 
 def test_hits_differ_where_a_header_param_does(tmp_path: Path) -> None:
     """What a target came to is remembered only where the target says everything."""
-    gateway = Gateway(tmp_path)
 
-    async def ask(tenant: bytes) -> Reply:
-        return await gateway.get("/tagged", (b"x-tenant", tenant))
+    async def test(gateway: Gateway) -> None:
+        bodies = [
+            (await gateway.get("/tagged", (b"x-tenant", tenant))).body
+            for tenant in (b"a", b"b", b"a", b"b")
+        ]
+        assert bodies[0] == bodies[2] != bodies[1] == bodies[3] == b'{"user":null}'
 
-    async def turns() -> list[Reply]:
-        return [await ask(tenant) for tenant in (b"a", b"b", b"a", b"b")]
-
-    bodies = [reply.body for reply in asyncio.run(turns())]
-    assert bodies[0] == bodies[2] != bodies[1] == bodies[3] == b'{"user":null}'
+    at_work(tmp_path, test)
 
 
 def test_finishing_a_reply_leaves_the_cached_headers_alone(tmp_path: Path) -> None:
-    gateway = Gateway(tmp_path)
+    async def test(gateway: Gateway) -> None:
+        for _ in range(3):
+            reply = await gateway.get("/cached/1", (b"x-request-id", b"id"))
+            ids = [value for name, value in reply.headers if name == b"x-request-id"]
+            assert ids == [b"id"]
 
-    async def ids() -> list[list[bytes]]:
-        replies = [await gateway.get("/cached/1", (b"x-request-id", b"id")) for _ in range(3)]
-        return [
-            [value for name, value in each.headers if name == b"x-request-id"] for each in replies
-        ]
-
-    assert asyncio.run(ids()) == [[b"id"]] * 3
+    at_work(tmp_path, test)
 
 
 def test_only_what_reads_may_be_abandoned(tmp_path: Path) -> None:
-    dispatcher = Gateway(tmp_path).dispatcher
-    for method, target, may_be in (
-        ("GET", "/home/1", True),
-        ("GET", "/cached/1", True),
-        ("POST", "/raw/x", True),
-        ("POST", "/buy", False),
-    ):
-        assert dispatcher.may_be_abandoned(dispatcher.match(method, target)) is may_be
+    async def test(gateway: Gateway) -> None:
+        dispatcher = gateway.dispatcher
+        for method, target, may_be in (
+            ("GET", "/home/1", True),
+            ("GET", "/cached/1", True),
+            ("POST", "/raw/x", True),
+            ("POST", "/buy", False),
+        ):
+            assert dispatcher.may_be_abandoned(dispatcher.match(method, target)) is may_be
+
+    at_work(tmp_path, test)

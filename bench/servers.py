@@ -1,0 +1,131 @@
+"""How each server is started: its command, and what it finds in its environment."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+
+from bench.nginx import write_reference
+from bench.provision import PEERS, Peers
+from bench.rows import FEW_THREADS, THREADS, Server
+
+# In Tailcall's cache folder: the time from which on it looks for updates for a day. At 0 that day
+# is long over, so it doesn't.
+_TAILCALL_STATE = ("tailcall", ".state")
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A process that is to be."""
+
+    command: list[str]
+    environ: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a server's configuration is made of."""
+
+    folder: Path
+    project: Path
+    nginx: list[str]
+    upstream_port: int
+    port: int
+
+    @property
+    def upstream_url(self) -> str:
+        """Where the services are."""
+        return f"http://127.0.0.1:{self.upstream_port}"
+
+
+def plan_launch(server: Server, place: Place, peers: Peers) -> Launch:
+    """Writes what the server reads at its start, and says how it is started."""
+    return LAUNCHES[server](place, peers.programs.get(server, ""))
+
+
+def _gateway(place: Place, _: str) -> Launch:
+    return Launch(
+        [
+            *(sys.executable, "-m", "bff.cli", "serve"),
+            *("--project", str(place.project), "--port", str(place.port), "--workers", "1"),
+        ]
+    )
+
+
+def _bare(place: Place, _: str) -> Launch:
+    return Launch(
+        [
+            *(sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1"),
+            *("--port", str(place.port), "--workers", "1", "--no-ws", "--no-access-log"),
+            "bench.handwritten.bare:app",
+        ]
+    )
+
+
+def _reference(place: Place, _: str) -> Launch:
+    configuration = write_reference(place.folder, place.port, place.upstream_port)
+    return Launch([*place.nginx, str(configuration)])
+
+
+def _gunicorn(module: str, threads: int) -> Callable[[Place, str], Launch]:
+    def launch(place: Place, _: str) -> Launch:
+        return Launch(
+            [
+                *(sys.executable, "-m", "gunicorn", "--worker-class", "gthread"),
+                *("--workers", "1", "--threads", str(threads), "--keep-alive", "300"),
+                *("--env", f"BENCH_THREADS={threads}", "--bind", f"127.0.0.1:{place.port}"),
+                f"bench.handwritten.{module}:app",
+            ]
+        )
+
+    return launch
+
+
+def _node(script: str, *arguments: str) -> Callable[[Place, str], Launch]:
+    def launch(place: Place, node: str) -> Launch:
+        environ = {"NODE_ENV": "production", "PORT": str(place.port)}
+        return Launch([node, str(PEERS / script), *arguments], environ)
+
+    return launch
+
+
+def _tailcall(place: Place, tailcall: str) -> Launch:
+    state = place.folder.joinpath("tailcall-cache", *_TAILCALL_STATE)
+    state.parent.mkdir(parents=True)
+    state.write_text("0")
+    environ = {
+        "TAILCALL_TRACKER": "false",
+        "TAILCALL_LOG_LEVEL": "error",
+        "XDG_CACHE_HOME": str(place.folder / "tailcall-cache"),
+    }
+    return Launch([tailcall, "start", str(_fill_in("tailcall.graphql", place))], environ)
+
+
+def _krakend(place: Place, krakend: str) -> Launch:
+    environ = {"GOMAXPROCS": "1", "USAGE_DISABLE": "1"}
+    return Launch([krakend, "run", "--config", str(_fill_in("krakend.json", place))], environ)
+
+
+def _fill_in(name: str, place: Place) -> Path:
+    template = Template((PEERS / name).read_text())
+    file = place.folder / name
+    file.write_text(template.substitute(port=place.port, upstream=place.upstream_url))
+    return file
+
+
+LAUNCHES: dict[Server, Callable[[Place, str], Launch]] = {
+    "gateway": _gateway,
+    "by-hand": _gunicorn("screens", THREADS),
+    "by-hand-few": _gunicorn("screens", FEW_THREADS),
+    "proxy-by-hand": _gunicorn("proxy", THREADS),
+    "proxy-by-hand-few": _gunicorn("proxy", FEW_THREADS),
+    "bare": _bare,
+    "reference": _reference,
+    "express": _node("express.js"),
+    "fastify": _node("fastify.js"),
+    "fastify-zod": _node("fastify.js", "validated"),
+    "fastify-proxy": _node("proxy.js"),
+    "tailcall": _tailcall,
+    "krakend": _krakend,
+}

@@ -1,0 +1,54 @@
+"""What a cache is asked for, what making it came to, and what is served of it. Values only."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from bff.cache.entries import Entry
+from bff.engine.freshness import UNLIMITED, Freshness
+from bff.plan.cache_nodes import CachePolicy
+
+
+class Made(NamedTuple):
+    """What a run came to. `outcome` is the caller's own; `body` is None where there is nothing to
+    keep. `failed` says that an older value is better than this one, and `flaw` what was papered
+    over in it."""
+
+    outcome: Any
+    body: bytes | None = None
+    views: Mapping[str, bytes] = {}
+    tags: frozenset[str] = frozenset()
+    freshness: Freshness = UNLIMITED
+    failed: bool = False
+    flaw: Any = None
+
+
+Run = Callable[[float], Awaitable[Made]]  # takes the seconds that are left
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """How to make a key's value, and for how long it is good. `run` is called at most once in a
+    flight, with the first caller's context; `deadline_seconds` bounds all waiting for it; `name` is
+    for the log."""
+
+    name: str
+    key: str
+    policy: CachePolicy
+    run: Run
+    deadline_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a caller gets: an `entry`, an `outcome` of a run, or both.
+
+    `how`: "hit" and "stale" (nothing was run for it), "miss" (its own run), "collapsed" (another
+    caller's, or another worker's), "error" (a run failed, and the entry is what is left). `stored`
+    tells that the run's value was kept.
+    """
+
+    entry: Entry | None
+    outcome: Any
+    how: Literal["hit", "stale", "miss", "collapsed", "error"]
+    stored: bool = False

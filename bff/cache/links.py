@@ -1,0 +1,165 @@
+"""What the shared store does on its threads: read, write, lead, purge. Synchronous.
+
+`Link` does what every Flask-Caching backend can; `RedisLink` adds what takes Redis: leads among
+workers, tags, and the news of purges.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from bff.cache.backends import Backend, BytesInRedis
+from bff.cache.entries import Entry
+from bff.cache.envelope import decode, encode, flaw
+from bff.cache.leads import Lead, Leads
+from bff.cache.purge_channel import PurgeChannel, Purged, message
+from bff.cache.redis_clients import Client, disconnect, open_client
+from bff.cache.tag_index import CHANNEL, TagIndex
+
+
+class Link:
+    """A backend that holds entries and knows nothing else. Safe between threads; raises whatever
+    the backend does."""
+
+    name = "The cache"
+    knows_tags = False  # what has some could not be purged
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    @property
+    def hears_purges(self) -> bool:
+        """Whether purges made by others are heard of now."""
+        return False
+
+    def listen(self, purged: Purged, missed: Callable[[], None]) -> None:
+        """Begin to tell of purges: nobody else makes any."""
+
+    def read(self, key: str) -> tuple[Entry | None, str | None]:
+        """The entry under the key; or what is wrong with the value there, for people."""
+        data = self._backend.get(key)
+        if data is None:
+            return None, None
+        if not isinstance(data, bytes):
+            return None, "not bff's"
+        entry = decode(data, key)
+        return entry, None if entry is not None else flaw(data, key)
+
+    def write(self, entry: Entry, seconds: float, ends_at: float) -> None:
+        """Keep the entry for so many seconds, which end at `ends_at`."""
+        self._backend.set(entry.key, encode(entry), timeout=math.ceil(seconds))
+
+    def drop(self, key: str) -> None:
+        """Delete the entry under the key, if there is one."""
+        self._backend.delete(key)
+
+    def take_lead(self, key: str, life_seconds: float) -> Lead | None:
+        """The lead, None when another worker has it."""
+        return Lead(key, "", time.time())
+
+    def is_led(self, key: str) -> bool:
+        """Whether some worker leads."""
+        return False
+
+    def release_lead(self, lead: Lead) -> None:
+        """Give a lead back."""
+
+    def purge(self, tags: Sequence[str]) -> int:
+        """Delete what has one of the tags, and tell everybody; how many entries there were."""
+        return 0
+
+    def disconnect(self) -> None:
+        """Break off what is under way."""
+
+    def close(self) -> None:
+        """Let go of everything."""
+
+
+class RedisLink(Link):
+    """Redis at a URL, connected to on first use. `seconds` bounds each wait for it."""
+
+    name = "Redis"
+    knows_tags = True
+
+    _backend: BytesInRedis
+
+    def __init__(self, redis_url: str, *, seconds: float) -> None:
+        self._url = redis_url
+        self._seconds = seconds
+        self._opening = threading.Lock()
+        self._client: Client | None = None
+        self._channel: PurgeChannel | None = None
+        self._leads: Leads
+        self._tags: TagIndex
+
+    @property
+    def hears_purges(self) -> bool:
+        return self._channel is not None and self._channel.hears
+
+    def listen(self, purged: Purged, missed: Callable[[], None]) -> None:
+        self._channel = PurgeChannel(self._open, purged, missed)
+        self._channel.start()
+
+    def read(self, key: str) -> tuple[Entry | None, str | None]:
+        client = self._open()
+        entry, wrong = super().read(key)
+        if wrong is not None:
+            # It may be the answer to another question, out of step on this connection.
+            disconnect(client, in_use=False)
+        return entry, wrong
+
+    def write(self, entry: Entry, seconds: float, ends_at: float) -> None:
+        self._open()
+        if entry.tags:
+            self._tags.add(entry.tags, entry.key, ends_at)
+        self._backend.set(entry.key, encode(entry), timeout=math.ceil(seconds))
+        if entry.tags and self._tags.were_purged(entry.tags, entry.observed_at):
+            self._backend.delete(entry.key)
+
+    def drop(self, key: str) -> None:
+        self._open()
+        super().drop(key)
+
+    def take_lead(self, key: str, life_seconds: float) -> Lead | None:
+        self._open()
+        return self._leads.take(key, life_seconds)
+
+    def is_led(self, key: str) -> bool:
+        self._open()
+        return self._leads.is_taken(key)
+
+    def release_lead(self, lead: Lead) -> None:
+        self._open()
+        self._leads.release(lead)
+
+    def purge(self, tags: Sequence[str]) -> int:
+        client = self._open()
+        at, gone = self._tags.purge(tags)
+        client.publish(CHANNEL, message(tags, at))
+        return gone
+
+    def disconnect(self) -> None:
+        if self._client is not None:
+            disconnect(self._client, in_use=True)
+
+    def close(self) -> None:
+        if self._channel is not None:
+            self._channel.stop()
+        self.disconnect()
+        if self._channel is not None:
+            self._channel.join()
+        self.disconnect()
+
+    def _open(self) -> Client:
+        client = self._client
+        if client is not None:
+            return client
+        with self._opening:
+            if self._client is None:
+                client = open_client(self._url, seconds=self._seconds)
+                self._backend = BytesInRedis(client)
+                self._leads = Leads(client)
+                self._tags = TagIndex(client)
+                self._client = client
+            return self._client

@@ -1,0 +1,19 @@
+"""What the cache may do with what a run came to."""
+
+from bff.cache.jobs import Made
+from bff.engine.failures import is_trouble
+from bff.engine.results import CompositionFailure, Produced
+from bff.plan.cache_nodes import Scope
+
+
+def keepable(made: Produced | CompositionFailure, scope: Scope) -> Made:
+    """The outcome as the cache takes it: complete, degraded, trouble that may pass, or an answer
+    that is a failure. What an upstream calls private is kept for one caller alone."""
+    if isinstance(made, CompositionFailure):
+        return Made(made, failed=is_trouble(made.status))
+    flaw = made.degraded or None
+    if made.tags is None or (made.freshness.is_private and scope == "public"):
+        return Made(made, failed=flaw is not None)
+    return Made(
+        made, made.body, made.views, made.tags, made.freshness, failed=flaw is not None, flaw=flaw
+    )

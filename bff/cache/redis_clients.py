@@ -1,0 +1,114 @@
+"""From a URL to a Redis client: one server, a master that Sentinels name, or a cluster.
+
+    redis://[user:password@]host[:port][/db]            also rediss:// (TLS), unix:///path
+    redis+sentinel://host[:port],host…/master[/db]      also rediss+sentinel://
+    redis+cluster://host[:port],host…                   also rediss+cluster://
+
+`valkey` may stand for `redis` everywhere: the protocol is the same. Options stand in the query, as
+redis-py reads them. Every client gives up after the same short time and never repeats a command:
+what is in trouble here is a cache.
+"""
+
+import re
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from redis import Redis, RedisCluster
+from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode
+from redis.connection import parse_url
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from bff.errors import SettingsError
+
+Client = Redis | RedisCluster
+
+_MANY = re.compile(r"(rediss?)\+(sentinel|cluster)")
+_SENTINEL_PORT, _PORT = 26379, 6379
+
+
+def refuse_bad_url(redis_url: str) -> None:
+    """Raises `SettingsError`, which repeats nothing of the URL but an option's name, for one that
+    can't be read."""
+    try:
+        _parse(redis_url)
+    except ValueError as error:
+        raise SettingsError(f"the Redis URL: {str(error)[:1].lower()}{str(error)[1:]}") from None
+
+
+def open_client(redis_url: str, *, seconds: float) -> Client:
+    """A client that waits for `seconds` at most, each time; safe between threads.
+
+    A cluster is asked at once for its nodes: raises `RedisError` when none answers.
+    """
+    kind, hosts, name, options = _parse(redis_url)
+    common: dict[str, Any] = {
+        "socket_timeout": seconds,
+        "socket_connect_timeout": seconds,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    if kind == "cluster":
+        nodes = [ClusterNode(host, port) for host, port in hosts]  # type: ignore[no-untyped-call]
+        return RedisCluster(startup_nodes=nodes, **{**options, **common})
+    # With these two a new connection asks nothing before the first command.
+    common |= {"protocol": 2, "driver_info": None}
+    if kind == "sentinel":
+        sentinel = Sentinel(hosts, sentinel_kwargs=common, **{**options, **common})  # type: ignore[no-untyped-call]
+        master: Redis = sentinel.master_for(name)  # type: ignore[no-untyped-call]
+        return master
+    return Redis.from_url(_in_redis_words(redis_url), **common)
+
+
+def disconnect(client: Client, *, in_use: bool) -> None:
+    """Close the client's idle connections, or with `in_use` all of them; the next command opens
+    new ones."""
+    if isinstance(client, RedisCluster):
+        for node in client.get_nodes():  # type: ignore[no-untyped-call]
+            if node.redis_connection is not None:
+                node.redis_connection.connection_pool.disconnect(inuse_connections=in_use)
+    else:
+        client.connection_pool.disconnect(inuse_connections=in_use)
+
+
+def _parse(redis_url: str) -> tuple[str, list[tuple[str, int]], str, dict[str, Any]]:
+    """The kind, the hosts, the master's name, and redis-py's options. Raises `ValueError`."""
+    url = _in_redis_words(redis_url)
+    scheme, _, rest = url.partition("://")
+    many = _MANY.fullmatch(scheme)
+    if many is None:
+        parse_url(url)  # type: ignore[no-untyped-call]
+        return "single", [], "", {}
+    kind = many[2]
+    rest, question, query = rest.partition("?")
+    authority, _, path = rest.partition("/")
+    user, at, places = authority.rpartition("@")
+    default = _SENTINEL_PORT if kind == "sentinel" else _PORT
+    hosts = [_place(place, default) for place in places.split(",")]
+    name = ""
+    if kind == "sentinel":
+        name, _, path = path.partition("/")
+        if not name:
+            raise ValueError(
+                "A Sentinel URL names the master: redis+sentinel://host:26379/mymaster"
+            )
+    elif path:
+        raise ValueError("A cluster has no databases: leave out what follows the hosts")
+    single = f"{many[1]}://{user}{at}host/{path}{question}{query}"
+    options: dict[str, Any] = parse_url(single)  # type: ignore[no-untyped-call]
+    connection = options.pop("connection_class", None)
+    del options["host"]
+    if connection is not None:
+        options["ssl"] = True
+    return kind, hosts, unquote(name), options
+
+
+def _place(text: str, default_port: int) -> tuple[str, int]:
+    parts = urlsplit(f"//{text}")
+    if not parts.hostname:
+        raise ValueError("A host is missing")
+    return parts.hostname, parts.port or default_port
+
+
+def _in_redis_words(url: str) -> str:
+    return re.sub(r"^valkey(s?)(?=[:+])", r"redis\1", url)

@@ -1,0 +1,77 @@
+"""What files say about caching: for how long, shared by whom, under which tags, and purged by whom.
+
+A composition, an operation and a step say it alike.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bff.declarations.findings import Declaration, Finding
+from bff.declarations.forms import Duration, FromList, Window
+
+LONGEST_TAG = 200  # characters beside its expressions
+MOST_FIELDS = 100
+
+TagTexts = Annotated[tuple[str, ...], FromList]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class CacheDecl(Declaration):
+    """How long something is served again, in seconds, and who may share it.
+
+    `scope` is None where the plan is to say it.
+    """
+
+    ttl: Duration
+    stale: Window = 10.0
+    stale_if_error: Window = 60.0
+    scope: Literal["public", "identity"] | None = None
+    tags: TagTexts = ()
+
+    def findings(self) -> Iterator[Finding]:
+        yield from repeated_tags("tags", self.tags)
+
+
+class FieldsDecl(Declaration):
+    """That a client may ask for some of the fields, and for how many at once."""
+
+    max: Annotated[int, Field(ge=1, le=MOST_FIELDS)]
+
+
+def repeated_tags(key: str, tags: Iterable[str]) -> Iterator[Finding]:
+    """Tags that stand twice in the list under `key`."""
+    seen: set[str] = set()
+    for index, tag in enumerate(tags):
+        if tag in seen:
+            yield Finding(f"the tag '{tag}' is there twice", "Keep one.", (key, index))
+        seen.add(tag)
+
+
+def tag_finding(text: str, constant: str) -> Finding | None:
+    """What keeps `text` from being a tag; `constant` is what stands beside its expressions."""
+    if not constant:
+        return Finding(
+            "a tag says what it is a tag of", "Write a word beside the expression: user:${user.id}."
+        )
+    if len(constant) > LONGEST_TAG:
+        return Finding(f"a tag has {LONGEST_TAG} characters at most beside its expressions")
+    if _CONTROL.search(constant):
+        return Finding(
+            "a tag with a line break or another control character", "Write it on one line."
+        )
+    if text != text.strip():
+        return Finding("a tag with blanks at an end", "Leave them out.")
+    return None
+
+
+def constant_tag_finding(text: str) -> Finding | None:
+    """What keeps `text` from being a tag that is always the same."""
+    if "${" in text:
+        return Finding(
+            "a route has no values for expressions", "Write a tag that is always the same: orders."
+        )
+    return tag_finding(text, text)

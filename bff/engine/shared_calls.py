@@ -1,0 +1,107 @@
+"""Calls whose replies are shared between steps, compositions and callers, where a project says so.
+
+The request as it goes on the wire is all that a reply depends on, so it is the key, whoever asks;
+who sends something of the caller's own has it in there. What is kept is the upstream's body, and
+only one that fits its schema; it is read anew by every step that uses it, each in its own way.
+"""
+
+import hashlib
+from dataclasses import replace
+
+from pydantic_core import to_json
+
+from bff.engine.calls import Caller, Part
+from bff.engine.failures import may_pass
+from bff.engine.freshness import Freshness
+from bff.engine.outcomes import Failed, Value
+from bff.engine.ports import Called, ReplyCache, UpstreamReply
+from bff.engine.rendering import Rendered
+from bff.errors import EvaluationError
+from bff.plan.cache_nodes import ReplyCaching
+from bff.plan.nodes import Step
+from bff.plan.service_nodes import Operation
+
+_KEPT_STATUS = 200
+_DIGEST_BYTES = 20
+
+
+class SharedCalls:
+    """Calls through a `ReplyCache`. One per event loop; shared by all runs on it."""
+
+    def __init__(self, caller: Caller, replies: ReplyCache) -> None:
+        self._caller = caller
+        self._replies = replies
+
+    async def call(
+        self,
+        step: Step,
+        caching: ReplyCaching,
+        rendered: Rendered,
+        identity_key: str,
+        remaining_seconds: float,
+    ) -> Part:
+        """As `Caller.call`, or a reply that is there already; where the call fails, and an earlier
+        reply is good enough, that is the failure's `stand_in`."""
+        own: Part | None = None
+
+        async def call(seconds: float) -> Called:
+            nonlocal own
+            reply = await self._caller.send(step, rendered, seconds)
+            own = await self._caller.read(step, reply)
+            return _called(step, caching, rendered, reply, own)
+
+        own_to = identity_key if caching.scope == "identity" else None
+        key = reply_key(step.operation, rendered, own_to)
+        kept = await self._replies.get(key, caching.policy, call, remaining_seconds)
+        if kept.called is not None and own is None:
+            own = await self._caller.read(step, kept.called.reply)
+        if kept.body is None:
+            if own is None:
+                raise AssertionError("neither a kept reply nor a call")
+            return own
+        if own is not None and not isinstance(own.value, Failed):
+            return own
+        value, weight = await self._caller.read_body(step, kept.body, _KEPT_STATUS)
+        if own is None:
+            return Part(value, weight, Freshness(kept.seconds_left))
+        if isinstance(own.value, Failed) and isinstance(value, Value):
+            return Part(replace(own.value, stand_in=value), weight)
+        return own
+
+
+def reply_key(operation: Operation, rendered: Rendered, own_to: str | None) -> str:
+    """The key of an operation's reply to one request, and of one caller where it is its own: 40
+    hexadecimal digits."""
+    digest = hashlib.blake2b(operation.digest.encode(), digest_size=_DIGEST_BYTES)
+    digest.update(b"\0" + to_json([rendered.target, rendered.headers, own_to]))
+    digest.update(b"\0" if rendered.body is None else b"\1" + rendered.body)
+    return digest.hexdigest()
+
+
+def _called(
+    step: Step, caching: ReplyCaching, rendered: Rendered, reply: UpstreamReply | Failed, own: Part
+) -> Called:
+    """What others may know of a call of one's own."""
+    value, freshness = own.value, own.freshness
+    failed = isinstance(value, Failed) and may_pass(value)
+    body, tags = None, frozenset[str]()
+    if (
+        isinstance(reply, UpstreamReply)
+        and isinstance(value, Value)
+        and 200 <= reply.status < 300
+        and reply.status not in step.statuses
+        and not freshness.is_private
+    ):
+        body = reply.body
+        try:
+            tags = _tags(step, caching, rendered, body)
+        except (EvaluationError, ValueError):
+            body = None  # what can't be named can't be purged
+    return Called(reply, body, tags, freshness, failed)
+
+
+def _tags(step: Step, caching: ReplyCaching, rendered: Rendered, body: bytes) -> frozenset[str]:
+    root = {"params": rendered.values}
+    if caching.needs_json:
+        root["reply"], _ = step.operation.returns.read(body, json=True, text=False)
+    return frozenset(tag for each in caching.tags for tag in each.evaluate(root))

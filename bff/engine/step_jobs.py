@@ -1,0 +1,45 @@
+"""A step in flight: what is to be sent for it, and what has come."""
+
+import asyncio
+from dataclasses import replace
+
+from bff.engine.bodies import NULL, combine
+from bff.engine.inputs import Calls
+from bff.engine.outcomes import Failed, Reason, Value
+from bff.engine.rendering import Rendered
+from bff.errors import EvaluationError
+from bff.plan.nodes import Step
+
+
+class Job:
+    """A step in flight: its requests, the parts of its value, the tasks that send the requests.
+
+    Each task takes the next request when it has its last one's part, so there are as many tasks
+    as requests may be in flight; a plain step has one.
+    """
+
+    __slots__ = ("missing", "next", "papered_over", "parts", "requests", "tasks")
+
+    def __init__(self, calls: Calls) -> None:
+        self.requests: tuple[tuple[int, Rendered], ...] = calls.requests
+        self.next = 0  # so many were sent
+        self.missing = len(calls.requests)
+        self.parts = [NULL] * calls.parts
+        self.papered_over: Failed | None = None  # the last part that an earlier value stands for
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def abandon(self) -> None:
+        """One part failed, and with it the step: the other tasks' replies are of no use."""
+        if len(self.tasks) > 1:
+            current = asyncio.current_task()
+            for task in self.tasks:
+                if task is not current:
+                    task.cancel()
+
+    def combined(self, step: Step) -> Value | Failed:
+        """The step's value, when no part is missing any more."""
+        try:
+            value = combine(step, self.parts)
+        except EvaluationError as error:
+            return Failed(Reason.EXPRESSION, detail=str(error))
+        return value if self.papered_over is None else replace(self.papered_over, stand_in=value)

@@ -1,0 +1,82 @@
+"""The operators' endpoint: purging by tags, behind a token.
+
+It is not there at all without `BFF_ADMIN_TOKEN`. Problems are told as everywhere (RFC 9457).
+"""
+
+import asyncio
+import hmac
+from collections.abc import Callable
+
+import flask
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bff.cache.layers import Cache
+from bff.web.problems import problem
+from bff.web.replies import JSON, NO_STORE, Reply
+from bff.web.requests import GatewayRequest
+from bff.web.wsgi import GatewayResponse, request_of, response_of
+
+PURGE_PATH = "/admin/purge"
+MOST_TAGS = 1000
+
+_SECONDS = 5.0
+_MOST_BYTES = 1024 * 1024
+
+AtWork = Callable[[], tuple[asyncio.AbstractEventLoop, Cache]]
+
+
+class _Purge(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    tags: list[str] = Field(min_length=1, max_length=MOST_TAGS)
+
+
+def add_admin(app: flask.Flask, token: str, at_work: AtWork) -> None:
+    """Add the endpoint to the app. `at_work` gives this process's cache and the loop it is on."""
+
+    def purge() -> GatewayResponse:
+        request = request_of(flask.request.environ)
+        reply = _refused(request, token)
+        if reply is None:
+            reply = _purge(request, at_work)
+        body = reply.body if isinstance(reply.body, bytes) else b""
+        return response_of(reply, body)
+
+    app.add_url_rule(PURGE_PATH, "bff.purge", purge, methods=["POST"])
+
+
+def _refused(request: GatewayRequest, token: str) -> Reply | None:
+    given = flask.request.headers.get("Authorization", "")
+    scheme, _, credentials = given.partition(" ")
+    if scheme.lower() == "bearer" and hmac.compare_digest(
+        credentials.strip().encode(), token.encode()
+    ):
+        return None
+    return problem(
+        request,
+        401,
+        "no_token",
+        "Send the gateway's admin token: Authorization: Bearer ….",
+        headers=((b"www-authenticate", b'Bearer realm="bff"'),),
+    )
+
+
+def _purge(request: GatewayRequest, at_work: AtWork) -> Reply:
+    body = flask.request.stream.read(_MOST_BYTES + 1)
+    try:
+        tags = _Purge.model_validate_json(body).tags
+    except ValidationError:
+        detail = f'Send {{"tags": ["…"]}}, with 1 to {MOST_TAGS} tags.'
+        return problem(request, 400, "bad_tags", detail)
+    loop, cache = at_work()
+    gone = asyncio.run_coroutine_threadsafe(cache.purge(tags, _SECONDS), loop).result()
+    if gone is None:
+        return problem(
+            request,
+            503,
+            "purge_delayed",
+            "Redis does not answer now. What this worker held is gone; the others, and Redis, will"
+            " be told when it answers again.",
+            headers=((b"retry-after", b"1"),),
+        )
+    return Reply(200, [(b"content-type", JSON), NO_STORE], b'{"purged":%d}' % gone)

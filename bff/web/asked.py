@@ -1,0 +1,128 @@
+"""What a request to a composition asks for: who, which params, which form of the payload.
+
+Everything that can be wrong with it is told here, as a reply. May not know caches or runs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from bff.identity.ports import NOBODY, Identity, IdentityProvider
+from bff.plan.masks import compile_mask
+from bff.plan.nodes import Composition, MaskNode, MaskView
+from bff.plan.params import BadParam, parse_params
+from bff.web.problems import problem
+from bff.web.replies import Reply
+from bff.web.requests import GatewayRequest
+
+_LONGEST_FIELDS = 2000
+
+
+class Cut(NamedTuple):
+    """A form of a payload: whole (no name), a view by its name, or the fields that were asked for;
+    `mask` says what stays, None for a form that was written beside the payload."""
+
+    name: str
+    mask: MaskNode | None
+
+
+WHOLE = Cut("", MaskNode())
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request comes to, once it is known to be right."""
+
+    cut: Cut
+    params: Mapping[str, Any]
+    identity: Identity
+
+
+class Reader:
+    """Reads the requests to one composition. Safe between threads."""
+
+    def __init__(self, composition: Composition, provider: IdentityProvider) -> None:
+        self._composition = composition
+        self._provider = provider if composition.scope == "identity" else None
+        self._cuts = {"": WHOLE} | {
+            name: Cut(name, view.mask if isinstance(view, MaskView) else None)
+            for name, view in composition.views.items()
+        }
+
+    def read(
+        self, request: GatewayRequest, path: Mapping[str, str], body: bytes | None
+    ) -> Asked | Reply:
+        """What is asked for, or the problem with it. Takes as long as the params are large."""
+        cut = self._cut(request)
+        if isinstance(cut, Reply):
+            return cut
+        params = parse_params(
+            self._composition.params,
+            path=path,
+            query=request.raw_query,
+            headers=request.header_values,
+            body=body,
+        )
+        if isinstance(params, list):
+            return _bad_params(request, params)
+        return Asked(cut, params, self._identity(request))
+
+    def _identity(self, request: GatewayRequest) -> Identity:
+        if self._provider is None:
+            return NOBODY
+        return self._provider.identify(request.header_values)
+
+    def _cut(self, request: GatewayRequest) -> Cut | Reply:
+        query = request.raw_query
+        if "view" not in query and "fields" not in query and "%" not in query:
+            return WHOLE
+        pairs = parse_qsl(query, keep_blank_values=True)
+        views = [value for name, value in pairs if name == "view"]
+        fields = []
+        if self._composition.most_fields:
+            fields = [value for name, value in pairs if name == "fields"]
+        if views and fields:
+            return problem(
+                request, 400, "view_and_fields", "The query names a view and fields: name one."
+            )
+        if len(views) > 1:
+            return problem(request, 400, "view_twice", "The query names more than one view.")
+        if fields:
+            return self._fields(request, fields)
+        return self._view(request, views[0]) if views else WHOLE
+
+    def _view(self, request: GatewayRequest, name: str) -> Cut | Reply:
+        if name and name in self._cuts:
+            return self._cuts[name]
+        views = sorted(self._composition.views)
+        known = f"The views are: {', '.join(views)}." if views else "There are no views."
+        return problem(request, 404, "unknown_view", f"There is no such view. {known}", views=views)
+
+    def _fields(self, request: GatewayRequest, texts: list[str]) -> Cut | Reply:
+        """The fields that are asked for, in any order and as often as they are named the same."""
+        text = ",".join(texts)
+        most = self._composition.most_fields
+        paths = sorted({path.strip() for path in text.split(",")})
+        if len(text) > _LONGEST_FIELDS or len(paths) > most:
+            return problem(request, 400, "too_many_fields", f"At most {most} fields can be named.")
+        view, problems = compile_mask("", paths, self._composition.payload.type)
+        if problems:
+            errors = [
+                {"name": "fields", "in": "query", "detail": f"{each.what}. {each.mend}".strip()}
+                for _, each in problems
+            ]
+            return problem(
+                request, 400, "bad_fields", "The query names fields that there are not.",
+                errors=errors,
+            )  # fmt: skip
+        return Cut(f"fields={','.join(paths)}", view.mask)
+
+
+def _bad_params(request: GatewayRequest, bad: list[BadParam]) -> Reply:
+    names = ", ".join(dict.fromkeys(each.name or "the body" for each in bad))
+    errors = [
+        {**({"name": each.name} if each.name else {}), "in": each.location, "detail": each.message}
+        for each in bad
+    ]
+    return problem(request, 400, "bad_params", f"Bad params: {names}.", errors=errors)

@@ -1,0 +1,241 @@
+"""The news of purges: in every worker's memory at once, and none that is missed does harm."""
+
+import asyncio
+import logging
+import statistics
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from bff.cache.purge_channel import message
+from bff.cache.tag_index import CHANNEL
+from tests.support.cache_worker import (
+    SLACK_SECONDS,
+    DeafLink,
+    RunningClock,
+    Worker,
+    calm_worker,
+    eventually,
+    job,
+    tagged,
+)
+from tests.support.payload_runs import Runs
+from tests.support.redis_server import RedisServer
+
+
+@pytest.fixture(scope="module")
+def shared_server() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared_server: RedisServer) -> RedisServer:
+    shared_server.empty()
+    return shared_server
+
+
+@pytest.fixture
+def own_server() -> Iterator[RedisServer]:
+    """One that a test may hurt."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def hear_the_cache(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="bff.cache")
+
+
+def worker(server: RedisServer, **kind: object) -> Worker:
+    return calm_worker(server.url, **kind)
+
+
+async def fill(worker: Worker) -> None:
+    """Two entries in the worker's memory, one of them with a tag."""
+    await worker.hears_purges()
+    await worker.cache.get(job("tagged", Runs(tagged(["t"]))))
+    await worker.cache.get(job("plain", Runs()))
+    await worker.writes_are_done()
+    assert held(worker) == {"tagged", "plain"}
+
+
+def held(worker: Worker) -> set[str]:
+    return {key for key in ("tagged", "plain") if worker.cache.lookup(key) is not None}
+
+
+def test_every_workers_memory_is_free_of_it_within_a_tenth_of_a_second(
+    server: RedisServer,
+) -> None:
+    async def test() -> None:
+        took = []
+        async with worker(server) as one, worker(server) as two, worker(server) as three:
+            await asyncio.gather(*(each.hears_purges() for each in (one, two, three)))
+            for number in range(15):
+                key = f"k{number}"
+                await one.cache.get(job(key, Runs(tagged(["t"]))))
+                await one.writes_are_done()
+                for each in (two, three):
+                    await each.expect("hit", key)
+                began = time.monotonic()
+                purging = asyncio.create_task(one.cache.purge(["t"]))
+                await eventually(
+                    lambda key=key: not any(w.cache.lookup(key) for w in (one, two, three))
+                )
+                took.append(time.monotonic() - began)
+                assert await purging == 1
+        median = statistics.median(took)
+        print(f"purged everywhere: median {median * 1000:.1f} ms, most {max(took) * 1000:.1f} ms")
+        assert median < 0.1
+        assert max(took) < 0.1 + SLACK_SECONDS
+
+    asyncio.run(test())
+
+
+def test_a_purge_that_somebody_else_tells_of_is_heard(server: RedisServer) -> None:
+    async def test() -> None:
+        async with worker(server) as one:
+            await fill(one)
+            with server.client() as client:
+                client.publish(CHANNEL, message(["t", "other"], time.time()))
+            await eventually(lambda: held(one) == {"plain"})
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize(
+    "told", [b"", b"\x80\x04", b"[1]", b'["t"]', b"{}", b'["now",["t"]]', b"[1," * 5000]
+)
+def test_what_is_no_news_is_passed_over(
+    server: RedisServer, told: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        async with worker(server) as one:
+            await fill(one)
+            with server.client() as client:
+                client.publish(CHANNEL, told)
+                client.publish(CHANNEL, message(["unknown"], time.time()))
+                await eventually(lambda: bool(caplog.records))
+                assert held(one) == {"tagged", "plain"}
+                client.publish(CHANNEL, message(["t"], time.time()))
+            await eventually(lambda: held(one) == {"plain"})
+
+    asyncio.run(test())
+    assert [record.getMessage() for record in caplog.records] == [
+        "a message on the channel of purges is not bff's; it is passed over"
+    ]
+
+
+def test_a_lost_channel_drops_what_has_tags_and_keeps_what_has_none(server: RedisServer) -> None:
+    async def test() -> None:
+        async with worker(server) as one, worker(server) as other:
+            await fill(one)
+            await other.hears_purges()
+            with server.client() as client:
+                assert client.client_kill_filter(_type="pubsub") == 2
+            took = await eventually(lambda: held(one) == {"plain"})
+            print(f"a lost channel was noticed after {took * 1000:.0f} ms")
+            await one.hears_purges()
+            await one.expect("hit", "tagged")
+            assert held(one) == {"tagged", "plain"}
+            await other.hears_purges()
+            await other.cache.purge(["t"])
+            await eventually(lambda: held(one) == {"plain"})
+
+    asyncio.run(test())
+
+
+def test_a_channel_that_is_dead_without_telling_is_noticed(own_server: RedisServer) -> None:
+    async def test() -> None:
+        async with worker(own_server) as one:
+            await fill(one)
+            own_server.pause()
+            try:
+                took = await eventually(lambda: held(one) == {"plain"})
+                assert not one.store.hears_purges
+            finally:
+                own_server.resume()
+            print(f"a dead channel was noticed after {took:.2f} s")
+            assert took < 2.5
+            await one.hears_purges()
+
+    asyncio.run(test())
+
+
+def test_without_a_channel_what_has_tags_is_shared_but_not_held_in_memory(
+    server: RedisServer,
+) -> None:
+    async def test() -> None:
+        async with worker(server, link=DeafLink) as deaf:
+            served = await deaf.cache.get(job("tagged", Runs(tagged(["t"]))))
+            assert served.stored
+            await deaf.cache.get(job("plain", Runs()))
+            await deaf.writes_are_done()
+            assert held(deaf) == {"plain"}
+            for _ in range(2):
+                await deaf.expect("hit", "tagged")  # from Redis, each time
+            assert held(deaf) == {"plain"}
+            async with worker(server) as other:
+                await other.cache.purge(["t"])
+            await deaf.expect("miss", "tagged")
+
+    asyncio.run(test())
+
+
+def test_a_worker_that_was_cut_off_serves_nothing_that_was_purged_meanwhile(
+    own_server: RedisServer,
+) -> None:
+    async def test() -> None:
+        async with worker(own_server) as one:
+            await fill(one)
+            own_server.stop()
+            await eventually(lambda: held(one) == {"plain"})
+            own_server.start()  # empty; whatever was purged, it knows nothing of it
+            await one.hears_purges()
+            one.pauses.now += 10
+            await one.expect("miss", "tagged", b"[2]", tags=["t"])
+            await one.expect("hit", "plain")
+
+    asyncio.run(test())
+
+
+def test_a_purge_that_redis_could_not_be_told_of_is_told_when_it_answers(
+    own_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        hurt = Worker(own_server.url, clock=RunningClock())
+        async with hurt as one, worker(own_server) as other:
+            await other.hears_purges()
+            await fill(one)
+            own_server.pause()
+            began = time.monotonic()
+            assert await one.cache.purge(["t"]) is None
+            took = time.monotonic() - began
+            print(f"a purge during an outage took {took * 1000:.0f} ms")
+            assert took < 0.1 + SLACK_SECONDS
+            assert held(one) == {"plain"}  # here it is done at once
+            for number in range(8):
+                await one.expect("miss", f"k{number}")
+            assert await one.cache.purge(["u"]) is None
+            own_server.resume()
+            one.pauses.now += 10
+            await one.expect_something("k-after")
+            await eventually(lambda: b"bff:2:tagged" not in own_server.all_keys())
+            await other.expect("miss", "tagged", b"[2]")
+            told = [record.getMessage() for record in caplog.records]
+            assert "purged, later than asked: 2 tags" in told
+
+    asyncio.run(test())
+
+
+def test_closing_a_worker_does_not_wait_for_its_channel(server: RedisServer) -> None:
+    async def test() -> None:
+        async with worker(server) as one:
+            await one.hears_purges()
+            began = time.monotonic()
+        took = time.monotonic() - began
+        print(f"closing took {took * 1000:.0f} ms")
+        assert took < 1 + SLACK_SECONDS
+
+    asyncio.run(test())

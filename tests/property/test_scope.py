@@ -1,0 +1,186 @@
+"""Who is calling reaches what the declared references lead to, and nothing else."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bff.declarations.documents import read_document
+from bff.declarations.models import CompositionFile, GatewayDefaults
+from bff.declarations.reader import read_project
+from bff.plan.compositions import compile_composition
+from bff.plan.nodes import Composition
+from bff.plan.problems import Notebook
+from bff.plan.schemas import SchemaLibrary, load_schemas
+from bff.plan.services import Services, compile_services
+from tests.support.projects import write_project
+
+SERVICE = """
+base: http://127.0.0.1:9
+operations:
+  get:
+    request: GET /it
+    params:
+      a: {type: string, required: false}
+      X-User: {in: header, type: string, required: false}
+    returns: schemas.any:Any
+"""
+MOST_STEPS = 5
+
+# What an expression may read: who is calling, what says nothing of that, and steps by number.
+IDENTITY = ("claims.sub", "claims", 'params."X-User"', "params")
+PLAIN = ("params.q", "`1`")
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """Compiles texts of compositions over one service that takes and gives anything."""
+
+    services: Services
+    schemas: SchemaLibrary
+
+    def __call__(self, text: str) -> tuple[Composition | None, list[str]]:
+        found = read_document("compositions/a.yaml", text.encode(), CompositionFile)
+        assert found.document is not None
+        notebook = Notebook(found.problems)
+        compiled = compile_composition(
+            "a", found.document, self.services, self.schemas, GatewayDefaults(), notebook
+        )
+        return compiled, [problem.path for problem in notebook.problems]
+
+
+@pytest.fixture(scope="module")
+def compiler(tmp_path_factory: pytest.TempPathFactory) -> Compiler:
+    folder = tmp_path_factory.mktemp("scope")
+    write_project(folder, {}, services={"s": SERVICE}, schemas={"any": "from typing import Any\n"})
+    schemas = load_schemas(folder)
+    notebook = Notebook()
+    services = compile_services(read_project(folder), schemas, notebook)
+    assert notebook.problems == []
+    return Compiler(services, schemas)
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place for an expression, and what stands there."""
+
+    kind: str  # "a", "X-User", "when", "over", "from", "response", "view", "tag"
+    reads: str
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A composition as it was drawn: the places of each step, in order, and the others."""
+
+    steps: tuple[tuple[Place, ...], ...]
+    rest: tuple[Place, ...]
+
+    def text(self, cache: str) -> str:
+        return "\n".join(self._lines(cache))
+
+    def _lines(self, cache: str) -> Iterator[str]:
+        yield "endpoint: GET /a"
+        yield "params:"
+        yield "  q: {type: string, default: x}"
+        yield "  X-User: {in: header, type: string, required: false}"
+        yield "steps:"
+        for index, places in enumerate(self.steps):
+            said = {place.kind: place.reads for place in places}
+            yield f"  s{index}:"
+            yield "    call: s.get"
+            if bound := [key for key in ("a", "X-User") if key in said]:
+                yield "    with:"
+                yield from (f"      {key}: {_text(said[key])}" for key in bound)
+            if "when" in said:
+                yield f"    when: {_expression(said['when'])}"
+            if "over" in said:
+                yield "    for_each:"
+                yield f"      over: {_expression('[' + said['over'] + ']')}"
+                yield "      as: each"
+                yield "      max: 9"
+        others = {place.kind: place.reads for place in self.rest}
+        if "from" in others:
+            yield "joins:"
+            source = f"[{{id: `1`, it: {others['from']}}}]"
+            yield f"  - {{into: s0, as: added, from: '{_quoted(source)}', match: {{id: id}}}}"
+        yield f"response: {{it: {_expression(others.get('response', '`1`'))}}}"
+        if "view" in others:
+            yield f"views: {{v: {{response: {{it: {_expression(others['view'])}}}}}}}"
+        tags = [_expression(f"to_string({others['tag']})", "t:")] if "tag" in others else []
+        yield f"cache: {{ttl: 1m, {cache}tags: [{', '.join(tags)}]}}"
+
+
+def _quoted(source: str) -> str:
+    return source.replace("'", "''")
+
+
+def _expression(source: str, before: str = "") -> str:
+    return f"'{before}${{{_quoted(source)}}}'"
+
+
+def _text(source: str) -> str:
+    return _expression(f"to_string({source})")
+
+
+@st.composite
+def drawn(draw: st.DrawFn) -> Drawn:
+    """Half of them name nothing that says who is calling, so that both cases come often."""
+    count = draw(st.integers(1, MOST_STEPS))
+    sources = (*PLAIN, *PLAIN) if draw(st.booleans()) else (*PLAIN, *IDENTITY)
+
+    def places(kinds: tuple[str, ...], known: list[str]) -> tuple[Place, ...]:
+        chosen = draw(st.sets(st.sampled_from(kinds), max_size=2))
+        reads = st.sampled_from((*sources, *known, *known))
+        return tuple(Place(kind, draw(reads)) for kind in sorted(chosen))
+
+    names = [f"s{index}" for index in range(count)]
+    steps: list[tuple[Place, ...]] = [()] * count
+    order = draw(st.permutations(range(count)))  # a step may stand before what it reads
+    for position, index in enumerate(order):
+        known = [names[other] for other in order[:position]]
+        steps[index] = places(("a", "X-User", "when", "over"), known)
+    return Drawn(tuple(steps), places(("from", "response", "view", "tag"), names))
+
+
+def is_reached(composition: Drawn, index: int) -> bool:
+    """By walking every reference back: whether one of them ends at who is calling."""
+    return any(_leads_to_identity(composition, place) for place in composition.steps[index])
+
+
+def _leads_to_identity(composition: Drawn, place: Place) -> bool:
+    if place.reads in IDENTITY:
+        return True
+    if place.kind == "X-User" and place.reads != "`1`":
+        return True  # it is sent as a header that says who is calling
+    return place.reads.startswith("s") and is_reached(composition, int(place.reads[1:]))
+
+
+@settings(max_examples=80, deadline=None)
+@given(composition=drawn())
+def test_analysis_finds_what_walking_the_references_back_finds(
+    compiler: Compiler, composition: Drawn
+) -> None:
+    compiled, problems = compiler(composition.text(""))
+    assert compiled is not None, (problems, composition.text(""))
+    reached = [is_reached(composition, index) for index in range(len(composition.steps))]
+    assert [step.scope == "identity" for step in compiled.steps] == reached
+    of_rest = any(_leads_to_identity(composition, place) for place in composition.rest)
+    assert (compiled.scope == "identity") is (any(reached) or of_rest)
+
+
+@settings(max_examples=80, deadline=None)
+@given(composition=drawn())
+def test_public_compiles_only_where_nothing_of_the_caller_reaches_anything(
+    compiler: Compiler, composition: Drawn
+) -> None:
+    compiled, problems = compiler(composition.text("scope: public, "))
+    places: list[Any] = [*composition.rest, *(each for step in composition.steps for each in step)]
+    if any(_leads_to_identity(composition, place) for place in places):
+        assert compiled is None
+        assert problems == ["cache.scope"]
+    else:
+        assert compiled is not None, problems
+        assert compiled.is_public

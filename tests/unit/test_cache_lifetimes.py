@@ -1,0 +1,123 @@
+"""For how long a run's value is kept: its policy's time, less for jitter and for upstreams."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from bff.cache.payloads import keepable
+from bff.engine.freshness import UNLIMITED, Freshness
+from tests.support.cache_worker import TTL, job, policy
+from tests.support.memory_caches import WINDOWS, Clock, Turns, memory_cache, run_quietly
+from tests.support.payload_runs import (
+    DEGRADATION,
+    FAILURE,
+    NOT_FOUND,
+    Runs,
+    degraded,
+    payload,
+    payload_with,
+)
+
+
+async def kept_ttl(freshness: Freshness, dice: float = 0.0) -> float | None:
+    """The time that a value of this freshness is good for; None when it isn't kept."""
+    cache = memory_cache(Clock(), dice=dice)
+    served = await cache.get(job("k", Runs(payload_with(freshness)), WINDOWS))
+    assert served.stored is (served.entry is not None)
+    assert (cache.lookup("k") is not None) is served.stored
+    return None if served.entry is None else served.entry.ttl_seconds
+
+
+@pytest.mark.parametrize(
+    ("dice", "ttl"), [(0.0, TTL), (0.5, 0.95 * TTL), (math.nextafter(1, 0), 0.9 * TTL)]
+)
+def test_jitter_takes_off_a_tenth_at_most_and_adds_nothing(dice: float, ttl: float) -> None:
+    async def test() -> None:
+        assert await kept_ttl(UNLIMITED, dice) == pytest.approx(ttl)
+
+    run_quietly(test)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ttl"), [(5.0, 5.0), (0.001, 0.001), (TTL + 1, TTL), (math.inf, TTL)]
+)
+def test_upstreams_can_only_shorten_it(seconds: float, ttl: float) -> None:
+    async def test() -> None:
+        assert await kept_ttl(Freshness(seconds)) == ttl
+
+    run_quietly(test)
+
+
+def test_what_upstreams_give_no_time_is_not_kept() -> None:
+    async def test() -> None:
+        assert await kept_ttl(Freshness(0.0)) is None
+
+    run_quietly(test)
+
+
+def test_what_upstreams_want_revalidated_is_never_served_stale() -> None:
+    async def test() -> None:
+        turns = Turns(Runs(payload_with(Freshness(may_be_stale=False))))
+        await turns.ask()
+        assert await turns.ask(TTL - 0.001) == ("hit", b'{"id":1}')
+        turns.runs.outcome = FAILURE
+        assert await turns.ask(0.001) == ("miss", None)
+
+    run_quietly(test)
+
+
+def test_private_value_is_kept_for_one_caller_alone() -> None:
+    private = payload_with(Freshness(is_private=True))
+    assert keepable(private, "identity").body == private.body
+    shared = keepable(private, "public")
+    assert (shared.body, shared.outcome, shared.failed) == (None, private, False)
+
+
+def test_payload_whose_tags_can_not_be_told_is_not_kept() -> None:
+    made = keepable(payload_with(tags=None), "public")
+    assert (made.body, made.failed) == (None, False)
+
+
+def test_complete_payload_is_kept_with_all_that_belongs_to_it() -> None:
+    whole = payload_with(Freshness(5.0), frozenset({"a"}))
+    made = keepable(whole, "public")
+    assert made == (whole, whole.body, {}, {"a"}, Freshness(5.0), False, None)
+
+
+def test_degraded_payload_is_worse_than_an_older_one_and_marked() -> None:
+    made = keepable(degraded(), "public")
+    assert (made.failed, made.flaw) == (True, (DEGRADATION,))
+
+
+@pytest.mark.parametrize(("failure", "failed"), [(FAILURE, True), (NOT_FOUND, False)])
+def test_of_failures_only_trouble_is_worse_than_an_older_payload(
+    failure: object, failed: bool
+) -> None:
+    made = keepable(failure, "public")  # type: ignore[arg-type]
+    assert (made.body, made.failed) == (None, failed)
+
+
+def test_degraded_payload_is_kept_no_longer_than_its_upstreams_say_nor_than_the_ttl() -> None:
+    async def test() -> None:
+        for freshness, ttl in ((UNLIMITED, 0.2), (Freshness(0.1), 0.1)):
+            clock = Clock()
+            cache = memory_cache(clock)
+            runs = Runs(replace(degraded(), freshness=freshness))
+            short = job("k", runs, policy(0.2, 10.0, 60.0))
+            await cache.get(short)
+            kept = cache.lookup("k")
+            assert kept is not None
+            assert (kept.ttl_seconds, kept.may_be_stale) == (ttl, False)
+
+    run_quietly(test)
+
+
+def test_other_values_than_the_last_are_not_served_for_it() -> None:
+    async def test() -> None:
+        turns = Turns(Runs(payload(b"1")))
+        for number in (b"1", b"2", b"3"):
+            turns.runs.outcome = payload(number)
+            assert await turns.ask(1000.0) == ("miss", number)
+
+    run_quietly(test)

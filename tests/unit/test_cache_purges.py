@@ -1,0 +1,122 @@
+"""Purges by tags: what has one is forgotten, and what was begun before one is not kept."""
+
+import asyncio
+
+from bff.cache.entries import Entry
+from bff.cache.purges import Purges
+from bff.cache.tag_index import REMEMBERED_SECONDS
+from tests.support.cache_worker import job
+from tests.support.memory_caches import Clock, Turns, memory_cache, run_quietly
+from tests.support.payload_runs import Runs, payload_with
+
+A, B = frozenset({"a"}), frozenset({"b"})
+
+
+def entry(tags: frozenset[str], observed_at: float) -> Entry:
+    return Entry("k", b"{}", {}, observed_at + 1.0, 30.0, observed_at, tags)
+
+
+def test_entry_is_void_when_one_of_its_tags_was_purged_since_it_was_begun() -> None:
+    purges = Purges()
+    purges.note(["a", "c"], 1000.0)
+    assert purges.void(entry(A, 999.9))
+    assert purges.void(entry(A, 1000.0))
+    assert purges.void(entry(A | B, 999.9))
+    assert not purges.void(entry(A, 1000.1))
+    assert not purges.void(entry(B, 999.9))
+    assert not purges.void(entry(frozenset(), 0.0))
+
+
+def test_latest_purge_of_a_tag_counts_in_whatever_order_they_are_heard_of() -> None:
+    purges = Purges()
+    purges.note(["a"], 1000.0)
+    purges.note(["a"], 500.0)
+    assert purges.void(entry(A, 999.0))
+
+
+def test_purges_are_forgotten_once_no_run_can_be_older() -> None:
+    purges = Purges()
+    purges.note(["a"], 1000.0)
+    purges.note(["b"], 1001.0)
+    many = [f"t{n}" for n in range(10_000)]
+    purges.note(many, 1000.0 + REMEMBERED_SECONDS)
+    assert not purges.void(entry(A, 900.0))
+    assert purges.void(entry(B, 900.0))
+
+
+def test_purge_forgets_what_has_the_tag_and_nothing_else() -> None:
+    async def test() -> None:
+        cache = memory_cache(Clock())
+        for key, tags in (("a", A), ("both", A | B), ("b", B), ("none", frozenset[str]())):
+            await cache.get(job(key, Runs(payload_with(tags=tags))))
+        assert await cache.purge(["a", "nobody's"]) == 0  # there is no store
+        assert [key for key in ("a", "both", "b", "none") if cache.lookup(key)] == ["b", "none"]
+
+    run_quietly(test)
+
+
+def test_run_that_began_before_a_purge_of_its_tag_goes_to_who_began_it_and_is_not_kept() -> None:
+    async def test() -> None:
+        clock = Clock()
+        cache, runs = memory_cache(clock), Runs(payload_with(tags=A))
+        runs.gate.clear()
+        waiting = asyncio.create_task(cache.get(job("k", runs)))
+        await runs.started.wait()
+        clock.now += 1.0
+        await cache.purge(["a"])
+        clock.now += 1.0
+        runs.gate.set()
+        served = await waiting
+        assert (served.how, served.stored, served.entry is None) == ("miss", False, False)
+        assert cache.lookup("k") is None
+        assert (await cache.get(job("k", runs))).stored
+
+    run_quietly(test)
+
+
+def test_who_asks_after_a_purge_does_not_share_what_was_begun_before_it() -> None:
+    """A client that has just written must see what it wrote."""
+
+    async def test() -> None:
+        clock = Clock()
+        cache, runs = memory_cache(clock), Runs(payload_with(tags=A))
+        runs.gate.clear()
+        before = asyncio.create_task(cache.get(job("k", runs)))
+        await runs.started.wait()
+        clock.now += 1.0
+        await cache.purge(["a"])
+        clock.now += 1.0
+        after = [asyncio.create_task(cache.get(job("k", runs))) for _ in range(3)]
+        await asyncio.sleep(0)
+        runs.gate.set()
+        served = await asyncio.gather(before, *after)
+        assert [each.how for each in served] == ["miss", "miss", "collapsed", "collapsed"]
+        assert [each.stored for each in served] == [False, True, True, True]
+        assert runs.count == 2
+
+    run_quietly(test)
+
+
+def test_run_that_began_before_a_purge_of_another_tag_is_kept() -> None:
+    async def test() -> None:
+        clock = Clock()
+        cache, runs = memory_cache(clock), Runs(payload_with(tags=A))
+        runs.gate.clear()
+        waiting = asyncio.create_task(cache.get(job("k", runs)))
+        await runs.started.wait()
+        await cache.purge(["b"])
+        runs.gate.set()
+        assert (await waiting).stored
+
+    run_quietly(test)
+
+
+def test_purged_value_is_not_served_stale_and_does_not_stand_in_for_trouble() -> None:
+    async def test() -> None:
+        turns = Turns(Runs(payload_with(tags=A)))
+        await turns.ask()
+        await turns.cache.purge(["a"])
+        turns.runs.outcome = payload_with(tags=B)
+        assert (await turns.ask(35.0))[0] == "miss"
+
+    run_quietly(test)

@@ -1,0 +1,175 @@
+"""Calls through the keeper of replies: who shares one, what it is keyed by, what is left of one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import pytest
+
+from bff.cache.replies import CachedReplies
+from bff.engine.executor import Engine
+from bff.engine.outcomes import Failed, Reason
+from bff.engine.rendering import Rendered
+from bff.engine.results import CompositionFailure, Inputs, Produced
+from bff.engine.shared_calls import reply_key
+from bff.plan.cache_nodes import CachePolicy, ReplyCaching, Scope
+from bff.plan.nodes import Composition
+from tests.support.fake_time import run_in_fake_time
+from tests.support.memory_caches import Clock, memory_cache
+from tests.support.plans import SERVICES, compose, constant, for_each, operation, step
+from tests.support.scripted import Script, ScriptedTransport, after, json_reply, reply
+
+GET = operation("GET /users/{id}")
+RENDERED = Rendered("/users/1", (("accept", "a"),), None, {})
+
+
+def kept(stale_if_error: float = 0.0, scope: Scope = "public") -> ReplyCaching:
+    return ReplyCaching(CachePolicy(30.0, 0.0, stale_if_error), (), False, scope)
+
+
+class Shop:
+    """An engine that keeps replies, on clocks that the test moves."""
+
+    def __init__(self, scripts: Mapping[str, Script]) -> None:
+        self.clock = Clock()
+        self.transport = ScriptedTransport(scripts)
+        replies = CachedReplies(memory_cache(self.clock), self.clock)
+        self._engine = Engine(self.transport, SERVICES, replies=replies)
+
+    async def run(self, composition: Composition, who: str = "") -> Produced | CompositionFailure:
+        return await self._engine.run(composition, Inputs({}, {}, who))
+
+    async def payload(self, composition: Composition, who: str = "") -> bytes:
+        made = await self.run(composition, who)
+        assert isinstance(made, Produced), made
+        return made.body
+
+
+def at_work(scripts: Mapping[str, Script], test: Callable[[Shop], Awaitable[None]]) -> None:
+    async def main() -> None:
+        await test(Shop(scripts))
+
+    run_in_fake_time(main())
+
+
+def user(caching: ReplyCaching | None, name: str = "user", number: int = 1) -> Any:
+    return step(name, GET, {"id": constant(number)}, cache=caching)
+
+
+def test_two_steps_of_one_run_that_send_the_same_share_one_call() -> None:
+    async def test(shop: Shop) -> None:
+        both = compose(user(kept()), user(kept(), "same"), user(kept(), "other", 2))
+        body = await shop.payload(both)
+        assert body == b'{"user":{"id":1},"same":{"id":1},"other":{"id":2}}'
+        assert sorted(shop.transport.targets()) == ["GET /users/1", "GET /users/2"]
+
+    at_work(
+        {"GET /users/1": after(0.1, json_reply({"id": 1})), "GET /users/2": json_reply({"id": 2})},
+        test,
+    )
+
+
+def test_elements_that_send_the_same_share_one_call() -> None:
+    async def test(shop: Shop) -> None:
+        each = step("each", GET, {"id": "n"}, for_each=for_each("[`1`,`1`,`1`]", "n"), cache=kept())
+        assert await shop.payload(compose(each)) == b'{"each":[{"id":1},{"id":1},{"id":1}]}'
+        assert len(shop.transport.requests) == 1
+
+    at_work({"GET /users/1": json_reply({"id": 1})}, test)
+
+
+def test_reply_is_used_again_until_its_time_is_over() -> None:
+    async def test(shop: Shop) -> None:
+        screen = compose(user(kept()))
+        for later, calls in ((0.0, 1), (29.9, 1), (0.1, 2)):
+            shop.clock.now += later
+            await shop.payload(screen)
+            assert len(shop.transport.requests) == calls
+
+    at_work({"GET /users/1": json_reply({"id": 1})}, test)
+
+
+def test_payload_of_a_kept_reply_is_fresh_for_what_is_left_of_it() -> None:
+    async def test(shop: Shop) -> None:
+        screen = compose(user(kept()))
+        await shop.run(screen)
+        shop.clock.now += 20.0
+        made = await shop.run(screen)
+        assert isinstance(made, Produced)
+        assert made.freshness.seconds == pytest.approx(10.0)
+
+    at_work({"GET /users/1": json_reply({"id": 1})}, test)
+
+
+@pytest.mark.parametrize(("scope", "calls"), [("public", 1), ("identity", 2)])
+def test_reply_of_scope_identity_is_kept_for_each_caller_alone(scope: Scope, calls: int) -> None:
+    async def test(shop: Shop) -> None:
+        screen = compose(user(kept(scope=scope)))
+        for who in ("ann", "bo", "ann", "bo"):
+            await shop.payload(screen, who)
+        assert len(shop.transport.requests) == calls
+
+    at_work({"GET /users/1": json_reply({"id": 1})}, test)
+
+
+@pytest.mark.parametrize(
+    "trouble", [reply(503), reply(429), Failed(Reason.REFUSED), reply(200, b"{")]
+)
+def test_older_reply_stands_in_for_trouble_and_the_step_is_told_of(trouble: Any) -> None:
+    async def test(shop: Shop) -> None:
+        screen = compose(user(kept(60.0)))
+        before = await shop.payload(screen)
+        shop.clock.now += 30.0
+        made = await shop.run(screen)
+        assert isinstance(made, Produced)
+        assert made.body == before
+        assert [each.step for each in made.degraded] == ["user"]
+
+    at_work({"GET /users/1": [json_reply({"id": 1}), trouble]}, test)
+
+
+def test_answer_is_not_papered_over_by_an_older_reply() -> None:
+    async def test(shop: Shop) -> None:
+        screen = compose(user(kept(60.0)))
+        await shop.payload(screen)
+        shop.clock.now += 30.0
+        made = await shop.run(screen)
+        assert isinstance(made, CompositionFailure)
+        assert made.status == 404
+
+    at_work({"GET /users/1": [json_reply({"id": 1}), reply(404)]}, test)
+
+
+def test_older_reply_stands_in_for_a_call_that_is_too_slow_in_time_for_the_deadline() -> None:
+    async def test(shop: Shop) -> None:
+        screen = compose(user(kept(60.0)), deadline=1.0)
+        before = await shop.payload(screen)
+        shop.clock.now += 30.0
+
+        async def slow(_: object) -> Failed:
+            await asyncio.sleep(shop.transport.timeouts[-1])
+            return Failed(Reason.TIMEOUT)
+
+        shop.transport.scripts["GET /users/1"] = slow
+        made = await shop.run(screen)
+        assert isinstance(made, Produced)
+        assert (made.body, [each.reason for each in made.degraded]) == (before, ["deadline"])
+
+    at_work({"GET /users/1": json_reply({"id": 1})}, test)
+
+
+def test_key_is_of_the_operation_what_is_sent_and_the_caller_where_it_is_theirs() -> None:
+    other_operation = operation("GET /people/{id}")
+    keys = [
+        reply_key(GET, RENDERED, None),
+        reply_key(other_operation, RENDERED, None),
+        reply_key(GET, RENDERED._replace(target="/users/2"), None),
+        reply_key(GET, RENDERED._replace(headers=(("accept", "b"),)), None),
+        reply_key(GET, RENDERED._replace(headers=()), None),
+        reply_key(GET, RENDERED._replace(body=b""), None),
+        reply_key(GET, RENDERED._replace(body=b"{}"), None),
+        reply_key(GET, RENDERED, ""),
+        reply_key(GET, RENDERED, "ann"),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert reply_key(GET, RENDERED, "ann") == keys[-1]
