@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check bench clean
+.PHONY: setup demo test check bench crowds growth clean
 
 setup: $(STAMP)
 
@@ -26,5 +26,8 @@ test check: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m bench $(ARGS)
 
+crowds growth: $(STAMP)
+	$(BIN)/python -m bench.$@ $(ARGS)
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) bench/peers/node_modules bench/peers/.cache

@@ -22,6 +22,7 @@ from bff.errors import SettingsError
 from bff.settings import Settings, load_settings
 
 _KILL_TIMEOUT_SECONDS = 30  # longer than the longest deadline: requests in flight end first
+_OPEN_FILES = 1 << 20
 _HEADER_READ_TIMEOUT_MS = 10_000
 _HEAD_BYTES = 32 * 1024  # a request's line and headers; more get 431 (granian takes 400 KiB)
 
@@ -30,6 +31,7 @@ def launch(environ: dict[str, str]) -> None:
     """Serve until a signal ends it. Ends the process with 1 when something is wrong at the start,
     having told it."""
     settings = _settings_or_exit(environ)
+    _allow_open_files()
     compiled = compile_or_exit(settings.project)
     with (
         claimed(settings.host, settings.port) as address,
@@ -64,6 +66,19 @@ def launch(environ: dict[str, str]) -> None:
         # granian's own loader would put the current folder before all others on the import path.
         load = partial(load_in_worker, server.says_serving)
         server.serve(target_loader=load, wrap_loader=False)
+
+
+def _allow_open_files() -> None:
+    """As many open files as this user may have: every client and every call is one, and the usual
+    1,024 are too few for a crowd. The workers inherit it."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _running_redis(environ: dict[str, str]) -> RunningRedis:

@@ -16,6 +16,8 @@ from bff.web.problems import problem
 from bff.web.replies import Reply
 from bff.web.requests import GatewayRequest
 
+FIELDS = "fields="  # what the names of such forms begin with; no view's can
+
 _LONGEST_FIELDS = 2000
 
 
@@ -116,7 +118,7 @@ class Reader:
                 request, 400, "bad_fields", "The query names fields that there are not.",
                 errors=errors,
             )  # fmt: skip
-        return Cut(f"fields={','.join(paths)}", view.mask)
+        return Cut(FIELDS + ",".join(paths), view.mask)
 
 
 def _bad_params(request: GatewayRequest, bad: list[BadParam]) -> Reply:

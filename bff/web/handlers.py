@@ -22,7 +22,7 @@ from bff.engine.executor import Engine
 from bff.engine.results import CompositionFailure, Inputs, Produced
 from bff.identity.ports import IdentityProvider
 from bff.plan.nodes import Composition
-from bff.web.asked import Asked, Cut, Reader
+from bff.web.asked import FIELDS, Asked, Cut, Reader
 from bff.web.bodies import WEIGHT_PER_BYTE, read_json_body
 from bff.web.codings import IDENTITY, LEAST_BYTES, choose_coding
 from bff.web.logs import Facts
@@ -38,7 +38,7 @@ from bff.web.run_replies import (
 from bff.web.standing import payload_headers
 from bff.web.variants import Variant, masked
 
-_MOST_VARIANTS = 48  # kept with one entry; a client may ask for fields in endless ways
+_MOST_FIELD_FORMS = 32  # kept with one entry: clients may ask for fields in endless ways
 
 
 class Target(NamedTuple):
@@ -216,10 +216,19 @@ class CompositionHandler:
             plain = self._plain(entry, cut)
         if coding == IDENTITY:
             return plain
-        coded = plain
-        if len(plain.body) >= LEAST_BYTES:
-            coded = await self._engine.in_thread(plain.encoded, coding)
-        self._keep(entry, (cut.name, coding), coded)
+        if len(plain.body) < LEAST_BYTES:
+            self._keep(entry, (cut.name, coding), plain)
+            return plain
+        return await self._engine.in_thread(self._coded, entry, (cut.name, coding), plain)
+
+    def _coded(self, entry: Entry, name: tuple[str, str], plain: Variant) -> Variant:
+        """The variant in another coding. On the engine's one thread, so that of many who wish for
+        it first at once the first makes it."""
+        known: Variant | None = entry.variants.get(name)
+        if known is not None:
+            return known
+        coded = plain.encoded(name[1])
+        self._keep(entry, name, coded)
         return coded
 
     def _plain(self, entry: Entry, cut: Cut) -> Variant:
@@ -234,14 +243,19 @@ class CompositionHandler:
         return variant
 
     def _keep(self, entry: Entry, name: tuple[str, str], variant: Variant) -> None:
-        if len(entry.variants) < _MOST_VARIANTS:
-            entry.keep(name, variant)
+        if name[0].startswith(FIELDS) and _count_fields(entry) >= _MOST_FIELD_FORMS:
+            return
+        entry.keep(name, variant)
 
     async def _cut_anywhere(self, cut: Cut, payload: Produced) -> bytes:
         """As `_cut`; a large payload is cut on a thread, so that the loop isn't held."""
         if len(payload.body) > self._engine.limits.off_loop_bytes:
             return await self._engine.in_thread(_cut, cut, payload)
         return _cut(cut, payload)
+
+
+def _count_fields(entry: Entry) -> int:
+    return sum(name.startswith(FIELDS) for name, _ in list(entry.variants))
 
 
 def _cut(cut: Cut, payload: Entry | Produced) -> bytes:

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from bff.cache.layers import Cache
+from bff.cache.opening import open_store
 from bff.cache.replies import CachedReplies
-from bff.cache.store import open_store
 from bff.engine.executor import Engine
 from bff.engine.ports import Transport
 from bff.identity.ports import IdentityProvider

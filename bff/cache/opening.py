@@ -1,0 +1,26 @@
+"""Which store the workers share: Redis, another of Flask-Caching's backends, or none."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bff.cache.backends import open_backend
+from bff.cache.links import Link, RedisLink
+from bff.cache.store import READ_SECONDS, Purged, SharedStore
+
+
+def open_store(
+    redis_url: str | None,
+    backend_config: Mapping[str, Any] | None = None,
+    *,
+    purged: Purged = lambda tags, at: None,
+    missed: Callable[[], None] = lambda: None,
+) -> SharedStore | None:
+    """The store at a Redis URL, or the one that Flask-Caching's own configuration names; None
+    without either. Connects on first use, so it may be made while Redis is down. Raises
+    `SettingsError`."""
+    if backend_config is not None:
+        return SharedStore(Link(open_backend(backend_config)), purged=purged, missed=missed)
+    if redis_url is None:
+        return None
+    link = RedisLink(redis_url, seconds=READ_SECONDS)
+    return SharedStore(link, purged=purged, missed=missed)
