@@ -137,7 +137,9 @@ class _OwnRedis(RunningRedis):
             *("--save", ""),
             *("--appendonly", "no"),
             *("--maxmemory", "256mb"),
-            *("--maxmemory-policy", "allkeys-lru"),
+            # Evicting would take the index of tags and the notes of purges too, without which
+            # entries could not be purged. A full server refuses writes until some have ended.
+            *("--maxmemory-policy", "noeviction"),
             *("--databases", "1"),
         ]
 

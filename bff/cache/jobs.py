@@ -1,11 +1,12 @@
 """What a cache is asked for, what making it came to, and what is served of it. Values only."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from bff.cache.entries import Entry
 from bff.engine.freshness import UNLIMITED, Freshness
+from bff.engine.patience import Patience
 from bff.plan.cache_nodes import CachePolicy
 
 
@@ -37,6 +38,7 @@ class Job:
     policy: CachePolicy
     run: Run
     deadline_seconds: float
+    patience: Patience = field(default_factory=Patience)  # with the store
 
 
 @dataclass(frozen=True, slots=True)

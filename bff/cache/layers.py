@@ -59,7 +59,7 @@ class Cache:
         self._dice = dice
         self._flights: dict[str, Flight] = {}
         self._flying: set[asyncio.Task[Served]] = set()
-        self._store = open_store(purged=self._take_purge, missed=self._memory.drop_all_tagged)
+        self._store = open_store(purged=self._take_purge, missed=self._missed)
 
     def lookup(self, key: str) -> Entry | None:
         """The fresh entry in memory, or None; never waits. Safe from any thread."""
@@ -81,6 +81,7 @@ class Cache:
     async def get(self, job: Job, wish: Wish = ANY) -> Served:
         """The value, from wherever it is had first. What the run raises, all who wait get."""
         ends_at = self._loop.time() + job.deadline_seconds
+        may_fly_anew = True
         while True:
             served = self._from_memory(job, wish)
             if served is not None:
@@ -93,9 +94,11 @@ class Cache:
                 return flight.outcome(leads=True)
             if await flight.lands_within(min(left / 2, _MOST_PATIENCE_SECONDS)):
                 served = flight.outcome(leads=False)
-                if served.entry is None or not self._purges.void(served.entry):
+                is_void = served.entry is not None and self._purges.was_purged(served.entry)
+                if not (is_void and may_fly_anew):
                     return served
-                continue  # we may have asked after the purge: flown anew, by the first of us
+                may_fly_anew = False  # we may have asked after the purge: the first of us flies
+                continue
             if self._flights.get(job.key) is flight:  # too slow for us: others fly with us anew
                 del self._flights[job.key]
 
@@ -132,13 +135,18 @@ class Cache:
             case _:
                 return None
 
-    def _remember(self, entry: Entry) -> bool:
+    def _remember(self, entry: Entry, *, made_here: bool = False) -> bool:
         """Hold an entry in memory, where a purge of it would be heard of."""
-        if self._purges.void(entry):
+        if self._purges.void(entry) if made_here else self._purges.was_purged(entry):
             return False
         if entry.tags and self._store is not None and not self._store.hears_purges:
             return False
         return self._memory.put(entry)
+
+    def _missed(self) -> None:
+        """Purges may have gone unheard: nothing that has tags can be trusted."""
+        self._purges.note_all(self._clock())
+        self._memory.drop_all_tagged()
 
     def _take_purge(self, tags: Sequence[str], at: float) -> None:
         self._purges.note(tags, at)
@@ -199,10 +207,11 @@ class Cache:
         """What the store or another worker serves; or what is left there, and the lead."""
 
         def is_wanted(entry: Entry) -> bool:
-            return decide(entry, self._clock(), job.policy, wish) in _SERVED_AT_ONCE
+            verdict = decide(entry, self._clock(), job.policy, wish)
+            return verdict in _SERVED_AT_ONCE and not self._purges.was_purged(entry)
 
         patience = min((ends_at - self._loop.time()) / 2, _MOST_PATIENCE_SECONDS)
-        found, lead = await store.find(job.key, is_wanted, patience)
+        found, lead = await store.find(job.key, is_wanted, patience, job.patience)
         if lead is not None:
             return found, lead
         if found is not None and is_wanted(found):
@@ -245,14 +254,14 @@ class Cache:
                 self._remember(older)
                 return Served(older, made.outcome, "error")
             if entry is not None:
-                self._remember(entry)
+                self._remember(entry, made_here=True)
             return Served(None, made.outcome, "miss")
         if entry is None:
             self._forget(job.key, lead)
             return Served(None, made.outcome, "miss")
-        stored = self._remember(entry)
+        stored = self._remember(entry, made_here=True)
         if store is not None:
-            if self._purges.void(entry):
+            if self._purges.was_purged(entry):
                 store.let_go(lead)
             else:
                 stored = store.put(entry, kept_seconds(entry, policy), lead) or stored
@@ -281,7 +290,8 @@ class Cache:
             ttl = min(ttl, _FAILING_SECONDS)
         may_be_stale = made.freshness.may_be_stale and not made.failed
         return Entry(
-            job.key, made.body, made.views, now, ttl, lead.began_at, made.tags, may_be_stale,
+            job.key, made.body, made.views, now, ttl,
+            min(lead.began_at, made.freshness.observed_at), made.tags, may_be_stale,
             made.flaw,
         )  # fmt: skip
 

@@ -8,6 +8,9 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from redis.exceptions import ResponseError
 
 from bff.cache.backends import Backend, BytesInRedis
 from bff.cache.entries import Entry
@@ -16,6 +19,10 @@ from bff.cache.leads import Lead, Leads
 from bff.cache.purge_channel import PurgeChannel, Purged, message
 from bff.cache.redis_clients import Client, disconnect, open_client
 from bff.cache.tag_index import CHANNEL, TagIndex
+
+# For each answer about a purge: Redis takes 0.1 s and more to read the set of a tag that 100,000
+# entries have, and nobody waits for it.
+_PURGE_SECONDS = 5.0
 
 
 class Link:
@@ -77,7 +84,8 @@ class Link:
 
 
 class RedisLink(Link):
-    """Redis at a URL, connected to on first use. `seconds` bounds each wait for it."""
+    """Redis at a URL, connected to on first use. `seconds` bounds each wait for it, but for those
+    of a purge."""
 
     name = "Redis"
     knows_tags = True
@@ -89,6 +97,7 @@ class RedisLink(Link):
         self._seconds = seconds
         self._opening = threading.Lock()
         self._client: Client | None = None
+        self._patient: Client | None = None  # for purges
         self._channel: PurgeChannel | None = None
         self._leads: Leads
         self._tags: TagIndex
@@ -113,8 +122,18 @@ class RedisLink(Link):
         self._open()
         if entry.tags:
             self._tags.add(entry.tags, entry.key, ends_at)
-        self._backend.set(entry.key, encode(entry), timeout=math.ceil(seconds))
-        if entry.tags and self._tags.were_purged(entry.tags, entry.observed_at):
+        value, timeout = encode(entry), math.ceil(seconds)
+        if not entry.tags:
+            self._backend.set(entry.key, value, timeout=timeout)
+            return
+        try:
+            self._backend.set(entry.key, value, timeout=timeout)
+            void = self._tags.were_purged(entry.tags, entry.observed_at)
+        except Exception:
+            with suppress(Exception):  # it may be there, and nobody knows whether it is void
+                self._backend.delete(entry.key)
+            raise
+        if void:
             self._backend.delete(entry.key)
 
     def drop(self, key: str) -> None:
@@ -134,14 +153,21 @@ class RedisLink(Link):
         self._leads.release(lead)
 
     def purge(self, tags: Sequence[str]) -> int:
-        client = self._open()
-        at, gone = self._tags.purge(tags)
-        client.publish(CHANNEL, message(tags, at))
+        client = self._open_patient()
+
+        def tell_early(at: float) -> None:
+            # Memories need not wait for what may take seconds to delete.
+            with suppress(ResponseError):  # whoever may not publish may still delete
+                client.publish(CHANNEL, message(tags, at))
+
+        at, gone = TagIndex(client).purge(tags, tell_early)
+        client.publish(CHANNEL, message(tags, at))  # what was read meanwhile goes as well
         return gone
 
     def disconnect(self) -> None:
-        if self._client is not None:
-            disconnect(self._client, in_use=True)
+        for client in (self._client, self._patient):
+            if client is not None:
+                disconnect(client, in_use=True)
 
     def close(self) -> None:
         if self._channel is not None:
@@ -150,6 +176,13 @@ class RedisLink(Link):
         if self._channel is not None:
             self._channel.join()
         self.disconnect()
+
+    def _open_patient(self) -> Client:
+        with self._opening:
+            if self._patient is None:
+                seconds = max(self._seconds, _PURGE_SECONDS)
+                self._patient = open_client(self._url, seconds=seconds)
+            return self._patient
 
     def _open(self) -> Client:
         client = self._client

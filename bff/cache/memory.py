@@ -73,15 +73,18 @@ class MemoryLayer:
 
     def _make_room(self) -> None:
         while self.size_bytes > self._max_bytes:
-            self._forget(next(iter(self._entries)))
+            # In one step: between finding the first and taking it, a look-up may move it.
+            self._count_out(self._entries.popitem(last=False)[1])
 
     def _forget(self, key: str) -> None:
         entry = self._entries.pop(key, None)
-        if entry is None:
-            return
+        if entry is not None:
+            self._count_out(entry)
+
+    def _count_out(self, entry: Entry) -> None:
         self.size_bytes -= entry.size_bytes
         for tag in entry.tags:
             keys = self._keys_by_tag[tag]
-            keys.discard(key)
+            keys.discard(entry.key)
             if not keys:
                 del self._keys_by_tag[tag]

@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 from bff.cache.jobs import Job, Made
 from bff.cache.layers import Cache
-from bff.engine.ports import Call, KeptReply
+from bff.engine.freshness import UNLIMITED, Freshness
+from bff.engine.patience import Patience
+from bff.engine.ports import Call, KeptReply, UpstreamReply
 from bff.plan.cache_nodes import CachePolicy
 
 
@@ -16,18 +18,25 @@ class CachedReplies:
         self._cache = cache
         self._clock = clock
 
-    async def get(self, key: str, policy: CachePolicy, call: Call, seconds: float) -> KeptReply:
-        """The reply under `key`, or what `call` comes to, within `seconds`."""
+    async def get(
+        self, key: str, policy: CachePolicy, call: Call, seconds: float, patience: Patience
+    ) -> KeptReply:
+        """See `ReplyCache.get`."""
 
         async def run(left: float) -> Made:
             called = await call(left)
+            if called.failed and isinstance(called.reply, UpstreamReply):  # it may stay a while
+                called = called._replace(reply=called.reply._replace(body=b""))
             return Made(
                 called, called.body, tags=called.tags, freshness=called.freshness,
                 failed=called.failed,
             )  # fmt: skip
 
-        served = await self._cache.get(Job("a reply", key, policy, run, seconds))
+        served = await self._cache.get(Job("a reply", key, policy, run, seconds, patience))
         entry, called = served.entry, served.outcome
-        if entry is None or (served.how not in ("hit", "stale", "error") and called is not None):
-            return KeptReply(None, 0.0, called)
-        return KeptReply(entry.body, max(0.0, entry.seconds_left(self._clock())), called)
+        if entry is None:
+            return KeptReply(None, UNLIMITED, called)
+        left = max(0.0, entry.seconds_left(self._clock()))
+        freshness = Freshness(left, may_be_stale=entry.may_be_stale, observed_at=entry.observed_at)
+        is_made = served.how in ("miss", "collapsed") and called is not None
+        return KeptReply(None if is_made else entry.body, freshness, called)

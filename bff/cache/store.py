@@ -6,7 +6,7 @@ Rules:
    threads of their own; a read gives up after `READ_SECONDS`, all waiting included.
 3. After five failures the store is left alone for a growing pause (`bff.cache.breaker`).
 4. Writes wait in a bounded queue and are dropped when it is full: nobody waits for them.
-5. A purge that Redis could not be told of is told again when it answers.
+5. A purge that Redis could not be told of is told again when it answers (`bff.cache.owed_purges`).
 """
 
 import asyncio
@@ -20,10 +20,14 @@ from typing import Any, NamedTuple, TypeVar, TypeVarTuple
 from redis.exceptions import ResponseError
 
 from bff.cache.breaker import Breaker
+from bff.cache.decision import CLOCK_SKEW_SECONDS
 from bff.cache.entries import Entry
 from bff.cache.envelope import MAX_VALUE_BYTES
+from bff.cache.in_time import in_time
 from bff.cache.leads import Lead
 from bff.cache.links import Link
+from bff.cache.owed_purges import THREADS, OwedPurges
+from bff.engine.patience import Patience
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -35,7 +39,6 @@ READ_SECONDS = 0.075
 _READERS = 4
 _WAITING_WRITES = 256
 _WAITING_BYTES = 32 * 1024 * 1024
-_WAITING_PURGES = 10_000
 _CLOSE_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
@@ -75,9 +78,22 @@ class SharedStore:
         self._writer = ThreadPoolExecutor(1, "bff-cache-write")
         self._writes: set[asyncio.Future[Any]] = set()
         self._waiting_bytes = 0
-        self._owed: dict[str, None] = {}  # tags whose purge Redis was not told of, in order
+        self._purgers = ThreadPoolExecutor(THREADS, "bff-cache-purge")
+        self._owed = OwedPurges(
+            link.purge,
+            self._purgers,
+            admits=self._breaker.admits,
+            answered=self._note_answer,
+            failed=self._note_trouble,
+        )
         self._told: set[str] = set()
-        link.listen(lambda *news: self._tell_loop(purged, *news), lambda: self._tell_loop(missed))
+
+        def lost_or_back() -> None:
+            missed()
+            self._owed.settle()
+
+        tell = self._tell_loop
+        link.listen(lambda *news: tell(purged, *news), lambda: tell(lost_or_back))
 
     @property
     def hears_purges(self) -> bool:
@@ -85,10 +101,15 @@ class SharedStore:
         return self._link.hears_purges
 
     async def find(
-        self, key: str, is_wanted: Callable[[Entry], bool], lead_seconds: float
+        self,
+        key: str,
+        is_wanted: Callable[[Entry], bool],
+        lead_seconds: float,
+        patience: Patience | None = None,
     ) -> Found:
         """The entry under this key; and the lead, for `lead_seconds`, unless the entry is wanted
-        or another worker has it. In trouble there is no entry, and the lead is the caller's."""
+        or another worker has it. In trouble, and when the request has no `patience` left, there is
+        no entry, and the lead is the caller's."""
 
         def find() -> Found:
             entry = self._read(key)
@@ -96,7 +117,7 @@ class SharedStore:
                 return Found(entry, None)
             return Found(entry, self._link.take_lead(key, lead_seconds))
 
-        found = await self._ask(find, self._let_go_late)
+        found = await self._ask(find, self._let_go_late, patience)
         return found or Found(None, self.alone(key))
 
     async def look(self, key: str) -> tuple[Entry | None, bool]:
@@ -109,8 +130,9 @@ class SharedStore:
         return await self._ask(look) or (None, False)
 
     def alone(self, key: str) -> Lead:
-        """A lead that nobody else knows of."""
-        return Lead(key, "", self._clock())
+        """A lead that nobody else knows of, begun by our own clock: early enough for a purge that
+        the store's tells of."""
+        return Lead(key, "", self._clock() - CLOCK_SKEW_SECONDS)
 
     def put(self, entry: Entry, kept_seconds: float, lead: Lead) -> bool:
         """Store the entry in the background for others to find `kept_seconds` long, and let go of
@@ -151,25 +173,23 @@ class SharedStore:
         self._write(drop, 0)
 
     async def purge(self, tags: Sequence[str], seconds: float | None = None) -> int | None:
-        """Delete what has one of the tags and tell every worker; how many entries there were.
-        None where Redis can't be told in so many seconds: it will be told when it answers."""
-        gone = await self._ask(lambda: self._link.purge(tags), seconds=seconds)
-        if gone is None:
-            self._owed.update(dict.fromkeys(tags))
-            while len(self._owed) > _WAITING_PURGES:
-                self._owed.pop(next(iter(self._owed)))
-        return gone
+        """Delete what has one of the tags and tell every worker; how many entries there were. None
+        where that takes longer than so many seconds, or can't be: it is made when Redis answers."""
+        return await self._owed.tell(tags, seconds or self._seconds)
 
     async def close(self) -> None:
-        """Finish the writes that wait, for a second at most, and close every connection."""
-        if self._writes:
-            await asyncio.wait(self._writes, timeout=_CLOSE_SECONDS)
-        for executor in (self._readers, self._writer):
+        """Finish the writes that wait and the purges that are owed, for a second at most, and close
+        every connection."""
+        finishing = self._loop.create_task(self._owed.finish())
+        await asyncio.wait((finishing, *self._writes), timeout=_CLOSE_SECONDS)
+        executors = (self._readers, self._writer, self._purgers)
+        for executor in executors:
             executor.shutdown(wait=False, cancel_futures=True)
         # Ends what still waits for an answer.
         await asyncio.to_thread(self._link.close)
-        for executor in (self._readers, self._writer):
+        for executor in executors:
             await asyncio.to_thread(executor.shutdown)
+        await finishing
 
     def _let_go_late(self, found: Future[Found]) -> None:
         """A lead that came when nobody waited for it any more would make others wait."""
@@ -187,34 +207,29 @@ class SharedStore:
         self,
         question: Callable[[], T],
         late: Callable[[Future[T]], None] | None = None,
-        seconds: float | None = None,
+        patience: Patience | None = None,
     ) -> T | None:
         """The answer, had in a thread in time; None in trouble, which is noted. One that comes too
-        late goes to `late`, on the thread."""
-        if not self._breaker.admits():
+        late, or when the caller has gone, goes to `late`, on the thread."""
+        patience = patience or Patience(self._seconds)
+        seconds = min(self._seconds, patience.left(self._loop.time()))
+        if seconds <= 0 or not self._breaker.admits():
             return None
         asked = self._readers.submit(question)
+        patience.begin(self._loop.time())
         try:
-            answer = await self._in_time(asked, seconds or self._seconds)
-        except Exception as error:  # whatever it is, the payload can be had without the store
+            answer = await in_time(asked, seconds)
+        except BaseException as error:
             if late is not None:
                 asked.add_done_callback(late)
-            self._note_trouble(error)
+            if not isinstance(error, Exception):
+                raise
+            self._note_trouble(error)  # whatever it is: the payload can be had without the store
             return None
+        finally:
+            patience.end(self._loop.time())
         self._note_answer()
         return answer
-
-    async def _in_time(self, asked: Future[T], seconds: float) -> T:
-        """The answer within so many seconds, not counting those that the loop itself was held for:
-        five hundred requests at once hold it for 0.1 s and more. Raises `TimeoutError`."""
-        answer = asyncio.wrap_future(asked)
-        ends_at = self._loop.time() + seconds
-        await asyncio.wait((answer,), timeout=seconds)
-        if not asked.done() and self._loop.time() > ends_at + seconds / 4:
-            await asyncio.wait((answer,), timeout=seconds)
-        if not asked.done():
-            raise TimeoutError("no answer in time")
-        return asked.result()
 
     def _write(self, write: Callable[[], None], size: int) -> bool:
         if len(self._writes) >= _WAITING_WRITES or not self._breaker.admits():
@@ -256,18 +271,11 @@ class SharedStore:
     # -------------------------------------------------------------- what is known of the store
 
     def _note_answer(self) -> None:
-        if self._breaker.is_open:
-            _log.warning("%s answers again", self._link.name)
+        was_open = self._breaker.is_open
         self._breaker.succeeded()
-        if self._owed:
-            owed, self._owed = list(self._owed), {}
-            task = self._loop.create_task(self._settle(owed))
-            self._writes.add(task)
-            task.add_done_callback(self._writes.discard)
-
-    async def _settle(self, owed: Sequence[str]) -> None:
-        if await self.purge(owed) is not None:
-            _log.warning("purged, later than asked: %d tags", len(owed))
+        if was_open:
+            _log.warning("%s answers again", self._link.name)
+            self._owed.settle()
 
     def _note_trouble(self, error: BaseException) -> None:
         if isinstance(error, ResponseError):  # it answers: full, read-only, a key of another type

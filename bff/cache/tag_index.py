@@ -13,7 +13,7 @@ threads; raises redis-py's errors.
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from redis import RedisCluster
 
@@ -79,10 +79,13 @@ class TagIndex:
             pipeline.get(_purged(tag))
         return any(_time(at) >= since for at in pipeline.execute() if at is not None)
 
-    def purge(self, tags: Sequence[str]) -> tuple[float, int]:
-        """Delete every entry that has one of the tags, and tell all who listen on `CHANNEL`.
+    def purge(
+        self, tags: Sequence[str], noted: Callable[[float], None] = lambda at: None
+    ) -> tuple[float, int]:
+        """Delete every entry that has one of the tags.
 
-        Gives the time of the purge, by Redis's clock, and how many entries there were.
+        Gives the time of the purge, by Redis's clock, and how many entries there were. The time
+        goes to `noted` as soon as it is known, before anything is deleted.
         """
         latest, found = 0.0, dict[str, list[bytes]]()  # members and scores by turns
         for tag in tags:
@@ -90,6 +93,7 @@ class TagIndex:
                 _NOTE, 2, _members(tag), _purged(tag), REMEMBERED_SECONDS
             )
             latest = max(latest, float(at))
+        noted(latest)
         gone = 0
         for keys in _parts(sorted({key for named in found.values() for key in named[::2]})):
             gone += self._delete([KEY_PREFIX.encode() + key for key in keys])

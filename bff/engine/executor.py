@@ -59,13 +59,7 @@ class Engine:
             prepared = self._prepared[id(composition)] = prepare(composition)
         run = Run(prepared, inputs, self._caller, self._shared, self._clock)
         await run.settle_all()
-        told = tuple(
-            each
-            for step, outcome in zip(composition.steps, run.outcomes, strict=True)
-            if outcome is not None
-            and (run.failed_by is None or run.was_begun(step.index))
-            and (each := degradation(step, outcome)) is not None
-        )
+        told = _told(composition, run) if run.in_trouble else ()
         if run.failed_by is not None:
             return _failure(composition, run, run.failed_by, told)
         try:
@@ -85,6 +79,17 @@ class Engine:
             merged.tags,
             _purges(composition, run, merged.root),
         )
+
+
+def _told(composition: Composition, run: Run) -> tuple[Degradation, ...]:
+    """The failures that were known when the run ended, in declared order."""
+    return tuple(
+        each
+        for step, outcome in zip(composition.steps, run.outcomes, strict=True)
+        if outcome is not None
+        and (run.failed_by is None or run.was_begun(step.index))
+        and (each := degradation(step, outcome)) is not None
+    )
 
 
 def _failure(

@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 
 class Freshness(NamedTuple):
-    """`seconds` is 0 for what may not be kept; `is_private` for what belongs to one caller."""
+    """`seconds` is 0 for what may not be kept; `is_private` for what belongs to one caller;
+    `observed_at`, in seconds since the epoch, tells of something kept when it was asked for."""
 
     seconds: float = math.inf
     is_private: bool = False
     may_be_stale: bool = True
+    observed_at: float = math.inf
 
 
 UNLIMITED = Freshness()
@@ -23,13 +25,14 @@ _NOTHING = Freshness(0.0)
 
 def least(parts: Iterable[Freshness]) -> Freshness:
     """What holds for a whole that is made of the parts."""
-    seconds, is_private, may_be_stale = UNLIMITED
+    seconds, is_private, may_be_stale, observed_at = UNLIMITED
     for part in parts:
         if part is not UNLIMITED:
             seconds = min(seconds, part.seconds)
             is_private = is_private or part.is_private
             may_be_stale = may_be_stale and part.may_be_stale
-    return Freshness(seconds, is_private, may_be_stale)
+            observed_at = min(observed_at, part.observed_at)
+    return Freshness(seconds, is_private, may_be_stale, observed_at)
 
 
 def told_freshness(headers: Iterable[tuple[str, str]]) -> Freshness:

@@ -5,20 +5,20 @@ serialised here.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import isfinite
-from typing import Any, assert_never
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
 from bff.engine.joins import apply_joins
 from bff.engine.results import Degradation
 from bff.errors import EvaluationError
-from bff.plan.nodes import Composition, Computed, Root, Shape, ShapeView, Splice, Text
+from bff.plan.nodes import Composition, Root, Shape, ShapeView, Splice, Text
+
+_NO_TAGS: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(NamedTuple):
     """The payload, the views that have a form of their own, what joins found twice, the tags (None
     where they can't be told), and what expressions see when the joins are applied."""
 
@@ -45,28 +45,24 @@ def merge(
     told = [{"step": each.step, "reason": each.reason} for each in degraded]
     whole = {**joined, "degraded": told}
     body = write_shape(composition.payload, whole, texts)
-    views = {
-        view.name: write_shape(view.shape, whole, texts)
-        for view in composition.views.values()
-        if isinstance(view, ShapeView)
-    }
-    return Merged(body, views, ambiguous, _tags(composition, joined), joined)
+    views = {}
+    for view in composition.views.values():
+        if isinstance(view, ShapeView):
+            views[view.name] = write_shape(view.shape, whole, texts)
+    tags = _tags(composition, joined) if composition.tags else _NO_TAGS
+    return Merged(body, views, ambiguous, tags, joined)
 
 
 def write_shape(shape: Shape, root: Root, texts: Sequence[bytes | None]) -> bytes:
     """The body that a shape describes. Raises `EvaluationError`."""
     parts: list[bytes] = []
     for segment in shape.segments:
-        match segment:
-            case Text():
-                parts.append(segment.text)
-            case Splice():
-                text = texts[segment.step]
-                parts.append(b"null" if text is None else text)
-            case Computed():
-                parts.append(write_json(segment.template.evaluate(root)))
-            case _:
-                assert_never(segment)
+        if isinstance(segment, Text):  # `match` takes three times as long
+            parts.append(segment.text)
+        elif isinstance(segment, Splice):
+            parts.append(texts[segment.step] or b"null")
+        else:
+            parts.append(write_json(segment.template.evaluate(root)))
     return b"".join(parts)
 
 

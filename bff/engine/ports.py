@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 
 from bff.engine.freshness import Freshness
 from bff.engine.outcomes import Failed
+from bff.engine.patience import Patience
 from bff.plan.cache_nodes import CachePolicy
 
 Headers = Sequence[tuple[str, str]]  # names in lower case; values as latin-1 text; order kept
@@ -102,11 +103,11 @@ class Called(NamedTuple):
 
 
 class KeptReply(NamedTuple):
-    """A kept `body`, good for `seconds_left` more; or what a call `called` came to, one's own or
-    another's; or both, where the call failed and the body is what is left."""
+    """A kept `body`; or what a call `called` came to, one's own or another's; or both, where the
+    call failed and the body is what is left. `freshness` is what that leaves a payload."""
 
     body: bytes | None
-    seconds_left: float
+    freshness: Freshness
     called: Called | None
 
 
@@ -116,5 +117,8 @@ Call = Callable[[float], Awaitable[Called]]  # takes the seconds that are left
 class ReplyCache(Protocol):
     """Keeps upstream replies for steps, compositions and callers to share. One per event loop."""
 
-    async def get(self, key: str, policy: CachePolicy, call: Call, seconds: float) -> KeptReply:
-        """The reply under `key`, or what `call` comes to, within `seconds`."""
+    async def get(
+        self, key: str, policy: CachePolicy, call: Call, seconds: float, patience: Patience
+    ) -> KeptReply:
+        """The reply under `key`, or what `call` comes to, within `seconds`; `patience` bounds the
+        waiting for what other workers have."""

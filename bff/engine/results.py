@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from bff.engine.freshness import UNLIMITED, Freshness
+from bff.engine.patience import Patience
 
 WriteState = Literal["done", "failed", "unknown", "not started"]
 StepOutcome = Literal["ok", "skipped", "failed", "cancelled"]
@@ -24,13 +25,15 @@ class Limits:
 class Inputs(NamedTuple):
     """What a run is given: every declared param by name, parsed; what is known of the caller, and
     what tells callers apart; what the params weigh where that is much (see `bff.engine.bodies`);
-    and the seconds that are left, where they are fewer than the composition's deadline."""
+    the seconds that are left, where they are fewer than the composition's deadline; and how long
+    it may still wait for what is shared."""
 
     params: Mapping[str, Any]
     claims: Mapping[str, Any] = {}
     identity_key: str = ""
     weight: int = 0
     seconds: float | None = None
+    patience: Patience | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,7 @@ class StepTiming(NamedTuple):
     outcome: StepOutcome
 
 
-@dataclass(frozen=True, slots=True)
-class Produced:
+class Produced(NamedTuple):
     """A payload. `views` holds those with a form of their own; masks are cut from `body`.
 
     `degraded` is empty when the payload is complete, and in declared order.

@@ -27,6 +27,7 @@ from bff.engine.failures import takes_composition_down
 from bff.engine.freshness import UNLIMITED, Freshness
 from bff.engine.inputs import Calls, plan_calls
 from bff.engine.outcomes import Failed, Outcome, Reason, Skipped, Value
+from bff.engine.patience import Patience
 from bff.engine.prepared import PreparedComposition, PreparedStep
 from bff.engine.results import Inputs, StepOutcome, StepTiming
 from bff.engine.shared_calls import SharedCalls
@@ -65,10 +66,12 @@ class Run:
         self.root: dict[str, Any] = {"params": inputs.params, "claims": inputs.claims}
         self.texts: list[bytes | None] = [None] * count
         self.failed_by: int | None = None  # the step that took the composition down
+        self.in_trouble = False  # some step has no value of its own
         self.read_weight = inputs.weight  # of all the bodies that were read
         self.freshness: list[Freshness] = []  # of the replies whose upstreams told of it
         self._prepared = prepared
         self._identity_key = inputs.identity_key
+        self._patience = inputs.patience or Patience()
         self._caller = caller
         self._shared = shared
         self._clock = clock
@@ -118,25 +121,21 @@ class Run:
 
     def timings(self) -> tuple[StepTiming, ...]:
         """When each step that was begun ran, in declared order."""
-        now = self._clock()
-        return tuple(
-            StepTiming(
-                prepared.step.name,
-                (began - self._started_at) * 1000,
-                ((now if ended is None else ended) - began) * 1000,
-                sent or 0,
-                _TOLD[type(outcome)],
-            )
-            for prepared, began, ended, sent, outcome in zip(
-                self._prepared.steps,
-                self._began_at,
-                self._ended_at,
-                self.calls_sent(),
-                self.outcomes,
-                strict=True,
-            )
-            if began is not None
-        )
+        now, start = self._clock(), self._started_at
+        made = []
+        for index, began in enumerate(self._began_at):
+            if began is not None:
+                ended, job = self._ended_at[index], self._jobs[index]
+                made.append(
+                    StepTiming(
+                        self._prepared.steps[index].step.name,
+                        (began - start) * 1000,
+                        ((now if ended is None else ended) - began) * 1000,
+                        0 if job is None else job.next,
+                        _TOLD[type(self.outcomes[index])],
+                    )
+                )
+        return tuple(made)
 
     # -------------------------------------------------------------------- beginning a step
 
@@ -209,7 +208,9 @@ class Run:
                 part = await self._caller.call(step, rendered, self._ends_at - now)
             else:  # in time to take what is kept instead
                 left = (self._waits_until - now) * _LEFT_TO_A_SHARED_CALL
-                part = await self._shared.call(step, step.cache, rendered, self._identity_key, left)
+                part = await self._shared.call(
+                    step, step.cache, rendered, self._identity_key, left, self._patience
+                )
             self.read_weight += part.weight
             if part.freshness is not UNLIMITED:
                 self.freshness.append(part.freshness)
@@ -238,6 +239,8 @@ class Run:
         if self._began_at[index] is not None:
             self._ended_at[index] = self._clock()
         value = NULL
+        if type(outcome) is not Value:
+            self.in_trouble = True
         match outcome:
             case Value():
                 value = outcome

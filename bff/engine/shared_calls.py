@@ -6,14 +6,15 @@ only one that fits its schema; it is read anew by every step that uses it, each 
 """
 
 import hashlib
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 from pydantic_core import to_json
 
 from bff.engine.calls import Caller, Part
 from bff.engine.failures import may_pass
-from bff.engine.freshness import Freshness
+from bff.engine.freshness import least
 from bff.engine.outcomes import Failed, Value
+from bff.engine.patience import Patience
 from bff.engine.ports import Called, ReplyCache, UpstreamReply
 from bff.engine.rendering import Rendered
 from bff.errors import EvaluationError
@@ -39,6 +40,7 @@ class SharedCalls:
         rendered: Rendered,
         identity_key: str,
         remaining_seconds: float,
+        patience: Patience,
     ) -> Part:
         """As `Caller.call`, or a reply that is there already; where the call fails, and an earlier
         reply is good enough, that is the failure's `stand_in`."""
@@ -51,29 +53,32 @@ class SharedCalls:
             return _called(step, caching, rendered, reply, own)
 
         own_to = identity_key if caching.scope == "identity" else None
-        key = reply_key(step.operation, rendered, own_to)
-        kept = await self._replies.get(key, caching.policy, call, remaining_seconds)
+        key = reply_key(step.operation, caching, rendered, own_to)
+        kept = await self._replies.get(key, caching.policy, call, remaining_seconds, patience)
         if kept.called is not None and own is None:
             own = await self._caller.read(step, kept.called.reply)
         if kept.body is None:
             if own is None:
                 raise AssertionError("neither a kept reply nor a call")
-            return own
+            return own._replace(freshness=least((own.freshness, kept.freshness)))
         if own is not None and not isinstance(own.value, Failed):
             return own
         value, weight = await self._caller.read_body(step, kept.body, _KEPT_STATUS)
         if own is None:
-            return Part(value, weight, Freshness(kept.seconds_left))
+            return Part(value, weight, kept.freshness)
         if isinstance(own.value, Failed) and isinstance(value, Value):
             return Part(replace(own.value, stand_in=value), weight)
         return own
 
 
-def reply_key(operation: Operation, rendered: Rendered, own_to: str | None) -> str:
+def reply_key(
+    operation: Operation, caching: ReplyCaching, rendered: Rendered, own_to: str | None
+) -> str:
     """The key of an operation's reply to one request, and of one caller where it is its own: 40
-    hexadecimal digits."""
+    hexadecimal digits. Who keeps it for another time, or under other tags, has another one."""
     digest = hashlib.blake2b(operation.digest.encode(), digest_size=_DIGEST_BYTES)
-    digest.update(b"\0" + to_json([rendered.target, rendered.headers, own_to]))
+    tags, times = [each.source for each in caching.tags], astuple(caching.policy)
+    digest.update(b"\0" + to_json([rendered.target, rendered.headers, own_to, tags, times]))
     digest.update(b"\0" if rendered.body is None else b"\1" + rendered.body)
     return digest.hexdigest()
 

@@ -11,6 +11,7 @@ from bff.declarations.models import CompositionFile, GatewayDefaults, ShapeViewD
 from bff.plan import nodes
 from bff.plan import types as t
 from bff.plan.caching import compile_policy
+from bff.plan.claims import CLAIMS
 from bff.plan.joins import compile_joins
 from bff.plan.masks import compile_mask
 from bff.plan.params import compile_composition_params
@@ -71,7 +72,10 @@ def compile_composition(
     own_forms = [view.shape for view in views.values() if isinstance(view, nodes.ShapeView)]
     readers = Readers(steps.steps, joins, (payload, *own_forms), tags, purges)
     is_public = cache is not None and cache.scope == "public"
-    is_shared = ways.payload is None and (cache is None or cache.scope != "identity")
+    asks_who = any(path[0] == CLAIMS for each in purges for path in each.reads)
+    is_shared = (
+        ways.payload is None and not asks_who and (cache is None or cache.scope != "identity")
+    )
     in_part = {
         name
         for name, step in declared.steps.items()

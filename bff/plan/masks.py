@@ -9,9 +9,9 @@ from bff.plan.type_algebra import union
 
 
 def compile_mask(
-    name: str, paths: Sequence[str], payload: t.Type
+    name: str, paths: Sequence[str], payload: t.Type, most_problems: int | None = None
 ) -> tuple[MaskView, list[tuple[int, PathProblem]]]:
-    """The view, and each path's problem beside the path's index.
+    """The view, and each path's problem beside the path's index, or the first few.
 
     A path keeps everything below it; one that a shorter path covers adds nothing.
     """
@@ -27,6 +27,8 @@ def compile_mask(
                 inside = f"'{part.name}'"
         except PathProblem as problem:
             problems.append((index, problem))
+            if len(problems) == most_problems:
+                break
             continue
         names = tuple(part.name for part in parts)
         whole.add(names)

@@ -4,7 +4,6 @@ Everything that can be wrong with it is told here, as a reply. May not know cach
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -32,8 +31,7 @@ class Cut(NamedTuple):
 WHOLE = Cut("", MaskNode())
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What a request comes to, once it is known to be right."""
 
     cut: Cut
@@ -108,7 +106,8 @@ class Reader:
         paths = sorted({path.strip() for path in text.split(",")})
         if len(text) > _LONGEST_FIELDS or len(paths) > most:
             return problem(request, 400, "too_many_fields", f"At most {most} fields can be named.")
-        view, problems = compile_mask("", paths, self._composition.payload.type)
+        # To look for what was meant takes milliseconds: the first wrong one is told.
+        view, problems = compile_mask("", paths, self._composition.payload.type, most_problems=1)
         if problems:
             errors = [
                 {"name": "fields", "in": "query", "detail": f"{each.what}. {each.mend}".strip()}
@@ -118,7 +117,13 @@ class Reader:
                 request, 400, "bad_fields", "The query names fields that there are not.",
                 errors=errors,
             )  # fmt: skip
-        return Cut(FIELDS + ",".join(paths), view.mask)
+        return Cut(FIELDS + _spelt(view.mask), view.mask)
+
+
+def _spelt(mask: MaskNode) -> str:
+    """The mask in one spelling, whichever it was asked for in."""
+    below = (f"{name}({_spelt(node)})" for name, node in sorted(mask.fields.items()))
+    return ",".join(below)
 
 
 def _bad_params(request: GatewayRequest, bad: list[BadParam]) -> Reply:

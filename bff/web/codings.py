@@ -32,15 +32,14 @@ _known: dict[bytes, str] = {}
 def choose_coding(accept_encoding: bytes | None) -> str:
     """The coding to answer in. Where a client accepts none of ours, and refuses `identity` too,
     that is what it gets: it can't be answered otherwise. Thread-safe."""
-    if accept_encoding is None:
+    if accept_encoding is None or len(accept_encoding) > _LONGEST:
         return IDENTITY
     coding = _known.get(accept_encoding)
     if coding is None:
         coding = _choose(accept_encoding.decode("latin-1"))
-        if len(accept_encoding) <= _LONGEST:
-            if len(_known) >= _REMEMBERED:
-                _known.clear()  # browsers send a handful
-            _known[accept_encoding] = coding
+        if len(_known) >= _REMEMBERED:
+            _known.clear()  # browsers send a handful
+        _known[accept_encoding] = coding
     return coding
 
 

@@ -12,6 +12,7 @@ worker. Knows no host.
 
 from typing import assert_never
 
+from bff.declarations.forms import WRITING_METHODS
 from bff.web.cors import CrossOrigin
 from bff.web.handlers import CompositionHandler, Target
 from bff.web.logs import Log
@@ -97,12 +98,12 @@ class Dispatcher:
             reply = internal_error(request)
         return finish(request, reply, self._cross_origin)
 
-    def may_be_abandoned(self, match: Match) -> bool:
+    def may_be_abandoned(self, match: Match, method: str) -> bool:
         """Whether work for a client that left is stopped. What writes runs to its end: half an
-        order is worse than one that nobody waits for."""
+        order is worse than one that nobody waits for, and what it makes out of date is purged."""
         if isinstance(match, ToComposition):
             return not self._compositions[match.name].writes
-        return True
+        return not (isinstance(match, ToRoute) and match.route.purges and method in WRITING_METHODS)
 
     def reads_body(self, match: Match) -> bool:
         """Whether anybody reads the request's body."""

@@ -86,7 +86,7 @@ class Edge:
         if reply is None:
             work = dispatcher.produce(match, request)
             try:
-                if dispatcher.may_be_abandoned(match):
+                if dispatcher.may_be_abandoned(match, request.method):
                     reply = await self._watches.unless_client_leaves(work, incoming, receive)
                 else:
                     reply = await work

@@ -19,6 +19,7 @@ from bff.cache.keys import KeyRecipe
 from bff.cache.layers import Cache
 from bff.cache.payloads import keepable
 from bff.engine.executor import Engine
+from bff.engine.patience import Patience
 from bff.engine.results import CompositionFailure, Inputs, Produced
 from bff.identity.ports import IdentityProvider
 from bff.plan.nodes import Composition
@@ -112,7 +113,7 @@ class CompositionHandler:
             if coding != IDENTITY:
                 if len(variant.body) >= LEAST_BYTES:
                     return None
-                entry.keep((cut.name, coding), variant)
+                self._keep(entry, (cut.name, coding), variant)
         return self._hit(request, entry, variant)
 
     async def produce(self, request: GatewayRequest, path: Mapping[str, str]) -> Reply:
@@ -131,7 +132,7 @@ class CompositionHandler:
         if isinstance(asked, Reply):
             return self._named(asked)
         if self._key is None or self._policy is None:
-            inputs = _inputs(asked, weight, None)
+            inputs = _inputs(asked, weight, None, None)
             made = await self._engine.run(self._composition, inputs)
             if made.purges:
                 await self._cache.purge(made.purges)
@@ -147,18 +148,20 @@ class CompositionHandler:
             reply.facts = {"cache": _in_short(told)}
             return self._named(reply)
         told = forwarded(served, self._clock())
-        return await self._made(request, asked, served.outcome, served.entry, told)
+        # What is not kept, because a purge has passed it for instance, is nobody else's to keep.
+        entry = served.entry if served.stored or served.how == "error" else None
+        return await self._made(request, asked, served.outcome, entry, told)
 
     def _job(self, key: str, asked: Asked, weight: int) -> Job:
-        composition = self._composition
+        composition, patience = self._composition, Patience()
 
         async def run(left: float) -> Made:
-            inputs = _inputs(asked, weight, left)
+            inputs = _inputs(asked, weight, left, patience)
             return keepable(await self._engine.run(composition, inputs), composition.scope)
 
         if self._policy is None:
             raise AssertionError("what isn't cached has no job")
-        return Job(composition.name, key, self._policy, run, composition.deadline_seconds)
+        return Job(composition.name, key, self._policy, run, composition.deadline_seconds, patience)
 
     def _key_of(self, asked: Asked) -> str:
         if self._key is None:
@@ -265,9 +268,9 @@ def _cut(cut: Cut, payload: Entry | Produced) -> bytes:
     return masked(payload.body, cut.mask) if cut.mask.fields else payload.body
 
 
-def _inputs(asked: Asked, weight: int, seconds: float | None) -> Inputs:
+def _inputs(asked: Asked, weight: int, seconds: float | None, patience: Patience | None) -> Inputs:
     who = asked.identity
-    return Inputs(asked.params, who.claims, who.key, weight, seconds)
+    return Inputs(asked.params, who.claims, who.key, weight, seconds, patience)
 
 
 def _in_short(told: str) -> str:

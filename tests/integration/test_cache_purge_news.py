@@ -8,8 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from bff.cache.backends import KEY_PREFIX
+from bff.cache.links import RedisLink
 from bff.cache.purge_channel import message
-from bff.cache.tag_index import CHANNEL
+from bff.cache.tag_index import CHANNEL, TagIndex
 from tests.support.cache_worker import (
     SLACK_SECONDS,
     DeafLink,
@@ -125,6 +127,26 @@ def test_what_is_no_news_is_passed_over(
     assert [record.getMessage() for record in caplog.records] == [
         "a message on the channel of purges is not bff's; it is passed over"
     ]
+
+
+def test_a_purge_is_told_of_before_and_after_it_deletes(server: RedisServer) -> None:
+    with server.client() as client:
+        heard = client.pubsub(ignore_subscribe_messages=True)
+        heard.subscribe(CHANNEL)
+        assert heard.get_message(timeout=1) is None
+        TagIndex(client).add(["t"], "k", time.time() + 60)
+        client.set(f"{KEY_PREFIX}k", b"x")
+        with client.monitor() as monitor:
+            link = RedisLink(server.url, seconds=1.0)
+            assert link.purge(["t"]) == 1
+            link.close()
+            client.ping()
+            done = []
+            while (command := monitor.next_command()["command"].split()[0].upper()) != "PING":
+                done.append(command)
+    assert [each for each in done if each in ("PUBLISH", "UNLINK")] == [
+        "PUBLISH", "UNLINK", "PUBLISH",
+    ]  # fmt: skip
 
 
 def test_a_lost_channel_drops_what_has_tags_and_keeps_what_has_none(server: RedisServer) -> None:

@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+from redis.exceptions import ResponseError
 
-from tests.support.cache_worker import SLACK_SECONDS, TTL, Worker, entry_bytes, small
+from bff.cache.entries import Entry
+from bff.cache.links import RedisLink
+from tests.support.cache_worker import SLACK_SECONDS, TTL, Worker, entry_bytes, eventually, small
 from tests.support.redis_server import RedisServer, free_port
 
 
@@ -146,6 +149,34 @@ def test_a_full_redis_refuses_and_nobody_minds(caplog: pytest.LogCaptureFixture)
         asyncio.run(test())
         assert server.all_keys() == []
     assert "used memory > 'maxmemory'" in caplog.records[0].getMessage()
+
+
+def test_a_full_redis_takes_entries_again_when_others_have_ended() -> None:
+    with RedisServer("--maxmemory-policy", "noeviction") as server, server.client() as client:
+        link = RedisLink(server.url, seconds=1.0)
+        used = client.info("memory")["used_memory"]
+        client.config_set("maxmemory", used + 2_000_000)
+
+        def write(key: str) -> None:
+            now = time.time()
+            link.write(
+                Entry(key, bytes(100_000), {}, now, 1.0, now, frozenset({key})), 1.0, now + 1.0
+            )
+
+        def write_many() -> None:
+            for number in range(40):
+                write(f"k{number}")
+
+        with pytest.raises(ResponseError, match="maxmemory"):
+            write_many()
+
+        def takes_some_again() -> bool:
+            with suppress(ResponseError):
+                write("again")
+            return link.read("again")[0] is not None
+
+        asyncio.run(eventually(takes_some_again))
+        link.close()
 
 
 # ---------------------------------------------------------------------------- what is no Redis

@@ -9,8 +9,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
+from redis.exceptions import ResponseError
 
 from bff.cache.backends import KEY_PREFIX
+from bff.cache.entries import Entry
+from bff.cache.links import RedisLink
 from bff.cache.tag_index import TagIndex
 from tests.support.cache_worker import (
     SLACK_SECONDS,
@@ -140,7 +143,7 @@ def test_all_that_takes_redis_goes_on_in_trouble_and_works_after_it(
 
 async def everything_works_again(one: Worker, server: RedisServer) -> None:
     await recovers(one, server)
-    await one.owes_nothing(server)
+    await eventually(lambda: not one.store._owed)
     await one.hears_purges()
     await eventually(lambda: value_of(server, "before") in (None, b"[2]"))
     async with calm_worker(server.url) as other:
@@ -182,6 +185,20 @@ def test_a_note_of_a_purge_that_is_not_ours_voids_what_it_stands_for_and_no_more
 
     asyncio.run(test())
     assert caplog.records == []
+
+
+def test_an_entry_whose_purges_could_not_be_looked_up_does_not_stay(server: RedisServer) -> None:
+    link = RedisLink(server.url, seconds=1.0)
+    with server.client() as client:
+        TagIndex(client).purge(["t"])
+        (note,) = server.all_keys()
+        client.delete(note)
+        client.lpush(note, "not a time")
+        now = time.time()
+        with pytest.raises(ResponseError, match="WRONGTYPE"):
+            link.write(Entry("k", b"{}", {}, now, TTL, now, frozenset({"t"})), TTL, now + TTL)
+        assert client.get(f"{KEY_PREFIX}k") is None
+    link.close()
 
 
 def test_an_index_of_another_type_is_no_outage(

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 from bff.cache.backends import KEY_PREFIX
@@ -14,6 +13,7 @@ from bff.cache.jobs import Job, Run
 from bff.cache.layers import Cache
 from bff.cache.links import Link, RedisLink
 from bff.cache.store import READ_SECONDS, SharedStore
+from bff.engine.patience import Patience
 from bff.engine.results import Produced
 from bff.plan.cache_nodes import CachePolicy
 from tests.support.payload_runs import FAILURE, Runs, payload
@@ -95,13 +95,6 @@ class Worker:
         """Until nothing waits to be written."""
         while self.store._writes:
             await asyncio.wait(set(self.store._writes))
-
-    async def owes_nothing(self, server: Any) -> None:
-        """Until every purge that was asked for in a time of trouble has been made."""
-        await self.writes_are_done()
-        while self.store._owed:
-            await recovers(self, server)
-            await self.writes_are_done()
 
     async def expect(
         self, status: str, key: str, body: bytes = b'{"id":1}', tags: Iterable[str] = ()
@@ -189,7 +182,7 @@ def entry_bytes(
 
 def tagged(tags: Iterable[str], body: bytes = b'{"id":1}') -> Produced:
     """A complete payload with tags."""
-    return replace(payload(body), tags=frozenset(tags))
+    return payload(body)._replace(tags=frozenset(tags))
 
 
 def policy(ttl: float = TTL, stale: float = 0.0, stale_if_error: float = 0.0) -> CachePolicy:
@@ -199,4 +192,4 @@ def policy(ttl: float = TTL, stale: float = 0.0, stale_if_error: float = 0.0) ->
 
 def job(key: str, run: Run, windows: CachePolicy | None = None, deadline: float = 5.0) -> Job:
     """What a request for `key` asks of a cache."""
-    return Job("home", key, windows or policy(), run, deadline)
+    return Job("home", key, windows or policy(), run, deadline, Patience(CALM_SECONDS))

@@ -1,7 +1,6 @@
 """For how long a run's value is kept: its policy's time, less for jitter and for upstreams."""
 
 import math
-from dataclasses import replace
 
 import pytest
 
@@ -103,7 +102,7 @@ def test_degraded_payload_is_kept_no_longer_than_its_upstreams_say_nor_than_the_
         for freshness, ttl in ((UNLIMITED, 0.2), (Freshness(0.1), 0.1)):
             clock = Clock()
             cache = memory_cache(clock)
-            runs = Runs(replace(degraded(), freshness=freshness))
+            runs = Runs(degraded()._replace(freshness=freshness))
             short = job("k", runs, policy(0.2, 10.0, 60.0))
             await cache.get(short)
             kept = cache.lookup("k")

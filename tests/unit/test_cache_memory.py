@@ -1,5 +1,10 @@
 """The memory layer: never more bytes than it was given, the least recently used go first."""
 
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from hypothesis import given
@@ -132,3 +137,39 @@ def test_whatever_is_done_the_total_is_that_of_what_is_held_and_within_the_bound
     sizes = [held.size_bytes for key in "abcde" if (held := memory.get(key))]
     assert memory.size_bytes == sum(sizes) <= 10 * KIB
     assert len(memory) == len(sizes)
+
+
+@contextmanager
+def threads_taking_turns_often() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def test_look_ups_from_other_threads_do_not_disturb_making_room() -> None:
+    memory = MemoryLayer(150 * KIB)
+    done = threading.Event()
+
+    def look_up() -> None:
+        while not done.is_set():
+            for number in range(300):
+                memory.get(str(number))
+
+    threads = [threading.Thread(target=look_up) for _ in range(4)]
+    with threads_taking_turns_often():
+        for thread in threads:
+            thread.start()
+        try:
+            ends_at = time.monotonic() + 1.5
+            number = 0
+            while time.monotonic() < ends_at:
+                number += 1
+                memory.put(entry(str(number % 300)))
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
+    assert memory.size_bytes == len(memory) * KIB <= 150 * KIB

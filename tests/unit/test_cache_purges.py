@@ -44,6 +44,36 @@ def test_purges_are_forgotten_once_no_run_can_be_older() -> None:
     assert purges.void(entry(B, 900.0))
 
 
+def test_where_purges_may_have_gone_unheard_all_that_has_tags_and_is_older_is_void() -> None:
+    purges = Purges()
+    purges.note_all(1000.0)
+    purges.note_all(500.0)
+    assert purges.void(entry(A, 999.9))
+    assert purges.void(entry(B, 1000.0))
+    assert not purges.void(entry(A, 1000.1))
+    assert not purges.void(entry(frozenset(), 0.0))
+    assert not purges.was_purged(entry(A, 999.9))  # where the store has it still
+
+
+def test_many_purges_within_a_minute_are_not_looked_through_at_each() -> None:
+    looked_at = 0
+
+    class Tag(str):
+        """Tells of being put into a dict."""
+
+        __slots__ = ()
+
+        def __hash__(self) -> int:
+            nonlocal looked_at
+            looked_at += 1
+            return super().__hash__()
+
+    purges = Purges()
+    for number in range(30_000):
+        purges.note([Tag(number)], 1000.0)
+    assert looked_at < 10 * 30_000
+
+
 def test_purge_forgets_what_has_the_tag_and_nothing_else() -> None:
     async def test() -> None:
         cache = memory_cache(Clock())

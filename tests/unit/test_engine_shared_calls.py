@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from bff.engine.outcomes import Failed, Reason
 from bff.engine.rendering import Rendered
 from bff.engine.results import CompositionFailure, Inputs, Produced
 from bff.engine.shared_calls import reply_key
-from bff.plan.cache_nodes import CachePolicy, ReplyCaching, Scope
+from bff.plan.cache_nodes import CachePolicy, ReplyCaching, Scope, Tags
+from bff.plan.expressions.uses import NO_USES
 from bff.plan.nodes import Composition
 from tests.support.fake_time import run_in_fake_time
 from tests.support.memory_caches import Clock, memory_cache
@@ -158,18 +160,24 @@ def test_older_reply_stands_in_for_a_call_that_is_too_slow_in_time_for_the_deadl
     at_work({"GET /users/1": json_reply({"id": 1})}, test)
 
 
+KEPT = ReplyCaching(CachePolicy(1.0, 0.0, 0.0), (), needs_json=False)
+TAG = Tags(lambda root: ("a",), frozenset(), frozenset(), "a", NO_USES)
+
+
 def test_key_is_of_the_operation_what_is_sent_and_the_caller_where_it_is_theirs() -> None:
     other_operation = operation("GET /people/{id}")
     keys = [
-        reply_key(GET, RENDERED, None),
-        reply_key(other_operation, RENDERED, None),
-        reply_key(GET, RENDERED._replace(target="/users/2"), None),
-        reply_key(GET, RENDERED._replace(headers=(("accept", "b"),)), None),
-        reply_key(GET, RENDERED._replace(headers=()), None),
-        reply_key(GET, RENDERED._replace(body=b""), None),
-        reply_key(GET, RENDERED._replace(body=b"{}"), None),
-        reply_key(GET, RENDERED, ""),
-        reply_key(GET, RENDERED, "ann"),
+        reply_key(GET, KEPT, RENDERED, None),
+        reply_key(other_operation, KEPT, RENDERED, None),
+        reply_key(GET, KEPT, RENDERED._replace(target="/users/2"), None),
+        reply_key(GET, KEPT, RENDERED._replace(headers=(("accept", "b"),)), None),
+        reply_key(GET, KEPT, RENDERED._replace(headers=()), None),
+        reply_key(GET, KEPT, RENDERED._replace(body=b""), None),
+        reply_key(GET, KEPT, RENDERED._replace(body=b"{}"), None),
+        reply_key(GET, KEPT, RENDERED, ""),
+        reply_key(GET, KEPT, RENDERED, "ann"),
+        reply_key(GET, replace(KEPT, policy=CachePolicy(2.0, 0.0, 0.0)), RENDERED, None),
+        reply_key(GET, replace(KEPT, tags=(TAG,)), RENDERED, None),
     ]
     assert len(set(keys)) == len(keys)
-    assert reply_key(GET, RENDERED, "ann") == keys[-1]
+    assert reply_key(GET, KEPT, RENDERED, "ann") == keys[-3]

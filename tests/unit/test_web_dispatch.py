@@ -74,7 +74,7 @@ class Gateway:
             steps:
               order: {call: shop.create_order, with: {user_id: 1}}
             """
-        routes = "routes: {/raw: {service: shop, strip: true}}"
+        routes = "routes: {/raw: {service: shop}, /told: {service: shop, purges: [a]}}"
         project = compile_project(write_project(folder, compositions, gateway=routes))
         self.now = 1_000_000.0
         self.transport = ScriptedTransport(script)
@@ -227,8 +227,10 @@ def test_only_what_reads_may_be_abandoned(tmp_path: Path) -> None:
             ("GET", "/home/1", True),
             ("GET", "/cached/1", True),
             ("POST", "/raw/x", True),
+            ("POST", "/told/x", False),  # what it makes out of date is purged when it is through
+            ("GET", "/told/x", True),
             ("POST", "/buy", False),
         ):
-            assert dispatcher.may_be_abandoned(dispatcher.match(method, target)) is may_be
+            assert dispatcher.may_be_abandoned(dispatcher.match(method, target), method) is may_be
 
     at_work(tmp_path, test)
