@@ -120,14 +120,12 @@ class RedisLink(Link):
 
     def write(self, entry: Entry, seconds: float, ends_at: float) -> None:
         self._open()
-        if entry.tags:
-            self._tags.add(entry.tags, entry.key, ends_at)
-        value, timeout = encode(entry), math.ceil(seconds)
         if not entry.tags:
-            self._backend.set(entry.key, value, timeout=timeout)
+            super().write(entry, seconds, ends_at)
             return
+        self._tags.add(entry.tags, entry.key, ends_at)
         try:
-            self._backend.set(entry.key, value, timeout=timeout)
+            super().write(entry, seconds, ends_at)
             void = self._tags.were_purged(entry.tags, entry.observed_at)
         except Exception:
             with suppress(Exception):  # it may be there, and nobody knows whether it is void

@@ -5,7 +5,9 @@ from typing import Any
 
 from bff.cache.backends import open_backend
 from bff.cache.links import Link, RedisLink
-from bff.cache.store import READ_SECONDS, Purged, SharedStore
+from bff.cache.purge_channel import Purged
+from bff.cache.store import SharedStore
+from bff.engine.patience import PATIENCE_SECONDS
 
 
 def open_store(
@@ -22,5 +24,5 @@ def open_store(
         return SharedStore(Link(open_backend(backend_config)), purged=purged, missed=missed)
     if redis_url is None:
         return None
-    link = RedisLink(redis_url, seconds=READ_SECONDS)
+    link = RedisLink(redis_url, seconds=PATIENCE_SECONDS)
     return SharedStore(link, purged=purged, missed=missed)

@@ -62,7 +62,6 @@ class PurgeChannel:
         while not self._stopping.is_set():
             try:
                 self._listen()
-                failures = 0
             except Exception as error:  # whatever it is, this thread goes on
                 _log.debug("the channel of purges: %s: %s", type(error).__name__, error)
             heard, self.hears = self.hears, False

@@ -3,7 +3,7 @@
 Rules:
 1. A store that fails is a store that is empty: nothing here raises for trouble with it.
 2. The event loop never waits on a socket: the libraries are synchronous, so reads and writes have
-   threads of their own; a read gives up after `READ_SECONDS`, all waiting included.
+   threads of their own; a read gives up after `PATIENCE_SECONDS`, all waiting included.
 3. After five failures the store is left alone for a growing pause (`bff.cache.breaker`).
 4. Writes wait in a bounded queue and are dropped when it is full: nobody waits for them.
 5. A purge that Redis could not be told of is told again when it answers (`bff.cache.owed_purges`).
@@ -27,14 +27,11 @@ from bff.cache.in_time import in_time
 from bff.cache.leads import Lead
 from bff.cache.links import Link
 from bff.cache.owed_purges import THREADS, OwedPurges
-from bff.engine.patience import Patience
+from bff.cache.purge_channel import Purged
+from bff.engine.patience import PATIENCE_SECONDS, Patience
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-
-# All that a request waits for the store, before it goes on without: 100 ms less what a busy loop
-# may add to it.
-READ_SECONDS = 0.075
 
 _READERS = 4
 _WAITING_WRITES = 256
@@ -42,8 +39,6 @@ _WAITING_BYTES = 32 * 1024 * 1024
 _CLOSE_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
-
-Purged = Callable[[Sequence[str], float], None]
 
 
 class Found(NamedTuple):
@@ -67,7 +62,7 @@ class SharedStore:
         missed: Callable[[], None] = lambda: None,
         breaker: Breaker | None = None,
         clock: Callable[[], float] = time.time,
-        seconds: float = READ_SECONDS,
+        seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._link = link
         self._seconds = seconds  # for each answer

@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from bff.engine.bodies import NULL, fallback_value
 from bff.engine.outcomes import Value
 from bff.engine.rendering import Renderer, compile_renderer
+from bff.engine.reply_keys import ReplyKeyRecipe
 from bff.plan.nodes import Composition, Fallback, Step
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedStep:
-    """A step; the indexes of those that wait for it, in declared order; its value if it fails."""
+    """A step; the indexes of those that wait for it, in declared order; its value if it fails; the
+    keys of its replies, where they are kept."""
 
     step: Step
     render: Renderer
     dependents: tuple[int, ...]
     when_failed: Value
+    reply_key: ReplyKeyRecipe | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ def prepare(composition: Composition) -> PreparedComposition:
             fallback_value(step, step.on_failure)
             if isinstance(step.on_failure, Fallback)
             else NULL,
+            None if step.cache is None else ReplyKeyRecipe(step.operation, step.cache),
         )
         for step in composition.steps
     )

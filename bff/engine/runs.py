@@ -31,7 +31,7 @@ from bff.engine.patience import Patience
 from bff.engine.prepared import PreparedComposition, PreparedStep
 from bff.engine.results import Inputs, StepOutcome, StepTiming
 from bff.engine.shared_calls import SharedCalls
-from bff.engine.step_jobs import Job
+from bff.engine.step_jobs import StepJob
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ class Run:
         self._waits = list(prepared.waits)
         self._unsettled = count
         self._tainted: set[str] = set()
-        self._jobs: list[Job | None] = [None] * count
+        self._jobs: list[StepJob | None] = [None] * count
         self._tasks: list[asyncio.Task[None]] = []
         self._began_at: list[float | None] = [None] * count
         self._ended_at: list[float | None] = [None] * count
@@ -164,7 +164,7 @@ class Run:
         if not isinstance(planned, Calls):
             self._settle(index, planned)
             return
-        job = self._jobs[index] = Job(planned)
+        job = self._jobs[index] = StepJob(planned)
         if not job.requests:
             self._settle(index, job.combined(self._prepared.steps[index].step))
             return
@@ -194,9 +194,10 @@ class Run:
 
     # -------------------------------------------------------------------- a step in flight
 
-    async def _work(self, index: int, job: Job) -> None:
+    async def _work(self, index: int, job: StepJob) -> None:
         """Send the job's requests one after the other, beside its other tasks."""
-        step = self._prepared.steps[index].step
+        prepared = self._prepared.steps[index]
+        step, caching, keys = prepared.step, prepared.step.cache, prepared.reply_key
         while job.next < len(job.requests) and not self._closing:
             now = self._loop.time()
             if now >= self._waits_until:  # the loop was held, and the timer is late
@@ -204,13 +205,12 @@ class Run:
                 return
             place, rendered = job.requests[job.next]
             job.next += 1
-            if step.cache is None or self._shared is None:
+            if caching is None or keys is None or self._shared is None:
                 part = await self._caller.call(step, rendered, self._ends_at - now)
             else:  # in time to take what is kept instead
                 left = (self._waits_until - now) * _LEFT_TO_A_SHARED_CALL
-                part = await self._shared.call(
-                    step, step.cache, rendered, self._identity_key, left, self._patience
-                )
+                key = keys(rendered, self._identity_key)
+                part = await self._shared.call(step, caching, key, rendered, left, self._patience)
             self.read_weight += part.weight
             if part.freshness is not UNLIMITED:
                 self.freshness.append(part.freshness)
@@ -225,7 +225,7 @@ class Run:
             job.parts[place] = value
             job.missing -= 1
             if not job.missing:
-                self._settle(index, job.combined(self._prepared.steps[index].step))
+                self._settle(index, job.combined(step))
                 self._advance()
 
     # -------------------------------------------------------------------- settling

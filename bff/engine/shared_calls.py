@@ -1,14 +1,10 @@
 """Calls whose replies are shared between steps, compositions and callers, where a project says so.
 
-The request as it goes on the wire is all that a reply depends on, so it is the key, whoever asks;
-who sends something of the caller's own has it in there. What is kept is the upstream's body, and
-only one that fits its schema; it is read anew by every step that uses it, each in its own way.
+What is kept is the upstream's body, and only one that fits its schema; it is read anew by every
+step that uses it, each in its own way. Under which keys: `bff.engine.reply_keys`.
 """
 
-import hashlib
-from dataclasses import astuple, replace
-
-from pydantic_core import to_json
+from dataclasses import replace
 
 from bff.engine.calls import Caller, Part
 from bff.engine.failures import may_pass
@@ -20,10 +16,8 @@ from bff.engine.rendering import Rendered
 from bff.errors import EvaluationError
 from bff.plan.cache_nodes import ReplyCaching
 from bff.plan.nodes import Step
-from bff.plan.service_nodes import Operation
 
 _KEPT_STATUS = 200
-_DIGEST_BYTES = 20
 
 
 class SharedCalls:
@@ -37,13 +31,13 @@ class SharedCalls:
         self,
         step: Step,
         caching: ReplyCaching,
+        key: str,
         rendered: Rendered,
-        identity_key: str,
         remaining_seconds: float,
         patience: Patience,
     ) -> Part:
-        """As `Caller.call`, or a reply that is there already; where the call fails, and an earlier
-        reply is good enough, that is the failure's `stand_in`."""
+        """As `Caller.call`, or a reply that is there already under `key`; where the call fails, and
+        an earlier reply is good enough, that is the failure's `stand_in`."""
         own: Part | None = None
 
         async def call(seconds: float) -> Called:
@@ -52,8 +46,6 @@ class SharedCalls:
             own = await self._caller.read(step, reply)
             return _called(step, caching, rendered, reply, own)
 
-        own_to = identity_key if caching.scope == "identity" else None
-        key = reply_key(step.operation, caching, rendered, own_to)
         kept = await self._replies.get(key, caching.policy, call, remaining_seconds, patience)
         if kept.called is not None and own is None:
             own = await self._caller.read(step, kept.called.reply)
@@ -69,18 +61,6 @@ class SharedCalls:
         if isinstance(own.value, Failed) and isinstance(value, Value):
             return Part(replace(own.value, stand_in=value), weight)
         return own
-
-
-def reply_key(
-    operation: Operation, caching: ReplyCaching, rendered: Rendered, own_to: str | None
-) -> str:
-    """The key of an operation's reply to one request, and of one caller where it is its own: 40
-    hexadecimal digits. Who keeps it for another time, or under other tags, has another one."""
-    digest = hashlib.blake2b(operation.digest.encode(), digest_size=_DIGEST_BYTES)
-    tags, times = [each.source for each in caching.tags], astuple(caching.policy)
-    digest.update(b"\0" + to_json([rendered.target, rendered.headers, own_to, tags, times]))
-    digest.update(b"\0" if rendered.body is None else b"\1" + rendered.body)
-    return digest.hexdigest()
 
 
 def _called(

@@ -11,7 +11,7 @@ from bff.errors import EvaluationError
 from bff.plan.nodes import Step
 
 
-class Job:
+class StepJob:
     """A step in flight: its requests, the parts of its value, the tasks that send the requests.
 
     Each task takes the next request when it has its last one's part, so there are as many tasks

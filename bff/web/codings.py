@@ -58,7 +58,7 @@ def _choose(header: str) -> str:
             weight = float(match[1]) if match else 0.0  # what can't be read is not wanted
         weights[name.lower().removeprefix("x-")] = weight
     others = weights.get("*", 0.0)
-    best, chosen = weights.get(IDENTITY, 0.0) or 0.0, IDENTITY
+    best, chosen = weights.get(IDENTITY, 0.0), IDENTITY
     for coding in _ENCODERS:
         weight = weights.get(coding, others)
         # As welcome as what is sent without: the shorter one goes out.

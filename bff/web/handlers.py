@@ -27,16 +27,17 @@ from bff.web.asked import FIELDS, Asked, Cut, Reader
 from bff.web.bodies import WEIGHT_PER_BYTE, read_json_body
 from bff.web.codings import IDENTITY, LEAST_BYTES, choose_coding
 from bff.web.logs import Facts
+from bff.web.payload_headers import payload_headers, vary_header
 from bff.web.replies import RawHeader, Reply
 from bff.web.requests import GatewayRequest
 from bff.web.run_replies import (
+    cache_status,
     degraded_headers,
     failure_reply,
     forwarded,
     run_facts,
     run_headers,
 )
-from bff.web.standing import payload_headers
 from bff.web.variants import Variant, masked
 
 _MOST_FIELD_FORMS = 32  # kept with one entry: clients may ask for fields in endless ways
@@ -75,12 +76,12 @@ class CompositionHandler:
         )
         headers = [param.wire_name for param in composition.params if param.location == "header"]
         by_identity = composition.scope == "identity"
-        self._varies_by = [*headers, *(provider.headers if by_identity else ())]
+        self._vary = vary_header([*headers, *(provider.headers if by_identity else ())])
         # Whether a request's line says all that its payload depends on.
         self.is_in_line = not (headers or by_identity or self.takes_body)
-        self._uncached_headers = payload_headers(composition, None, self._varies_by)
+        self._uncached_headers = payload_headers(composition, None, self._vary)
         # RFC 9211 §2.2: a write goes forward for its method, what isn't cached passes by.
-        self._uncached = "fwd=method" if composition.writes else "fwd=bypass"
+        self._uncached = "method" if composition.writes else "bypass"
         self._hit_facts = Facts(composition=composition.name, cache="hit")
 
     def target(self, request: GatewayRequest, path: Mapping[str, str]) -> Target | Reply | None:
@@ -139,18 +140,14 @@ class CompositionHandler:
             return await self._made(request, asked, made, None, self._uncached)
         job = self._job(self._key_of(asked), asked, weight)
         served = await self._cache.get(job, _wish(request))
-        if served.outcome is None and served.entry is not None:
+        if served.how in ("hit", "stale") and served.entry is not None:
             variant = await self._variant(request, served.entry, asked.cut)
-            if served.how != "collapsed":
-                return self._hit(request, served.entry, variant)
-            told = forwarded(served, self._clock())  # with what another worker made
-            reply = variant.reply(request, [(b"cache-status", f"bff; {told}".encode())])
-            reply.facts = {"cache": _in_short(told)}
-            return self._named(reply)
-        told = forwarded(served, self._clock())
-        # What is not kept, because a purge has passed it for instance, is nobody else's to keep.
-        entry = served.entry if served.stored or served.how == "error" else None
-        return await self._made(request, asked, served.outcome, entry, told)
+            return self._hit(request, served.entry, variant)
+        # What is not kept, because a purge has passed it for instance, is nobody else's to keep;
+        # what another worker made is.
+        is_kept = served.stored or served.how == "error" or served.outcome is None
+        entry = served.entry if is_kept else None
+        return await self._made(request, asked, served.outcome, entry, forwarded(served))
 
     def _job(self, key: str, asked: Asked, weight: int) -> Job:
         composition, patience = self._composition, Patience()
@@ -172,28 +169,36 @@ class CompositionHandler:
         self,
         request: GatewayRequest,
         asked: Asked,
-        made: Produced | CompositionFailure,
+        made: Produced | CompositionFailure | None,
         entry: Entry | None,
         told: str,
     ) -> Reply:
-        """The reply to what a run came to, or to the entry that is better than that; `told` says
-        why there was a run (RFC 9211)."""
-        headers: list[RawHeader] = [(b"cache-status", f"bff; {told}".encode())]
+        """The reply to what a run came to (None for another worker's), or to the entry that is
+        kept of it, or is better than it; `told` says why there was a run."""
+        now = self._clock()
+        headers = [cache_status(told, entry, now)]
         if entry is None and isinstance(made, CompositionFailure):
             reply = failure_reply(request, made, self._composition.params)
             reply.headers += headers
         else:
-            headers += run_headers(request, made)
+            if made is not None:
+                headers += run_headers(request, made)
             if entry is not None:
                 variant = await self._variant(request, entry, asked.cut)
-                if told.startswith("fwd=stale"):  # RFC 9111 §5.1: not what was made just now
-                    age = max(0, int(self._clock() - entry.stored_at))
+                age = int(now - entry.stored_at)
+                if age > 0:  # RFC 9111 §5.1: not what was made just now
                     headers.append((b"age", b"%d" % age))
             elif isinstance(made, Produced):
                 cut = await self._cut_anywhere(asked.cut, made)
                 variant = Variant(cut, self._uncached_headers)
+            else:
+                raise AssertionError("the cache came to nothing")
             reply = (variant.written if self.writes else variant.reply)(request, headers)
-        reply.facts = {**reply.facts, "cache": _in_short(told), **run_facts(made)}
+        reply.facts = {
+            **reply.facts,
+            "cache": told,
+            **(run_facts(made) if made is not None else {}),
+        }
         return self._named(reply)
 
     def _hit(self, request: GatewayRequest, entry: Entry, variant: Variant) -> Reply:
@@ -238,7 +243,7 @@ class CompositionHandler:
         known: Variant | None = entry.variants.get((cut.name, IDENTITY))
         if known is not None:
             return known
-        standing: Sequence[RawHeader] = payload_headers(self._composition, entry, self._varies_by)
+        standing: Sequence[RawHeader] = payload_headers(self._composition, entry, self._vary)
         if entry.flaw is not None:
             standing = [*standing, *degraded_headers(entry.flaw)]
         variant = Variant(_cut(cut, entry), standing)
@@ -271,11 +276,6 @@ def _cut(cut: Cut, payload: Entry | Produced) -> bytes:
 def _inputs(asked: Asked, weight: int, seconds: float | None, patience: Patience | None) -> Inputs:
     who = asked.identity
     return Inputs(asked.params, who.claims, who.key, weight, seconds, patience)
-
-
-def _in_short(told: str) -> str:
-    """What the log says of it: the same for many requests."""
-    return told.removeprefix("fwd=").partition("; ttl=")[0]
 
 
 def _wish(request: GatewayRequest) -> Wish:

@@ -6,6 +6,7 @@ Only public names get out: `detail` of a failure goes to the log.
 from collections.abc import Iterable
 from typing import Any
 
+from bff.cache.entries import Entry
 from bff.cache.jobs import Served
 from bff.engine.results import CompositionFailure, Degradation, Produced
 from bff.plan.service_nodes import CompositionParam
@@ -28,20 +29,20 @@ def degraded_headers(degraded: Iterable[Degradation]) -> list[RawHeader]:
     return [(b"proxy-status", proxy_status(map(_member, degraded)))]
 
 
-def forwarded(served: Served, now: float) -> str:
-    """How a run that the cache began is told of (RFC 9211 §2); `now` in seconds since the epoch."""
-    entry = served.entry
-    if served.how == "error" and entry is not None:
-        status = getattr(served.outcome, "status", None)
-        told = "" if status is None else f"; fwd-status={status}"
-        ttl = int(entry.seconds_left(now))
-        return f'fwd=stale{told}; ttl={ttl}; detail="stale-if-error"'
-    told = "fwd=miss"
-    if served.how == "collapsed":
-        told += "; collapsed"
-    if served.stored:
-        told += "; stored"
-    return told if entry is None else f"{told}; ttl={int(entry.seconds_left(now))}"
+def forwarded(served: Served) -> str:
+    """Why something was run, or waited for, and what became of it (RFC 9211 §2.2)."""
+    if served.how == "error":
+        failed = isinstance(served.outcome, CompositionFailure)
+        status = f"; fwd-status={served.outcome.status}" if failed else ""
+        return f'stale{status}; detail="stale-if-error"'
+    collapsed = "; collapsed" if served.how == "collapsed" else ""
+    return f"miss{collapsed}{'; stored' if served.stored else ''}"
+
+
+def cache_status(told: str, entry: Entry | None, now: float) -> RawHeader:
+    """`Cache-Status` (RFC 9211) of what went forward; `now` in seconds since the epoch."""
+    ttl = "" if entry is None else f"; ttl={int(entry.seconds_left(now))}"
+    return b"cache-status", f"bff; fwd={told}{ttl}".encode()
 
 
 def failure_reply(

@@ -3,7 +3,6 @@
 import asyncio
 import statistics
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -23,18 +22,6 @@ from tests.support.redis_server import RedisServer
 from tests.support.slow_redis import Between
 
 LOCK = b"bff:2:k:lead"
-
-
-@pytest.fixture(scope="module")
-def shared_server() -> Iterator[RedisServer]:
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared_server: RedisServer) -> RedisServer:
-    shared_server.empty()
-    return shared_server
 
 
 def worker(server: RedisServer) -> Worker:

@@ -1,10 +1,8 @@
 """The news of purges: in every worker's memory at once, and none that is missed does harm."""
 
 import asyncio
-import logging
 import statistics
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -25,29 +23,7 @@ from tests.support.cache_worker import (
 from tests.support.payload_runs import Runs
 from tests.support.redis_server import RedisServer
 
-
-@pytest.fixture(scope="module")
-def shared_server() -> Iterator[RedisServer]:
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared_server: RedisServer) -> RedisServer:
-    shared_server.empty()
-    return shared_server
-
-
-@pytest.fixture
-def own_server() -> Iterator[RedisServer]:
-    """One that a test may hurt."""
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def hear_the_cache(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, logger="bff.cache")
+pytestmark = pytest.mark.usefixtures("hear_the_cache")
 
 
 def worker(server: RedisServer, **kind: object) -> Worker:

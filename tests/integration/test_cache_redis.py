@@ -1,11 +1,10 @@
 """The payload cache over a real Redis: what workers share, and values that nobody should trust."""
 
 import asyncio
-import logging
 import os
 import pickle
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +18,7 @@ from tests.support.cache_worker import TTL, Worker, entry_bytes, job, plant, pol
 from tests.support.payload_runs import FAILURE, Runs, degraded, payload
 from tests.support.redis_server import RedisServer
 
-
-@pytest.fixture(scope="module")
-def shared_server() -> Iterator[RedisServer]:
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared_server: RedisServer) -> RedisServer:
-    with shared_server.client() as client:
-        client.flushall()
-    return shared_server
-
-
-@pytest.fixture(autouse=True)
-def hear_the_cache(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, logger="bff.cache")
+pytestmark = pytest.mark.usefixtures("hear_the_cache")
 
 
 # ---------------------------------------------------------------------------- sharing

@@ -1,9 +1,8 @@
 """Trouble with Redis: requests go on, none waits 0.1 s longer, and it ends without our restart."""
 
 import asyncio
-import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -14,17 +13,7 @@ from bff.cache.links import RedisLink
 from tests.support.cache_worker import SLACK_SECONDS, TTL, Worker, entry_bytes, eventually, small
 from tests.support.redis_server import RedisServer, free_port
 
-
-@pytest.fixture(autouse=True)
-def hear_the_cache(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, logger="bff.cache")
-
-
-@pytest.fixture
-def own_server() -> Iterator[RedisServer]:
-    """One that a test may hurt."""
-    with RedisServer() as server:
-        yield server
+pytestmark = pytest.mark.usefixtures("hear_the_cache")
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
-
-import pytest
 
 from bff.cache.decision import Wish
 from tests.support.cache_worker import (
@@ -22,18 +19,6 @@ from tests.support.redis_server import RedisServer
 
 WINDOWS = policy(stale=60.0, stale_if_error=120.0)
 OLD, NEW = b'"planted"', b'"new"'
-
-
-@pytest.fixture(scope="module")
-def shared_server() -> Iterator[RedisServer]:
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared_server: RedisServer) -> RedisServer:
-    shared_server.empty()
-    return shared_server
 
 
 def worker(server: RedisServer) -> Worker:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from redis.exceptions import RedisError
@@ -27,18 +27,6 @@ from tests.support.redis_server import RedisServer
 from tests.support.slow_redis import Between
 
 LOOKS_AT_ALL_KEYS = {"keys", "scan", "sscan", "hscan", "zscan", "randomkey", "dbsize"}
-
-
-@pytest.fixture(scope="module")
-def shared_server() -> Iterator[RedisServer]:
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared_server: RedisServer) -> RedisServer:
-    shared_server.empty()
-    return shared_server
 
 
 def worker(server: RedisServer, link: Callable[..., Link] = RedisLink) -> Worker:

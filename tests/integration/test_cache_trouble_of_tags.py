@@ -2,7 +2,6 @@
 0.1 s longer, nothing wrong is served, and it ends without our restart."""
 
 import asyncio
-import logging
 import pickle
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -41,9 +40,7 @@ def server() -> Iterator[RedisServer]:
         yield server
 
 
-@pytest.fixture(autouse=True)
-def hear_the_cache(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, logger="bff.cache")
+pytestmark = pytest.mark.usefixtures("hear_the_cache")
 
 
 class Trouble(NamedTuple):

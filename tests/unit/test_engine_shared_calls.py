@@ -11,8 +11,8 @@ from bff.cache.replies import CachedReplies
 from bff.engine.executor import Engine
 from bff.engine.outcomes import Failed, Reason
 from bff.engine.rendering import Rendered
+from bff.engine.reply_keys import ReplyKeyRecipe
 from bff.engine.results import CompositionFailure, Inputs, Produced
-from bff.engine.shared_calls import reply_key
 from bff.plan.cache_nodes import CachePolicy, ReplyCaching, Scope, Tags
 from bff.plan.expressions.uses import NO_USES
 from bff.plan.nodes import Composition
@@ -165,19 +165,20 @@ TAG = Tags(lambda root: ("a",), frozenset(), frozenset(), "a", NO_USES)
 
 
 def test_key_is_of_the_operation_what_is_sent_and_the_caller_where_it_is_theirs() -> None:
-    other_operation = operation("GET /people/{id}")
+    shared, own = ReplyKeyRecipe(GET, KEPT), ReplyKeyRecipe(GET, replace(KEPT, scope="identity"))
     keys = [
-        reply_key(GET, KEPT, RENDERED, None),
-        reply_key(other_operation, KEPT, RENDERED, None),
-        reply_key(GET, KEPT, RENDERED._replace(target="/users/2"), None),
-        reply_key(GET, KEPT, RENDERED._replace(headers=(("accept", "b"),)), None),
-        reply_key(GET, KEPT, RENDERED._replace(headers=()), None),
-        reply_key(GET, KEPT, RENDERED._replace(body=b""), None),
-        reply_key(GET, KEPT, RENDERED._replace(body=b"{}"), None),
-        reply_key(GET, KEPT, RENDERED, ""),
-        reply_key(GET, KEPT, RENDERED, "ann"),
-        reply_key(GET, replace(KEPT, policy=CachePolicy(2.0, 0.0, 0.0)), RENDERED, None),
-        reply_key(GET, replace(KEPT, tags=(TAG,)), RENDERED, None),
+        shared(RENDERED, "ann"),
+        ReplyKeyRecipe(operation("GET /people/{id}"), KEPT)(RENDERED, ""),
+        shared(RENDERED._replace(target="/users/2"), ""),
+        shared(RENDERED._replace(headers=(("accept", "b"),)), ""),
+        shared(RENDERED._replace(headers=()), ""),
+        shared(RENDERED._replace(body=b""), ""),
+        shared(RENDERED._replace(body=b"{}"), ""),
+        own(RENDERED, ""),
+        own(RENDERED, "ann"),
+        ReplyKeyRecipe(GET, replace(KEPT, policy=CachePolicy(2.0, 0.0, 0.0)))(RENDERED, ""),
+        ReplyKeyRecipe(GET, replace(KEPT, tags=(TAG,)))(RENDERED, ""),
     ]
     assert len(set(keys)) == len(keys)
-    assert reply_key(GET, KEPT, RENDERED, "ann") == keys[-3]
+    assert shared(RENDERED, "bo") == shared(RENDERED, "ann")
+    assert own(RENDERED, "bo") != own(RENDERED, "ann")

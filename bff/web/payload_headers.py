@@ -8,11 +8,16 @@ from bff.web.replies import REVALIDATE, RawHeader
 
 
 def payload_headers(
-    composition: Composition, entry: Entry | None, varies_by: Sequence[str]
+    composition: Composition, entry: Entry | None, vary: RawHeader
 ) -> list[RawHeader]:
     """`Cache-Control` and `Vary`. Only a complete payload that was declared public may be kept by
     browsers and proxies; `Age` then tells them how much of its time is over."""
-    return [_control(composition, entry), *_vary(varies_by)]
+    return [_control(composition, entry), vary]
+
+
+def vary_header(names: Sequence[str]) -> RawHeader:
+    """`Vary`, where the reply is chosen by the headers called so, and by its coding."""
+    return b"vary", ", ".join(("accept-encoding", *dict.fromkeys(names))).encode("latin-1")
 
 
 def _control(composition: Composition, entry: Entry | None) -> RawHeader:
@@ -30,8 +35,3 @@ def _control(composition: Composition, entry: Entry | None) -> RawHeader:
             if seconds >= 1
         ]
     return b"cache-control", ", ".join(parts).encode()
-
-
-def _vary(varies_by: Sequence[str]) -> list[RawHeader]:
-    names = ("accept-encoding", *dict.fromkeys(varies_by))
-    return [(b"vary", ", ".join(names).encode("latin-1"))]

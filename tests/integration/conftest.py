@@ -1,0 +1,35 @@
+"""Redis servers for the tests of the cache."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.redis_server import RedisServer
+
+
+@pytest.fixture(scope="module")
+def shared_server() -> Iterator[RedisServer]:
+    """One for all tests of a module."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared_server: RedisServer) -> RedisServer:
+    """The shared one, empty."""
+    shared_server.empty()
+    return shared_server
+
+
+@pytest.fixture
+def own_server() -> Iterator[RedisServer]:
+    """One that a test may hurt."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def hear_the_cache(caplog: pytest.LogCaptureFixture) -> None:
+    """So that `caplog` has what the cache says."""
+    caplog.set_level(logging.INFO, logger="bff.cache")
