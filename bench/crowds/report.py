@@ -19,9 +19,11 @@ from bench.memory import MEGABYTE
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """What the crowds got that asked for a screen each: latencies beyond the upstream's own, of
-    each crowd; the gateway's memory at its peak; and the most calls that were under way at once."""
+    """What the crowds got that asked for a screen each, of so many calls: latencies beyond the
+    upstream's own, of each crowd; the gateway's memory at its peak; and the most calls that were
+    under way at once."""
 
+    calls_each: int
     added: list[Latencies]
     memory: Memory
     calls_at_once: int
@@ -46,7 +48,8 @@ def show_cold(console: Console, screens: Sequence[ColdScreen], clients: int) -> 
 
 def show_flood(console: Console, flood: Flood, clients: int) -> None:
     """A row for each crowd, and what the gateway took."""
-    table = _table(f"{clients:,} clients at once, a screen each: latency that the gateway adds")
+    calls = "one call" if flood.calls_each == 1 else f"{flood.calls_each} calls"
+    table = _table(f"{clients:,} clients at once, a screen of {calls} each: latency that is added")
     for column in ("p50 ms", "p99 ms", "max ms"):
         table.add_column(column, justify="right")
     for each in flood.added:
@@ -62,7 +65,7 @@ def show_flood(console: Console, flood: Flood, clients: int) -> None:
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left")
+    return Table(title=title, title_justify="left", min_width=len(title))
 
 
 def _cells(each: Latencies) -> tuple[str, str, str]:

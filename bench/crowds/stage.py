@@ -18,7 +18,7 @@ from bench.memory import find_launcher, find_worker, peak_bytes
 from bench.processes import Process
 
 _ROOT = Path(__file__).parent.parent.parent
-_STEPS = ("user", "orders", "products")
+STEPS = ("user", "orders", "products")  # of a screen, or some of them
 _ITEMS = 10
 _ANSWER_SECONDS = 10.0
 # Longer than any call of a crowd waits, and as long as a composition may take.
@@ -71,8 +71,9 @@ def open_stage(
     workers: int,
     gateway_cores: frozenset[int],
     ttl: str,
+    steps: Sequence[str] = STEPS,
 ) -> Iterator[Stage]:
-    """One screen of three steps, kept for `ttl` where there is one; an upstream process at each of
+    """One screen of these steps, kept for `ttl` where there is one; an upstream process at each of
     `hosts`. Raises `StartFailed`."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bff-crowds-")))
@@ -91,8 +92,8 @@ def open_stage(
             upstream = start(f"upstream-{host}", "bench.lists.server", arguments, cores.others)
             urls.append(f"http://{host}:{upstream_port}")
             upstream.wait_until_it_answers(f"{urls[-1]}/counts", Request())
-        steps = {name: (_ITEMS, f"{name}-${{params.key}}") for name in _STEPS}
-        screen = composition("/screens/crowd/{key}", steps, ttl=ttl)
+        asked = {name: (_ITEMS, f"{name}-${{params.key}}") for name in steps}
+        screen = composition("/screens/crowd/{key}", asked, ttl=ttl)
         project = write_project(
             folder / "project", urls, {"crowd": screen}, timeout=_TIMEOUT, deadline=_DEADLINE
         )
@@ -108,12 +109,12 @@ def screen_path(key: int) -> str:
     return f"/screens/crowd/{key}"
 
 
-def expected_screen(path: str) -> Json:
+def expected_screen(path: str, steps: Sequence[str] = STEPS) -> Json:
     """What must come from there."""
     key = path.rpartition("/")[2]
-    return {name: make_list(_ITEMS, f"{name}-{key}") for name in _STEPS}
+    return {name: make_list(_ITEMS, f"{name}-{key}") for name in steps}
 
 
-def step_paths(key: int) -> dict[str, str]:
+def step_paths(key: int, steps: Sequence[str] = STEPS) -> dict[str, str]:
     """Where each step of a screen is called, by the step's name."""
-    return {name: f"/lists/{_ITEMS}/{name}-{key}" for name in _STEPS}
+    return {name: f"/lists/{_ITEMS}/{name}-{key}" for name in steps}

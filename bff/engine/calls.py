@@ -1,4 +1,4 @@
-"""One call: an instance chosen, the request sent, the reply judged and read.
+"""A call's two halves: the request sent to an instance, and the reply judged and read.
 
 Knows nothing of steps that wait for each other; see `bff.engine.runs`.
 """
@@ -47,10 +47,6 @@ class Caller:
         # for. Its own, since name resolution fills asyncio's default executor up when DNS is slow.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bff-heavy-bodies")
 
-    async def call(self, step: Step, rendered: Rendered, remaining_seconds: float) -> Part:
-        """Send the request, and read what comes."""
-        return await self.read(step, await self.send(step, rendered, remaining_seconds))
-
     async def send(
         self, step: Step, rendered: Rendered, remaining_seconds: float
     ) -> UpstreamReply | Failed:
@@ -86,18 +82,14 @@ class Caller:
         judged = judge(step, reply)
         if judged is not None:
             return Part(judged, 0, freshness)
-        value, weight = await self.read_body(step, reply.body, reply.status)
-        return Part(value, weight, freshness)
-
-    async def read_body(self, step: Step, body: bytes, status: int) -> tuple[Value | Failed, int]:
-        """The part that a successful reply's body comes to, and its weight."""
+        body, status = reply.body, reply.status
         weight = weigh(body)
         if weight <= self.limits.off_loop_bytes:
-            return read_body(step, body, status), weight
+            return Part(read_body(step, body, status), weight, freshness)
         if weight > self.limits.reply_bytes:
             detail = "more objects and lists than its size allows"
-            return Failed(Reason.TOO_LARGE, status, detail=detail), 0
-        return await self.in_thread(read_body, step, body, status), weight
+            return Part(Failed(Reason.TOO_LARGE, status, detail=detail), 0, freshness)
+        return Part(await self.in_thread(read_body, step, body, status), weight, freshness)
 
     async def in_thread(self, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run what reads large values off the loop; cancellation leaves it to end by itself."""

@@ -206,7 +206,8 @@ class Run:
             place, rendered = job.requests[job.next]
             job.next += 1
             if caching is None or keys is None or self._shared is None:
-                part = await self._caller.call(step, rendered, self._ends_at - now)
+                reply = await self._caller.send(step, rendered, self._ends_at - now)
+                part = await self._caller.read(step, reply)
             else:  # in time to take what is kept instead
                 left = (self._waits_until - now) * _LEFT_TO_A_SHARED_CALL
                 key = keys(rendered, self._identity_key)

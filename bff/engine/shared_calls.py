@@ -36,8 +36,8 @@ class SharedCalls:
         remaining_seconds: float,
         patience: Patience,
     ) -> Part:
-        """As `Caller.call`, or a reply that is there already under `key`; where the call fails, and
-        an earlier reply is good enough, that is the failure's `stand_in`."""
+        """What the call comes to, or a reply that is there already under `key`; where the call
+        fails, and an earlier reply is good enough, that is the failure's `stand_in`."""
         own: Part | None = None
 
         async def call(seconds: float) -> Called:
@@ -55,11 +55,11 @@ class SharedCalls:
             return own._replace(freshness=least((own.freshness, kept.freshness)))
         if own is not None and not isinstance(own.value, Failed):
             return own
-        value, weight = await self._caller.read_body(step, kept.body, _KEPT_STATUS)
+        earlier = await self._caller.read(step, UpstreamReply(_KEPT_STATUS, (), kept.body))
         if own is None:
-            return Part(value, weight, kept.freshness)
-        if isinstance(own.value, Failed) and isinstance(value, Value):
-            return Part(replace(own.value, stand_in=value), weight)
+            return earlier._replace(freshness=kept.freshness)
+        if isinstance(own.value, Failed) and isinstance(earlier.value, Value):
+            return Part(replace(own.value, stand_in=earlier.value), earlier.weight)
         return own
 
 

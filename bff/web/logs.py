@@ -11,6 +11,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import IO, Any
 
 import structlog
@@ -53,11 +54,11 @@ class Log:
                 request.method,
                 request.raw_path,
                 reply.status,
-                request.elapsed_ms,
+                request.started_at,
+                time.perf_counter(),
                 sent_bytes,
                 request.request_id,
                 reply.facts,
-                time.time(),
             )
         )
 
@@ -118,15 +119,15 @@ class _LibraryLines(logging.Handler):
         write(record.getMessage(), logger=record.name, exc_info=record.exc_info)
 
 
-# A request's method, path, status, milliseconds, bytes sent, id, facts, and the time of day.
-_Record = tuple[str, str, int, float, int, bytes, Mapping[str, Any], float]
+# A request's method, path, status, `perf_counter` at its start and end, bytes sent, id, facts.
+_Record = tuple[str, str, int, float, float, int, bytes, Mapping[str, Any]]
 
 
 class _Lines:
     """What structlog writes to: each method but `request` takes a whole line.
 
     Requests are gathered where there is a `loop`, and their lines made together: one after the
-    other they take 3 µs each, and 9 among everything else that a request needs. All others are
+    other they take 2 µs each, and 6 among everything else that a request needs. All others are
     written at once, after what was gathered before them, on whatever thread.
     """
 
@@ -151,12 +152,13 @@ class _Lines:
 
     def write_out(self) -> None:
         lines = []
+        to_wall = time.time() - time.perf_counter()  # what was gathered is a moment old
         while self._gathered:
             try:
                 gathered = self._gathered.popleft()
             except IndexError:  # another thread took the last one
                 break
-            lines.append(_line(*gathered) if isinstance(gathered, tuple) else gathered)
+            lines.append(_line(to_wall, *gathered) if isinstance(gathered, tuple) else gathered)
         batch: list[bytes] = []
         size = 0
         for line in lines:
@@ -174,58 +176,55 @@ class _Lines:
 
 
 def _line(
+    to_wall: float,
     method: str,
     raw_path: str,
     status: int,
-    elapsed_ms: float,
+    started_at: float,
+    ended_at: float,
     sent_bytes: int,
     request_id: bytes,
     facts: Mapping[str, Any],
-    at: float,
 ) -> bytes:
     # By hand, since there is one for every request: a dictionary through a serializer takes twice
     # as long.
     return (
-        b'{"method":%b,"path":%b,"status":%d,"duration_ms":%.3f,"bytes":%d,"request_id":"%b",%b'
-        b'"event":"request","level":"info","timestamp":"%b"}\n'
-        % (
-            to_json(method),
-            to_json(raw_path[:_PATH_LENGTH]),
-            status,
-            elapsed_ms,
-            sent_bytes,
-            request_id,
-            facts.text if type(facts) is Facts else _members(facts),
-            _moment_text(at),
-        )
-    )
+        f'{{"method":{_quoted(method)},"path":{_quoted(raw_path[:_PATH_LENGTH])},'
+        f'"status":{status},"duration_ms":{(ended_at - started_at) * 1000:.3f},'
+        f'"bytes":{sent_bytes},"request_id":"{request_id.decode()}",'
+        f"{facts.text if type(facts) is Facts else _members(facts)}"
+        f'"event":"request","level":"info","timestamp":"{_moment_text(ended_at + to_wall)}"}}\n'
+    ).encode()
 
 
-def _members(facts: Mapping[str, Any]) -> bytes:
+# Most requests are for the paths that others asked for too.
+@lru_cache(1024)
+def _quoted(text: str) -> str:
+    return to_json(text).decode()
+
+
+def _members(facts: Mapping[str, Any]) -> str:
     """The facts as members of a JSON object, each followed by a comma."""
-    return to_json(facts, fallback=repr)[1:-1] + b"," if facts else b""
+    return to_json(facts, fallback=repr).decode()[1:-1] + "," if facts else ""
 
 
-_moment = (0, b"")
+_moment = (0, "")
 
 
-def _moment_text(at: float) -> bytes:
+def _moment_text(at: float) -> str:
     # structlog's own TimeStamper costs 1.7 µs a line; the text of a millisecond can be kept.
     global _moment  # replaced whole, so threads see one or the other
     milliseconds = int(at * 1000)
     known, text = _moment
     if milliseconds != known:
         seconds, rest = divmod(milliseconds, 1000)
-        text = b"%b.%03dZ" % (
-            time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)).encode(),
-            rest,
-        )
+        text = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:03d}Z"
         _moment = (milliseconds, text)
     return text
 
 
 def _stamp(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    event["timestamp"] = _moment_text(time.time()).decode()
+    event["timestamp"] = _moment_text(time.time())
     return event
 
 
