@@ -79,7 +79,7 @@ def describe(programs: dict[str, str], cores: Cores) -> dict[str, object]:
         "cores": len(cores.tested | cores.others),
         "pinned": cores.are_apart,
         "load_before": round(os.getloadavg()[0], 2),
-        "python": _python(),
+        "python": platform.python_version(),
         "nginx": _first_line([programs["nginx"], "-v"]).rpartition("/")[2],
         "wrk": _first_line([programs["wrk"], "-v"]).split()[1].removeprefix("debian/"),
         **{library: version(library) for library in _LIBRARIES},
@@ -92,13 +92,6 @@ def _processor() -> str:
         if name.strip() == "model name":
             return value.strip()
     return platform.machine()
-
-
-def _python() -> str:
-    """The version and the kind of build: interpreters in a library of their own, as those that
-    people compile at home often are, can be a third slower than a distribution's program."""
-    in_library = "libpython" in Path("/proc/self/maps").read_text()
-    return f"{platform.python_version()}, {'a shared library' if in_library else 'one program'}"
 
 
 def _first_line(command: list[str]) -> str:
