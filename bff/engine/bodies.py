@@ -33,12 +33,13 @@ from bff.engine.merge import write_json
 from bff.engine.outcomes import Failed, Reason, Value
 from bff.engine.ports import UpstreamReply
 from bff.errors import EvaluationError
+from bff.plan.json_depth import count_openers
 from bff.plan.nodes import Fallback, Step
 
 NULL = Value()
 
 _CONTAINER_WEIGHT = 40
-# Smaller bodies are as heavy as they are long: to count costs 0.6 µs a KB, a tenth of validating.
+# Smaller bodies are as heavy as they are long.
 _COUNTED_FROM_BYTES = 64 * 1024
 
 
@@ -56,12 +57,13 @@ def judge(step: Step, reply: UpstreamReply) -> Value | Failed | None:
     return Failed(Reason.STATUS, status, reply.header("retry-after"))
 
 
-def weigh(body: bytes) -> int:
-    """What reading the body costs, in bytes of ordinary JSON. Brackets in strings count too."""
+def weigh(body: bytes, most: int) -> int:
+    """What reading the body costs, in bytes of ordinary JSON. Brackets in strings count too; of
+    what weighs more than `most`, no more is told than that."""
     size = len(body)
     if size <= _COUNTED_FROM_BYTES:
         return size
-    return max(size, _CONTAINER_WEIGHT * (body.count(b"{") + body.count(b"[")))
+    return max(size, _CONTAINER_WEIGHT * count_openers(body, most // _CONTAINER_WEIGHT))
 
 
 def read_body(step: Step, body: bytes, status: int) -> Value | Failed:

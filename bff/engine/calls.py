@@ -83,7 +83,7 @@ class Caller:
         if judged is not None:
             return Part(judged, 0, freshness)
         body, status = reply.body, reply.status
-        weight = weigh(body)
+        weight = weigh(body, self.limits.reply_bytes)
         if weight <= self.limits.off_loop_bytes:
             return Part(read_body(step, body, status), weight, freshness)
         if weight > self.limits.reply_bytes:

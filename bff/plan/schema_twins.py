@@ -8,7 +8,7 @@ validated and written in a third of pydantic's time (ADR 5 has the figures).
 A core schema is walked by a list of what is known to mean the same in both: any other kind, and
 any other key of a known kind (validators, serializers, strictness, patterns, configuration), and
 the whole schema has no twin. Where msgspec takes more than pydantic does whatever the schema, the
-text of the body decides: see `bff.plan.twin_bodies`.
+text of the body decides: see `bff.plan.twin_bodies` and `bff.plan.json_depth`.
 
 `tests/property/test_schema_twins.py` holds twins to the rule.
 """
@@ -21,6 +21,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from pydantic_core import CoreSchema
 
+from bff.plan.json_depth import DEEPEST, count_openers, may_be_deep
 from bff.plan.twin_bodies import means_the_same, times_mean_the_same
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -38,11 +39,14 @@ _LARGEST_BOUND: Final = 2**53  # msgspec's bounds are of 64 bits; a double is ex
 class Twin:
     """A reader of JSON texts of one type. Immutable; safe between threads, as msgspec's are."""
 
-    __slots__ = ("_decoder", "_has_times")
+    __slots__ = ("_decoder", "_has_times", "_most_skipped")
 
-    def __init__(self, decoder: msgspec.json.Decoder[Any], *, has_times: bool) -> None:
+    def __init__(
+        self, decoder: msgspec.json.Decoder[Any], *, has_times: bool, most_skipped: float
+    ) -> None:
         self._decoder = decoder
         self._has_times = has_times
+        self._most_skipped = most_skipped  # objects and lists that can't be nested too deep
 
     def read(self, body: bytes, *, json: bool, text: bool) -> tuple[Any, bytes | None] | None:
         """The JSON form and the text that pydantic would give, those asked for; None: ask it."""
@@ -50,12 +54,22 @@ class Twin:
             if not means_the_same(body) or (self._has_times and not times_mean_the_same(body)):
                 return None
             value = self._decoder.decode(body)
-            return (
-                msgspec.to_builtins(value) if json else None,
-                _ENCODER.encode(value) if text else None,
-            )
+            written = _ENCODER.encode(value) if text else None
+            if self._may_be_deep(body, written):
+                return None
+            return msgspec.to_builtins(value) if json else None, written
         except Exception:  # whatever it is, pydantic has the last word
             return None
+
+    def _may_be_deep(self, body: bytes, written: bytes | None) -> bool:
+        openers = count_openers(body)
+        if openers <= DEEPEST:
+            return False
+        # What was written is nested as the type is; the rest may hold too little to be deep, which
+        # takes a fifth of the time to tell. An escaped bracket is written as one.
+        if written is None or b"\\u005" in body or b"\\u007" in body:
+            return may_be_deep(body)
+        return openers - count_openers(written) > self._most_skipped and may_be_deep(body)
 
 
 def compile_twin(schema: CoreSchema) -> Twin | None:
@@ -65,7 +79,9 @@ def compile_twin(schema: CoreSchema) -> Twin | None:
         decoder = msgspec.json.Decoder(types.type_of(schema))
     except Exception:  # ours, or what msgspec raises for what it can't build
         return None
-    return Twin(decoder, has_times=types.has_times)
+    # A default that is written, and wasn't read, may hold any number of brackets.
+    most_skipped = -math.inf if types.has_brackets_by_default else DEEPEST - types.containers
+    return Twin(decoder, has_times=types.has_times, most_skipped=most_skipped)
 
 
 class _NoTwin(Exception):
@@ -73,10 +89,13 @@ class _NoTwin(Exception):
 
 
 class _Types:
-    """Core schemas to msgspec's types. Notes on its way whether there are times among them."""
+    """Core schemas to msgspec's types. Notes on its way whether there are times among them, how
+    many types of objects and lists there are, and whether a default is written with brackets."""
 
     def __init__(self) -> None:
         self.has_times = False
+        self.containers = 0  # none holds itself, so values are nested no deeper
+        self.has_brackets_by_default = False
         self._definitions: dict[str, Any] = {}
         self._open: set[str] = set()
         self._defined: dict[str, Any] = {}
@@ -91,9 +110,11 @@ class _Types:
                 _allow(schema, "schema")
                 return self.type_of(schema["schema"]) | None
             case "list":
+                self.containers += 1
                 _allow(schema, "items_schema", *_LENGTHS)
                 return _limited(list[self.type_of(schema["items_schema"])], schema, _LENGTHS)  # type: ignore[misc]
             case "dict":
+                self.containers += 1
                 _allow(schema, "keys_schema", "values_schema", *_LENGTHS)
                 _allow(schema["keys_schema"])
                 if schema["keys_schema"]["type"] != "str":
@@ -169,6 +190,7 @@ class _Types:
 
     def _struct(self, schema: Any, fields: Any) -> type[msgspec.Struct]:
         """A struct of the fields, in their order: expressions can see the order of keys."""
+        self.containers += 1
         config = schema.get("config") or {}
         if fields.get("computed_fields") or config.keys() - _SILENT_CONFIG - {_EXTRA_OF_CONFIG}:
             raise _NoTwin
@@ -198,7 +220,10 @@ class _Types:
             case "model-field", "default":
                 _allow(schema, "schema", "default", "default_factory",
                        "default_factory_takes_data", "copy_default")  # fmt: skip
-                return name, self.type_of(schema["schema"]), _default(schema)
+                default = _default(schema)
+                if count_openers(_ENCODER.encode(default)):
+                    self.has_brackets_by_default = True
+                return name, self.type_of(schema["schema"]), default
             case _:
                 return name, self.type_of(schema)
 
