@@ -279,9 +279,12 @@ class SharedStore:
             return
         was_open = self._breaker.is_open
         self._breaker.failed()
-        if self._breaker.is_open and not was_open:
-            # Threads that read from a server that drips would wait on: no single wait is too long.
-            self._link.disconnect()
+        if not self._breaker.is_open:
+            return
+        # Threads that read from a server that drips would wait on, since no single wait is too
+        # long: those that it opened with, and those that began in the moment after.
+        self._link.disconnect()
+        if not was_open:
             _log.warning(
                 "%s fails (%s: %s); going on without it, trying again now and then",
                 self._link.name,

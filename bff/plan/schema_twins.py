@@ -79,7 +79,7 @@ def compile_twin(schema: CoreSchema) -> Twin | None:
         decoder = msgspec.json.Decoder(types.type_of(schema))
     except Exception:  # ours, or what msgspec raises for what it can't build
         return None
-    # A default that is written, and wasn't read, may hold any number of brackets.
+    # A default is written without being read, with its name: of brackets in them there is no end.
     most_skipped = -math.inf if types.has_brackets_by_default else DEEPEST - types.containers
     return Twin(decoder, has_times=types.has_times, most_skipped=most_skipped)
 
@@ -90,7 +90,7 @@ class _NoTwin(Exception):
 
 class _Types:
     """Core schemas to msgspec's types. Notes on its way whether there are times among them, how
-    many types of objects and lists there are, and whether a default is written with brackets."""
+    many types of objects and lists there are, and whether defaults are written with brackets."""
 
     def __init__(self) -> None:
         self.has_times = False
@@ -205,14 +205,14 @@ class _Types:
         made = zip(names, fields["fields"].values(), strict=True)
         return msgspec.defstruct(
             "Twin",
-            [self._field(name, field) for name, field in made],
+            [self._field(name, names[name], field) for name, field in made],
             rename=names,
             kw_only=True,  # required fields may stand after others
             forbid_unknown_fields=extra == "forbid",
             gc=False,  # never part of a cycle
         )
 
-    def _field(self, name: str, field: Any) -> Any:
+    def _field(self, name: str, wire_name: str, field: Any) -> Any:
         schema = field["schema"]
         match field["type"], schema["type"]:
             case "typed-dict-field", _ if not field["required"]:
@@ -221,7 +221,7 @@ class _Types:
                 _allow(schema, "schema", "default", "default_factory",
                        "default_factory_takes_data", "copy_default")  # fmt: skip
                 default = _default(schema)
-                if count_openers(_ENCODER.encode(default)):
+                if count_openers(_ENCODER.encode([wire_name, default])) > 1:
                     self.has_brackets_by_default = True
                 return name, self.type_of(schema["schema"]), default
             case _:

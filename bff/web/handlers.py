@@ -35,6 +35,7 @@ from bff.web.run_replies import (
     degraded_headers,
     failure_reply,
     forwarded,
+    is_stale,
     run_facts,
     run_headers,
 )
@@ -185,8 +186,8 @@ class CompositionHandler:
                 headers += run_headers(request, made)
             if entry is not None:
                 variant = await self._variant(request, entry, asked.cut)
-                age = int(now - entry.stored_at)
-                if age > 0:  # RFC 9111 §5.1: not what was made just now
+                age = max(0, int(now - entry.stored_at))
+                if age or is_stale(told):  # RFC 9111 §5.1: not what was made just now
                     headers.append((b"age", b"%d" % age))
             elif isinstance(made, Produced):
                 cut = await self._cut_anywhere(asked.cut, made)

@@ -34,7 +34,7 @@ def forwarded(served: Served) -> str:
     if served.how == "error":
         failed = isinstance(served.outcome, CompositionFailure)
         status = f"; fwd-status={served.outcome.status}" if failed else ""
-        return f'stale{status}; detail="stale-if-error"'
+        return f"stale{status}"
     collapsed = "; collapsed" if served.how == "collapsed" else ""
     return f"miss{collapsed}{'; stored' if served.stored else ''}"
 
@@ -42,7 +42,13 @@ def forwarded(served: Served) -> str:
 def cache_status(told: str, entry: Entry | None, now: float) -> RawHeader:
     """`Cache-Status` (RFC 9211) of what went forward; `now` in seconds since the epoch."""
     ttl = "" if entry is None else f"; ttl={int(entry.seconds_left(now))}"
-    return b"cache-status", f"bff; fwd={told}{ttl}".encode()
+    detail = '; detail="stale-if-error"' if is_stale(told) else ""
+    return b"cache-status", f"bff; fwd={told}{ttl}{detail}".encode()
+
+
+def is_stale(told: str) -> bool:
+    """Whether what was `forwarded` came to nothing, and an older payload stands in."""
+    return told.startswith("stale")
 
 
 def failure_reply(

@@ -174,29 +174,37 @@ def test_a_full_redis_takes_entries_again_when_others_have_ended() -> None:
 Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
+async def stop_taking(listener: asyncio.Server) -> None:
+    """Close a server to new connections; asyncio leaks those that are being made meanwhile."""
+    await asyncio.sleep(0.05)
+    listener.close()
+    await asyncio.sleep(0.01)  # what was taken just now begins to talk
+
+
 @asynccontextmanager
 async def listening(conversation: Conversation, port: int = 0) -> AsyncIterator[asyncio.Server]:
     """A server that talks so on every connection, until the context is left."""
-    talks: set[asyncio.Task[None]] = set()
+    talks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        talks.add(task)
         with suppress(ConnectionError, asyncio.CancelledError):
             await conversation(reader, writer)
-        with suppress(ConnectionError):
-            writer.close()
-            await writer.wait_closed()
+        writer.close()
 
-    listener = await asyncio.start_server(talk, "127.0.0.1", port)
+    def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talks[asyncio.create_task(talk(reader, writer))] = writer
+
+    listener = await asyncio.start_server(take, "127.0.0.1", port)
     try:
         yield listener
     finally:
-        listener.close()
-        await asyncio.sleep(0.01)  # what was taken just now begins to talk
-        for task in talks:
+        await stop_taking(listener)
+        for task, writer in talks.items():
             task.cancel()
+            writer.close()
+        for writer in talks.values():
+            with suppress(ConnectionError):
+                await writer.wait_closed()
         await asyncio.gather(*talks, return_exceptions=True)
 
 
@@ -246,7 +254,7 @@ def test_connections_that_drip_on_do_not_stand_in_the_way_of_recovery() -> None:
     async def test() -> None:
         async with listening(drips, server.port) as listener, Worker(server.url) as worker:
             await asyncio.gather(*(worker.expect("miss", f"k{n}") for n in range(8)))
-            listener.close()  # the connections that it took go on
+            await stop_taking(listener)  # the connections that it took go on
             await asyncio.to_thread(server.start)
             await worker.expect_recovery(server)
 

@@ -64,7 +64,7 @@ _DEFAULTS: list[Any] = [
     None, None, 0, 5, -0.0, 1.5, 1e22, float("inf"), True, "", "a", [], {}, [1], Level.LOW, 10**30,
     datetime.date(2024, 1, 1), ("a",),
 ]  # fmt: skip
-_ALIASES = ["id", "é", "a-b", "", "f0", 'q"', "f9"]
+_ALIASES = ["id", "é", "a-b", "", "f0", 'q"', "f9", "a[b]", "[" * 250]
 
 _ODD = [
     "-0", "-0.0", "5.0", "5e0", "1e400", "1e999", "-1e999", "NaN", "Infinity", "-Infinity", "1e22",

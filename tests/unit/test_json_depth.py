@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 
 from bff.plan.json_depth import DEEPEST, count_openers, may_be_deep
 from bff.plan.schema_twins import compile_twin
@@ -44,6 +44,14 @@ class TaggedBox(BaseModel):
     items: list[TaggedItem]
 
 
+class PagedItem(Item):
+    size: int | None = Field(None, alias="page[size]")
+
+
+class PagedBox(BaseModel):
+    items: list[PagedItem]
+
+
 def box(name: str, unknown: str) -> bytes:
     """A box of 300 items of that name, and an unknown value; both as JSON texts."""
     items = ",".join([f'{{"name":{name}}}'] * 300)
@@ -53,8 +61,15 @@ def box(name: str, unknown: str) -> bytes:
 @pytest.mark.parametrize("text", [True, False])
 @pytest.mark.parametrize(
     ("schema", "name"),
-    [(Box, '"a"'), (Box, '"[{"'), (Box, r'"\u005b\u007b"'), (Box, r'"\u005B"'), (TaggedBox, '"a"')],
-    ids=["plain", "brackets", "escaped brackets", "upper case", "lists by default"],
+    [
+        (Box, '"a"'),
+        (Box, '"[{"'),
+        (Box, r'"\u005b\u007b"'),
+        (Box, r'"\u005B"'),
+        (TaggedBox, '"a"'),
+        (PagedBox, '"a"'),
+    ],
+    ids=["plain", "brackets", "escaped", "upper case", "lists by default", "name of a default"],
 )
 def test_twin_tells_how_deep_what_it_skips_is_by_what_it_writes(
     schema: type[BaseModel], name: str, text: bool
