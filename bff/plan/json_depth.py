@@ -15,8 +15,8 @@ _ALL_BUT_MARKS: Final = bytes(each for each in range(256) if each not in b'{}[]"
 def count_openers(text: bytes, most: int | None = None) -> int:
     """How many objects and lists begin, brackets in strings counted too; stops soon after `most`.
 
-    A text can't be nested deeper. For 90 KB of products it takes 20 µs, where `bytes.count` takes
-    200; one text of brackets alone takes 20 times as long, which is what `most` is for.
+    A text can't be nested deeper. For 90 KB of products it takes 40 µs, where `bytes.count` takes
+    400; a text of brackets alone takes 27 times as long, which is what `most` is for.
     """
     count = 0
     for start in range(0, len(text), _PIECE_BYTES):
