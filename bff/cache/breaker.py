@@ -55,15 +55,17 @@ class Breaker:
         self._failures = self._pauses = 0
         self._probing = False
 
-    def failed(self) -> None:
-        """The store did not answer, or not in time."""
+    def failed(self) -> bool:
+        """The store did not answer, or not in time; whether a pause begins with that."""
         self._failures += 1
+        if self._failures < FAILURES:
+            return False
         if self.is_open and not self._probing:
-            return  # begun before it opened: no news
-        if self._failures >= FAILURES:
-            self._pauses += 1
-            self._probing = False
-            self._probe_at = self._clock() + self._pause_seconds()
+            return False  # begun before it opened: no news
+        self._pauses += 1
+        self._probing = False
+        self._probe_at = self._clock() + self._pause_seconds()
+        return True
 
     def _pause_seconds(self) -> float:
         doubled: float = FIRST_PAUSE_SECONDS * 2.0 ** min(self._pauses - 1, 16)

@@ -278,11 +278,10 @@ class SharedStore:
             self._tell_once(f"{self._link.name} refuses", str(error))
             return
         was_open = self._breaker.is_open
-        self._breaker.failed()
-        if not self._breaker.is_open:
+        if not self._breaker.failed():
             return
         # Threads that read from a server that drips would wait on, since no single wait is too
-        # long: those that it opened with, and those that began in the moment after.
+        # long. One that connected a moment later is freed when the next probe finds no thread.
         self._link.disconnect()
         if not was_open:
             _log.warning(

@@ -17,6 +17,7 @@ from bff.engine.patience import PATIENCE_SECONDS, Patience
 from bff.engine.results import Produced
 from bff.plan.cache_nodes import CachePolicy
 from tests.support.payload_runs import FAILURE, Runs, payload
+from tests.support.steady_clock import steady_seconds
 
 TTL = 30.0
 CALM_SECONDS = 1.0
@@ -103,9 +104,9 @@ class Worker:
         """The payload is right, comes as `status` says, and costs Redis's trouble 0.1 s at most; a
         calm worker, which is to meet none, has its own time."""
         runs = Runs(tagged(tags, body))
-        began = time.monotonic()
+        began = steady_seconds()
         result = await self.cache.get(job(key, runs))
-        took = time.monotonic() - began
+        took = steady_seconds() - began
 
         assert result.entry is not None
         assert result.entry.body == body
@@ -114,9 +115,9 @@ class Worker:
 
     async def expect_something(self, key: str, body: bytes = b'{"id":1}') -> None:
         """The payload is right, wherever it comes from, and comes in time."""
-        began = time.monotonic()
+        began = steady_seconds()
         result = await self.cache.get(job(key, Runs(payload(body))))
-        assert time.monotonic() - began < 0.1 + SLACK_SECONDS
+        assert steady_seconds() - began < 0.1 + SLACK_SECONDS
         assert result.entry is not None
         assert result.entry.body == body
 
@@ -141,11 +142,11 @@ def calm_worker(url: str, **kind: Any) -> Worker:
 
 async def eventually(is_so: Callable[[], bool], within_seconds: float = 5.0) -> float:
     """Waits until it is so, and gives the seconds that it took; fails where it doesn't become."""
-    began = time.monotonic()
+    began = steady_seconds()
     while not is_so():
-        assert time.monotonic() - began < within_seconds, "not in time"
+        assert steady_seconds() - began < within_seconds, "not in time"
         await asyncio.sleep(0.001)
-    took = time.monotonic() - began
+    took = steady_seconds() - began
     await asyncio.sleep(0)  # what made it so comes to its end
     return took
 

@@ -102,6 +102,15 @@ def test_failures_of_attempts_from_before_it_opened_do_not_lengthen_the_pause(
     assert breaker.admits()
 
 
+def test_a_failure_tells_whether_a_pause_begins_with_it(clock: Clock) -> None:
+    breaker = Breaker(clock=clock)
+    assert [breaker.failed() for _ in range(FAILURES + 2)] == [False] * 4 + [True, False, False]
+    clock.now += FIRST_PAUSE_SECONDS
+    breaker.admits()
+
+    assert [breaker.failed() for _ in range(3)] == [True, False, False]
+
+
 def test_a_probe_that_never_reports_is_followed_by_another(clock: Clock) -> None:
     breaker = opened(clock)
     clock.now += FIRST_PAUSE_SECONDS
