@@ -40,10 +40,11 @@ class ColdScreen:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The most that was resident, in bytes."""
+    """The most that was resident, in bytes; and what of the worker is once the crowds have gone."""
 
     launcher: int
     worker: int
+    worker_after: int
 
     @property
     def is_met(self) -> bool:

@@ -60,6 +60,7 @@ def show_flood(console: Console, flood: Flood, clients: int) -> None:
         f"At its peak the launcher held {memory.launcher / MEGABYTE:.0f} MB and the worker "
         f"{memory.worker / MEGABYTE:.0f} MB; asked: {MOST_MEGABYTES} MB together: "
         f"{_verdict(memory.is_met)}. "
+        f"The crowds gone, the worker held {memory.worker_after / MEGABYTE:.0f} MB. "
         f"At most {flood.calls_at_once:,} calls were under way at the upstream."
     )
 

@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,7 +15,7 @@ from bench.exchange import Request, open_client
 from bench.lists.documents import Json, make_list
 from bench.lists.project import composition, write_project
 from bench.machine import Cores, choose_ports
-from bench.memory import find_launcher, find_worker, peak_bytes
+from bench.memory import find_launcher, find_worker, peak_bytes, resident_bytes
 from bench.processes import Process
 
 _ROOT = Path(__file__).parent.parent.parent
@@ -56,9 +57,11 @@ class Stage:
     upstreams: Upstreams
 
     def memory(self) -> Memory:
-        """The peaks of the launcher and of its only worker."""
+        """Of the launcher and its only worker, a second after anybody asked for anything."""
+        time.sleep(1)
+        worker = find_worker(self.gateway)
         return Memory(
-            peak_bytes(find_launcher(self.gateway)), peak_bytes(find_worker(self.gateway))
+            peak_bytes(find_launcher(self.gateway)), peak_bytes(worker), resident_bytes(worker)
         )
 
 

@@ -13,6 +13,14 @@ import click
 from bff.cli.project import project_option
 from bff.settings import Settings, parse_setting
 
+# Read by two allocators when they are loaded: granian's (jemalloc) and pyreqwest's (mimalloc). By
+# themselves they hold on to what a crowd took: 3,000 clients leave 375 MB behind, this way 260, and
+# no request takes longer. jemalloc's 200 ms is not 0 for that reason: 35 µs more a cached screen.
+_ALLOCATORS = {
+    "_RJEM_MALLOC_CONF": "dirty_decay_ms:200,muzzy_decay_ms:0",
+    "MIMALLOC_PURGE_DELAY": "0",
+}
+
 
 def _setting_option(name: str, meaning: str) -> Callable[[Any], Any]:
     """An option that stands in for its `BFF_` variable, and takes what that takes."""
@@ -40,6 +48,8 @@ def _setting_option(name: str, meaning: str) -> Callable[[Any], Any]:
 def serve(project: Path, **options: str | None) -> None:
     """Serve the project: compositions and routes at the edge, the rest through Flask."""
     given = {f"BFF_{name.upper()}": text for name, text in options.items() if text is not None}
+    for variable, text in _ALLOCATORS.items():
+        os.environ.setdefault(variable, text)
     with _signals_end_it():
         # Imported here, because it takes most of a second, in which signals come too.
         from bff.cli.launcher import launch

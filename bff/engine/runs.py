@@ -107,6 +107,7 @@ class Run:
                 task.cancel()
             if running:
                 await asyncio.wait(running, timeout=_PATIENCE_SECONDS)
+                self._forget_tasks()
 
     def calls_sent(self) -> list[int | None]:
         """By step: how many requests were sent; None where the step was not begun."""
@@ -191,6 +192,13 @@ class Run:
         except Exception as error:  # a bug: raised by `settle_all`, not lost in a task
             if not self._done.done():
                 self._done.set_exception(error)
+
+    def _forget_tasks(self) -> None:
+        """What was cancelled holds frames that hold this run: a cycle for the collector."""
+        self._tasks.clear()
+        for job in self._jobs:
+            if job is not None:
+                job.tasks.clear()
 
     # -------------------------------------------------------------------- a step in flight
 

@@ -84,19 +84,24 @@ class CancellationWatch:
 
     One whose result is there at the moment when the task is cancelled gives the result, and the
     cancellation would be gone. Make it before the await, and `check` after. Naming the loop keeps
-    `current_task` from asking for the process's id, which is a system call.
+    `current_task` from asking for the process's id, which is a system call. The task isn't kept:
+    a cancelled one holds the frames that hold this, and would wait for the garbage collector.
     """
 
-    __slots__ = ("_before", "_task")
+    __slots__ = ("_before", "_loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._task = asyncio.current_task(loop)
-        self._before = 0 if self._task is None else self._task.cancelling()
+        self._loop = loop
+        self._before = self._cancellations()
 
     def check(self) -> None:
         """Raises `CancelledError` when the task was cancelled since."""
-        if self._task is not None and self._task.cancelling() > self._before:
+        if self._cancellations() > self._before:
             raise asyncio.CancelledError
+
+    def _cancellations(self) -> int:
+        task = asyncio.current_task(self._loop)
+        return 0 if task is None else task.cancelling()
 
 
 class LazyHeaders(Sequence[tuple[str, str]]):

@@ -181,6 +181,7 @@ class _Watch:
         """The work is over."""
         if self._watcher is not None:
             self._watcher.cancel()
+            self._watcher = None  # or both wait for the collector, with the request's task: 2 KB
 
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

@@ -49,7 +49,7 @@ def test_bound_is_met_by_just_one_call_a_step(calls: int, is_met: bool) -> None:
 
 @pytest.mark.parametrize(("launcher_bytes", "is_met"), [(100_000_000, True), (100_000_001, False)])
 def test_bound_of_memory_is_of_both_processes_together(launcher_bytes: int, is_met: bool) -> None:
-    assert Memory(launcher_bytes, 300_000_000).is_met is is_met
+    assert Memory(launcher_bytes, 300_000_000, 200_000_000).is_met is is_met
 
 
 def test_latencies_are_those_of_the_slowest_of_so_many() -> None:
