@@ -107,10 +107,17 @@ class SharedStore:
         no entry, and the lead is the caller's."""
 
         def find() -> Found:
-            entry = self._read(key)
+            entry, is_flawed = self._read(key)
             if entry is not None and is_wanted(entry):
                 return Found(entry, None)
-            return Found(entry, self._link.take_lead(key, lead_seconds))
+            lead = self._link.take_lead(key, lead_seconds)
+            if lead is not None and lead.token and not is_flawed:
+                with suppress(Exception):  # the lead is there all the same
+                    made, _ = self._read(key)  # by who led until now
+                    if made is not None and is_wanted(made):
+                        self._link.release_lead(lead)
+                        return Found(made, None)
+            return Found(entry, lead)
 
         found = await self._ask(find, self._let_go_late, patience)
         return found or Found(None, self.alone(key))
@@ -120,7 +127,7 @@ class SharedStore:
 
         def look() -> tuple[Entry | None, bool]:
             is_led = self._link.is_led(key)  # first: who leads stores before letting go
-            return self._read(key), is_led
+            return self._read(key)[0], is_led
 
         return await self._ask(look) or (None, False)
 
@@ -250,13 +257,14 @@ class SharedStore:
 
         future.add_done_callback(done)
 
-    def _read(self, key: str) -> Entry | None:
+    def _read(self, key: str) -> tuple[Entry | None, bool]:
+        """The entry under the key, and whether what is there is not one of ours."""
         entry, flaw = self._link.read(key)
         if flaw is not None:
             self._tell_loop(
                 self._tell_once, f"a value in {self._link.name} is {flaw}", "it counts as a miss"
             )
-        return entry
+        return entry, flaw is not None
 
     def _tell_loop(self, tell: Callable[[*Ts], None], *about: *Ts) -> None:
         """From a thread; nothing happens when the loop is closed."""
@@ -270,6 +278,7 @@ class SharedStore:
         self._breaker.succeeded()
         if was_open:
             _log.warning("%s answers again", self._link.name)
+            self._link.disconnect()  # from what still waits since before
             self._owed.settle()
 
     def _note_trouble(self, error: BaseException) -> None:
@@ -281,7 +290,7 @@ class SharedStore:
         if not self._breaker.failed():
             return
         # Threads that read from a server that drips would wait on, since no single wait is too
-        # long. One that connected a moment later is freed when the next probe finds no thread.
+        # long. One that connects a moment later is freed at the next probe, whatever comes of it.
         self._link.disconnect()
         if not was_open:
             _log.warning(

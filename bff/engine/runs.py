@@ -105,9 +105,9 @@ class Run:
             running = [task for task in self._tasks if not task.done()]
             for task in running:
                 task.cancel()
+            self._forget_tasks()
             if running:
                 await asyncio.wait(running, timeout=_PATIENCE_SECONDS)
-                self._forget_tasks()
 
     def calls_sent(self) -> list[int | None]:
         """By step: how many requests were sent; None where the step was not begun."""

@@ -6,15 +6,19 @@ import time
 
 import pytest
 
+from bff.cache.leads import Lead
+from bff.cache.links import RedisLink
 from tests.support.cache_process import leading_process
 from tests.support.cache_worker import (
     SLACK_SECONDS,
+    TTL,
     RunningClock,
     Worker,
     calm_worker,
     eventually,
     follows,
     job,
+    small,
     tagged,
 )
 from tests.support.payload_runs import FAILURE, Runs, degraded, payload
@@ -29,11 +33,30 @@ def worker(server: RedisServer) -> Worker:
     return calm_worker(server.url)
 
 
+class LateLink(RedisLink):
+    """Takes a lead just after another worker has stored what it made, and let go."""
+
+    def take_lead(self, key: str, life_seconds: float) -> Lead | None:
+        super().write(small(key), TTL, time.time() + TTL)
+        return super().take_lead(key, life_seconds)
+
+
 def closed(outcome: object = None) -> Runs:
     """Runs that don't end before their gate is opened."""
     runs = Runs(outcome)  # type: ignore[arg-type]
     runs.gate.clear()
     return runs
+
+
+def test_what_was_made_between_a_look_and_the_lead_is_not_made_again(server: RedisServer) -> None:
+    async def test() -> None:
+        async with calm_worker(server.url, link=LateLink) as one:
+            runs = Runs(payload(b"[1]"))
+            served = await one.cache.get(job("k", runs))
+            assert (served.how, runs.count) == ("hit", 0)
+            assert server.all_keys() == [b"bff:2:k"]  # the lead is let go
+
+    asyncio.run(test())
 
 
 def test_two_workers_callers_share_one_run(server: RedisServer) -> None:

