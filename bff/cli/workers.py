@@ -6,6 +6,8 @@ ever on a second one before it listens. So:
 
 1. A worker says when signals are safe. One that has not said so serves nobody: it is killed.
 2. From then on a worker is told to end by SIGTERM, once, by the launcher alone.
+
+The launcher itself, which granian lets wait for a `threading.Event`, waits for an `Interrupt`.
 """
 
 import asyncio
@@ -20,6 +22,7 @@ import click
 from granian.server import MPServer
 
 import bff
+from bff.cli.interrupts import Interrupt
 from bff.errors import ProjectError
 
 # How often the loop goes round before signals are safe. It stops at the end of the start-up, which
@@ -32,6 +35,7 @@ class WorkerServer(MPServer):
 
     def __init__(self, target: str, **options: Any) -> None:
         super().__init__(target, **options)
+        self.main_loop_interrupt = Interrupt()
         self._serving, self.says_serving = multiprocessing.Pipe(duplex=False)
 
     def shutdown(self, exit_code: int = 0) -> None:
