@@ -14,6 +14,7 @@ from bff.errors import SettingsError
 
 TransportName = Literal["pyreqwest", "httpx"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+Scheduling = Literal["batch", "normal"]
 
 _REDIS_SCHEMES = frozenset(
     f"{name}{tls}{kind}"
@@ -37,6 +38,7 @@ class Settings:
     port: int = 8080
     workers: int = 1
     backpressure: int = 4096  # requests in flight in each worker; more wait
+    scheduling: Scheduling = "batch"  # Linux's policy for the threads of `bff serve`'s workers
     redis_url: str | None = None
     transport: TransportName = "pyreqwest"
     log_level: LogLevel = "info"
@@ -144,6 +146,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "BFF_PORT": _integer(1, 65535),
     "BFF_WORKERS": _integer(1, 1024),
     "BFF_BACKPRESSURE": _integer(1, 1 << 20),
+    "BFF_SCHEDULING": _choice(get_args(Scheduling)),
     "BFF_REDIS_URL": _redis_url,
     "REDIS_URL": _redis_url,
     "BFF_TRANSPORT": _choice(get_args(TransportName)),

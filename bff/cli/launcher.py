@@ -64,7 +64,7 @@ def launch(environ: dict[str, str]) -> None:
             log_access=False,
         )
         # granian's own loader would put the current folder before all others on the import path.
-        load = partial(load_in_worker, server.says_serving)
+        load = partial(load_in_worker, server.says_serving, settings.scheduling)
         server.serve(target_loader=load, wrap_loader=False)
 
 

@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -23,7 +24,9 @@ from granian.server import MPServer
 
 import bff
 from bff.cli.interrupts import Interrupt
+from bff.cli.schedulers import answer_at_once
 from bff.errors import ProjectError
+from bff.settings import Scheduling
 
 # How often the loop goes round before signals are safe. It stops at the end of the start-up, which
 # is three rounds after that was told, and runs on when granian listens.
@@ -68,13 +71,17 @@ class WorkerServer(MPServer):
             self.main_loop_interrupt.set()  # granian has cleared it without looking again
 
 
-def load_in_worker(says_serving: "Connection[int, int]") -> Any:
+def load_in_worker(says_serving: "Connection[int, int]", scheduling: Scheduling) -> Any:
     """The ASGI edge, which says the process's id to the launcher when signals are safe."""
+    if scheduling == "batch":
+        _let_threads_end_their_turns()
     try:
         edge = bff.create_asgi()
     except ProjectError as error:  # the launcher has compiled it, but files change
         click.echo(error, err=True)
         sys.exit(1)
+
+    answer_at_once(edge)
 
     def app(scope: Any, receive: Any, send: Any) -> Any:
         if scope["type"] == "http":
@@ -88,6 +95,18 @@ def load_in_worker(says_serving: "Connection[int, int]") -> Any:
         return edge(scope, receive, send_and_settle)
 
     return app
+
+
+def _let_threads_end_their_turns() -> None:
+    """Have this thread, and those that it begins, wait for a busy core rather than take it over.
+
+    A request crosses three threads. Each wakes the next, which would push the one that woke it off
+    a core that they share, once for each request; so the work comes in batches, and a core serves
+    an eighth more screens, a fifth more from cache.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):  # a sandbox may forbid it
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _settle(says_serving: "Connection[int, int]", rounds: int) -> None:

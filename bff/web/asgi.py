@@ -15,7 +15,9 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-BEHIND_EDGE = "bff.edge"  # a key in the scope of what the edge hands to Flask
+# Keys in a scope: of what the edge hands to Flask; of a request that memory was asked for already.
+BEHIND_EDGE = "bff.edge"
+ASKED_FOR = "bff.request"
 
 _BEAT_SECONDS = 0.05
 

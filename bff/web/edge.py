@@ -12,7 +12,7 @@ import asyncio
 import gc
 import logging
 import traceback
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ from a2wsgi import WSGIMiddleware
 from flask import Flask
 
 from bff.web.asgi import (
+    ASKED_FOR,
     ClientWatches,
     IncomingBody,
     Message,
@@ -30,6 +31,7 @@ from bff.web.asgi import (
     request_of,
     scope_for_flask,
 )
+from bff.web.dispatch import Dispatcher
 from bff.web.flask_claims import FlaskClaims
 from bff.web.flask_host import Gateway
 from bff.web.replies import Reply, close_body
@@ -64,13 +66,30 @@ class Edge:
         else:
             await send({"type": "websocket.close", "code": 1000})
 
+    def answer_at_once(self, scope: Scope, send: Callable[[Message], object]) -> bool:
+        """Answer an HTTP request that memory has the reply to; False where it hasn't, and `serve`
+        is to answer. Never waits, and may be called on any thread, where `send` may, and does its
+        work when it is called.
+        """
+        if self._runtime is None:
+            return False
+        request = scope[ASKED_FOR] = request_of(scope)
+        reply = self._recall(self._runtime.dispatcher, request)
+        if reply is None or not isinstance(reply.body, bytes):
+            return False
+        send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+        send({"type": "http.response.body", "body": reply.body})
+        self._log.request(request, reply, len(reply.body))
+        return True
+
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         runtime = self._runtime or await self._start()
         dispatcher = runtime.dispatcher  # pinned: a reload does not change it on the way
-        request = request_of(scope)
-        if self._claims.by_line:
-            reply = dispatcher.recall(request)
+        request = scope.get(ASKED_FOR)
+        if request is None:
+            request = request_of(scope)
+            reply = self._recall(dispatcher, request)
             if reply is not None and isinstance(reply.body, bytes):
                 await self._send(request, reply, reply.body, send)
                 return
@@ -97,6 +116,9 @@ class Edge:
             await self._send(request, reply, reply.body, send)
         else:
             await self._send_stream(request, reply, reply.body, incoming, receive, send)
+
+    def _recall(self, dispatcher: Dispatcher, request: GatewayRequest) -> Reply | None:
+        return dispatcher.recall(request) if self._claims.by_line else None
 
     async def _send(self, request: GatewayRequest, reply: Reply, body: bytes, send: Send) -> None:
         await send(

@@ -124,25 +124,27 @@ _Record = tuple[str, str, int, float, float, int, bytes, Mapping[str, Any]]
 
 
 class _Lines:
-    """What structlog writes to: each method but `request` takes a whole line.
+    """What structlog writes to, on whatever thread: each method but `request` takes a whole line.
 
     Requests are gathered where there is a `loop`, and their lines made together: one after the
     other they take 2 µs each, and 6 among everything else that a request needs. All others are
-    written at once, after what was gathered before them, on whatever thread.
+    written at once, after what was gathered before them.
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
         self.loop: asyncio.AbstractEventLoop | None = None
         self._stream = stream
         self._gathered: deque[bytes | _Record] = deque()
+        self._will_write = False  # what is gathered before this is set back is written
 
     def request(self, record: _Record) -> None:
         self._gathered.append(record)
-        count = len(self._gathered)
-        if self.loop is None or count >= _GATHER_LINES:
+        loop = self.loop
+        if loop is None or len(self._gathered) >= _GATHER_LINES:
             self.write_out()
-        elif count == 1:
-            self.loop.call_later(_GATHER_SECONDS, self.write_out)
+        elif not self._will_write:
+            self._will_write = True
+            loop.call_soon_threadsafe(loop.call_later, _GATHER_SECONDS, self.write_out)
 
     def info(self, line: bytes) -> None:
         self._gathered.append(line)
@@ -151,6 +153,7 @@ class _Lines:
     debug = warning = error = critical = info
 
     def write_out(self) -> None:
+        self._will_write = False
         lines = []
         to_wall = time.time() - time.perf_counter()  # what was gathered is a moment old
         while self._gathered:

@@ -3,9 +3,9 @@
     with serving("edge", project_folder) as host:
         status, headers, body = host.request("GET", "/screens/home/1")
 
-`edge` is the ASGI edge on granian, `flask` the plain Flask application on werkzeug's threaded
-server; both live in this process, on threads of their own, so that a test may hold gates that
-upstreams wait for. `HOSTS` is what to parametrise a test over.
+`edge` is the ASGI edge on granian, as `bff serve` has it, `flask` the plain Flask application on
+werkzeug's threaded server; both live in this process, on threads of their own, so that a test may
+hold gates that upstreams wait for. `HOSTS` is what to parametrise a test over.
 """
 
 import asyncio
@@ -19,13 +19,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flask import Flask
+from granian import _futures
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from bff import create_app, create_asgi
+from bff.cli.schedulers import answer_at_once
 from bff.identity.ports import IdentityProvider
 from bff.settings import Settings
+from bff.web.edge import Edge
 
 HOSTS = ("edge", "flask")
 
@@ -135,7 +138,7 @@ def serving(
 
 
 @contextmanager
-def _granian(target: Any) -> Iterator[int]:
+def _granian(edge: Edge) -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -144,7 +147,7 @@ def _granian(target: Any) -> Iterator[int]:
 
     async def main() -> None:
         server = Server(
-            target,
+            edge,
             address="127.0.0.1",
             port=port,
             interface=Interfaces.ASGI,
@@ -162,15 +165,27 @@ def _granian(target: Any) -> Iterator[int]:
             ended.append(error)
 
     thread = threading.Thread(target=run, name="granian")
-    thread.start()
     try:
-        _wait_until_it_listens(port, thread, ended)
+        with _answering_at_once(edge):
+            thread.start()
+            _wait_until_it_listens(port, thread, ended)
         yield port
     finally:
         if stop and thread.is_alive():
             stop[0]()
         thread.join(PATIENCE_SECONDS)
         assert not thread.is_alive(), "granian did not stop"
+
+
+@contextmanager
+def _answering_at_once(edge: Edge) -> Iterator[None]:
+    """For the server that starts meanwhile; there may be more of them in this process."""
+    known = _futures._cbsched_aioschedule
+    answer_at_once(edge)
+    try:
+        yield
+    finally:
+        _futures._cbsched_aioschedule = known
 
 
 @contextmanager

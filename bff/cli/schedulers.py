@@ -1,0 +1,41 @@
+"""Replies out of memory that the event loop doesn't hear of.
+
+granian hands each request, on a thread of its own, to a function that has the loop make a task of
+it. Where memory has the reply, that needs no task: it is sent from the thread that it came on.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from granian import _futures
+
+from bff.web.edge import Edge
+
+_futures_of_granian: Any = _futures  # untyped
+
+
+def answer_at_once(edge: Edge) -> None:
+    """From now on let `edge` answer what it can, before granian in this process schedules the rest.
+
+    It saves 20 of the 73 µs of a cached screen, which is answered while the loop is busy, too.
+    granian's interface has no place for it, so `pyproject.toml` holds granian to what has this one.
+    """
+    make_schedule = _futures_of_granian._cbsched_aioschedule
+
+    def make_answer_or_schedule(*arguments: Any) -> Callable[[Any], None]:
+        schedule = make_schedule(*arguments)
+
+        def answer_or_schedule(watcher: Any) -> None:
+            try:
+                is_answered = edge.answer_at_once(watcher.scope, watcher.proto.send)
+            except BaseException as error:
+                watcher.err(error)  # granian logs it and answers 500
+                return
+            if is_answered:
+                watcher.done()
+            else:
+                schedule(watcher)
+
+        return answer_or_schedule
+
+    _futures_of_granian._cbsched_aioschedule = make_answer_or_schedule
