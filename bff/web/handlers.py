@@ -204,9 +204,8 @@ class CompositionHandler:
 
     def _hit(self, request: GatewayRequest, entry: Entry, variant: Variant) -> Reply:
         age = int(self._clock() - entry.stored_at)  # may be below 0: another worker's clock
-        reply = variant.hit(request, age if age > 0 else 0, int(entry.ttl_seconds) - age)
-        reply.facts = self._hit_facts
-        return reply
+        left = int(entry.ttl_seconds) - age
+        return variant.hit(request, age if age > 0 else 0, left, self._hit_facts)
 
     def _named(self, reply: Reply) -> Reply:
         reply.facts = {"composition": self._composition.name, **reply.facts}

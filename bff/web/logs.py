@@ -11,6 +11,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import IO, Any
 
@@ -84,11 +85,11 @@ class Log:
     def gather_requests(self, loop: asyncio.AbstractEventLoop) -> None:
         """From now on, write the lines of requests on this loop together, a tenth of a second's at
         a time: a system call for each takes 7 to 20 µs. `stop_gathering` before the loop ends."""
-        self._lines.loop = loop
+        self._lines.gather(loop)
 
     def stop_gathering(self) -> None:
         """Write what was gathered, and from now on each line at once."""
-        self._lines.loop = None
+        self._lines.gather(None)
         self._lines.write_out()
 
     def take_library_lines(self) -> logging.Handler:
@@ -132,19 +133,27 @@ class _Lines:
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
-        self.loop: asyncio.AbstractEventLoop | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer_runs = False
         self._stream = stream
         self._gathered: deque[bytes | _Record] = deque()
-        self._will_write = False  # what is gathered before this is set back is written
+
+    def gather(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        self._loop = loop
+        self._timer_runs = False
 
     def request(self, record: _Record) -> None:
         self._gathered.append(record)
-        loop = self.loop
+        loop = self._loop
         if loop is None or len(self._gathered) >= _GATHER_LINES:
             self.write_out()
-        elif not self._will_write:
-            self._will_write = True
-            loop.call_soon_threadsafe(loop.call_later, _GATHER_SECONDS, self.write_out)
+        elif not self._timer_runs:
+            self._timer_runs = True
+            loop.call_soon_threadsafe(loop.call_later, _GATHER_SECONDS, self._time_is_up)
+
+    def _time_is_up(self) -> None:
+        self._timer_runs = False  # first: who gathers from now on sees to it that it is written
+        self.write_out()
 
     def info(self, line: bytes) -> None:
         self._gathered.append(line)
@@ -153,23 +162,21 @@ class _Lines:
     debug = warning = error = critical = info
 
     def write_out(self) -> None:
-        self._will_write = False
-        lines = []
+        gathered = self._gathered
+        taken: list[bytes | _Record] = []
+        with suppress(IndexError):  # it is empty, or another thread took the last one
+            while True:
+                taken.append(gathered.popleft())
         to_wall = time.time() - time.perf_counter()  # what was gathered is a moment old
-        while self._gathered:
-            try:
-                gathered = self._gathered.popleft()
-            except IndexError:  # another thread took the last one
-                break
-            lines.append(_line(to_wall, *gathered) if isinstance(gathered, tuple) else gathered)
         batch: list[bytes] = []
-        size = 0
-        for line in lines:
-            if batch and size + len(line) > _WHOLE_BYTES:
+        room = _WHOLE_BYTES
+        for each in taken:
+            line = each if type(each) is bytes else _line(to_wall, *each)
+            room -= len(line)
+            if room < 0 and batch:
                 self._write(batch)
-                batch, size = [], 0
+                batch, room = [], _WHOLE_BYTES - len(line)
             batch.append(line)
-            size += len(line)
         if batch:
             self._write(batch)
 
@@ -192,9 +199,8 @@ def _line(
     # By hand, since there is one for every request: a dictionary through a serializer takes twice
     # as long.
     return (
-        f'{{"method":{_quoted(method)},"path":{_quoted(raw_path[:_PATH_LENGTH])},'
-        f'"status":{status},"duration_ms":{(ended_at - started_at) * 1000:.3f},'
-        f'"bytes":{sent_bytes},"request_id":"{request_id.decode()}",'
+        f'{{{_asked(method, raw_path)},"status":{status},'
+        f'"duration_ms":{(ended_at - started_at) * 1000:.3f},"bytes":{sent_bytes},"request_id":"{request_id.decode()}",'
         f"{facts.text if type(facts) is Facts else _members(facts)}"
         f'"event":"request","level":"info","timestamp":"{_moment_text(ended_at + to_wall)}"}}\n'
     ).encode()
@@ -202,8 +208,9 @@ def _line(
 
 # Most requests are for the paths that others asked for too.
 @lru_cache(1024)
-def _quoted(text: str) -> str:
-    return to_json(text).decode()
+def _asked(method: str, raw_path: str) -> str:
+    path = to_json(raw_path[:_PATH_LENGTH]).decode()
+    return f'"method":{to_json(method).decode()},"path":{path}'
 
 
 def _members(facts: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 from bff.engine.masks import apply_mask
 from bff.plan.nodes import MaskNode
 from bff.web.codings import IDENTITY, encode
+from bff.web.logs import Facts
 from bff.web.replies import (
     JSON,
     NO_STORE,
@@ -72,7 +73,7 @@ class Variant:
         """The reply of a composition that writes: nothing to compare with, nothing to keep."""
         return Reply(200, [*self._entity, NO_STORE, NOSNIFF, *headers], self.body)
 
-    def hit(self, request: GatewayRequest, age: int, ttl: int) -> Reply:
+    def hit(self, request: GatewayRequest, age: int, ttl: int, facts: Facts) -> Reply:
         """As `reply`, out of the cache; the headers are the same for a whole second, and kept.
         `age` and `ttl` are whole seconds, `ttl` below zero for what is stale."""
         if age != self._hit_tick:
@@ -83,8 +84,8 @@ class Variant:
             self._hit_unchanged = [*self._unchanged, *told]
             self._hit_tick = age
         if self._known_to(request):
-            return Reply(304, self._hit_unchanged)
-        return Reply(200, self._hit_full, self.body)
+            return Reply(304, self._hit_unchanged, b"", facts)
+        return Reply(200, self._hit_full, self.body, facts)
 
     def _known_to(self, request: GatewayRequest) -> bool:
         if_none_match = request.single.get(b"if-none-match")
