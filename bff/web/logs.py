@@ -200,7 +200,8 @@ def _line(
     # as long.
     return (
         f'{{{_asked(method, raw_path)},"status":{status},'
-        f'"duration_ms":{(ended_at - started_at) * 1000:.3f},"bytes":{sent_bytes},"request_id":"{request_id.decode()}",'
+        f'"duration_ms":{(ended_at - started_at) * 1000:.3f},'
+        f'"bytes":{sent_bytes},"request_id":"{request_id.decode()}",'
         f"{facts.text if type(facts) is Facts else _members(facts)}"
         f'"event":"request","level":"info","timestamp":"{_moment_text(ended_at + to_wall)}"}}\n'
     ).encode()
