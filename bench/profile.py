@@ -29,7 +29,7 @@ from bench.stage import open_stage
 
 _PY_SPY = Path(sys.executable).parent / "py-spy"
 _SAMPLES_PER_SECOND = 400
-_LOAD_STARTS_SECONDS = 1
+_LOAD_STARTS_SECONDS = 4  # and by then the worker has used more than the launcher
 _LAST_WORDS_SECONDS = 10
 _SHOWN = 60
 _IN_PYTHON = ("gateway", "bare", "by-hand", "by-hand-few", "proxy-by-hand", "proxy-by-hand-few")
