@@ -59,6 +59,7 @@ class Cache:
         self._dice = dice
         self._flights: dict[str, Flight] = {}
         self._flying: set[asyncio.Task[Served]] = set()
+        self._due: set[str] = set()  # keys that other threads want made anew
         self._store = open_store(purged=self._take_purge, missed=self._missed)
 
     def lookup(self, key: str) -> Entry | None:
@@ -75,7 +76,7 @@ class Cache:
         if entry is None or verdict is not Verdict.STALE:
             return None
         if now >= entry.failing_until and job.key not in self._flights:
-            self._loop.call_soon_threadsafe(self._refresh, job)
+            self._refresh_soon(job)
         return entry
 
     async def get(self, job: Job, wish: Wish = ANY) -> Served:
@@ -154,7 +155,13 @@ class Cache:
 
     # ------------------------------------------------------------------ flights
 
+    def _refresh_soon(self, job: Job) -> None:
+        if job.key not in self._due:  # or each hit leaves a call while the loop is held
+            self._due.add(job.key)
+            self._loop.call_soon_threadsafe(self._refresh, job)
+
     def _refresh(self, job: Job) -> None:
+        self._due.discard(job.key)
         if job.key not in self._flights:
             self._begin(job, Wish(accepts_stale=False), job.deadline_seconds, in_background=True)
 

@@ -4,6 +4,7 @@ granian hands each request, on a thread of its own, to a function that has the l
 it. Where memory has the reply, that needs no task: it is sent from the thread that it came on.
 """
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from granian import _futures
 if TYPE_CHECKING:
     from bff.web.edge import Edge  # the launcher goes without it, and without 23 MB
 
+_log = logging.getLogger(__name__)
 _futures_of_granian: Any = _futures  # untyped
 
 
@@ -19,9 +21,13 @@ def answer_at_once(edge: "Edge") -> None:
     """From now on let `edge` answer what it can, before granian in this process schedules the rest.
 
     It saves 20 of the 73 µs of a cached screen, which is answered while the loop is busy, too.
-    granian's interface has no place for it, so `pyproject.toml` holds granian to what has this one.
+    granian's interface has no place for it, so `pyproject.toml` holds granian to the versions that
+    have this one; in one that hasn't, the loop answers everything.
     """
-    make_schedule = _futures_of_granian._cbsched_aioschedule
+    make_schedule = getattr(_futures_of_granian, "_cbsched_aioschedule", None)
+    if make_schedule is None:
+        _log.warning("this version of granian lets nothing be answered at once: see ADR 8")
+        return
 
     def make_answer_or_schedule(*arguments: Any) -> Callable[[Any], None]:
         schedule = make_schedule(*arguments)

@@ -106,7 +106,8 @@ def _let_threads_end_their_turns() -> None:
     """
     if sys.platform == "linux":
         with suppress(OSError):  # a sandbox may forbid it
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+            if os.sched_getscheduler(0) == os.SCHED_OTHER:  # or whoever started us chose another
+                os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _settle(says_serving: "Connection[int, int]", rounds: int) -> None:

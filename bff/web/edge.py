@@ -196,13 +196,15 @@ class Edge:
         # Whoever is told of its life owns the process.
         library_lines = self._log.take_library_lines()
         self._log.gather_requests(asyncio.get_running_loop())
-        with _sparing_what_stays():
-            await receive()
-        await self._let_flask_end()
-        if self._runtime is not None:
-            await self._runtime.close()
-        logging.getLogger("bff").removeHandler(library_lines)
-        self._log.stop_gathering()
+        try:
+            with _sparing_what_stays():
+                await receive()
+            await self._let_flask_end()
+            if self._runtime is not None:
+                await self._runtime.close()
+        finally:
+            logging.getLogger("bff").removeHandler(library_lines)
+            self._log.stop_gathering()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _let_flask_end(self) -> None:

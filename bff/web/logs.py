@@ -8,6 +8,7 @@ pipe don't tear each other's.
 import asyncio
 import logging
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping, MutableMapping
@@ -83,8 +84,9 @@ class Log:
         )
 
     def gather_requests(self, loop: asyncio.AbstractEventLoop) -> None:
-        """From now on, write the lines of requests on this loop together, a tenth of a second's at
-        a time: a system call for each takes 7 to 20 µs. `stop_gathering` before the loop ends."""
+        """From now on, write the lines of requests together, a tenth of a second's at a time, by
+        this loop's clock: a system call for each takes 7 to 20 µs. `stop_gathering` before the loop
+        ends."""
         self._lines.gather(loop)
 
     def stop_gathering(self) -> None:
@@ -137,13 +139,14 @@ class _Lines:
         self._timer_runs = False
         self._stream = stream
         self._gathered: deque[bytes | _Record] = deque()
+        self._writing = threading.Lock()
 
     def gather(self, loop: asyncio.AbstractEventLoop | None) -> None:
         self._loop = loop
         self._timer_runs = False
 
     def request(self, record: _Record) -> None:
-        self._gathered.append(record)
+        self._gathered.append(record)  # first: whoever stops the gathering writes it, or we do
         loop = self._loop
         if loop is None or len(self._gathered) >= _GATHER_LINES:
             self.write_out()
@@ -162,11 +165,15 @@ class _Lines:
     debug = warning = error = critical = info
 
     def write_out(self) -> None:
-        gathered = self._gathered
+        # One thread at a time: two would put their lines into one write, longer than a pipe takes.
+        with self._writing:
+            self._write_gathered()
+
+    def _write_gathered(self) -> None:
         taken: list[bytes | _Record] = []
-        with suppress(IndexError):  # it is empty, or another thread took the last one
+        with suppress(IndexError):  # when it is empty
             while True:
-                taken.append(gathered.popleft())
+                taken.append(self._gathered.popleft())
         to_wall = time.time() - time.perf_counter()  # what was gathered is a moment old
         batch: list[bytes] = []
         room = _WHOLE_BYTES
@@ -199,7 +206,7 @@ def _line(
     # By hand, since there is one for every request: a dictionary through a serializer takes twice
     # as long.
     return (
-        f'{{{_asked(method, raw_path)},"status":{status},'
+        f'{{{_asked(method, raw_path[:_PATH_LENGTH])},"status":{status},'
         f'"duration_ms":{(ended_at - started_at) * 1000:.3f},'
         f'"bytes":{sent_bytes},"request_id":"{request_id.decode()}",'
         f"{facts.text if type(facts) is Facts else _members(facts)}"
@@ -209,9 +216,8 @@ def _line(
 
 # Most requests are for the paths that others asked for too.
 @lru_cache(1024)
-def _asked(method: str, raw_path: str) -> str:
-    path = to_json(raw_path[:_PATH_LENGTH]).decode()
-    return f'"method":{to_json(method).decode()},"path":{path}'
+def _asked(method: str, path: str) -> str:
+    return f'"method":{to_json(method).decode()},"path":{to_json(path).decode()}'
 
 
 def _members(facts: Mapping[str, Any]) -> str:

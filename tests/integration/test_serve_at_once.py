@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,11 +10,15 @@ from typing import Any
 
 import flask
 import pytest
+from granian import _futures
 
 from bff import create_asgi
+from bff.cli.schedulers import answer_at_once
+from bff.cli.workers import _let_threads_end_their_turns
 from bff.settings import Settings
+from bff.web.asgi import ASKED_FOR
 from bff.web.edge import Edge
-from tests.support.hosts import PATIENCE_SECONDS
+from tests.support.hosts import PATIENCE_SECONDS, serving
 from tests.support.projects import HOME, SHOP_SCHEMAS, SHOP_SERVICE, write_project
 from tests.support.serving import Serve, gateways, on_linux
 from tests.support.wire import WireServer
@@ -83,21 +88,21 @@ def test_screen_in_memory_is_served_while_a_validator_holds_the_loop(
             services={"shop": service(upstream.url) + SLOW_OPERATION},
             schemas={"shop": SHOP_SCHEMAS + schema},
         )
-        serving = serve()
-        serving.wait_until_it_answers()
-        first = serving.host.get("/cached/1")
-        slow = client.submit(serving.host.get, "/slow")
+        gateway = serve()
+        gateway.wait_until_it_answers()
+        first = gateway.host.get("/cached/1")
+        slow = client.submit(gateway.host.get, "/slow")
         try:
-            serving.wait_for(begun.exists)
-            hits = [serving.host.get("/cached/1") for _ in range(20)]
+            gateway.wait_for(begun.exists)
+            hits = [gateway.host.get("/cached/1") for _ in range(20)]
             assert not slow.done()
         finally:
             over.touch()
         assert slow.result(PATIENCE_SECONDS).status == 200
         assert {(hit.status, hit.body) for hit in hits} == {(200, first.body)}
         assert all((hit.header("cache-status") or "").startswith("bff; hit") for hit in hits)
-        serving.terminate()
-        lines = serving.said().splitlines()
+        gateway.terminate()
+        lines = gateway.said().splitlines()
         assert sum('"path":"/cached/1"' in line for line in lines) == 21
 
 
@@ -108,13 +113,13 @@ def test_workers_threads_are_scheduled_as_the_setting_says(
 ) -> None:
     if given is not None:
         monkeypatch.setenv("BFF_SCHEDULING", given)
-    serving = serve()
-    serving.wait_until_it_answers()
-    (worker,) = serving.workers()
+    gateway = serve()
+    gateway.wait_until_it_answers()
+    (worker,) = gateway.workers()
     threads = [int(name) for name in os.listdir(f"/proc/{worker}/task")]
     assert len(threads) > 2
     assert {os.sched_getscheduler(thread) for thread in threads} == {getattr(os, policy)}
-    assert os.sched_getscheduler(serving.process.pid) == os.SCHED_OTHER
+    assert os.sched_getscheduler(gateway.process.pid) == os.SCHED_OTHER
 
 
 # ------------------------------------------------------------------ the edge, asked directly
@@ -126,7 +131,7 @@ def scope(path: str, method: str = "GET", **headers: str) -> dict[str, Any]:
     return {
         "type": "http", "method": method, "path": raw_path, "raw_path": raw_path.encode(),
         "query_string": query.encode(), "scheme": "http", "http_version": "1.1",
-        "headers": [(b"host", b"here"), (b"x-request-id", b"r-1"), *names.items()],
+        "headers": [(b"host", b"here"), *names.items()],
         "client": ("127.0.0.1", 1),
     }  # fmt: skip
 
@@ -166,6 +171,7 @@ def edge_over(folder: Path, url: str) -> Edge:
     ],
 )
 def test_at_once_sends_what_serve_sends(tmp_path: Path, asked: dict[str, Any], status: int) -> None:
+    asked = {**asked, "headers": [*asked["headers"], (b"x-request-id", b"r-1")]}
     with WireServer(json_reply(ANN)) as upstream:
 
         async def scene() -> tuple[list[Any], list[Any]]:
@@ -205,6 +211,47 @@ def test_what_memory_has_not_is_left_to_serve_with_nothing_sent(
             assert sent == []
             return await served(edge, asked)
 
+        asked = {**asked}
         head, *_ = asyncio.run(scene())
     assert head["status"] == status
-    assert (b"x-request-id", b"r-1") in head["headers"]
+    assert (b"x-request-id", asked[ASKED_FOR].request_id) in head["headers"]  # read once
+
+
+def test_bug_on_the_way_is_a_500_and_the_next_request_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> bool:
+        raise ZeroDivisionError
+
+    with WireServer(json_reply(ANN)) as upstream:
+        write_project(tmp_path, {"cached": CACHED}, services={"shop": service(upstream.url)})
+        with serving("edge", tmp_path) as host:
+            with monkeypatch.context() as broken:
+                broken.setattr(Edge, "answer_at_once", fail)
+                assert host.get("/cached/1").status == 500
+            assert host.get("/cached/1").status == 200
+            assert host.get("/cached/1").header("cache-status") is not None
+
+
+def test_granian_without_the_place_for_it_is_served_as_others_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delattr(_futures, "_cbsched_aioschedule")
+    answer_at_once(edge_over(tmp_path, "http://127.0.0.1:9"))
+    assert "granian" in caplog.text
+    assert not hasattr(_futures, "_cbsched_aioschedule")
+
+
+@on_linux
+def test_policy_that_somebody_chose_stays() -> None:
+    policies: list[int] = []
+
+    def work() -> None:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # of this thread alone
+        _let_threads_end_their_turns()
+        policies.append(os.sched_getscheduler(0))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert policies == [os.SCHED_IDLE]

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,35 @@ def test_looking_up_what_is_stale_begins_to_make_it_anew_from_any_thread() -> No
         assert entry is not None
         assert await turns.ask() == ("hit", NEW)
         assert turns.runs.count == 2
+
+    run_quietly(test)
+
+
+def test_many_who_look_up_what_is_stale_while_the_loop_is_held_ask_for_one_flight() -> None:
+    async def test() -> None:
+        turns = await with_old()
+        turns.clock.now += TTL
+        asked: list[object] = []
+        loop = asyncio.get_running_loop()
+        hand_over = loop.call_soon_threadsafe
+
+        def noted(work: Any, *arguments: Any) -> Any:
+            asked.append(work)
+            return hand_over(work, *arguments)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "call_soon_threadsafe", noted)
+            for _ in range(50):
+                assert turns.cache.lookup_stale(turns.job) is not None
+            assert len(asked) == 1
+            await asyncio.sleep(0)  # the loop goes on
+            await land_all()
+            turns.clock.now += TTL
+            assert turns.cache.lookup_stale(turns.job) is not None
+            assert len(asked) == 2
+            await asyncio.sleep(0)  # the loop goes on
+            await land_all()
+        assert turns.runs.count == 3
 
     run_quietly(test)
 
