@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from bff.cli.project import compile_or_exit, project_option
-from bff.declarations.hints import known_names
+from bff.declarations.suggestions import known_names
 from bff.plan.explain import explain
 
 

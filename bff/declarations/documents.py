@@ -8,11 +8,11 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from bff.declarations.findings import Declaration, Finding, keys_of
-from bff.declarations.offsets import source_index
-from bff.declarations.syntax_problems import SyntaxProblem
-from bff.declarations.trees import BrokenYaml, KeyPath, Spot, read_tree
+from bff.declarations.declaration import Declaration, Finding, keys_of
 from bff.declarations.validation import validate
+from bff.declarations.yaml.offsets import source_index
+from bff.declarations.yaml.syntax_errors import SyntaxProblem
+from bff.declarations.yaml.tree import BrokenYaml, KeyPath, Spot, read_tree
 from bff.errors import Place, Problem
 
 LARGEST_FILE = 1024 * 1024  # bytes

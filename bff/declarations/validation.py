@@ -7,8 +7,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic_core import ErrorDetails
 
-from bff.declarations.findings import ERROR_TYPE, TOLERANT, Declaration, Finding, keys_of
-from bff.declarations.hints import known_names
+from bff.declarations.declaration import ERROR_TYPE, TOLERANT, Declaration, Finding, keys_of
+from bff.declarations.suggestions import known_names
 
 M = TypeVar("M", bound=Declaration)
 _Path = tuple[str | int, ...]

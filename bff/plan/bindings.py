@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from bff.declarations.hints import known_names, nearest
+from bff.declarations.suggestions import known_names, nearest
 from bff.plan import types as t
 from bff.plan.claims import may_give_null
 from bff.plan.expressions.templates import Embedded, split_template

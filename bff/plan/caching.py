@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from bff.declarations.documents import Document
-from bff.declarations.models import CacheDecl, StepDecl
+from bff.declarations.models.caching import CacheDecl
+from bff.declarations.models.step import StepDecl
 from bff.plan import types as t
 from bff.plan.bindings import must_be_bound
 from bff.plan.cache_nodes import CachePolicy, ReplyCaching

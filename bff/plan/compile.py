@@ -14,7 +14,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
-from bff.declarations.reader import read_project
+from bff.declarations.project import read_project
 from bff.errors import Problem, ProjectError
 from bff.plan.compositions import compile_composition
 from bff.plan.conflicts import report_endpoints, report_routes

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bff.declarations.documents import Document
-from bff.declarations.forms import WRITING_METHODS
-from bff.declarations.models import CompositionFile, GatewayDefaults, ShapeViewDecl
+from bff.declarations.models.composition import CompositionFile, ShapeViewDecl
+from bff.declarations.models.forms import WRITING_METHODS
+from bff.declarations.models.gateway import GatewayDefaults
 from bff.plan import nodes
 from bff.plan import types as t
 from bff.plan.caching import compile_policy

@@ -4,9 +4,10 @@ import re
 from collections.abc import Collection, Mapping
 
 from bff.declarations.documents import Document
-from bff.declarations.endpoints import endpoint_findings
-from bff.declarations.hints import known_names
-from bff.declarations.models import CompositionFile, GatewayFile
+from bff.declarations.models.composition import CompositionFile
+from bff.declarations.models.endpoint import endpoint_findings
+from bff.declarations.models.gateway import GatewayFile
+from bff.declarations.suggestions import known_names
 from bff.plan.problems import Notebook, Path
 
 RESERVED_PATHS = ("/healthz",)

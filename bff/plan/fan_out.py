@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from bff.declarations.hints import known_names
-from bff.declarations.models import BatchDecl, ForEachDecl
+from bff.declarations.models.step import BatchDecl, ForEachDecl
+from bff.declarations.suggestions import known_names
 from bff.plan import types as t
 from bff.plan.bindings import must_be_bound
 from bff.plan.nodes import Batch, Binding, ForEach

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import AllowInfNan, Field, Strict, TypeAdapter, ValidationError
 from pydantic_core import SchemaError
 
-from bff.declarations.models import ItemsDecl, ParamDecl
+from bff.declarations.models.param import ItemsDecl, ParamDecl
 
 Check = Callable[[Any], Any]  # raises ValueError
 

@@ -9,13 +9,9 @@ from functools import partial
 from typing import Any
 
 from bff.declarations.documents import Document
-from bff.declarations.models import (
-    CompositionFile,
-    ItemsDecl,
-    OperationDecl,
-    ParamDecl,
-    ServiceFile,
-)
+from bff.declarations.models.composition import CompositionFile
+from bff.declarations.models.param import ItemsDecl, ParamDecl
+from bff.declarations.models.service import OperationDecl, ServiceFile
 from bff.plan import types as t
 from bff.plan.param_checks import Check, build_check, pattern_problem
 from bff.plan.param_parsing import BadParam, parse_params

@@ -6,7 +6,7 @@
 import re
 from dataclasses import dataclass
 
-from bff.declarations.hints import known_names
+from bff.declarations.suggestions import known_names
 from bff.plan import types as t
 from bff.plan.type_algebra import brief, describe, union, without_null
 

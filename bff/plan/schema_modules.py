@@ -28,7 +28,7 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-from bff.declarations.hints import known_names
+from bff.declarations.suggestions import known_names
 from bff.errors import Place, Problem
 
 ROOT = "schemas"  # the package's name as the project's files say it

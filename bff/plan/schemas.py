@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import CoreSchema, SchemaSerializer
 
-from bff.declarations.hints import known_names
+from bff.declarations.suggestions import known_names
 from bff.errors import Place, Problem
 from bff.plan import types as t
 from bff.plan.expressions.uses import Part

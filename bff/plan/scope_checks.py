@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from bff.declarations.documents import Document
-from bff.declarations.models import CacheDecl, CompositionFile
+from bff.declarations.models.caching import CacheDecl
+from bff.declarations.models.composition import CompositionFile
 from bff.plan.nodes import Step
 from bff.plan.problems import Notebook, Path
 from bff.plan.scope import Way, way_to_request

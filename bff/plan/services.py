@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 from bff.declarations.documents import Document
-from bff.declarations.forms import WRITING_METHODS
-from bff.declarations.models import OperationDecl, ServiceFile
-from bff.declarations.reader import SERVICES, ProjectFiles
+from bff.declarations.models.forms import WRITING_METHODS
+from bff.declarations.models.service import OperationDecl, ServiceFile
+from bff.declarations.project import SERVICES, ProjectFiles
 from bff.plan.cache_nodes import ReplyCaching
 from bff.plan.caching import compile_reply_caching, reply_root
 from bff.plan.params import compile_operation_params

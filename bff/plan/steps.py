@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bff.declarations.documents import Document
-from bff.declarations.endpoints import method_of
-from bff.declarations.forms import READING_METHODS, WRITING_METHODS
-from bff.declarations.hints import known_names
-from bff.declarations.models import CompositionFile, FallbackDecl, StepDecl
+from bff.declarations.models.composition import CompositionFile
+from bff.declarations.models.endpoint import method_of
+from bff.declarations.models.forms import READING_METHODS, WRITING_METHODS
+from bff.declarations.models.step import FallbackDecl, StepDecl
+from bff.declarations.suggestions import known_names
 from bff.plan import nodes
 from bff.plan import types as t
 from bff.plan.bindings import compile_bindings, may_skip

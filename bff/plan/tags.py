@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bff.declarations.cache_models import tag_finding
+from bff.declarations.models.caching import tag_finding
 from bff.errors import EvaluationError
 from bff.plan import types as t
 from bff.plan.cache_nodes import Tags

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bff.declarations.documents import Document
-from bff.declarations.forms import ROOT_NAMES
-from bff.declarations.hints import known_names
-from bff.declarations.models import CompositionFile
+from bff.declarations.models.composition import CompositionFile
+from bff.declarations.models.forms import ROOT_NAMES
+from bff.declarations.suggestions import known_names
 from bff.plan.expressions.parsing import ExpressionSyntaxError, parse_expression
 from bff.plan.expressions.reads import static_reads
 from bff.plan.expressions.templates import Embedded, split_template

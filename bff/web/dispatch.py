@@ -12,7 +12,7 @@ worker. Knows no host.
 
 from typing import assert_never
 
-from bff.declarations.forms import WRITING_METHODS
+from bff.declarations.models.forms import WRITING_METHODS
 from bff.web.cors import CrossOrigin
 from bff.web.handlers import CompositionHandler, Target
 from bff.web.logs import Log

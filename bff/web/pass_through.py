@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import cycle
 
 from bff.cache.layers import Cache
-from bff.declarations.forms import WRITING_METHODS
+from bff.declarations.models.forms import WRITING_METHODS
 from bff.engine.outcomes import Failed
 from bff.plan.nodes import CompiledProject
 from bff.plan.service_nodes import Service

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bff.declarations.documents import read_document
-from bff.declarations.models import CompositionFile, GatewayDefaults
-from bff.declarations.reader import read_project
+from bff.declarations.models.composition import CompositionFile
+from bff.declarations.models.gateway import GatewayDefaults
+from bff.declarations.project import read_project
 from bff.plan.compositions import compile_composition
 from bff.plan.nodes import Composition
 from bff.plan.problems import Notebook

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ConfigDict
 
+from bff.declarations.declaration import Declaration
 from bff.declarations.documents import read_document
-from bff.declarations.findings import Declaration
 from bff.errors import Place
 
 unhurried = settings(deadline=None)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bff.declarations.documents import read_document
-from bff.declarations.models import CompositionFile
+from bff.declarations.models.composition import CompositionFile
 from bff.plan.params import BadParam, compile_composition_params, parse_params
 from bff.plan.problems import Notebook
 from bff.plan.schemas import load_schemas

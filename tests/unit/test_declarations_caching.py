@@ -3,7 +3,10 @@
 import pytest
 
 from bff.declarations.documents import read_document
-from bff.declarations.models import CacheDecl, CompositionFile, GatewayFile, ServiceFile
+from bff.declarations.models.caching import CacheDecl
+from bff.declarations.models.composition import CompositionFile
+from bff.declarations.models.gateway import GatewayFile
+from bff.declarations.models.service import ServiceFile
 from tests.support.marks import without_mark
 
 STEPS = "steps: {a: {call: s.o}}"

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from bff.declarations.documents import read_document
-from bff.declarations.models import CompositionFile, FallbackDecl, ShapeViewDecl
+from bff.declarations.models.composition import CompositionFile, ShapeViewDecl
+from bff.declarations.models.step import FallbackDecl
 from bff.errors import Problem
 from tests.support.marks import without_mark
 

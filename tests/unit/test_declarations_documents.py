@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ConfigDict
 
+from bff.declarations.declaration import Declaration
 from bff.declarations.documents import Document, dotted, empty_document, read_document
-from bff.declarations.findings import Declaration
 from bff.errors import Place
 from tests.support.marks import without_mark
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bff.declarations.documents import read_document
-from bff.declarations.models import GatewayFile
+from bff.declarations.models.gateway import GatewayFile
 from tests.support.marks import without_mark
 
 CASES = {

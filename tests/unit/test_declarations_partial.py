@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from bff.declarations.documents import Document, read_document
-from bff.declarations.models import CompositionFile, StepDecl
+from bff.declarations.models.composition import CompositionFile
+from bff.declarations.models.step import StepDecl
 
 HEAD = "endpoint: GET /a\nsteps:\n"
 

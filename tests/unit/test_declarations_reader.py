@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bff.declarations.hints import known_names
-from bff.declarations.reader import read_project
+from bff.declarations.project import read_project
+from bff.declarations.suggestions import known_names
 
 SERVICE = "base: http://h\noperations: {one: {request: GET /, returns: 'a:B'}}\n"
 COMPOSITION = "endpoint: GET /a\nsteps: {a: {call: s.o}}\n"

@@ -3,7 +3,7 @@
 import pytest
 
 from bff.declarations.documents import read_document
-from bff.declarations.models import ServiceFile
+from bff.declarations.models.service import ServiceFile
 from bff.errors import Problem
 from tests.support.marks import without_mark
 

@@ -1,5 +1,7 @@
 """What the documents promise holds: every key is described, every example compiles."""
 
+import importlib
+import pkgutil
 import re
 from pathlib import Path
 
@@ -7,6 +9,13 @@ import pytest
 from pydantic import BaseModel
 
 from bff.declarations import models
+from bff.declarations.declaration import Declaration
+from bff.declarations.models.caching import CacheDecl, FieldsDecl
+from bff.declarations.models.composition import CompositionFile, ShapeViewDecl
+from bff.declarations.models.gateway import CorsDecl, GatewayDefaults, GatewayFile, RouteDecl
+from bff.declarations.models.param import ItemsDecl, OperationParamDecl, ParamDecl, ScalarDecl
+from bff.declarations.models.service import OperationDecl, ServiceFile
+from bff.declarations.models.step import BatchDecl, FallbackDecl, ForEachDecl, JoinDecl, StepDecl
 from bff.plan.compile import check_project
 
 ROOT = Path(__file__).parents[2]
@@ -14,32 +23,35 @@ REFERENCE = (ROOT / "docs/project-files.md").read_text(encoding="utf-8")
 
 # Each model of the declarations, and the heading under which its keys are told.
 SECTIONS = {
-    models.GatewayFile: "gateway.yaml",
-    models.GatewayDefaults: "defaults",
-    models.RouteDecl: "routes",
-    models.CorsDecl: "cors",
-    models.ServiceFile: "services/&lt;name&gt;.yaml",
-    models.OperationDecl: "An operation",
-    models.ParamDecl: "Params",
-    models.OperationParamDecl: "Params",
-    models.ItemsDecl: "Params",
-    models.CompositionFile: "compositions/**/&lt;name&gt;.yaml",
-    models.StepDecl: "A step",
-    models.FallbackDecl: "on_failure",
-    models.BatchDecl: "batch",
-    models.ForEachDecl: "for_each",
-    models.JoinDecl: "joins",
-    models.ShapeViewDecl: "views",
-    models.CacheDecl: "cache",
-    models.FieldsDecl: "fields",
+    GatewayFile: "gateway.yaml",
+    GatewayDefaults: "defaults",
+    RouteDecl: "routes",
+    CorsDecl: "cors",
+    ServiceFile: "services/&lt;name&gt;.yaml",
+    OperationDecl: "An operation",
+    ParamDecl: "Params",
+    OperationParamDecl: "Params",
+    ItemsDecl: "Params",
+    CompositionFile: "compositions/**/&lt;name&gt;.yaml",
+    StepDecl: "A step",
+    FallbackDecl: "on_failure",
+    BatchDecl: "batch",
+    ForEachDecl: "for_each",
+    JoinDecl: "joins",
+    ShapeViewDecl: "views",
+    CacheDecl: "cache",
+    FieldsDecl: "fields",
 }
 
 
 def test_every_model_of_the_declarations_has_a_section() -> None:
     declared = {
         each
-        for each in vars(models).values()
-        if isinstance(each, type) and issubclass(each, BaseModel)
+        for module in pkgutil.iter_modules(models.__path__, f"{models.__name__}.")
+        for each in vars(importlib.import_module(module.name)).values()
+        if isinstance(each, type)
+        and issubclass(each, Declaration)
+        and each not in (Declaration, ScalarDecl)
     }
     assert declared == set(SECTIONS)
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from bff.declarations.documents import read_document
-from bff.declarations.models import CompositionFile, ServiceFile
+from bff.declarations.models.composition import CompositionFile
+from bff.declarations.models.service import ServiceFile
 from bff.errors import Problem
 from bff.plan import types as t
 from bff.plan.params import compile_composition_params, compile_operation_params

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bff.declarations.documents import read_document
-from bff.declarations.models import CompositionFile
+from bff.declarations.models.composition import CompositionFile
 from bff.errors import EvaluationError, Problem
 from bff.plan import types as t
 from bff.plan.cache_nodes import Tags

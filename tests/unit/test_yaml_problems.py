@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from pydantic import ConfigDict
 
+from bff.declarations.declaration import Declaration
 from bff.declarations.documents import LARGEST_FILE, Read, read_document
-from bff.declarations.findings import Declaration
-from bff.declarations.models import CompositionFile
-from bff.declarations.trees import DEEPEST
+from bff.declarations.models.composition import CompositionFile
+from bff.declarations.yaml.tree import DEEPEST
 from tests.support.marks import without_mark
 
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bff.declarations.scalars import LONGEST_NUMBER, TooLong, resolve_plain
+from bff.declarations.yaml.scalars import LONGEST_NUMBER, TooLong, resolve_plain
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bff.declarations.hints import known_names
+from bff.declarations.suggestions import known_names
 from bff.plan import types as t
 from bff.plan.expressions import type_problems as problem
 from bff.plan.expressions.function_types import SIGNATURES, WORDS, Signature, element_of

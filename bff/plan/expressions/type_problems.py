@@ -5,7 +5,7 @@ The sentences stand here, away from the rules that find the mistakes.
 
 from dataclasses import dataclass
 
-from bff.declarations.hints import known_names, nearest
+from bff.declarations.suggestions import known_names, nearest
 from bff.plan import types as t
 from bff.plan.expressions.nodes import Node
 from bff.plan.type_algebra import alternatives, brief, fits, union, without_null

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
-from bff.declarations.cache_models import CacheDecl
-from bff.declarations.findings import Declaration, Finding, refusal
-from bff.declarations.forms import (
+from bff.declarations.declaration import Declaration, Finding, refusal
+from bff.declarations.models.caching import CacheDecl
+from bff.declarations.models.forms import (
     BareExpression,
     Call,
     Duration,
@@ -16,7 +16,7 @@ from bff.declarations.forms import (
     Identifier,
     RootName,
 )
-from bff.declarations.hints import known_names
+from bff.declarations.suggestions import known_names
 
 Validation = Literal["full", "used"]  # of replies: all of them, or what is used of them
 Positive = Annotated[int, Field(ge=1)]

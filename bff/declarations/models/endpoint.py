@@ -11,10 +11,10 @@ and ask for its finding among their other ones.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from bff.declarations.findings import Declaration, Finding
-from bff.declarations.forms import READING_METHODS, WRITING_METHODS, Location
-from bff.declarations.hints import known_names
-from bff.declarations.param_models import ParamDecl, check_params
+from bff.declarations.declaration import Declaration, Finding
+from bff.declarations.models.forms import READING_METHODS, WRITING_METHODS, Location
+from bff.declarations.models.param import ParamDecl, check_params
+from bff.declarations.suggestions import known_names
 
 METHODS = (*READING_METHODS, *WRITING_METHODS)
 

@@ -29,7 +29,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from bff.declarations.hints import nearest
+from bff.declarations.suggestions import nearest
 
 ERROR_TYPE = "findings"
 TOLERANT: Final = object()  # the validation context that keeps what is right

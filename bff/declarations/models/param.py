@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from bff.declarations.findings import Declaration, Finding, refusal
-from bff.declarations.forms import FromList, Location
+from bff.declarations.declaration import Declaration, Finding, refusal
+from bff.declarations.models.forms import FromList, Location
 
 ScalarType = Literal["string", "integer", "number", "boolean"]
 

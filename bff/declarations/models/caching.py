@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bff.declarations.findings import Declaration, Finding
-from bff.declarations.forms import Duration, FromList, Window
+from bff.declarations.declaration import Declaration, Finding
+from bff.declarations.models.forms import Duration, FromList, Window
 
 LONGEST_TAG = 200  # characters beside its expressions
 MOST_FIELDS = 100

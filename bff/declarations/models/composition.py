@@ -5,15 +5,15 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
-from bff.declarations.cache_models import CacheDecl, FieldsDecl, TagTexts, repeated_tags
-from bff.declarations.endpoints import (
+from bff.declarations.declaration import Declaration, Finding, check_keys, refusal
+from bff.declarations.models.caching import CacheDecl, FieldsDecl, TagTexts, repeated_tags
+from bff.declarations.models.endpoint import (
     check_endpoint,
     default_location,
     endpoint_findings,
     method_of,
 )
-from bff.declarations.findings import Declaration, Finding, check_keys, refusal
-from bff.declarations.forms import (
+from bff.declarations.models.forms import (
     FIELDS_PARAM,
     READING_METHODS,
     VIEW_PARAM,
@@ -24,8 +24,8 @@ from bff.declarations.forms import (
     label_finding,
     root_name_finding,
 )
-from bff.declarations.param_models import ParamDecl, check_incoming_header
-from bff.declarations.step_models import JoinDecl, StepDecl, Validation
+from bff.declarations.models.param import ParamDecl, check_incoming_header
+from bff.declarations.models.step import JoinDecl, StepDecl, Validation
 
 
 def _filled(value: Any) -> Any:

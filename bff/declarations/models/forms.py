@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Strict
 
-from bff.declarations.findings import Finding, refusal
+from bff.declarations.declaration import Finding, refusal
 
 Location = Literal["path", "query", "header", "body"]
 

@@ -5,15 +5,15 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from bff.declarations.cache_models import CacheDecl
-from bff.declarations.endpoints import (
+from bff.declarations.declaration import Declaration, Finding, check_keys, refusal
+from bff.declarations.models.caching import CacheDecl
+from bff.declarations.models.endpoint import (
     check_endpoint,
     default_location,
     method_of,
     request_findings,
 )
-from bff.declarations.findings import Declaration, Finding, check_keys, refusal
-from bff.declarations.forms import (
+from bff.declarations.models.forms import (
     WRITING_METHODS,
     BaseUrl,
     Duration,
@@ -21,7 +21,7 @@ from bff.declarations.forms import (
     Location,
     identifier_finding,
 )
-from bff.declarations.param_models import OperationParamDecl, check_outgoing_header
+from bff.declarations.models.param import OperationParamDecl, check_outgoing_header
 
 
 def _distinct(urls: tuple[str, ...]) -> tuple[str, ...]:

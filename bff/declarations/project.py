@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from bff.declarations.declaration import Declaration
 from bff.declarations.documents import Document, empty_document, read_document
-from bff.declarations.findings import Declaration
-from bff.declarations.forms import label_finding
-from bff.declarations.models import CompositionFile, GatewayFile, ServiceFile
+from bff.declarations.models.composition import CompositionFile
+from bff.declarations.models.forms import label_finding
+from bff.declarations.models.gateway import GatewayFile
+from bff.declarations.models.service import ServiceFile
 from bff.errors import Place, Problem
 
 GATEWAY = "gateway.yaml"

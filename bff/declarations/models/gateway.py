@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bff.declarations.cache_models import TagTexts, constant_tag_finding, repeated_tags
-from bff.declarations.findings import Declaration, Finding, check_keys
-from bff.declarations.forms import Deadline, Duration, FromList, Origin
+from bff.declarations.declaration import Declaration, Finding, check_keys
+from bff.declarations.models.caching import TagTexts, constant_tag_finding, repeated_tags
+from bff.declarations.models.forms import Deadline, Duration, FromList, Origin
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+|/")
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import yaml
 
-from bff.declarations.hints import known_names
-from bff.declarations.scalars import TooLong, resolve_plain
-from bff.declarations.syntax_problems import SyntaxProblem, explain_syntax
+from bff.declarations.suggestions import known_names
+from bff.declarations.yaml.scalars import TooLong, resolve_plain
+from bff.declarations.yaml.syntax_errors import SyntaxProblem, explain_syntax
 
 DEEPEST = 64  # levels of nesting
 MOST_VALUES = 20_000  # in one file, with aliases written out
