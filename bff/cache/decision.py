@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from bff.cache.entries import Entry
-from bff.plan.cache_nodes import CachePolicy
+from bff.plan.model.caching import CachePolicy
 
 # How far ahead the clock of the worker that stored an entry may be.
 CLOCK_SKEW_SECONDS = 5.0

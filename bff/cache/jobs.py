@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 from bff.cache.entries import Entry
 from bff.engine.freshness import UNLIMITED, Freshness
 from bff.engine.patience import Patience
-from bff.plan.cache_nodes import CachePolicy
+from bff.plan.model.caching import CachePolicy
 
 
 class Made(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from bff.plan.nodes import Composition
+from bff.plan.model.composition import Composition
 
 _DIGEST_BYTES = 20
 

@@ -3,7 +3,7 @@
 from bff.cache.jobs import Made
 from bff.engine.failures import is_trouble
 from bff.engine.results import CompositionFailure, Produced
-from bff.plan.cache_nodes import Scope
+from bff.plan.model.caching import Scope
 
 
 def keepable(made: Produced | CompositionFailure, scope: Scope) -> Made:

@@ -8,7 +8,7 @@ from bff.cache.layers import Cache
 from bff.engine.freshness import UNLIMITED, Freshness
 from bff.engine.patience import Patience
 from bff.engine.ports import Call, KeptReply, UpstreamReply
-from bff.plan.cache_nodes import CachePolicy
+from bff.plan.model.caching import CachePolicy
 
 
 class CachedReplies:

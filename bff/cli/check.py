@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bff.cli.project import print_problems, project_option
-from bff.plan.compile import Checked, check_project
+from bff.plan.compiler.project import Checked, check_project
 
 
 @click.command()

@@ -6,7 +6,7 @@ import click
 
 from bff.cli.project import compile_or_exit, project_option
 from bff.declarations.suggestions import known_names
-from bff.plan.explain import explain
+from bff.plan.explain.composition import explain
 
 
 @click.command()

@@ -11,7 +11,7 @@ import click
 from bff.errors import Problem, ProjectError
 
 if TYPE_CHECKING:
-    from bff.plan.nodes import CompiledProject
+    from bff.plan.model.composition import CompiledProject
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -31,7 +31,7 @@ def project_option(command: _Command) -> _Command:
 def compile_or_exit(folder: Path) -> "CompiledProject":
     """The compiled project; with problems, they are printed and the command ends with 1."""
     # Not above, so that `bff serve` answers signals before it imports the compiler.
-    from bff.plan.compile import compile_project
+    from bff.plan.compiler.project import compile_project
 
     try:
         with redirect_stdout(sys.stderr):  # what a schema module prints is no part of the result

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from bff.cli.project import compile_or_exit, project_option
-from bff.plan.explain_texts import one_line
-from bff.plan.nodes import Composition
+from bff.plan.explain.texts import one_line
+from bff.plan.model.composition import Composition
 
 _COLUMNS = ("method", "path", "answered by", "views", "cache", "scope", "purges")
 

@@ -15,8 +15,8 @@ from bff.engine.outcomes import Failed, Reason, Value
 from bff.engine.ports import Transport, UpstreamReply, UpstreamRequest
 from bff.engine.rendering import Rendered
 from bff.engine.results import Limits
-from bff.plan.nodes import Step
-from bff.plan.service_nodes import Service
+from bff.plan.model.composition import Step
+from bff.plan.model.service import Service
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -22,8 +22,8 @@ from bff.engine.results import CompositionFailure, Degradation, Inputs, Limits, 
 from bff.engine.runs import Run
 from bff.engine.shared_calls import SharedCalls
 from bff.errors import EvaluationError
-from bff.plan.nodes import Composition, Root
-from bff.plan.service_nodes import Service
+from bff.plan.model.composition import Composition, Root
+from bff.plan.model.service import Service
 
 
 class Engine:

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from bff.engine.outcomes import Failed, Outcome, Reason, Skipped
 from bff.engine.results import Degradation, WriteState
-from bff.plan.nodes import Fail, Stale, Step
+from bff.plan.model.composition import Fail, Stale, Step
 
 # What an upstream answered and a frontend can act on; anything else is the gateway's 502.
 _KEPT_STATUSES = frozenset({401, 403, 404, 409, 410, 422, 429, 504})

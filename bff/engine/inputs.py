@@ -15,8 +15,8 @@ from bff.engine.equality import strict_key
 from bff.engine.outcomes import Failed, Reason, Skipped
 from bff.engine.rendering import Rendered, Renderer, Unsendable
 from bff.errors import EvaluationError
-from bff.plan.nodes import Batch, Binding, ForEach, Root, Step, Template
-from bff.plan.service_nodes import OperationParam
+from bff.plan.model.composition import Batch, Binding, ForEach, Root, Step, Template
+from bff.plan.model.service import OperationParam
 
 # An expression that is a param, or a field of one, and nothing else.
 _PARAM_ALONE = re.compile(r'\$\{params\.(\w+|"[^"\\]+")(?:\.\w+)*\}')

@@ -11,7 +11,7 @@ from typing import Any
 
 from bff.engine.equality import strict_key
 from bff.errors import EvaluationError
-from bff.plan.nodes import Join, Root
+from bff.plan.model.composition import Join, Root
 
 _KeyOf = Callable[[dict[str, Any]], Hashable]
 

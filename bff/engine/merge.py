@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from bff.engine.joins import apply_joins
 from bff.engine.results import Degradation
 from bff.errors import EvaluationError
-from bff.plan.nodes import Composition, Root, Shape, ShapeView, Splice, Text
+from bff.plan.model.composition import Composition, Root, Shape, ShapeView, Splice, Text
 
 _NO_TAGS: frozenset[str] = frozenset()
 

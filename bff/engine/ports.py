@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 from bff.engine.freshness import Freshness
 from bff.engine.outcomes import Failed
 from bff.engine.patience import Patience
-from bff.plan.cache_nodes import CachePolicy
+from bff.plan.model.caching import CachePolicy
 
 Headers = Sequence[tuple[str, str]]  # names in lower case; values as latin-1 text; order kept
 

@@ -9,7 +9,7 @@ from bff.engine.bodies import NULL, fallback_value
 from bff.engine.outcomes import Value
 from bff.engine.rendering import Renderer, compile_renderer
 from bff.engine.reply_keys import ReplyKeyRecipe
-from bff.plan.nodes import Composition, Fallback, Step
+from bff.plan.model.composition import Composition, Fallback, Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 from bff.engine.merge import write_json
 from bff.errors import EvaluationError
-from bff.plan.sendable import wrong_in_commas, wrong_in_header, wrong_in_path
-from bff.plan.service_nodes import Operation, OperationParam
+from bff.plan.model.service import Operation, OperationParam
+from bff.plan.params.sendable import wrong_in_commas, wrong_in_header, wrong_in_path
 from bff.version import __version__
 
 Values = Mapping[str, Any]  # JSON values by operation param; what is dropped is not there

@@ -10,8 +10,8 @@ from dataclasses import astuple
 from pydantic_core import to_json
 
 from bff.engine.rendering import Rendered
-from bff.plan.cache_nodes import ReplyCaching
-from bff.plan.service_nodes import Operation
+from bff.plan.model.caching import ReplyCaching
+from bff.plan.model.service import Operation
 
 _DIGEST_BYTES = 20
 

@@ -14,8 +14,8 @@ from bff.engine.patience import Patience
 from bff.engine.ports import Called, ReplyCache, UpstreamReply
 from bff.engine.rendering import Rendered
 from bff.errors import EvaluationError
-from bff.plan.cache_nodes import ReplyCaching
-from bff.plan.nodes import Step
+from bff.plan.model.caching import ReplyCaching
+from bff.plan.model.composition import Step
 
 _KEPT_STATUS = 200
 

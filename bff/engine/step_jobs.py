@@ -8,7 +8,7 @@ from bff.engine.inputs import Calls
 from bff.engine.outcomes import Failed, Reason, Value
 from bff.engine.rendering import Rendered
 from bff.errors import EvaluationError
-from bff.plan.nodes import Step
+from bff.plan.model.composition import Step
 
 
 class StepJob:

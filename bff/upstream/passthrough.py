@@ -15,8 +15,8 @@ from typing import Final, Literal, NamedTuple
 
 from bff.engine.outcomes import Failed, Reason
 from bff.engine.ports import BrokenStream, Transport, UpstreamRequest, UpstreamStream
-from bff.plan.nodes import Route
-from bff.plan.service_nodes import Service
+from bff.plan.model.composition import Route
+from bff.plan.model.service import Service
 from bff.upstream.forwarded_headers import (
     ClientInfo,
     RawHeaders,

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from bff.identity.ports import NOBODY, Identity, IdentityProvider
-from bff.plan.masks import compile_mask
-from bff.plan.nodes import Composition, MaskNode, MaskView
-from bff.plan.params import BadParam, parse_params
+from bff.plan.compiler.masks import compile_mask
+from bff.plan.model.composition import Composition, MaskNode, MaskView
+from bff.plan.params.compile import BadParam, parse_params
 from bff.web.problems import problem
 from bff.web.replies import Reply
 from bff.web.requests import GatewayRequest

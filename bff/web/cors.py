@@ -3,7 +3,7 @@
 Everything is worked out when the project is loaded; a request costs one dictionary look-up.
 """
 
-from bff.plan.nodes import CompiledProject
+from bff.plan.model.composition import CompiledProject
 from bff.upstream.forwarded_headers import FORWARDED
 from bff.web.replies import RawHeader, Reply
 from bff.web.requests import GatewayRequest

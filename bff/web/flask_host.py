@@ -19,8 +19,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from bff.cache.layers import Cache
 from bff.identity.ports import Anonymous, IdentityProvider
-from bff.plan.compile import compile_project
-from bff.plan.nodes import CompiledProject
+from bff.plan.compiler.project import compile_project
+from bff.plan.model.composition import CompiledProject
 from bff.settings import Settings, load_settings
 from bff.web.admin import add_admin
 from bff.web.cors import CrossOrigin

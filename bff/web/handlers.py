@@ -22,7 +22,7 @@ from bff.engine.executor import Engine
 from bff.engine.patience import Patience
 from bff.engine.results import CompositionFailure, Inputs, Produced
 from bff.identity.ports import IdentityProvider
-from bff.plan.nodes import Composition
+from bff.plan.model.composition import Composition
 from bff.web.asked import FIELDS, Asked, Cut, Reader
 from bff.web.bodies import WEIGHT_PER_BYTE, read_json_body
 from bff.web.codings import IDENTITY, LEAST_BYTES, choose_coding

@@ -9,8 +9,8 @@ from itertools import cycle
 from bff.cache.layers import Cache
 from bff.declarations.models.forms import WRITING_METHODS
 from bff.engine.outcomes import Failed
-from bff.plan.nodes import CompiledProject
-from bff.plan.service_nodes import Service
+from bff.plan.model.composition import CompiledProject
+from bff.plan.model.service import Service
 from bff.upstream.forwarded_headers import ClientInfo
 from bff.upstream.passthrough import ForwardedReply, Passthrough, Refused
 from bff.web.cors import CrossOrigin

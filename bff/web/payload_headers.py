@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bff.cache.entries import Entry
-from bff.plan.nodes import Composition
+from bff.plan.model.composition import Composition
 from bff.web.replies import REVALIDATE, RawHeader
 
 

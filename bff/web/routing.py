@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
-from bff.plan.nodes import Composition, Route
+from bff.plan.model.composition import Composition, Route
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 from bff.cache.entries import Entry
 from bff.cache.jobs import Served
 from bff.engine.results import CompositionFailure, Degradation, Produced
-from bff.plan.service_nodes import CompositionParam
+from bff.plan.model.service import CompositionParam
 from bff.web.problems import problem
 from bff.web.replies import RawHeader, Reply, proxy_status, server_timing
 from bff.web.requests import GatewayRequest

@@ -14,7 +14,7 @@ from bff.cache.replies import CachedReplies
 from bff.engine.executor import Engine
 from bff.engine.ports import Transport
 from bff.identity.ports import IdentityProvider
-from bff.plan.nodes import CompiledProject
+from bff.plan.model.composition import CompiledProject
 from bff.settings import Settings
 from bff.upstream.passthrough import Passthrough
 from bff.upstream.transports import open_transport

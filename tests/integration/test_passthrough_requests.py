@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from bff.engine.ports import Transport
-from bff.plan.nodes import Route
+from bff.plan.model.composition import Route
 from bff.upstream.passthrough import ForwardedReply, Refused
 from bff.upstream.transports import TransportName
 from tests.support.routes import KEEPING, STRIPPING, open_route

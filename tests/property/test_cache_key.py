@@ -10,9 +10,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bff.cache.keys import KeyRecipe
-from bff.plan.cache_nodes import CachePolicy, Scope
-from bff.plan.nodes import Composition, Shape
-from bff.plan.types import Anything
+from bff.plan.model.caching import CachePolicy, Scope
+from bff.plan.model.composition import Composition, Shape
+from bff.plan.types.kinds import Anything
 
 NAMES = st.text("abcdef_", min_size=1, max_size=4)
 SCALARS = (

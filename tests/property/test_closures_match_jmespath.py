@@ -7,8 +7,8 @@ from hypothesis import assume, event, example, given, settings
 from hypothesis import strategies as st
 
 from bff.errors import EvaluationError
-from bff.plan.expressions.closures import compile_node
-from bff.plan.expressions.parsing import ExpressionSyntaxError, parse_expression
+from bff.plan.expressions.closures.compile import compile_node
+from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, parse_expression
 from tests.support.expressions import expressions, json_objects, json_values, search_with_library
 
 _REFUSED = "refused"

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bff.cache.keys import KeyRecipe
-from bff.plan.compile import compile_project
+from bff.plan.compiler.project import compile_project
 from tests.support.projects import SHOP_SCHEMAS, SHOP_SERVICE, write_project
 
 HOME = """

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bff.engine.executor import Engine
 from bff.engine.outcomes import Failed, Reason
 from bff.engine.results import CompositionFailure, Inputs, Produced
-from bff.plan.nodes import Composition, Fail, Fallback, Optional, Step
+from bff.plan.model.composition import Composition, Fail, Fallback, Optional, Step
 from tests.support.fake_time import run_in_fake_time
 from tests.support.plans import SERVICES, batch, compose, for_each, param, step
 from tests.support.scripted import ScriptedTransport, json_reply, reply

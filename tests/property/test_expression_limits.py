@@ -6,11 +6,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bff.errors import EvaluationError
-from bff.plan import types as t
-from bff.plan.expressions.closures import compile_node
-from bff.plan.expressions.inference import infer
-from bff.plan.expressions.parsing import ExpressionSyntaxError, parse_expression
-from bff.plan.expressions.reads import static_reads
+from bff.plan.expressions.closures.compile import compile_node
+from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, parse_expression
+from bff.plan.expressions.grammar.reads import static_reads
+from bff.plan.expressions.types.inference import infer
+from bff.plan.types import kinds as t
 
 FRAGMENTS = [
     "a", "(", ")", "(a || ", "(a && ", " || a", " && a", " | a", ".a", "[0]", "[1:]", "[*]", "[]",

@@ -6,11 +6,11 @@ from typing import Any
 from hypothesis import assume, event, example, given, settings
 
 from bff.errors import EvaluationError
-from bff.plan.expressions.closures import compile_node
-from bff.plan.expressions.nodes import Node
-from bff.plan.expressions.parsing import ExpressionSyntaxError, parse_expression
-from bff.plan.expressions.uses import Part, part_of, uses_of
-from bff.plan.type_algebra import type_of_value
+from bff.plan.expressions.closures.compile import compile_node
+from bff.plan.expressions.grammar.nodes import Node
+from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, parse_expression
+from bff.plan.expressions.types.uses import Part, part_of, uses_of
+from bff.plan.types.algebra import type_of_value
 from tests.support.expressions import expressions, json_objects
 
 

@@ -5,13 +5,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bff.errors import EvaluationError
-from bff.plan import types as t
-from bff.plan.expressions.closures import compile_node
-from bff.plan.expressions.function_types import SIGNATURES
-from bff.plan.expressions.inference import infer
-from bff.plan.expressions.narrowing import narrow
-from bff.plan.expressions.parsing import parse_expression
-from bff.plan.type_algebra import describe, fits, may_be_null, nullable, union, without_null
+from bff.plan.expressions.closures.compile import compile_node
+from bff.plan.expressions.grammar.parsing import parse_expression
+from bff.plan.expressions.types.functions import SIGNATURES
+from bff.plan.expressions.types.inference import infer
+from bff.plan.expressions.types.narrowing import narrow
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import describe, fits, may_be_null, nullable, union, without_null
 from tests.support.typed_values import (
     conditions,
     has_type,

@@ -8,9 +8,9 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from bff.plan.expressions.uses import Part
-from bff.plan.schema_parts import prune
-from bff.plan.schema_readers import SchemaReader, serializer_of
+from bff.plan.expressions.types.uses import Part
+from bff.plan.schemas.pruning import prune
+from bff.plan.schemas.readers import SchemaReader, serializer_of
 from tests.support.json_texts import draw_body, draw_type
 
 RANDOM = st.randoms(use_true_random=True)  # from a seed, which is told when a test fails

@@ -9,8 +9,8 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from bff.plan.schema_twins import compile_twin
-from bff.plan.schema_validators import strict_validator
+from bff.plan.schemas.fast_readers import compile_twin
+from bff.plan.schemas.validators import strict_validator
 from tests.support.json_texts import draw_body, draw_plain_body, draw_type
 
 RANDOM = st.randoms(use_true_random=True)  # from a seed, which is told when a test fails

@@ -12,11 +12,11 @@ from bff.declarations.documents import read_document
 from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.gateway import GatewayDefaults
 from bff.declarations.project import read_project
-from bff.plan.compositions import compile_composition
-from bff.plan.nodes import Composition
-from bff.plan.problems import Notebook
-from bff.plan.schemas import SchemaLibrary, load_schemas
-from bff.plan.services import Services, compile_services
+from bff.plan.compiler.compositions import compile_composition
+from bff.plan.compiler.services import Services, compile_services
+from bff.plan.model.composition import Composition
+from bff.plan.notebook import Notebook
+from bff.plan.schemas.library import SchemaLibrary, load_schemas
 from tests.support.projects import write_project
 
 SERVICE = """

@@ -15,7 +15,7 @@ from bff.cache.links import Link, RedisLink
 from bff.cache.store import SharedStore
 from bff.engine.patience import PATIENCE_SECONDS, Patience
 from bff.engine.results import Produced
-from bff.plan.cache_nodes import CachePolicy
+from bff.plan.model.caching import CachePolicy
 from tests.support.payload_runs import FAILURE, Runs, payload
 from tests.support.steady_clock import steady_seconds
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from bff.engine.executor import Engine
 from bff.engine.results import CompositionFailure, Inputs, Limits, Produced
-from bff.plan.nodes import Composition
+from bff.plan.model.composition import Composition
 from tests.support.fake_time import run_in_fake_time
 from tests.support.plans import SERVICES
 from tests.support.scripted import Script, ScriptedTransport

@@ -6,10 +6,10 @@ from typing import Any
 
 from bff.declarations.documents import read_document
 from bff.declarations.models.composition import CompositionFile
-from bff.plan.params import BadParam, compile_composition_params, parse_params
-from bff.plan.problems import Notebook
-from bff.plan.schemas import load_schemas
-from bff.plan.service_nodes import CompositionParam
+from bff.plan.model.service import CompositionParam
+from bff.plan.notebook import Notebook
+from bff.plan.params.compile import BadParam, compile_composition_params, parse_params
+from bff.plan.schemas.library import load_schemas
 
 Params = tuple[CompositionParam, ...]
 

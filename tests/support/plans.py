@@ -17,8 +17,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from bff.plan.cache_nodes import ReplyCaching
-from bff.plan.nodes import (
+from bff.plan.model.caching import ReplyCaching
+from bff.plan.model.composition import (
     Batch,
     Binding,
     Composition,
@@ -35,8 +35,8 @@ from bff.plan.nodes import (
     Template,
     Text,
 )
-from bff.plan.service_nodes import Operation, OperationParam, Service
-from bff.plan.types import ANYTHING, Type
+from bff.plan.model.service import Operation, OperationParam, Service
+from bff.plan.types.kinds import ANYTHING, Type
 from tests.support.templates import constant, expression
 
 __all__ = [

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 from bff.engine.outcomes import Failed
 from bff.engine.ports import Transport
-from bff.plan.nodes import Route
-from bff.plan.service_nodes import Service
+from bff.plan.model.composition import Route
+from bff.plan.model.service import Service
 from bff.upstream.forwarded_headers import ClientInfo, RawHeaders
 from bff.upstream.passthrough import ForwardedReply, Passthrough, Refused
 

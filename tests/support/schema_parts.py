@@ -11,9 +11,9 @@ from pydantic import (
     field_validator,
 )
 
-from bff.plan.expressions.uses import Part, Uses, part_of
-from bff.plan.schema_parts import prune
-from bff.plan.schema_readers import SchemaReader, serializer_of
+from bff.plan.expressions.types.uses import Part, Uses, part_of
+from bff.plan.schemas.pruning import prune
+from bff.plan.schemas.readers import SchemaReader, serializer_of
 
 TWO: dict[str, Any] = {"a": (int, ...), "b": (int, ...)}
 

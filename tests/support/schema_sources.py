@@ -3,7 +3,7 @@
 import textwrap
 from pathlib import Path
 
-from bff.plan.schemas import PydanticSchema, load_schemas
+from bff.plan.schemas.library import PydanticSchema, load_schemas
 
 SHOP = """
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A root as a composition's expressions see it, for tests of the checker."""
 
-from bff.plan import types as t
-from bff.plan.type_algebra import nullable, union
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import nullable, union
 
 
 def object_of(

@@ -7,8 +7,8 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from bff.errors import EvaluationError
-from bff.plan.nodes import Template
-from bff.plan.types import ANYTHING
+from bff.plan.model.composition import Template
+from bff.plan.types.kinds import ANYTHING
 
 
 def expression(source: str, *also_reads: str) -> Template:

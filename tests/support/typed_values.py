@@ -5,10 +5,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from bff.plan import types as t
-from bff.plan.expressions.inference import infer
-from bff.plan.expressions.parsing import parse_expression
-from bff.plan.type_algebra import alternatives, nullable, union
+from bff.plan.expressions.grammar.parsing import parse_expression
+from bff.plan.expressions.types.inference import infer
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import alternatives, nullable, union
 
 NAMES = ("a", "b", "c", "kind")
 TEXTS = ("", "a", "b", "12", "1.5", "x y")

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bff.plan.compile import compile_project
-from bff.plan.nodes import Composition
+from bff.plan.compiler.project import compile_project
+from bff.plan.model.composition import Composition
 from tests.support.projects import write_project
 
 SCHEMAS = """

@@ -11,7 +11,7 @@ from bench.crowds.client import Answer, ask_at_once
 from bench.lists.documents import ITEM_BYTES, list_bytes, make_list
 from bench.lists.project import composition, write_project
 from bench.lists.server import Connection, Counts
-from bff.plan.compile import compile_project
+from bff.plan.compiler.project import compile_project
 
 
 @pytest.mark.parametrize("name", ["a", "user-1", "products-4999"])

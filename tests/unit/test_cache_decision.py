@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bff.cache.decision import CLOCK_SKEW_SECONDS, Verdict, Wish, decide, kept_seconds
 from bff.cache.entries import Entry
-from bff.plan.cache_nodes import CachePolicy
+from bff.plan.model.caching import CachePolicy
 
 FRESH, STALE, IF_ERROR, MISS = Verdict
 STORED_AT = 1000.0

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bff.errors import Problem
-from bff.plan.compile import check_project
+from bff.plan.compiler.project import check_project
 from tests.support.marks import without_mark
 from tests.support.projects import write_project
 

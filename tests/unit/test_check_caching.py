@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bff.plan.compile import check_project
+from bff.plan.compiler.project import check_project
 from tests.support.marks import MARK
 from tests.support.projects import SHOP_SERVICE, write_project
 

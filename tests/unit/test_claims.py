@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bff.plan.compile import check_project, compile_project
-from bff.plan.nodes import Step
-from bff.plan.type_algebra import describe
+from bff.plan.compiler.project import check_project, compile_project
+from bff.plan.model.composition import Step
+from bff.plan.types.algebra import describe
 from tests.support.projects import write_project
 
 

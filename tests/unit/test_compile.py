@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bff.plan.compile import compile_project
-from bff.plan.nodes import CompiledProject, Composition, Computed, Splice
-from bff.plan.type_algebra import describe
+from bff.plan.compiler.project import compile_project
+from bff.plan.model.composition import CompiledProject, Composition, Computed, Splice
+from bff.plan.types.algebra import describe
 from tests.support.projects import HOME, SHOP_SCHEMAS, SHOP_SERVICE, write_project
 
 
@@ -164,7 +164,8 @@ def digest(folder: Path, **files: object) -> str:
 def test_digest_is_the_same_in_every_process(tmp_path: Path) -> None:
     write_project(tmp_path, {"home": SCREEN})
     code = (
-        "import sys; from pathlib import Path; from bff.plan.compile import compile_project;"
+        "import sys; from pathlib import Path;"
+        "from bff.plan.compiler.project import compile_project;"
         "print(compile_project(Path(sys.argv[1])).compositions[0].digest)"
     )
     digests = {

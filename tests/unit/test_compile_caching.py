@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from bff.plan.cache_nodes import CachePolicy
-from bff.plan.compile import compile_project
-from bff.plan.nodes import Composition, Stale, Step
-from bff.plan.type_algebra import describe
+from bff.plan.compiler.project import compile_project
+from bff.plan.model.caching import CachePolicy
+from bff.plan.model.composition import Composition, Stale, Step
+from bff.plan.types.algebra import describe
 from tests.support.projects import SHOP_SCHEMAS, SHOP_SERVICE, write_project
 
 USER = "user: {call: shop.get_user, with: {id: '${params.id}'}"

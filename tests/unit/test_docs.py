@@ -16,7 +16,7 @@ from bff.declarations.models.gateway import CorsDecl, GatewayDefaults, GatewayFi
 from bff.declarations.models.param import ItemsDecl, OperationParamDecl, ParamDecl, ScalarDecl
 from bff.declarations.models.service import OperationDecl, ServiceFile
 from bff.declarations.models.step import BatchDecl, FallbackDecl, ForEachDecl, JoinDecl, StepDecl
-from bff.plan.compile import check_project
+from bff.plan.compiler.project import check_project
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs/project-files.md").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ import pytest
 
 from bff.engine.executor import Engine
 from bff.engine.results import Inputs
-from bff.plan.nodes import Fallback, Optional
+from bff.plan.model.composition import Fallback, Optional
 from tests.support.engine_runs import run
 from tests.support.fake_time import run_in_fake_time
 from tests.support.plans import SERVICES, batch, compose, constant, param, step

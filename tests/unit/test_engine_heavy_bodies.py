@@ -11,8 +11,8 @@ import pytest
 from bff.engine.executor import Engine
 from bff.engine.results import CompositionFailure, Inputs, Limits, Produced
 from bff.errors import EvaluationError
-from bff.plan.nodes import Optional, Template
-from bff.plan.types import ANYTHING
+from bff.plan.model.composition import Optional, Template
+from bff.plan.types.kinds import ANYTHING
 from tests.support.plans import SERVICES, AdapterSchema, batch, compose, operation, param, step
 from tests.support.scripted import ScriptedTransport, json_reply
 

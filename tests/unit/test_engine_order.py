@@ -7,7 +7,7 @@ import pytest
 from bff.engine.executor import Engine
 from bff.engine.outcomes import Failed, Reason
 from bff.engine.results import Inputs, Produced
-from bff.plan.nodes import Optional
+from bff.plan.model.composition import Optional
 from tests.support.engine_runs import run
 from tests.support.fake_time import run_in_fake_time
 from tests.support.plans import SERVICES, compose, param, step

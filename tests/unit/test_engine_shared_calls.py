@@ -13,9 +13,9 @@ from bff.engine.outcomes import Failed, Reason
 from bff.engine.rendering import Rendered
 from bff.engine.reply_keys import ReplyKeyRecipe
 from bff.engine.results import CompositionFailure, Inputs, Produced
-from bff.plan.cache_nodes import CachePolicy, ReplyCaching, Scope, Tags
-from bff.plan.expressions.uses import NO_USES
-from bff.plan.nodes import Composition
+from bff.plan.expressions.types.uses import NO_USES
+from bff.plan.model.caching import CachePolicy, ReplyCaching, Scope, Tags
+from bff.plan.model.composition import Composition
 from tests.support.fake_time import run_in_fake_time
 from tests.support.memory_caches import Clock, memory_cache
 from tests.support.plans import SERVICES, compose, constant, for_each, operation, step

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bff.plan.compile import compile_project
-from bff.plan.explain import explain
+from bff.plan.compiler.project import compile_project
+from bff.plan.explain.composition import explain
 from tests.support.projects import SHOP_SERVICE, write_project
 
 HEAD = """

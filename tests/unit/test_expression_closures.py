@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bff.errors import EvaluationError
-from bff.plan.expressions.closures import compile_node
-from bff.plan.expressions.parsing import parse_expression
+from bff.plan.expressions.closures.compile import compile_node
+from bff.plan.expressions.grammar.parsing import parse_expression
 
 ROOT = {
     "user": {"id": 7, "name": "Ada", "x y": 1, "address": {"city": {"zip": {"code": "8000"}}}},

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from bff.errors import EvaluationError
-from bff.plan.expressions.closures import compile_node
-from bff.plan.expressions.functions import FUNCTIONS
-from bff.plan.expressions.parsing import parse_expression
+from bff.plan.expressions.closures.compile import compile_node
+from bff.plan.expressions.closures.functions import FUNCTIONS
+from bff.plan.expressions.grammar.parsing import parse_expression
 
 ROOT = {
     "secret": "s3cret",

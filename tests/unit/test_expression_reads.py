@@ -2,8 +2,8 @@
 
 import pytest
 
-from bff.plan.expressions.parsing import parse_expression
-from bff.plan.expressions.reads import static_reads
+from bff.plan.expressions.grammar.parsing import parse_expression
+from bff.plan.expressions.grammar.reads import static_reads
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bff.plan.expressions.templates import Embedded, split_template
-from bff.plan.expressions.tokens import ExpressionSyntaxError
+from bff.plan.expressions.grammar.templates import Embedded, split_template
+from bff.plan.expressions.grammar.tokens import ExpressionSyntaxError
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 import pytest
 from jmespath.functions import Functions
 
-from bff.plan import types as t
-from bff.plan.expressions.inference import infer
-from bff.plan.expressions.nodes import Node
-from bff.plan.expressions.parsing import parse_expression
-from bff.plan.type_algebra import describe
+from bff.plan.expressions.grammar.nodes import Node
+from bff.plan.expressions.grammar.parsing import parse_expression
+from bff.plan.expressions.types.inference import infer
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import describe
 from tests.support.shop_types import ORDER, ROOT, USER
 
 ITEM = "{product_id: integer, price: number | null}"

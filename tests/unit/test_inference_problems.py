@@ -2,10 +2,10 @@
 
 import pytest
 
-from bff.plan import types as t
-from bff.plan.expressions.inference import infer
-from bff.plan.expressions.parsing import parse_expression
-from bff.plan.type_algebra import nullable
+from bff.plan.expressions.grammar.parsing import parse_expression
+from bff.plan.expressions.types.inference import infer
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import nullable
 from tests.support.shop_types import ORDER, ROOT, object_of
 
 MARK = "▶"

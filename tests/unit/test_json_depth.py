@@ -5,8 +5,8 @@ import json
 import pytest
 from pydantic import BaseModel, Field, TypeAdapter
 
-from bff.plan.json_depth import DEEPEST, count_openers, may_be_deep
-from bff.plan.schema_twins import compile_twin
+from bff.plan.schemas.fast_readers import compile_twin
+from bff.plan.schemas.json_depth import DEEPEST, count_openers, may_be_deep
 
 
 def nested(levels: int) -> str:

@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from bff.engine.masks import apply_mask
-from bff.plan.nodes import MaskNode
+from bff.plan.model.composition import MaskNode
 
 
 def mask(*paths):

@@ -10,12 +10,12 @@ from bff.declarations.documents import read_document
 from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.service import ServiceFile
 from bff.errors import Problem
-from bff.plan import types as t
-from bff.plan.params import compile_composition_params, compile_operation_params
-from bff.plan.problems import Notebook
-from bff.plan.schemas import SchemaLibrary, load_schemas
-from bff.plan.service_nodes import CompositionParam, OperationParam
-from bff.plan.type_algebra import describe, nullable, union
+from bff.plan.model.service import CompositionParam, OperationParam
+from bff.plan.notebook import Notebook
+from bff.plan.params.compile import compile_composition_params, compile_operation_params
+from bff.plan.schemas.library import SchemaLibrary, load_schemas
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import describe, nullable, union
 from tests.support.marks import without_mark
 
 SCHEMAS = """

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from bff.plan.param_checks import Check
-from bff.plan.sendable import sendable
+from bff.plan.params.checks import Check
+from bff.plan.params.sendable import sendable
 
 
 def check_of(location: Any, *, comma: bool = False, slash: bool = False) -> Check:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bff.plan.nodes import Route
+from bff.plan.model.composition import Route
 from bff.web.routing import (
     EVERY_METHOD,
     BadPath,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bff.plan.type_algebra import describe
+from bff.plan.types.algebra import describe
 from tests.support.schema_sources import schema_of
 from tests.support.typed_values import has_type
 

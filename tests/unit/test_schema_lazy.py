@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bff.plan.schemas import UnknownSchema
+from bff.plan.schemas.library import UnknownSchema
 from tests.support.schema_sources import schema_of
 
 LAZY = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bff.plan.schema_modules import SchemaModules, import_schemas
+from bff.plan.schemas.modules import SchemaModules, import_schemas
 
 COMMON = "class Money:\n    pass\n"
 

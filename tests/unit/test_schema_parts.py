@@ -13,10 +13,10 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from bff.plan.schema_parts import prune
-from bff.plan.schema_readers import SchemaReader
-from bff.plan.schema_types import outgoing_json_schema, outgoing_type
-from bff.plan.type_algebra import describe
+from bff.plan.schemas.pruning import prune
+from bff.plan.schemas.readers import SchemaReader
+from bff.plan.schemas.types import outgoing_json_schema, outgoing_type
+from bff.plan.types.algebra import describe
 from tests.support.schema_parts import TWO, Inner, SeesOthers, model, pruned, read, used
 
 

@@ -24,8 +24,8 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from bff.plan.schema_twins import Twin, compile_twin
-from bff.plan.schemas import SchemaLibrary, load_schemas
+from bff.plan.schemas.fast_readers import Twin, compile_twin
+from bff.plan.schemas.library import SchemaLibrary, load_schemas
 from tests.support.schema_sources import SHOP, write
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bff.plan import types as t
-from bff.plan.schemas import load_schemas
-from bff.plan.type_algebra import describe
+from bff.plan.schemas.library import load_schemas
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import describe
 from tests.support.schema_sources import IMPORTS, schema_of, write
 from tests.support.typed_values import has_type
 

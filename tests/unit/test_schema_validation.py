@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from bff.plan.schemas import PydanticSchema, SchemaLibrary, load_schemas
-from bff.plan.type_algebra import describe
+from bff.plan.schemas.library import PydanticSchema, SchemaLibrary, load_schemas
+from bff.plan.types.algebra import describe
 from tests.support.schema_sources import SHOP, write
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bff.plan.schemas import SchemaLibrary, UnknownSchema, load_schemas
-from bff.plan.type_algebra import describe
+from bff.plan.schemas.library import SchemaLibrary, UnknownSchema, load_schemas
+from bff.plan.types.algebra import describe
 from tests.support.schema_sources import SHOP, write
 
 
@@ -123,7 +123,7 @@ def test_input_type_may_lack_what_has_a_default(library: SchemaLibrary) -> None:
 DIGEST = """
 import sys
 from pathlib import Path
-from bff.plan.schemas import load_schemas
+from bff.plan.schemas.library import load_schemas
 for _ in range(2):
     print(load_schemas(Path(sys.argv[1])).resolve("schemas.shop:Order").digest)
 """

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bff.plan.compile import compile_project
-from bff.plan.nodes import Composition
-from bff.plan.scope import way_to_request, ways_of
+from bff.plan.compiler.project import compile_project
+from bff.plan.compiler.scope import way_to_request, ways_of
+from bff.plan.model.composition import Composition
 from tests.support.projects import SHOP_SERVICE, write_project
 
 SERVICE = SHOP_SERVICE.replace(

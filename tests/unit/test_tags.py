@@ -7,11 +7,11 @@ import pytest
 from bff.declarations.documents import read_document
 from bff.declarations.models.composition import CompositionFile
 from bff.errors import EvaluationError, Problem
-from bff.plan import types as t
-from bff.plan.cache_nodes import Tags
-from bff.plan.problems import Notebook
-from bff.plan.tags import compile_tags
-from bff.plan.values import Site
+from bff.plan.compiler.tags import compile_tags
+from bff.plan.compiler.values import Site
+from bff.plan.model.caching import Tags
+from bff.plan.notebook import Notebook
+from bff.plan.types import kinds as t
 from tests.support.marks import without_mark
 
 ITEM = t.ObjectOf((("id", t.Field(t.INTEGER)), ("name", t.Field(t.STRING))), name="Item")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bff.plan import types as t
-from bff.plan.type_algebra import (
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import (
     alternatives,
     brief,
     describe,

@@ -8,7 +8,7 @@ import pytest
 
 from bff.engine.results import Produced
 from bff.errors import ProjectError
-from bff.plan.nodes import Composition
+from bff.plan.model.composition import Composition
 from tests.support.engine_runs import Ended, run
 from tests.support.scripted import json_reply
 from tests.support.used_screens import CATALOG, GET, PAGE, compiled, joined, of_page, replies

@@ -14,7 +14,7 @@ from bff.engine.executor import Engine
 from bff.engine.outcomes import Failed
 from bff.engine.ports import UpstreamReply, UpstreamRequest
 from bff.identity.ports import Anonymous
-from bff.plan.compile import compile_project
+from bff.plan.compiler.project import compile_project
 from bff.upstream.passthrough import Passthrough
 from bff.web.cors import CrossOrigin
 from bff.web.dispatch import Dispatcher

@@ -1,7 +1,7 @@
 """A param as declared: where it is, its type, its constraints.
 
 What only the compiled type can tell (a default that breaks the constraints, a pattern that does
-not compile) is checked in `bff.plan.params`.
+not compile) is checked in `bff.plan.params.compile`.
 """
 
 import re

@@ -1,0 +1,168 @@
+"""One composition, compiled: its passes in order, each reading what those before it made."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bff.declarations.documents import Document
+from bff.declarations.models.composition import CompositionFile, ShapeViewDecl
+from bff.declarations.models.forms import WRITING_METHODS
+from bff.declarations.models.gateway import GatewayDefaults
+from bff.plan.compiler.caching import compile_policy
+from bff.plan.compiler.claims import CLAIMS
+from bff.plan.compiler.joins import compile_joins
+from bff.plan.compiler.masks import compile_mask
+from bff.plan.compiler.reads import Readers, key_reads, with_needs
+from bff.plan.compiler.scope import find_ways
+from bff.plan.compiler.scope_checks import check_scopes
+from bff.plan.compiler.services import Services
+from bff.plan.compiler.shapes import compile_shape
+from bff.plan.compiler.steps import compile_steps, root_type
+from bff.plan.compiler.tags import compile_tags
+from bff.plan.compiler.used_replies import narrow_steps
+from bff.plan.compiler.values import Site
+from bff.plan.model import composition as nodes
+from bff.plan.model.service import CompositionParam
+from bff.plan.notebook import Notebook, Path
+from bff.plan.params.compile import compile_composition_params
+from bff.plan.schemas.library import SchemaLibrary
+from bff.plan.types import kinds as t
+from bff.version import __version__
+
+DEGRADED = t.ListOf(
+    t.ObjectOf((("step", t.Field(t.STRING)), ("reason", t.Field(t.STRING))), name="Degraded")
+)
+
+
+def compile_composition(
+    name: str,
+    document: Document[CompositionFile],
+    services: Services,
+    schemas: SchemaLibrary,
+    defaults: GatewayDefaults,
+    notebook: Notebook,
+) -> nodes.Composition | None:
+    """Compile one composition file; None when the notebook then holds problems, whatever of."""
+    declared = document.model
+    method, _, target = declared.endpoint.partition(" ")
+    writes = method in WRITING_METHODS
+    cache = declared.cache
+
+    params = compile_composition_params(document, schemas, notebook)
+    params_type = _params_type(document, params)
+    steps = compile_steps(document, params_type, services, notebook)
+
+    root = root_type(document, params_type, steps.types)
+    joins, joined_types = compile_joins(document, notebook, steps.types, root)
+    joined = root_type(document, params_type, joined_types)
+    seen = (*joined.fields, ("degraded", t.Field(DEGRADED)))
+    site = Site(document, notebook, replace(joined, fields=seen))
+    targets = {join.into_step for join in joins}
+    whole = {step.name: step.index for step in steps.steps if step.name not in targets}
+    payload = compile_shape(site, _response(document), ("response",), whole)
+    views = _compile_views(site, declared, payload, whole)
+    plain = replace(site, root=joined)  # a degraded payload is not stored
+    tags = () if cache is None else compile_tags(plain, cache.tags, ("cache", "tags"))
+    purges = compile_tags(plain, declared.purges, ("purges",))
+    ways = find_ways(params, steps.steps, joins, payload, views, tags)
+    check_scopes(document, params, steps.steps, ways.payload, services, notebook)
+    if notebook.problems:
+        return None
+
+    own_forms = [view.shape for view in views.values() if isinstance(view, nodes.ShapeView)]
+    readers = Readers(steps.steps, joins, (payload, *own_forms), tags, purges)
+    is_public = cache is not None and cache.scope == "public"
+    asks_who = any(path[0] == CLAIMS for each in purges for path in each.reads)
+    is_shared = (
+        ways.payload is None and not asks_who and (cache is None or cache.scope != "identity")
+    )
+    in_part = {
+        name
+        for name, step in declared.steps.items()
+        if (step.validate_ or declared.validate_) == "used"
+    }
+    readers = replace(readers, steps=narrow_steps(readers, in_part))
+    finished = tuple(
+        replace(step, scope="identity" if step.name in ways.steps else "public")
+        for step in with_needs(readers)
+    )
+    return nodes.Composition(
+        name=name,
+        file=document.file,
+        method=method,
+        path=_split_endpoint(target, {param.name: param for param in params}),
+        path_text=target,
+        summary=declared.summary,
+        params=params,
+        deadline_seconds=declared.deadline or defaults.deadline,
+        steps=finished,
+        joins=joins,
+        payload=payload,
+        views=views,
+        cache=None if cache is None else compile_policy(cache),
+        scope="public" if is_shared else "identity",
+        is_public=is_public,
+        tags=tags,
+        purges=purges,
+        most_fields=0 if declared.fields is None else declared.fields.max,
+        key_reads=key_reads(readers),
+        digest=_digest(declared, finished),
+        writes=writes,
+    )
+
+
+def _params_type(
+    document: Document[CompositionFile], params: tuple[CompositionParam, ...]
+) -> t.Type:
+    if not document.knows(("params",)):
+        return t.ANYTHING
+    fields = tuple((param.name, t.Field(param.type)) for param in params)
+    return t.ObjectOf(fields, name=t.PARAMS_NAME)
+
+
+def _response(document: Document[CompositionFile]) -> object:
+    """What `response:` says, or else every step that is not hidden, under its own name."""
+    declared = document.model
+    if "response" in declared.model_fields_set or not document.knows(("response",)):
+        return declared.response
+    return {name: f"${{{name}}}" for name, step in declared.steps.items() if not step.hidden}
+
+
+def _compile_views(
+    site: Site, declared: CompositionFile, payload: nodes.Shape, whole: Mapping[str, int]
+) -> dict[str, nodes.View]:
+    views: dict[str, nodes.View] = {}
+    for name, view in declared.views.items():
+        path: Path = ("views", name)
+        if isinstance(view, ShapeViewDecl):
+            shape = compile_shape(site, view.response, (*path, "response"), whole)
+            views[name] = nodes.ShapeView(name, shape)
+            continue
+        views[name], problems = compile_mask(name, view, payload.type)
+        for index, problem in problems:
+            site.notebook.in_text(
+                site.document, (*path, index), problem.offset, problem.what, problem.mend
+            )
+    return views
+
+
+def _split_endpoint(
+    target: str, params: Mapping[str, CompositionParam]
+) -> tuple[str | CompositionParam, ...]:
+    return tuple(
+        params[segment[1:-1]] if segment.startswith("{") else segment
+        for segment in target.split("/")[1:]
+    )
+
+
+def _digest(declared: CompositionFile, steps: tuple[nodes.Step, ...]) -> str:
+    """Changes whenever anything that shapes the payload does: files, schemas, instances, us."""
+    used = {step.operation.name: step.operation for step in steps}
+    whole = {
+        "bff": __version__,
+        "composition": declared.model_dump(mode="json", by_alias=True),
+        "operations": {name: operation.digest for name, operation in sorted(used.items())},
+    }
+    text = json.dumps(whole, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()

@@ -1,0 +1,114 @@
+"""`batch` and `for_each` at compile time: what is iterated over, and the type that results."""
+
+from dataclasses import replace
+
+from bff.declarations.models.step import BatchDecl, ForEachDecl
+from bff.declarations.suggestions import known_names
+from bff.plan.compiler.bindings import must_be_bound
+from bff.plan.compiler.values import Site, compile_expression, compile_single
+from bff.plan.model.composition import Batch, Binding, ForEach
+from bff.plan.model.service import Operation
+from bff.plan.notebook import Path
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import brief, nullable, without_null
+
+
+def compile_batch(
+    site: Site,
+    operation: Operation,
+    bindings: tuple[Binding, ...],
+    declared: BatchDecl,
+    path: Path,
+) -> tuple[Batch, t.Type]:
+    """The batch, and the type of the joined list. `path` is the step's."""
+    at: Path = (*path, "batch")
+    _check_over(site, bindings, declared, at)
+    selected: t.Type = operation.returns.type
+    select = None
+    if not site.document.knows((*at, "select")):
+        selected = t.ANYTHING
+    elif declared.select is not None:
+        chunk = replace(site, root=_as_object(operation.returns.type))
+        select = compile_expression(chunk, declared.select, (*at, "select"))
+        selected = select.type
+    if not isinstance(resolved(without_null(selected)), t.ListOf | t.Anything):
+        where = (*at, "select") if declared.select is not None else at
+        site.notebook.at(
+            site.document, where, f"a batch joins lists, and this is {brief(selected)}",
+            "Say with `select` which list of the reply is meant.",
+        )  # fmt: skip
+    element = resolved(without_null(selected))
+    joined = element if isinstance(element, t.ListOf) else t.ListOf(t.ANYTHING)
+    return Batch(declared.over, declared.size, declared.max, select, declared.select), joined
+
+
+def _check_over(site: Site, bindings: tuple[Binding, ...], declared: BatchDecl, at: Path) -> None:
+    if not site.document.knows((*at, "over")) or not site.document.knows((*at[:-1], "with")):
+        return
+    bound = {each.param.name: each for each in bindings if each.template is not None}
+    missed = {each.param.name for each in bindings if must_be_bound(each.param)} - bound.keys()
+    binding = bound.get(declared.over)
+    if declared.over in missed:  # which is told already
+        return
+    if binding is None:
+        site.notebook.at(
+            site.document, (*at, "over"), f"'{declared.over}' is no param bound in `with`",
+            known_names(declared.over, bound),
+        )  # fmt: skip
+    elif not binding.param.is_list and binding.param.type != t.ANYTHING:
+        site.notebook.at(
+            site.document, (*at, "over"),
+            f"the param '{declared.over}' takes one value, not a list",
+            "A batch divides a list; for single values use for_each.",
+        )  # fmt: skip
+
+
+def compile_for_each(
+    site: Site, declared: ForEachDecl, taken: frozenset[str], path: Path
+) -> tuple[ForEach, Site]:
+    """The iteration, and the site that its bindings see: the element under its name. `taken` are
+    the root names that the element's may not hide."""
+    at: Path = (*path, "for_each")
+    over = compile_single(site, declared.over, (*at, "over"))
+    name = declared.as_
+    if name in taken:
+        site.notebook.at(
+            site.document, (*at, "as"), f"'{name}' is a name that expressions know already",
+            "Choose another.",
+        )  # fmt: skip
+    element: t.Type = t.ANYTHING
+    match resolved(without_null(over.type)):
+        case t.ListOf(each):
+            element = each if name not in taken else t.ANYTHING
+        case t.Anything():
+            pass
+        case other:
+            site.notebook.at(
+                site.document,
+                (*at, "over"),
+                f"for_each goes over a list, and this is {brief(other)}",
+            )
+    extra = site.root.extra if site.document.knows((*at, "as")) else t.ANYTHING
+    others = tuple(each for each in site.root.fields if each[0] != name)
+    inner = t.ObjectOf((*others, (name, t.Field(element))), extra)
+    compiled = ForEach(over, name, declared.concurrency, declared.max)
+    return compiled, replace(site, root=inner)
+
+
+def for_each_type(element: t.Type, *, element_may_be_null: bool) -> t.Type:
+    """The type of an iterated step: an element for each."""
+    return t.ListOf(nullable(element) if element_may_be_null else element)
+
+
+def resolved(inferred: t.Type) -> t.Type:
+    """The type itself where it is given by name."""
+    return inferred.resolve() if isinstance(inferred, t.Named) else inferred
+
+
+def _as_object(inferred: t.Type) -> t.ObjectOf:
+    """The root that `select` sees: the reply itself."""
+    match resolved(inferred):
+        case t.ObjectOf() as found:
+            return found
+        case _:
+            return t.ObjectOf(extra=t.ANYTHING)

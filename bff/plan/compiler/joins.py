@@ -1,0 +1,221 @@
+"""Joins at compile time: both ends found, the fields compared, and the type that results."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+from bff.declarations.documents import Document
+from bff.plan.compiler.values import Site, compile_expression
+from bff.plan.model.composition import Join
+from bff.plan.notebook import Notebook, Path
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import brief, nullable, union, without_null
+from bff.plan.types.paths import Part, PathProblem, objects_in, parse_path, step_into
+
+
+def compile_joins(
+    document: Document[Any], notebook: Notebook, steps: Mapping[str, t.Type], root: t.ObjectOf
+) -> tuple[tuple[Join, ...], dict[str, t.Type]]:
+    """The joins in declared order, and each step's type once they are applied.
+
+    Sources see the steps unjoined, as they are at run time.
+    """
+    joined = dict(steps)
+    joins: list[Join] = []
+    for index, declared in enumerate(document.model.joins):
+        path: Path = ("joins", index)
+        source = compile_expression(Site(document, notebook, root), declared.from_, (*path, "from"))
+        element = _element(document, notebook, source.type, path)
+        name = declared.as_ if document.knows((*path, "as")) else None
+        parts, target = _find_target(document, notebook, declared.into, joined, path)
+        if target is None:
+            into = [each.name for each in parts[:1] if each.name in joined] or list(joined)
+            joined |= {step: _perhaps_with(joined[step], name) for step in into}
+            continue
+        _check_match(document, notebook, path, target, element)
+        step, *below = (part.name for part in parts)
+        if name is None:
+            joined[step] = t.ANYTHING
+            continue
+        added = t.Field(nullable(element))
+        if any(_has(each, name) for each in objects_in(target)):
+            added = t.Field(t.ANYTHING)
+            notebook.at(
+                document, (*path, "as"), f"{declared.into} has a field '{name}' already",
+                "Choose a name that is free.",
+            )  # fmt: skip
+        joined[step] = _with_field(joined[step], tuple(below), name, added)
+        joins.append(Join(step, tuple(below), name, source, tuple(declared.match.items())))
+    if not document.knows(("joins",)):
+        joined = dict.fromkeys(steps, t.ANYTHING)
+    return tuple(joins), joined
+
+
+def _find_target(
+    document: Document[Any],
+    notebook: Notebook,
+    into: str,
+    steps: Mapping[str, t.Type],
+    path: Path,
+) -> tuple[tuple[Part, ...], t.Type | None]:
+    """The path that is meant, as far as it is one, and what it leads to, None when that is not
+    known."""
+    at: Path = (*path, "into")
+    parts: tuple[Part, ...] = ()
+    if not document.knows(at) or not document.knows(("steps",)):
+        return parts, None
+    try:
+        parts = parse_path(into)
+        return parts, _walk(parts, steps)
+    except PathProblem as problem:
+        notebook.in_text(document, at, problem.offset, problem.what, problem.mend)
+        return parts, None
+
+
+def _walk(parts: tuple[Part, ...], steps: Mapping[str, t.Type]) -> t.Type:
+    everything = t.ObjectOf(tuple((name, t.Field(each)) for name, each in steps.items()))
+    inferred = step_into(everything, parts[0], "the composition")
+    for before, part in pairwise(parts):
+        inferred = step_into(inferred, part, f"'{before.name}'")
+    if not objects_in(inferred):
+        last = parts[-1]
+        raise PathProblem(
+            last.offset, f"'{last.name}' is {brief(inferred)}",
+            "A join goes into an object or a list of objects.",
+        )  # fmt: skip
+    return inferred
+
+
+def _element(document: Document[Any], notebook: Notebook, source: t.Type, path: Path) -> t.Type:
+    """What one element of the source is; problems when it is no list of objects."""
+    match _resolved(without_null(source)):
+        case t.ListOf(element) if objects_in(element):
+            return without_null(element)
+        case t.Anything():
+            return t.ANYTHING
+        case other:
+            notebook.at(
+                document, (*path, "from"),
+                f"a join takes from a list of objects, and this is {brief(other)}",
+                "Name a step, or a field of one, that is such a list.",
+            )  # fmt: skip
+            return t.ANYTHING
+
+
+def _check_match(
+    document: Document[Any], notebook: Notebook, path: Path, target: t.Type, element: t.Type
+) -> None:
+    for mine, theirs in document.model.joins[path[1]].match.items():
+        at: Path = (*path, "match", mine)
+        try:
+            left = step_into(target, Part(mine, 0), "what the join goes into")
+        except PathProblem as problem:
+            notebook.at_key(document, at, problem.what, problem.mend)
+            continue
+        try:
+            right = step_into(element, Part(theirs, 0), "the source")
+        except PathProblem as problem:
+            notebook.at(document, at, problem.what, problem.mend)
+            continue
+        if not _comparable(left, right):
+            notebook.at(
+                document, at, f"{brief(left)} and {brief(right)} never match",
+                "Join on fields of one type.",
+            )  # fmt: skip
+
+
+def _comparable(left: t.Type, right: t.Type) -> bool:
+    kinds, others = _kinds(left), _kinds(right)
+    return not kinds or not others or bool(kinds & others)
+
+
+def _kinds(inferred: t.Type) -> set[str]:
+    """The JSON kinds that a field may have, nulls left out; empty when nothing is known."""
+    match inferred:
+        case t.Named():
+            return _kinds(inferred.resolve())
+        case t.Union(members):
+            kinds = [_kinds(member) for member in members if member != t.NULL]
+            return set().union(*kinds) if all(kinds) else set()
+        case t.Scalar(kind):
+            return {"number" if kind == "integer" else kind}
+        case t.Constant(value):
+            return {
+                "boolean"
+                if isinstance(value, bool)
+                else "string"
+                if isinstance(value, str)
+                else "number"
+            }
+        case t.ListOf():
+            return {"list"}
+        case t.ObjectOf():
+            return {"object"}
+        case _:
+            return set()
+
+
+def _has(inferred: t.ObjectOf | t.Anything, name: str) -> bool:
+    return isinstance(inferred, t.ObjectOf) and any(key == name for key, _ in inferred.fields)
+
+
+def _with_field(
+    inferred: t.Type,
+    path: tuple[str, ...],
+    name: str,
+    added: t.Field,
+    seen: frozenset[str] = frozenset(),
+) -> t.Type:
+    """The type with `added` in every object at `path`; `seen` as in `masked_type`."""
+    match inferred:
+        case t.Named(each):
+            if each in seen:
+                return inferred
+            return _with_field(inferred.resolve(), path, name, added, seen | {each})
+        case t.ListOf(element):
+            return t.ListOf(_with_field(element, path, name, added, seen))
+        case t.Union(members):
+            return union(*(_with_field(member, path, name, added, seen) for member in members))
+        case t.ObjectOf(fields, extra, title) if not path:
+            rest = tuple((key, field) for key, field in fields if key != name)
+            return t.ObjectOf((*rest, (name, added)), extra, title)
+        case t.ObjectOf(fields, extra, title):
+            changed = tuple(
+                (key, t.Field(_with_field(field.type, path[1:], name, added), field.required))
+                if key == path[0]
+                else (key, field)
+                for key, field in fields
+            )
+            if extra is not None and path[0] not in dict(fields):
+                extra = _with_field(extra, path[1:], name, added)
+            return t.ObjectOf(changed, extra, title)
+        case _:
+            return inferred
+
+
+def _perhaps_with(inferred: t.Type, name: str | None, seen: frozenset[str] = frozenset()) -> t.Type:
+    """The type with `name` in every object that lacks it, as what a join that can't be placed may
+    have put there; `seen` as in `masked_type`."""
+    match inferred:
+        case _ if name is None:
+            return t.ANYTHING
+        case t.Named(each):
+            if each in seen:
+                return inferred
+            return _perhaps_with(inferred.resolve(), name, seen | {each})
+        case t.ListOf(element):
+            return t.ListOf(_perhaps_with(element, name, seen))
+        case t.Union(members):
+            return union(*(_perhaps_with(member, name, seen) for member in members))
+        case t.ObjectOf(fields, extra, title):
+            opened = {
+                key: t.Field(_perhaps_with(field.type, name, seen), field.required)
+                for key, field in fields
+            }
+            return t.ObjectOf(tuple(({name: t.Field(t.ANYTHING)} | opened).items()), extra, title)
+        case _:
+            return inferred
+
+
+def _resolved(inferred: t.Type) -> t.Type:
+    return inferred.resolve() if isinstance(inferred, t.Named) else inferred

@@ -1,0 +1,85 @@
+"""From a project's folder to its plan, in named passes; all problems are told together.
+
+    read_project          files to frozen declarations, with positions
+    load_schemas          the project's own pydantic modules
+    compile_services      operations, their params and what they return
+    compile_composition   each composition: params, steps, joins, response, views
+    finish                routes, CORS, digests
+
+Pure but for reading the project's files and importing its schema modules. Not thread-safe while
+schemas are being imported; the result is immutable and may be shared.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+from bff.declarations.project import read_project
+from bff.errors import Problem, ProjectError
+from bff.plan.compiler.compositions import compile_composition
+from bff.plan.compiler.conflicts import report_endpoints, report_routes
+from bff.plan.compiler.services import compile_services
+from bff.plan.model.composition import CompiledProject, Composition, Cors, Route
+from bff.plan.notebook import Notebook
+from bff.plan.schemas.library import load_schemas
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check came to: every problem, sorted; the plan only when there is none."""
+
+    project: CompiledProject | None
+    problems: tuple[Problem, ...]
+    compositions: int  # declared
+    operations: int  # declared
+
+
+def compile_project(folder: FilePath) -> CompiledProject:
+    """The project in `folder`, compiled. Raises `ProjectError` with every problem."""
+    checked = check_project(folder)
+    if checked.project is None:
+        raise ProjectError(checked.problems)
+    return checked.project
+
+
+def check_project(folder: FilePath) -> Checked:
+    """Compile everything and report everything; raises nothing for a broken project."""
+    files = read_project(folder)
+    schemas = load_schemas(folder)
+    notebook = Notebook((*files.problems, *schemas.problems))
+    services = compile_services(files, schemas, notebook)
+    gateway = files.gateway.model
+    compositions: list[Composition] = []
+    for name, document in sorted(files.compositions.items()):
+        compiled = compile_composition(
+            name, document, services, schemas, gateway.defaults, notebook
+        )
+        if compiled is not None:
+            compositions.append(compiled)
+    report_endpoints(files.compositions, notebook)
+    report_routes(files.gateway, {*services.services, *services.unread}, notebook)
+    project = None
+    if not notebook.problems:
+        routes = tuple(
+            Route(prefix.rstrip("/"), route.service, route.strip, route.purges)
+            for prefix, route in sorted(gateway.routes.items())
+        )
+        project = CompiledProject(
+            name=folder.resolve().name,
+            services=services.services,
+            compositions=tuple(compositions),
+            routes=routes,
+            cors=Cors(frozenset(gateway.cors.origins)),
+            digest=_digest(compositions),
+        )
+    return Checked(
+        project,
+        tuple(sorted(set(notebook.problems))),
+        len(files.compositions),
+        len(services.operations),
+    )
+
+
+def _digest(compositions: list[Composition]) -> str:
+    text = "\n".join(f"{each.name} {each.digest}" for each in compositions)
+    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()

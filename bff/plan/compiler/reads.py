@@ -1,0 +1,62 @@
+"""What of a composition is read where: the inputs that its key holds, and the forms that its steps
+are needed in."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from bff.plan.compiler.claims import CLAIMS
+from bff.plan.model.caching import Tags
+from bff.plan.model.composition import Computed, Join, Shape, Splice, Step, Template
+
+_INPUTS = ("params", CLAIMS)
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """Everything of a composition that reads; `tags` are its payload's."""
+
+    steps: Sequence[Step]
+    joins: Sequence[Join]
+    shapes: Sequence[Shape]
+    tags: Sequence[Tags]
+    purges: Sequence[Tags]
+
+
+def with_needs(readers: Readers) -> tuple[Step, ...]:
+    """The steps, told whether their JSON form is read and whether they are spliced."""
+    read: set[str] = {join.into_step for join in readers.joins}
+    for reader in (*_shaping(readers), *readers.purges):
+        read |= reader.roots
+    spliced = {
+        segment.step
+        for shape in readers.shapes
+        for segment in shape.segments
+        if isinstance(segment, Splice)
+    }
+    return tuple(
+        replace(step, needs_json=step.name in read, needs_bytes=step.index in spliced)
+        for step in readers.steps
+    )
+
+
+def key_reads(readers: Readers) -> frozenset[tuple[str, ...]]:
+    """The inputs that reach the payload by any path: `("params", "user_id")`, `("claims",)`."""
+    inputs = {
+        path[:2] for reader in _shaping(readers) for path in reader.reads if path[0] in _INPUTS
+    }
+    return frozenset(path for path in inputs if len(path) == 1 or path[:1] not in inputs)
+
+
+def _shaping(readers: Readers) -> Iterable[Template | Tags]:
+    for step in readers.steps:
+        yield from (each.template for each in step.bindings if each.template is not None)
+        if step.when is not None:
+            yield step.when
+        if step.for_each is not None:
+            yield step.for_each.over
+    yield from (join.source for join in readers.joins)
+    for shape in readers.shapes:
+        for segment in shape.segments:
+            if isinstance(segment, Computed):
+                yield segment.template
+    yield from readers.tags

@@ -1,0 +1,165 @@
+"""Services and their operations, compiled: paths split, params checked, schemas resolved."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+from bff.declarations.documents import Document
+from bff.declarations.models.forms import WRITING_METHODS
+from bff.declarations.models.service import OperationDecl, ServiceFile
+from bff.declarations.project import SERVICES, ProjectFiles
+from bff.plan.compiler.caching import compile_reply_caching, reply_root
+from bff.plan.model.caching import ReplyCaching
+from bff.plan.model.service import Operation, OperationParam, Schema, Service
+from bff.plan.notebook import Notebook, Path
+from bff.plan.params.compile import compile_operation_params
+from bff.plan.schemas.library import SchemaLibrary, UnknownSchema
+
+_PATH_PARAM = re.compile(r"\{([^{}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Every service and every operation, by name, as far as they are known.
+
+    `caching` says how replies are cached, of the operations that have it declared; `documents` are
+    the services' files.
+
+    `unsure` are operations whose params are not all known, `unread` services whose operations are
+    not: what is bound to the one, and calls of the other, are no problems of their own. `stand_in`
+    is for calls of what isn't known: it returns anything.
+    """
+
+    services: Mapping[str, Service]
+    operations: Mapping[str, Operation]
+    caching: Mapping[str, ReplyCaching]
+    documents: Mapping[str, Document[ServiceFile]]
+    unsure: frozenset[str]
+    unread: frozenset[str]
+    stand_in: Operation
+
+
+def compile_services(files: ProjectFiles, schemas: SchemaLibrary, notebook: Notebook) -> Services:
+    """Compile every service file; what has problems is there as far as it is known."""
+    services: dict[str, Service] = {}
+    operations: dict[str, Operation] = {}
+    caching: dict[str, ReplyCaching] = {}
+    unsure: set[str] = set()
+    unread = _without_document(files)
+    default_timeout = files.gateway.model.defaults.timeout
+    for name, document in files.services.items():
+        declared = document.model
+        timeout = declared.timeout or default_timeout
+        services[name] = Service(name, declared.instance_urls, timeout)
+        if not document.knows(("operations",)):
+            unread.add(name)
+        for operation_name in declared.operations:
+            full_name = f"{name}.{operation_name}"
+            operation = _compile_operation(
+                document, operation_name, name, timeout, schemas, notebook
+            )
+            operations[full_name] = operation
+            if (
+                found := _compile_caching(document, operation_name, operation, notebook)
+            ) is not None:
+                caching[full_name] = found
+            if not _has_sound_params(document, operation_name):
+                unsure.add(full_name)
+    return Services(
+        services,
+        operations,
+        caching,
+        files.services,
+        frozenset(unsure),
+        frozenset(unread),
+        Operation("", "", "", (), (), schemas.anything, default_timeout, False, ""),
+    )
+
+
+def _without_document(files: ProjectFiles) -> set[str]:
+    """The services whose files are no YAML."""
+    told = {FilePath(problem.place.file) for problem in files.problems}
+    return {file.stem for file in told if file.parts[0] == SERVICES} - files.services.keys()
+
+
+def _has_sound_params(document: Document[ServiceFile], name: str) -> bool:
+    return all(document.is_sound(("operations", name, key)) for key in ("request", "params"))
+
+
+def _compile_operation(
+    document: Document[ServiceFile],
+    name: str,
+    service: str,
+    service_timeout: float,
+    schemas: SchemaLibrary,
+    notebook: Notebook,
+) -> Operation:
+    path = ("operations", name)
+    declared = document.model.operations[name]
+    method, _, target = declared.request.partition(" ")
+    params = compile_operation_params(document, path, declared, schemas, notebook)
+    by_name = {param.name: param for param in params}
+    returns = _compile_returns(document, (*path, "returns"), declared.returns, schemas, notebook)
+    return Operation(
+        name=f"{service}.{name}",
+        service=service,
+        method=method,
+        path=_split_path(target, by_name) if _has_sound_params(document, name) else (target,),
+        params=params,
+        returns=returns,
+        timeout_seconds=declared.timeout or service_timeout,
+        writes=method in WRITING_METHODS,
+        digest=_digest(declared, returns, document.model.instance_urls),
+    )
+
+
+def _compile_caching(
+    document: Document[ServiceFile], name: str, operation: Operation, notebook: Notebook
+) -> ReplyCaching | None:
+    path = ("operations", name)
+    declared = document.model.operations[name].cache
+    if declared is None:
+        return None
+    is_known = _has_sound_params(document, name)
+    root = reply_root(operation.params, operation.returns.type, is_known=is_known)
+    return compile_reply_caching(document, notebook, declared, root, (*path, "cache"))
+
+
+def _digest(declared: OperationDecl, returns: Schema, instances: tuple[str, ...]) -> str:
+    """Changes whenever anything that shapes a reply does: declaration, schema, instances."""
+    whole = [declared.model_dump(mode="json", by_alias=True), returns.digest, instances]
+    text = json.dumps(whole, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+
+
+def _compile_returns(
+    document: Document[ServiceFile],
+    path: Path,
+    reference: str,
+    schemas: SchemaLibrary,
+    notebook: Notebook,
+) -> Schema:
+    if not document.knows(path):
+        return schemas.anything
+    try:
+        return schemas.resolve(reference)
+    except UnknownSchema as unknown:
+        if unknown.place is None:  # else the module's own problem says why
+            notebook.at(document, path, unknown.what, unknown.mend)
+        return schemas.anything
+
+
+def _split_path(
+    target: str, params: Mapping[str, OperationParam]
+) -> tuple[str | OperationParam, ...]:
+    """`/users/{id}/x` → ("/users/", id, "/x"); the declarations know that each name is a param."""
+    pieces: list[str | OperationParam] = []
+    for index, text in enumerate(_PATH_PARAM.split(target)):
+        if index % 2:
+            pieces.append(params[text])
+        elif text:
+            pieces.append(text)
+    return tuple(pieces)

@@ -1,0 +1,241 @@
+"""A composition's steps, compiled in dependency order so that each sees the types before it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bff.declarations.documents import Document
+from bff.declarations.models.composition import CompositionFile
+from bff.declarations.models.endpoint import method_of
+from bff.declarations.models.forms import READING_METHODS, WRITING_METHODS
+from bff.declarations.models.step import FallbackDecl, StepDecl
+from bff.declarations.suggestions import known_names
+from bff.plan.compiler.bindings import compile_bindings, may_skip
+from bff.plan.compiler.caching import compile_step_caching
+from bff.plan.compiler.claims import CLAIMS, CLAIMS_TYPE, may_give_null
+from bff.plan.compiler.fan_out import compile_batch, compile_for_each, for_each_type
+from bff.plan.compiler.graph import order_steps
+from bff.plan.compiler.services import Services
+from bff.plan.compiler.values import Site, compile_single
+from bff.plan.compiler.waiting import find_waits
+from bff.plan.model import composition as nodes
+from bff.plan.model.service import Operation
+from bff.plan.notebook import Notebook, Path
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import brief, fits, nullable, type_of_value
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The compiled steps in declared order, and what each is for expressions."""
+
+    steps: tuple[nodes.Step, ...]
+    types: Mapping[str, t.Type]
+
+
+def compile_steps(
+    document: Document[CompositionFile], params: t.Type, services: Services, notebook: Notebook
+) -> Steps:
+    """Compile every step of a composition; problems go to the notebook.
+
+    What is not known of a step, or is known only behind a cycle, is `Any`.
+    """
+    declared = document.model.steps
+    writes = method_of(document.model.endpoint) in WRITING_METHODS
+    waits_for = find_waits(document, notebook, writes=writes)
+    order, cycles = order_steps(waits_for)
+    for cycle in cycles:
+        notebook.at_key(
+            document, ("steps", cycle[0]), f"steps wait for each other: {' → '.join(cycle)}",
+            "Break the circle: one of them must do without the next one's value.",
+        )  # fmt: skip
+    types: dict[str, t.Type] = dict.fromkeys(declared, t.ANYTHING)
+    compiled: dict[str, nodes.Step] = {}
+    indexes = {name: index for index, name in enumerate(declared)}
+    for name in order:
+        seen = {each: types[each] for each in declared if each != name or name in waits_for[name]}
+        site = Site(document, notebook, root_type(document, params, seen))
+        step = _compile_step(name, document.model.steps[name], site, services)
+        types[name] = step.type
+        waits = tuple(sorted(indexes[other] for other in waits_for[name]))
+        inputs = tuple(sorted(indexes[other] for other in _roots(step) & indexes.keys()))
+        compiled[name] = replace(step, index=indexes[name], waits_for=waits, input_steps=inputs)
+    return Steps(tuple(compiled[name] for name in declared), types)
+
+
+def root_type(
+    document: Document[CompositionFile], params: t.Type, steps: Mapping[str, t.Type]
+) -> t.ObjectOf:
+    """What expressions see: the params, the claims and the steps."""
+    inputs = {"params": params, CLAIMS: CLAIMS_TYPE}
+    # a step that is wrongly called `params` hides none
+    fields = (*inputs.items(), *(each for each in steps.items() if each[0] not in inputs))
+    extra = None if document.knows(("steps",)) else t.ANYTHING
+    return t.ObjectOf(tuple((name, t.Field(each)) for name, each in fields), extra)
+
+
+def _compile_step(name: str, declared: StepDecl, site: Site, services: Services) -> nodes.Step:
+    path: Path = ("steps", name)
+    document = site.document
+    operation = _find_operation(site, declared.call, (*path, "call"), services)
+    when = None if declared.when is None else compile_single(site, declared.when, (*path, "when"))
+    for_each, inner = None, site
+    if declared.for_each is not None:
+        taken = frozenset(key for key, _ in site.root.fields) | {name}
+        for_each, inner = compile_for_each(site, declared.for_each, taken, path)
+    elif not document.knows((*path, "for_each")):
+        inner = replace(site, root=replace(site.root, extra=t.ANYTHING))
+    is_known = operation is not services.stand_in and operation.name not in services.unsure
+    bindings = compile_bindings(
+        inner, operation, declared.with_, path,
+        is_known=is_known and document.knows((*path, "with")),
+    )  # fmt: skip
+    batch, whole, may_be_skipped = _compile_calls(
+        site, operation, bindings, for_each, declared, path
+    )
+    on_failure = _compile_on_failure(site, operation, declared, whole, path)
+    writes = method_of(document.model.endpoint) in WRITING_METHODS
+    caching = compile_step_caching(
+        site, operation, declared,
+        # what a write has just changed is not read from what was kept before
+        None if writes else services.caching.get(operation.name), path, is_known=is_known,
+    )  # fmt: skip
+    if when is not None or may_be_skipped or isinstance(on_failure, nodes.Optional):
+        whole = nullable(whole)
+    if not _knows_its_calls(document, declared, path):
+        whole = t.ANYTHING
+    return nodes.Step(
+        name=name,
+        index=0,
+        operation=operation,
+        reads_part=False,
+        bindings=bindings,
+        when=when,
+        batch=batch,
+        for_each=for_each,
+        on_failure=on_failure,
+        statuses={
+            status: "null" if meaning is None else "fail"
+            for status, meaning in declared.statuses.items()
+        },
+        waits_for=(),
+        input_steps=(),
+        hidden=declared.hidden,
+        timeout_seconds=declared.timeout or operation.timeout_seconds,
+        cache=caching,
+        scope="public",
+        type=whole,
+        needs_json=False,
+        needs_bytes=False,
+    )
+
+
+def _find_operation(site: Site, call: str, path: Path, services: Services) -> Operation:
+    """What the step calls; a stand-in, and a problem, where there is no such operation."""
+    if not site.document.knows(path):
+        return services.stand_in
+    operation = services.operations.get(call)
+    if operation is None:
+        _report_unknown(site, call, path, services)
+        return services.stand_in
+    if operation.writes and method_of(site.document.model.endpoint) in READING_METHODS:
+        site.notebook.at(
+            site.document, path, f"{operation.name} writes, and this composition reads",
+            "Declare the endpoint with the method that it means: POST, PUT, PATCH or DELETE.",
+        )  # fmt: skip
+    return operation
+
+
+def _compile_calls(
+    site: Site,
+    operation: Operation,
+    bindings: tuple[nodes.Binding, ...],
+    for_each: nodes.ForEach | None,
+    declared: StepDecl,
+    path: Path,
+) -> tuple[nodes.Batch | None, t.Type, bool]:
+    """The batch, if it is one; the type of what all calls come to; and whether there may be none
+    because something is null."""
+    one = operation.returns.type
+    may_be_null_itself = may_skip(bindings) or None in declared.statuses.values()
+    if declared.batch is not None:
+        batch, joined = compile_batch(site, operation, bindings, declared.batch, path)
+        return batch, joined, _batch_may_skip(bindings, declared.batch.over)
+    if for_each is not None:
+        each = for_each_type(one, element_may_be_null=may_be_null_itself)
+        return None, each, may_give_null(for_each.over)
+    return None, one, may_be_null_itself
+
+
+def _knows_its_calls(document: Document[Any], declared: StepDecl, path: Path) -> bool:
+    """Whether it is known how often the step calls: the type of its value hangs on that."""
+    both = declared.batch is not None and declared.for_each is not None
+    return not both and all(document.knows((*path, key)) for key in ("batch", "for_each"))
+
+
+def _batch_may_skip(bindings: tuple[nodes.Binding, ...], over: str) -> bool:
+    """As `may_skip`; and a null to batch over skips, whether or not the param is required."""
+    return may_skip(bindings) or any(
+        binding.template is not None and may_give_null(binding.template)
+        for binding in bindings
+        if binding.param.name == over
+    )
+
+
+def _compile_on_failure(
+    site: Site, operation: Operation, declared: StepDecl, whole: t.Type, path: Path
+) -> nodes.OnFailure:
+    match declared.on_failure:
+        case "fail":
+            return nodes.Fail()
+        case "optional":
+            return nodes.Optional()
+        case "stale":
+            return nodes.Stale()
+        case FallbackDecl(fallback=value):
+            at: Path = (*path, "on_failure", "fallback")
+            if not site.document.knows(at):
+                return nodes.Fail()
+            if declared.batch is None and declared.for_each is None:
+                return _whole_fallback(site, operation, value, at)
+            found = type_of_value(value)
+            if not fits(found, whole):
+                site.notebook.at(
+                    site.document, at, f"the fallback is {brief(found)}, the step {brief(whole)}",
+                    "Give a value of the step's type.",
+                )  # fmt: skip
+            return nodes.Fallback(value, value)
+
+
+def _whole_fallback(site: Site, operation: Operation, value: Any, at: Path) -> nodes.OnFailure:
+    schema = operation.returns
+    try:
+        validated = schema.validate_value(value)
+    except ValueError as error:
+        site.notebook.at(
+            site.document, at, f"the fallback does not fit {schema.name}: {error}",
+            "Give a value that the operation could have returned.",
+        )  # fmt: skip
+        return nodes.Fail()
+    return nodes.Fallback(schema.to_json(validated), validated)
+
+
+def _report_unknown(site: Site, call: str, path: Path, services: Services) -> None:
+    service, _, operation = call.partition(".")
+    if service in services.unread:
+        return  # its own file's problems say why
+    if service not in services.services:
+        what, known = f"unknown service '{service}'", list(services.services)
+        site.notebook.at(site.document, path, what, known_names(service, known))
+        return
+    known = [
+        name.partition(".")[2] for name in services.operations if name.startswith(f"{service}.")
+    ]
+    what = f"{service} has no operation '{operation}'"
+    site.notebook.at(site.document, path, what, known_names(operation, known))
+
+
+def _roots(step: nodes.Step) -> frozenset[str]:
+    templates = [binding.template for binding in step.bindings]
+    templates += [step.when, step.for_each.over if step.for_each else None]
+    return frozenset().union(*(each.roots for each in templates if each is not None))

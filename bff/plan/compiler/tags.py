@@ -1,0 +1,124 @@
+"""Tags, compiled: `product:${products[].id}` names one tag for each element.
+
+An expression in a tag may be a scalar or null, or a list of those, of which a tag has one at most:
+each element makes a tag of its own, and a null makes none.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bff.declarations.models.caching import tag_finding
+from bff.errors import EvaluationError
+from bff.plan.compiler.values import Reads, Site, compile_expression, render_text, roots_of
+from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError
+from bff.plan.expressions.grammar.templates import Embedded, split_template
+from bff.plan.expressions.types.uses import union_of
+from bff.plan.model.caching import Tags
+from bff.plan.model.composition import Template
+from bff.plan.notebook import Path
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import alternatives, brief
+
+LONGEST_EVALUATED = 500  # characters
+
+# Control characters, and the halves of pairs, which UTF-8 has no bytes for.
+_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+_Part = str | Template
+
+
+def compile_tags(site: Site, declared: Iterable[str], path: Path) -> tuple[Tags, ...]:
+    """Compile a list of tags; `path` is the list's. Problems go to the site's notebook."""
+    if not site.document.knows(path):
+        return ()
+    return tuple(
+        _compile_tag(site, text, (*path, index))
+        for index, text in enumerate(declared)
+        if site.document.knows((*path, index))
+    )
+
+
+def _compile_tag(site: Site, text: str, path: Path) -> Tags:
+    try:
+        pieces = split_template(text)
+    except ExpressionSyntaxError as error:
+        site.notebook.in_text(site.document, path, error.offset, error.what, error.mend)
+        return _compiled(text, ())
+    constant = "".join(piece for piece in pieces if isinstance(piece, str))
+    if found := tag_finding(text, constant):
+        site.notebook.at(site.document, path, found.what, found.mend)
+    parts: list[_Part] = []
+    has_list = False
+    for piece in pieces:
+        if isinstance(piece, str):
+            parts.append(piece)
+            continue
+        template = compile_expression(site, piece.source, path, piece.start)
+        parts.append(template)
+        is_list = _check_part(site, template.type, piece, path)
+        if is_list and has_list:
+            site.notebook.in_text(
+                site.document, path, piece.start, "a second list in one tag",
+                "A tag goes over one list: write two tags.",
+            )  # fmt: skip
+        has_list |= is_list
+    return _compiled(text, tuple(parts))
+
+
+def _check_part(site: Site, inferred: t.Type, piece: Embedded, path: Path) -> bool:
+    """Whether the expression may be a list. What can't be in a tag is told."""
+    each = alternatives(inferred)
+    elements = [
+        element
+        for one in each
+        if isinstance(one, t.ListOf)
+        for element in alternatives(one.element)
+    ]
+    scalars = [one for one in each if not isinstance(one, t.ListOf)]
+    wrong: list[t.Type] = [one for one in scalars if isinstance(one, t.ObjectOf)]
+    wrong += [one for one in elements if isinstance(one, t.ObjectOf | t.ListOf)]
+    if wrong:
+        site.notebook.in_text(
+            site.document, path, piece.start, f"{brief(inferred)} can't be in a tag",
+            "Name what tells one from the others: a text or a number, or a list of such.",
+        )  # fmt: skip
+    return len(scalars) < len(each)
+
+
+def _compiled(text: str, parts: Sequence[_Part]) -> Tags:
+    templates = [part for part in parts if isinstance(part, Template)]
+    reads: Reads = frozenset().union(*(part.reads for part in templates))
+    uses = union_of(part.uses.consumed() for part in templates)
+    evaluators = [part if isinstance(part, str) else part.evaluate for part in parts]
+
+    def evaluate(root: Mapping[str, Any]) -> tuple[str, ...]:
+        written = [""]
+        went_over_list = False
+        for evaluator in evaluators:
+            value = evaluator if isinstance(evaluator, str) else evaluator(root)
+            if value is None:
+                return ()
+            if not isinstance(value, list):
+                added = _text(value)
+                written = [before + added for before in written]
+                continue
+            if went_over_list:
+                raise EvaluationError("a second list stands in a tag")
+            went_over_list = True
+            texts = [_text(element) for element in value if element is not None]
+            written = [before + added for before in written for added in texts]
+        for tag in written:
+            if len(tag) > LONGEST_EVALUATED:
+                raise EvaluationError(f"a tag has more than {LONGEST_EVALUATED} characters")
+            if _UNFIT.search(tag):
+                raise EvaluationError("a tag has a control character in it")
+        return tuple(dict.fromkeys(written))
+
+    return Tags(evaluate, roots_of(reads), reads, text, uses)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | dict):
+        raise EvaluationError("a list or an object stands in a tag")
+    return render_text(value)

@@ -1,0 +1,98 @@
+"""`validate: used`: of each step's replies, what the composition uses, and steps narrowed to that.
+
+Views that are masks add nothing: they are cut from the payload, which goes out as a whole too.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
+
+from bff.plan.compiler.reads import Readers
+from bff.plan.expressions.types.uses import NO_USES, Part, Uses, part_of, union_of
+from bff.plan.model.composition import Computed, Join, Splice, Step
+
+_REPLY = "reply"  # the root's name for it in the tags of replies
+
+
+def narrow_steps(readers: Readers, narrowed: Set[str]) -> tuple[Step, ...]:
+    """The steps, of which those that are named validate no more than what is used."""
+    used = used_parts(readers) if narrowed else {}
+    return tuple(
+        _narrow(step, used[step.name]) if step.name in narrowed else step for step in readers.steps
+    )
+
+
+def used_parts(readers: Readers) -> Mapping[str, Part]:
+    """What is used of a reply to each step, by the step's name."""
+    uses = union_of([_by_requests(readers.steps), _after_the_steps(readers)])
+    return {step.name: part_of(_of_reply(step, uses.below((step.name,)))) for step in readers.steps}
+
+
+def _narrow(step: Step, part: Part) -> Step:
+    operation = step.operation
+    returns = operation.returns.narrowed(part)
+    if returns is None:
+        return step
+    # Replies are shared by the operation's digest: one that is kept for this step may not fit the
+    # whole schema, which others hold it to.
+    digest = hashlib.blake2b(f"{operation.digest}\n{returns.digest}".encode(), digest_size=20)
+    reads = replace(operation, returns=returns, digest=digest.hexdigest())
+    return replace(step, operation=reads, reads_part=True)
+
+
+def _by_requests(steps: Sequence[Step]) -> Uses:
+    """What deciding about calls, and sending them, uses of the steps before."""
+    found: list[Uses] = []
+    for step in steps:
+        bound = [each.template.uses.consumed() for each in step.bindings if each.template]
+        if step.when is not None:
+            found.append(step.when.uses.tested())
+        if step.for_each is not None:
+            over = step.for_each.over.uses
+            found.append(over.tested())
+            element = (step.for_each.as_name,)
+            found += [uses.below(element).at(over.value) for uses in bound]
+        found += bound
+    return union_of(found)
+
+
+def _after_the_steps(readers: Readers) -> Uses:
+    """What joins, shapes, tags and purges use: the last join first, since each may have put
+    something there that a later one, or what comes after all of them, looks into."""
+    found = [each.uses for each in (*readers.tags, *readers.purges)]
+    for shape in readers.shapes:
+        for segment in shape.segments:
+            if isinstance(segment, Splice):
+                name = readers.steps[segment.step].name
+                found.append(Uses(whole=frozenset({(name,)})))
+            elif isinstance(segment, Computed):
+                found.append(segment.template.uses.consumed())
+    joined = union_of(found)
+    unjoined = NO_USES
+    for join in reversed(readers.joins):
+        joined, source = _through_join(join, joined)
+        unjoined = union_of([unjoined, source])
+    return union_of([joined, unjoined])
+
+
+def _through_join(join: Join, joined: Uses) -> tuple[Uses, Uses]:
+    """What is used where the join puts something, its own fields included, and what that is of its
+    source: the two ends of the join lie in different roots."""
+    at = (join.into_step, *join.into)
+    mine = frozenset((*at, name) for name, _ in join.match)
+    theirs = frozenset((name,) for _, name in join.match)
+    put = union_of([joined.below((*at, join.as_name)), Uses(whole=theirs)])
+    source = join.source.uses
+    return union_of([joined, Uses(whole=mine)]), union_of([source.tested(), put.at(source.value)])
+
+
+def _of_reply(step: Step, uses: Uses) -> Uses:
+    """What is used of one reply, from what is used of the step's value and of its replies' tags. A
+    `for_each`, and a batch that selects nothing, has lists around it or joined, and no fields."""
+    found = [uses]
+    if step.batch is not None and step.batch.select is not None:
+        select = step.batch.select.uses
+        found = [select.tested(), uses.at(select.value)]
+    if step.cache is not None:
+        found += [tag.uses.below((_REPLY,)) for tag in step.cache.tags]
+    return union_of(found)

@@ -1,0 +1,250 @@
+"""Declared values with `${…}` in them, compiled to templates: types, closures, what they read.
+
+A string that is exactly one `${…}` keeps its value's type; among other characters it is text;
+inside lists and mappings each part is compiled by itself. Keys are never expressions.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bff.declarations.documents import Document
+from bff.errors import EvaluationError
+from bff.plan.expressions.closures.compile import compile_node
+from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, parse_expression
+from bff.plan.expressions.grammar.reads import static_reads
+from bff.plan.expressions.grammar.templates import Embedded, split_template
+from bff.plan.expressions.types.inference import infer
+from bff.plan.expressions.types.uses import union_of, uses_of
+from bff.plan.model.composition import Root, Template
+from bff.plan.notebook import Notebook, Path
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import brief, fits, may_be_null, type_of_value, union, without_null
+
+Reads = frozenset[tuple[str, ...]]
+
+_TEXT = union(t.STRING, t.NUMBER, t.BOOLEAN)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a value stands, and what its expressions may see."""
+
+    document: Document[Any]
+    notebook: Notebook
+    root: t.ObjectOf
+
+
+def compile_value(site: Site, value: Any, path: Path) -> Template:
+    """Compile a YAML value. Problems go to the site's notebook, and the type is then gradual, as
+    it is where the document doesn't know the value."""
+    if not site.document.knows(path):
+        return _unknown()
+    match value:
+        case str():
+            return _compile_text(site, value, path)
+        case list():
+            return _compile_list(site, value, path)
+        case dict():
+            return _compile_mapping(site, value, path)
+        case float() if not math.isfinite(value):
+            site.notebook.at(site.document, path, "a number that is not finite", "JSON has none.")
+            return _unknown()
+        case _:
+            return constant(value)
+
+
+def compile_single(site: Site, text: str, path: Path) -> Template:
+    """Compile a text that must be one `${…}`, with nothing but blanks beside it (a block text ends
+    with a line break): with other characters it would be text, which is always true and no list."""
+    try:
+        parts = split_template(text)
+    except ExpressionSyntaxError:
+        parts = ()  # told by what compiles it
+    if not parts or not site.document.knows(path):
+        return compile_value(site, text, path)
+    compiled = [
+        compile_expression(site, part.source, path, part.start)
+        for part in parts
+        if isinstance(part, Embedded)
+    ]
+    if len(compiled) == 1 and not any(isinstance(part, str) and part.strip() for part in parts):
+        return compiled[0]
+    site.notebook.at(
+        site.document, path, "one expression stands alone here, and this has more beside it",
+        "Keep one ${…}; to join or compare, write it within: ${a == 'x'}.",
+    )  # fmt: skip
+    return _unknown()
+
+
+def compile_expression(site: Site, source: str, path: Path, offset: int = 0) -> Template:
+    """Compile one expression; `offset` is where it starts in the text at `path`."""
+    if not site.document.knows(path):
+        return _unknown()
+
+    def report(at: int, what: str, mend: str) -> Template:
+        site.notebook.in_text(site.document, path, offset + at, what, mend)
+        return _unknown()
+
+    try:
+        node = parse_expression(source)
+    except ExpressionSyntaxError as error:
+        return report(error.offset, error.what, error.mend)
+    reads = static_reads(node)
+    if () in reads:
+        known = ", ".join(name for name, _ in site.root.fields)
+        return report(0, "`@` here is everything at once", f"Name what you mean: {known}.")
+    inferred, problems = infer(node, site.root)
+    for problem in problems:
+        report(problem.offset, problem.what, problem.mend)
+    if problems:
+        return _unknown(reads)
+    template = Template(
+        compile_node(node), inferred, roots_of(reads), reads, f"${{{source}}}",
+        uses_of(node, site.root),
+    )  # fmt: skip
+    if is_constant(template):
+        try:
+            template.evaluate({})
+        except EvaluationError as error:
+            return report(0, f"this fails always: {error}", "")
+    return template
+
+
+def constant(value: Any) -> Template:
+    """A template that is always `value`."""
+    return Template(lambda _root: value, type_of_value(value), source=_show(value))
+
+
+def is_constant(template: Template) -> bool:
+    """Whether the template reads nothing, so that its value is known now."""
+    return not template.roots
+
+
+def roots_of(reads: Reads) -> frozenset[str]:
+    """The root names that static reads begin with."""
+    return frozenset(path[0] for path in reads)
+
+
+def _compile_text(site: Site, text: str, path: Path) -> Template:
+    try:
+        parts = split_template(text)
+    except ExpressionSyntaxError as error:
+        site.notebook.in_text(site.document, path, error.offset, error.what, error.mend)
+        return _unknown()
+    match parts:
+        case ():
+            return constant("")
+        case (str() as literal,):
+            return constant(literal)
+        case (Embedded(source, start),):
+            return compile_expression(site, source, path, start)
+        case _:
+            return _compile_mixed(site, text, parts, path)
+
+
+def _compile_mixed(
+    site: Site, text: str, parts: tuple[str | Embedded, ...], path: Path
+) -> Template:
+    found = len(site.notebook.problems)
+    pieces: list[Template] = []
+    for part in parts:
+        if isinstance(part, str):
+            pieces.append(constant(part))
+            continue
+        piece = compile_expression(site, part.source, path, part.start)
+        pieces.append(piece)
+        if may_be_null(piece.type):
+            site.notebook.in_text(
+                site.document, path, part.start, "may be null, and null is no text",
+                "Give it a text for that case: `|| ''`.",
+            )  # fmt: skip
+        elif not fits(without_null(piece.type), _TEXT):
+            site.notebook.in_text(
+                site.document, path, part.start, f"{brief(piece.type)} is no text",
+                "Among other characters only strings, numbers and booleans can stand.",
+            )  # fmt: skip
+    if len(site.notebook.problems) > found:
+        return replace(_unknown(*(piece.reads for piece in pieces)), type=t.STRING)
+    evaluators = tuple(piece.evaluate for piece in pieces)
+
+    def evaluate(root: Root) -> str:
+        return "".join([render_text(evaluator(root)) for evaluator in evaluators])
+
+    return _combined(pieces, evaluate, t.STRING, text)
+
+
+def render_text(value: Any) -> str:
+    """A scalar as text within text: booleans as in JSON. Raises `EvaluationError` for others."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return str(value)
+        case _:
+            raise EvaluationError("a null, a list or an object stands among text")
+
+
+def _compile_list(site: Site, values: list[Any], path: Path) -> Template:
+    parts = [compile_value(site, value, (*path, index)) for index, value in enumerate(values)]
+    if all(map(is_constant, parts)):
+        return constant([part.evaluate({}) for part in parts])
+    evaluators = tuple(part.evaluate for part in parts)
+    return _combined(
+        parts,
+        lambda root: [evaluator(root) for evaluator in evaluators],
+        t.ListOf(union(*(part.type for part in parts))),
+        f"[{', '.join(part.source for part in parts)}]",
+    )
+
+
+def _compile_mapping(site: Site, values: dict[str, Any], path: Path) -> Template:
+    check_keys(site, values, path)
+    parts = {key: compile_value(site, value, (*path, key)) for key, value in values.items()}
+    if all(map(is_constant, parts.values())):
+        return constant({key: part.evaluate({}) for key, part in parts.items()})
+    evaluators = tuple((key, part.evaluate) for key, part in parts.items())
+    return _combined(
+        list(parts.values()),
+        lambda root: {key: evaluator(root) for key, evaluator in evaluators},
+        t.ObjectOf(tuple((key, t.Field(part.type)) for key, part in parts.items())),
+        f"{{{', '.join(f'{key}: {part.source}' for key, part in parts.items())}}}",
+    )
+
+
+def check_keys(site: Site, values: dict[str, Any], path: Path) -> None:
+    """Report keys that look like expressions: they would go out as they are."""
+    for key in values:
+        if "${" in str(key):
+            site.notebook.at_key(
+                site.document, (*path, key), "a key is never an expression",
+                "Write the key out, or build the object in one expression.",
+            )  # fmt: skip
+
+
+def _combined(
+    parts: list[Template], evaluate: Callable[[Root], Any], inferred: t.Type, source: str
+) -> Template:
+    reads: Reads = frozenset().union(*(part.reads for part in parts))
+    uses = union_of(part.uses.consumed() for part in parts)
+    return Template(evaluate, inferred, roots_of(reads), reads, source, uses)
+
+
+def _unknown(*reads: Reads) -> Template:
+    """Stands in where a problem was reported; such a plan is never run. It seems to read something,
+    so that nobody takes it for constant."""
+    all_reads: Reads = frozenset({("?",)}).union(*reads)
+    return Template(lambda _root: None, t.ANYTHING, roots_of(all_reads), all_reads)
+
+
+def _show(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case _:
+            return str(value)

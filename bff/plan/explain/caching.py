@@ -1,0 +1,65 @@
+"""What `bff plan` tells of caching: for how long, shared by whom and why, under which tags."""
+
+from collections.abc import Iterable
+
+from bff.plan.compiler.scope import Way
+from bff.plan.explain.texts import indented, one_line, seconds_text
+from bff.plan.model.caching import CachePolicy, Tags
+from bff.plan.model.composition import Composition, Stale, Step
+
+
+def cache_facts(composition: Composition, way: Way | None) -> Iterable[str]:
+    """The lines on a composition's payload; `way` is how who is calling reaches it."""
+    if composition.cache is None:
+        yield "cache: off"
+    else:
+        key = ", ".join(sorted(".".join(path) for path in composition.key_reads))
+        yield f"cache: {_windows(composition.cache)}"
+        yield from indented(
+            [
+                f"scope: {_scope(composition, way)}",
+                f"key: {key or 'the plan alone'}",
+                *_tags("tags", composition.tags),
+            ]
+        )
+    yield from _tags("purges", composition.purges)
+    if composition.most_fields:
+        yield f"fields: at most {composition.most_fields} at once"
+
+
+def step_cache_facts(step: Step, way: Way | None) -> Iterable[str]:
+    """The lines on a step and the replies to its calls."""
+    if way is not None:
+        yield f"scope: identity, by {' → '.join(way)}"
+    caching = step.cache
+    if caching is None:
+        return
+    if caching.policy.ttl_seconds:
+        yield f"replies: {_windows(caching.policy)}"
+        if caching.scope == "identity":
+            yield "  scope: identity, as declared"
+        yield from indented(_tags("tags", caching.tags))
+    elif isinstance(step.on_failure, Stale):
+        kept = seconds_text(caching.policy.stale_if_error_seconds)
+        yield f"replies: kept {kept}, for failures alone"
+
+
+def _scope(composition: Composition, way: Way | None) -> str:
+    if composition.is_public:
+        return "public, as declared: browsers and proxies share it too"
+    if composition.scope == "public":
+        return "public"
+    return f"identity, by {' → '.join(way)}" if way is not None else "identity, as declared"
+
+
+def _windows(policy: CachePolicy) -> str:
+    return (
+        f"fresh {seconds_text(policy.ttl_seconds)},"
+        f" then stale {seconds_text(policy.stale_seconds)},"
+        f" on errors {seconds_text(policy.stale_if_error_seconds)}"
+    )
+
+
+def _tags(label: str, tags: Iterable[Tags]) -> Iterable[str]:
+    if sources := [one_line(tag.source) for tag in tags]:
+        yield f"{label}: {', '.join(sources)}"

@@ -1,0 +1,70 @@
+"""Finds the `${…}` in a declared text.
+
+An expression ends where the lexer meets the brace that closes it, so strings, quoted names,
+literals and multi-select hashes may hold braces of their own: `${join('}', names)}`.
+
+There is no escape, and none is needed: `$${price}` is a dollar sign and a price, as in
+JavaScript's template literals; the text `${` itself is written `${'${'}`. (Taking `$${` for an
+escape, as compose files do, was rejected: a price would go out as `${price}`, and no check could
+tell.)
+"""
+
+from dataclasses import dataclass
+
+from bff.plan.expressions.grammar.tokens import ExpressionSyntaxError, scan
+
+_OPENING = "${"
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """One expression within a text, and the offset of its first character there."""
+
+    source: str
+    start: int
+
+
+def split_template(text: str) -> tuple[str | Embedded, ...]:
+    """A text's parts in order, none of them empty; `("Hello ", Embedded("user.name", 8), "!")`.
+
+    Raises `ExpressionSyntaxError`, its offset in `text`, for a `${` that is not closed or holds
+    nothing. What stands between is only split into tokens here: parse it to know that it is an
+    expression.
+    """
+    parts: list[str | Embedded] = []
+    position = 0
+    while (opening := text.find(_OPENING, position)) >= 0:
+        if opening > position:
+            parts.append(text[position:opening])
+        start = opening + len(_OPENING)
+        end = _closing_brace(text, start)
+        source = text[start:end]
+        if not source.strip():
+            raise ExpressionSyntaxError(
+                "nothing stands in ${ }", opening, "Name a value: ${params.id}."
+            )
+        parts.append(Embedded(source, start))
+        position = end + 1
+    if position < len(text):
+        parts.append(text[position:])
+    return tuple(parts)
+
+
+def _closing_brace(text: str, start: int) -> int:
+    unclosed = ExpressionSyntaxError(
+        "the ${ here is never closed", start - len(_OPENING), "Close it with }."
+    )
+    if "}" not in text[start:]:
+        raise unclosed
+    depth = 0
+    try:
+        for token in scan(text[start:]):
+            if token.kind == "lbrace":
+                depth += 1
+            elif token.kind == "rbrace":
+                if depth == 0:
+                    return start + token.start
+                depth -= 1
+    except ExpressionSyntaxError as error:
+        raise error.moved(start) from None
+    raise unclosed

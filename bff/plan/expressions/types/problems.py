@@ -1,0 +1,249 @@
+"""What the checker says about an expression: where in it, what is wrong, how to mend it.
+
+The sentences stand here, away from the rules that find the mistakes.
+"""
+
+from dataclasses import dataclass
+
+from bff.declarations.suggestions import known_names, nearest
+from bff.plan.expressions.grammar.nodes import Node
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import alternatives, brief, fits, union, without_null
+
+_SCALARS = union(t.NUMBER, t.BOOLEAN, t.STRING)
+_LIST = t.ListOf(t.ANYTHING)
+_OBJECT = t.ObjectOf(extra=t.ANYTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class TypeProblem:
+    """One mistake in an expression; `offset` counts characters from the expression's start."""
+
+    offset: int
+    what: str
+    mend: str = ""
+
+
+def unknown_name(node: Node, root: t.Type) -> TypeProblem:
+    """A first name that the root lacks."""
+    name = node.value
+    owner = next((each.name for each in alternatives(root) if isinstance(each, t.ObjectOf)), None)
+    what = f"{owner} has no field '{name}'" if owner else f"unknown name '{name}'"
+    return TypeProblem(node.start, what, known_names(name, field_names(root)))
+
+
+def perhaps_text(found: TypeProblem, node: Node) -> TypeProblem:
+    """The problem of a name in double quotes, for which a text may have been meant."""
+    if not _is_quoted(node):
+        return found
+    return TypeProblem(found.offset, found.what, f"{_text_mend(node)} {found.mend}".rstrip())
+
+
+def unreachable_root(node: Node) -> TypeProblem:
+    """A root name where only an element can be seen; it would be null without a word."""
+    return TypeProblem(
+        node.start,
+        f"'{node.value}' can't be reached from here and would always be null: within a "
+        "projection, a filter, a pipe or a function's &expression, names are read from the "
+        "element, and JMESPath has no way back to the root",
+        "Pass the value to the operation as a param, match two lists with `joins`, or use "
+        "`for_each`; an object that is built outside of brackets sees the root.",
+    )
+
+
+def no_such_field(node: Node, current: t.Type) -> TypeProblem:
+    """A field that no alternative of `current` has."""
+    name = node.value
+    bare = without_null(current)
+    each = alternatives(bare)
+    if any(isinstance(one, t.ObjectOf) for one in each):
+        if any(isinstance(one, t.ObjectOf) and one.name == t.PARAMS_NAME for one in each):
+            return TypeProblem(
+                node.start, f"no param '{name}' is declared", _param_mend(name, bare)
+            )
+        owners = sorted({one.name for one in each if isinstance(one, t.ObjectOf) and one.name})
+        what = f"{' or '.join(owners)} has no field '{name}'" if owners else f"no field '{name}'"
+        return TypeProblem(node.start, what, known_names(name, field_names(bare)))
+    mend = ""
+    if any(isinstance(one, t.ListOf) for one in each):
+        mend = f"[].{name} reads it from each element, [0].{name} from the first."
+    return TypeProblem(
+        node.start, f"'{name}' is read from {brief(bare)}, which has no fields", mend
+    )
+
+
+def no_list(node: Node, what: str, current: t.Type) -> TypeProblem:
+    """An index, slice or projection over what is no list."""
+    bare = without_null(current)
+    objects = all(isinstance(each, t.ObjectOf) for each in alternatives(bare))
+    mend = "`.*` goes over an object's values." if objects else ""
+    return TypeProblem(node.start, f"{what} wants a list, and this is {brief(bare)}", mend)
+
+
+def no_object(node: Node, current: t.Type) -> TypeProblem:
+    """A `*` over what is no object."""
+    bare = without_null(current)
+    lists = all(isinstance(each, t.ListOf) for each in alternatives(bare))
+    mend = "`[]` goes over a list's elements." if lists else ""
+    return TypeProblem(node.start, f"`*` wants an object, and this is {brief(bare)}", mend)
+
+
+def read_from_negation(negation: Node) -> TypeProblem:
+    """`!a.b`."""
+    return TypeProblem(
+        negation.start,
+        "`!a.b` is read as `(!a).b`, which is always null",
+        "Put brackets around what is negated: !(a.b).",
+    )
+
+
+def stray_reference(node: Node) -> TypeProblem:
+    """An `&expression` where a value is wanted."""
+    return TypeProblem(
+        node.start,
+        "an `&expression` stands for no value",
+        "Only map, sort_by, min_by and max_by take one.",
+    )
+
+
+def never_equal(node: Node, left: t.Type, right: t.Type) -> TypeProblem:
+    """A comparison whose result is always the same."""
+    quoted = next((child for child in node.children if _is_quoted(child)), None)
+    return TypeProblem(
+        node.start,
+        f"{brief(left)} never equals {brief(right)}",
+        _mend_constant(left, right)
+        or _mend_constant(right, left)
+        or (_text_mend(quoted) if quoted is not None else ""),
+    )
+
+
+def unordered(node: Node, side: t.Type) -> TypeProblem:
+    """An ordering of what has no order."""
+    return TypeProblem(
+        node.start, f"only numbers and strings are ordered, and this is {brief(side)}: always null"
+    )
+
+
+def mixed_order(node: Node, left: t.Type, right: t.Type) -> TypeProblem:
+    """An ordering of a string and a number, which raises."""
+    return TypeProblem(
+        node.start,
+        f"{brief(left)} and {brief(right)} can't be ordered",
+        "Compare numbers with numbers (`5`, to_number(…)) and strings with strings ('5').",
+    )
+
+
+def wrong_argument(
+    where: str, node: Node, found: t.Type, wanted: t.Type, words: str
+) -> TypeProblem:
+    """An argument that may be refused at run time; `where` says whose and which."""
+    bare = without_null(found)
+    if bare != found and fits(bare, wanted):
+        if bare == t.NOTHING:
+            return TypeProblem(node.start, f"{where} is always null, and {words} is wanted")
+        return TypeProblem(
+            node.start,
+            f"{where} may be null, and {words} is wanted",
+            f"Say what is taken instead: … || {_default_for(bare)}.",
+        )
+    whole = union(*(_whole_elements(each) for each in alternatives(bare)))
+    if fits(whole, wanted):
+        return TypeProblem(
+            node.start,
+            f"{where} is {brief(bare)}: an element may be null, and {words} is wanted",
+            "`[]` after the list drops nulls.",
+        )
+    mend = _mend_argument(bare, wanted)
+    return TypeProblem(node.start, f"{where} is {brief(bare)}, and {words} is wanted", mend)
+
+
+def wrong_key(function: str, node: Node, key: t.Type) -> TypeProblem:
+    """A key that elements can't be ordered by."""
+    bare = without_null(key)
+    if bare not in (key, t.NOTHING) and (fits(bare, t.NUMBER) or fits(bare, t.STRING)):
+        return TypeProblem(
+            node.start,
+            f"what {function}() orders by may be null",
+            f"Give elements without it a place, &(… || {_default_for(bare)}), or leave them out "
+            "with a filter before.",
+        )
+    return TypeProblem(
+        node.start,
+        f"{function}() orders by a number or by a string, and this is {brief(key)}",
+    )
+
+
+def field_names(inferred: t.Type) -> list[str]:
+    """The names of every field that some alternative has."""
+    return [
+        name
+        for each in alternatives(inferred)
+        if isinstance(each, t.ObjectOf)
+        for name, _ in each.fields
+    ]
+
+
+def _param_mend(name: str, params: t.Type) -> str:
+    known = field_names(params)
+    declare = "Declare it under params."
+    return declare if nearest(name, known) is None else known_names(name, known)
+
+
+def _is_quoted(node: Node) -> bool:
+    """Whether the node is a name in double quotes."""
+    return node.kind == "field" and node.end - node.start > len(node.value)
+
+
+def _text_mend(node: Node) -> str:
+    return f"Double quotes make a name; single quotes make a text: '{node.value}'."
+
+
+def _whole_elements(each: t.Type) -> t.Type:
+    return t.ListOf(without_null(each.element)) if isinstance(each, t.ListOf) else each
+
+
+def _default_for(bare: t.Type) -> str:
+    match alternatives(bare)[0]:
+        case t.ListOf():
+            return "`[]`"
+        case t.ObjectOf():
+            return "`{}`"
+        case t.Scalar("integer" | "number"):
+            return "`0`"
+        case t.Constant(value) if not isinstance(value, str):
+            return "`0`"
+        case _:
+            return "''"
+
+
+def _mend_argument(bare: t.Type, wanted: t.Type) -> str:
+    whole = union(*(_whole_elements(each) for each in alternatives(bare)))
+    if fits(bare, _SCALARS) and fits(t.STRING, wanted):
+        return "to_string(…) makes a string of it."
+    if fits(whole, t.ListOf(_SCALARS)) and fits(t.ListOf(t.STRING), wanted):
+        return "map(&to_string(@), …) makes strings of its elements."
+    if fits(bare, t.STRING) and fits(t.NUMBER, wanted):
+        return "to_number(…) || `0` reads a number from it."
+    if fits(whole, t.ListOf(t.STRING)) and fits(t.ListOf(t.NUMBER), wanted):
+        return "map(&(to_number(@) || `0`), …) reads numbers from its elements."
+    if fits(whole, t.ListOf(_OBJECT)):
+        return "[].name reads one field of each element." if wanted != _OBJECT else ""
+    if fits(bare, _OBJECT) and fits(_LIST, wanted):
+        return "values(…) gives an object's values as a list."
+    return ""
+
+
+def _mend_constant(constant: t.Type, other: t.Type) -> str:
+    if not isinstance(constant, t.Constant):
+        return ""
+    kinds = alternatives(without_null(other))
+    if isinstance(constant.value, str):
+        names = [each.value for each in kinds if isinstance(each, t.Constant)]
+        if all(isinstance(name, str) for name in names) and len(names) == len(kinds):
+            return known_names(constant.value, [str(name) for name in names])
+        if fits(without_null(other), t.NUMBER):
+            return "A number is written in backticks: `5`."
+    elif not isinstance(constant.value, bool) and fits(without_null(other), t.STRING):
+        return "A string is written in single quotes: '5'."
+    return ""

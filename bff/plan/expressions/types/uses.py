@@ -1,0 +1,222 @@
+"""What of the objects that an expression reads it can tell apart: fields of fields, through lists.
+
+`static_reads` stops at the first list; this goes on, so that of a reply only the fields need be
+validated that somebody uses (`validate: used`). It may name too much and never too little:
+
+**The rule.** Where objects lose fields that are not named, but none of them its last, or have them
+changed, the expression's value stays the same, but for the same fields in what it passes on.
+
+A *place* is a path of names from the root, with every list on it walked through: `orders.id` is
+each order's id. Fields are lost by name alone; what lists there are, and how long, stays as it is.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from bff.plan.expressions.grammar.nodes import Node
+from bff.plan.expressions.types.functions import element_of
+from bff.plan.expressions.types.inference import infer
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import alternatives
+
+Places = frozenset[tuple[str, ...]]
+
+_ROOT: Places = frozenset(((),))
+_NOWHERE: Places = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """What is used: `whole`, with everything below; `seen`, whether it is there and not empty, and
+    the lists and scalars that it is. `value` is where the value lies that is passed on, as far as
+    it was not made: of use to those who look into it."""
+
+    value: Places = _NOWHERE
+    whole: Places = _NOWHERE
+    seen: Places = _NOWHERE
+
+    def consumed(self) -> "Uses":
+        """The value with all that is in it is used too."""
+        return Uses(_NOWHERE, self.whole | self.value, self.seen)
+
+    def tested(self) -> "Uses":
+        """Of the value no more is used than whether it is true, or what list it is."""
+        return Uses(_NOWHERE, self.whole, self.seen | self.value)
+
+    def below(self, place: tuple[str, ...]) -> "Uses":
+        """What is used of what lies at `place`, with paths from there."""
+        depth = len(place)
+        is_whole = any(path == place[: len(path)] for path in self.whole)
+        return Uses(
+            _NOWHERE,
+            frozenset(path[depth:] for path in self.whole if path[:depth] == place)
+            | (_ROOT if is_whole else _NOWHERE),
+            frozenset(path[depth:] for path in self.seen if path[:depth] == place),
+        )
+
+    def at(self, places: Places) -> "Uses":
+        """The same of whatever lies at `places`, with paths that begin with those."""
+        return Uses(
+            frozenset((*place, *path) for place in places for path in self.value),
+            frozenset((*place, *path) for place in places for path in self.whole),
+            frozenset((*place, *path) for place in places for path in self.seen),
+        )
+
+
+NO_USES = Uses()
+
+
+def union_of(uses: Iterable[Uses]) -> Uses:
+    """All that any of them uses."""
+    value, whole, seen = _NOWHERE, _NOWHERE, _NOWHERE
+    for each in uses:
+        value, whole, seen = value | each.value, whole | each.whole, seen | each.seen
+    return Uses(value, whole, seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is used of a value: all of it, or these fields of the objects that it is or holds."""
+
+    is_whole: bool = False
+    fields: Mapping[str, "Part"] = field(default_factory=dict)
+
+
+def part_of(uses: Uses) -> Part:
+    """The same as a tree from the root; the value is left to whoever consumes it."""
+    return _part(uses.whole, uses.whole | uses.seen)
+
+
+def _part(whole: Places, used: Places) -> Part:
+    if () in whole:
+        return Part(is_whole=True)
+    names = sorted({path[0] for path in used if path})
+    return Part(fields={name: _part(_under(whole, name), _under(used, name)) for name in names})
+
+
+def _under(places: Places, name: str) -> Places:
+    return frozenset(path[1:] for path in places if path[:1] == (name,))
+
+
+def uses_of(node: Node, root: t.Type) -> Uses:
+    """What the expression uses of a root of type `root`."""
+    walk = _Walk(asks_length=_asks_length(node))
+    value = walk.follow(node, _Here(_ROOT, root))
+    return Uses(value, frozenset(walk.whole), frozenset(walk.seen))
+
+
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """Where the current value lies, and what it may be."""
+
+    places: Places
+    type: t.Type
+
+
+class _Walk:
+    """Works types out where lengths are asked for alone: nothing else hangs on them."""
+
+    def __init__(self, *, asks_length: bool) -> None:
+        self.whole: set[tuple[str, ...]] = set()
+        self.seen: set[tuple[str, ...]] = set()
+        self._asks_length = asks_length
+
+    def type_of(self, node: Node, here: _Here) -> t.Type:
+        return infer(node, here.type)[0] if self._asks_length else t.ANYTHING
+
+    def follow(self, node: Node, here: _Here) -> Places:
+        """Where the node's value lies; nowhere if it is made. What it uses beyond that is noted."""
+        match node.kind:
+            case "field":
+                return frozenset((*place, node.value) for place in here.places)
+            case "current" | "identity" | "index" | "slice":
+                return here.places
+            case "subexpression" | "pipe" | "index_expression":
+                for child in node.children:
+                    here = _Here(self.follow(child, here), self.type_of(child, here))
+                return here.places
+            case "or_expression":
+                return self._see_all(node.children, here)
+            case "and_expression":  # what it stops at has no fields
+                *tested, last = node.children
+                self._see_all(tested, here)
+                return self.follow(last, here)
+            case "not_expression":
+                self._see_all(node.children, here)
+            case "comparator":
+                self._compare(node, here)
+            case "flatten":
+                return self._see_all(node.children, here)
+            case "projection" | "filter_projection":
+                base, element, *condition = node.children
+                inside = self._elements(base, here)
+                self._see_all(condition, inside)
+                return self.follow(element, inside)
+            case "value_projection":  # goes over every field
+                base, element = node.children
+                self.whole |= self.follow(base, here)
+                self.follow(element, _Here(_NOWHERE, t.ANYTHING))
+            case "multi_select_list" | "multi_select_dict":
+                self._see(here.places)  # of null nothing is selected
+                self._use_all(node.children, here)
+            case "key_val_pair":
+                return self.follow(node.children[0], here)
+            case "function_expression":
+                return self._function(node, here)
+            case _:
+                self._use_all(node.children, here)
+        return _NOWHERE
+
+    def _elements(self, node: Node, here: _Here) -> _Here:
+        """The elements of the list that the node gives; they lie where it does."""
+        places = self._see(self.follow(node, here))
+        return _Here(places, element_of(self.type_of(node, here)))
+
+    def _see(self, places: Places) -> Places:
+        self.seen |= places
+        return places
+
+    def _see_all(self, nodes: Iterable[Node], here: _Here) -> Places:
+        return self._see(_NOWHERE.union(*(self.follow(each, here) for each in nodes)))
+
+    def _use_all(self, nodes: Iterable[Node], here: _Here) -> None:
+        self.whole |= _NOWHERE.union(*(self.follow(each, here) for each in nodes))
+
+    def _compare(self, node: Node, here: _Here) -> None:
+        """Objects are neither more nor less than anything, and equal to no scalar."""
+        of_scalars = node.value not in ("eq", "ne") or any(
+            each.kind == "literal" and not isinstance(each.value, list | dict)
+            for each in node.children
+        )
+        if of_scalars:
+            self._see_all(node.children, here)
+        else:
+            self._use_all(node.children, here)
+
+    def _function(self, node: Node, here: _Here) -> Places:
+        match node.value, node.children:
+            case "map", (reference, array) if reference.kind == "expref":
+                return self.follow(reference.children[0], self._elements(array, here))
+            case "sort_by" | "min_by" | "max_by", (array, reference) if reference.kind == "expref":
+                inside = self._elements(array, here)
+                self._see_all(reference.children, inside)
+                return inside.places
+            case "not_null" | "to_array" | "reverse", arguments:
+                return self._see_all(arguments, here)
+            case "type", arguments:
+                self._see_all(arguments, here)
+            case "length", (argument,) if _is_no_object(self.type_of(argument, here)):
+                self._see_all(node.children, here)
+            case _, arguments:
+                self._use_all(arguments, here)
+        return _NOWHERE
+
+
+def _asks_length(node: Node) -> bool:
+    is_asked = node.kind == "function_expression" and node.value == "length"
+    return is_asked or any(map(_asks_length, node.children))
+
+
+def _is_no_object(inferred: t.Type) -> bool:
+    """Whether it is none for sure: the length of an object is how many fields it has."""
+    return not any(isinstance(each, t.ObjectOf | t.Anything) for each in alternatives(inferred))

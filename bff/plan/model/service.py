@@ -1,0 +1,110 @@
+"""The compiled form of what services offer and what requests bring: schemas, operations, params.
+
+Immutable, like everything in a plan; see `bff.plan.model.composition` for what is built of these.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from bff.plan.expressions.types.uses import Part
+from bff.plan.types.kinds import Type
+
+
+class Schema(Protocol):
+    """A pydantic type as the engine uses it; made by `bff.plan.schemas.library`. Thread-safe."""
+
+    name: str  # as declared: "schemas.orders:OrderPage" or "list[schemas.orders:Order]"
+    type: Type
+    digest: str  # changes whenever the JSON schema or the module's source changes
+
+    def narrowed(self, part: Part) -> "Schema | None":
+        """The same without what lies outside of that part of its values, which is read as before;
+        None where nothing can be left out."""
+
+    def read(self, body: bytes, *, json: bool, text: bool) -> tuple[Any, bytes | None]:
+        """Parse and validate JSON text: its value as `to_json` and `to_bytes` give it.
+
+        None in the place of what isn't asked for. Raises `ValueError`, with no input values in its
+        text.
+        """
+
+    def validate(self, body: bytes) -> Any:
+        """Parse and validate JSON text. Raises `ValueError`, with no input values in its text."""
+
+    def validate_value(self, value: Any) -> Any:
+        """Validate a JSON value (declared fallbacks and body params). Raises `ValueError`."""
+
+    def to_bytes(self, value: Any) -> bytes:
+        """The validated value's JSON text: serialization aliases, UTF-8, nothing undeclared."""
+
+    def to_json(self, value: Any) -> Any:
+        """The validated value's JSON form: dicts, lists, str, int, float, bool, None."""
+
+
+Location = Literal["path", "query", "header", "body"]
+
+
+@dataclass(frozen=True, slots=True)
+class CompositionParam:
+    """One typed input of a composition. Parsed by `bff.plan.params.compile`.
+
+    `parse_text` takes the decoded text from path, query or header (for a list: every text, in
+    order); `parse_json` takes the JSON value of a body field. Both raise `ValueError` with what is
+    wrong, for people, without the value itself.
+    """
+
+    name: str
+    location: Location
+    wire_name: str  # the header's name in lower case for headers; else the name
+    type: Type
+    required: bool
+    default: Any  # the JSON value used when absent; None when there is none
+    is_list: bool
+    comma: bool  # a list that comes as one text, separated by commas
+    parse_text: Callable[[list[str]], Any]
+    parse_json: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OperationParam:
+    """One typed input of an operation.
+
+    `check` takes the JSON value that the step binds and gives the one to send; it raises
+    `ValueError` for a value that breaks the declared constraints.
+    """
+
+    name: str
+    location: Location
+    wire_name: str
+    type: Type
+    required: bool
+    default: Any
+    is_list: bool
+    comma: bool
+    slash: bool  # a path param that may hold slashes
+    check: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """An upstream. `instances` are base URLs without a trailing slash."""
+
+    name: str
+    instances: tuple[str, ...]
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One request that a service offers. `path` alternates literal text and path params."""
+
+    name: str  # "orders.list_orders"
+    service: str
+    method: str
+    path: tuple[str | OperationParam, ...]
+    params: tuple[OperationParam, ...]  # every one, the path's too
+    returns: Schema
+    timeout_seconds: float
+    writes: bool  # POST, PUT, PATCH, DELETE
+    digest: str  # of its declaration, its schema and its service's instances

@@ -1,0 +1,230 @@
+"""Params, compiled: types, checks and parsers for what compositions take and operations send.
+
+Declared constraints become functions here, once; requests are read in `param_parsing`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from bff.declarations.documents import Document
+from bff.declarations.models.composition import CompositionFile
+from bff.declarations.models.param import ItemsDecl, ParamDecl
+from bff.declarations.models.service import OperationDecl, ServiceFile
+from bff.plan.model.service import CompositionParam, Location, OperationParam
+from bff.plan.notebook import Notebook, Path
+from bff.plan.params.checks import Check, build_check, pattern_problem
+from bff.plan.params.parsing import BadParam, parse_params
+from bff.plan.params.sendable import sendable
+from bff.plan.params.texts import (
+    ParseText,
+    comma_text,
+    header_texts,
+    repeated_texts,
+    single_text,
+)
+from bff.plan.schemas.library import SchemaLibrary, UnknownSchema
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import nullable, union
+
+__all__ = ["BadParam", "compile_composition_params", "compile_operation_params", "parse_params"]
+
+
+def compile_composition_params(
+    document: Document[CompositionFile], schemas: SchemaLibrary, notebook: Notebook
+) -> tuple[CompositionParam, ...]:
+    """The params in declared order; each one with problems is told and still there, as `Any`, so
+    that expressions which read it are checked."""
+    declared = document.model
+    locations = declared.locations()
+    params = []
+    for name, param in declared.params.items():
+        location = locations[name]
+        value = _compile_value(document, ("params", name), param, schemas, notebook, None)
+        params.append(
+            CompositionParam(
+                name=name,
+                location=location,
+                wire_name=_wire_name(name, location),
+                type=value.type,
+                required=param.is_required,
+                default=value.default,
+                is_list=param.type == "array",
+                comma=_is_comma(param, location),
+                parse_text=_text_parser(param, location, value.check),
+                parse_json=_json_parser(param, value.check),
+            )
+        )
+    return tuple(params)
+
+
+def compile_operation_params(
+    document: Document[ServiceFile],
+    path: Path,
+    declared: OperationDecl,
+    schemas: SchemaLibrary,
+    notebook: Notebook,
+) -> tuple[OperationParam, ...]:
+    """An operation's params in declared order; `path` is the operation's. Problems are told, and
+    what has one is there as `Any`."""
+    locations = declared.locations()
+    params = []
+    for name, param in declared.params.items():
+        location = locations[name]
+        at: Path = (*path, "params", name)
+        comma = _is_comma(param, location)
+        sends = partial(sendable, location=location, comma=comma, slash=param.slash)
+        value = _compile_value(document, at, param, schemas, notebook, sends)
+        params.append(
+            OperationParam(
+                name=name,
+                location=location,
+                wire_name=_wire_name(name, location),
+                type=value.type,
+                required=param.is_required,
+                default=value.default,
+                is_list=param.type == "array",
+                comma=comma,
+                slash=param.slash,
+                check=value.check,
+            )
+        )
+    return tuple(params)
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """What a param's value is, wherever it comes from and goes to."""
+
+    type: t.Type
+    check: Check
+    default: Any
+
+
+def _compile_value(
+    document: Document[Any],
+    path: Path,
+    declared: ParamDecl,
+    schemas: SchemaLibrary,
+    notebook: Notebook,
+    sends: Callable[[Check], Check] | None,
+) -> _Value:
+    """`sends`, of an operation's param, adds to the check what can be sent. The type is then what
+    the check takes, and not what it gives: of a schema, the two differ."""
+    is_sound = document.is_sound(path)
+    inferred: t.Type = t.ANYTHING
+    if declared.schema_ is not None:
+        given, taken, check = _from_schema(document, path, declared.schema_, schemas, notebook)
+        inferred = given if sends is None else taken
+    elif declared.type is None:
+        check = _unchecked
+    elif _check_patterns(document, path, declared, notebook) and is_sound:
+        inferred, check = _type(declared), build_check(declared)
+    else:
+        check = build_check(_without_constraints(declared))
+    check = check if sends is None else sends(check)
+    default = None
+    if declared.has_default:
+        try:
+            default = check(declared.default)
+        except ValueError as error:
+            notebook.at(document, (*path, "default"), f"the default {error}")
+    elif not declared.is_required:
+        inferred = nullable(inferred)
+    return _Value(inferred if is_sound else t.ANYTHING, check, default)
+
+
+def _without_constraints(declared: ParamDecl) -> ParamDecl:
+    """What is left of a param that is partly wrong: its type, which its default is held to."""
+    known = declared.items is not None and declared.items.knows("type")
+    items = ItemsDecl(type=declared.items.type) if declared.items is not None and known else None
+    return ParamDecl(type=declared.type, items=items)
+
+
+def _from_schema(
+    document: Document[Any], path: Path, reference: str, schemas: SchemaLibrary, notebook: Notebook
+) -> tuple[t.Type, t.Type, Check]:
+    """What the schema gives, what it takes, and its check."""
+    try:
+        schema = schemas.resolve(reference)
+    except UnknownSchema as unknown:
+        if unknown.place is None:  # else the module's own problem says why
+            notebook.at(document, (*path, "schema"), unknown.what, unknown.mend)
+        return t.ANYTHING, t.ANYTHING, _unchecked
+
+    def check(value: Any) -> Any:
+        try:
+            return schema.to_json(schema.validate_value(value))
+        except ValueError as error:
+            raise ValueError(f"does not have its form: {error}") from None
+
+    return schema.type, schema.input_type, check
+
+
+def _check_patterns(
+    document: Document[Any], path: Path, declared: ParamDecl, notebook: Notebook
+) -> bool:
+    """Whether the param's patterns compile; those that don't are told."""
+    all_compile = True
+    patterns: Iterable[tuple[Path, str | None]] = (
+        (("pattern",), declared.pattern),
+        (("items", "pattern"), declared.items.pattern if declared.items is not None else None),
+    )
+    for below, pattern in patterns:
+        if pattern is not None and (reason := pattern_problem(pattern)):
+            all_compile = False
+            notebook.at(
+                document, (*path, *below), f"this is no regular expression: {reason}",
+                "The syntax is Rust's: without look-around and back-references.",
+            )  # fmt: skip
+    return all_compile
+
+
+_SCALARS: Mapping[str, t.Type] = {
+    "integer": t.INTEGER,
+    "number": t.NUMBER,
+    "boolean": t.BOOLEAN,
+    "string": t.STRING,
+}
+
+
+def _type(declared: ParamDecl | ItemsDecl) -> t.Type:
+    if isinstance(declared, ParamDecl) and declared.items is not None:
+        return t.ListOf(_type(declared.items))
+    if declared.enum is not None:
+        return union(*map(t.Constant, declared.enum))
+    return _SCALARS[declared.type or "string"]
+
+
+def _wire_name(name: str, location: Location) -> str:
+    return name.lower() if location == "header" else name
+
+
+def _is_comma(declared: ParamDecl, location: Location) -> bool:
+    """Whether a list is one text: where it is said, and where there can't be several."""
+    return declared.type == "array" and (
+        declared.style == "comma" or location in ("path", "header")
+    )
+
+
+def _text_parser(declared: ParamDecl, location: Location, check: Check) -> ParseText:
+    if declared.items is None:
+        kind = declared.type if declared.type in _SCALARS else None
+        return single_text(kind or "string", check)
+    kind = declared.items.type
+    if location == "header":
+        return header_texts(kind, check)
+    if _is_comma(declared, location):
+        return comma_text(kind, check)
+    return repeated_texts(kind, check)
+
+
+def _json_parser(declared: ParamDecl, check: Check) -> Check:
+    if declared.is_required or declared.has_default:
+        return check
+    return lambda value: None if value is None else check(value)
+
+
+def _unchecked(value: Any) -> Any:
+    return value

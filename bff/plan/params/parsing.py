@@ -1,0 +1,175 @@
+"""A request's texts and body to a composition's params, as plain JSON values.
+
+Runs for every request, cached ones too: everything that can be is compiled before
+(`bff.plan.params.compile`). Reads what is declared and nothing else; `view` is the web layer's.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from pydantic_core import from_json
+
+from bff.plan.model.service import CompositionParam, Location
+
+_BROKEN_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+_NOTHING: Mapping[str, list[str]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class BadParam:
+    """A param that can't be used; the message says what it must be (`must be at least 1`), never
+    its value. Without a name, it is the body as a whole."""
+
+    name: str
+    location: Location
+    message: str
+
+
+def parse_params(
+    params: tuple[CompositionParam, ...],
+    *,
+    path: Mapping[str, str],
+    query: str,
+    headers: Callable[[str], list[str]],
+    body: bytes | None,
+) -> dict[str, Any] | list[BadParam]:
+    """Every param's value, in declared order, or every bad one.
+
+    `path` holds decoded segments by param name; `query` is what follows the `?`, as it came;
+    `headers` gives every value of a header, named in lower case, as latin-1 text. The values are
+    shared with other requests (defaults are): nobody may change them. Thread-safe.
+
+    Two params that are right take 1.0 to 2.5 µs, whether the query names one or not.
+    """
+    values: dict[str, Any] = {}
+    bad: list[BadParam] = []
+    in_query: Mapping[str, list[str]] | None = None
+    in_body: Mapping[str, Any] | BadParam | None = None
+    for param in params:
+        location, name = param.location, param.name
+        try:
+            if location == "path":
+                values[name] = param.parse_text([path[name]])
+                continue
+            if location == "query":
+                if in_query is None:
+                    in_query = _split_query(query)
+                texts = in_query.get(name)
+                if texts is not None:
+                    values[name] = param.parse_text([_decode(text) for text in texts])
+                    continue
+            elif location == "header":
+                texts = headers(param.wire_name)
+                if texts:
+                    values[name] = param.parse_text([_decode_header(text) for text in texts])
+                    continue
+            else:
+                if in_body is None:
+                    in_body = _read_body(body)
+                    if isinstance(in_body, BadParam):
+                        bad.append(in_body)
+                if isinstance(in_body, BadParam):
+                    continue  # told once, for all its fields
+                if name in in_body:
+                    values[name] = param.parse_json(in_body[name])
+                    continue
+        except ValueError as error:
+            bad.append(BadParam(name, location, str(error)))
+            continue
+        if param.required:
+            bad.append(BadParam(name, location, "is required"))
+        values[name] = param.default
+    return bad or values
+
+
+def _split_query(query: str) -> Mapping[str, list[str]]:
+    """The texts of each name, still encoded; names that can't be decoded are nobody's."""
+    if not query:
+        return _NOTHING
+    found: dict[str, list[str]] = {}
+    for part in query.split("&"):
+        name, _, text = part.partition("=")
+        if "%" in name or "+" in name:
+            try:
+                name = _decode(name)
+            except ValueError:
+                continue
+        if name in found:
+            found[name].append(text)
+        else:
+            found[name] = [text]
+    return found
+
+
+def _decode(raw: str) -> str:
+    """Undo form encoding (`+` is a blank) and percent-encoding. Raises `ValueError`."""
+    if "%" not in raw and "+" not in raw and raw.isascii():
+        return raw
+    if _BROKEN_PERCENT.search(raw):
+        raise ValueError("has a percent sign without two hex digits")
+    try:
+        return unquote_to_bytes(raw.replace("+", " ").encode("latin-1")).decode()
+    except UnicodeError:
+        raise ValueError("must be UTF-8, percent-encoded") from None
+
+
+def _decode_header(raw: str) -> str:
+    if raw.isascii():
+        return raw
+    try:
+        return raw.encode("latin-1").decode()
+    except UnicodeError:
+        raise ValueError("must be UTF-8") from None
+
+
+# ------------------------------------------------------------------------------ the body
+
+
+def _read_body(body: bytes | None) -> dict[str, Any] | BadParam:
+    """The fields of the one JSON object that a body is; none when there is no body.
+
+    Parsed twice: pydantic's parser refuses what is deeper than 200, not UTF-8, or half a
+    surrogate pair; Python's tells repeated names and numbers that are no finite ones.
+    """
+    if not body:
+        return {}
+    try:
+        from_json(body, allow_inf_nan=False)
+        found = json.loads(
+            body, object_pairs_hook=_distinct, parse_float=_finite, parse_constant=_refuse_constant
+        )
+    except _Refused as refused:
+        return BadParam("", "body", str(refused))
+    except ValueError as error:
+        deep = "recursion limit" in str(error)
+        return BadParam("", "body", "is nested too deep" if deep else "must be JSON")
+    if not isinstance(found, dict):
+        return BadParam("", "body", "must be a JSON object")
+    return found
+
+
+class _Refused(ValueError):
+    """JSON that is well formed and not taken."""
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _Refused("has a name twice in one object")
+    return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise _Refused("has a number that is not finite")
+    return number
+
+
+def _refuse_constant(_: str) -> float:
+    raise _Refused("has a number that is not finite")

@@ -1,0 +1,99 @@
+"""What a request can hold of a text, by where the text stands in it.
+
+Whatever would be another request than the declaration says is refused: a path segment of dots, a
+comma inside an element that commas separate, a line break in a header. Constants are held to this
+when a project is checked, everything else before it is sent. Each function says what is wrong, in
+words that go on from the param's name and hold no value; None when nothing is.
+"""
+
+import re
+from typing import Any
+from urllib.parse import unquote
+
+from bff.plan.model.service import Location
+from bff.plan.params.checks import Check
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # needs no encoding and is no segment of dots
+_SLASH = re.compile(r"[/\\]")
+_NO_HEADER_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110 §5.5
+
+_HAS_SLASH = "holds a slash"
+_HAS_DOTS = "makes a path segment that is empty or only dots"
+
+
+def wrong_in_path(text: str, *, slash: bool) -> str | None:
+    """Why the text can't be a segment of a path, or several where it may hold slashes."""
+    if _PLAIN.fullmatch(text):
+        return None
+    if not slash and _SLASH.search(text):
+        return _HAS_SLASH
+    return _HAS_DOTS if any(map(_is_dots, _segments(text))) else None
+
+
+def wrong_in_header(text: str) -> str | None:
+    """Why the text can't be a header's value."""
+    if _NO_HEADER_VALUE.search(text):
+        return "holds a character that no header may hold"
+    return None
+
+
+def wrong_in_commas(text: str) -> str | None:
+    """Why the text can't be an element between commas."""
+    if "," in text:  # even encoded: most services decode first, and then split
+        return "holds a comma in an element, which separates elements"
+    return None
+
+
+def wrong_in_part(
+    part: str, ends: tuple[bool, bool], location: Location, *, comma: bool, slash: bool
+) -> str | None:
+    """Why no text with this constant part can be sent, whatever stands beside it; `ends` says
+    whether the text starts and ends with it."""
+    if comma and (what := wrong_in_commas(part)):
+        return what
+    if location == "header":
+        return wrong_in_header(part)
+    if location != "path":
+        return None
+    if not slash and _SLASH.search(part):
+        return _HAS_SLASH
+    # a segment next to an expression can't be judged: dots may become a name there
+    whole = _segments(part)[0 if ends[0] else 1 : None if ends[1] else -1]
+    return _HAS_DOTS if any(map(_is_dots, whole)) else None
+
+
+def _segments(text: str) -> list[str]:
+    """The segments that a text makes, decoded. Encoded dots are refused as well, however often they
+    are encoded: clients and servers on the way normalise `%2e%2e`, and some decode twice."""
+    decoded, before = unquote(text), text
+    while decoded != before:
+        decoded, before = unquote(decoded), decoded
+    return _SLASH.split(decoded)
+
+
+def _is_dots(segment: str) -> bool:
+    return not segment.strip(".")
+
+
+def sendable(check: Check, location: Location, *, comma: bool, slash: bool) -> Check:
+    """The check of an operation's param, and what a request can't hold of the checked value."""
+    if location not in ("path", "header") and not comma:
+        return check
+
+    def wrong(text: str) -> str | None:
+        if comma and (what := wrong_in_commas(text)):
+            return what
+        if location == "path":
+            return wrong_in_path(text, slash=slash)
+        return wrong_in_header(text) if location == "header" else None
+
+    def check_sendable(value: Any) -> Any:
+        found = check(value)
+        if found == [] and location == "path":
+            raise ValueError("is an empty list, which can't be sent")
+        for text in found if isinstance(found, list) else [found]:
+            if isinstance(text, str) and (what := wrong(text)):
+                raise ValueError(what)
+        return found
+
+    return check_sendable

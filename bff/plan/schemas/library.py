@@ -1,0 +1,198 @@
+"""The project's pydantic types, as the engine and the checker use them.
+
+`load_schemas` imports the modules once; `SchemaLibrary.resolve` turns a reference from a service
+file (`schemas.orders:OrderPage`, `list[schemas.orders:Order]`) into a `Schema`: one of each, built
+here and never on a request's path. What a schema does is in `bff.plan.schemas.readers`.
+"""
+
+import hashlib
+import inspect
+import json
+import re
+from pathlib import Path
+from types import GenericAlias, ModuleType
+from typing import Any, get_origin
+
+import pydantic
+from pydantic import TypeAdapter
+from pydantic.errors import PydanticInvalidForJsonSchema
+from pydantic_core import CoreSchema, SchemaSerializer
+
+from bff.declarations.suggestions import known_names
+from bff.errors import Place, Problem
+from bff.plan.expressions.types.uses import Part
+from bff.plan.schemas.lazy_fields import find_lazy
+from bff.plan.schemas.modules import SchemaModules, import_schemas
+from bff.plan.schemas.pruning import prune
+from bff.plan.schemas.readers import SchemaReader, serializer_of
+from bff.plan.schemas.types import incoming_type, outgoing_json_schema, outgoing_type
+from bff.plan.types import kinds as t
+
+_REFERENCE = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)")
+_LIST = re.compile(r"list\[(.*)\]")
+_DICT = re.compile(r"dict\[\s*str\s*,(.*)\]")
+_NO_TYPES = (str, bytes, int, float, list, tuple, dict, set, frozenset, ModuleType, type(None))
+
+
+class UnknownSchema(ValueError):
+    """A reference that names no usable type.
+
+    `place` is set when the reason lies in a schema module that fails to import; that failure is
+    among `SchemaLibrary.problems` already.
+    """
+
+    def __init__(self, what: str, mend: str = "", place: Place | None = None) -> None:
+        self.what = what
+        self.mend = mend
+        self.place = place
+        super().__init__(what)
+
+
+class PydanticSchema(SchemaReader):
+    """A pydantic type as a `Schema` of `bff.plan.model.service`. Immutable; safe between threads.
+
+    `type` is what `to_json` gives, `input_type` what `validate_value` takes.
+    """
+
+    __slots__ = ("_core_schema", "_modules", "digest", "input_type", "name", "type")
+
+    def __init__(
+        self, name: str, schema: CoreSchema, serializer: SchemaSerializer, modules: SchemaModules
+    ) -> None:
+        super().__init__(schema, serializer)
+        json_schema, defaults = outgoing_json_schema(schema)
+        self.name = name
+        self.type: t.Type = outgoing_type(json_schema, defaults, modules.public)
+        self.input_type: t.Type = incoming_type(schema, modules.public)
+        self.digest = _digest(
+            name, modules.public(json.dumps(json_schema, sort_keys=True)), modules
+        )
+        self._core_schema = schema
+        self._modules = modules  # kept: its names leave sys.modules with it
+
+    def narrowed(self, part: Part) -> "PydanticSchema | None":
+        """The same schema without what is not used; None where nothing can be left out."""
+        try:
+            schema = prune(self._core_schema, part)
+            if schema is None:
+                return None
+            return PydanticSchema(self.name, schema, serializer_of(schema), self._modules)
+        except Exception:  # as a whole it could be built, and so it is kept
+            return None
+
+
+class SchemaLibrary:
+    """A project's schemas. Not thread-safe; the schemas that it gives are."""
+
+    def __init__(self, modules: SchemaModules) -> None:
+        self._modules = modules
+        self._schemas: dict[str, PydanticSchema] = {}
+        self.problems: tuple[Problem, ...] = modules.problems
+        anything = TypeAdapter(Any)
+        self.anything = PydanticSchema(
+            "anything", anything.core_schema, anything.serializer, modules
+        )
+
+    def resolve(self, reference: str) -> PydanticSchema:
+        """The schema that a service file names. Raises `UnknownSchema`."""
+        name = reference.strip()
+        if name not in self._schemas:
+            declared, home = self._type(name)
+            self._schemas[name] = self._build(name, declared, home)
+        return self._schemas[name]
+
+    def _type(self, reference: str) -> tuple[Any, ModuleType]:
+        """The Python type that is meant, and the module to look its forward references up in."""
+        if match := _LIST.fullmatch(reference):
+            element, home = self._type(match[1].strip())
+            return GenericAlias(list, (element,)), home
+        if match := _DICT.fullmatch(reference):
+            element, home = self._type(match[1].strip())
+            return GenericAlias(dict, (str, element)), home
+        if match := _REFERENCE.fullmatch(reference):
+            module = self._module(match[1])
+            return self._member(module, match[1], match[2]), module
+        raise UnknownSchema(
+            f"'{reference}' names no schema",
+            "Write module and name, as in schemas.orders:Order or list[schemas.orders:Order].",
+        )
+
+    def _module(self, name: str) -> ModuleType:
+        if name in self._modules.broken:
+            problem = self._modules.broken[name]
+            raise UnknownSchema(
+                f"the module {name} does not import",
+                f"See {problem.place.file}:{problem.place.line}.",
+                problem.place,
+            )
+        if name not in self._modules.modules:
+            raise UnknownSchema(
+                f"unknown schema module '{name}'", known_names(name, self._modules.modules)
+            )
+        return self._modules.modules[name]
+
+    def _member(self, module: ModuleType, module_name: str, path: str) -> Any:
+        found: Any = module
+        for part in path.split("."):
+            if not hasattr(found, part):
+                known = (
+                    name
+                    for name, each in getattr(found, "__dict__", {}).items()
+                    if self._looks_typed(name, each)
+                )
+                raise UnknownSchema(f"{module_name} has no '{part}'", known_names(part, known))
+            found = getattr(found, part)
+        if inspect.isroutine(found) or isinstance(found, _NO_TYPES):
+            raise UnknownSchema(f"{module_name}:{path} is no type but a {_kind_of(found)}", _WANTED)
+        return found
+
+    def _looks_typed(self, name: str, each: Any) -> bool:
+        if name.startswith("_"):
+            return False
+        if isinstance(each, type):
+            return each.__module__.startswith(self._modules.package)
+        return get_origin(each) is not None
+
+    def _build(self, name: str, declared: Any, home: ModuleType) -> PydanticSchema:
+        try:
+            adapter = TypeAdapter(declared)
+            # An alias such as `list["Order"]` is looked up where it stands, not here
+            adapter.rebuild(_types_namespace=vars(home))
+            schema = PydanticSchema(name, adapter.core_schema, adapter.serializer, self._modules)
+        except PydanticInvalidForJsonSchema as error:
+            raise UnknownSchema(f"{name} has no JSON form: {self._said(error)}", _WANTED) from None
+        except Exception as error:  # a type's own hooks may raise anything
+            raise UnknownSchema(
+                f"{name} is no type for pydantic: {self._said(error)}", _WANTED
+            ) from None
+        lazy = find_lazy(adapter.core_schema)
+        if lazy is None:
+            return schema
+        where = f"{name}, in {lazy}," if lazy else name
+        raise UnknownSchema(
+            f"{where} has an Iterable or a Generator, which is not checked before it goes out",
+            "Use list[…].",
+        )
+
+    def _said(self, error: Exception) -> str:
+        return self._modules.public(" ".join(str(error).split("\n", 1)[0].split()))[:300]
+
+
+_WANTED = "Name a pydantic model, a TypedDict, a dataclass, or an alias of such types."
+
+
+def load_schemas(project: Path) -> SchemaLibrary:
+    """Import the modules in `project / "schemas"`; those that fail are in `problems`."""
+    return SchemaLibrary(import_schemas(project))
+
+
+def _digest(name: str, json_schema: str, modules: SchemaModules) -> str:
+    """Changes with the outgoing form, with any module's source (validators), and with pydantic."""
+    digest = hashlib.blake2b(f"{pydantic.VERSION}\n{name}\n{json_schema}".encode(), digest_size=20)
+    for module, source in sorted(modules.sources.items()):
+        digest.update(f"\n{module} {len(source)}\n".encode() + source)
+    return digest.hexdigest()
+
+
+def _kind_of(value: Any) -> str:
+    return "function" if inspect.isroutine(value) else type(value).__name__
