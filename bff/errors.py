@@ -6,8 +6,8 @@
     └── EvaluationError     an expression met a value that its function refuses (a step's
                             failure, or a 502; never a 500)
 
-Upstream trouble is not here: it is a value (`bff.engine.outcomes.Failed`). What is raised is a
-broken declaration or a bug.
+Upstream trouble is not here: it is a value (`bff.engine.values.outcomes.Failed`). What is raised
+is a broken declaration or a bug.
 """
 
 from dataclasses import dataclass

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from bff.cache.entries import Entry
-from bff.engine.freshness import UNLIMITED, Freshness
-from bff.engine.patience import Patience
+from bff.engine.values.freshness import UNLIMITED, Freshness
+from bff.engine.values.wait_budget import Patience
 from bff.plan.model.caching import CachePolicy
 
 

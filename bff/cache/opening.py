@@ -7,7 +7,7 @@ from bff.cache.backends import open_backend
 from bff.cache.links import Link, RedisLink
 from bff.cache.purge_channel import Purged
 from bff.cache.store import SharedStore
-from bff.engine.patience import PATIENCE_SECONDS
+from bff.engine.values.wait_budget import PATIENCE_SECONDS
 
 
 def open_store(

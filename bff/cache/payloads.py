@@ -1,8 +1,8 @@
 """What the cache may do with what a run came to."""
 
 from bff.cache.jobs import Made
-from bff.engine.failures import is_trouble
-from bff.engine.results import CompositionFailure, Produced
+from bff.engine.steps.failures import is_trouble
+from bff.engine.values.results import CompositionFailure, Produced
 from bff.plan.model.caching import Scope
 
 

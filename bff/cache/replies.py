@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from bff.cache.jobs import Job, Made
 from bff.cache.layers import Cache
-from bff.engine.freshness import UNLIMITED, Freshness
-from bff.engine.patience import Patience
 from bff.engine.ports import Call, KeptReply, UpstreamReply
+from bff.engine.values.freshness import UNLIMITED, Freshness
+from bff.engine.values.wait_budget import Patience
 from bff.plan.model.caching import CachePolicy
 
 

@@ -28,7 +28,7 @@ from bff.cache.leads import Lead
 from bff.cache.links import Link
 from bff.cache.owed_purges import THREADS, OwedPurges
 from bff.cache.purge_channel import Purged
-from bff.engine.patience import PATIENCE_SECONDS, Patience
+from bff.engine.values.wait_budget import PATIENCE_SECONDS, Patience
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

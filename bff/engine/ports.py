@@ -13,9 +13,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
-from bff.engine.freshness import Freshness
-from bff.engine.outcomes import Failed
-from bff.engine.patience import Patience
+from bff.engine.values.freshness import Freshness
+from bff.engine.values.outcomes import Failed
+from bff.engine.values.wait_budget import Patience
 from bff.plan.model.caching import CachePolicy
 
 Headers = Sequence[tuple[str, str]]  # names in lower case; values as latin-1 text; order kept

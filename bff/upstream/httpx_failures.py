@@ -10,7 +10,7 @@ from typing import Final
 
 import httpx
 
-from bff.engine.outcomes import Failed, Reason
+from bff.engine.values.outcomes import Failed, Reason
 
 UpstreamError = (httpx.HTTPError, httpx.InvalidURL)
 

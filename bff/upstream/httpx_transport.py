@@ -17,8 +17,8 @@ from typing import Final
 
 import httpx
 
-from bff.engine.outcomes import Failed, Reason
 from bff.engine.ports import BrokenStream, Headers, UpstreamReply, UpstreamRequest, UpstreamStream
+from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.guards import refuse
 from bff.upstream.httpx_failures import UpstreamError, failure_of
 from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength, upload_of

@@ -13,8 +13,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from bff.engine.outcomes import Failed, Reason
 from bff.engine.ports import BrokenStream, Transport, UpstreamRequest, UpstreamStream
+from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.composition import Route
 from bff.plan.model.service import Service
 from bff.upstream.forwarded_headers import (

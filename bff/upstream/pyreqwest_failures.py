@@ -11,7 +11,7 @@ from typing import Final
 
 from pyreqwest import exceptions as px
 
-from bff.engine.outcomes import Failed, Reason
+from bff.engine.values.outcomes import Failed, Reason
 
 _Causes = tuple[str, ...]
 

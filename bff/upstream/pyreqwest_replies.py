@@ -10,8 +10,8 @@ from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.http import HeaderMap
 from pyreqwest.response import Response, ResponseBodyReader
 
-from bff.engine.outcomes import Failed, Reason
 from bff.engine.ports import BrokenStream, UpstreamReply, UpstreamStream
+from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.pyreqwest_failures import failure_of
 from bff.upstream.uploads import Upload
 

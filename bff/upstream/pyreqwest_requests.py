@@ -10,7 +10,7 @@ from pyreqwest.http import HeaderMap
 from pyreqwest.request import RequestBuilder
 
 from bff.engine.ports import Headers, UpstreamRequest
-from bff.engine.rendering import FIXED_HEADERS
+from bff.engine.steps.requests import FIXED_HEADERS
 from bff.upstream.guards import has_dot_segment
 from bff.upstream.uploads import Upload
 

@@ -27,8 +27,8 @@ from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response
 
-from bff.engine.outcomes import Failed, Reason
 from bff.engine.ports import UpstreamReply, UpstreamRequest, UpstreamStream
+from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.httpx_transport import HttpxTransport
 from bff.upstream.pyreqwest_failures import failure_of
 from bff.upstream.pyreqwest_replies import (

@@ -9,8 +9,8 @@ from bff.web.requests import GatewayRequest
 
 BODY_BYTES = 1024 * 1024
 BODY_SECONDS = 15
-# What reading a body's params costs, in bytes of upstream JSON (see `bff.engine.bodies`): it is
-# parsed twice, and its elements are checked one by one (a list of 350,000 took a second).
+# What reading a body's params costs, in bytes of upstream JSON (see `bff.engine.steps.bodies`): it
+# is parsed twice, and its elements are checked one by one (a list of 350,000 took a second).
 WEIGHT_PER_BYTE = 5
 _DRAIN_BYTES = 4 * 1024 * 1024
 

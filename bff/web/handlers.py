@@ -18,9 +18,9 @@ from bff.cache.jobs import Job, Made
 from bff.cache.keys import KeyRecipe
 from bff.cache.layers import Cache
 from bff.cache.payloads import keepable
-from bff.engine.executor import Engine
-from bff.engine.patience import Patience
-from bff.engine.results import CompositionFailure, Inputs, Produced
+from bff.engine.engine import Engine
+from bff.engine.values.results import CompositionFailure, Inputs, Produced
+from bff.engine.values.wait_budget import Patience
 from bff.identity.ports import IdentityProvider
 from bff.plan.model.composition import Composition
 from bff.web.asked import FIELDS, Asked, Cut, Reader

@@ -8,7 +8,7 @@ from itertools import cycle
 
 from bff.cache.layers import Cache
 from bff.declarations.models.forms import WRITING_METHODS
-from bff.engine.outcomes import Failed
+from bff.engine.values.outcomes import Failed
 from bff.plan.model.composition import CompiledProject
 from bff.plan.model.service import Service
 from bff.upstream.forwarded_headers import ClientInfo

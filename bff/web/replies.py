@@ -9,7 +9,7 @@ from typing import Any
 
 from xxhash import xxh3_128_hexdigest
 
-from bff.engine.results import StepTiming
+from bff.engine.values.results import StepTiming
 
 RawHeader = tuple[bytes, bytes]
 

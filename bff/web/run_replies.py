@@ -8,7 +8,7 @@ from typing import Any
 
 from bff.cache.entries import Entry
 from bff.cache.jobs import Served
-from bff.engine.results import CompositionFailure, Degradation, Produced
+from bff.engine.values.results import CompositionFailure, Degradation, Produced
 from bff.plan.model.service import CompositionParam
 from bff.web.problems import problem
 from bff.web.replies import RawHeader, Reply, proxy_status, server_timing

@@ -11,7 +11,7 @@ from typing import Any
 from bff.cache.layers import Cache
 from bff.cache.opening import open_store
 from bff.cache.replies import CachedReplies
-from bff.engine.executor import Engine
+from bff.engine.engine import Engine
 from bff.engine.ports import Transport
 from bff.identity.ports import IdentityProvider
 from bff.plan.model.composition import CompiledProject

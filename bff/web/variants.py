@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pydantic_core import from_json, to_json
 
-from bff.engine.masks import apply_mask
+from bff.engine.payload.masks import apply_mask
 from bff.plan.model.composition import MaskNode
 from bff.web.codings import IDENTITY, encode
 from bff.web.logs import Facts

@@ -6,8 +6,8 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from bff.engine.outcomes import Failed, Reason
 from bff.engine.ports import BrokenStream, Transport, UpstreamReply, UpstreamRequest, UpstreamStream
+from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.passthrough import ForwardedReply, Refused, RelayedBody
 from bff.upstream.transports import TransportName
 from tests.support.routes import body_of, open_route

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pyreqwest import exceptions as px
 
-from bff.engine.outcomes import Reason
+from bff.engine.values.outcomes import Reason
 from bff.upstream import httpx_failures, pyreqwest_failures
 
 BUG = None  # misuse of the library's objects: it is raised

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bff.engine.outcomes import Failed, Reason
 from bff.engine.ports import BrokenStream, Transport, UpstreamReply, UpstreamRequest, UpstreamStream
+from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.transports import TransportName
 from tests.support.transports import NAMES, failed, fetch, get, run
 from tests.support.wire import Script, WireServer

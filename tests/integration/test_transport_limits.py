@@ -2,8 +2,8 @@
 
 import pytest
 
-from bff.engine.outcomes import Failed, Reason
 from bff.engine.ports import UpstreamReply
+from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.transports import TransportName
 from tests.support.transports import NAMES, failed, fetch, get
 from tests.support.wire import WireServer

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bff.engine.outcomes import Failed, Reason
 from bff.engine.ports import Transport, UpstreamReply, UpstreamRequest, UpstreamStream
+from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.transports import TransportName
 from tests.support.transports import NAMES, fetch, get, run
 from tests.support.wire import Exchange, WireServer

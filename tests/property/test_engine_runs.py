@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bff.engine.executor import Engine
-from bff.engine.outcomes import Failed, Reason
-from bff.engine.results import CompositionFailure, Inputs, Produced
+from bff.engine.engine import Engine
+from bff.engine.values.outcomes import Failed, Reason
+from bff.engine.values.results import CompositionFailure, Inputs, Produced
 from bff.plan.model.composition import Composition, Fail, Fallback, Optional, Step
 from tests.support.fake_time import run_in_fake_time
 from tests.support.plans import SERVICES, batch, compose, for_each, param, step

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from bff.engine.results import Produced
+from bff.engine.values.results import Produced
 from tests.support.engine_runs import run
 from tests.support.scripted import json_reply
 from tests.support.used_screens import compiled, joined, of_page

@@ -42,8 +42,8 @@ from tests.support.wire_scripts import (
 
 HTML = f"<!doctype html><title>{HUSHED}</title>".encode()
 
-# The longest that anything else may wait meanwhile. `bff.engine.bodies` states the bounds, 45 ms
-# for these bodies; the rest is for machines with few cores and much to do.
+# The longest that anything else may wait meanwhile. `bff.engine.steps.bodies` states the bounds,
+# 45 ms for these bodies; the rest is for machines with few cores and much to do.
 LONGEST_WAIT_SECONDS = 1.0
 
 # RFC 9209's error types, by the reason's word.

@@ -8,7 +8,8 @@ from tests.support.wire_scripts import json_reply
 
 SIZE = int(3.9 * 1024 * 1024)
 
-# `bff.engine.bodies` states 240 ms for the heaviest body that is read at all, on an idle machine.
+# `bff.engine.steps.bodies` states 240 ms for the heaviest body that is read at all, on an idle
+# machine.
 LONGEST_WAIT_SECONDS = 1.0
 
 

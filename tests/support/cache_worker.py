@@ -13,8 +13,8 @@ from bff.cache.jobs import Job, Run
 from bff.cache.layers import Cache
 from bff.cache.links import Link, RedisLink
 from bff.cache.store import SharedStore
-from bff.engine.patience import PATIENCE_SECONDS, Patience
-from bff.engine.results import Produced
+from bff.engine.values.results import Produced
+from bff.engine.values.wait_budget import PATIENCE_SECONDS, Patience
 from bff.plan.model.caching import CachePolicy
 from tests.support.payload_runs import FAILURE, Runs, payload
 from tests.support.steady_clock import steady_seconds

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bff.engine.executor import Engine
-from bff.engine.results import CompositionFailure, Inputs, Limits, Produced
+from bff.engine.engine import Engine
+from bff.engine.values.results import CompositionFailure, Inputs, Limits, Produced
 from bff.plan.model.composition import Composition
 from tests.support.fake_time import run_in_fake_time
 from tests.support.plans import SERVICES

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from bff.cache.jobs import Made
 from bff.cache.payloads import keepable
-from bff.engine.freshness import UNLIMITED, Freshness
-from bff.engine.results import CompositionFailure, Degradation, Produced
+from bff.engine.values.freshness import UNLIMITED, Freshness
+from bff.engine.values.results import CompositionFailure, Degradation, Produced
 
 DEGRADATION = Degradation("reviews", "timeout", "http_response_timeout")
 FAILURE = CompositionFailure(

@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator
 
-from bff.engine.outcomes import Failed
 from bff.engine.ports import Transport
+from bff.engine.values.outcomes import Failed
 from bff.plan.model.composition import Route
 from bff.plan.model.service import Service
 from bff.upstream.forwarded_headers import ClientInfo, RawHeaders

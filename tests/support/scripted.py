@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from pydantic_core import to_json
 
-from bff.engine.outcomes import Failed
 from bff.engine.ports import UpstreamReply, UpstreamRequest, UpstreamStream
+from bff.engine.values.outcomes import Failed
 
 Answer = UpstreamReply | Failed
 Script: TypeAlias = (

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from bff.engine.outcomes import Failed
 from bff.engine.ports import Transport, UpstreamReply, UpstreamRequest
+from bff.engine.values.outcomes import Failed
 from bff.upstream.transports import CONNECT_TIMEOUT_SECONDS, TransportName, open_transport
 from tests.support.wire import Script, WireServer
 

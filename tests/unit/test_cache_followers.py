@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from bff.cache.jobs import Made, Run, Served
 from bff.cache.layers import Cache
 from bff.cache.payloads import keepable
-from bff.engine.results import CompositionFailure, Produced
+from bff.engine.values.results import CompositionFailure, Produced
 from tests.support.cache_worker import job
 from tests.support.fake_time import run_in_fake_time
 from tests.support.memory_caches import WINDOWS, Clock, memory_cache

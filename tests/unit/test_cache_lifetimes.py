@@ -5,7 +5,7 @@ import math
 import pytest
 
 from bff.cache.payloads import keepable
-from bff.engine.freshness import UNLIMITED, Freshness
+from bff.engine.values.freshness import UNLIMITED, Freshness
 from tests.support.cache_worker import TTL, job, policy
 from tests.support.memory_caches import WINDOWS, Clock, Turns, memory_cache, run_quietly
 from tests.support.payload_runs import (

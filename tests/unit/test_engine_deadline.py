@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from bff.engine.executor import Engine
-from bff.engine.outcomes import Failed, Reason
-from bff.engine.results import Inputs
+from bff.engine.engine import Engine
+from bff.engine.values.outcomes import Failed, Reason
+from bff.engine.values.results import Inputs
 from bff.plan.model.composition import Fallback, Optional
 from tests.support.engine_runs import run
 from tests.support.fake_time import run_in_fake_time

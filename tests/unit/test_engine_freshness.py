@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bff.engine.freshness import UNLIMITED, Freshness, least, told_freshness
+from bff.engine.values.freshness import UNLIMITED, Freshness, least, told_freshness
 
 NOT_KEPT = Freshness(0.0)
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from bff.engine.executor import Engine
-from bff.engine.results import CompositionFailure, Inputs, Limits, Produced
+from bff.engine.engine import Engine
+from bff.engine.values.results import CompositionFailure, Inputs, Limits, Produced
 from bff.errors import EvaluationError
 from bff.plan.model.composition import Optional, Template
 from bff.plan.types.kinds import ANYTHING

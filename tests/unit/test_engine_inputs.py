@@ -2,7 +2,7 @@
 
 import pytest
 
-from bff.engine.inputs import is_true
+from bff.engine.steps.inputs import is_true
 from bff.plan.model.composition import Optional
 from tests.support.engine_runs import run
 from tests.support.plans import compose, constant, param, step

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from bff.engine.merge import merge, write_json
-from bff.engine.results import Degradation
+from bff.engine.payload.merge import merge, write_json
+from bff.engine.values.results import Degradation
 from bff.errors import EvaluationError
 from tests.support.engine_runs import run
 from tests.support.plans import compose, constant, join, step

@@ -5,9 +5,9 @@ import json
 import pytest
 from pydantic import BaseModel, Field
 
-from bff.engine.bodies import weigh
-from bff.engine.outcomes import Failed, Reason
-from bff.engine.results import Limits
+from bff.engine.steps.bodies import weigh
+from bff.engine.values.outcomes import Failed, Reason
+from bff.engine.values.results import Limits
 from bff.plan.model.composition import Optional
 from tests.support.engine_runs import run
 from tests.support.plans import batch, compose, for_each, param, step

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bff import __version__
-from bff.engine.rendering import compile_renderer
+from bff.engine.steps.requests import compile_renderer
 from tests.support.plans import operation, param
 
 

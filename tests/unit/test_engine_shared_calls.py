@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from bff.cache.replies import CachedReplies
-from bff.engine.executor import Engine
-from bff.engine.outcomes import Failed, Reason
-from bff.engine.rendering import Rendered
-from bff.engine.reply_keys import ReplyKeyRecipe
-from bff.engine.results import CompositionFailure, Inputs, Produced
+from bff.engine.engine import Engine
+from bff.engine.steps.reply_keys import ReplyKeyRecipe
+from bff.engine.steps.requests import Rendered
+from bff.engine.values.outcomes import Failed, Reason
+from bff.engine.values.results import CompositionFailure, Inputs, Produced
 from bff.plan.expressions.types.uses import NO_USES
 from bff.plan.model.caching import CachePolicy, ReplyCaching, Scope, Tags
 from bff.plan.model.composition import Composition

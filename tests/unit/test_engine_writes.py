@@ -2,7 +2,7 @@
 
 import pytest
 
-from bff.engine.outcomes import Failed, Reason
+from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.composition import Optional
 from tests.support.engine_runs import run
 from tests.support.plans import compose, for_each, param, step

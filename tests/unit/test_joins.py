@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from bff.engine.joins import apply_joins
+from bff.engine.payload.joins import apply_joins
 from bff.errors import EvaluationError
 from tests.support.plans import join
 

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from bff.engine.masks import apply_mask
+from bff.engine.payload.masks import apply_mask
 from bff.plan.model.composition import MaskNode
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bff.engine.results import Produced
+from bff.engine.values.results import Produced
 from bff.errors import ProjectError
 from bff.plan.model.composition import Composition
 from tests.support.engine_runs import Ended, run

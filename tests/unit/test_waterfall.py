@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from bff.cli.waterfall import Bar, Waterfall, draw_track, draw_waterfall, parse_server_timing
-from bff.engine.results import StepTiming
+from bff.engine.values.results import StepTiming
 from bff.web.replies import server_timing
 
 HEADER = (

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from bff.cache.layers import Cache
-from bff.engine.executor import Engine
-from bff.engine.outcomes import Failed
+from bff.engine.engine import Engine
 from bff.engine.ports import UpstreamReply, UpstreamRequest
+from bff.engine.values.outcomes import Failed
 from bff.identity.ports import Anonymous
 from bff.plan.compiler.project import compile_project
 from bff.upstream.passthrough import Passthrough

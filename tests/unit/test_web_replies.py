@@ -2,7 +2,7 @@
 
 import pytest
 
-from bff.engine.results import StepTiming
+from bff.engine.values.results import StepTiming
 from bff.web.replies import (
     entity_tag,
     names_tag,

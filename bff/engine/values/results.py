@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from bff.engine.freshness import UNLIMITED, Freshness
-from bff.engine.patience import Patience
+from bff.engine.values.freshness import UNLIMITED, Freshness
+from bff.engine.values.wait_budget import Patience
 
 WriteState = Literal["done", "failed", "unknown", "not started"]
 StepOutcome = Literal["ok", "skipped", "failed", "cancelled"]
@@ -16,7 +16,8 @@ StepOutcome = Literal["ok", "skipped", "failed", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one upstream reply may cost. Both count a body's weight: see `bff.engine.bodies`."""
+    """What one upstream reply may cost. Both count a body's weight: see
+    `bff.engine.steps.bodies`."""
 
     reply_bytes: int = 4 * 1024 * 1024
     off_loop_bytes: int = 256 * 1024  # heavier bodies, and what reads them, leave the loop
@@ -24,9 +25,9 @@ class Limits:
 
 class Inputs(NamedTuple):
     """What a run is given: every declared param by name, parsed; what is known of the caller, and
-    what tells callers apart; what the params weigh where that is much (see `bff.engine.bodies`);
-    the seconds that are left, where they are fewer than the composition's deadline; and how long
-    it may still wait for what is shared."""
+    what tells callers apart; what the params weigh where that is much (see
+    `bff.engine.steps.bodies`); the seconds that are left, where they are fewer than the
+    composition's deadline; and how long it may still wait for what is shared."""
 
     params: Mapping[str, Any]
     claims: Mapping[str, Any] = {}

@@ -3,24 +3,32 @@
     plan + params → Run (steps, calls, deadline) → joins and merge → Produced | CompositionFailure
 
 Upstream trouble ends in one of the two; what is raised is a bug, or the caller's cancellation.
-Reads no files, keeps no cache, knows no web framework. Next: `bff.engine.runs` for the rules of a
-run, `bff.engine.inputs` for what a step sends, `bff.engine.bodies` for what a reply becomes.
+Reads no files, keeps no cache, knows no web framework. Next: `bff.engine.run` for the rules of a
+run, `bff.engine.steps.inputs` for what a step sends, `bff.engine.steps.bodies` for what a reply
+becomes.
 """
 
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from bff.engine.calls import Caller
-from bff.engine.failures import client_status, degradation, said, write_states
-from bff.engine.freshness import UNLIMITED, least
-from bff.engine.merge import merge
-from bff.engine.outcomes import Failed, Reason
+from bff.engine.payload.merge import merge
 from bff.engine.ports import ReplyCache, Transport
 from bff.engine.prepared import PreparedComposition, prepare
-from bff.engine.results import CompositionFailure, Degradation, Inputs, Limits, Produced, WriteState
-from bff.engine.runs import Run
-from bff.engine.shared_calls import SharedCalls
+from bff.engine.run import Run
+from bff.engine.steps.calls import Caller
+from bff.engine.steps.failures import client_status, degradation, said, write_states
+from bff.engine.steps.shared_calls import SharedCalls
+from bff.engine.values.freshness import UNLIMITED, least
+from bff.engine.values.outcomes import Failed, Reason
+from bff.engine.values.results import (
+    CompositionFailure,
+    Degradation,
+    Inputs,
+    Limits,
+    Produced,
+    WriteState,
+)
 from bff.errors import EvaluationError
 from bff.plan.model.composition import Composition, Root
 from bff.plan.model.service import Service

@@ -9,7 +9,7 @@ the next one, as often as it stands there. Pure.
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
-from bff.engine.equality import strict_key
+from bff.engine.payload.equality import strict_key
 from bff.errors import EvaluationError
 from bff.plan.model.composition import Join, Root
 

@@ -3,10 +3,10 @@
 import asyncio
 from dataclasses import replace
 
-from bff.engine.bodies import NULL, combine
-from bff.engine.inputs import Calls
-from bff.engine.outcomes import Failed, Reason, Value
-from bff.engine.rendering import Rendered
+from bff.engine.steps.bodies import NULL, combine
+from bff.engine.steps.inputs import Calls
+from bff.engine.steps.requests import Rendered
+from bff.engine.values.outcomes import Failed, Reason, Value
 from bff.errors import EvaluationError
 from bff.plan.model.composition import Step
 

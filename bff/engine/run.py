@@ -21,17 +21,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import NoneType
 from typing import Any, TypeVar
 
-from bff.engine.bodies import NULL
-from bff.engine.calls import Caller
-from bff.engine.failures import takes_composition_down
-from bff.engine.freshness import UNLIMITED, Freshness
-from bff.engine.inputs import Calls, plan_calls
-from bff.engine.outcomes import Failed, Outcome, Reason, Skipped, Value
-from bff.engine.patience import Patience
 from bff.engine.prepared import PreparedComposition, PreparedStep
-from bff.engine.results import Inputs, StepOutcome, StepTiming
-from bff.engine.shared_calls import SharedCalls
-from bff.engine.step_jobs import StepJob
+from bff.engine.steps.bodies import NULL
+from bff.engine.steps.calls import Caller
+from bff.engine.steps.failures import takes_composition_down
+from bff.engine.steps.inputs import Calls, plan_calls
+from bff.engine.steps.jobs import StepJob
+from bff.engine.steps.shared_calls import SharedCalls
+from bff.engine.values.freshness import UNLIMITED, Freshness
+from bff.engine.values.outcomes import Failed, Outcome, Reason, Skipped, Value
+from bff.engine.values.results import Inputs, StepOutcome, StepTiming
+from bff.engine.values.wait_budget import Patience
 
 T = TypeVar("T")
 

@@ -30,9 +30,9 @@ without). A process of its own would hold nothing, and cost every heavy body a c
 import gc
 from collections.abc import Sequence
 
-from bff.engine.merge import write_json
-from bff.engine.outcomes import Failed, Reason, Value
+from bff.engine.payload.merge import write_json
 from bff.engine.ports import UpstreamReply
+from bff.engine.values.outcomes import Failed, Reason, Value
 from bff.errors import EvaluationError
 from bff.plan.model.composition import Fallback, Step
 from bff.plan.schemas.json_depth import count_openers

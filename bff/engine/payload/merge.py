@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
-from bff.engine.joins import apply_joins
-from bff.engine.results import Degradation
+from bff.engine.payload.joins import apply_joins
+from bff.engine.values.results import Degradation
 from bff.errors import EvaluationError
 from bff.plan.model.composition import Composition, Root, Shape, ShapeView, Splice, Text
 

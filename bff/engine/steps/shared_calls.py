@@ -1,18 +1,18 @@
 """Calls whose replies are shared between steps, compositions and callers, where a project says so.
 
 What is kept is the upstream's body, and only one that fits its schema; it is read anew by every
-step that uses it, each in its own way. Under which keys: `bff.engine.reply_keys`.
+step that uses it, each in its own way. Under which keys: `bff.engine.steps.reply_keys`.
 """
 
 from dataclasses import replace
 
-from bff.engine.calls import Caller, Part
-from bff.engine.failures import may_pass
-from bff.engine.freshness import least
-from bff.engine.outcomes import Failed, Value
-from bff.engine.patience import Patience
 from bff.engine.ports import Called, ReplyCache, UpstreamReply
-from bff.engine.rendering import Rendered
+from bff.engine.steps.calls import Caller, Part
+from bff.engine.steps.failures import may_pass
+from bff.engine.steps.requests import Rendered
+from bff.engine.values.freshness import least
+from bff.engine.values.outcomes import Failed, Value
+from bff.engine.values.wait_budget import Patience
 from bff.errors import EvaluationError
 from bff.plan.model.caching import ReplyCaching
 from bff.plan.model.composition import Step

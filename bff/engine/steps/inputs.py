@@ -11,9 +11,9 @@ import re
 from collections.abc import Set
 from typing import Any, Literal, NamedTuple
 
-from bff.engine.equality import strict_key
-from bff.engine.outcomes import Failed, Reason, Skipped
-from bff.engine.rendering import Rendered, Renderer, Unsendable
+from bff.engine.payload.equality import strict_key
+from bff.engine.steps.requests import Rendered, Renderer, Unsendable
+from bff.engine.values.outcomes import Failed, Reason, Skipped
 from bff.errors import EvaluationError
 from bff.plan.model.composition import Batch, Binding, ForEach, Root, Step, Template
 from bff.plan.model.service import OperationParam

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 
-from bff.engine.outcomes import Failed, Outcome, Reason, Skipped
-from bff.engine.results import Degradation, WriteState
+from bff.engine.values.outcomes import Failed, Outcome, Reason, Skipped
+from bff.engine.values.results import Degradation, WriteState
 from bff.plan.model.composition import Fail, Stale, Step
 
 # What an upstream answered and a frontend can act on; anything else is the gateway's 502.

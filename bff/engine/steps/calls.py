@@ -1,6 +1,6 @@
 """A call's two halves: the request sent to an instance, and the reply judged and read.
 
-Knows nothing of steps that wait for each other; see `bff.engine.runs`.
+Knows nothing of steps that wait for each other; see `bff.engine.run`.
 """
 
 import asyncio
@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from typing import NamedTuple, ParamSpec, TypeVar
 
-from bff.engine.bodies import judge, read_body, weigh
-from bff.engine.freshness import UNLIMITED, Freshness, told_freshness
-from bff.engine.outcomes import Failed, Reason, Value
 from bff.engine.ports import Transport, UpstreamReply, UpstreamRequest
-from bff.engine.rendering import Rendered
-from bff.engine.results import Limits
+from bff.engine.steps.bodies import judge, read_body, weigh
+from bff.engine.steps.requests import Rendered
+from bff.engine.values.freshness import UNLIMITED, Freshness, told_freshness
+from bff.engine.values.outcomes import Failed, Reason, Value
+from bff.engine.values.results import Limits
 from bff.plan.model.composition import Step
 from bff.plan.model.service import Service
 

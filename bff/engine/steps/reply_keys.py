@@ -9,7 +9,7 @@ from dataclasses import astuple
 
 from pydantic_core import to_json
 
-from bff.engine.rendering import Rendered
+from bff.engine.steps.requests import Rendered
 from bff.plan.model.caching import ReplyCaching
 from bff.plan.model.service import Operation
 
