@@ -3,8 +3,8 @@
 from typing import Final, Literal, assert_never
 
 from bff.engine.ports import Transport
-from bff.upstream.httpx_transport import HttpxTransport
-from bff.upstream.pyreqwest_transport import PyreqwestTransport
+from bff.upstream.httpx.transport import HttpxTransport
+from bff.upstream.pyreqwest.transport import PyreqwestTransport
 
 TransportName = Literal["pyreqwest", "httpx"]
 

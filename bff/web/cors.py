@@ -4,7 +4,7 @@ Everything is worked out when the project is loaded; a request costs one diction
 """
 
 from bff.plan.model.composition import CompiledProject
-from bff.upstream.forwarded_headers import FORWARDED
+from bff.upstream.passthrough.headers import FORWARDED
 from bff.web.replies import RawHeader, Reply
 from bff.web.requests import GatewayRequest
 

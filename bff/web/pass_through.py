@@ -1,6 +1,7 @@
 """A raw route's handler: the request goes on as it came, and so does the reply.
 
-What is forwarded is for `bff.upstream.passthrough` to say; this turns its answers into replies.
+What is forwarded is for `bff.upstream.passthrough.passthrough` to say; this turns its answers into
+replies.
 """
 
 from collections.abc import Callable
@@ -11,8 +12,8 @@ from bff.declarations.models.forms import WRITING_METHODS
 from bff.engine.values.outcomes import Failed
 from bff.plan.model.composition import CompiledProject
 from bff.plan.model.service import Service
-from bff.upstream.forwarded_headers import ClientInfo
-from bff.upstream.passthrough import ForwardedReply, Passthrough, Refused
+from bff.upstream.passthrough.headers import ClientInfo
+from bff.upstream.passthrough.passthrough import ForwardedReply, Passthrough, Refused
 from bff.web.cors import CrossOrigin
 from bff.web.problems import problem
 from bff.web.replies import Reply, proxy_status

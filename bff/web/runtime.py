@@ -16,7 +16,7 @@ from bff.engine.ports import Transport
 from bff.identity.ports import IdentityProvider
 from bff.plan.model.composition import CompiledProject
 from bff.settings import Settings
-from bff.upstream.passthrough import Passthrough
+from bff.upstream.passthrough.passthrough import Passthrough
 from bff.upstream.transports import open_transport
 from bff.web.cors import CrossOrigin
 from bff.web.dispatch import Dispatcher

@@ -8,7 +8,7 @@ import pytest
 
 from bff.engine.ports import BrokenStream, Transport, UpstreamReply, UpstreamRequest, UpstreamStream
 from bff.engine.values.outcomes import Failed, Reason
-from bff.upstream.passthrough import ForwardedReply, Refused, RelayedBody
+from bff.upstream.passthrough.passthrough import ForwardedReply, Refused, RelayedBody
 from bff.upstream.transports import TransportName
 from tests.support.routes import body_of, open_route
 from tests.support.transports import NAMES, run

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from bff.engine.ports import Transport
-from bff.upstream.passthrough import ForwardedReply, RelayedBody
+from bff.upstream.passthrough.passthrough import ForwardedReply, RelayedBody
 from bff.upstream.transports import TransportName
 from tests.support.routes import body_of, open_route
 from tests.support.transports import NAMES, run

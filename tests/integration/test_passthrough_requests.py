@@ -7,7 +7,7 @@ import pytest
 
 from bff.engine.ports import Transport
 from bff.plan.model.composition import Route
-from bff.upstream.passthrough import ForwardedReply, Refused
+from bff.upstream.passthrough.passthrough import ForwardedReply, Refused
 from bff.upstream.transports import TransportName
 from tests.support.routes import KEEPING, STRIPPING, open_route
 from tests.support.transports import NAMES, run

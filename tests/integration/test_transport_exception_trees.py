@@ -9,7 +9,8 @@ import pytest
 from pyreqwest import exceptions as px
 
 from bff.engine.values.outcomes import Reason
-from bff.upstream import httpx_failures, pyreqwest_failures
+from bff.upstream.httpx import failures as httpx_failures
+from bff.upstream.pyreqwest import failures as pyreqwest_failures
 
 BUG = None  # misuse of the library's objects: it is raised
 

@@ -6,8 +6,8 @@ from bff.engine.ports import Transport
 from bff.engine.values.outcomes import Failed
 from bff.plan.model.composition import Route
 from bff.plan.model.service import Service
-from bff.upstream.forwarded_headers import ClientInfo, RawHeaders
-from bff.upstream.passthrough import ForwardedReply, Passthrough, Refused
+from bff.upstream.passthrough.headers import ClientInfo, RawHeaders
+from bff.upstream.passthrough.passthrough import ForwardedReply, Passthrough, Refused
 
 KEEPING = Route("/raw/orders", "orders", strip=False, purges=())
 STRIPPING = Route("/raw/orders", "orders", strip=True, purges=())

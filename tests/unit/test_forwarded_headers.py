@@ -2,7 +2,7 @@
 
 import pytest
 
-from bff.upstream.forwarded_headers import (
+from bff.upstream.passthrough.headers import (
     FORWARDED,
     HOP_BY_HOP,
     ClientInfo,

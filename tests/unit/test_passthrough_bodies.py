@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from bff.upstream.passthrough import Refused
+from bff.upstream.passthrough.passthrough import Refused
 from tests.support.fake_time import run_in_fake_time
 from tests.support.routes import open_route
 from tests.support.scripted import ScriptedTransport

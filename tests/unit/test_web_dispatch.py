@@ -15,7 +15,7 @@ from bff.engine.ports import UpstreamReply, UpstreamRequest
 from bff.engine.values.outcomes import Failed
 from bff.identity.ports import Anonymous
 from bff.plan.compiler.project import compile_project
-from bff.upstream.passthrough import Passthrough
+from bff.upstream.passthrough.passthrough import Passthrough
 from bff.web.cors import CrossOrigin
 from bff.web.dispatch import Dispatcher
 from bff.web.handlers import CompositionHandler

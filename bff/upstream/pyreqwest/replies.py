@@ -12,7 +12,7 @@ from pyreqwest.response import Response, ResponseBodyReader
 
 from bff.engine.ports import BrokenStream, UpstreamReply, UpstreamStream
 from bff.engine.values.outcomes import Failed, Reason
-from bff.upstream.pyreqwest_failures import failure_of
+from bff.upstream.pyreqwest.failures import failure_of
 from bff.upstream.uploads import Upload
 
 T = TypeVar("T")

@@ -20,7 +20,7 @@ import httpx
 from bff.engine.ports import BrokenStream, Headers, UpstreamReply, UpstreamRequest, UpstreamStream
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.guards import refuse
-from bff.upstream.httpx_failures import UpstreamError, failure_of
+from bff.upstream.httpx.failures import UpstreamError, failure_of
 from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength, upload_of
 
 IMPLIED_HEADERS: Final = (("accept", "*/*"), ("user-agent", "bff"))

@@ -29,9 +29,9 @@ from pyreqwest.response import Response
 
 from bff.engine.ports import UpstreamReply, UpstreamRequest, UpstreamStream
 from bff.engine.values.outcomes import Failed, Reason
-from bff.upstream.httpx_transport import HttpxTransport
-from bff.upstream.pyreqwest_failures import failure_of
-from bff.upstream.pyreqwest_replies import (
+from bff.upstream.httpx.transport import HttpxTransport
+from bff.upstream.pyreqwest.failures import failure_of
+from bff.upstream.pyreqwest.replies import (
     CancellationWatch,
     Chunks,
     LazyHeaders,
@@ -39,7 +39,7 @@ from bff.upstream.pyreqwest_replies import (
     RelayedStream,
     read_on,
 )
-from bff.upstream.pyreqwest_requests import built, duration, goes_unchanged
+from bff.upstream.pyreqwest.requests import built, duration, goes_unchanged
 from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength, upload_of
 
 # A reply up to this size is there in one read: the library gathers as much before it gives the

@@ -1,6 +1,6 @@
 """Raw pass-through: a request below a route's prefix goes to its service, and the reply comes back.
 
-Method, path, query and body pass as they came; headers as `bff.upstream.forwarded_headers` says.
+Method, path, query and body pass as they came; headers as `bff.upstream.passthrough.headers` says.
 Bodies are streamed both ways, so there is no limit on their size and none of it is kept; a small
 one of known length is passed in one piece, which halves its cost. The request body's limit for
 compositions does not apply here. Nothing is retried, decoded, cached or validated, and protocols
@@ -17,13 +17,13 @@ from bff.engine.ports import BrokenStream, Transport, UpstreamRequest, UpstreamS
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.composition import Route
 from bff.plan.model.service import Service
-from bff.upstream.forwarded_headers import (
+from bff.upstream.guards import has_dot_segment, is_sendable
+from bff.upstream.passthrough.headers import (
     ClientInfo,
     RawHeaders,
     reply_headers,
     request_headers,
 )
-from bff.upstream.guards import has_dot_segment, is_sendable
 
 ONE_PIECE_BYTES: Final = 65_536
 SMALL_BODY_SECONDS: Final = 15  # for what is passed in one piece; a larger one is not waited for
