@@ -1,6 +1,6 @@
 """What the cache holds: bytes, when they were stored, for how long they are good, under which tags.
 
-May not know where entries are kept, nor how they travel (`bff.cache.envelope`).
+May not know where entries are kept, nor how they travel (`bff.cache.shared.envelope`).
 """
 
 from collections.abc import Callable, Mapping

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from bff.cache.jobs import Served
+from bff.cache.results import Served
 
 
 class Flight:

@@ -1,6 +1,6 @@
 """What the cache may do with what a run came to."""
 
-from bff.cache.jobs import Made
+from bff.cache.results import Made
 from bff.engine.steps.failures import is_trouble
 from bff.engine.values.results import CompositionFailure, Produced
 from bff.plan.model.caching import Scope

@@ -7,7 +7,7 @@ one.
 from collections.abc import Sequence
 
 from bff.cache.entries import Entry
-from bff.cache.tag_index import REMEMBERED_SECONDS
+from bff.cache.redis.tag_index import REMEMBERED_SECONDS
 
 _SWEPT_FROM = 10_000  # tags
 

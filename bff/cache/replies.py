@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable
 
-from bff.cache.jobs import Job, Made
-from bff.cache.layers import Cache
+from bff.cache.cache import Cache
+from bff.cache.results import Job, Made
 from bff.engine.ports import Call, KeptReply, UpstreamReply
 from bff.engine.values.freshness import UNLIMITED, Freshness
 from bff.engine.values.wait_budget import Patience

@@ -15,7 +15,7 @@ import httpx
 from rich.console import Console
 from rich.text import Text
 
-from bff.cache.embedded import start_embedded_redis
+from bff.cache.redis.embedded import start_embedded_redis
 from bff.cli.demo_processes import DemoFailed, Running, refuse_other_projects, running_demo
 from bff.cli.demo_scenes import draw_addresses, draw_scene, draw_summary
 from bff.cli.demo_show import ACTS, Seen, perform

@@ -13,8 +13,8 @@ import click
 from granian.constants import Interfaces, Loops
 from granian.http import HTTP1Settings
 
-from bff.cache.embedded import RunningRedis, start_embedded_redis
-from bff.cache.redis_clients import refuse_bad_url
+from bff.cache.redis.clients import refuse_bad_url
+from bff.cache.redis.embedded import RunningRedis, start_embedded_redis
 from bff.cli.listening import claimed, shown
 from bff.cli.project import compile_or_exit
 from bff.cli.workers import WorkerServer, load_in_worker

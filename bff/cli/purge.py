@@ -40,8 +40,8 @@ def purge(tags: tuple[str, ...]) -> None:
 def _purge_in_redis(url: str, tags: tuple[str, ...]) -> int:
     from redis.exceptions import RedisError
 
-    from bff.cache.links import RedisLink
-    from bff.cache.redis_clients import refuse_bad_url
+    from bff.cache.redis.clients import refuse_bad_url
+    from bff.cache.shared.links import RedisLink
 
     try:
         refuse_bad_url(url)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import flask
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bff.cache.layers import Cache
+from bff.cache.cache import Cache
 from bff.web.problems import problem
 from bff.web.replies import JSON, NO_STORE, Reply
 from bff.web.requests import GatewayRequest

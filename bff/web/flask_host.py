@@ -17,7 +17,7 @@ from pathlib import Path
 import flask
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
-from bff.cache.layers import Cache
+from bff.cache.cache import Cache
 from bff.identity.ports import Anonymous, IdentityProvider
 from bff.plan.compiler.project import compile_project
 from bff.plan.model.composition import CompiledProject

@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from bff.cache.decision import Wish
+from bff.cache.cache import Cache
 from bff.cache.entries import Entry
-from bff.cache.jobs import Job, Made
+from bff.cache.freshness import Wish
 from bff.cache.keys import KeyRecipe
-from bff.cache.layers import Cache
 from bff.cache.payloads import keepable
+from bff.cache.results import Job, Made
 from bff.engine.engine import Engine
 from bff.engine.values.results import CompositionFailure, Inputs, Produced
 from bff.engine.values.wait_budget import Patience

@@ -7,7 +7,7 @@ replies.
 from collections.abc import Callable
 from itertools import cycle
 
-from bff.cache.layers import Cache
+from bff.cache.cache import Cache
 from bff.declarations.models.forms import WRITING_METHODS
 from bff.engine.values.outcomes import Failed
 from bff.plan.model.composition import CompiledProject

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bff.cache.entries import Entry
-from bff.cache.jobs import Served
+from bff.cache.results import Served
 from bff.engine.values.results import CompositionFailure, Degradation, Produced
 from bff.plan.model.service import CompositionParam
 from bff.web.problems import problem

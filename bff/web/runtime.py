@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from bff.cache.layers import Cache
-from bff.cache.opening import open_store
+from bff.cache.cache import Cache
 from bff.cache.replies import CachedReplies
+from bff.cache.shared.opening import open_store
 from bff.engine.engine import Engine
 from bff.engine.ports import Transport
 from bff.identity.ports import IdentityProvider

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from bff.cache.layers import Cache
-from bff.cache.opening import open_store
+from bff.cache.cache import Cache
+from bff.cache.shared.opening import open_store
 from bff.errors import SettingsError
 from tests.support.cache_worker import entry_bytes, job, tagged
 from tests.support.payload_runs import Runs, payload

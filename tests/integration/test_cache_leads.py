@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from bff.cache.leads import Lead
-from bff.cache.links import RedisLink
+from bff.cache.redis.leases import Lead
+from bff.cache.shared.links import RedisLink
 from tests.support.cache_process import leading_process
 from tests.support.cache_worker import (
     SLACK_SECONDS,

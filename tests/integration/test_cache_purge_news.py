@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from bff.cache.backends import KEY_PREFIX
-from bff.cache.links import RedisLink
-from bff.cache.purge_channel import message
-from bff.cache.tag_index import CHANNEL, TagIndex
+from bff.cache.redis.purge_channel import message
+from bff.cache.redis.tag_index import CHANNEL, TagIndex
+from bff.cache.shared.backends import KEY_PREFIX
+from bff.cache.shared.links import RedisLink
 from tests.support.cache_worker import (
     SLACK_SECONDS,
     DeafLink,

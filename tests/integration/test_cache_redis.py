@@ -12,8 +12,8 @@ import pytest
 from redis import Redis
 
 from bff.cache.entries import Entry
-from bff.cache.envelope import MAX_VALUE_BYTES
-from bff.cache.opening import open_store
+from bff.cache.shared.envelope import MAX_VALUE_BYTES
+from bff.cache.shared.opening import open_store
 from tests.support.cache_worker import TTL, Worker, entry_bytes, job, plant, policy, small
 from tests.support.payload_runs import FAILURE, Runs, degraded, payload
 from tests.support.redis_server import RedisServer

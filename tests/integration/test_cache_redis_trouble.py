@@ -9,7 +9,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from bff.cache.entries import Entry
-from bff.cache.links import RedisLink
+from bff.cache.shared.links import RedisLink
 from tests.support.cache_worker import SLACK_SECONDS, TTL, Worker, entry_bytes, eventually, small
 from tests.support.redis_server import RedisServer, free_port
 from tests.support.steady_clock import steady_seconds

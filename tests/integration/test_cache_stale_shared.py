@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from bff.cache.decision import Wish
+from bff.cache.freshness import Wish
 from tests.support.cache_worker import (
     TTL,
     Worker,

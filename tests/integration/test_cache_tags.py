@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from redis.exceptions import RedisError
 
-from bff.cache.backends import KEY_PREFIX
-from bff.cache.links import Link
-from bff.cache.tag_index import REMEMBERED_SECONDS, TagIndex
+from bff.cache.redis.tag_index import REMEMBERED_SECONDS, TagIndex
+from bff.cache.shared.backends import KEY_PREFIX
+from bff.cache.shared.links import Link
 from tests.support.cache_worker import (
     DeafLink,
     RedisLink,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bff.cache.redis_clients import refuse_bad_url
+from bff.cache.redis.clients import refuse_bad_url
 from bff.errors import SettingsError
 from tests.support.cache_worker import (
     Worker,

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import pytest
 from redis.exceptions import ResponseError
 
-from bff.cache.backends import KEY_PREFIX
 from bff.cache.entries import Entry
-from bff.cache.links import RedisLink
-from bff.cache.tag_index import TagIndex
+from bff.cache.redis.tag_index import TagIndex
+from bff.cache.shared.backends import KEY_PREFIX
+from bff.cache.shared.links import RedisLink
 from tests.support.cache_worker import (
     SLACK_SECONDS,
     TTL,

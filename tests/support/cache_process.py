@@ -11,7 +11,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from bff.cache.jobs import Made
+from bff.cache.results import Made
 from tests.support.cache_worker import RunningClock, Worker, job
 
 

@@ -5,14 +5,14 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from bff.cache.backends import KEY_PREFIX
-from bff.cache.breaker import LONGEST_PAUSE_SECONDS, Breaker
+from bff.breaker import LONGEST_PAUSE_SECONDS, Breaker
+from bff.cache.cache import Cache
 from bff.cache.entries import Entry
-from bff.cache.envelope import encode
-from bff.cache.jobs import Job, Run
-from bff.cache.layers import Cache
-from bff.cache.links import Link, RedisLink
-from bff.cache.store import SharedStore
+from bff.cache.results import Job, Run
+from bff.cache.shared.backends import KEY_PREFIX
+from bff.cache.shared.envelope import encode
+from bff.cache.shared.links import Link, RedisLink
+from bff.cache.shared.store import SharedStore
 from bff.engine.values.results import Produced
 from bff.engine.values.wait_budget import PATIENCE_SECONDS, Patience
 from bff.plan.model.caching import CachePolicy

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-from bff.cache.jobs import Job, Served
-from bff.cache.layers import Cache
+from bff.cache.cache import Cache
+from bff.cache.results import Job, Served
 from tests.support.cache_worker import job, policy
 from tests.support.payload_runs import Runs
 

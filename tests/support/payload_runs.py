@@ -3,8 +3,8 @@
 import asyncio
 from dataclasses import replace
 
-from bff.cache.jobs import Made
 from bff.cache.payloads import keepable
+from bff.cache.results import Made
 from bff.engine.values.freshness import UNLIMITED, Freshness
 from bff.engine.values.results import CompositionFailure, Degradation, Produced
 

@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from bff.cache.decision import Wish
+from bff.cache.cache import Cache
 from bff.cache.entries import Entry
-from bff.cache.envelope import decode, encode
-from bff.cache.jobs import Served
-from bff.cache.layers import Cache
-from bff.cache.links import Link
-from bff.cache.store import SharedStore
+from bff.cache.freshness import Wish
+from bff.cache.results import Served
+from bff.cache.shared.envelope import decode, encode
+from bff.cache.shared.links import Link
+from bff.cache.shared.store import SharedStore
 from tests.support.cache_worker import TTL, job
 from tests.support.memory_caches import WINDOWS, Clock, land_all, run_quietly
 from tests.support.payload_runs import FAILURE, NOT_FOUND, Runs, payload, payload_with

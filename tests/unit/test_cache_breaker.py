@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bff.cache.breaker import FAILURES, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Breaker
+from bff.breaker import FAILURES, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Breaker
 
 
 class Clock:

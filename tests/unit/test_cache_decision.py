@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bff.cache.decision import CLOCK_SKEW_SECONDS, Verdict, Wish, decide, kept_seconds
 from bff.cache.entries import Entry
+from bff.cache.freshness import CLOCK_SKEW_SECONDS, Verdict, Wish, decide, kept_seconds
 from bff.plan.model.caching import CachePolicy
 
 FRESH, STALE, IF_ERROR, MISS = Verdict

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bff.cache.entries import Entry
-from bff.cache.envelope import MAX_TTL_SECONDS, MAX_VALUE_BYTES, decode, encode, flaw
+from bff.cache.shared.envelope import MAX_TTL_SECONDS, MAX_VALUE_BYTES, decode, encode, flaw
 
 ENTRIES = st.builds(
     Entry,

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from bff.cache.jobs import Made, Run, Served
-from bff.cache.layers import Cache
+from bff.cache.cache import Cache
 from bff.cache.payloads import keepable
+from bff.cache.results import Made, Run, Served
 from bff.engine.values.results import CompositionFailure, Produced
 from tests.support.cache_worker import job
 from tests.support.fake_time import run_in_fake_time

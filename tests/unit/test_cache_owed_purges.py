@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bff.cache.breaker import FAILURES, Breaker
-from bff.cache.links import Link
-from bff.cache.store import SharedStore
+from bff.breaker import FAILURES, Breaker
+from bff.cache.shared.links import Link
+from bff.cache.shared.store import SharedStore
 from tests.support.cache_worker import Clock, eventually
 from tests.support.memory_caches import run_quietly
 

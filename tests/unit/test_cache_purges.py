@@ -2,11 +2,11 @@
 
 import asyncio
 
+from bff.cache.cache import Cache
 from bff.cache.entries import Entry
-from bff.cache.jobs import Served
-from bff.cache.layers import Cache
 from bff.cache.purges import Purges
-from bff.cache.tag_index import REMEMBERED_SECONDS
+from bff.cache.redis.tag_index import REMEMBERED_SECONDS
+from bff.cache.results import Served
 from tests.support.cache_worker import job
 from tests.support.memory_caches import Clock, Turns, memory_cache, run_quietly
 from tests.support.payload_runs import Runs, payload_with

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bff.cache.decision import Wish
+from bff.cache.freshness import Wish
 from tests.support.cache_worker import TTL, job
 from tests.support.memory_caches import WINDOWS, Turns, land_all, run_quietly
 from tests.support.payload_runs import FAILURE, NOT_FOUND, Runs, degraded, payload
@@ -150,7 +150,7 @@ def test_making_it_anew_fails_quietly_and_is_not_tried_again_for_a_second(
         assert await turns.ask(0.5) == ("stale", OLD)
         assert await turns.ask() == ("hit", NEW)
 
-    with caplog.at_level(logging.WARNING, "bff.cache.layers"):
+    with caplog.at_level(logging.WARNING, "bff.cache.cache"):
         run_quietly(test)
     assert [record.getMessage() for record in caplog.records] == [
         "home: making it anew in the background failed"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bff.cache.layers import Cache
+from bff.cache.cache import Cache
 from bff.engine.engine import Engine
 from bff.engine.ports import UpstreamReply, UpstreamRequest
 from bff.engine.values.outcomes import Failed

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bff.cache.backends import open_backend
-from bff.cache.links import Link, RedisLink
-from bff.cache.purge_channel import Purged
-from bff.cache.store import SharedStore
+from bff.cache.redis.purge_channel import Purged
+from bff.cache.shared.backends import open_backend
+from bff.cache.shared.links import Link, RedisLink
+from bff.cache.shared.store import SharedStore
 from bff.engine.values.wait_budget import PATIENCE_SECONDS
 
 

@@ -9,8 +9,8 @@ raises redis-py's errors.
 import secrets
 from typing import NamedTuple
 
-from bff.cache.backends import KEY_PREFIX
-from bff.cache.redis_clients import Client
+from bff.cache.redis.clients import Client
+from bff.cache.shared.backends import KEY_PREFIX
 
 # Redis's own clock is asked for: workers on several machines compare what they did and what was
 # purged by it. The scripts travel with each call: 150 bytes, and none can be missing.

@@ -12,13 +12,13 @@ from contextlib import suppress
 
 from redis.exceptions import ResponseError
 
-from bff.cache.backends import Backend, BytesInRedis
 from bff.cache.entries import Entry
-from bff.cache.envelope import decode, encode, flaw
-from bff.cache.leads import Lead, Leads
-from bff.cache.purge_channel import PurgeChannel, Purged, message
-from bff.cache.redis_clients import Client, disconnect, open_client
-from bff.cache.tag_index import CHANNEL, TagIndex
+from bff.cache.redis.clients import Client, disconnect, open_client
+from bff.cache.redis.leases import Lead, Leads
+from bff.cache.redis.purge_channel import PurgeChannel, Purged, message
+from bff.cache.redis.tag_index import CHANNEL, TagIndex
+from bff.cache.shared.backends import Backend, BytesInRedis
+from bff.cache.shared.envelope import decode, encode, flaw
 
 # For each answer about a purge: Redis takes 0.1 s and more to read the set of a tag that 100,000
 # entries have, and nobody waits for it.

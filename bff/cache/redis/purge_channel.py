@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from bff.cache.redis_clients import Client
-from bff.cache.tag_index import CHANNEL
+from bff.cache.redis.clients import Client
+from bff.cache.redis.tag_index import CHANNEL
 
 _PATIENCE_SECONDS = 0.5  # for the answer to a sign of life
 _BEAT_SECONDS = 1.0

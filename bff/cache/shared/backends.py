@@ -15,8 +15,8 @@ from flask_caching import Cache
 from flask_caching.backends.filesystemcache import FileSystemCache
 from flask_caching.backends.rediscache import RedisCache
 
-from bff.cache.envelope import MAGIC, MAX_VALUE_BYTES
-from bff.cache.redis_clients import Client
+from bff.cache.redis.clients import Client
+from bff.cache.shared.envelope import MAGIC, MAX_VALUE_BYTES
 from bff.errors import SettingsError
 
 KEY_PREFIX = "bff:2:"  # the version is the envelope's and the key's

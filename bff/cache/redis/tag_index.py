@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from redis import RedisCluster
 
-from bff.cache.backends import KEY_PREFIX
-from bff.cache.redis_clients import Client
+from bff.cache.redis.clients import Client
+from bff.cache.shared.backends import KEY_PREFIX
 
 # Longer than any run: a deadline is 15 s at most.
 REMEMBERED_SECONDS = 60

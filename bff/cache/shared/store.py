@@ -4,9 +4,10 @@ Rules:
 1. A store that fails is a store that is empty: nothing here raises for trouble with it.
 2. The event loop never waits on a socket: the libraries are synchronous, so reads and writes have
    threads of their own; a read gives up after `PATIENCE_SECONDS`, all waiting included.
-3. After five failures the store is left alone for a growing pause (`bff.cache.breaker`).
+3. After five failures the store is left alone for a growing pause (`bff.breaker`).
 4. Writes wait in a bounded queue and are dropped when it is full: nobody waits for them.
-5. A purge that Redis could not be told of is told again when it answers (`bff.cache.owed_purges`).
+5. A purge that Redis could not be told of is told again when it answers
+   (`bff.cache.shared.owed_purges`).
 """
 
 import asyncio
@@ -19,15 +20,15 @@ from typing import Any, NamedTuple, TypeVar, TypeVarTuple
 
 from redis.exceptions import ResponseError
 
-from bff.cache.breaker import Breaker
-from bff.cache.decision import CLOCK_SKEW_SECONDS
+from bff.breaker import Breaker
 from bff.cache.entries import Entry
-from bff.cache.envelope import MAX_VALUE_BYTES
-from bff.cache.in_time import in_time
-from bff.cache.leads import Lead
-from bff.cache.links import Link
-from bff.cache.owed_purges import THREADS, OwedPurges
-from bff.cache.purge_channel import Purged
+from bff.cache.freshness import CLOCK_SKEW_SECONDS
+from bff.cache.redis.leases import Lead
+from bff.cache.redis.purge_channel import Purged
+from bff.cache.shared.envelope import MAX_VALUE_BYTES
+from bff.cache.shared.in_time import in_time
+from bff.cache.shared.links import Link
+from bff.cache.shared.owed_purges import THREADS, OwedPurges
 from bff.engine.values.wait_budget import PATIENCE_SECONDS, Patience
 
 T = TypeVar("T")

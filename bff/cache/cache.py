@@ -21,14 +21,14 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-from bff.cache.decision import ANY, Verdict, Wish, decide, kept_seconds
 from bff.cache.entries import Entry
 from bff.cache.flights import Flight
-from bff.cache.jobs import Job, Made, Served
-from bff.cache.leads import Lead
+from bff.cache.freshness import ANY, Verdict, Wish, decide, kept_seconds
 from bff.cache.memory import MemoryLayer
 from bff.cache.purges import Purges
-from bff.cache.store import SharedStore
+from bff.cache.redis.leases import Lead
+from bff.cache.results import Job, Made, Served
+from bff.cache.shared.store import SharedStore
 
 _log = logging.getLogger(__name__)
 
