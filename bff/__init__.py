@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 from bff.version import __version__
 
 if TYPE_CHECKING:
-    from bff.web.app import create_app, create_asgi
-    from bff.web.flask_host import Gateway
+    from bff.web.applications import create_app, create_asgi
+    from bff.web.hosts.flask.extension import Gateway
 
 __all__ = ["Gateway", "__version__", "create_app", "create_asgi"]
 
 
 def __getattr__(name: str) -> Any:
     if name in ("create_app", "create_asgi"):
-        from bff.web import app
+        from bff.web import applications as app
 
         return getattr(app, name)
     if name == "Gateway":
-        from bff.web.flask_host import Gateway
+        from bff.web.hosts.flask.extension import Gateway
 
         return Gateway
     raise AttributeError(f"module 'bff' has no attribute {name!r}")

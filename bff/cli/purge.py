@@ -54,7 +54,7 @@ def _ask_gateway(settings: Settings, token: str, tags: tuple[str, ...]) -> int:
     import httpx
 
     from bff.cli.listening import shown
-    from bff.web.admin import PURGE_PATH
+    from bff.web.hosts.flask.admin import PURGE_PATH
 
     url = f"http://{shown(settings.host, settings.port)}{PURGE_PATH}"
     try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from granian import _futures
 
 if TYPE_CHECKING:
-    from bff.web.edge import Edge  # the launcher goes without it, and without 23 MB
+    from bff.web.hosts.asgi.edge import Edge  # the launcher goes without it, and without 23 MB
 
 _log = logging.getLogger(__name__)
 _futures_of_granian: Any = _futures  # untyped

@@ -16,7 +16,7 @@ import pytest
 from bff import create_asgi
 from bff.settings import Settings
 from bff.upstream.transports import TransportName
-from bff.web.edge import Edge
+from bff.web.hosts.asgi.edge import Edge
 from tests.support.projects import SHOP_SERVICE, write_project
 from tests.support.transports import NAMES
 from tests.support.wire import Exchange, Script, WireServer

@@ -16,8 +16,8 @@ from bff import create_asgi
 from bff.cli.schedulers import answer_at_once
 from bff.cli.workers import _let_threads_end_their_turns
 from bff.settings import Settings
-from bff.web.asgi import ASKED_FOR
-from bff.web.edge import Edge
+from bff.web.hosts.asgi.edge import Edge
+from bff.web.hosts.asgi.messages import ASKED_FOR
 from tests.support.hosts import PATIENCE_SECONDS, serving
 from tests.support.projects import HOME, SHOP_SCHEMAS, SHOP_SERVICE, write_project
 from tests.support.serving import Serve, gateways, on_linux

@@ -28,7 +28,7 @@ from bff import create_app, create_asgi
 from bff.cli.schedulers import answer_at_once
 from bff.identity.ports import IdentityProvider
 from bff.settings import Settings
-from bff.web.edge import Edge
+from bff.web.hosts.asgi.edge import Edge
 
 HOSTS = ("edge", "flask")
 

@@ -1,4 +1,4 @@
-"""Which composition or route takes a path; the rules at the top of `bff.web.routing`."""
+"""Which composition or route takes a path; the rules at the top of `bff.web.serving.routing`."""
 
 import sys
 from types import SimpleNamespace
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bff.plan.model.composition import Route
-from bff.web.routing import (
+from bff.web.serving.routing import (
     EVERY_METHOD,
     BadPath,
     NoMatch,

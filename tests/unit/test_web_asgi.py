@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bff.web.asgi import ClientWatches, IncomingBody
-from bff.web.requests import ClientGone
+from bff.web.hosts.asgi.messages import ClientWatches, IncomingBody
+from bff.web.http.requests import ClientGone
 
 Receive = Callable[[], Awaitable[Any]]
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bff.web.bodies import read_json_body
-from bff.web.replies import Reply
-from bff.web.requests import GatewayRequest
+from bff.web.compositions.bodies import read_json_body
+from bff.web.http.replies import Reply
+from bff.web.http.requests import GatewayRequest
 from tests.support.fake_time import run_in_fake_time
 
 

@@ -8,7 +8,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bff.web.codings import choose_coding, encode
+from bff.web.http.codings import choose_coding, encode
 
 DECODERS = {
     "br": brotli.decompress,

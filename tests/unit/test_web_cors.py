@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from bff.web.cors import CrossOrigin
-from bff.web.requests import GatewayRequest
+from bff.web.http.cors import CrossOrigin
+from bff.web.http.requests import GatewayRequest
 
 PAGE = b"https://shop.example"
 

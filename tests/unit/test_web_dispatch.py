@@ -16,14 +16,14 @@ from bff.engine.values.outcomes import Failed
 from bff.identity.ports import Anonymous
 from bff.plan.compiler.project import compile_project
 from bff.upstream.passthrough.passthrough import Passthrough
-from bff.web.cors import CrossOrigin
-from bff.web.dispatch import Dispatcher
-from bff.web.handlers import CompositionHandler
-from bff.web.logs import Log
-from bff.web.pass_through import RouteHandler, take_turns
-from bff.web.replies import Reply
-from bff.web.requests import GatewayRequest
-from bff.web.routing import RoutingTable
+from bff.web.compositions.handler import CompositionHandler
+from bff.web.http.cors import CrossOrigin
+from bff.web.http.logs import Log
+from bff.web.http.replies import Reply
+from bff.web.http.requests import GatewayRequest
+from bff.web.serving.dispatch import Dispatcher
+from bff.web.serving.routes import RouteHandler, take_turns
+from bff.web.serving.routing import RoutingTable
 from tests.support.projects import HOME, write_project
 
 ANN = UpstreamReply(200, (), b'{"id": 1, "first_name": "Ann"}')

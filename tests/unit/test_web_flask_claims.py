@@ -3,8 +3,8 @@
 import pytest
 from flask import Flask
 
-from bff.web.flask_claims import FlaskClaims
-from bff.web.requests import GatewayRequest
+from bff.web.hosts.flask.claims import FlaskClaims
+from bff.web.http.requests import GatewayRequest
 
 
 def app() -> Flask:

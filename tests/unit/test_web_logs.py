@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bff.web.logs import Log, _asked
-from bff.web.replies import Reply
-from bff.web.requests import GatewayRequest
+from bff.web.http.logs import Log, _asked
+from bff.web.http.replies import Reply
+from bff.web.http.requests import GatewayRequest
 
 
 class Written(io.BytesIO):

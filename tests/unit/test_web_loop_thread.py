@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
-from bff.web.loop_thread import Exchange, LoopThread
-from bff.web.replies import Reply
-from bff.web.requests import ClientGone
+from bff.web.hosts.flask.loop_thread import Exchange, LoopThread
+from bff.web.http.replies import Reply
+from bff.web.http.requests import ClientGone
 
 PATIENCE_SECONDS = 10
 

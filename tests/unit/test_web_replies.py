@@ -3,7 +3,7 @@
 import pytest
 
 from bff.engine.values.results import StepTiming
-from bff.web.replies import (
+from bff.web.http.replies import (
     entity_tag,
     names_tag,
     proxy_status,

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from werkzeug.test import EnvironBuilder
 
-from bff.web import asgi, wsgi
-from bff.web.requests import GatewayRequest, without_underscores
+from bff.web.hosts.asgi import messages as asgi
+from bff.web.hosts.flask import wsgi
+from bff.web.http.requests import GatewayRequest, without_underscores
 
 MADE = re.compile(rb"[0-9a-f]{32}")
 

@@ -23,14 +23,8 @@ from bff.engine.values.results import CompositionFailure, Inputs, Produced
 from bff.engine.values.wait_budget import Patience
 from bff.identity.ports import IdentityProvider
 from bff.plan.model.composition import Composition
-from bff.web.asked import FIELDS, Asked, Cut, Reader
-from bff.web.bodies import WEIGHT_PER_BYTE, read_json_body
-from bff.web.codings import IDENTITY, LEAST_BYTES, choose_coding
-from bff.web.logs import Facts
-from bff.web.payload_headers import payload_headers, vary_header
-from bff.web.replies import RawHeader, Reply
-from bff.web.requests import GatewayRequest
-from bff.web.run_replies import (
+from bff.web.compositions.bodies import WEIGHT_PER_BYTE, read_json_body
+from bff.web.compositions.outcome_replies import (
     cache_status,
     degraded_headers,
     failure_reply,
@@ -39,7 +33,13 @@ from bff.web.run_replies import (
     run_facts,
     run_headers,
 )
-from bff.web.variants import Variant, masked
+from bff.web.compositions.payload_headers import payload_headers, vary_header
+from bff.web.compositions.request import FIELDS, Asked, Cut, Reader
+from bff.web.compositions.variants import Variant, masked
+from bff.web.http.codings import IDENTITY, LEAST_BYTES, choose_coding
+from bff.web.http.logs import Facts
+from bff.web.http.replies import RawHeader, Reply
+from bff.web.http.requests import GatewayRequest
 
 _MOST_FIELD_FORMS = 32  # kept with one entry: clients may ask for fields in endless ways
 

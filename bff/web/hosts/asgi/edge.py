@@ -19,7 +19,7 @@ from typing import Any, cast
 from a2wsgi import WSGIMiddleware
 from flask import Flask
 
-from bff.web.asgi import (
+from bff.web.hosts.asgi.messages import (
     ASKED_FOR,
     ClientWatches,
     IncomingBody,
@@ -31,13 +31,13 @@ from bff.web.asgi import (
     request_of,
     scope_for_flask,
 )
-from bff.web.dispatch import Dispatcher
-from bff.web.flask_claims import FlaskClaims
-from bff.web.flask_host import Gateway
-from bff.web.replies import Reply, close_body
-from bff.web.requests import ClientGone, GatewayRequest
-from bff.web.routing import NoMatch
-from bff.web.runtime import Runtime
+from bff.web.hosts.flask.claims import FlaskClaims
+from bff.web.hosts.flask.extension import Gateway
+from bff.web.http.replies import Reply, close_body
+from bff.web.http.requests import ClientGone, GatewayRequest
+from bff.web.serving.dispatch import Dispatcher
+from bff.web.serving.release import Runtime
+from bff.web.serving.routing import NoMatch
 
 _FLASK_ENDS_SECONDS = 10
 _GC_THRESHOLDS = (10_000, 20, 20)  # 700 objects would be there after two requests

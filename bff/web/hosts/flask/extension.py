@@ -22,23 +22,23 @@ from bff.identity.ports import Anonymous, IdentityProvider
 from bff.plan.compiler.project import compile_project
 from bff.plan.model.composition import CompiledProject
 from bff.settings import Settings, load_settings
-from bff.web.admin import add_admin
-from bff.web.cors import CrossOrigin
-from bff.web.dispatch import finish
-from bff.web.logs import Log
-from bff.web.loop_thread import Exchange, LoopThread
-from bff.web.problems import not_found, wrong_method
-from bff.web.replies import Reply
-from bff.web.requests import ClientGone, GatewayRequest
-from bff.web.routing import NoMatch, RoutingTable
-from bff.web.runtime import Runtime, open_runtime
-from bff.web.wsgi import (
+from bff.web.hosts.flask.admin import add_admin
+from bff.web.hosts.flask.loop_thread import Exchange, LoopThread
+from bff.web.hosts.flask.wsgi import (
     GatewayResponse,
     body_reader,
     is_behind_edge,
     request_of,
     response_of,
 )
+from bff.web.http.cors import CrossOrigin
+from bff.web.http.logs import Log
+from bff.web.http.problems import not_found, wrong_method
+from bff.web.http.replies import Reply
+from bff.web.http.requests import ClientGone, GatewayRequest
+from bff.web.serving.dispatch import finish
+from bff.web.serving.release import Runtime, open_runtime
+from bff.web.serving.routing import NoMatch, RoutingTable
 
 _HEALTH = "/healthz"
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from bff.web.requests import ClientGone, GatewayRequest, without_underscores
+from bff.web.http.requests import ClientGone, GatewayRequest, without_underscores
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from bff.web.replies import NO_STORE, NOSNIFF, RawHeader, Reply
-from bff.web.requests import GatewayRequest
+from bff.web.http.replies import NO_STORE, NOSNIFF, RawHeader, Reply
+from bff.web.http.requests import GatewayRequest
 
 PROBLEM_JSON = b"application/problem+json"
 

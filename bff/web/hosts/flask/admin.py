@@ -11,10 +11,10 @@ import flask
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bff.cache.cache import Cache
-from bff.web.problems import problem
-from bff.web.replies import JSON, NO_STORE, Reply
-from bff.web.requests import GatewayRequest
-from bff.web.wsgi import GatewayResponse, request_of, response_of
+from bff.web.hosts.flask.wsgi import GatewayResponse, request_of, response_of
+from bff.web.http.problems import problem
+from bff.web.http.replies import JSON, NO_STORE, Reply
+from bff.web.http.requests import GatewayRequest
 
 PURGE_PATH = "/admin/purge"
 MOST_TAGS = 1000

@@ -5,8 +5,8 @@ Everything is worked out when the project is loaded; a request costs one diction
 
 from bff.plan.model.composition import CompiledProject
 from bff.upstream.passthrough.headers import FORWARDED
-from bff.web.replies import RawHeader, Reply
-from bff.web.requests import GatewayRequest
+from bff.web.http.replies import RawHeader, Reply
+from bff.web.http.requests import GatewayRequest
 
 EXPOSED = b"Cache-Status, ETag, Proxy-Status, Retry-After, Server-Timing, X-Request-ID"
 # What a page may send besides what browsers always allow: header params come on top.

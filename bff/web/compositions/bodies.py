@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from bff.web.problems import problem
-from bff.web.replies import Reply
-from bff.web.requests import GatewayRequest
+from bff.web.http.problems import problem
+from bff.web.http.replies import Reply
+from bff.web.http.requests import GatewayRequest
 
 BODY_BYTES = 1024 * 1024
 BODY_SECONDS = 15

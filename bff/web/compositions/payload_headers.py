@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bff.cache.entries import Entry
 from bff.plan.model.composition import Composition
-from bff.web.replies import REVALIDATE, RawHeader
+from bff.web.http.replies import REVALIDATE, RawHeader
 
 
 def payload_headers(

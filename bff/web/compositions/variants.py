@@ -10,9 +10,9 @@ from pydantic_core import from_json, to_json
 
 from bff.engine.payload.masks import apply_mask
 from bff.plan.model.composition import MaskNode
-from bff.web.codings import IDENTITY, encode
-from bff.web.logs import Facts
-from bff.web.replies import (
+from bff.web.http.codings import IDENTITY, encode
+from bff.web.http.logs import Facts
+from bff.web.http.replies import (
     JSON,
     NO_STORE,
     NOSNIFF,
@@ -21,7 +21,7 @@ from bff.web.replies import (
     entity_tag,
     names_tag,
 )
-from bff.web.requests import GatewayRequest
+from bff.web.http.requests import GatewayRequest
 
 
 class Variant:

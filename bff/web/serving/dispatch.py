@@ -13,14 +13,14 @@ worker. Knows no host.
 from typing import assert_never
 
 from bff.declarations.models.forms import WRITING_METHODS
-from bff.web.cors import CrossOrigin
-from bff.web.handlers import CompositionHandler, Target
-from bff.web.logs import Log
-from bff.web.pass_through import RouteHandler
-from bff.web.problems import bad_path, internal_error, not_found, wrong_method
-from bff.web.replies import Reply
-from bff.web.requests import ClientGone, GatewayRequest
-from bff.web.routing import (
+from bff.web.compositions.handler import CompositionHandler, Target
+from bff.web.http.cors import CrossOrigin
+from bff.web.http.logs import Log
+from bff.web.http.problems import bad_path, internal_error, not_found, wrong_method
+from bff.web.http.replies import Reply
+from bff.web.http.requests import ClientGone, GatewayRequest
+from bff.web.serving.routes import RouteHandler
+from bff.web.serving.routing import (
     BadPath,
     Match,
     NoMatch,

@@ -18,12 +18,12 @@ from bff.plan.model.composition import CompiledProject
 from bff.settings import Settings
 from bff.upstream.passthrough.passthrough import Passthrough
 from bff.upstream.transports import open_transport
-from bff.web.cors import CrossOrigin
-from bff.web.dispatch import Dispatcher
-from bff.web.handlers import CompositionHandler
-from bff.web.logs import Log
-from bff.web.pass_through import RouteHandler, take_turns
-from bff.web.routing import RoutingTable
+from bff.web.compositions.handler import CompositionHandler
+from bff.web.http.cors import CrossOrigin
+from bff.web.http.logs import Log
+from bff.web.serving.dispatch import Dispatcher
+from bff.web.serving.routes import RouteHandler, take_turns
+from bff.web.serving.routing import RoutingTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from bff.plan.model.composition import CompiledProject
 from bff.plan.model.service import Service
 from bff.upstream.passthrough.headers import ClientInfo
 from bff.upstream.passthrough.passthrough import ForwardedReply, Passthrough, Refused
-from bff.web.cors import CrossOrigin
-from bff.web.problems import problem
-from bff.web.replies import Reply, proxy_status
-from bff.web.requests import GatewayRequest
-from bff.web.routing import ToRoute
+from bff.web.http.cors import CrossOrigin
+from bff.web.http.problems import problem
+from bff.web.http.replies import Reply, proxy_status
+from bff.web.http.requests import GatewayRequest
+from bff.web.serving.routing import ToRoute
 
 
 class RouteHandler:

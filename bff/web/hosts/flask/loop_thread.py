@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from bff.web.replies import Reply, close_body
-from bff.web.requests import ClientGone
+from bff.web.http.replies import Reply, close_body
+from bff.web.http.requests import ClientGone
 
 _Result = TypeVar("_Result")
 

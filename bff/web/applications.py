@@ -6,8 +6,8 @@ from flask import Flask
 
 from bff.identity.ports import IdentityProvider
 from bff.settings import Settings
-from bff.web.edge import Edge
-from bff.web.flask_host import Gateway
+from bff.web.hosts.asgi.edge import Edge
+from bff.web.hosts.flask.extension import Gateway
 
 
 def create_app(

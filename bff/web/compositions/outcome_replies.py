@@ -10,9 +10,9 @@ from bff.cache.entries import Entry
 from bff.cache.results import Served
 from bff.engine.values.results import CompositionFailure, Degradation, Produced
 from bff.plan.model.service import CompositionParam
-from bff.web.problems import problem
-from bff.web.replies import RawHeader, Reply, proxy_status, server_timing
-from bff.web.requests import GatewayRequest
+from bff.web.http.problems import problem
+from bff.web.http.replies import RawHeader, Reply, proxy_status, server_timing
+from bff.web.http.requests import GatewayRequest
 
 
 def run_headers(request: GatewayRequest, made: Produced | CompositionFailure) -> list[RawHeader]:

@@ -20,8 +20,8 @@ import structlog
 from pydantic_core import to_json
 
 from bff.settings import LogLevel
-from bff.web.replies import Reply
-from bff.web.requests import GatewayRequest
+from bff.web.http.replies import Reply
+from bff.web.http.requests import GatewayRequest
 
 _PATH_LENGTH = 200
 _GATHER_SECONDS = 0.1

@@ -11,9 +11,9 @@ from bff.identity.ports import NOBODY, Identity, IdentityProvider
 from bff.plan.compiler.masks import compile_mask
 from bff.plan.model.composition import Composition, MaskNode, MaskView
 from bff.plan.params.compile import BadParam, parse_params
-from bff.web.problems import problem
-from bff.web.replies import Reply
-from bff.web.requests import GatewayRequest
+from bff.web.http.problems import problem
+from bff.web.http.replies import Reply
+from bff.web.http.requests import GatewayRequest
 
 FIELDS = "fields="  # what the names of such forms begin with; no view's can
 

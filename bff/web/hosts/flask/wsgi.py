@@ -12,9 +12,9 @@ import flask
 from werkzeug.datastructures import Headers
 from werkzeug.wsgi import get_input_stream
 
-from bff.web.asgi import BEHIND_EDGE
-from bff.web.replies import RawHeader, Reply
-from bff.web.requests import GatewayRequest
+from bff.web.hosts.asgi.messages import BEHIND_EDGE
+from bff.web.http.replies import RawHeader, Reply
+from bff.web.http.requests import GatewayRequest
 
 Environ = dict[str, Any]
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
-from bff.web.requests import GatewayRequest
+from bff.web.http.requests import GatewayRequest
 
 
 class FlaskClaims:
