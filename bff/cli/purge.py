@@ -53,7 +53,7 @@ def _purge_in_redis(url: str, tags: tuple[str, ...]) -> int:
 def _ask_gateway(settings: Settings, token: str, tags: tuple[str, ...]) -> int:
     import httpx
 
-    from bff.cli.listening import shown
+    from bff.cli.serving.listening import shown
     from bff.web.hosts.flask.admin import PURGE_PATH
 
     url = f"http://{shown(settings.host, settings.port)}{PURGE_PATH}"

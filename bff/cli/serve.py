@@ -52,7 +52,7 @@ def serve(project: Path, **options: str | None) -> None:
         os.environ.setdefault(variable, text)
     with _signals_end_it():
         # Imported here, because it takes most of a second, in which signals come too.
-        from bff.cli.launcher import launch
+        from bff.cli.serving.launcher import launch
 
         launch({**os.environ, **given, "BFF_PROJECT": str(project.resolve())})
 

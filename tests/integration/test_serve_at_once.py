@@ -13,8 +13,8 @@ import pytest
 from granian import _futures
 
 from bff import create_asgi
-from bff.cli.schedulers import answer_at_once
-from bff.cli.workers import _let_threads_end_their_turns
+from bff.cli.serving.schedulers import answer_at_once
+from bff.cli.serving.workers import _let_threads_end_their_turns
 from bff.settings import Settings
 from bff.web.hosts.asgi.edge import Edge
 from bff.web.hosts.asgi.messages import ASKED_FOR

@@ -25,7 +25,7 @@ from granian.server.embed import Server
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from bff import create_app, create_asgi
-from bff.cli.schedulers import answer_at_once
+from bff.cli.serving.schedulers import answer_at_once
 from bff.identity.ports import IdentityProvider
 from bff.settings import Settings
 from bff.web.hosts.asgi.edge import Edge

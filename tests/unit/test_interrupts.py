@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bff.cli.interrupts import Interrupt
+from bff.cli.serving.interrupts import Interrupt
 from tests.support.hosts import PATIENCE_SECONDS
 
 

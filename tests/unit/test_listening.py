@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from bff.cli.listening import CannotListen, claimed, shown, why
+from bff.cli.serving.listening import CannotListen, claimed, shown, why
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the claim is held on Linux alone")
 

@@ -23,8 +23,8 @@ import click
 from granian.server import MPServer
 
 import bff
-from bff.cli.interrupts import Interrupt
-from bff.cli.schedulers import answer_at_once
+from bff.cli.serving.interrupts import Interrupt
+from bff.cli.serving.schedulers import answer_at_once
 from bff.errors import ProjectError
 from bff.settings import Scheduling
 

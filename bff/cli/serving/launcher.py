@@ -15,9 +15,9 @@ from granian.http import HTTP1Settings
 
 from bff.cache.redis.clients import refuse_bad_url
 from bff.cache.redis.embedded import RunningRedis, start_embedded_redis
-from bff.cli.listening import claimed, shown
 from bff.cli.project import compile_or_exit
-from bff.cli.workers import WorkerServer, load_in_worker
+from bff.cli.serving.listening import claimed, shown
+from bff.cli.serving.workers import WorkerServer, load_in_worker
 from bff.errors import SettingsError
 from bff.settings import Settings, load_settings
 
