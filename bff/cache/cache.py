@@ -26,8 +26,8 @@ from bff.cache.flights import Flight
 from bff.cache.freshness import ANY, Verdict, Wish, decide, kept_seconds
 from bff.cache.memory import MemoryLayer
 from bff.cache.purges import Purges
-from bff.cache.redis.leases import Lead
-from bff.cache.results import Job, Made, Served
+from bff.cache.redis.leases import Lease
+from bff.cache.results import CacheResult, Job, RunResult
 from bff.cache.shared.store import SharedStore
 
 _log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Cache:
         self._clock = clock
         self._dice = dice
         self._flights: dict[str, Flight] = {}
-        self._flying: set[asyncio.Task[Served]] = set()
+        self._flying: set[asyncio.Task[CacheResult]] = set()
         self._due: set[str] = set()  # keys that other threads want made anew
         self._store = open_store(purged=self._take_purge, missed=self._missed)
 
@@ -79,7 +79,7 @@ class Cache:
             self._refresh_soon(job)
         return entry
 
-    async def get(self, job: Job, wish: Wish = ANY) -> Served:
+    async def get(self, job: Job, wish: Wish = ANY) -> CacheResult:
         """The value, from wherever it is had first. What the run raises, all who wait get."""
         ends_at = self._loop.time() + job.deadline_seconds
         may_fly_anew = True
@@ -121,18 +121,18 @@ class Cache:
 
     # ------------------------------------------------------------------ memory
 
-    def _from_memory(self, job: Job, wish: Wish) -> Served | None:
+    def _from_memory(self, job: Job, wish: Wish) -> CacheResult | None:
         entry = self._memory.get(job.key)
         now = self._clock()
         match decide(entry, now, job.policy, wish):
             case Verdict.FRESH:
-                return Served(entry, None, "hit")
+                return CacheResult(entry, None, "hit")
             case Verdict.STALE:
                 if entry is not None and now >= entry.failing_until:
                     self._refresh(job)
-                return Served(entry, None, "stale")
+                return CacheResult(entry, None, "stale")
             case Verdict.STALE_IF_ERROR if entry is not None and now < entry.failing_until:
-                return Served(entry, entry.failure, "error")
+                return CacheResult(entry, entry.failure, "error")
             case _:
                 return None
 
@@ -177,7 +177,7 @@ class Cache:
         flight = self._flights[job.key] = Flight(task, None if finishes else forget)
         self._flying.add(task)
 
-        def landed(task: asyncio.Task[Served]) -> None:
+        def landed(task: asyncio.Task[CacheResult]) -> None:
             self._flying.discard(task)
             forget()
             if task.cancelled():
@@ -191,12 +191,12 @@ class Cache:
         task.add_done_callback(landed)
         return flight
 
-    async def _fly(self, job: Job, wish: Wish, ends_at: float) -> Served:
+    async def _fly(self, job: Job, wish: Wish, ends_at: float) -> CacheResult:
         older = self._memory.get(job.key)
-        lead = Lead(job.key, "", self._clock())
+        lead = Lease(job.key, "", self._clock())
         if self._store is not None:
             known = await self._ask_store(self._store, job, wish, ends_at)
-            if isinstance(known, Served):
+            if isinstance(known, CacheResult):
                 return known
             found, lead = known
             older = found or older
@@ -210,7 +210,7 @@ class Cache:
 
     async def _ask_store(
         self, store: SharedStore, job: Job, wish: Wish, ends_at: float
-    ) -> Served | tuple[Entry | None, Lead]:
+    ) -> CacheResult | tuple[Entry | None, Lease]:
         """What the store or another worker serves; or what is left there, and the lead."""
 
         def is_wanted(entry: Entry) -> bool:
@@ -224,13 +224,13 @@ class Cache:
         if found is not None and is_wanted(found):
             self._remember(found)
             if decide(found, self._clock(), job.policy) is Verdict.FRESH:
-                return Served(found, None, "hit")
-            return Served(found, None, "stale")
+                return CacheResult(found, None, "hit")
+            return CacheResult(found, None, "stale")
         made = await self._follow(store, job, patience)
         if made is None:
             return found, store.alone(job.key)
         self._remember(made)
-        return Served(made, None, "collapsed")
+        return CacheResult(made, None, "collapsed")
 
     async def _follow(self, store: SharedStore, job: Job, patience: float) -> Entry | None:
         """What another worker makes of it; None when it gave up, or takes too long."""
@@ -246,7 +246,7 @@ class Cache:
                 return None
         return None
 
-    def _land(self, job: Job, made: Made, lead: Lead, older: Entry | None) -> Served:
+    def _land(self, job: Job, made: RunResult, lead: Lease, older: Entry | None) -> CacheResult:
         store, policy, now = self._store, job.policy, self._clock()
         entry = self._entry(job, made, lead, now)
         if made.failed:
@@ -255,24 +255,24 @@ class Cache:
             older = self._newest_complete(job.key, older)
             verdict = decide(older, now, policy)
             if verdict is Verdict.FRESH:  # a later flight has landed before
-                return Served(older, None, "collapsed")
+                return CacheResult(older, None, "collapsed")
             if verdict is not Verdict.MISS and older is not None:
                 older.failing_until, older.failure = now + _FAILING_SECONDS, made.outcome
                 self._remember(older)
-                return Served(older, made.outcome, "error")
+                return CacheResult(older, made.outcome, "error")
             if entry is not None:
                 self._remember(entry, made_here=True)
-            return Served(None, made.outcome, "miss")
+            return CacheResult(None, made.outcome, "miss")
         if entry is None:
             self._forget(job.key, lead)
-            return Served(None, made.outcome, "miss")
+            return CacheResult(None, made.outcome, "miss")
         stored = self._remember(entry, made_here=True)
         if store is not None:
             if self._purges.was_purged(entry):
                 store.let_go(lead)
             else:
                 stored = store.put(entry, kept_seconds(entry, policy), lead) or stored
-        return Served(entry, made.outcome, "miss", stored)
+        return CacheResult(entry, made.outcome, "miss", stored)
 
     def _newest_complete(self, key: str, older: Entry | None) -> Entry | None:
         """The one that was there when a flight began, or what others have stored since."""
@@ -281,13 +281,13 @@ class Cache:
             return older
         return held if older is None or held.stored_at > older.stored_at else older
 
-    def _forget(self, key: str, lead: Lead) -> None:
+    def _forget(self, key: str, lead: Lease) -> None:
         """What is answered now can't be kept, and what was kept before is no answer any more."""
         self._memory.drop(key)
         if self._store is not None:
             self._store.drop(lead)
 
-    def _entry(self, job: Job, made: Made, lead: Lead, now: float) -> Entry | None:
+    def _entry(self, job: Job, made: RunResult, lead: Lease, now: float) -> Entry | None:
         """What is kept of a run; None for nothing."""
         if made.body is None or made.freshness.seconds <= 0:
             return None

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from bff.cache.results import Served
+from bff.cache.results import CacheResult
 
 
 class Flight:
@@ -13,7 +13,7 @@ class Flight:
 
     __slots__ = ("_forget", "_task", "_waiting")
 
-    def __init__(self, task: asyncio.Task[Served], forget: Callable[[], None] | None) -> None:
+    def __init__(self, task: asyncio.Task[CacheResult], forget: Callable[[], None] | None) -> None:
         self._task = task
         self._forget = forget
         self._waiting = 0
@@ -31,7 +31,7 @@ class Flight:
                 self._task.cancel()
         return self._task.done()
 
-    def outcome(self, *, leads: bool) -> Served:
+    def outcome(self, *, leads: bool) -> CacheResult:
         """What it came to. Raises what it raised."""
         served = self._task.result()
         return replace(served, how="collapsed") if not leads and served.how == "miss" else served

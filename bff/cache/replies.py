@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 
 from bff.cache.cache import Cache
-from bff.cache.results import Job, Made
-from bff.engine.ports import Call, KeptReply, UpstreamReply
+from bff.cache.results import Job, RunResult
+from bff.engine.ports import CachedReply, Call, UpstreamReply
 from bff.engine.values.freshness import UNLIMITED, Freshness
-from bff.engine.values.wait_budget import Patience
+from bff.engine.values.wait_budget import WaitBudget
 from bff.plan.model.caching import CachePolicy
 
 
@@ -19,15 +19,15 @@ class CachedReplies:
         self._clock = clock
 
     async def get(
-        self, key: str, policy: CachePolicy, call: Call, seconds: float, patience: Patience
-    ) -> KeptReply:
+        self, key: str, policy: CachePolicy, call: Call, seconds: float, patience: WaitBudget
+    ) -> CachedReply:
         """See `ReplyCache.get`."""
 
-        async def run(left: float) -> Made:
+        async def run(left: float) -> RunResult:
             called = await call(left)
             if called.failed and isinstance(called.reply, UpstreamReply):  # it may stay a while
                 called = called._replace(reply=called.reply._replace(body=b""))
-            return Made(
+            return RunResult(
                 called, called.body, tags=called.tags, freshness=called.freshness,
                 failed=called.failed,
             )  # fmt: skip
@@ -35,8 +35,8 @@ class CachedReplies:
         served = await self._cache.get(Job("a reply", key, policy, run, seconds, patience))
         entry, called = served.entry, served.outcome
         if entry is None:
-            return KeptReply(None, UNLIMITED, called)
+            return CachedReply(None, UNLIMITED, called)
         left = max(0.0, entry.seconds_left(self._clock()))
         freshness = Freshness(left, may_be_stale=entry.may_be_stale, observed_at=entry.observed_at)
         is_made = served.how in ("miss", "collapsed") and called is not None
-        return KeptReply(None if is_made else entry.body, freshness, called)
+        return CachedReply(None if is_made else entry.body, freshness, called)

@@ -6,11 +6,11 @@ from typing import Any, Literal, NamedTuple
 
 from bff.cache.entries import Entry
 from bff.engine.values.freshness import UNLIMITED, Freshness
-from bff.engine.values.wait_budget import Patience
+from bff.engine.values.wait_budget import WaitBudget
 from bff.plan.model.caching import CachePolicy
 
 
-class Made(NamedTuple):
+class RunResult(NamedTuple):
     """What a run came to. `outcome` is the caller's own; `body` is None where there is nothing to
     keep. `failed` says that an older value is better than this one, and `flaw` what was papered
     over in it."""
@@ -24,7 +24,7 @@ class Made(NamedTuple):
     flaw: Any = None
 
 
-Run = Callable[[float], Awaitable[Made]]  # takes the seconds that are left
+Run = Callable[[float], Awaitable[RunResult]]  # takes the seconds that are left
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,11 @@ class Job:
     policy: CachePolicy
     run: Run
     deadline_seconds: float
-    patience: Patience = field(default_factory=Patience)  # with the store
+    patience: WaitBudget = field(default_factory=WaitBudget)  # with the store
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class CacheResult:
     """What a caller gets: an `entry`, an `outcome` of a run, or both.
 
     `how`: "hit" and "stale" (nothing was run for it), "miss" (its own run), "collapsed" (another

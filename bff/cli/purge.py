@@ -41,11 +41,11 @@ def _purge_in_redis(url: str, tags: tuple[str, ...]) -> int:
     from redis.exceptions import RedisError
 
     from bff.cache.redis.clients import refuse_bad_url
-    from bff.cache.shared.links import RedisLink
+    from bff.cache.shared.links import RedisStoreClient
 
     try:
         refuse_bad_url(url)
-        return RedisLink(url, seconds=_SECONDS).purge(tags)
+        return RedisStoreClient(url, seconds=_SECONDS).purge(tags)
     except (SettingsError, RedisError, OSError) as error:
         raise click.ClickException(f"nothing was purged: {error}") from None
 

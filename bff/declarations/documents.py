@@ -12,7 +12,7 @@ from bff.declarations.declaration import Declaration, Finding, keys_of
 from bff.declarations.validation import validate
 from bff.declarations.yaml.offsets import source_index
 from bff.declarations.yaml.syntax_errors import SyntaxProblem
-from bff.declarations.yaml.tree import BrokenYaml, KeyPath, Spot, read_tree
+from bff.declarations.yaml.tree import BrokenYaml, KeyPath, SourceSpan, read_tree
 from bff.errors import Place, Problem
 
 LARGEST_FILE = 1024 * 1024  # bytes
@@ -48,7 +48,7 @@ class Document(Generic[M_co]):
     file: str  # relative to the project's folder, with forward slashes
     model: M_co
     _source: Source = field(repr=False)
-    _root: Spot = field(repr=False)
+    _root: SourceSpan = field(repr=False)
     _unknown: frozenset[KeyPath] = field(default=frozenset(), repr=False)
     _wrong: frozenset[KeyPath] = field(default=frozenset(), repr=False)
 
@@ -125,7 +125,7 @@ def read_document(file: str, content: bytes, model: type[M]) -> Read[M]:
 
 def empty_document(file: str, model: M) -> Document[M]:
     """A document for a file that isn't there: every place is its start."""
-    return Document(file, model, _source(file, ""), Spot(0, 0))
+    return Document(file, model, _source(file, ""), SourceSpan(0, 0))
 
 
 def dotted(path: KeyPath) -> str:
@@ -162,7 +162,7 @@ def _syntax_problem(source: Source, path: KeyPath, problem: SyntaxProblem) -> Pr
     return problem_at(source.place(problem.index), path, problem.what, problem.mend)
 
 
-def _problem(source: Source, root: Spot, finding: Finding) -> Problem:
+def _problem(source: Source, root: SourceSpan, finding: Finding) -> Problem:
     where = _place(source, root, finding.path, key=finding.at_key)
     return problem_at(where, finding.path, finding.what, finding.mend)
 
@@ -175,7 +175,7 @@ def _source(file: str, text: str) -> Source:
     return Source(file, text, tuple(starts))
 
 
-def _place(source: Source, root: Spot, path: KeyPath, *, key: bool) -> Place:
+def _place(source: Source, root: SourceSpan, path: KeyPath, *, key: bool) -> Place:
     spot = root
     for depth, part in enumerate(path):
         below = _below(spot, part)
@@ -187,8 +187,8 @@ def _place(source: Source, root: Spot, path: KeyPath, *, key: bool) -> Place:
     return source.place(spot.start)
 
 
-def _find(root: Spot, path: KeyPath) -> Spot | None:
-    spot: Spot | None = root
+def _find(root: SourceSpan, path: KeyPath) -> SourceSpan | None:
+    spot: SourceSpan | None = root
     for part in path:
         if spot is None:
             return None
@@ -196,7 +196,7 @@ def _find(root: Spot, path: KeyPath) -> Spot | None:
     return spot
 
 
-def _below(spot: Spot, part: str | int) -> Spot | None:
+def _below(spot: SourceSpan, part: str | int) -> SourceSpan | None:
     """What stands under a key or an index; `404` finds the key "404"."""
     match spot.items:
         case dict():

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 from bff.engine.values.freshness import Freshness
 from bff.engine.values.outcomes import Failed
-from bff.engine.values.wait_budget import Patience
+from bff.engine.values.wait_budget import WaitBudget
 from bff.plan.model.caching import CachePolicy
 
 Headers = Sequence[tuple[str, str]]  # names in lower case; values as latin-1 text; order kept
@@ -91,7 +91,7 @@ class Transport(Protocol):
         """Close every connection."""
 
 
-class Called(NamedTuple):
+class CallResult(NamedTuple):
     """What a call came to, for all who would have made the same. `body` is what may be kept: it
     fits its schema. `failed` says that an earlier reply is better than this one."""
 
@@ -102,23 +102,23 @@ class Called(NamedTuple):
     failed: bool
 
 
-class KeptReply(NamedTuple):
+class CachedReply(NamedTuple):
     """A kept `body`; or what a call `called` came to, one's own or another's; or both, where the
     call failed and the body is what is left. `freshness` is what that leaves a payload."""
 
     body: bytes | None
     freshness: Freshness
-    called: Called | None
+    called: CallResult | None
 
 
-Call = Callable[[float], Awaitable[Called]]  # takes the seconds that are left
+Call = Callable[[float], Awaitable[CallResult]]  # takes the seconds that are left
 
 
 class ReplyCache(Protocol):
     """Keeps upstream replies for steps, compositions and callers to share. One per event loop."""
 
     async def get(
-        self, key: str, policy: CachePolicy, call: Call, seconds: float, patience: Patience
-    ) -> KeptReply:
+        self, key: str, policy: CachePolicy, call: Call, seconds: float, patience: WaitBudget
+    ) -> CachedReply:
         """The reply under `key`, or what `call` comes to, within `seconds`; `patience` bounds the
         waiting for what other workers have."""

@@ -31,7 +31,7 @@ from bff.engine.steps.shared_calls import SharedCalls
 from bff.engine.values.freshness import UNLIMITED, Freshness
 from bff.engine.values.outcomes import Failed, Outcome, Reason, Skipped, Value
 from bff.engine.values.results import Inputs, StepOutcome, StepTiming
-from bff.engine.values.wait_budget import Patience
+from bff.engine.values.wait_budget import WaitBudget
 
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ class Run:
         self.freshness: list[Freshness] = []  # of the replies whose upstreams told of it
         self._prepared = prepared
         self._identity_key = inputs.identity_key
-        self._patience = inputs.patience or Patience()
+        self._patience = inputs.patience or WaitBudget()
         self._caller = caller
         self._shared = shared
         self._clock = clock

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from bff.cache.redis.leases import Lead
-from bff.cache.shared.links import RedisLink
+from bff.cache.redis.leases import Lease
+from bff.cache.shared.links import RedisStoreClient
 from tests.support.cache_process import leading_process
 from tests.support.cache_worker import (
     SLACK_SECONDS,
@@ -33,10 +33,10 @@ def worker(server: RedisServer) -> Worker:
     return calm_worker(server.url)
 
 
-class LateLink(RedisLink):
+class LateLink(RedisStoreClient):
     """Takes a lead just after another worker has stored what it made, and let go."""
 
-    def take_lead(self, key: str, life_seconds: float) -> Lead | None:
+    def take_lead(self, key: str, life_seconds: float) -> Lease | None:
         super().write(small(key), TTL, time.time() + TTL)
         return super().take_lead(key, life_seconds)
 

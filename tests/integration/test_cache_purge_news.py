@@ -9,7 +9,7 @@ import pytest
 from bff.cache.redis.purge_channel import message
 from bff.cache.redis.tag_index import CHANNEL, TagIndex
 from bff.cache.shared.backends import KEY_PREFIX
-from bff.cache.shared.links import RedisLink
+from bff.cache.shared.links import RedisStoreClient
 from tests.support.cache_worker import (
     SLACK_SECONDS,
     DeafLink,
@@ -114,7 +114,7 @@ def test_a_purge_is_told_of_before_and_after_it_deletes(server: RedisServer) -> 
         TagIndex(client).add(["t"], "k", time.time() + 60)
         client.set(f"{KEY_PREFIX}k", b"x")
         with client.monitor() as monitor:
-            link = RedisLink(server.url, seconds=1.0)
+            link = RedisStoreClient(server.url, seconds=1.0)
             assert link.purge(["t"]) == 1
             link.close()
             client.ping()

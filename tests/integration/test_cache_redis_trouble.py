@@ -9,7 +9,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from bff.cache.entries import Entry
-from bff.cache.shared.links import RedisLink
+from bff.cache.shared.links import RedisStoreClient
 from tests.support.cache_worker import SLACK_SECONDS, TTL, Worker, entry_bytes, eventually, small
 from tests.support.redis_server import RedisServer, free_port
 from tests.support.steady_clock import steady_seconds
@@ -143,7 +143,7 @@ def test_a_full_redis_refuses_and_nobody_minds(caplog: pytest.LogCaptureFixture)
 
 def test_a_full_redis_takes_entries_again_when_others_have_ended() -> None:
     with RedisServer("--maxmemory-policy", "noeviction") as server, server.client() as client:
-        link = RedisLink(server.url, seconds=1.0)
+        link = RedisStoreClient(server.url, seconds=1.0)
         used = client.info("memory")["used_memory"]
         client.config_set("maxmemory", used + 2_000_000)
 

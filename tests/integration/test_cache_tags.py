@@ -9,10 +9,10 @@ from redis.exceptions import RedisError
 
 from bff.cache.redis.tag_index import REMEMBERED_SECONDS, TagIndex
 from bff.cache.shared.backends import KEY_PREFIX
-from bff.cache.shared.links import Link
+from bff.cache.shared.links import StoreClient
 from tests.support.cache_worker import (
     DeafLink,
-    RedisLink,
+    RedisStoreClient,
     Worker,
     calm_worker,
     entry_bytes,
@@ -29,7 +29,7 @@ from tests.support.slow_redis import Between
 LOOKS_AT_ALL_KEYS = {"keys", "scan", "sscan", "hscan", "zscan", "randomkey", "dbsize"}
 
 
-def worker(server: RedisServer, link: Callable[..., Link] = RedisLink) -> Worker:
+def worker(server: RedisServer, link: Callable[..., StoreClient] = RedisStoreClient) -> Worker:
     return calm_worker(server.url, link=link)
 
 
@@ -187,10 +187,10 @@ def test_what_has_ended_leaves_the_index_as_it_is_written_to(server: RedisServer
 
 
 @pytest.mark.parametrize(
-    "link", [RedisLink, DeafLink], ids=["that-hears-of-it", "that-does-not-hear-of-it"]
+    "link", [RedisStoreClient, DeafLink], ids=["that-hears-of-it", "that-does-not-hear-of-it"]
 )
 def test_a_purge_during_a_run_voids_what_it_makes(
-    server: RedisServer, link: Callable[..., Link]
+    server: RedisServer, link: Callable[..., StoreClient]
 ) -> None:
     async def test() -> None:
         async with worker(server, link) as one, worker(server) as other:

@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 from bff.cache.entries import Entry
 from bff.cache.redis.tag_index import TagIndex
 from bff.cache.shared.backends import KEY_PREFIX
-from bff.cache.shared.links import RedisLink
+from bff.cache.shared.links import RedisStoreClient
 from tests.support.cache_worker import (
     SLACK_SECONDS,
     TTL,
@@ -186,7 +186,7 @@ def test_a_note_of_a_purge_that_is_not_ours_voids_what_it_stands_for_and_no_more
 
 
 def test_an_entry_whose_purges_could_not_be_looked_up_does_not_stay(server: RedisServer) -> None:
-    link = RedisLink(server.url, seconds=1.0)
+    link = RedisStoreClient(server.url, seconds=1.0)
     with server.client() as client:
         TagIndex(client).purge(["t"])
         (note,) = server.all_keys()

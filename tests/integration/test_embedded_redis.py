@@ -15,7 +15,7 @@ from redis import Redis
 
 from bff.cache.redis.embedded import RunningRedis, start_embedded_redis
 
-PATIENCE_SECONDS = 10.0
+WAIT_BUDGET_SECONDS = 10.0
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_an_own_server_does_not_hear_the_terminals_ctrl_c(embedded: RunningRedis
 def test_stopping_ends_the_server_and_leaves_nothing_behind(embedded: RunningRedis) -> None:
     path = socket_of(embedded)
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(PATIENCE_SECONDS)
+        connection.settimeout(WAIT_BUDGET_SECONDS)
         connection.connect(str(path))
         embedded.stop()
         assert connection.recv(1) == b""
@@ -121,7 +121,7 @@ def test_the_server_ends_when_its_launcher_is_killed() -> None:
     with launcher, socket.socket(socket.AF_UNIX) as connection:
         assert launcher.stdout is not None
         path = launcher.stdout.readline().strip().removeprefix("unix://")
-        connection.settimeout(PATIENCE_SECONDS)
+        connection.settimeout(WAIT_BUDGET_SECONDS)
         connection.connect(path)
         launcher.kill()
 

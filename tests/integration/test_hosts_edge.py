@@ -13,7 +13,7 @@ import uvicorn
 
 from bff import Gateway, create_asgi
 from bff.settings import Settings
-from tests.support.hosts import PATIENCE_SECONDS, Host, serving
+from tests.support.hosts import WAIT_BUDGET_SECONDS, Host, serving
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 from tests.support.wire import Exchange, WireServer
 from tests.support.wire_scripts import held, json_reply, never, refusing_url
@@ -157,7 +157,7 @@ def on_uvicorn(app: Any, lifespan: str) -> Iterator[Host]:
         yield Host("uvicorn", server.servers[0].sockets[0].getsockname()[1], app.app)
     finally:
         server.should_exit = True
-        thread.join(PATIENCE_SECONDS)
+        thread.join(WAIT_BUDGET_SECONDS)
 
 
 @pytest.mark.parametrize("lifespan", ["on", "off"])

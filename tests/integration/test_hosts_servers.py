@@ -12,7 +12,7 @@ from pathlib import Path
 import flask
 import pytest
 
-from tests.support.hosts import PATIENCE_SECONDS, Host
+from tests.support.hosts import WAIT_BUDGET_SECONDS, Host
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 from tests.support.wire import WireServer
 from tests.support.wire_scripts import json_reply
@@ -39,7 +39,7 @@ def started(command: str, project: Path) -> Iterator[tuple[Host, subprocess.Pope
         start_new_session=True,
     )
     try:
-        for _ in range(int(PATIENCE_SECONDS / 0.05)):
+        for _ in range(int(WAIT_BUDGET_SECONDS / 0.05)):
             with suppress(OSError):
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 break
@@ -73,7 +73,7 @@ def test_server_starts_from_the_environment_serves_and_stops_when_told(
             assert upstream.requests[-1].body == b"in chunks"
             assert host.get("/nowhere").json()["reason"] == "no_such_path"
             process.send_signal(signal.SIGINT if name == "flask" else signal.SIGTERM)
-            out, _ = process.communicate(timeout=PATIENCE_SECONDS)
+            out, _ = process.communicate(timeout=WAIT_BUDGET_SECONDS)
     assert b"Traceback" not in out, out.decode()
     lines = [line for line in out.splitlines() if b'"event":"request"' in line]
     assert any(b'"composition":"home"' in line for line in lines), out.decode()

@@ -16,7 +16,7 @@ import pytest
 
 from bff.cli.serve import serve
 from bff.settings import Settings
-from tests.support.hosts import PATIENCE_SECONDS, Host
+from tests.support.hosts import WAIT_BUDGET_SECONDS, Host
 from tests.support.projects import write_project
 
 TEXT = (Path(__file__).parents[2] / "docs/running.md").read_text(encoding="utf-8")
@@ -64,7 +64,7 @@ def running(command: str, folder: Path, **environ: str) -> Iterator[Host]:
             start_new_session=True,
         )
     try:
-        for _ in range(int(PATIENCE_SECONDS / 0.05)):
+        for _ in range(int(WAIT_BUDGET_SECONDS / 0.05)):
             with suppress(OSError):
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 break
@@ -77,7 +77,7 @@ def running(command: str, folder: Path, **environ: str) -> Iterator[Host]:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, number)
             with suppress(subprocess.TimeoutExpired):
-                process.wait(PATIENCE_SECONDS)
+                process.wait(WAIT_BUDGET_SECONDS)
 
 
 def test_document_shows_each_way_to_run_it() -> None:

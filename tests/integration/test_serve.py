@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hosts import PATIENCE_SECONDS
+from tests.support.hosts import WAIT_BUDGET_SECONDS
 from tests.support.projects import write_project
 from tests.support.serving import IN_WORKER, Serve, gateways, on_linux, schemas_that
 
@@ -42,7 +42,7 @@ def test_of_two_gateways_that_start_together_one_says_that_the_port_is_taken(
 ) -> None:
     first = serve()
     second = serve(port=first.port)
-    for _ in range(int(PATIENCE_SECONDS / 0.05)):
+    for _ in range(int(WAIT_BUDGET_SECONDS / 0.05)):
         with suppress(subprocess.TimeoutExpired):
             first.process.wait(0.05)
         if first.process.poll() is not None or second.process.poll() is not None:

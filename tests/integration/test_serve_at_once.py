@@ -18,7 +18,7 @@ from bff.cli.serving.workers import _let_threads_end_their_turns
 from bff.settings import Settings
 from bff.web.hosts.asgi.edge import Edge
 from bff.web.hosts.asgi.messages import ASKED_FOR
-from tests.support.hosts import PATIENCE_SECONDS, serving
+from tests.support.hosts import WAIT_BUDGET_SECONDS, serving
 from tests.support.projects import HOME, SHOP_SCHEMAS, SHOP_SERVICE, write_project
 from tests.support.serving import Serve, gateways, on_linux
 from tests.support.wire import WireServer
@@ -98,7 +98,7 @@ def test_screen_in_memory_is_served_while_a_validator_holds_the_loop(
             assert not slow.done()
         finally:
             over.touch()
-        assert slow.result(PATIENCE_SECONDS).status == 200
+        assert slow.result(WAIT_BUDGET_SECONDS).status == 200
         assert {(hit.status, hit.body) for hit in hits} == {(200, first.body)}
         assert all((hit.header("cache-status") or "").startswith("bff; hit") for hit in hits)
         gateway.terminate()
@@ -143,7 +143,7 @@ async def served(edge: Edge, asked: dict[str, Any]) -> list[Any]:
         sent.append(message)
 
     async def receive() -> Any:
-        await asyncio.sleep(PATIENCE_SECONDS)
+        await asyncio.sleep(WAIT_BUDGET_SECONDS)
 
     await edge.serve(asked, receive, send)
     return sent

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hosts import PATIENCE_SECONDS
+from tests.support.hosts import WAIT_BUDGET_SECONDS
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 from tests.support.serving import (
     IN_LAUNCHER,
@@ -110,7 +110,7 @@ def test_request_in_flight_is_answered_however_often_ctrl_c_is_pressed(
     pressed = threading.Event()
 
     def slow(exchange: Exchange) -> None:
-        pressed.wait(PATIENCE_SECONDS)
+        pressed.wait(WAIT_BUDGET_SECONDS)
         json_reply('{"id": 1, "first_name": "Ann"}')(exchange)
 
     with WireServer(slow) as upstream, ThreadPoolExecutor(1) as client:
@@ -129,7 +129,7 @@ def test_request_in_flight_is_answered_however_often_ctrl_c_is_pressed(
             serving.press_ctrl_c()
             serving.wait_for(lambda: not has_pending_signals(worker))
         pressed.set()
-        assert answer.result(PATIENCE_SECONDS).status == 200
+        assert answer.result(WAIT_BUDGET_SECONDS).status == 200
         serving.assert_ended_well()
 
 

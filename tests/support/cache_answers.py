@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from tests.support.hosts import PATIENCE_SECONDS, Answer
+from tests.support.hosts import WAIT_BUDGET_SECONDS, Answer
 from tests.support.structured_fields import read_list
 
 _PAUSE_SECONDS = 0.01
@@ -41,7 +41,7 @@ def directives(answer: Answer) -> dict[str, int | None]:
 def until(ask: Callable[[], Answer], has_come: Callable[[Answer], bool]) -> list[Answer]:
     """Ask again and again; all the answers, of which the last is the first that has come."""
     answers: list[Answer] = []
-    for _ in range(int(PATIENCE_SECONDS / _PAUSE_SECONDS)):
+    for _ in range(int(WAIT_BUDGET_SECONDS / _PAUSE_SECONDS)):
         answers.append(ask())
         if has_come(answers[-1]):
             return answers

@@ -11,7 +11,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from bff.cache.results import Made
+from bff.cache.results import RunResult
 from tests.support.cache_worker import RunningClock, Worker, job
 
 
@@ -44,7 +44,7 @@ async def leading_process(url: str, key: str) -> AsyncIterator[LeadingProcess]:
 
 
 async def _lead(url: str, key: str) -> None:
-    async def run(seconds: float) -> Made:
+    async def run(seconds: float) -> RunResult:
         print("leads", flush=True)
         await asyncio.sleep(60)
         raise AssertionError("nobody killed it")

@@ -11,10 +11,10 @@ from bff.cache.entries import Entry
 from bff.cache.results import Job, Run
 from bff.cache.shared.backends import KEY_PREFIX
 from bff.cache.shared.envelope import encode
-from bff.cache.shared.links import Link, RedisLink
+from bff.cache.shared.links import RedisStoreClient, StoreClient
 from bff.cache.shared.store import SharedStore
 from bff.engine.values.results import Produced
-from bff.engine.values.wait_budget import PATIENCE_SECONDS, Patience
+from bff.engine.values.wait_budget import WAIT_BUDGET_SECONDS, WaitBudget
 from bff.plan.model.caching import CachePolicy
 from tests.support.payload_runs import FAILURE, Runs, payload
 from tests.support.steady_clock import steady_seconds
@@ -43,7 +43,7 @@ class RunningClock:
         return time.time() + self.ahead
 
 
-class DeafLink(RedisLink):
+class DeafLink(RedisStoreClient):
     """A Redis whose news of purges don't come through."""
 
     hears_purges = False
@@ -66,8 +66,8 @@ class Worker:
         now: float | None = None,
         *,
         clock: Any = None,
-        link: Callable[..., Link] = RedisLink,
-        seconds: float = PATIENCE_SECONDS,
+        link: Callable[..., StoreClient] = RedisStoreClient,
+        seconds: float = WAIT_BUDGET_SECONDS,
     ) -> None:
         self.patient_seconds = seconds
         self.pauses = Clock(0.0)
@@ -202,4 +202,4 @@ def policy(ttl: float = TTL, stale: float = 0.0, stale_if_error: float = 0.0) ->
 
 def job(key: str, run: Run, windows: CachePolicy | None = None, deadline: float = 5.0) -> Job:
     """What a request for `key` asks of a cache."""
-    return Job("home", key, windows or policy(), run, deadline, Patience(CALM_SECONDS))
+    return Job("home", key, windows or policy(), run, deadline, WaitBudget(CALM_SECONDS))

@@ -32,7 +32,7 @@ from bff.web.hosts.asgi.edge import Edge
 
 HOSTS = ("edge", "flask")
 
-PATIENCE_SECONDS = 20.0  # how long a test waits before it is a failure
+WAIT_BUDGET_SECONDS = 20.0  # how long a test waits before it is a failure
 
 Header = tuple[str, str]
 
@@ -104,7 +104,7 @@ class Host:
     @contextmanager
     def connect(self) -> Iterator[http.client.HTTPConnection]:
         """A connection of one's own, for tests that leave early or read piece by piece."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT_BUDGET_SECONDS)
         try:
             yield connection
         finally:
@@ -173,7 +173,7 @@ def _granian(edge: Edge) -> Iterator[int]:
     finally:
         if stop and thread.is_alive():
             stop[0]()
-        thread.join(PATIENCE_SECONDS)
+        thread.join(WAIT_BUDGET_SECONDS)
         assert not thread.is_alive(), "granian did not stop"
 
 
@@ -198,7 +198,7 @@ def _werkzeug(app: Flask) -> Iterator[int]:
         yield server.port
     finally:
         server.shutdown()
-        thread.join(PATIENCE_SECONDS)
+        thread.join(WAIT_BUDGET_SECONDS)
         server.server_close()
 
 
@@ -210,7 +210,7 @@ class _Silent(WSGIRequestHandler):
 
 
 def _wait_until_it_listens(port: int, thread: threading.Thread, ended: list[BaseException]) -> None:
-    for _ in range(int(PATIENCE_SECONDS / 0.005)):
+    for _ in range(int(WAIT_BUDGET_SECONDS / 0.005)):
         if ended:
             raise ended[0]
         with suppress(OSError):

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from bff.cache.cache import Cache
-from bff.cache.results import Job, Served
+from bff.cache.results import CacheResult, Job
 from tests.support.cache_worker import job, policy
 from tests.support.payload_runs import Runs
 
@@ -44,7 +44,7 @@ def memory_cache(
     return Cache(lambda **_: None, memory_bytes=memory_bytes, clock=clock, dice=lambda: dice)
 
 
-async def start(count: int, cache: Cache, runs: Runs) -> list[asyncio.Task[Served]]:
+async def start(count: int, cache: Cache, runs: Runs) -> list[asyncio.Task[CacheResult]]:
     """So many callers of one key, all of them waiting for one run behind a closed gate."""
     runs.gate.clear()
     callers = [asyncio.create_task(cache.get(job("k", runs))) for _ in range(count)]
@@ -52,7 +52,7 @@ async def start(count: int, cache: Cache, runs: Runs) -> list[asyncio.Task[Serve
     return callers
 
 
-async def leave(caller: asyncio.Task[Served]) -> None:
+async def leave(caller: asyncio.Task[CacheResult]) -> None:
     """The caller goes away."""
     caller.cancel()
     with suppress(asyncio.CancelledError):

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from bff.cache.payloads import keepable
-from bff.cache.results import Made
+from bff.cache.results import RunResult
 from bff.engine.values.freshness import UNLIMITED, Freshness
 from bff.engine.values.results import CompositionFailure, Degradation, Produced
 
@@ -54,7 +54,7 @@ class Runs:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def __call__(self, seconds_left: float) -> Made:
+    async def __call__(self, seconds_left: float) -> RunResult:
         self.seconds_left = seconds_left
         self.count += 1
         self.started.set()

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from tests.support.hosts import PATIENCE_SECONDS, Answer
+from tests.support.hosts import WAIT_BUDGET_SECONDS, Answer
 
 _MEASUREMENTS = 5
 
@@ -58,7 +58,7 @@ class Pings:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._first.wait(PATIENCE_SECONDS), "the first ping was not answered"
+        assert self._first.wait(WAIT_BUDGET_SECONDS), "the first ping was not answered"
         return self
 
     def __exit__(
@@ -68,7 +68,7 @@ class Pings:
         trace: TracebackType | None,
     ) -> None:
         self._over.set()
-        self._thread.join(PATIENCE_SECONDS)
+        self._thread.join(WAIT_BUDGET_SECONDS)
         if error is None:
             assert not self._thread.is_alive(), "the last ping was not answered"
             assert not self._wrong, f"a ping came to {self._wrong[0]}"

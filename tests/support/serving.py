@@ -20,7 +20,7 @@ from pathlib import Path
 import flask
 import pytest
 
-from tests.support.hosts import PATIENCE_SECONDS, Host
+from tests.support.hosts import WAIT_BUDGET_SECONDS, Host
 from tests.support.projects import SHOP_SCHEMAS, write_project
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
@@ -65,7 +65,7 @@ class Serving:
         return False
 
     def wait_for(self, has_come: Callable[[], bool]) -> None:
-        for _ in range(int(PATIENCE_SECONDS / 0.02)):
+        for _ in range(int(WAIT_BUDGET_SECONDS / 0.02)):
             if has_come():
                 return
             with suppress(subprocess.TimeoutExpired):
@@ -75,7 +75,7 @@ class Serving:
 
     def said(self) -> str:
         """What it wrote, once it has ended; in less time than granian takes to kill a worker."""
-        out, _ = self.process.communicate(timeout=PATIENCE_SECONDS)
+        out, _ = self.process.communicate(timeout=WAIT_BUDGET_SECONDS)
         assert isinstance(out, str)
         return out
 
@@ -108,7 +108,7 @@ class Serving:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, number)
             with suppress(subprocess.TimeoutExpired):
-                self.process.wait(PATIENCE_SECONDS)
+                self.process.wait(WAIT_BUDGET_SECONDS)
         self.process.communicate()
 
 

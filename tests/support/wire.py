@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-PATIENCE_SECONDS = 10.0  # how long a test waits before it is a failure
+WAIT_BUDGET_SECONDS = 10.0  # how long a test waits before it is a failure
 
 
 @dataclass(slots=True)
@@ -194,7 +194,7 @@ class WireServer:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(PATIENCE_SECONDS)
+            thread.join(WAIT_BUDGET_SECONDS)
 
     def listen(self) -> None:
         """Accept connections from now on."""
@@ -206,7 +206,9 @@ class WireServer:
         return len(self._open)
 
     def wait_until(
-        self, condition: Callable[["WireServer"], bool], patience_seconds: float = PATIENCE_SECONDS
+        self,
+        condition: Callable[["WireServer"], bool],
+        patience_seconds: float = WAIT_BUDGET_SECONDS,
     ) -> None:
         """Block until the condition holds for this server; from a coroutine, call it with
         `asyncio.to_thread`. It is looked at whenever a request, a connection or its end comes."""

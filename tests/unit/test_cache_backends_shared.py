@@ -8,9 +8,9 @@ import pytest
 from bff.cache.cache import Cache
 from bff.cache.entries import Entry
 from bff.cache.freshness import Wish
-from bff.cache.results import Served
+from bff.cache.results import CacheResult
 from bff.cache.shared.envelope import decode, encode
-from bff.cache.shared.links import Link
+from bff.cache.shared.links import StoreClient
 from bff.cache.shared.store import SharedStore
 from tests.support.cache_worker import TTL, job
 from tests.support.memory_caches import WINDOWS, Clock, land_all, run_quietly
@@ -43,12 +43,12 @@ class Worker:
             at = self.clock()
             self.backend["k"] = encode(Entry("k", held, {}, at, TTL, at))
         self.cache = Cache(
-            lambda **told: SharedStore(Link(self.backend), clock=self.clock, **told),
+            lambda **told: SharedStore(StoreClient(self.backend), clock=self.clock, **told),
             clock=self.clock,
             dice=lambda: 0.0,
         )
 
-    async def ask(self, runs: Runs, wish: Wish | None = None) -> Served:
+    async def ask(self, runs: Runs, wish: Wish | None = None) -> CacheResult:
         return await self.cache.get(job("k", runs, WINDOWS), wish or Wish())
 
 
@@ -61,7 +61,7 @@ def at_work(test: Callable[[Worker], Awaitable[None]], held: bytes | None = OLD)
     run_quietly(main)
 
 
-def body(served: Served) -> bytes | None:
+def body(served: CacheResult) -> bytes | None:
     return None if served.entry is None else served.entry.body
 
 

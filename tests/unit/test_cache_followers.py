@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from bff.cache.cache import Cache
 from bff.cache.payloads import keepable
-from bff.cache.results import Made, Run, Served
+from bff.cache.results import CacheResult, Run, RunResult
 from bff.engine.values.results import CompositionFailure, Produced
 from tests.support.cache_worker import job
 from tests.support.fake_time import run_in_fake_time
@@ -22,7 +22,7 @@ class Slow:
         self._takes = iter(takes)
         self.began: list[tuple[float, float]] = []  # when, and the seconds that were left
 
-    async def __call__(self, seconds_left: float) -> Made:
+    async def __call__(self, seconds_left: float) -> RunResult:
         self.began.append((now(), round(seconds_left, 6)))
         seconds, outcome = next(self._takes)
         await asyncio.sleep(seconds)
@@ -39,7 +39,7 @@ async def ask(
 ) -> tuple[float, str, bytes | None]:
     """When the answer came, how, and what it was."""
     await asyncio.sleep(at)
-    served: Served = await cache.get(job("k", run, WINDOWS, deadline))
+    served: CacheResult = await cache.get(job("k", run, WINDOWS, deadline))
     made = served.outcome if served.entry is None else served.entry
     return now(), served.how, getattr(made, "body", None)
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from bff.breaker import FAILURES, Breaker
-from bff.cache.shared.links import Link
+from bff.cache.shared.links import StoreClient
 from bff.cache.shared.store import SharedStore
 from tests.support.cache_worker import Clock, eventually
 from tests.support.memory_caches import run_quietly
 
 
-class Server(Link):
+class Server(StoreClient):
     """A server that is up or down; a purge waits at the gate, and fails where a tag is refused."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from bff.cache.cache import Cache
 from bff.cache.entries import Entry
 from bff.cache.purges import Purges
 from bff.cache.redis.tag_index import REMEMBERED_SECONDS
-from bff.cache.results import Served
+from bff.cache.results import CacheResult
 from tests.support.cache_worker import job
 from tests.support.memory_caches import Clock, Turns, memory_cache, run_quietly
 from tests.support.payload_runs import Runs, payload_with
@@ -87,7 +87,7 @@ def test_purge_forgets_what_has_the_tag_and_nothing_else() -> None:
     run_quietly(test)
 
 
-async def purged_while_it_runs(cache: Cache, runs: Runs, clock: Clock) -> asyncio.Task[Served]:
+async def purged_while_it_runs(cache: Cache, runs: Runs, clock: Clock) -> asyncio.Task[CacheResult]:
     """A caller whose tag was purged a second after its run began, and a second ago; the run waits
     behind the closed gate."""
     runs.gate.clear()

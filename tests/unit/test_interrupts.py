@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bff.cli.serving.interrupts import Interrupt
-from tests.support.hosts import PATIENCE_SECONDS
+from tests.support.hosts import WAIT_BUDGET_SECONDS
 
 
 def waited(event: Interrupt) -> None:
@@ -39,7 +39,7 @@ def test_handler_sets_it_between_any_two_lines(work: Callable[[Interrupt], None]
 
     thread = threading.Thread(target=traced, daemon=True)
     thread.start()
-    thread.join(PATIENCE_SECONDS)
+    thread.join(WAIT_BUDGET_SECONDS)
     assert not thread.is_alive()
     assert rounds > 1
 

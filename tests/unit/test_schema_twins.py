@@ -24,12 +24,12 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from bff.plan.schemas.fast_readers import Twin, compile_twin
+from bff.plan.schemas.fast_readers import FastReader, compile_twin
 from bff.plan.schemas.library import SchemaLibrary, load_schemas
 from tests.support.schema_sources import SHOP, write
 
 
-def twin_of(annotation: Any) -> Twin | None:
+def twin_of(annotation: Any) -> FastReader | None:
     return compile_twin(TypeAdapter(annotation).core_schema)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bff.plan.compiler.project import compile_project
-from bff.plan.compiler.scope import way_to_request, ways_of
+from bff.plan.compiler.scope import identity_paths_of, way_to_request
 from bff.plan.model.composition import Composition
 from tests.support.projects import SHOP_SERVICE, write_project
 
@@ -108,7 +108,7 @@ PAYLOADS = {
 def test_way_to_the_payload(case: str, tmp_path: Path) -> None:
     text, way = PAYLOADS[case]
     composition = compiled(tmp_path, text)
-    found = ways_of(composition).payload
+    found = identity_paths_of(composition).payload
     assert found == (None if way is None else tuple(way.split(" → ")))
     assert composition.scope == ("public" if way is None else "identity")
 
@@ -117,12 +117,12 @@ def test_tag_of_a_payload_says_who_it_is_of(tmp_path: Path) -> None:
     text = HEAD + ONE + "cache: {ttl: 1m, tags: [home, 'home:${claims.sub}']}\n"
     write_project(tmp_path, {"a": text}, services={"shop": SERVICE})
     (composition,) = compile_project(tmp_path).compositions
-    assert ways_of(composition).payload == ("claims.sub", "cache.tags[1]")
+    assert identity_paths_of(composition).payload == ("claims.sub", "cache.tags[1]")
 
 
 def test_step_that_is_joined_into_is_reached_in_the_payload_alone(tmp_path: Path) -> None:
     text = PAYLOADS["a join"][0]
-    assert ways_of(compiled(tmp_path, text)).steps == {}
+    assert identity_paths_of(compiled(tmp_path, text)).steps == {}
 
 
 REQUESTS = {

@@ -8,7 +8,7 @@ from bff.declarations.documents import read_document
 from bff.declarations.models.composition import CompositionFile
 from bff.errors import EvaluationError, Problem
 from bff.plan.compiler.tags import compile_tags
-from bff.plan.compiler.values import Site
+from bff.plan.compiler.values import ExpressionScope
 from bff.plan.model.caching import Tags
 from bff.plan.notebook import Notebook
 from bff.plan.types import kinds as t
@@ -36,7 +36,7 @@ def compile_one(text: str) -> tuple[tuple[Tags, ...], list[Problem]]:
     assert found.document is not None
     notebook = Notebook(found.problems)
     tags = compile_tags(
-        Site(found.document, notebook, ROOT), found.document.model.purges, ("purges",)
+        ExpressionScope(found.document, notebook, ROOT), found.document.model.purges, ("purges",)
     )
     return tags, notebook.problems
 

@@ -10,7 +10,7 @@ from bff.web.hosts.flask.loop_thread import Exchange, LoopThread
 from bff.web.http.replies import Reply
 from bff.web.http.requests import ClientGone
 
-PATIENCE_SECONDS = 10
+WAIT_BUDGET_SECONDS = 10
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_slow_client_holds_the_upstream_back(thread: LoopThread) -> None:
     for _ in range(3):  # turns of the loop, each of which lets the stream run as far as it may
         waiting.clear()
         thread.loop.call_soon_threadsafe(waiting.set)
-        assert waiting.wait(PATIENCE_SECONDS)
+        assert waiting.wait(WAIT_BUDGET_SECONDS)
     ahead = made
     assert 1 <= ahead < 20
     chunks = exchange.chunks()
@@ -134,7 +134,7 @@ def test_closing_an_unfinished_exchange_ends_the_source(thread: LoopThread) -> N
     exchange.reply(produce(Reply(200, [], endless())))
     assert next(exchange.chunks()) == b"first"
     exchange.close()
-    assert ended.wait(PATIENCE_SECONDS)
+    assert ended.wait(WAIT_BUDGET_SECONDS)
 
 
 def test_stopping_cancels_what_still_runs() -> None:
@@ -150,6 +150,6 @@ def test_stopping_cancels_what_still_runs() -> None:
             ended.set()
 
     asyncio.run_coroutine_threadsafe(for_ever(), thread.loop)
-    assert begun.wait(PATIENCE_SECONDS)
+    assert begun.wait(WAIT_BUDGET_SECONDS)
     thread.stop()
     assert ended.is_set()

@@ -25,7 +25,7 @@ return 0
 """
 
 
-class Lead(NamedTuple):
+class Lease(NamedTuple):
     """The right to make what a key stands for. `token` is empty where no lock was to be had, and
     the caller makes it all the same; `began_at` is by the store's clock, seconds since the epoch.
     """
@@ -35,25 +35,25 @@ class Lead(NamedTuple):
     began_at: float
 
 
-class Leads:
+class Leases:
     """The locks of one Redis."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def take(self, key: str, life_seconds: float) -> Lead | None:
+    def take(self, key: str, life_seconds: float) -> Lease | None:
         """The lead, None when another worker has it."""
         token = secrets.token_hex(8)
         taken, seconds, microseconds = self._client.eval(
             _TAKE, 1, _lock(key), token, max(1, int(life_seconds * 1000))
         )
-        return Lead(key, token, int(seconds) + int(microseconds) / 1e6) if taken else None
+        return Lease(key, token, int(seconds) + int(microseconds) / 1e6) if taken else None
 
     def is_taken(self, key: str) -> bool:
         """Whether some worker leads."""
         return bool(self._client.exists(_lock(key)))
 
-    def release(self, lead: Lead) -> None:
+    def release(self, lead: Lease) -> None:
         """Give the lead back; nothing happens where it has gone already."""
         self._client.eval(_RELEASE, 1, _lock(lead.key), lead.token)
 

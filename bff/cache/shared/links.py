@@ -1,7 +1,7 @@
 """What the shared store does on its threads: read, write, lead, purge. Synchronous.
 
-`Link` does what every Flask-Caching backend can; `RedisLink` adds what takes Redis: leads among
-workers, tags, and the news of purges.
+`StoreClient` does what every Flask-Caching backend can; `RedisStoreClient` adds what takes Redis:
+leads among workers, tags, and the news of purges.
 """
 
 import math
@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 
 from bff.cache.entries import Entry
 from bff.cache.redis.clients import Client, disconnect, open_client
-from bff.cache.redis.leases import Lead, Leads
+from bff.cache.redis.leases import Lease, Leases
 from bff.cache.redis.purge_channel import PurgeChannel, Purged, message
 from bff.cache.redis.tag_index import CHANNEL, TagIndex
 from bff.cache.shared.backends import Backend, BytesInRedis
@@ -25,7 +25,7 @@ from bff.cache.shared.envelope import decode, encode, flaw
 _PURGE_SECONDS = 5.0
 
 
-class Link:
+class StoreClient:
     """A backend that holds entries and knows nothing else. Safe between threads; raises whatever
     the backend does."""
 
@@ -61,15 +61,15 @@ class Link:
         """Delete the entry under the key, if there is one."""
         self._backend.delete(key)
 
-    def take_lead(self, key: str, life_seconds: float) -> Lead | None:
+    def take_lead(self, key: str, life_seconds: float) -> Lease | None:
         """The lead, None when another worker has it."""
-        return Lead(key, "", time.time())
+        return Lease(key, "", time.time())
 
     def is_led(self, key: str) -> bool:
         """Whether some worker leads."""
         return False
 
-    def release_lead(self, lead: Lead) -> None:
+    def release_lead(self, lead: Lease) -> None:
         """Give a lead back."""
 
     def purge(self, tags: Sequence[str]) -> int:
@@ -83,7 +83,7 @@ class Link:
         """Let go of everything."""
 
 
-class RedisLink(Link):
+class RedisStoreClient(StoreClient):
     """Redis at a URL, connected to on first use. `seconds` bounds each wait for it, but for those
     of a purge."""
 
@@ -99,7 +99,7 @@ class RedisLink(Link):
         self._client: Client | None = None
         self._patient: Client | None = None  # for purges
         self._channel: PurgeChannel | None = None
-        self._leads: Leads
+        self._leads: Leases
         self._tags: TagIndex
 
     @property
@@ -138,7 +138,7 @@ class RedisLink(Link):
         self._open()
         super().drop(key)
 
-    def take_lead(self, key: str, life_seconds: float) -> Lead | None:
+    def take_lead(self, key: str, life_seconds: float) -> Lease | None:
         self._open()
         return self._leads.take(key, life_seconds)
 
@@ -146,7 +146,7 @@ class RedisLink(Link):
         self._open()
         return self._leads.is_taken(key)
 
-    def release_lead(self, lead: Lead) -> None:
+    def release_lead(self, lead: Lease) -> None:
         self._open()
         self._leads.release(lead)
 
@@ -190,7 +190,7 @@ class RedisLink(Link):
             if self._client is None:
                 client = open_client(self._url, seconds=self._seconds)
                 self._backend = BytesInRedis(client)
-                self._leads = Leads(client)
+                self._leads = Leases(client)
                 self._tags = TagIndex(client)
                 self._client = client
             return self._client

@@ -5,9 +5,9 @@ from typing import Any
 
 from bff.cache.redis.purge_channel import Purged
 from bff.cache.shared.backends import open_backend
-from bff.cache.shared.links import Link, RedisLink
+from bff.cache.shared.links import RedisStoreClient, StoreClient
 from bff.cache.shared.store import SharedStore
-from bff.engine.values.wait_budget import PATIENCE_SECONDS
+from bff.engine.values.wait_budget import WAIT_BUDGET_SECONDS
 
 
 def open_store(
@@ -21,8 +21,8 @@ def open_store(
     without either. Connects on first use, so it may be made while Redis is down. Raises
     `SettingsError`."""
     if backend_config is not None:
-        return SharedStore(Link(open_backend(backend_config)), purged=purged, missed=missed)
+        return SharedStore(StoreClient(open_backend(backend_config)), purged=purged, missed=missed)
     if redis_url is None:
         return None
-    link = RedisLink(redis_url, seconds=PATIENCE_SECONDS)
+    link = RedisStoreClient(redis_url, seconds=WAIT_BUDGET_SECONDS)
     return SharedStore(link, purged=purged, missed=missed)

@@ -3,7 +3,7 @@
 Rules:
 1. A store that fails is a store that is empty: nothing here raises for trouble with it.
 2. The event loop never waits on a socket: the libraries are synchronous, so reads and writes have
-   threads of their own; a read gives up after `PATIENCE_SECONDS`, all waiting included.
+   threads of their own; a read gives up after `WAIT_BUDGET_SECONDS`, all waiting included.
 3. After five failures the store is left alone for a growing pause (`bff.breaker`).
 4. Writes wait in a bounded queue and are dropped when it is full: nobody waits for them.
 5. A purge that Redis could not be told of is told again when it answers
@@ -23,13 +23,13 @@ from redis.exceptions import ResponseError
 from bff.breaker import Breaker
 from bff.cache.entries import Entry
 from bff.cache.freshness import CLOCK_SKEW_SECONDS
-from bff.cache.redis.leases import Lead
+from bff.cache.redis.leases import Lease
 from bff.cache.redis.purge_channel import Purged
 from bff.cache.shared.envelope import MAX_VALUE_BYTES
 from bff.cache.shared.in_time import in_time
-from bff.cache.shared.links import Link
+from bff.cache.shared.links import StoreClient
 from bff.cache.shared.owed_purges import THREADS, OwedPurges
-from bff.engine.values.wait_budget import PATIENCE_SECONDS, Patience
+from bff.engine.values.wait_budget import WAIT_BUDGET_SECONDS, WaitBudget
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -47,7 +47,7 @@ class Found(NamedTuple):
     makes it; a `lead` of None beside an entry that is not wanted: somebody does."""
 
     entry: Entry | None
-    lead: Lead | None
+    lead: Lease | None
 
 
 class SharedStore:
@@ -57,13 +57,13 @@ class SharedStore:
 
     def __init__(
         self,
-        link: Link,
+        link: StoreClient,
         *,
         purged: Purged = lambda tags, at: None,
         missed: Callable[[], None] = lambda: None,
         breaker: Breaker | None = None,
         clock: Callable[[], float] = time.time,
-        seconds: float = PATIENCE_SECONDS,
+        seconds: float = WAIT_BUDGET_SECONDS,
     ) -> None:
         self._link = link
         self._seconds = seconds  # for each answer
@@ -101,7 +101,7 @@ class SharedStore:
         key: str,
         is_wanted: Callable[[Entry], bool],
         lead_seconds: float,
-        patience: Patience | None = None,
+        patience: WaitBudget | None = None,
     ) -> Found:
         """The entry under this key; and the lead, for `lead_seconds`, unless the entry is wanted
         or another worker has it. In trouble, and when the request has no `patience` left, there is
@@ -132,12 +132,12 @@ class SharedStore:
 
         return await self._ask(look) or (None, False)
 
-    def alone(self, key: str) -> Lead:
+    def alone(self, key: str) -> Lease:
         """A lead that nobody else knows of, begun by our own clock: early enough for a purge that
         the store's tells of."""
-        return Lead(key, "", self._clock() - CLOCK_SKEW_SECONDS)
+        return Lease(key, "", self._clock() - CLOCK_SKEW_SECONDS)
 
-    def put(self, entry: Entry, kept_seconds: float, lead: Lead) -> bool:
+    def put(self, entry: Entry, kept_seconds: float, lead: Lease) -> bool:
         """Store the entry in the background for others to find `kept_seconds` long, and let go of
         the lead; False when it is dropped instead."""
         size = entry.size_bytes
@@ -160,12 +160,12 @@ class SharedStore:
 
         return self._write(write, size)
 
-    def let_go(self, lead: Lead) -> None:
+    def let_go(self, lead: Lease) -> None:
         """Give up a lead, in the background."""
         if lead.token:
             self._write(lambda: self._link.release_lead(lead), 0)
 
-    def drop(self, lead: Lead) -> None:
+    def drop(self, lead: Lease) -> None:
         """Delete the entry under a lead's key, in the background, and let go of the lead."""
 
         def drop() -> None:
@@ -201,7 +201,7 @@ class SharedStore:
         if (lead := found.result().lead) is not None and lead.token:
             self._tell_loop(self._release_late, lead)
 
-    def _release_late(self, lead: Lead) -> None:
+    def _release_late(self, lead: Lease) -> None:
         # Redis has answered, so the breaker isn't asked: this would take the probe from a request.
         with suppress(RuntimeError):  # closed by now
             self._queue(lambda: self._link.release_lead(lead), 0)
@@ -210,11 +210,11 @@ class SharedStore:
         self,
         question: Callable[[], T],
         late: Callable[[Future[T]], None] | None = None,
-        patience: Patience | None = None,
+        patience: WaitBudget | None = None,
     ) -> T | None:
         """The answer, had in a thread in time; None in trouble, which is noted. One that comes too
         late, or when the caller has gone, goes to `late`, on the thread."""
-        patience = patience or Patience(self._seconds)
+        patience = patience or WaitBudget(self._seconds)
         seconds = min(self._seconds, patience.left(self._loop.time()))
         if seconds <= 0 or not self._breaker.admits():
             return None

@@ -29,14 +29,14 @@ _COMMENT = re.compile(r"[ \t]+#")
 
 
 @dataclass(slots=True)
-class Spot:
+class SourceSpan:
     """Where one value stands in the source, and where what is in it does."""
 
     start: int
     end: int
     style: str | None = None  # of a scalar: ', ", |, > or None for plain
     text: str | None = None  # a scalar's, parsed
-    items: "dict[str, Spot] | list[Spot] | None" = None
+    items: "dict[str, SourceSpan] | list[SourceSpan] | None" = None
     keys: dict[str, int] = field(default_factory=dict)  # of a mapping: where each key starts
     values: int = 1  # this one and all within it
     levels: int = 0  # of nesting within it
@@ -57,7 +57,7 @@ class Tree:
     """A YAML file, read: its data (dicts, lists, scalars) and the spots of the data."""
 
     data: Any
-    root: Spot
+    root: SourceSpan
     notes: tuple[Note, ...]
 
 
@@ -89,7 +89,7 @@ class _Open:
     """A collection whose end has not come yet."""
 
     data: dict[str, Any] | list[Any]
-    spot: Spot
+    spot: SourceSpan
     anchor: str | None
     key: str | None = None  # of a mapping: the key whose value comes next
     skipped: bool = False  # the value that comes next is left out
@@ -100,10 +100,10 @@ class _Builder:
     def __init__(self, source: str) -> None:
         self.source = source
         self.data: Any = None
-        self.root = Spot(0, 0)
+        self.root = SourceSpan(0, 0)
         self.notes: list[Note] = []
         self._stack: list[_Open] = []
-        self._anchors: dict[str, tuple[Any, Spot]] = {}
+        self._anchors: dict[str, tuple[Any, SourceSpan]] = {}
         self._documents = 0
 
     def path(self) -> KeyPath:
@@ -141,7 +141,7 @@ class _Builder:
         end = _index(event.end_mark)
         if event.anchor is not None and (anchor := _ANCHOR.match(self.source, index)):
             index = min(anchor.end(), end)
-        spot = Spot(index, end, event.style, event.value)
+        spot = SourceSpan(index, end, event.style, event.value)
         if self._expects_key():
             self._take_key(spot)
             return
@@ -180,9 +180,9 @@ class _Builder:
             )  # fmt: skip
         self._check_depth(1, index)
         if isinstance(event, yaml.MappingStartEvent):
-            self._stack.append(_Open({}, Spot(index, index, items={}), event.anchor))
+            self._stack.append(_Open({}, SourceSpan(index, index, items={}), event.anchor))
         else:
-            self._stack.append(_Open([], Spot(index, index, items=[]), event.anchor))
+            self._stack.append(_Open([], SourceSpan(index, index, items=[]), event.anchor))
 
     def _close(self, event: yaml.CollectionEndEvent) -> None:
         closed = self._stack.pop()
@@ -198,7 +198,7 @@ class _Builder:
             and not self._stack[-1].skipped
         )
 
-    def _take_key(self, spot: Spot) -> None:
+    def _take_key(self, spot: SourceSpan) -> None:
         opened, key = self._stack[-1], spot.text or ""
         if spot.style is None and key in ("", "<<"):
             what, mend = (
@@ -220,7 +220,7 @@ class _Builder:
             opened.spot.keys[key] = spot.start
             opened.spot.values += 1
 
-    def _put(self, value: Any, spot: Spot, anchor: str | None, index: int) -> None:
+    def _put(self, value: Any, spot: SourceSpan, anchor: str | None, index: int) -> None:
         if anchor is not None:
             self._anchors[anchor] = (value, spot)
         if not self._stack:
@@ -256,7 +256,7 @@ class _Builder:
         if tag is not None:
             self._note(index, f"the tag {tag}", "Tags mean nothing here: leave it out.")
 
-    def _check_cut_off(self, event: yaml.ScalarEvent, spot: Spot) -> None:
+    def _check_cut_off(self, event: yaml.ScalarEvent, spot: SourceSpan) -> None:
         """A ` #` starts a comment, within an expression too: YAML sees no error there."""
         opened = event.value.rfind("${")
         if (

@@ -6,13 +6,13 @@ step that uses it, each in its own way. Under which keys: `bff.engine.steps.repl
 
 from dataclasses import replace
 
-from bff.engine.ports import Called, ReplyCache, UpstreamReply
+from bff.engine.ports import CallResult, ReplyCache, UpstreamReply
 from bff.engine.steps.calls import Caller, Part
 from bff.engine.steps.failures import may_pass
 from bff.engine.steps.requests import Rendered
 from bff.engine.values.freshness import least
 from bff.engine.values.outcomes import Failed, Value
-from bff.engine.values.wait_budget import Patience
+from bff.engine.values.wait_budget import WaitBudget
 from bff.errors import EvaluationError
 from bff.plan.model.caching import ReplyCaching
 from bff.plan.model.composition import Step
@@ -34,13 +34,13 @@ class SharedCalls:
         key: str,
         rendered: Rendered,
         remaining_seconds: float,
-        patience: Patience,
+        patience: WaitBudget,
     ) -> Part:
         """What the call comes to, or a reply that is there already under `key`; where the call
         fails, and an earlier reply is good enough, that is the failure's `stand_in`."""
         own: Part | None = None
 
-        async def call(seconds: float) -> Called:
+        async def call(seconds: float) -> CallResult:
             nonlocal own
             reply = await self._caller.send(step, rendered, seconds)
             own = await self._caller.read(step, reply)
@@ -65,7 +65,7 @@ class SharedCalls:
 
 def _called(
     step: Step, caching: ReplyCaching, rendered: Rendered, reply: UpstreamReply | Failed, own: Part
-) -> Called:
+) -> CallResult:
     """What others may know of a call of one's own."""
     value, freshness = own.value, own.freshness
     failed = isinstance(value, Failed) and may_pass(value)
@@ -82,7 +82,7 @@ def _called(
             tags = _tags(step, caching, rendered, body)
         except (EvaluationError, ValueError):
             body = None  # what can't be named can't be purged
-    return Called(reply, body, tags, freshness, failed)
+    return CallResult(reply, body, tags, freshness, failed)
 
 
 def _tags(step: Step, caching: ReplyCaching, rendered: Rendered, body: bytes) -> frozenset[str]:

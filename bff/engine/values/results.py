@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from bff.engine.values.freshness import UNLIMITED, Freshness
-from bff.engine.values.wait_budget import Patience
+from bff.engine.values.wait_budget import WaitBudget
 
 WriteState = Literal["done", "failed", "unknown", "not started"]
 StepOutcome = Literal["ok", "skipped", "failed", "cancelled"]
@@ -34,7 +34,7 @@ class Inputs(NamedTuple):
     identity_key: str = ""
     weight: int = 0
     seconds: float | None = None
-    patience: Patience | None = None
+    patience: WaitBudget | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,15 @@
 """How long one request may wait for what is shared, in all: for its payload and for every reply."""
 
-PATIENCE_SECONDS = 0.075  # 100 ms, less what a busy loop may add
+WAIT_BUDGET_SECONDS = 0.075  # 100 ms, less what a busy loop may add
 
 
-class Patience:
+class WaitBudget:
     """A clock that runs down while the request waits for anything that is shared, and only once
     for what it waits for at the same time. For one loop; every `now` is that loop's."""
 
     __slots__ = ("_left", "_since", "_waiting")
 
-    def __init__(self, seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, seconds: float = WAIT_BUDGET_SECONDS) -> None:
         self._left = seconds
         self._since = 0.0
         self._waiting = 0

@@ -6,7 +6,7 @@ from typing import Any
 
 from bff.declarations.suggestions import known_names, nearest
 from bff.plan.compiler.claims import may_give_null
-from bff.plan.compiler.values import Site, compile_value, is_constant
+from bff.plan.compiler.values import ExpressionScope, compile_value, is_constant
 from bff.plan.expressions.grammar.templates import Embedded, split_template
 from bff.plan.model.composition import Binding, Template
 from bff.plan.model.service import Operation, OperationParam
@@ -17,7 +17,12 @@ from bff.plan.types.algebra import brief, describe, fits, without_null
 
 
 def compile_bindings(
-    site: Site, operation: Operation, declared: Mapping[str, Any], path: Path, *, is_known: bool
+    site: ExpressionScope,
+    operation: Operation,
+    declared: Mapping[str, Any],
+    path: Path,
+    *,
+    is_known: bool,
 ) -> tuple[Binding, ...]:
     """Compile a step's `with:`; `path` is the step's. Problems go to the site's notebook.
 
@@ -82,7 +87,9 @@ def _meant(params: Mapping[str, OperationParam], declared: Mapping[str, Any]) ->
     return {name: guess for name, guess in guesses.items() if guess is not None}
 
 
-def _report_unsendable(site: Site, param: OperationParam, value: Any, path: Path) -> None:
+def _report_unsendable(
+    site: ExpressionScope, param: OperationParam, value: Any, path: Path
+) -> None:
     """Report what stands around expressions and can't be sent, whatever the expressions give."""
     texts: dict[Path, Any] = {path: value}
     if isinstance(value, list):
@@ -109,7 +116,9 @@ def _skips_on_null(param: OperationParam) -> bool:
     return param.location == "path" or param.required
 
 
-def _fitted(site: Site, param: OperationParam, template: Template, path: Path) -> Template:
+def _fitted(
+    site: ExpressionScope, param: OperationParam, template: Template, path: Path
+) -> Template:
     """The template; one that does not fit is told, and gives anything from there on."""
     problem = _misfit(param, template)
     if problem is None:

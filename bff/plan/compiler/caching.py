@@ -8,7 +8,7 @@ from bff.declarations.models.caching import CacheDecl
 from bff.declarations.models.step import StepDecl
 from bff.plan.compiler.bindings import must_be_bound
 from bff.plan.compiler.tags import compile_tags
-from bff.plan.compiler.values import Site
+from bff.plan.compiler.values import ExpressionScope
 from bff.plan.model.caching import CachePolicy, ReplyCaching
 from bff.plan.model.service import Operation, OperationParam
 from bff.plan.notebook import Notebook, Path
@@ -32,7 +32,7 @@ def compile_reply_caching(
     path: Path,
 ) -> ReplyCaching:
     """The `cache:` at `path`, of an operation or a step; `root` is what `reply_root` gives."""
-    tags = compile_tags(Site(document, notebook, root), declared.tags, (*path, "tags"))
+    tags = compile_tags(ExpressionScope(document, notebook, root), declared.tags, (*path, "tags"))
     return ReplyCaching(
         compile_policy(declared),
         tags,
@@ -53,7 +53,7 @@ def reply_root(params: Sequence[OperationParam], reply: t.Type, *, is_known: boo
 
 
 def compile_step_caching(
-    site: Site,
+    site: ExpressionScope,
     operation: Operation,
     declared: StepDecl,
     of_operation: ReplyCaching | None,

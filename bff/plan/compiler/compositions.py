@@ -14,14 +14,14 @@ from bff.plan.compiler.claims import CLAIMS
 from bff.plan.compiler.joins import compile_joins
 from bff.plan.compiler.masks import compile_mask
 from bff.plan.compiler.reads import Readers, key_reads, with_needs
-from bff.plan.compiler.scope import find_ways
+from bff.plan.compiler.scope import find_identity_paths
 from bff.plan.compiler.scope_checks import check_scopes
 from bff.plan.compiler.services import Services
 from bff.plan.compiler.shapes import compile_shape
 from bff.plan.compiler.steps import compile_steps, root_type
 from bff.plan.compiler.tags import compile_tags
 from bff.plan.compiler.used_replies import narrow_steps
-from bff.plan.compiler.values import Site
+from bff.plan.compiler.values import ExpressionScope
 from bff.plan.model import composition as nodes
 from bff.plan.model.service import CompositionParam
 from bff.plan.notebook import Notebook, Path
@@ -57,7 +57,7 @@ def compile_composition(
     joins, joined_types = compile_joins(document, notebook, steps.types, root)
     joined = root_type(document, params_type, joined_types)
     seen = (*joined.fields, ("degraded", t.Field(DEGRADED)))
-    site = Site(document, notebook, replace(joined, fields=seen))
+    site = ExpressionScope(document, notebook, replace(joined, fields=seen))
     targets = {join.into_step for join in joins}
     whole = {step.name: step.index for step in steps.steps if step.name not in targets}
     payload = compile_shape(site, _response(document), ("response",), whole)
@@ -65,7 +65,7 @@ def compile_composition(
     plain = replace(site, root=joined)  # a degraded payload is not stored
     tags = () if cache is None else compile_tags(plain, cache.tags, ("cache", "tags"))
     purges = compile_tags(plain, declared.purges, ("purges",))
-    ways = find_ways(params, steps.steps, joins, payload, views, tags)
+    ways = find_identity_paths(params, steps.steps, joins, payload, views, tags)
     check_scopes(document, params, steps.steps, ways.payload, services, notebook)
     if notebook.problems:
         return None
@@ -130,7 +130,7 @@ def _response(document: Document[CompositionFile]) -> object:
 
 
 def _compile_views(
-    site: Site, declared: CompositionFile, payload: nodes.Shape, whole: Mapping[str, int]
+    site: ExpressionScope, declared: CompositionFile, payload: nodes.Shape, whole: Mapping[str, int]
 ) -> dict[str, nodes.View]:
     views: dict[str, nodes.View] = {}
     for name, view in declared.views.items():

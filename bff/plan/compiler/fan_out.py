@@ -5,7 +5,7 @@ from dataclasses import replace
 from bff.declarations.models.step import BatchDecl, ForEachDecl
 from bff.declarations.suggestions import known_names
 from bff.plan.compiler.bindings import must_be_bound
-from bff.plan.compiler.values import Site, compile_expression, compile_single
+from bff.plan.compiler.values import ExpressionScope, compile_expression, compile_single
 from bff.plan.model.composition import Batch, Binding, ForEach
 from bff.plan.model.service import Operation
 from bff.plan.notebook import Path
@@ -14,7 +14,7 @@ from bff.plan.types.algebra import brief, nullable, without_null
 
 
 def compile_batch(
-    site: Site,
+    site: ExpressionScope,
     operation: Operation,
     bindings: tuple[Binding, ...],
     declared: BatchDecl,
@@ -42,7 +42,9 @@ def compile_batch(
     return Batch(declared.over, declared.size, declared.max, select, declared.select), joined
 
 
-def _check_over(site: Site, bindings: tuple[Binding, ...], declared: BatchDecl, at: Path) -> None:
+def _check_over(
+    site: ExpressionScope, bindings: tuple[Binding, ...], declared: BatchDecl, at: Path
+) -> None:
     if not site.document.knows((*at, "over")) or not site.document.knows((*at[:-1], "with")):
         return
     bound = {each.param.name: each for each in bindings if each.template is not None}
@@ -64,8 +66,8 @@ def _check_over(site: Site, bindings: tuple[Binding, ...], declared: BatchDecl, 
 
 
 def compile_for_each(
-    site: Site, declared: ForEachDecl, taken: frozenset[str], path: Path
-) -> tuple[ForEach, Site]:
+    site: ExpressionScope, declared: ForEachDecl, taken: frozenset[str], path: Path
+) -> tuple[ForEach, ExpressionScope]:
     """The iteration, and the site that its bindings see: the element under its name. `taken` are
     the root names that the element's may not hide."""
     at: Path = (*path, "for_each")

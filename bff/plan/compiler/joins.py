@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from bff.declarations.documents import Document
-from bff.plan.compiler.values import Site, compile_expression
+from bff.plan.compiler.values import ExpressionScope, compile_expression
 from bff.plan.model.composition import Join
 from bff.plan.notebook import Notebook, Path
 from bff.plan.types import kinds as t
@@ -24,7 +24,9 @@ def compile_joins(
     joins: list[Join] = []
     for index, declared in enumerate(document.model.joins):
         path: Path = ("joins", index)
-        source = compile_expression(Site(document, notebook, root), declared.from_, (*path, "from"))
+        source = compile_expression(
+            ExpressionScope(document, notebook, root), declared.from_, (*path, "from")
+        )
         element = _element(document, notebook, source.type, path)
         name = declared.as_ if document.knows((*path, "as")) else None
         parts, target = _find_target(document, notebook, declared.into, joined, path)

@@ -35,34 +35,34 @@ _IDENTITY_HEADER = re.compile(
     r"|jwt|bearer|credential|principal|login|customer|email|forwarded-for|-ip$"
 )
 
-Way = tuple[str, ...]  # ("claims.sub", "'user' (with.id)", "'orders' (when)", "response")
+IdentityPath = tuple[str, ...]  # ("claims.sub", "'user' (with.id)", "'orders' (when)", "response")
 _Reads = Iterable[tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class IdentityPaths:
     """The ways that who is calling takes: to each step that it reaches, by name, and to the
     payload."""
 
-    steps: Mapping[str, Way]
-    payload: Way | None
+    steps: Mapping[str, IdentityPath]
+    payload: IdentityPath | None
 
 
-def find_ways(
+def find_identity_paths(
     params: Sequence[CompositionParam],
     steps: Sequence[Step],
     joins: Sequence[Join],
     payload: Shape,
     views: Mapping[str, View],
     tags: Sequence[Tags],
-) -> Ways:
+) -> IdentityPaths:
     """The ways in a composition, and of those to one end the shortest."""
     shapes = {"response": payload} | {
         f"views.{name}": view.shape for name, view in views.items() if isinstance(view, ShapeView)
     }
     headers = _identity_headers(params)
     reached = _reached_steps(steps, headers)
-    direct: list[Way] = []
+    direct: list[IdentityPath] = []
     for name, shape in shapes.items():
         direct += [(source, name) for source in _sources(shape.reads, headers)]
     for index, join in enumerate(joins):
@@ -79,12 +79,12 @@ def find_ways(
     ]
     by_failing = [(*way, "response, by whether it fails") for way in reached.values()]
     told = [*direct, *by_value] or by_failing
-    return Ways(reached, min(told, key=len, default=None))
+    return IdentityPaths(reached, min(told, key=len, default=None))
 
 
-def ways_of(composition: Composition) -> Ways:
+def identity_paths_of(composition: Composition) -> IdentityPaths:
     """The ways in a composition that is compiled."""
-    return find_ways(
+    return find_identity_paths(
         composition.params,
         composition.steps,
         composition.joins,
@@ -94,7 +94,7 @@ def ways_of(composition: Composition) -> Ways:
     )
 
 
-def way_to_request(params: Sequence[CompositionParam], step: Step) -> Way | None:
+def way_to_request(params: Sequence[CompositionParam], step: Step) -> IdentityPath | None:
     """How who is calling stands in what the step sends, itself: not by another step's value, on
     which a reply depends through the request alone."""
     headers = _identity_headers(params)
@@ -120,8 +120,8 @@ def _identity_headers(params: Iterable[CompositionParam]) -> Mapping[str, str]:
     }
 
 
-def _reached_steps(steps: Sequence[Step], headers: Mapping[str, str]) -> dict[str, Way]:
-    reached: dict[str, Way] = {}
+def _reached_steps(steps: Sequence[Step], headers: Mapping[str, str]) -> dict[str, IdentityPath]:
+    reached: dict[str, IdentityPath] = {}
     for step in steps:
         ways = [
             (source, f"'{step.name}' ({label})")
@@ -148,7 +148,7 @@ def _reached_steps(steps: Sequence[Step], headers: Mapping[str, str]) -> dict[st
         reached |= found
 
 
-def _way_through(step: Step, reached: Mapping[str, Way]) -> Way | None:
+def _way_through(step: Step, reached: Mapping[str, IdentityPath]) -> IdentityPath | None:
     for label, template in _evaluated(step):
         for root in sorted(template.roots & reached.keys()):
             return (*reached[root], f"'{step.name}' ({label})")

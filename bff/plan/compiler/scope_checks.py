@@ -6,7 +6,7 @@ from typing import Any
 from bff.declarations.documents import Document
 from bff.declarations.models.caching import CacheDecl
 from bff.declarations.models.composition import CompositionFile
-from bff.plan.compiler.scope import Way, way_to_request
+from bff.plan.compiler.scope import IdentityPath, way_to_request
 from bff.plan.compiler.services import Services
 from bff.plan.model.composition import Step
 from bff.plan.model.service import CompositionParam
@@ -17,7 +17,7 @@ def check_scopes(
     document: Document[CompositionFile],
     params: Sequence[CompositionParam],
     steps: Sequence[Step],
-    way_to_payload: Way | None,
+    way_to_payload: IdentityPath | None,
     services: Services,
     notebook: Notebook,
 ) -> None:
@@ -48,7 +48,9 @@ def _is_public(declared: CacheDecl | None) -> bool:
     return declared is not None and declared.scope == "public"
 
 
-def _report(document: Document[Any], path: Path, what: str, way: Way, notebook: Notebook) -> None:
+def _report(
+    document: Document[Any], path: Path, what: str, way: IdentityPath, notebook: Notebook
+) -> None:
     notebook.at(
         document, (*path, "scope"), f"who is calling reaches {what}: {' → '.join(way)}",
         f"Leave `scope` out, or keep {way[0]} away from there.",

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from bff.plan.compiler.values import Site, check_keys, compile_value, is_constant
+from bff.plan.compiler.values import ExpressionScope, check_keys, compile_value, is_constant
 from bff.plan.model.composition import Computed, Segment, Shape, Splice, Template, Text
 from bff.plan.notebook import Path
 from bff.plan.types import kinds as t
@@ -18,7 +18,9 @@ from bff.plan.types.algebra import union
 _Written = tuple[list[Segment], t.Type, list[Template]]
 
 
-def compile_shape(site: Site, response: Any, path: Path, whole: Mapping[str, int]) -> Shape:
+def compile_shape(
+    site: ExpressionScope, response: Any, path: Path, whole: Mapping[str, int]
+) -> Shape:
     """Compile a `response:`. `whole` maps each step that may be spliced to its index."""
     segments, inferred, templates = _write(site, response, path, whole)
     return Shape(
@@ -29,7 +31,7 @@ def compile_shape(site: Site, response: Any, path: Path, whole: Mapping[str, int
     )
 
 
-def _write(site: Site, value: Any, path: Path, whole: Mapping[str, int]) -> _Written:
+def _write(site: ExpressionScope, value: Any, path: Path, whole: Mapping[str, int]) -> _Written:
     match value:
         case dict() if value:
             return _write_mapping(site, value, path, whole)
@@ -50,7 +52,7 @@ def _names_only(template: Template, step: str) -> bool:
 
 
 def _write_mapping(
-    site: Site, values: dict[str, Any], path: Path, whole: Mapping[str, int]
+    site: ExpressionScope, values: dict[str, Any], path: Path, whole: Mapping[str, int]
 ) -> _Written:
     check_keys(site, values, path)
     segments: list[Segment] = []
@@ -65,7 +67,9 @@ def _write_mapping(
     return [*segments, Text(b"}")], t.ObjectOf(tuple(fields)), templates
 
 
-def _write_list(site: Site, values: list[Any], path: Path, whole: Mapping[str, int]) -> _Written:
+def _write_list(
+    site: ExpressionScope, values: list[Any], path: Path, whole: Mapping[str, int]
+) -> _Written:
     segments: list[Segment] = []
     elements: list[t.Type] = []
     templates: list[Template] = []

@@ -16,7 +16,7 @@ from bff.plan.compiler.claims import CLAIMS, CLAIMS_TYPE, may_give_null
 from bff.plan.compiler.fan_out import compile_batch, compile_for_each, for_each_type
 from bff.plan.compiler.graph import order_steps
 from bff.plan.compiler.services import Services
-from bff.plan.compiler.values import Site, compile_single
+from bff.plan.compiler.values import ExpressionScope, compile_single
 from bff.plan.compiler.waiting import find_waits
 from bff.plan.model import composition as nodes
 from bff.plan.model.service import Operation
@@ -54,7 +54,7 @@ def compile_steps(
     indexes = {name: index for index, name in enumerate(declared)}
     for name in order:
         seen = {each: types[each] for each in declared if each != name or name in waits_for[name]}
-        site = Site(document, notebook, root_type(document, params, seen))
+        site = ExpressionScope(document, notebook, root_type(document, params, seen))
         step = _compile_step(name, document.model.steps[name], site, services)
         types[name] = step.type
         waits = tuple(sorted(indexes[other] for other in waits_for[name]))
@@ -74,7 +74,9 @@ def root_type(
     return t.ObjectOf(tuple((name, t.Field(each)) for name, each in fields), extra)
 
 
-def _compile_step(name: str, declared: StepDecl, site: Site, services: Services) -> nodes.Step:
+def _compile_step(
+    name: str, declared: StepDecl, site: ExpressionScope, services: Services
+) -> nodes.Step:
     path: Path = ("steps", name)
     document = site.document
     operation = _find_operation(site, declared.call, (*path, "call"), services)
@@ -130,7 +132,7 @@ def _compile_step(name: str, declared: StepDecl, site: Site, services: Services)
     )
 
 
-def _find_operation(site: Site, call: str, path: Path, services: Services) -> Operation:
+def _find_operation(site: ExpressionScope, call: str, path: Path, services: Services) -> Operation:
     """What the step calls; a stand-in, and a problem, where there is no such operation."""
     if not site.document.knows(path):
         return services.stand_in
@@ -147,7 +149,7 @@ def _find_operation(site: Site, call: str, path: Path, services: Services) -> Op
 
 
 def _compile_calls(
-    site: Site,
+    site: ExpressionScope,
     operation: Operation,
     bindings: tuple[nodes.Binding, ...],
     for_each: nodes.ForEach | None,
@@ -183,7 +185,7 @@ def _batch_may_skip(bindings: tuple[nodes.Binding, ...], over: str) -> bool:
 
 
 def _compile_on_failure(
-    site: Site, operation: Operation, declared: StepDecl, whole: t.Type, path: Path
+    site: ExpressionScope, operation: Operation, declared: StepDecl, whole: t.Type, path: Path
 ) -> nodes.OnFailure:
     match declared.on_failure:
         case "fail":
@@ -207,7 +209,9 @@ def _compile_on_failure(
             return nodes.Fallback(value, value)
 
 
-def _whole_fallback(site: Site, operation: Operation, value: Any, at: Path) -> nodes.OnFailure:
+def _whole_fallback(
+    site: ExpressionScope, operation: Operation, value: Any, at: Path
+) -> nodes.OnFailure:
     schema = operation.returns
     try:
         validated = schema.validate_value(value)
@@ -220,7 +224,7 @@ def _whole_fallback(site: Site, operation: Operation, value: Any, at: Path) -> n
     return nodes.Fallback(schema.to_json(validated), validated)
 
 
-def _report_unknown(site: Site, call: str, path: Path, services: Services) -> None:
+def _report_unknown(site: ExpressionScope, call: str, path: Path, services: Services) -> None:
     service, _, operation = call.partition(".")
     if service in services.unread:
         return  # its own file's problems say why

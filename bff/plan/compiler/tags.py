@@ -10,7 +10,13 @@ from typing import Any
 
 from bff.declarations.models.caching import tag_finding
 from bff.errors import EvaluationError
-from bff.plan.compiler.values import Reads, Site, compile_expression, render_text, roots_of
+from bff.plan.compiler.values import (
+    ExpressionScope,
+    Reads,
+    compile_expression,
+    render_text,
+    roots_of,
+)
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError
 from bff.plan.expressions.grammar.templates import Embedded, split_template
 from bff.plan.expressions.types.uses import union_of
@@ -28,7 +34,7 @@ _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _Part = str | Template
 
 
-def compile_tags(site: Site, declared: Iterable[str], path: Path) -> tuple[Tags, ...]:
+def compile_tags(site: ExpressionScope, declared: Iterable[str], path: Path) -> tuple[Tags, ...]:
     """Compile a list of tags; `path` is the list's. Problems go to the site's notebook."""
     if not site.document.knows(path):
         return ()
@@ -39,7 +45,7 @@ def compile_tags(site: Site, declared: Iterable[str], path: Path) -> tuple[Tags,
     )
 
 
-def _compile_tag(site: Site, text: str, path: Path) -> Tags:
+def _compile_tag(site: ExpressionScope, text: str, path: Path) -> Tags:
     try:
         pieces = split_template(text)
     except ExpressionSyntaxError as error:
@@ -66,7 +72,7 @@ def _compile_tag(site: Site, text: str, path: Path) -> Tags:
     return _compiled(text, tuple(parts))
 
 
-def _check_part(site: Site, inferred: t.Type, piece: Embedded, path: Path) -> bool:
+def _check_part(site: ExpressionScope, inferred: t.Type, piece: Embedded, path: Path) -> bool:
     """Whether the expression may be a list. What can't be in a tag is told."""
     each = alternatives(inferred)
     elements = [

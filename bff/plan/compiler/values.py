@@ -28,7 +28,7 @@ _TEXT = union(t.STRING, t.NUMBER, t.BOOLEAN)
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class ExpressionScope:
     """Where a value stands, and what its expressions may see."""
 
     document: Document[Any]
@@ -36,7 +36,7 @@ class Site:
     root: t.ObjectOf
 
 
-def compile_value(site: Site, value: Any, path: Path) -> Template:
+def compile_value(site: ExpressionScope, value: Any, path: Path) -> Template:
     """Compile a YAML value. Problems go to the site's notebook, and the type is then gradual, as
     it is where the document doesn't know the value."""
     if not site.document.knows(path):
@@ -55,7 +55,7 @@ def compile_value(site: Site, value: Any, path: Path) -> Template:
             return constant(value)
 
 
-def compile_single(site: Site, text: str, path: Path) -> Template:
+def compile_single(site: ExpressionScope, text: str, path: Path) -> Template:
     """Compile a text that must be one `${…}`, with nothing but blanks beside it (a block text ends
     with a line break): with other characters it would be text, which is always true and no list."""
     try:
@@ -78,7 +78,7 @@ def compile_single(site: Site, text: str, path: Path) -> Template:
     return _unknown()
 
 
-def compile_expression(site: Site, source: str, path: Path, offset: int = 0) -> Template:
+def compile_expression(site: ExpressionScope, source: str, path: Path, offset: int = 0) -> Template:
     """Compile one expression; `offset` is where it starts in the text at `path`."""
     if not site.document.knows(path):
         return _unknown()
@@ -127,7 +127,7 @@ def roots_of(reads: Reads) -> frozenset[str]:
     return frozenset(path[0] for path in reads)
 
 
-def _compile_text(site: Site, text: str, path: Path) -> Template:
+def _compile_text(site: ExpressionScope, text: str, path: Path) -> Template:
     try:
         parts = split_template(text)
     except ExpressionSyntaxError as error:
@@ -145,7 +145,7 @@ def _compile_text(site: Site, text: str, path: Path) -> Template:
 
 
 def _compile_mixed(
-    site: Site, text: str, parts: tuple[str | Embedded, ...], path: Path
+    site: ExpressionScope, text: str, parts: tuple[str | Embedded, ...], path: Path
 ) -> Template:
     found = len(site.notebook.problems)
     pieces: list[Template] = []
@@ -188,7 +188,7 @@ def render_text(value: Any) -> str:
             raise EvaluationError("a null, a list or an object stands among text")
 
 
-def _compile_list(site: Site, values: list[Any], path: Path) -> Template:
+def _compile_list(site: ExpressionScope, values: list[Any], path: Path) -> Template:
     parts = [compile_value(site, value, (*path, index)) for index, value in enumerate(values)]
     if all(map(is_constant, parts)):
         return constant([part.evaluate({}) for part in parts])
@@ -201,7 +201,7 @@ def _compile_list(site: Site, values: list[Any], path: Path) -> Template:
     )
 
 
-def _compile_mapping(site: Site, values: dict[str, Any], path: Path) -> Template:
+def _compile_mapping(site: ExpressionScope, values: dict[str, Any], path: Path) -> Template:
     check_keys(site, values, path)
     parts = {key: compile_value(site, value, (*path, key)) for key, value in values.items()}
     if all(map(is_constant, parts.values())):
@@ -215,7 +215,7 @@ def _compile_mapping(site: Site, values: dict[str, Any], path: Path) -> Template
     )
 
 
-def check_keys(site: Site, values: dict[str, Any], path: Path) -> None:
+def check_keys(site: ExpressionScope, values: dict[str, Any], path: Path) -> None:
     """Report keys that look like expressions: they would go out as they are."""
     for key in values:
         if "${" in str(key):

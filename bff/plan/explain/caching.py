@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 
-from bff.plan.compiler.scope import Way
+from bff.plan.compiler.scope import IdentityPath
 from bff.plan.explain.texts import indented, one_line, seconds_text
 from bff.plan.model.caching import CachePolicy, Tags
 from bff.plan.model.composition import Composition, Stale, Step
 
 
-def cache_facts(composition: Composition, way: Way | None) -> Iterable[str]:
+def cache_facts(composition: Composition, way: IdentityPath | None) -> Iterable[str]:
     """The lines on a composition's payload; `way` is how who is calling reaches it."""
     if composition.cache is None:
         yield "cache: off"
@@ -27,7 +27,7 @@ def cache_facts(composition: Composition, way: Way | None) -> Iterable[str]:
         yield f"fields: at most {composition.most_fields} at once"
 
 
-def step_cache_facts(step: Step, way: Way | None) -> Iterable[str]:
+def step_cache_facts(step: Step, way: IdentityPath | None) -> Iterable[str]:
     """The lines on a step and the replies to its calls."""
     if way is not None:
         yield f"scope: identity, by {' → '.join(way)}"
@@ -44,7 +44,7 @@ def step_cache_facts(step: Step, way: Way | None) -> Iterable[str]:
         yield f"replies: kept {kept}, for failures alone"
 
 
-def _scope(composition: Composition, way: Way | None) -> str:
+def _scope(composition: Composition, way: IdentityPath | None) -> str:
     if composition.is_public:
         return "public, as declared: browsers and proxies share it too"
     if composition.scope == "public":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bff.plan.compiler.graph import critical_path, order_steps
-from bff.plan.compiler.scope import Way, ways_of
+from bff.plan.compiler.scope import IdentityPath, identity_paths_of
 from bff.plan.explain.caching import cache_facts, step_cache_facts
 from bff.plan.explain.texts import indented, json_text, one_line, seconds_text, source_text
 from bff.plan.model.composition import (
@@ -32,7 +32,7 @@ _WIDTH = 80  # characters of a type on one line
 
 def explain(composition: Composition) -> str:
     """The plan as text: the same plan gives the same text, byte for byte."""
-    ways = ways_of(composition)
+    ways = identity_paths_of(composition)
     lines = [
         f"{composition.name}: {composition.method} {composition.path_text}",
         *([f"  {composition.summary}"] if composition.summary else []),
@@ -110,7 +110,7 @@ def _params(composition: Composition) -> Iterable[str]:
         yield "none"
 
 
-def _step(composition: Composition, step: Step, way: Way | None) -> Iterable[str]:
+def _step(composition: Composition, step: Step, way: IdentityPath | None) -> Iterable[str]:
     yield f"waits for: {_waits(composition, step)}"
     if step.when is not None:
         yield f"when: {source_text(step.when)}, else null"

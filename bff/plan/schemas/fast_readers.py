@@ -36,7 +36,7 @@ _LENGTHS: Final = frozenset({"min_length", "max_length"})
 _LARGEST_BOUND: Final = 2**53  # msgspec's bounds are of 64 bits; a double is exact up to here
 
 
-class Twin:
+class FastReader:
     """A reader of JSON texts of one type. Immutable; safe between threads, as msgspec's are."""
 
     __slots__ = ("_decoder", "_has_times", "_most_skipped")
@@ -72,7 +72,7 @@ class Twin:
         return openers - count_openers(written) > self._most_skipped and may_be_deep(body)
 
 
-def compile_twin(schema: CoreSchema) -> Twin | None:
+def compile_twin(schema: CoreSchema) -> FastReader | None:
     """The twin of the type that `schema` describes; None where there can't be one."""
     types = _Types()
     try:
@@ -81,7 +81,7 @@ def compile_twin(schema: CoreSchema) -> Twin | None:
         return None
     # A default is written without being read, with its name: of brackets in them there is no end.
     most_skipped = -math.inf if types.has_brackets_by_default else DEEPEST - types.containers
-    return Twin(decoder, has_times=types.has_times, most_skipped=most_skipped)
+    return FastReader(decoder, has_times=types.has_times, most_skipped=most_skipped)
 
 
 class _NoTwin(Exception):
@@ -204,7 +204,7 @@ class _Types:
         }
         made = zip(names, fields["fields"].values(), strict=True)
         return msgspec.defstruct(
-            "Twin",
+            "FastReader",
             [self._field(name, names[name], field) for name, field in made],
             rename=names,
             kw_only=True,  # required fields may stand after others

@@ -17,10 +17,10 @@ from bff.cache.entries import Entry
 from bff.cache.freshness import Wish
 from bff.cache.keys import KeyRecipe
 from bff.cache.payloads import keepable
-from bff.cache.results import Job, Made
+from bff.cache.results import Job, RunResult
 from bff.engine.engine import Engine
 from bff.engine.values.results import CompositionFailure, Inputs, Produced
-from bff.engine.values.wait_budget import Patience
+from bff.engine.values.wait_budget import WaitBudget
 from bff.identity.ports import IdentityProvider
 from bff.plan.model.composition import Composition
 from bff.web.compositions.bodies import WEIGHT_PER_BYTE, read_json_body
@@ -34,7 +34,7 @@ from bff.web.compositions.outcome_replies import (
     run_headers,
 )
 from bff.web.compositions.payload_headers import payload_headers, vary_header
-from bff.web.compositions.request import FIELDS, Asked, Cut, Reader
+from bff.web.compositions.request import FIELDS, CompositionRequest, PayloadForm, Reader
 from bff.web.compositions.variants import Variant, masked
 from bff.web.http.codings import IDENTITY, LEAST_BYTES, choose_coding
 from bff.web.http.logs import Facts
@@ -49,7 +49,7 @@ class Target(NamedTuple):
 
     handler: "CompositionHandler"
     key: str
-    asked: Asked
+    asked: CompositionRequest
 
 
 class CompositionHandler:
@@ -105,7 +105,9 @@ class CompositionHandler:
                 return None
         return self._lookup_variant(request, entry, target.asked.cut)
 
-    def _lookup_variant(self, request: GatewayRequest, entry: Entry, cut: Cut) -> Reply | None:
+    def _lookup_variant(
+        self, request: GatewayRequest, entry: Entry, cut: PayloadForm
+    ) -> Reply | None:
         coding = choose_coding(request.single.get(b"accept-encoding"))
         variant: Variant | None = entry.variants.get((cut.name, coding))
         if variant is None:
@@ -150,10 +152,10 @@ class CompositionHandler:
         entry = served.entry if is_kept else None
         return await self._made(request, asked, served.outcome, entry, forwarded(served))
 
-    def _job(self, key: str, asked: Asked, weight: int) -> Job:
-        composition, patience = self._composition, Patience()
+    def _job(self, key: str, asked: CompositionRequest, weight: int) -> Job:
+        composition, patience = self._composition, WaitBudget()
 
-        async def run(left: float) -> Made:
+        async def run(left: float) -> RunResult:
             inputs = _inputs(asked, weight, left, patience)
             return keepable(await self._engine.run(composition, inputs), composition.scope)
 
@@ -161,7 +163,7 @@ class CompositionHandler:
             raise AssertionError("what isn't cached has no job")
         return Job(composition.name, key, self._policy, run, composition.deadline_seconds, patience)
 
-    def _key_of(self, asked: Asked) -> str:
+    def _key_of(self, asked: CompositionRequest) -> str:
         if self._key is None:
             raise AssertionError("what isn't cached has no key")
         return self._key(asked.params, asked.identity.claims, asked.identity.key)
@@ -169,7 +171,7 @@ class CompositionHandler:
     async def _made(
         self,
         request: GatewayRequest,
-        asked: Asked,
+        asked: CompositionRequest,
         made: Produced | CompositionFailure | None,
         entry: Entry | None,
         told: str,
@@ -213,7 +215,7 @@ class CompositionHandler:
 
     # ------------------------------------------------------------------ forms of a payload
 
-    async def _variant(self, request: GatewayRequest, entry: Entry, cut: Cut) -> Variant:
+    async def _variant(self, request: GatewayRequest, entry: Entry, cut: PayloadForm) -> Variant:
         coding = choose_coding(request.single.get(b"accept-encoding"))
         known: Variant | None = entry.variants.get((cut.name, coding))
         if known is not None:
@@ -239,7 +241,7 @@ class CompositionHandler:
         self._keep(entry, name, coded)
         return coded
 
-    def _plain(self, entry: Entry, cut: Cut) -> Variant:
+    def _plain(self, entry: Entry, cut: PayloadForm) -> Variant:
         known: Variant | None = entry.variants.get((cut.name, IDENTITY))
         if known is not None:
             return known
@@ -255,7 +257,7 @@ class CompositionHandler:
             return
         entry.keep(name, variant)
 
-    async def _cut_anywhere(self, cut: Cut, payload: Produced) -> bytes:
+    async def _cut_anywhere(self, cut: PayloadForm, payload: Produced) -> bytes:
         """As `_cut`; a large payload is cut on a thread, so that the loop isn't held."""
         if len(payload.body) > self._engine.limits.off_loop_bytes:
             return await self._engine.in_thread(_cut, cut, payload)
@@ -266,14 +268,16 @@ def _count_fields(entry: Entry) -> int:
     return sum(name.startswith(FIELDS) for name, _ in list(entry.variants))
 
 
-def _cut(cut: Cut, payload: Entry | Produced) -> bytes:
+def _cut(cut: PayloadForm, payload: Entry | Produced) -> bytes:
     """The payload's bytes in one of its forms."""
     if cut.mask is None:
         return payload.views[cut.name]
     return masked(payload.body, cut.mask) if cut.mask.fields else payload.body
 
 
-def _inputs(asked: Asked, weight: int, seconds: float | None, patience: Patience | None) -> Inputs:
+def _inputs(
+    asked: CompositionRequest, weight: int, seconds: float | None, patience: WaitBudget | None
+) -> Inputs:
     who = asked.identity
     return Inputs(asked.params, who.claims, who.key, weight, seconds, patience)
 

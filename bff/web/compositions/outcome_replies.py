@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bff.cache.entries import Entry
-from bff.cache.results import Served
+from bff.cache.results import CacheResult
 from bff.engine.values.results import CompositionFailure, Degradation, Produced
 from bff.plan.model.service import CompositionParam
 from bff.web.http.problems import problem
@@ -29,7 +29,7 @@ def degraded_headers(degraded: Iterable[Degradation]) -> list[RawHeader]:
     return [(b"proxy-status", proxy_status(map(_member, degraded)))]
 
 
-def forwarded(served: Served) -> str:
+def forwarded(served: CacheResult) -> str:
     """Why something was run, or waited for, and what became of it (RFC 9211 §2.2)."""
     if served.how == "error":
         failed = isinstance(served.outcome, CompositionFailure)

@@ -20,7 +20,7 @@ FIELDS = "fields="  # what the names of such forms begin with; no view's can
 _LONGEST_FIELDS = 2000
 
 
-class Cut(NamedTuple):
+class PayloadForm(NamedTuple):
     """A form of a payload: whole (no name), a view by its name, or the fields that were asked for;
     `mask` says what stays, None for a form that was written beside the payload."""
 
@@ -28,13 +28,13 @@ class Cut(NamedTuple):
     mask: MaskNode | None
 
 
-WHOLE = Cut("", MaskNode())
+WHOLE = PayloadForm("", MaskNode())
 
 
-class Asked(NamedTuple):
+class CompositionRequest(NamedTuple):
     """What a request comes to, once it is known to be right."""
 
-    cut: Cut
+    cut: PayloadForm
     params: Mapping[str, Any]
     identity: Identity
 
@@ -46,13 +46,13 @@ class Reader:
         self._composition = composition
         self._provider = provider if composition.scope == "identity" else None
         self._cuts = {"": WHOLE} | {
-            name: Cut(name, view.mask if isinstance(view, MaskView) else None)
+            name: PayloadForm(name, view.mask if isinstance(view, MaskView) else None)
             for name, view in composition.views.items()
         }
 
     def read(
         self, request: GatewayRequest, path: Mapping[str, str], body: bytes | None
-    ) -> Asked | Reply:
+    ) -> CompositionRequest | Reply:
         """What is asked for, or the problem with it. Takes as long as the params are large."""
         cut = self._cut(request)
         if isinstance(cut, Reply):
@@ -66,14 +66,14 @@ class Reader:
         )
         if isinstance(params, list):
             return _bad_params(request, params)
-        return Asked(cut, params, self._identity(request))
+        return CompositionRequest(cut, params, self._identity(request))
 
     def _identity(self, request: GatewayRequest) -> Identity:
         if self._provider is None:
             return NOBODY
         return self._provider.identify(request.header_values)
 
-    def _cut(self, request: GatewayRequest) -> Cut | Reply:
+    def _cut(self, request: GatewayRequest) -> PayloadForm | Reply:
         query = request.raw_query
         if "view" not in query and "fields" not in query and "%" not in query:
             return WHOLE
@@ -92,14 +92,14 @@ class Reader:
             return self._fields(request, fields)
         return self._view(request, views[0]) if views else WHOLE
 
-    def _view(self, request: GatewayRequest, name: str) -> Cut | Reply:
+    def _view(self, request: GatewayRequest, name: str) -> PayloadForm | Reply:
         if name and name in self._cuts:
             return self._cuts[name]
         views = sorted(self._composition.views)
         known = f"The views are: {', '.join(views)}." if views else "There are no views."
         return problem(request, 404, "unknown_view", f"There is no such view. {known}", views=views)
 
-    def _fields(self, request: GatewayRequest, texts: list[str]) -> Cut | Reply:
+    def _fields(self, request: GatewayRequest, texts: list[str]) -> PayloadForm | Reply:
         """The fields that are asked for, in any order and as often as they are named the same."""
         text = ",".join(texts)
         most = self._composition.most_fields
@@ -117,7 +117,7 @@ class Reader:
                 request, 400, "bad_fields", "The query names fields that there are not.",
                 errors=errors,
             )  # fmt: skip
-        return Cut(FIELDS + _spelt(view.mask), view.mask)
+        return PayloadForm(FIELDS + _spelt(view.mask), view.mask)
 
 
 def _spelt(mask: MaskNode) -> str:
