@@ -4,7 +4,8 @@
     ├── ProjectError        the project's files are broken; carries every Problem found
     ├── SettingsError       a BFF_* environment variable is broken
     └── EvaluationError     an expression met a value that its function refuses (a step's
-                            failure, or a 502; never a 500)
+        │                   failure, or a 502; never a 500)
+        └── TooLargeError   a value, or a payload, is larger than the gateway builds
 
 Upstream trouble is not here: it is a value (`bff.engine.values.outcomes.Failed`). What is raised
 is a broken declaration or a bug.
@@ -59,3 +60,7 @@ class SettingsError(BffError):
 
 class EvaluationError(BffError):
     """An expression could not be evaluated over the values it met at run time."""
+
+
+class TooLargeError(EvaluationError):
+    """A value grew beyond what the gateway builds for one request: `502 too_large`."""
