@@ -1,9 +1,9 @@
 """Cache keys: everything that can reach a payload, digested.
 
-A key holds the composition's digest (plan, operations, schemas, instances), the value of
-every input that the plan reads anywhere (calls, conditions, iterations, joins, responses, tags),
-and who is calling where that reaches it. All three come out of the compiled plan, so nothing can be
-forgotten by hand (ADR 0004). May not read requests.
+A key holds the project's namespace, the composition's digest (plan, operations, schemas), the
+value of every input that the plan reads anywhere (calls, conditions, iterations, joins, responses,
+tags), and the caller's identity where that reaches the payload. All four come out of the compiled
+plan, so nothing can be forgotten by hand (ADR 0004). May not read requests.
 """
 
 import hashlib
@@ -38,8 +38,8 @@ class KeyRecipe:
         if self._claims != () and not self._by_identity:
             raise ValueError(f"{composition.name}: claims reach what is shared by everyone")
         # The names are a function of the digest, which depends on everything that reads them.
-        self._start = hashlib.blake2b(composition.digest.encode(), digest_size=_DIGEST_BYTES)
-        self._start.update(b"\0")
+        start = f"{composition.namespace}\0{composition.digest}\0"
+        self._start = hashlib.blake2b(start.encode(), digest_size=_DIGEST_BYTES)
 
     def __call__(
         self, params: Mapping[str, Any], claims: Mapping[str, Any], identity_key: str

@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from bff.cli.project import compile_or_exit, project_option
-from bff.plan.explain.texts import one_line
+from bff.plan.explain.texts import access_text, one_line
 from bff.plan.model.composition import Composition
 
-_COLUMNS = ("method", "path", "answered by", "views", "cache", "scope", "purges")
+_COLUMNS = ("method", "path", "answered by", "access", "views", "cache", "scope", "purges")
 
 
 @click.command()
@@ -23,6 +23,7 @@ def routes(project: Path) -> None:
                 composition.method,
                 composition.path_text,
                 f"composition {composition.name}",
+                access_text(composition.access),
                 ", ".join(composition.views),
                 f"{composition.cache.ttl_seconds:g} s" if composition.cache else "",
                 composition.scope if composition.cache else "",
@@ -33,8 +34,9 @@ def routes(project: Path) -> None:
         stripped = ", prefix stripped" if route.strip else ""
         answered_by = f"service {route.service}{stripped}"
         purges = ", ".join(route.purges)
-        rows.append(("any", f"{route.prefix}/…", answered_by, "", "", "", purges))
-    rows.append(("GET", "/healthz", "the gateway", "", "", "", ""))
+        access = access_text(route.access)
+        rows.append(("any", f"{route.prefix}/…", answered_by, access, "", "", "", purges))
+    rows.append(("GET", "/healthz", "the gateway", "public", "", "", "", ""))
     # One line each, however long: a terminal wraps by itself, and a pipe must not.
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

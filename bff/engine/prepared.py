@@ -48,7 +48,9 @@ def prepare(composition: Composition) -> PreparedComposition:
             fallback_value(step, step.on_failure)
             if isinstance(step.on_failure, Fallback)
             else NULL,
-            None if step.cache is None else ReplyKeyRecipe(step.operation, step.cache),
+            None
+            if step.cache is None
+            else ReplyKeyRecipe(step.operation, step.cache, composition.namespace),
         )
         for step in composition.steps
     )

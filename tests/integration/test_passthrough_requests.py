@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from bff.engine.ports import Transport
-from bff.plan.model.composition import Route
+from bff.plan.model.composition import Access, Route
 from bff.upstream.passthrough.passthrough import ForwardedReply, Refused
 from bff.upstream.transports import TransportName
 from tests.support.routes import KEEPING, STRIPPING, open_route
@@ -39,7 +39,13 @@ def forwarded(
         (STRIPPING, "", "/raw/orders//raw/orders/x", "", "//raw/orders/x"),
         (KEEPING, "", "/raw/orders/7", "", "/raw/orders/7"),
         (KEEPING, "/v1", "/raw/orders", "a", "/v1/raw/orders?a"),
-        (Route("", "orders", strip=True, purges=()), "", "/anything", "", "/anything"),
+        (
+            Route("", "orders", strip=True, purges=(), access=Access("public")),
+            "",
+            "/anything",
+            "",
+            "/anything",
+        ),
         (STRIPPING, "", "/raw/orders/a%2Fb%2f%20+%C3%A9", "", "/a%2Fb%2f%20+%C3%A9"),
         (STRIPPING, "", "/raw/orders/", "q=%2e%2E&q=+&empty=&&flag", "/?q=%2e%2E&q=+&empty=&&flag"),
         (STRIPPING, "", "/raw/orders/o'x{y}", "f='x'|\"<>", "/o'x{y}?f='x'|\"<>"),

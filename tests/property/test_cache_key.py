@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bff.cache.keys import KeyRecipe
 from bff.plan.model.caching import CachePolicy, Scope
-from bff.plan.model.composition import Composition, Shape
+from bff.plan.model.composition import Access, Composition, Shape
 from bff.plan.types.kinds import Anything
 
 NAMES = st.text("abcdef_", min_size=1, max_size=4)
@@ -38,6 +38,7 @@ def composition(
         path=("home",),
         path_text="/home",
         summary="",
+        access=Access("public"),
         params=(),
         deadline_seconds=1.0,
         steps=(),
@@ -52,6 +53,7 @@ def composition(
         most_fields=0,
         key_reads=frozenset(reads),
         digest=digest,
+        namespace="shop",
         writes=False,
     )
 

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 
 from bff.plan.model.caching import ReplyCaching
 from bff.plan.model.composition import (
+    Access,
     Batch,
     Binding,
     Composition,
@@ -250,6 +251,7 @@ def compose(
         path=("screen",),
         path_text="/screen",
         summary="",
+        access=Access("public"),
         params=(),
         deadline_seconds=deadline,
         steps=tuple(steps),
@@ -264,6 +266,7 @@ def compose(
         most_fields=0,
         key_reads=frozenset(),
         digest="",
+        namespace="shop",
         writes=writes,
     )
 

@@ -66,6 +66,7 @@ def test_plan_tells_steps_calls_budget_and_type(sound: str) -> None:
 
 PLAN = """\
 home: GET /home/{user_id}
+  access: not stated
 
 params
   user_id (path): integer, required
@@ -142,16 +143,18 @@ LONG = HOME.replace("/home/", f"/{'very-' * 20}long/")
 
 def test_routes_lists_what_answers_where_a_line_each_however_long(tmp_path: Path) -> None:
     folder = write_project(
-        tmp_path, {"home": HOME, "long": LONG}, gateway="routes:\n  /raw: {service: shop}\n"
+        tmp_path,
+        {"home": HOME + "access: public\n", "long": LONG},
+        gateway="routes: {/raw: {service: shop, access: public}}",
     )
     result = run("routes", "--project", str(folder))
     assert result.exit_code == 0
     assert [line.split() for line in result.stdout.splitlines()] == [
-        ["method", "path", "answered", "by", "views", "cache", "scope", "purges"],
-        ["GET", "/home/{user_id}", "composition", "home"],
-        ["GET", f"/{'very-' * 20}long/{{user_id}}", "composition", "long"],
-        ["any", "/raw/…", "service", "shop,", "prefix", "stripped"],
-        ["GET", "/healthz", "the", "gateway"],
+        ["method", "path", "answered", "by", "access", "views", "cache", "scope", "purges"],
+        ["GET", "/home/{user_id}", "composition", "home", "public"],
+        ["GET", f"/{'very-' * 20}long/{{user_id}}", "composition", "long", "not", "stated"],
+        ["any", "/raw/…", "service", "shop,", "prefix", "stripped", "public"],
+        ["GET", "/healthz", "the", "gateway", "public"],
     ]
 
 
@@ -164,14 +167,15 @@ def test_routes_tell_for_how_long_and_by_whom_payloads_are_shared_and_what_is_pu
     folder = write_project(
         tmp_path,
         {"home": HOME + cache, "mine": mine + cache, "write": write},
-        gateway="routes: {/raw: {service: shop, purges: [users, orders]}}",
+        gateway="defaults: {access: public}\n"
+        "routes: {/raw: {service: shop, purges: [users, orders]}}",
     )
     lines = run("routes", "--project", str(folder)).stdout.splitlines()
     assert [line.split()[4:] for line in lines[1:-1]] == [
-        ["60", "s", "public"],
-        ["user:${user.id},", "home"],
-        ["60", "s", "identity"],
-        ["prefix", "stripped", "users,", "orders"],
+        ["public", "60", "s", "public"],
+        ["public", "user:${user.id},", "home"],
+        ["public", "60", "s", "identity"],
+        ["prefix", "stripped", "public", "users,", "orders"],
     ]
 
 

@@ -219,6 +219,9 @@ WHOLE = {
     "view with a blank in its name": (
         "endpoint: GET /a\nviews: {▶a b: [a]}", "views.a b", "'a b' is no name", "",
     ),
+    "access that is not known": (
+        "endpoint: GET /a\naccess: ▶authenticated", "access", "no access", "public",
+    ),
     "summary that is a number": (
         "endpoint: GET /a\nsummary: ▶1", "summary", "1 is not a text", "quotes",
     ),

@@ -34,6 +34,19 @@ CASES = {
     "origin without a scheme": (
         "cors: {origins: [▶a.example]}", "cors.origins[0]", "is no origin", "",
     ),
+    "access that is not known": (
+        "defaults: {access: ▶open}", "defaults.access", "no access", "public",
+    ),
+    "access of a route that is not known": (
+        "routes: {/raw: {service: a, access: ▶{scopes: [a]}}}", "routes./raw.access", "no access",
+        "public",
+    ),
+    "namespace with a blank": (
+        "cache: {namespace: ▶a b}", "cache.namespace", "no namespace", "dashes",
+    ),
+    "namespace that is too long": (
+        f"cache: {{namespace: ▶{'a' * 101}}}", "cache.namespace", "no namespace", "100 characters",
+    ),
     "deadline over the cap": ("defaults: {deadline: ▶1m}", "defaults.deadline", "15s at most", ""),
     "deadline without a unit": ("defaults: {deadline: ▶5}", "defaults.deadline", "has a unit", ""),
 }  # fmt: skip

@@ -12,7 +12,13 @@ from bff.declarations import models
 from bff.declarations.declaration import Declaration
 from bff.declarations.models.caching import CacheDecl, FieldsDecl
 from bff.declarations.models.composition import CompositionFile, ShapeViewDecl
-from bff.declarations.models.gateway import CorsDecl, GatewayDefaults, GatewayFile, RouteDecl
+from bff.declarations.models.gateway import (
+    CorsDecl,
+    GatewayCacheDecl,
+    GatewayDefaults,
+    GatewayFile,
+    RouteDecl,
+)
 from bff.declarations.models.param import ItemsDecl, OperationParamDecl, ParamDecl, ScalarDecl
 from bff.declarations.models.service import OperationDecl, ServiceFile
 from bff.declarations.models.step import BatchDecl, FallbackDecl, ForEachDecl, JoinDecl, StepDecl
@@ -27,6 +33,7 @@ SECTIONS = {
     GatewayDefaults: "defaults",
     RouteDecl: "routes",
     CorsDecl: "cors",
+    GatewayCacheDecl: "cache of the project",
     ServiceFile: "services/&lt;name&gt;.yaml",
     OperationDecl: "An operation",
     ParamDecl: "Params",

@@ -164,11 +164,12 @@ KEPT = ReplyCaching(CachePolicy(1.0, 0.0, 0.0), (), needs_json=False)
 TAG = Tags(lambda root: ("a",), frozenset(), frozenset(), "a", NO_USES)
 
 
-def test_key_is_of_the_operation_what_is_sent_and_the_caller_where_it_is_theirs() -> None:
-    shared, own = ReplyKeyRecipe(GET, KEPT), ReplyKeyRecipe(GET, replace(KEPT, scope="identity"))
+def test_reply_key_holds_namespace_operation_request_and_the_caller_of_a_private_reply() -> None:
+    shared = ReplyKeyRecipe(GET, KEPT, "shop")
+    own = ReplyKeyRecipe(GET, replace(KEPT, scope="identity"), "shop")
     keys = [
         shared(RENDERED, "ann"),
-        ReplyKeyRecipe(operation("GET /people/{id}"), KEPT)(RENDERED, ""),
+        ReplyKeyRecipe(operation("GET /people/{id}"), KEPT, "shop")(RENDERED, ""),
         shared(RENDERED._replace(target="/users/2"), ""),
         shared(RENDERED._replace(headers=(("accept", "b"),)), ""),
         shared(RENDERED._replace(headers=()), ""),
@@ -176,8 +177,9 @@ def test_key_is_of_the_operation_what_is_sent_and_the_caller_where_it_is_theirs(
         shared(RENDERED._replace(body=b"{}"), ""),
         own(RENDERED, ""),
         own(RENDERED, "ann"),
-        ReplyKeyRecipe(GET, replace(KEPT, policy=CachePolicy(2.0, 0.0, 0.0)))(RENDERED, ""),
-        ReplyKeyRecipe(GET, replace(KEPT, tags=(TAG,)))(RENDERED, ""),
+        ReplyKeyRecipe(GET, replace(KEPT, policy=CachePolicy(2.0, 0.0, 0.0)), "shop")(RENDERED, ""),
+        ReplyKeyRecipe(GET, replace(KEPT, tags=(TAG,)), "shop")(RENDERED, ""),
+        ReplyKeyRecipe(GET, KEPT, "staging")(RENDERED, ""),
     ]
     assert len(set(keys)) == len(keys)
     assert shared(RENDERED, "bo") == shared(RENDERED, "ann")

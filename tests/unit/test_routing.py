@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bff.plan.model.composition import Route
+from bff.plan.model.composition import Access, Route
 from bff.web.serving.routing import (
     EVERY_METHOD,
     BadPath,
@@ -32,7 +32,10 @@ def composition(endpoint: str) -> Any:
 def table(*endpoints: str, routes: tuple[str, ...] = ()) -> RoutingTable:
     return RoutingTable(
         [composition(endpoint) for endpoint in endpoints],
-        [Route(prefix, "shop", strip=True, purges=()) for prefix in routes],
+        [
+            Route(prefix, "shop", strip=True, purges=(), access=Access("public"))
+            for prefix in routes
+        ],
     )
 
 
@@ -132,7 +135,9 @@ def test_longest_prefix_that_ends_with_a_segment_takes_the_path(
     path: str, prefix: str, below: str
 ) -> None:
     match = table(routes=("/raw", "/raw/deep")).match("PATCH", path)
-    assert match == ToRoute(Route(prefix, "shop", strip=True, purges=()), below)
+    assert match == ToRoute(
+        Route(prefix, "shop", strip=True, purges=(), access=Access("public")), below
+    )
 
 
 @pytest.mark.parametrize("path", ["/", "/rawx", "/raw%2Fx", "/x/raw"])
@@ -142,7 +147,7 @@ def test_prefix_ends_at_a_segments_end(path: str) -> None:
 
 def test_empty_prefix_takes_what_is_left() -> None:
     routing = table("GET /a", routes=("",))
-    everything = Route("", "shop", strip=True, purges=())
+    everything = Route("", "shop", strip=True, purges=(), access=Access("public"))
     assert routing.match("GET", "/") == ToRoute(everything, "/")
     assert routing.match("GET", "/b/c") == ToRoute(everything, "/b/c")
     assert routing.match("OPTIONS", "*") == NoMatch()
@@ -152,7 +157,7 @@ def test_composition_wins_over_a_route_for_its_own_methods() -> None:
     routing = table("GET /raw/{id}", routes=("/raw",))
     assert routing.match("GET", "/raw/1") == ToComposition("GET /raw/{id}", {"id": "1"})
     assert routing.match("POST", "/raw/1") == ToRoute(
-        Route("/raw", "shop", strip=True, purges=()), "/1"
+        Route("/raw", "shop", strip=True, purges=(), access=Access("public")), "/1"
     )
     assert routing.allowed_methods("/raw/1") == EVERY_METHOD
 

@@ -18,6 +18,7 @@ from bff.declarations.models.forms import (
     READING_METHODS,
     VIEW_PARAM,
     WRITING_METHODS,
+    Access,
     Deadline,
     FromList,
     Location,
@@ -74,6 +75,7 @@ class CompositionFile(Declaration):
 
     endpoint: str
     summary: str = ""
+    access: Access | None = None  # the gateway's default when None
     params: dict[str, ParamDecl] = Field(default={})
     deadline: Deadline | None = None  # seconds; the gateway's default when None
     validate_: Validation = Field(default="full", alias="validate")

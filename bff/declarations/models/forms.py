@@ -15,6 +15,7 @@ from bff.declarations.declaration import Finding, refusal
 Location = Literal["path", "query", "header", "body"]
 
 LONGEST_DEADLINE_SECONDS = 15.0
+LONGEST_NAMESPACE = 100  # characters
 
 # Root names of expressions that no step, and no element of a `for_each`, may be called.
 ROOT_NAMES = frozenset({"params", "claims", "degraded"})
@@ -107,6 +108,28 @@ def _check_bare(text: str) -> str:
     return text
 
 
+def _check_access(value: Any) -> Any:
+    if value != "public":
+        raise refusal(
+            Finding(
+                "this is no access that an endpoint can have", "Write public: anyone may call it."
+            )
+        )
+    return value
+
+
+def _check_namespace(name: str) -> str:
+    if len(name) > LONGEST_NAMESPACE or not _LABEL.fullmatch(name):
+        raise refusal(
+            Finding(
+                "this is no namespace",
+                "Use letters, digits, underscores and dashes,"
+                f" {LONGEST_NAMESPACE} characters at most.",
+            )
+        )
+    return name
+
+
 def _check_origin(origin: str) -> str:
     if origin in ("*", "null"):
         raise refusal(
@@ -163,6 +186,8 @@ RootName = Annotated[str, _refusing(root_name_finding)]
 Call = Annotated[str, AfterValidator(_check_call)]
 EmbeddedExpression = Annotated[str, AfterValidator(_check_embedded)]  # "${…}"
 BareExpression = Annotated[str, AfterValidator(_check_bare)]  # "…"
+Access = Annotated[Literal["public"], BeforeValidator(_check_access)]
+Namespace = Annotated[str, AfterValidator(_check_namespace)]
 Origin = Annotated[str, AfterValidator(_check_origin)]
 BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 FromList = Strict(False)  # on a tuple: YAML has lists

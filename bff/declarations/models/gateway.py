@@ -8,7 +8,7 @@ from pydantic import Field
 
 from bff.declarations.declaration import Declaration, Finding, check_keys
 from bff.declarations.models.caching import TagTexts, constant_tag_finding, repeated_tags
-from bff.declarations.models.forms import Deadline, Duration, FromList, Origin
+from bff.declarations.models.forms import Access, Deadline, Duration, FromList, Namespace, Origin
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+|/")
 
@@ -23,10 +23,11 @@ def _prefix_finding(prefix: str) -> Finding | None:
 
 
 class GatewayDefaults(Declaration):
-    """What compositions and services get that say nothing themselves; in seconds."""
+    """What compositions, routes and services get that state nothing themselves; in seconds."""
 
     deadline: Deadline = 5.0
     timeout: Duration = 2.0
+    access: Access | None = None
 
 
 class RouteDecl(Declaration):
@@ -36,6 +37,7 @@ class RouteDecl(Declaration):
     service: str
     strip: bool = True
     purges: TagTexts = ()
+    access: Access | None = None  # the gateway's default when None
 
     def findings(self) -> Iterator[Finding]:
         for index, tag in enumerate(self.purges):
@@ -50,12 +52,21 @@ class CorsDecl(Declaration):
     origins: Annotated[tuple[Origin, ...], FromList] = ()
 
 
+class GatewayCacheDecl(Declaration):
+    """What separates this project's cached data from that of others in the same store.
+
+    `namespace` is None where the addresses of the services separate it."""
+
+    namespace: Namespace | None = None
+
+
 class GatewayFile(Declaration):
     """A project's own file; everything in it may be left out."""
 
     defaults: GatewayDefaults = GatewayDefaults()
     routes: dict[str, RouteDecl] = Field(default={})
     cors: CorsDecl = CorsDecl()
+    cache: GatewayCacheDecl = GatewayCacheDecl()
 
     def findings(self) -> Iterator[Finding]:
         yield from check_keys("routes", self.routes, _prefix_finding)

@@ -1,7 +1,7 @@
 """The keys under which upstream replies are kept.
 
-The request as it goes on the wire is all that a reply depends on, so it is the key, whoever asks.
-Who keeps the reply for another time, or under other tags, has keys of its own.
+A reply depends on the operation and on the request as it goes on the wire, so these are the key,
+for every caller. A step that stores replies for another time or under other tags has its own keys.
 """
 
 import hashlib
@@ -22,10 +22,10 @@ class ReplyKeyRecipe:
 
     __slots__ = ("_by_identity", "_start")
 
-    def __init__(self, operation: Operation, caching: ReplyCaching) -> None:
+    def __init__(self, operation: Operation, caching: ReplyCaching, namespace: str) -> None:
         self._by_identity = caching.scope == "identity"
         tags = [each.source for each in caching.tags]
-        kept = to_json([operation.digest, tags, astuple(caching.policy)])
+        kept = to_json([namespace, operation.digest, tags, astuple(caching.policy)])
         self._start = hashlib.blake2b(kept + b"\0", digest_size=_DIGEST_BYTES)
 
     def __call__(self, rendered: Rendered, identity_key: str) -> str:

@@ -41,6 +41,7 @@ def compile_composition(
     services: Services,
     schemas: SchemaLibrary,
     defaults: GatewayDefaults,
+    namespace: str,
     notebook: Notebook,
 ) -> nodes.Composition | None:
     """Compile one composition file; None when the notebook then holds problems, whatever of."""
@@ -94,6 +95,7 @@ def compile_composition(
         path=_split_endpoint(target, {param.name: param for param in params}),
         path_text=target,
         summary=declared.summary,
+        access=nodes.Access(declared.access or defaults.access),
         params=params,
         deadline_seconds=declared.deadline or defaults.deadline,
         steps=finished,
@@ -108,6 +110,7 @@ def compile_composition(
         most_fields=0 if declared.fields is None else declared.fields.max,
         key_reads=key_reads(readers),
         digest=_digest(declared, finished),
+        namespace=namespace,
         writes=writes,
     )
 
@@ -157,7 +160,7 @@ def _split_endpoint(
 
 
 def _digest(declared: CompositionFile, steps: tuple[nodes.Step, ...]) -> str:
-    """Changes whenever anything that shapes the payload does: files, schemas, instances, us."""
+    """Changes whenever anything that shapes the payload changes: files, schemas, the gateway."""
     used = {step.operation.name: step.operation for step in steps}
     whole = {
         "bff": __version__,

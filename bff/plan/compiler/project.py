@@ -11,15 +11,16 @@ schemas are being imported; the result is immutable and may be shared.
 """
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
-from bff.declarations.project import read_project
+from bff.declarations.project import ProjectFiles, read_project
 from bff.errors import Problem, ProjectError
 from bff.plan.compiler.compositions import compile_composition
 from bff.plan.compiler.conflicts import report_endpoints, report_routes
 from bff.plan.compiler.services import compile_services
-from bff.plan.model.composition import CompiledProject, Composition, Cors, Route
+from bff.plan.model.composition import Access, CompiledProject, Composition, Cors, Route
 from bff.plan.notebook import Notebook
 from bff.plan.schemas.library import load_schemas
 
@@ -49,10 +50,11 @@ def check_project(folder: FilePath) -> Checked:
     notebook = Notebook((*files.problems, *schemas.problems))
     services = compile_services(files, schemas, notebook)
     gateway = files.gateway.model
+    namespace = gateway.cache.namespace or _namespace(files)
     compositions: list[Composition] = []
     for name, document in sorted(files.compositions.items()):
         compiled = compile_composition(
-            name, document, services, schemas, gateway.defaults, notebook
+            name, document, services, schemas, gateway.defaults, namespace, notebook
         )
         if compiled is not None:
             compositions.append(compiled)
@@ -61,7 +63,13 @@ def check_project(folder: FilePath) -> Checked:
     project = None
     if not notebook.problems:
         routes = tuple(
-            Route(prefix.rstrip("/"), route.service, route.strip, route.purges)
+            Route(
+                prefix.rstrip("/"),
+                route.service,
+                route.strip,
+                route.purges,
+                Access(route.access or gateway.defaults.access),
+            )
             for prefix, route in sorted(gateway.routes.items())
         )
         project = CompiledProject(
@@ -78,6 +86,13 @@ def check_project(folder: FilePath) -> Checked:
         len(files.compositions),
         len(services.operations),
     )
+
+
+def _namespace(files: ProjectFiles) -> str:
+    """A digest of the declared addresses: environments that share a store differ in these."""
+    addresses = {name: each.model.instance_urls for name, each in files.services.items()}
+    text = json.dumps(addresses, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
 
 def _digest(compositions: list[Composition]) -> str:

@@ -112,7 +112,7 @@ def _compile_operation(
         returns=returns,
         timeout_seconds=declared.timeout or service_timeout,
         writes=method in WRITING_METHODS,
-        digest=_digest(declared, returns, document.model.instance_urls),
+        digest=_digest(declared, returns),
     )
 
 
@@ -128,9 +128,9 @@ def _compile_caching(
     return compile_reply_caching(document, notebook, declared, root, (*path, "cache"))
 
 
-def _digest(declared: OperationDecl, returns: Schema, instances: tuple[str, ...]) -> str:
-    """Changes whenever anything that shapes a reply does: declaration, schema, instances."""
-    whole = [declared.model_dump(mode="json", by_alias=True), returns.digest, instances]
+def _digest(declared: OperationDecl, returns: Schema) -> str:
+    """Changes whenever anything that shapes a reply changes, except where the service is."""
+    whole = [declared.model_dump(mode="json", by_alias=True), returns.digest]
     text = json.dumps(whole, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 

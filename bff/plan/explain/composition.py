@@ -9,7 +9,14 @@ from typing import Any
 from bff.plan.compiler.graph import critical_path, order_steps
 from bff.plan.compiler.scope import IdentityPath, identity_paths_of
 from bff.plan.explain.caching import cache_facts, step_cache_facts
-from bff.plan.explain.texts import indented, json_text, one_line, seconds_text, source_text
+from bff.plan.explain.texts import (
+    access_text,
+    indented,
+    json_text,
+    one_line,
+    seconds_text,
+    source_text,
+)
 from bff.plan.model.composition import (
     Composition,
     Fail,
@@ -36,6 +43,7 @@ def explain(composition: Composition) -> str:
     lines = [
         f"{composition.name}: {composition.method} {composition.path_text}",
         *([f"  {composition.summary}"] if composition.summary else []),
+        f"  access: {access_text(composition.access)}",
         "",
         "params",
         *indented(_params(composition)),

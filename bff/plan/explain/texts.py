@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from bff.plan.model.composition import Template
+from bff.plan.model.composition import Access, Template
 
 
 def source_text(template: Template) -> str:
@@ -27,6 +27,11 @@ def json_text(value: Any) -> str:
 def seconds_text(seconds: float) -> str:
     """A duration: `1.5 s`, `800 ms`, `0 s`."""
     return f"{seconds * 1000:g} ms" if 0 < seconds < 1 else f"{seconds:g} s"
+
+
+def access_text(access: Access) -> str:
+    """Who may call an endpoint."""
+    return access.kind or "not stated"
 
 
 def indented(lines: Iterable[str], by: int = 2) -> Iterable[str]:

@@ -204,6 +204,16 @@ class ShapeView:
 View = MaskView | ShapeView
 
 
+# ---------------------------------------------------------------------------- endpoints
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may call an endpoint. `kind` is None where no file states it."""
+
+    kind: Literal["public"] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Composition:
     """One compiled endpoint.
@@ -220,6 +230,7 @@ class Composition:
     path: tuple[str | CompositionParam, ...]
     path_text: str  # "/screens/home/{user_id}"
     summary: str
+    access: Access
     params: tuple[CompositionParam, ...]
     deadline_seconds: float
     steps: tuple[Step, ...]
@@ -236,6 +247,7 @@ class Composition:
     most_fields: int  # how many paths `?fields=` may name; 0: it may not be asked
     key_reads: frozenset[tuple[str, ...]]
     digest: str  # of everything that shapes the payload, schemas included
+    namespace: str  # part of every cache key; two projects share cached data only within one
     writes: bool
 
 
@@ -250,6 +262,7 @@ class Route:
     service: str
     strip: bool  # the prefix is taken off before forwarding
     purges: tuple[str, ...]  # tags that are purged when a write has gone through
+    access: Access
 
 
 @dataclass(frozen=True, slots=True)

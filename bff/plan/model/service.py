@@ -107,4 +107,4 @@ class Operation:
     returns: Schema
     timeout_seconds: float
     writes: bool  # POST, PUT, PATCH, DELETE
-    digest: str  # of its declaration, its schema and its service's instances
+    digest: str  # of its declaration and its schema

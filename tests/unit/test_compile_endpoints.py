@@ -1,0 +1,81 @@
+"""What a project states of all its endpoints: who may call them, and the namespace of its cache."""
+
+from pathlib import Path
+
+import pytest
+
+from bff.cache.keys import KeyRecipe
+from bff.engine.prepared import prepare
+from bff.engine.steps.requests import Rendered
+from bff.plan.compiler.project import compile_project
+from bff.plan.model.composition import Access, CompiledProject
+from tests.support.projects import HOME, SHOP_SERVICE, write_project
+
+PUBLIC = "access: public\n"
+ROUTE = "routes: {/raw: {service: shop}}\n"
+CACHED_HOME = HOME.replace("get_user\n", "get_user\n    cache: {ttl: 1m}\n") + "cache: {ttl: 1m}\n"
+
+
+def project(folder: Path, gateway: str = "", home: str = HOME) -> CompiledProject:
+    return compile_project(write_project(folder, {"home": home}, gateway=gateway))
+
+
+@pytest.mark.parametrize(
+    ("gateway", "home", "access"),
+    [
+        ("", PUBLIC + HOME, "public"),
+        ("defaults: {access: public}", HOME, "public"),
+        ("", HOME, None),
+    ],
+    ids=["its own", "the gateway's default", "not stated"],
+)
+def test_access_of_a_composition_is(
+    gateway: str, home: str, access: object, tmp_path: Path
+) -> None:
+    (composition,) = project(tmp_path, gateway, home).compositions
+    assert composition.access == Access(access)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("gateway", "access"),
+    [
+        ("routes: {/raw: {service: shop, access: public}}", "public"),
+        (ROUTE + "defaults: {access: public}", "public"),
+        (ROUTE, None),
+    ],
+    ids=["its own", "the gateway's default", "not stated"],
+)
+def test_access_of_a_route_is(gateway: str, access: object, tmp_path: Path) -> None:
+    (route,) = project(tmp_path, gateway).routes
+    assert route.access == Access(access)  # type: ignore[arg-type]
+
+
+def keys(folder: Path, port: int, gateway: str = "") -> tuple[str, str]:
+    """The key of the payload, and the key of the step's reply, of a project at this port."""
+    service = SHOP_SERVICE.replace(":9\n", f":{port}\n")
+    write_project(folder, {"home": CACHED_HOME}, services={"shop": service}, gateway=gateway)
+    (composition,) = compile_project(folder).compositions
+    (step,) = prepare(composition).steps
+    assert step.reply_key is not None
+    return (
+        KeyRecipe(composition)({"user_id": 1}, {}, ""),
+        step.reply_key(Rendered("/users/1", (), None, {}), ""),
+    )
+
+
+def test_projects_that_differ_in_addresses_alone_share_no_key(tmp_path: Path) -> None:
+    (payload, reply), others = keys(tmp_path / "a", 9001), keys(tmp_path / "b", 9002)
+    assert payload != others[0]
+    assert reply != others[1]
+
+
+def test_projects_in_one_namespace_share_keys_whatever_their_addresses(tmp_path: Path) -> None:
+    gateway = "cache: {namespace: shop-eu}"
+    assert keys(tmp_path / "a", 9001, gateway) == keys(tmp_path / "b", 9002, gateway)
+
+
+def test_projects_in_two_namespaces_share_no_key(tmp_path: Path) -> None:
+    payload, reply = keys(tmp_path / "a", 9001, "cache: {namespace: one}")
+    others = keys(tmp_path / "b", 9001, "cache: {namespace: two}")
+    assert payload != others[0]
+    assert reply != others[1]
