@@ -29,6 +29,7 @@ from bff.cache.purges import Purges
 from bff.cache.redis.leases import Lease
 from bff.cache.results import CacheResult, Job, RunResult
 from bff.cache.shared.store import SharedStore
+from bff.deadline import Deadline
 
 _log = logging.getLogger(__name__)
 
@@ -81,19 +82,17 @@ class Cache:
 
     async def get(self, job: Job, wish: Wish = ANY) -> CacheResult:
         """The value, from wherever it is had first. What the run raises, all who wait get."""
-        ends_at = self._loop.time() + job.deadline_seconds
         may_fly_anew = True
         while True:
             served = self._from_memory(job, wish)
             if served is not None:
                 return served
-            left = ends_at - self._loop.time()
             flight = self._flights.get(job.key)
             if flight is None:
-                flight = self._begin(job, wish, left)
+                flight = self._begin(job, wish, job.deadline)
                 await flight.lands_within(None)
                 return flight.outcome(leads=True)
-            if await flight.lands_within(min(left / 2, _MOST_PATIENCE_SECONDS)):
+            if await flight.lands_within(_patience(job.deadline)):
                 served = flight.outcome(leads=False)
                 is_void = served.entry is not None and self._purges.was_purged(served.entry)
                 if not (is_void and may_fly_anew):
@@ -163,11 +162,13 @@ class Cache:
     def _refresh(self, job: Job) -> None:
         self._due.discard(job.key)
         if job.key not in self._flights:
-            self._begin(job, Wish(accepts_stale=False), job.deadline_seconds, in_background=True)
+            wish, deadline = Wish(accepts_stale=False), job.deadline.renewed()
+            self._begin(job, wish, deadline, in_background=True)
 
-    def _begin(self, job: Job, wish: Wish, left: float, *, in_background: bool = False) -> Flight:
-        ends_at = self._loop.time() + left
-        task = self._loop.create_task(self._fly(job, wish, ends_at))
+    def _begin(
+        self, job: Job, wish: Wish, deadline: Deadline, *, in_background: bool = False
+    ) -> Flight:
+        task = self._loop.create_task(self._fly(job, wish, deadline))
 
         def forget() -> None:
             if self._flights.get(job.key) is flight:
@@ -191,17 +192,17 @@ class Cache:
         task.add_done_callback(landed)
         return flight
 
-    async def _fly(self, job: Job, wish: Wish, ends_at: float) -> CacheResult:
+    async def _fly(self, job: Job, wish: Wish, deadline: Deadline) -> CacheResult:
         older = self._memory.get(job.key)
         lead = Lease(job.key, "", self._clock())
         if self._store is not None:
-            known = await self._ask_store(self._store, job, wish, ends_at)
+            known = await self._ask_store(self._store, job, wish, deadline)
             if isinstance(known, CacheResult):
                 return known
             found, lead = known
             older = found or older
         try:
-            made = await job.run(ends_at - self._loop.time())
+            made = await job.run(deadline)
         except BaseException:
             if self._store is not None:
                 self._store.let_go(lead)
@@ -209,7 +210,7 @@ class Cache:
         return self._land(job, made, lead, older)
 
     async def _ask_store(
-        self, store: SharedStore, job: Job, wish: Wish, ends_at: float
+        self, store: SharedStore, job: Job, wish: Wish, deadline: Deadline
     ) -> CacheResult | tuple[Entry | None, Lease]:
         """What the store or another worker serves; or what is left there, and the lead."""
 
@@ -217,7 +218,7 @@ class Cache:
             verdict = decide(entry, self._clock(), job.policy, wish)
             return verdict in _SERVED_AT_ONCE and not self._purges.was_purged(entry)
 
-        patience = min((ends_at - self._loop.time()) / 2, _MOST_PATIENCE_SECONDS)
+        patience = _patience(deadline)
         found, lead = await store.find(job.key, is_wanted, patience, job.patience)
         if lead is not None:
             return found, lead
@@ -304,3 +305,8 @@ class Cache:
 
 
 _SERVED_AT_ONCE = (Verdict.FRESH, Verdict.STALE)
+
+
+def _patience(deadline: Deadline) -> float:
+    """The seconds to wait for what others make, so that time is left to make it here."""
+    return min(deadline.seconds_left() / 2, _MOST_PATIENCE_SECONDS)

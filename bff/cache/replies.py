@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from bff.cache.cache import Cache
 from bff.cache.results import Job, RunResult
+from bff.deadline import Deadline
 from bff.engine.ports import CachedReply, Call, UpstreamReply
 from bff.engine.values.freshness import UNLIMITED, Freshness
 from bff.engine.values.wait_budget import WaitBudget
@@ -19,12 +20,12 @@ class CachedReplies:
         self._clock = clock
 
     async def get(
-        self, key: str, policy: CachePolicy, call: Call, seconds: float, patience: WaitBudget
+        self, key: str, policy: CachePolicy, call: Call, deadline: Deadline, patience: WaitBudget
     ) -> CachedReply:
         """See `ReplyCache.get`."""
 
-        async def run(left: float) -> RunResult:
-            called = await call(left)
+        async def run(deadline: Deadline) -> RunResult:
+            called = await call(deadline)
             if called.failed and isinstance(called.reply, UpstreamReply):  # it may stay a while
                 called = called._replace(reply=called.reply._replace(body=b""))
             return RunResult(
@@ -32,7 +33,7 @@ class CachedReplies:
                 failed=called.failed,
             )  # fmt: skip
 
-        served = await self._cache.get(Job("a reply", key, policy, run, seconds, patience))
+        served = await self._cache.get(Job("a reply", key, policy, run, deadline, patience))
         entry, called = served.entry, served.outcome
         if entry is None:
             return CachedReply(None, UNLIMITED, called)

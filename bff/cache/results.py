@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from bff.cache.entries import Entry
+from bff.deadline import Deadline
 from bff.engine.values.freshness import UNLIMITED, Freshness
 from bff.engine.values.wait_budget import WaitBudget
 from bff.plan.model.caching import CachePolicy
@@ -24,20 +25,20 @@ class RunResult(NamedTuple):
     flaw: Any = None
 
 
-Run = Callable[[float], Awaitable[RunResult]]  # takes the seconds that are left
+Run = Callable[[Deadline], Awaitable[RunResult]]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """How to make a key's value, and for how long it is good. `run` is called at most once in a
-    flight, with the first caller's context; `deadline_seconds` bounds all waiting for it; `name` is
-    for the log."""
+    flight, with the first caller's context; `deadline` bounds all waiting for it; `name` is for the
+    log."""
 
     name: str
     key: str
     policy: CachePolicy
     run: Run
-    deadline_seconds: float
+    deadline: Deadline
     patience: WaitBudget = field(default_factory=WaitBudget)  # with the store
 
 

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
+from bff.deadline import DeadlinePassed
+from bff.engine.heavy_work import HeavyWork
 from bff.engine.payload.merge import merge
 from bff.engine.ports import ReplyCache, Transport
 from bff.engine.prepared import PreparedComposition, prepare
@@ -45,6 +47,7 @@ class Engine:
         self,
         transport: Transport,
         services: Mapping[str, Service],
+        heavy_work: HeavyWork,
         *,
         replies: ReplyCache | None = None,
         limits: Limits | None = None,
@@ -52,20 +55,20 @@ class Engine:
     ) -> None:
         self._caller = Caller(transport, services, limits or Limits())
         self._shared = None if replies is None else SharedCalls(self._caller, replies)
+        self._heavy_work = heavy_work
         self._clock = clock
         self.limits = self._caller.limits
-        self.in_thread = self._caller.in_thread
-        self._prepared: dict[int, PreparedComposition] = {}
 
-    async def run(self, composition: Composition, inputs: Inputs) -> Produced | CompositionFailure:
-        """Run every step within the composition's deadline, and merge. Cancelling cancels every
-        call."""
-        # By identity, since plans are compared by value; the preparation keeps the plan alive, so
-        # that an id is not given twice.
-        prepared = self._prepared.get(id(composition))
-        if prepared is None:
-            prepared = self._prepared[id(composition)] = prepare(composition)
-        run = Run(prepared, inputs, self._caller, self._shared, self._clock)
+    def prepare(self, composition: Composition) -> PreparedComposition:
+        """The composition in the form that `run` takes; to be made once and held."""
+        return prepare(composition)
+
+    async def run(
+        self, prepared: PreparedComposition, inputs: Inputs
+    ) -> Produced | CompositionFailure:
+        """Run every step by the deadline, and merge. Cancelling cancels every call."""
+        composition = prepared.composition
+        run = Run(prepared, inputs, self._caller, self._shared, self._heavy_work, self._clock)
         await run.settle_all()
         told = _told(composition, run) if run.in_trouble else ()
         if run.failed_by is not None:
@@ -74,9 +77,11 @@ class Engine:
             if run.read_weight <= self._caller.limits.off_loop_bytes:
                 merged = merge(composition, run.root, run.texts, told)
             else:
-                merged = await self._caller.in_thread(merge, composition, run.root, run.texts, told)
+                merged = await run.heavy.run(merge, composition, run.root, run.texts, told)
         except EvaluationError as error:
-            return _unmergeable(composition, run, told, str(error))
+            return _unmergeable(composition, run, told, Reason.EXPRESSION, str(error))
+        except DeadlinePassed as error:
+            return _unmergeable(composition, run, told, Reason.DEADLINE, str(error))
         return Produced(
             merged.body,
             merged.views,
@@ -123,9 +128,12 @@ def _failure(
 
 
 def _unmergeable(
-    composition: Composition, run: Run, told: tuple[Degradation, ...], detail: str
+    composition: Composition,
+    run: Run,
+    told: tuple[Degradation, ...],
+    reason: Reason,
+    detail: str,
 ) -> CompositionFailure:
-    reason = Reason.EXPRESSION
     return CompositionFailure(
         reason.client_status,
         None,

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
+from bff.deadline import Deadline
 from bff.engine.values.freshness import Freshness
 from bff.engine.values.outcomes import Failed
 from bff.engine.values.wait_budget import WaitBudget
@@ -111,14 +112,14 @@ class CachedReply(NamedTuple):
     called: CallResult | None
 
 
-Call = Callable[[float], Awaitable[CallResult]]  # takes the seconds that are left
+Call = Callable[[Deadline], Awaitable[CallResult]]
 
 
 class ReplyCache(Protocol):
     """Keeps upstream replies for steps, compositions and callers to share. One per event loop."""
 
     async def get(
-        self, key: str, policy: CachePolicy, call: Call, seconds: float, patience: WaitBudget
+        self, key: str, policy: CachePolicy, call: Call, deadline: Deadline, patience: WaitBudget
     ) -> CachedReply:
-        """The reply under `key`, or what `call` comes to, within `seconds`; `patience` bounds the
+        """The reply under `key`, or what `call` comes to, by the deadline; `patience` bounds the
         waiting for what other workers have."""

@@ -21,6 +21,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import NoneType
 from typing import Any, TypeVar
 
+from bff.deadline import Deadline, DeadlinePassed
+from bff.engine.heavy_work import HeavyWork
 from bff.engine.prepared import PreparedComposition, PreparedStep
 from bff.engine.steps.bodies import NULL
 from bff.engine.steps.calls import Caller
@@ -39,8 +41,6 @@ T = TypeVar("T")
 _MOST_KEPT_BACK_SECONDS = 0.05
 # How long cancelled calls may take to close their connections before they are left to themselves.
 _PATIENCE_SECONDS = 0.1
-# A call whose reply may be there already gives up before the deadline does.
-_LEFT_TO_A_SHARED_CALL = 0.95
 _TOLD: Mapping[type[Outcome | None], StepOutcome] = {
     Value: "ok",
     Skipped: "skipped",
@@ -59,6 +59,7 @@ class Run:
         inputs: Inputs,
         caller: Caller,
         shared: SharedCalls | None,
+        heavy_work: HeavyWork,
         clock: Callable[[], float],
     ) -> None:
         count = len(prepared.steps)
@@ -87,14 +88,17 @@ class Run:
         self._began_at: list[float | None] = [None] * count
         self._ended_at: list[float | None] = [None] * count
         self._started_at = clock()
-        deadline = prepared.composition.deadline_seconds
-        left = deadline if inputs.seconds is None else min(inputs.seconds, deadline)
-        self._ends_at = self._loop.time() + left
-        self._waits_until = self._ends_at - min(deadline / 20, _MOST_KEPT_BACK_SECONDS)
+        seconds = prepared.composition.deadline_seconds
+        kept_back = min(seconds / 20, _MOST_KEPT_BACK_SECONDS)
+        self._deadline = inputs.deadline or Deadline.after(seconds, self._loop.time)
+        self._waiting = self._deadline.earlier(kept_back)
+        # A shared call ends earlier still, so that a stored reply can stand in for it.
+        self._sharing = self._waiting.earlier(kept_back)
+        self.heavy = heavy_work.share(self._deadline)
 
     async def settle_all(self) -> None:
         """Run until every step is settled, or `failed_by` is set. Raises what is a bug."""
-        timer = self._loop.call_at(self._waits_until, self._end_waiting)
+        timer = self._loop.call_at(self._waiting.ends_at, self._end_waiting)
         try:
             self._advance()
             if self._unsettled:
@@ -155,9 +159,13 @@ class Run:
             self._finish()
 
     async def _begin_off_loop(self, index: int, prepared: PreparedStep) -> None:
-        planned = await self._caller.in_thread(
-            plan_calls, prepared.step, prepared.render, self.root, self._tainted
-        )
+        planned: Calls | Skipped | Failed
+        try:
+            planned = await self.heavy.run(
+                plan_calls, prepared.step, prepared.render, self.root, self._tainted
+            )
+        except DeadlinePassed as error:
+            planned = Failed(Reason.DEADLINE, detail=str(error), was_sent=False)
         self._send(index, planned)
         self._advance()
 
@@ -207,19 +215,19 @@ class Run:
         prepared = self._prepared.steps[index]
         step, caching, keys = prepared.step, prepared.step.cache, prepared.reply_key
         while job.next < len(job.requests) and not self._closing:
-            now = self._loop.time()
-            if now >= self._waits_until:  # the loop was held, and the timer is late
+            if self._waiting.seconds_left() <= 0:  # the loop was held, and the timer is late
                 self._end_waiting()
                 return
             place, rendered = job.requests[job.next]
             job.next += 1
             if caching is None or keys is None or self._shared is None:
-                reply = await self._caller.send(step, rendered, self._ends_at - now)
-                part = await self._caller.read(step, reply)
-            else:  # in time to take what is kept instead
-                left = (self._waits_until - now) * _LEFT_TO_A_SHARED_CALL
+                reply = await self._caller.send(step, rendered, self._deadline)
+                part = await self._caller.read(step, reply, self.heavy)
+            else:
                 key = keys(rendered, self._identity_key)
-                part = await self._shared.call(step, caching, key, rendered, left, self._patience)
+                part = await self._shared.call(
+                    step, caching, key, rendered, self._sharing, self._patience, self.heavy
+                )
             self.read_weight += part.weight
             if part.freshness is not UNLIMITED:
                 self.freshness.append(part.freshness)

@@ -10,12 +10,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bff.engine.engine import Engine
 from bff.engine.values.outcomes import Failed, Reason
 from bff.engine.values.results import CompositionFailure, Inputs, Produced
 from bff.plan.model.composition import Composition, Fail, Fallback, Optional, Step
+from tests.support.engine_runs import run_over
 from tests.support.fake_time import run_in_fake_time
-from tests.support.plans import SERVICES, batch, compose, for_each, param, step
+from tests.support.plans import batch, compose, for_each, param, step
 from tests.support.scripted import ScriptedTransport, json_reply, reply
 
 IDS = param("ids", is_list=True, comma=True)
@@ -113,7 +113,7 @@ def run(world: World, seed: int, longest: float = 9.0):
         scripts = {}
         transport = ScriptedTransport(scripts)
         transport.scripts = AnyKey(answer)
-        result = await Engine(transport, SERVICES).run(world.composition, Inputs(PARAMS))
+        result = await run_over(transport, world.composition, Inputs(PARAMS))
         assert transport.in_flight == 0
         return result, transport, asyncio.get_running_loop().time() - 1000
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bff.cache.results import RunResult
+from bff.deadline import Deadline
 from tests.support.cache_worker import RunningClock, Worker, job
 
 
@@ -44,7 +45,7 @@ async def leading_process(url: str, key: str) -> AsyncIterator[LeadingProcess]:
 
 
 async def _lead(url: str, key: str) -> None:
-    async def run(seconds: float) -> RunResult:
+    async def run(_: Deadline) -> RunResult:
         print("leads", flush=True)
         await asyncio.sleep(60)
         raise AssertionError("nobody killed it")

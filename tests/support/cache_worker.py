@@ -13,6 +13,7 @@ from bff.cache.shared.backends import KEY_PREFIX
 from bff.cache.shared.envelope import encode
 from bff.cache.shared.links import RedisStoreClient, StoreClient
 from bff.cache.shared.store import SharedStore
+from bff.deadline import Deadline
 from bff.engine.values.results import Produced
 from bff.engine.values.wait_budget import WAIT_BUDGET_SECONDS, WaitBudget
 from bff.plan.model.caching import CachePolicy
@@ -202,4 +203,5 @@ def policy(ttl: float = TTL, stale: float = 0.0, stale_if_error: float = 0.0) ->
 
 def job(key: str, run: Run, windows: CachePolicy | None = None, deadline: float = 5.0) -> Job:
     """What a request for `key` asks of a cache."""
-    return Job("home", key, windows or policy(), run, deadline, WaitBudget(CALM_SECONDS))
+    by = Deadline.after(deadline, asyncio.get_running_loop().time)
+    return Job("home", key, windows or policy(), run, by, WaitBudget(CALM_SECONDS))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bff.engine.engine import Engine
+from bff.engine.heavy_work import HeavyWork
 from bff.engine.values.results import CompositionFailure, Inputs, Limits, Produced
 from bff.plan.model.composition import Composition
 from tests.support.fake_time import run_in_fake_time
@@ -50,7 +51,22 @@ def run(
 
     async def main() -> Ended:
         transport = ScriptedTransport(scripts)
-        engine = Engine(transport, SERVICES, limits=limits)
-        return Ended(await engine.run(composition, Inputs(params or {})), transport)
+        inputs = Inputs(params or {})
+        return Ended(await run_over(transport, composition, inputs, limits=limits), transport)
 
     return run_in_fake_time(main())
+
+
+async def run_over(
+    transport: ScriptedTransport,
+    composition: Composition,
+    inputs: Inputs | None = None,
+    **options: Any,
+) -> Produced | CompositionFailure:
+    """Run the composition once on this loop; `options` are the engine's."""
+    heavy_work = HeavyWork()
+    try:
+        engine = Engine(transport, SERVICES, heavy_work, **options)
+        return await engine.run(engine.prepare(composition), inputs or Inputs({}))
+    finally:
+        heavy_work.close()

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from bff.cache.payloads import keepable
 from bff.cache.results import RunResult
+from bff.deadline import Deadline
 from bff.engine.values.freshness import UNLIMITED, Freshness
 from bff.engine.values.results import CompositionFailure, Degradation, Produced
 
@@ -54,8 +55,8 @@ class Runs:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def __call__(self, seconds_left: float) -> RunResult:
-        self.seconds_left = seconds_left
+    async def __call__(self, deadline: Deadline) -> RunResult:
+        self.seconds_left = deadline.seconds_left()
         self.count += 1
         self.started.set()
         try:

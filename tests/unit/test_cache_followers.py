@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from bff.cache.cache import Cache
 from bff.cache.payloads import keepable
 from bff.cache.results import CacheResult, Run, RunResult
+from bff.deadline import Deadline
 from bff.engine.values.results import CompositionFailure, Produced
 from tests.support.cache_worker import job
 from tests.support.fake_time import run_in_fake_time
@@ -22,8 +23,8 @@ class Slow:
         self._takes = iter(takes)
         self.began: list[tuple[float, float]] = []  # when, and the seconds that were left
 
-    async def __call__(self, seconds_left: float) -> RunResult:
-        self.began.append((now(), round(seconds_left, 6)))
+    async def __call__(self, deadline: Deadline) -> RunResult:
+        self.began.append((now(), round(deadline.seconds_left(), 6)))
         seconds, outcome = next(self._takes)
         await asyncio.sleep(seconds)
         return keepable(outcome, "public")

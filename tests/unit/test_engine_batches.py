@@ -4,12 +4,11 @@ import asyncio
 
 import pytest
 
-from bff.engine.engine import Engine
 from bff.engine.values.results import Inputs
 from bff.plan.model.composition import Fallback, Optional
-from tests.support.engine_runs import run
+from tests.support.engine_runs import run, run_over
 from tests.support.fake_time import run_in_fake_time
-from tests.support.plans import SERVICES, batch, compose, constant, param, step
+from tests.support.plans import batch, compose, constant, param, step
 from tests.support.scripted import ScriptedTransport, after, held, json_reply, never, reply
 
 IDS = param("ids", is_list=True, comma=True)
@@ -45,9 +44,8 @@ def test_chunks_are_in_flight_together():
     async def main():
         gate = asyncio.Event()
         transport = ScriptedTransport({"GET /p": held(gate, page())})
-        engine = Engine(transport, SERVICES)
         running = asyncio.create_task(
-            engine.run(compose(products(size=1)), Inputs({"ids": [1, 2, 3]}))
+            run_over(transport, compose(products(size=1)), Inputs({"ids": [1, 2, 3]}))
         )
         await transport.wait_for_calls(3)
         assert transport.in_flight == 3

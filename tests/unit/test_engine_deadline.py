@@ -4,13 +4,11 @@ import asyncio
 
 import pytest
 
-from bff.engine.engine import Engine
 from bff.engine.values.outcomes import Failed, Reason
-from bff.engine.values.results import Inputs
 from bff.plan.model.composition import Fallback, Optional
-from tests.support.engine_runs import run
+from tests.support.engine_runs import run, run_over
 from tests.support.fake_time import run_in_fake_time
-from tests.support.plans import SERVICES, compose, for_each, step
+from tests.support.plans import compose, for_each, step
 from tests.support.scripted import ScriptedTransport, after, json_reply, never, reply
 
 OK = json_reply({"id": 1})
@@ -19,7 +17,7 @@ OK = json_reply({"id": 1})
 def elapsed(composition, scripts):
     async def main():
         loop = asyncio.get_running_loop()
-        result = await Engine(ScriptedTransport(scripts), SERVICES).run(composition, Inputs({}))
+        result = await run_over(ScriptedTransport(scripts), composition)
         return result, loop.time() - 1000
 
     return run_in_fake_time(main())
@@ -102,7 +100,7 @@ def test_nothing_is_sent_when_the_loop_was_held_beyond_the_deadline():
 
         transport = ScriptedTransport({"GET /a": hold})
         composition = compose(step("a", "GET /a"), step("b", "GET /b", {"x": "a.id"}), deadline=2)
-        result = await Engine(transport, SERVICES).run(composition, Inputs({}))
+        result = await run_over(transport, composition)
         assert (result.status, result.step, result.reason) == (504, "b", "deadline")
         assert transport.targets() == ["GET /a"]
 

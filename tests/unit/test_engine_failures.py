@@ -4,13 +4,12 @@ import asyncio
 
 import pytest
 
-from bff.engine.engine import Engine
 from bff.engine.values.outcomes import Failed, Reason
 from bff.engine.values.results import Degradation, Inputs
 from bff.plan.model.composition import Fallback, Optional
-from tests.support.engine_runs import run
+from tests.support.engine_runs import run, run_over
 from tests.support.fake_time import run_in_fake_time
-from tests.support.plans import SERVICES, compose, expression, for_each, param, step
+from tests.support.plans import compose, expression, for_each, param, step
 from tests.support.scripted import (
     ScriptedTransport,
     after,
@@ -112,7 +111,7 @@ def test_of_failures_known_at_the_same_moment_the_first_in_declared_order_speaks
             step("d", "GET /d"),
         )
         transport.scripts["GET /d"] = OK
-        running = asyncio.create_task(Engine(transport, SERVICES).run(composition, Inputs({})))
+        running = asyncio.create_task(run_over(transport, composition))
         await transport.wait_for_calls(4)
         gate.set()
         return await running
@@ -134,9 +133,7 @@ def test_nothing_is_begun_or_sent_from_the_failure_on():
             step("d", "GET /d", {"id": "b.id"}),
             step("e", "GET /e/{id}", {"id": "b.none"}),
         )
-        running = asyncio.create_task(
-            Engine(transport, SERVICES).run(composition, Inputs({"ns": [1, 2]}))
-        )
+        running = asyncio.create_task(run_over(transport, composition, Inputs({"ns": [1, 2]})))
         await transport.wait_for_calls(3)
         gate.set()  # the loop runs a, b and c in one go
         return await running, transport

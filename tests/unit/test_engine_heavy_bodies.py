@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from bff.engine.engine import Engine
 from bff.engine.values.results import CompositionFailure, Inputs, Limits, Produced
 from bff.errors import EvaluationError
 from bff.plan.model.composition import Optional, Template
 from bff.plan.types.kinds import ANYTHING
-from tests.support.plans import SERVICES, AdapterSchema, batch, compose, operation, param, step
+from tests.support.engine_runs import run_over
+from tests.support.plans import AdapterSchema, batch, compose, operation, param, step
 from tests.support.scripted import ScriptedTransport, json_reply
 
 LIMITS = Limits(off_loop_bytes=1000)
@@ -52,9 +52,7 @@ def where_it_runs(source):
 def run_on_a_real_loop(composition, rows=ROWS, params=None):
     async def main():
         transport = ScriptedTransport({"GET /rows": json_reply(rows), "GET /b": json_reply("b")})
-        result = await Engine(transport, SERVICES, limits=LIMITS).run(
-            composition, Inputs(params or {})
-        )
+        result = await run_over(transport, composition, Inputs(params or {}), limits=LIMITS)
         assert len(asyncio.all_tasks()) == 1
         return result, transport
 
@@ -157,9 +155,7 @@ def test_heavy_params_are_bound_off_the_loop_from_the_first_step_on():
 
     async def main(weight):
         transport = ScriptedTransport({"GET /b": json_reply("b")})
-        await Engine(transport, SERVICES, limits=LIMITS).run(
-            composition, Inputs({"n": 1}, weight=weight)
-        )
+        await run_over(transport, composition, Inputs({"n": 1}, weight=weight), limits=LIMITS)
 
     asyncio.run(main(1000))
     asyncio.run(main(1001))

@@ -1,14 +1,16 @@
 """Which step begins when, and that nothing is left behind."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from bff.engine.engine import Engine
+from bff.engine.heavy_work import HeavyWork
 from bff.engine.values.outcomes import Failed, Reason
 from bff.engine.values.results import Inputs, Produced
 from bff.plan.model.composition import Optional
-from tests.support.engine_runs import run
+from tests.support.engine_runs import run, run_over
 from tests.support.fake_time import run_in_fake_time
 from tests.support.plans import SERVICES, compose, param, step
 from tests.support.scripted import ScriptedTransport, after, held, json_reply, never, reply
@@ -21,7 +23,7 @@ def test_independent_steps_are_in_flight_at_once():
         gate = asyncio.Event()
         transport = ScriptedTransport(dict.fromkeys(["GET /a", "GET /b", "GET /c"], held(gate, OK)))
         composition = compose(step("a", "GET /a"), step("b", "GET /b"), step("c", "GET /c"))
-        running = asyncio.create_task(Engine(transport, SERVICES).run(composition, Inputs({})))
+        running = asyncio.create_task(run_over(transport, composition))
         await transport.wait_for_calls(3)
         assert transport.in_flight == 3
         gate.set()
@@ -41,7 +43,7 @@ def test_step_begins_while_steps_that_it_does_not_need_are_still_pending():
             step("user", "GET /user"),
             step("orders", "GET /orders", {"user": "user.id"}),
         )
-        running = asyncio.create_task(Engine(transport, SERVICES).run(composition, Inputs({})))
+        running = asyncio.create_task(run_over(transport, composition))
         await transport.wait_for_calls(3)
         assert transport.targets()[2] == "GET /orders?user=1"
         slow.set()
@@ -97,11 +99,11 @@ def test_instances_take_turns():
         service = SERVICES["upstream"]
         transport = ScriptedTransport({"GET /base/a": OK, "GET /a": OK})
         instances = ("http://one.test/base", "http://two.test")
-        engine = Engine(
-            transport, {"upstream": type(service)("upstream", instances, service.timeout_seconds)}
-        )
+        services = {"upstream": replace(service, instances=instances)}
+        engine = Engine(transport, services, HeavyWork())
+        prepared = engine.prepare(compose(step("a", "GET /a")))
         for _ in range(3):
-            await engine.run(compose(step("a", "GET /a")), Inputs({}))
+            await engine.run(prepared, Inputs({}))
         assert [each.url for each in transport.requests] == [
             "http://one.test/base/a",
             "http://two.test/a",
@@ -117,7 +119,7 @@ def test_cancelled_run_cancels_every_call():
         composition = compose(
             step("a", "GET /a", on_failure=Optional()), step("b", "GET /b"), deadline=60
         )
-        running = asyncio.create_task(Engine(transport, SERVICES).run(composition, Inputs({})))
+        running = asyncio.create_task(run_over(transport, composition))
         await transport.wait_for_calls(2)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -136,7 +138,7 @@ def test_bug_in_a_transport_is_raised_and_cancels_the_rest():
         transport = ScriptedTransport({"GET /a": never, "GET /b": broken})
         composition = compose(step("a", "GET /a"), step("b", "GET /b", on_failure=Optional()))
         with pytest.raises(RuntimeError, match="a bug"):
-            await Engine(transport, SERVICES).run(composition, Inputs({}))
+            await run_over(transport, composition)
         assert transport.cancelled == ["GET /a"]
 
     run_in_fake_time(main())
@@ -150,7 +152,7 @@ def test_call_that_is_cancelled_from_elsewhere_does_not_leave_the_run_waiting():
         transport = ScriptedTransport({"GET /a": cancelled})
         composition = compose(step("a", "GET /a"), deadline=60)
         with pytest.raises(asyncio.CancelledError):
-            await Engine(transport, SERVICES).run(composition, Inputs({}))
+            await run_over(transport, composition)
         assert asyncio.get_running_loop().time() == 1000
 
     run_in_fake_time(main())
@@ -169,7 +171,7 @@ def test_call_that_will_not_be_cancelled_does_not_hold_the_reply():
 
         transport = ScriptedTransport({"GET /a": stubborn, "GET /b": reply(404)})
         composition = compose(step("a", "GET /a"), step("b", "GET /b"), deadline=60)
-        result = await Engine(transport, SERVICES).run(composition, Inputs({}))
+        result = await run_over(transport, composition)
         assert result.status == 404
         assert asyncio.get_running_loop().time() == pytest.approx(1000.1)
         stubborn_ended.set()
@@ -188,7 +190,7 @@ def test_timings_tell_when_each_step_began_how_long_it_took_and_how_it_ended():
             step("c", "GET /c/{id}", {"id": "b.id"}),
         )
         loop = asyncio.get_running_loop()
-        made = await Engine(transport, SERVICES, clock=loop.time).run(composition, Inputs({}))
+        made = await run_over(transport, composition, clock=loop.time)
         return [
             (each.step, each.started_ms, each.duration_ms, each.calls, each.outcome)
             for each in made.timings

@@ -9,6 +9,7 @@ import pytest
 
 from bff.cache.replies import CachedReplies
 from bff.engine.engine import Engine
+from bff.engine.heavy_work import HeavyWork
 from bff.engine.steps.reply_keys import ReplyKeyRecipe
 from bff.engine.steps.requests import Rendered
 from bff.engine.values.outcomes import Failed, Reason
@@ -36,10 +37,10 @@ class Shop:
         self.clock = Clock()
         self.transport = ScriptedTransport(scripts)
         replies = CachedReplies(memory_cache(self.clock), self.clock)
-        self._engine = Engine(self.transport, SERVICES, replies=replies)
+        self._engine = Engine(self.transport, SERVICES, HeavyWork(), replies=replies)
 
     async def run(self, composition: Composition, who: str = "") -> Produced | CompositionFailure:
-        return await self._engine.run(composition, Inputs({}, {}, who))
+        return await self._engine.run(self._engine.prepare(composition), Inputs({}, {}, who))
 
     async def payload(self, composition: Composition, who: str = "") -> bytes:
         made = await self.run(composition, who)

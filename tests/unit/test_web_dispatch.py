@@ -11,6 +11,7 @@ import pytest
 
 from bff.cache.cache import Cache
 from bff.engine.engine import Engine
+from bff.engine.heavy_work import HeavyWork
 from bff.engine.ports import UpstreamReply, UpstreamRequest
 from bff.engine.values.outcomes import Failed
 from bff.identity.ports import Anonymous
@@ -79,14 +80,17 @@ class Gateway:
         self.now = 1_000_000.0
         self.transport = ScriptedTransport(script)
         self.log = io.BytesIO()
-        engine = Engine(self.transport, project.services)
+        heavy_work = HeavyWork()
+        engine = Engine(self.transport, project.services, heavy_work)
         cache = Cache(lambda **_: None, clock=self.clock, dice=lambda: 0.0)
         cross_origin = CrossOrigin(project)
         passthrough = Passthrough(self.transport, project.services, take_turns(project))
         self.dispatcher = Dispatcher(
             RoutingTable(project.compositions, project.routes),
             {
-                each.name: CompositionHandler(each, engine, cache, Anonymous(), self.clock)
+                each.name: CompositionHandler(
+                    each, engine, heavy_work, cache, Anonymous(), self.clock
+                )
                 for each in project.compositions
             },
             RouteHandler(passthrough, cross_origin, cache),

@@ -3,12 +3,12 @@
 Knows nothing of steps that wait for each other; see `bff.engine.run`.
 """
 
-import asyncio
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from itertools import cycle
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import NamedTuple
 
+from bff.deadline import Deadline, DeadlinePassed
+from bff.engine.heavy_work import HeavyShare
 from bff.engine.ports import Transport, UpstreamReply, UpstreamRequest
 from bff.engine.steps.bodies import judge, read_body, weigh
 from bff.engine.steps.requests import Rendered
@@ -17,9 +17,6 @@ from bff.engine.values.outcomes import Failed, Reason, Value
 from bff.engine.values.results import Limits
 from bff.plan.model.composition import Step
 from bff.plan.model.service import Service
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class Part(NamedTuple):
@@ -43,14 +40,14 @@ class Caller:
         self._next_instance = {
             name: cycle(service.instances).__next__ for name, service in services.items()
         }
-        # One thread: pydantic holds the GIL, so a second could only add to what the loop waits
-        # for. Its own, since name resolution fills asyncio's default executor up when DNS is slow.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="bff-heavy-bodies")
 
     async def send(
-        self, step: Step, rendered: Rendered, remaining_seconds: float
+        self, step: Step, rendered: Rendered, deadline: Deadline
     ) -> UpstreamReply | Failed:
-        """The reply, whatever its status, within the step's time and what remains."""
+        """The reply, whatever its status, within the step's time and by the deadline."""
+        left = deadline.seconds_left()
+        if left <= 0:
+            return Failed(Reason.DEADLINE, was_sent=False)
         operation = step.operation
         request = UpstreamRequest(
             operation.method,
@@ -61,19 +58,15 @@ class Caller:
         timeout = step.timeout_seconds
         reply = await self._transport.fetch(
             request,
-            timeout_seconds=timeout if timeout < remaining_seconds else remaining_seconds,
+            timeout_seconds=timeout if timeout < left else left,
             byte_cap=self.limits.reply_bytes,
         )
-        if (
-            isinstance(reply, Failed)
-            and reply.reason is Reason.TIMEOUT
-            and remaining_seconds <= timeout
-        ):
+        if isinstance(reply, Failed) and reply.reason is Reason.TIMEOUT and left <= timeout:
             return Failed(Reason.DEADLINE, detail=reply.detail, was_sent=reply.was_sent)
         return reply
 
-    async def read(self, step: Step, reply: UpstreamReply | Failed) -> Part:
-        """The part that a reply comes to."""
+    async def read(self, step: Step, reply: UpstreamReply | Failed, heavy: HeavyShare) -> Part:
+        """The part that a reply comes to; a heavy body is read on the thread."""
         if isinstance(reply, Failed):
             return Part(reply)
         freshness = UNLIMITED
@@ -89,9 +82,8 @@ class Caller:
         if weight > self.limits.reply_bytes:
             detail = "more objects and lists than its size allows"
             return Part(Failed(Reason.TOO_LARGE, status, detail=detail), 0, freshness)
-        return Part(await self.in_thread(read_body, step, body, status), weight, freshness)
-
-    async def in_thread(self, read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run what reads large values off the loop; cancellation leaves it to end by itself."""
-        future = self._thread.submit(read, *args, **kwargs)
-        return await asyncio.wrap_future(future)
+        try:
+            read = await heavy.run(read_body, step, body, status)
+        except DeadlinePassed as error:
+            read = Failed(Reason.DEADLINE, status, detail=str(error))
+        return Part(read, weight, freshness)

@@ -6,6 +6,8 @@ step that uses it, each in its own way. Under which keys: `bff.engine.steps.repl
 
 from dataclasses import replace
 
+from bff.deadline import Deadline
+from bff.engine.heavy_work import HeavyShare
 from bff.engine.ports import CallResult, ReplyCache, UpstreamReply
 from bff.engine.steps.calls import Caller, Part
 from bff.engine.steps.failures import may_pass
@@ -33,29 +35,31 @@ class SharedCalls:
         caching: ReplyCaching,
         key: str,
         rendered: Rendered,
-        remaining_seconds: float,
+        deadline: Deadline,
         patience: WaitBudget,
+        heavy: HeavyShare,
     ) -> Part:
         """What the call comes to, or a reply that is there already under `key`; where the call
         fails, and an earlier reply is good enough, that is the failure's `stand_in`."""
         own: Part | None = None
 
-        async def call(seconds: float) -> CallResult:
+        async def call(deadline: Deadline) -> CallResult:
             nonlocal own
-            reply = await self._caller.send(step, rendered, seconds)
-            own = await self._caller.read(step, reply)
+            reply = await self._caller.send(step, rendered, deadline)
+            own = await self._caller.read(step, reply, heavy)
             return _called(step, caching, rendered, reply, own)
 
-        kept = await self._replies.get(key, caching.policy, call, remaining_seconds, patience)
+        kept = await self._replies.get(key, caching.policy, call, deadline, patience)
         if kept.called is not None and own is None:
-            own = await self._caller.read(step, kept.called.reply)
+            own = await self._caller.read(step, kept.called.reply, heavy)
         if kept.body is None:
             if own is None:
                 raise AssertionError("neither a kept reply nor a call")
             return own._replace(freshness=least((own.freshness, kept.freshness)))
         if own is not None and not isinstance(own.value, Failed):
             return own
-        earlier = await self._caller.read(step, UpstreamReply(_KEPT_STATUS, (), kept.body))
+        stored = UpstreamReply(_KEPT_STATUS, (), kept.body)
+        earlier = await self._caller.read(step, stored, heavy)
         if own is None:
             return earlier._replace(freshness=kept.freshness)
         if isinstance(own.value, Failed) and isinstance(earlier.value, Value):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from bff.deadline import Deadline
 from bff.engine.values.freshness import UNLIMITED, Freshness
 from bff.engine.values.wait_budget import WaitBudget
 
@@ -26,14 +27,14 @@ class Limits:
 class Inputs(NamedTuple):
     """What a run is given: every declared param by name, parsed; what is known of the caller, and
     what tells callers apart; what the params weigh where that is much (see
-    `bff.engine.steps.bodies`); the seconds that are left, where they are fewer than the
-    composition's deadline; and how long it may still wait for what is shared."""
+    `bff.engine.steps.bodies`); the request's deadline, where that isn't the composition's, from the
+    run's begin on; and how long it may still wait for what is shared."""
 
     params: Mapping[str, Any]
     claims: Mapping[str, Any] = {}
     identity_key: str = ""
     weight: int = 0
-    seconds: float | None = None
+    deadline: Deadline | None = None
     patience: WaitBudget | None = None
 
 

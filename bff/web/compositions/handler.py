@@ -8,6 +8,7 @@ Knows no host: requests come in as `GatewayRequest`, replies go out as `Reply`. 
 and what to do about bugs are the dispatcher's.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -18,7 +19,10 @@ from bff.cache.freshness import Wish
 from bff.cache.keys import KeyRecipe
 from bff.cache.payloads import keepable
 from bff.cache.results import Job, RunResult
+from bff.deadline import Deadline, DeadlinePassed
 from bff.engine.engine import Engine
+from bff.engine.heavy_work import HeavyShare, HeavyWork
+from bff.engine.values.outcomes import Reason
 from bff.engine.values.results import CompositionFailure, Inputs, Produced
 from bff.engine.values.wait_budget import WaitBudget
 from bff.identity.ports import IdentityProvider
@@ -38,6 +42,7 @@ from bff.web.compositions.request import FIELDS, CompositionRequest, PayloadForm
 from bff.web.compositions.variants import Variant, masked
 from bff.web.http.codings import IDENTITY, LEAST_BYTES, choose_coding
 from bff.web.http.logs import Facts
+from bff.web.http.problems import problem
 from bff.web.http.replies import RawHeader, Reply
 from bff.web.http.requests import GatewayRequest
 
@@ -60,6 +65,7 @@ class CompositionHandler:
         self,
         composition: Composition,
         engine: Engine,
+        heavy_work: HeavyWork,
         cache: Cache,
         provider: IdentityProvider,
         clock: Callable[[], float] = time.time,
@@ -70,6 +76,9 @@ class CompositionHandler:
         self._key = None if composition.cache is None else KeyRecipe(composition)
         self._reader = Reader(composition, provider)
         self._engine = engine
+        self._prepared = engine.prepare(composition)
+        self._heavy_work = heavy_work
+        self._loop = asyncio.get_running_loop()
         self._cache = cache
         self._clock = clock
         self.takes_body = composition.writes or any(
@@ -99,7 +108,7 @@ class CompositionHandler:
         """The reply, where memory has it; else None."""
         entry = self._cache.lookup(target.key)
         if entry is None:
-            job = self._job(target.key, target.asked, 0)
+            job = self._job(target.key, target.asked, 0, self._deadline())
             entry = self._cache.lookup_stale(job, _wish(request))
             if entry is None:
                 return None
@@ -122,46 +131,60 @@ class CompositionHandler:
 
     async def produce(self, request: GatewayRequest, path: Mapping[str, str]) -> Reply:
         """The reply, whatever it takes. Raises `ClientGone`, cancellation and bugs alone."""
+        try:
+            return await self._produce(request, path)
+        except DeadlinePassed:
+            reason = Reason.DEADLINE
+            said = f"The composition failed: {reason.said}."
+            return self._named(problem(request, reason.client_status, reason.word, said))
+
+    async def _produce(self, request: GatewayRequest, path: Mapping[str, str]) -> Reply:
         body = b""
         if self.takes_body:
             read = await read_json_body(request)
             if isinstance(read, Reply):
                 return self._named(read)
             body = read
+        deadline = self._deadline()
+        heavy = self._heavy_work.share(deadline)
         weight = WEIGHT_PER_BYTE * len(body)
         if weight > self._engine.limits.off_loop_bytes:
-            asked = await self._engine.in_thread(self._reader.read, request, path, body)
+            asked = await heavy.run(self._reader.read, request, path, body)
         else:
             asked = self._reader.read(request, path, body or None)
         if isinstance(asked, Reply):
             return self._named(asked)
         if self._key is None or self._policy is None:
-            inputs = _inputs(asked, weight, None, None)
-            made = await self._engine.run(self._composition, inputs)
+            inputs = _inputs(asked, weight, deadline, None)
+            made = await self._engine.run(self._prepared, inputs)
             if made.purges:
                 await self._cache.purge(made.purges)
-            return await self._made(request, asked, made, None, self._uncached)
-        job = self._job(self._key_of(asked), asked, weight)
+            return await self._made(request, asked, made, None, self._uncached, heavy)
+        job = self._job(self._key_of(asked), asked, weight, deadline)
         served = await self._cache.get(job, _wish(request))
         if served.how in ("hit", "stale") and served.entry is not None:
-            variant = await self._variant(request, served.entry, asked.cut)
+            variant = await self._variant(request, served.entry, asked.cut, heavy)
             return self._hit(request, served.entry, variant)
         # What is not kept, because a purge has passed it for instance, is nobody else's to keep;
         # what another worker made is.
         is_kept = served.stored or served.how == "error" or served.outcome is None
         entry = served.entry if is_kept else None
-        return await self._made(request, asked, served.outcome, entry, forwarded(served))
+        told = forwarded(served)
+        return await self._made(request, asked, served.outcome, entry, told, heavy)
 
-    def _job(self, key: str, asked: CompositionRequest, weight: int) -> Job:
+    def _deadline(self) -> Deadline:
+        return Deadline.after(self._composition.deadline_seconds, self._loop.time)
+
+    def _job(self, key: str, asked: CompositionRequest, weight: int, deadline: Deadline) -> Job:
         composition, patience = self._composition, WaitBudget()
 
-        async def run(left: float) -> RunResult:
-            inputs = _inputs(asked, weight, left, patience)
-            return keepable(await self._engine.run(composition, inputs), composition.scope)
+        async def run(deadline: Deadline) -> RunResult:
+            inputs = _inputs(asked, weight, deadline, patience)
+            return keepable(await self._engine.run(self._prepared, inputs), composition.scope)
 
         if self._policy is None:
             raise AssertionError("what isn't cached has no job")
-        return Job(composition.name, key, self._policy, run, composition.deadline_seconds, patience)
+        return Job(composition.name, key, self._policy, run, deadline, patience)
 
     def _key_of(self, asked: CompositionRequest) -> str:
         if self._key is None:
@@ -175,6 +198,7 @@ class CompositionHandler:
         made: Produced | CompositionFailure | None,
         entry: Entry | None,
         told: str,
+        heavy: HeavyShare,
     ) -> Reply:
         """The reply to what a run came to (None for another worker's), or to the entry that is
         kept of it, or is better than it; `told` says why there was a run."""
@@ -187,12 +211,12 @@ class CompositionHandler:
             if made is not None:
                 headers += run_headers(request, made)
             if entry is not None:
-                variant = await self._variant(request, entry, asked.cut)
+                variant = await self._variant(request, entry, asked.cut, heavy)
                 age = max(0, int(now - entry.stored_at))
                 if age or is_stale(told):  # RFC 9111 §5.1: not what was made just now
                     headers.append((b"age", b"%d" % age))
             elif isinstance(made, Produced):
-                cut = await self._cut_anywhere(asked.cut, made)
+                cut = await self._cut_anywhere(asked.cut, made, heavy)
                 variant = Variant(cut, self._uncached_headers)
             else:
                 raise AssertionError("the cache came to nothing")
@@ -215,13 +239,15 @@ class CompositionHandler:
 
     # ------------------------------------------------------------------ forms of a payload
 
-    async def _variant(self, request: GatewayRequest, entry: Entry, cut: PayloadForm) -> Variant:
+    async def _variant(
+        self, request: GatewayRequest, entry: Entry, cut: PayloadForm, heavy: HeavyShare
+    ) -> Variant:
         coding = choose_coding(request.single.get(b"accept-encoding"))
         known: Variant | None = entry.variants.get((cut.name, coding))
         if known is not None:
             return known
         if len(entry.body) > self._engine.limits.off_loop_bytes:
-            plain = await self._engine.in_thread(self._plain, entry, cut)
+            plain = await heavy.run(self._plain, entry, cut)
         else:
             plain = self._plain(entry, cut)
         if coding == IDENTITY:
@@ -229,11 +255,11 @@ class CompositionHandler:
         if len(plain.body) < LEAST_BYTES:
             self._keep(entry, (cut.name, coding), plain)
             return plain
-        return await self._engine.in_thread(self._coded, entry, (cut.name, coding), plain)
+        return await heavy.run(self._coded, entry, (cut.name, coding), plain)
 
     def _coded(self, entry: Entry, name: tuple[str, str], plain: Variant) -> Variant:
-        """The variant in another coding. On the engine's one thread, so that of many who wish for
-        it first at once the first makes it."""
+        """The variant in another coding. On the thread for heavy work, so that of many who wish
+        for it first at once the first makes it."""
         known: Variant | None = entry.variants.get(name)
         if known is not None:
             return known
@@ -257,10 +283,10 @@ class CompositionHandler:
             return
         entry.keep(name, variant)
 
-    async def _cut_anywhere(self, cut: PayloadForm, payload: Produced) -> bytes:
+    async def _cut_anywhere(self, cut: PayloadForm, payload: Produced, heavy: HeavyShare) -> bytes:
         """As `_cut`; a large payload is cut on a thread, so that the loop isn't held."""
         if len(payload.body) > self._engine.limits.off_loop_bytes:
-            return await self._engine.in_thread(_cut, cut, payload)
+            return await heavy.run(_cut, cut, payload)
         return _cut(cut, payload)
 
 
@@ -276,10 +302,10 @@ def _cut(cut: PayloadForm, payload: Entry | Produced) -> bytes:
 
 
 def _inputs(
-    asked: CompositionRequest, weight: int, seconds: float | None, patience: WaitBudget | None
+    asked: CompositionRequest, weight: int, deadline: Deadline, patience: WaitBudget | None
 ) -> Inputs:
     who = asked.identity
-    return Inputs(asked.params, who.claims, who.key, weight, seconds, patience)
+    return Inputs(asked.params, who.claims, who.key, weight, deadline, patience)
 
 
 def _wish(request: GatewayRequest) -> Wish:

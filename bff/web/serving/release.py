@@ -12,6 +12,7 @@ from bff.cache.cache import Cache
 from bff.cache.replies import CachedReplies
 from bff.cache.shared.opening import open_store
 from bff.engine.engine import Engine
+from bff.engine.heavy_work import HeavyWork
 from bff.engine.ports import Transport
 from bff.identity.ports import IdentityProvider
 from bff.plan.model.composition import CompiledProject
@@ -33,11 +34,13 @@ class Runtime:
     dispatcher: Dispatcher
     transport: Transport
     cache: Cache
+    heavy_work: HeavyWork
 
     async def close(self) -> None:
         """End what is in flight and let go of every connection."""
         await self.cache.close()
         await self.transport.close()
+        self.heavy_work.close()
 
 
 async def open_runtime(
@@ -54,14 +57,17 @@ async def open_runtime(
     cache = Cache(
         partial(open_store, settings.redis_url, backend), memory_bytes=settings.cache_memory_bytes
     )
-    engine = Engine(transport, project.services, replies=CachedReplies(cache))
+    heavy_work = HeavyWork()
+    engine = Engine(transport, project.services, heavy_work, replies=CachedReplies(cache))
     passthrough = Passthrough(transport, project.services, take_turns(project))
     cross_origin = CrossOrigin(project)
     return Runtime(
         Dispatcher(
             RoutingTable(project.compositions, project.routes),
             {
-                composition.name: CompositionHandler(composition, engine, cache, provider)
+                composition.name: CompositionHandler(
+                    composition, engine, heavy_work, cache, provider
+                )
                 for composition in project.compositions
             },
             RouteHandler(passthrough, cross_origin, cache),
@@ -70,4 +76,5 @@ async def open_runtime(
         ),
         transport,
         cache,
+        heavy_work,
     )

@@ -1,0 +1,98 @@
+"""Work that would hold the event loop, done by one thread.
+
+Rules:
+1. There is one thread. pydantic holds the GIL, so a second one could only add to what the event
+   loop waits for. The thread is not asyncio's: slow name resolution fills that executor up.
+2. One request has at most one piece of work in the queue. So requests take turns, however much
+   work each of them has.
+3. Whoever waits stops at the deadline. Work that has begun by then ends by itself, and its result
+   is dropped; work that has not begun never does.
+4. The queue has a bound. Beyond it, work could not be done by any deadline, and is refused at once.
+
+All but the work itself belongs to one event loop.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import Empty, Full, Queue
+from threading import Thread
+from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
+
+from bff.deadline import Deadline, DeadlinePassed
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# At some 20 ms each, the last of them waits for 5 s.
+MOST_WAITING: Final = 256
+
+
+class _Task(NamedTuple):
+    future: Future[Any]
+    work: Callable[[], Any]
+
+
+class HeavyWork:
+    """The thread and its queue. One per process and event loop; `close` it at the end."""
+
+    def __init__(self) -> None:
+        self._queue: Queue[_Task | None] = Queue(MOST_WAITING)
+        self._thread: Thread | None = None
+
+    def share(self, deadline: Deadline) -> "HeavyShare":
+        """The part of the thread's time that one request may have until its deadline."""
+        return HeavyShare(self, deadline)
+
+    def submit(self, work: Callable[[], R]) -> Future[R]:
+        """Put work into the queue. Raises `DeadlinePassed` when the queue is full."""
+        if self._thread is None:  # with the first work: a fork would lose it
+            self._thread = Thread(target=self._run, name="bff-heavy-work", daemon=True)
+            self._thread.start()
+        future: Future[R] = Future()
+        try:
+            self._queue.put_nowait(_Task(future, work))
+        except Full:
+            raise DeadlinePassed("too much work is waiting") from None
+        return future
+
+    def close(self) -> None:
+        """Cancel what waits, and let the thread end after the work that it is at."""
+        while True:
+            try:
+                task = self._queue.get_nowait()
+            except Empty:
+                break
+            if task is not None:
+                task.future.cancel()
+        self._queue.put(None)
+
+    def _run(self) -> None:
+        while (task := self._queue.get()) is not None:
+            if task.future.set_running_or_notify_cancel():
+                try:
+                    task.future.set_result(task.work())
+                except BaseException as error:
+                    task.future.set_exception(error)
+            del task  # or a large value stays until the next task
+
+
+class HeavyShare:
+    """One request's use of the thread: one piece of work after the other (rule 2)."""
+
+    __slots__ = ("_deadline", "_heavy_work", "_turn")
+
+    def __init__(self, heavy_work: HeavyWork, deadline: Deadline) -> None:
+        self._heavy_work = heavy_work
+        self._deadline = deadline
+        self._turn = asyncio.Lock()
+
+    async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The result of `work`, which runs on the thread. Raises what it raises, and
+        `DeadlinePassed`."""
+        try:
+            async with asyncio.timeout_at(self._deadline.ends_at), self._turn:
+                future = self._heavy_work.submit(lambda: work(*args, **kwargs))
+                return await asyncio.wrap_future(future)
+        except TimeoutError:
+            raise DeadlinePassed("the thread's work took too long") from None
