@@ -26,7 +26,7 @@ from tests.support.redis_server import RedisServer
 from tests.support.slow_redis import Between
 from tests.support.steady_clock import steady_seconds
 
-LOCK = b"bff:2:k:lead"
+LOCK = b"bff:3:k:lead"
 
 
 def worker(server: RedisServer) -> Worker:
@@ -54,7 +54,7 @@ def test_what_was_made_between_a_look_and_the_lead_is_not_made_again(server: Red
             runs = Runs(payload(b"[1]"))
             served = await one.cache.get(job("k", runs))
             assert (served.how, runs.count) == ("hit", 0)
-            assert server.all_keys() == [b"bff:2:k"]  # the lead is let go
+            assert server.all_keys() == [b"bff:3:k"]  # the lead is let go
 
     asyncio.run(test())
 
@@ -78,7 +78,7 @@ def test_two_workers_callers_share_one_run(server: RedisServer) -> None:
                 assert (each.entry.body, each.entry.views) == (b"[1]", {"tv": b"[2]"})
             assert other.cache.lookup("k") is results[-1].entry
             await one.writes_are_done()
-            assert server.all_keys() == [b"bff:2:k"]
+            assert server.all_keys() == [b"bff:3:k"]
 
     asyncio.run(test())
 

@@ -220,7 +220,7 @@ def test_a_purge_that_redis_could_not_be_told_of_is_told_when_it_answers(
             own_server.resume()
             one.pauses.now += 10
             await one.expect_something("k-after")
-            await eventually(lambda: b"bff:2:tagged" not in own_server.all_keys())
+            await eventually(lambda: b"bff:3:tagged" not in own_server.all_keys())
             await other.expect("miss", "tagged", b"[2]")
             await eventually(
                 lambda: (

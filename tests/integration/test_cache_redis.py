@@ -78,10 +78,10 @@ def test_redis_holds_our_own_bytes_under_our_prefix_and_only_as_long_as_they_are
             await worker.cache.get(job("k", Runs(), policy(2.5)))
 
     asyncio.run(test())
-    assert server.all_keys() == [b"bff:2:k"]
+    assert server.all_keys() == [b"bff:3:k"]
     with server.client() as client:
-        assert client.get("bff:2:k")[:4] == b"bff\x02"
-        assert 1500 < client.pttl("bff:2:k") <= 3000
+        assert client.get("bff:3:k")[:4] == b"bff\x02"
+        assert 1500 < client.pttl("bff:3:k") <= 3000
 
 
 @pytest.mark.parametrize("outcome", [degraded(), FAILURE], ids=["degraded", "failure"])
@@ -141,7 +141,7 @@ def test_other_keys_in_the_same_redis_are_left_alone(server: RedisServer) -> Non
             await worker.expect("miss", "k")
 
     asyncio.run(test())
-    assert server.all_keys() == [b"bff:2:k", b"theirs"]
+    assert server.all_keys() == [b"bff:3:k", b"theirs"]
 
 
 # ---------------------------------------------------------------------------- untrusted values
@@ -196,7 +196,7 @@ def test_a_planted_value_is_a_miss_and_is_told_once(
 def test_of_a_planted_value_no_more_is_read_than_the_bound(server: RedisServer) -> None:
     async def test() -> None:
         with server.client() as client:
-            client.setrange("bff:2:k", 8 * MAX_VALUE_BYTES, b"x")
+            client.setrange("bff:3:k", 8 * MAX_VALUE_BYTES, b"x")
             sent = client.info("stats")["total_net_output_bytes"]
             async with Worker(server.url) as worker:
                 await worker.expect("miss", "k")
@@ -237,7 +237,7 @@ def test_a_key_of_another_type_is_a_miss_and_no_outage(
     async def test() -> None:
         with server.client() as client:
             for number in range(10):
-                client.rpush(f"bff:2:k{number}", "a list")
+                client.rpush(f"bff:3:k{number}", "a list")
         async with Worker(server.url) as worker:
             for number in range(10):
                 await worker.expect("miss", f"k{number}")

@@ -143,7 +143,7 @@ def test_a_degraded_payload_does_not_take_the_place_of_a_complete_stale_one(
             assert served.entry is not None
             assert (served.entry.body, served.entry.flaw) == (OLD, None)
             await one.writes_are_done()
-            assert server.all_keys() == [b"bff:2:k"]
+            assert server.all_keys() == [b"bff:3:k"]
             assert await is_served(other, Runs(FAILURE)) == ("stale", OLD)
 
     asyncio.run(test())
@@ -154,6 +154,6 @@ def test_an_entry_stays_in_redis_for_as_long_as_it_may_be_served(server: RedisSe
         async with worker(server) as one:
             await is_served(one, Runs(payload(NEW)))
         with server.client() as client:
-            assert (TTL + 119) * 1000 < client.pttl("bff:2:k") <= (TTL + 121) * 1000
+            assert (TTL + 119) * 1000 < client.pttl("bff:3:k") <= (TTL + 121) * 1000
 
     asyncio.run(test())

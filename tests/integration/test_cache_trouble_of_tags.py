@@ -179,7 +179,7 @@ def test_a_note_of_a_purge_that_is_not_ours_voids_what_it_stands_for_and_no_more
                 await one.expect("miss", f"other{number}", tags=["u"])
             await one.writes_are_done()
             kept = {key for key in server.all_keys() if b"{" not in key}
-            assert kept == {b"bff:2:other%d" % number for number in range(8)}
+            assert kept == {b"bff:3:other%d" % number for number in range(8)}
 
     asyncio.run(test())
     assert caplog.records == []
@@ -214,8 +214,8 @@ def test_an_index_of_another_type_is_no_outage(
             await one.writes_are_done()
             await one.expect("miss", "plain")
             await one.writes_are_done()
-            assert b"bff:2:plain" in server.all_keys()
-            assert b"bff:2:k0" not in server.all_keys()  # it could not be purged
+            assert b"bff:3:plain" in server.all_keys()
+            assert b"bff:3:k0" not in server.all_keys()  # it could not be purged
 
     asyncio.run(test())
     assert len(caplog.records) == 1

@@ -1,32 +1,22 @@
-"""Flask-Caching's backends, holding our own bytes.
+"""Flask-Caching's backends for our own bytes. None of them loads a pickle, whoever planted it.
 
-Redis in its three forms is one class over three clients. Any other backend of Flask-Caching's is
-opened from its own configuration (`CACHE_TYPE` and what goes with it), and then has neither locks
-nor tags, which take more than getting and setting. Nothing is ever cleared: Flask-Caching's
-`clear()` may flush a whole database.
+Redis in its three forms is one class over three clients. `CACHE_TYPE` may name one of three others
+(`open_backend`); they have neither locks nor tags. Every other backend is refused: Memcached's
+clients load a pickle wherever a flag of the stored value asks for it, and a pickle runs code.
+Nothing is ever cleared: Flask-Caching's `clear()` may flush a whole database.
 """
 
 from collections.abc import Mapping
-from types import SimpleNamespace
-from typing import IO, Any, Protocol, cast
+from typing import IO, Any, Protocol
 
 from cachelib.serializers import RedisSerializer
-from flask_caching import Cache
-from flask_caching.backends.filesystemcache import FileSystemCache
-from flask_caching.backends.rediscache import RedisCache
+from flask_caching.backends import FileSystemCache, NullCache, RedisCache, SimpleCache
 
 from bff.cache.redis.clients import Client
 from bff.cache.shared.envelope import MAGIC, MAX_VALUE_BYTES
 from bff.errors import SettingsError
 
-KEY_PREFIX = "bff:2:"  # the version is the envelope's and the key's
-_REDIS = ("RedisCache", "RedisSentinelCache", "RedisClusterCache")
-_PICKLING = ("SpreadSASLMemcachedCache",)
-_FILES = (
-    "FileSystemCache",
-    "flask_caching.backends.FileSystemCache",
-    "flask_caching.backends.filesystemcache.FileSystemCache",
-)
+KEY_PREFIX = "bff:3:"  # the number changes with the format of anything that is stored under it
 
 
 class Backend(Protocol):
@@ -36,14 +26,14 @@ class Backend(Protocol):
         """The value, None for none."""
 
     def set(self, key: str, value: bytes, timeout: int) -> Any:
-        """Keep the value for `timeout` seconds."""
+        """Store the value for `timeout` seconds."""
 
     def delete(self, key: str) -> Any:
-        """Forget the value, if there is one."""
+        """Delete the value, if there is one."""
 
 
-class AsTheyAre(RedisSerializer):
-    """Bytes in, bytes out, in place of the backends' own way, which is to pickle."""
+class RawBytes(RedisSerializer):
+    """Bytes in, bytes out, in place of the backends' own serializers, which pickle."""
 
     def dumps(self, value: bytes, protocol: int = 0) -> bytes:
         return value
@@ -62,54 +52,66 @@ class AsTheyAre(RedisSerializer):
         return int(value) if value.isdigit() and len(value) < 20 else 0
 
 
-class BytesInRedis(RedisCache):
+class RedisBytes(RedisCache):
     """Flask-Caching's Redis backend for bytes of a bounded size."""
 
-    serializer = AsTheyAre()
+    serializer = RawBytes()
 
     def __init__(self, client: Client) -> None:
         super().__init__(host=client, key_prefix=KEY_PREFIX)
 
     def get(self, key: str) -> bytes | None:
         # GETRANGE and not GET: a planted value of any size costs us one byte more than the bound.
-        # It gives nothing, not null, for a key that isn't there.
+        # It returns an empty string, not null, for a key that isn't there.
         return self.serializer.loads(
             self._read_client.getrange(f"{self.key_prefix}{key}", 0, MAX_VALUE_BYTES)
         )
 
 
-class BytesInFiles(FileSystemCache):
-    """Flask-Caching's file system backend, which writes, and pickles, before it can be told how."""
+class FileBytes(FileSystemCache):
+    """Flask-Caching's file system backend, which writes in its constructor already."""
 
-    serializer = cast(Any, AsTheyAre())
+    serializer: Any = RawBytes()
+
+
+class MemoryBytes(SimpleCache):
+    """Flask-Caching's backend in the memory of one process."""
+
+    serializer: Any = RawBytes()
 
 
 def open_backend(config: Mapping[str, Any]) -> Backend:
     """The backend that Flask-Caching's configuration names. Raises `SettingsError`."""
     kind = str(config.get("CACHE_TYPE"))
-    if kind.rpartition(".")[2] in _REDIS:
-        raise SettingsError(f"CACHE_TYPE {kind}: say where Redis is with BFF_REDIS_URL instead.")
-    if kind.rpartition(".")[2] in _PICKLING:
-        raise SettingsError(f"CACHE_TYPE {kind} can hold nothing but pickles. Choose another one.")
-    opened = f"{__name__}.{BytesInFiles.__name__}" if kind in _FILES else kind
-    holder = SimpleNamespace(config={}, extensions={})  # what Flask-Caching takes of an app
+    name = kind.removeprefix("flask_caching.backends.")
+    threshold = config.get("CACHE_THRESHOLD", 500)
     try:
-        cache = Cache(
-            cast(Any, holder),
-            with_jinja2_ext=False,
-            config={
-                "CACHE_KEY_PREFIX": KEY_PREFIX,
-                **config,
-                "CACHE_TYPE": opened,
-                "CACHE_SERIALIZER": AsTheyAre(),
-            },
+        if name in ("FileSystemCache", "filesystemcache.FileSystemCache"):
+            return _file_bytes(config, threshold)
+        if name in ("SimpleCache", "simplecache.SimpleCache"):
+            return MemoryBytes(threshold)
+    except Exception as error:  # a folder that can't be made, an option of another type, …
+        raise SettingsError(f"CACHE_TYPE {kind}: {error}.") from error
+    if name in ("NullCache", "nullcache.NullCache"):
+        nothing: Backend = NullCache()
+        return nothing
+    raise SettingsError(f"CACHE_TYPE {kind}: {_refusal(name)}")
+
+
+def _file_bytes(config: Mapping[str, Any], threshold: int) -> FileBytes:
+    folder = config.get("CACHE_DIR")
+    if not folder:
+        raise ValueError("CACHE_DIR must name the folder of its files")
+    return FileBytes(str(folder), threshold, **(config.get("CACHE_OPTIONS") or {}))
+
+
+def _refusal(name: str) -> str:
+    if "redis" in name.lower():
+        return "set BFF_REDIS_URL to the address of Redis instead."
+    why = "bff opens no backend that may load pickles"
+    if "memcache" in name.lower():
+        why = (
+            "its client loads pickles, so whoever can write to Memcached could run code in the"
+            " gateway"
         )
-    except ImportError as error:
-        raise SettingsError(
-            f"CACHE_TYPE {kind} can't be imported ({str(error).splitlines()[-1]}). Name a backend "
-            "of Flask-Caching, FileSystemCache or MemcachedCache, or any class by its full path."
-        ) from error
-    except Exception as error:  # a missing package, a folder that can't be made, …
-        raise SettingsError(f"CACHE_TYPE {kind}: {error}") from error
-    backend: Backend = holder.extensions["cache"][cache]
-    return backend
+    return f"{why}. Set BFF_REDIS_URL, or choose FileSystemCache, SimpleCache or NullCache."

@@ -17,7 +17,7 @@ from bff.cache.redis.clients import Client, disconnect, open_client
 from bff.cache.redis.leases import Lease, Leases
 from bff.cache.redis.purge_channel import PurgeChannel, Purged, message
 from bff.cache.redis.tag_index import CHANNEL, TagIndex
-from bff.cache.shared.backends import Backend, BytesInRedis
+from bff.cache.shared.backends import Backend, RedisBytes
 from bff.cache.shared.envelope import decode, encode, flaw
 
 # For each answer about a purge: Redis takes 0.1 s and more to read the set of a tag that 100,000
@@ -90,7 +90,7 @@ class RedisStoreClient(StoreClient):
     name = "Redis"
     knows_tags = True
 
-    _backend: BytesInRedis
+    _backend: RedisBytes
 
     def __init__(self, redis_url: str, *, seconds: float) -> None:
         self._url = redis_url
@@ -189,7 +189,7 @@ class RedisStoreClient(StoreClient):
         with self._opening:
             if self._client is None:
                 client = open_client(self._url, seconds=self._seconds)
-                self._backend = BytesInRedis(client)
+                self._backend = RedisBytes(client)
                 self._leads = Leases(client)
                 self._tags = TagIndex(client)
                 self._client = client
