@@ -12,10 +12,11 @@ from bff.declarations.documents import read_document
 from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.gateway import GatewayDefaults
 from bff.declarations.project import read_project
+from bff.errors import Problem
 from bff.plan.compiler.compositions import compile_composition
 from bff.plan.compiler.services import Services, compile_services
 from bff.plan.model.composition import Composition
-from bff.plan.notebook import Notebook
+from bff.plan.reporter import Reporter
 from bff.plan.schemas.library import SchemaLibrary, load_schemas
 from tests.support.projects import write_project
 
@@ -46,11 +47,11 @@ class Compiler:
     def __call__(self, text: str) -> tuple[Composition | None, list[str]]:
         found = read_document("compositions/a.yaml", text.encode(), CompositionFile)
         assert found.document is not None
-        notebook = Notebook(found.problems)
+        reporter = Reporter(found.document, list(found.problems))
         compiled = compile_composition(
-            "a", found.document, self.services, self.schemas, GatewayDefaults(), notebook
+            "a", reporter, self.services, self.schemas, GatewayDefaults(), "shop"
         )
-        return compiled, [problem.path for problem in notebook.problems]
+        return compiled, [problem.path for problem in reporter.problems]
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +59,9 @@ def compiler(tmp_path_factory: pytest.TempPathFactory) -> Compiler:
     folder = tmp_path_factory.mktemp("scope")
     write_project(folder, {}, services={"s": SERVICE}, schemas={"any": "from typing import Any\n"})
     schemas = load_schemas(folder)
-    notebook = Notebook()
-    services = compile_services(read_project(folder), schemas, notebook)
-    assert notebook.problems == []
+    problems: list[Problem] = []
+    services = compile_services(read_project(folder), schemas, problems)
+    assert problems == []
     return Compiler(services, schemas)
 
 

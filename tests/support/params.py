@@ -7,8 +7,8 @@ from typing import Any
 from bff.declarations.documents import read_document
 from bff.declarations.models.composition import CompositionFile
 from bff.plan.model.service import CompositionParam
-from bff.plan.notebook import Notebook
 from bff.plan.params.compile import BadParam, compile_composition_params, parse_params
+from bff.plan.reporter import Reporter
 from bff.plan.schemas.library import load_schemas
 
 Params = tuple[CompositionParam, ...]
@@ -22,9 +22,9 @@ def compiled(params: str, endpoint: str = "GET /a") -> Params:
     read = read_document("compositions/a.yaml", text.encode(), CompositionFile)
     assert read.problems == ()
     assert read.document is not None
-    notebook = Notebook()
-    found = compile_composition_params(read.document, NO_SCHEMAS, notebook)
-    assert notebook.problems == []
+    reporter = Reporter(read.document, [])
+    found = compile_composition_params(reporter, NO_SCHEMAS)
+    assert reporter.problems == []
     return found
 
 

@@ -184,10 +184,7 @@ class Draft:
     after: tuple[str, ...]
 
     def roots(self) -> frozenset[str]:
-        own = self.step
-        templates = [each.template for each in own.bindings]
-        templates += [own.when, own.for_each.over if own.for_each else None]
-        return frozenset().union(*(each.roots for each in templates if each is not None))
+        return frozenset().union(*(each.template.roots for each in self.step.expressions()))
 
 
 def batch(over: str, size: int, most: int, select: str | None = None) -> Batch:

@@ -11,8 +11,8 @@ from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.service import ServiceFile
 from bff.errors import Problem
 from bff.plan.model.service import CompositionParam, OperationParam
-from bff.plan.notebook import Notebook
 from bff.plan.params.compile import compile_composition_params, compile_operation_params
+from bff.plan.reporter import Reporter
 from bff.plan.schemas.library import SchemaLibrary, load_schemas
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import describe, nullable, union
@@ -42,9 +42,9 @@ def incoming(
     read = read_document("compositions/a.yaml", text.encode(), CompositionFile)
     assert read.document is not None
     assert read.problems == ()
-    notebook = Notebook()
-    compiled = compile_composition_params(read.document, schemas, notebook)
-    return {param.name: param for param in compiled}, notebook.problems
+    problems: list[Problem] = []
+    compiled = compile_composition_params(Reporter(read.document, problems), schemas)
+    return {param.name: param for param in compiled}, problems
 
 
 def outgoing(
@@ -57,12 +57,12 @@ def outgoing(
     read = read_document("services/a.yaml", text.encode(), ServiceFile)
     assert read.document is not None
     assert read.problems == ()
-    notebook = Notebook()
+    problems: list[Problem] = []
     declared = read.document.model.operations["one"]
     compiled = compile_operation_params(
-        read.document, ("operations", "one"), declared, schemas, notebook
+        Reporter(read.document, problems), ("operations", "one"), declared, schemas
     )
-    return {param.name: param for param in compiled}, notebook.problems
+    return {param.name: param for param in compiled}, problems
 
 
 TYPES: dict[str, t.Type] = {

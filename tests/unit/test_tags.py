@@ -10,7 +10,6 @@ from bff.errors import EvaluationError, Problem
 from bff.plan.compiler.tags import compile_tags
 from bff.plan.compiler.values import ExpressionScope
 from bff.plan.model.caching import Tags
-from bff.plan.notebook import Notebook
 from bff.plan.types import kinds as t
 from tests.support.marks import without_mark
 
@@ -34,11 +33,9 @@ def compile_one(text: str) -> tuple[tuple[Tags, ...], list[Problem]]:
     file = f"endpoint: POST /a\nsteps: {{a: {{call: s.o}}}}\npurges:\n  - {text}\n"
     found = read_document("a.yaml", file.encode(), CompositionFile)
     assert found.document is not None
-    notebook = Notebook(found.problems)
-    tags = compile_tags(
-        ExpressionScope(found.document, notebook, ROOT), found.document.model.purges, ("purges",)
-    )
-    return tags, notebook.problems
+    scope = ExpressionScope(found.document, list(found.problems), ROOT)
+    tags = compile_tags(scope, found.document.model.purges, ("purges",))
+    return tags, scope.problems
 
 
 def compiled(text: str) -> Tags:

@@ -10,21 +10,21 @@ from bff.plan.compiler.values import ExpressionScope, compile_value, is_constant
 from bff.plan.expressions.grammar.templates import Embedded, split_template
 from bff.plan.model.composition import Binding, Template
 from bff.plan.model.service import Operation, OperationParam
-from bff.plan.notebook import Path
 from bff.plan.params.sendable import wrong_in_part
+from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import brief, describe, fits, without_null
 
 
 def compile_bindings(
-    site: ExpressionScope,
+    scope: ExpressionScope,
     operation: Operation,
     declared: Mapping[str, Any],
     path: Path,
     *,
     is_known: bool,
 ) -> tuple[Binding, ...]:
-    """Compile a step's `with:`; `path` is the step's. Problems go to the site's notebook.
+    """Compile a step's `with:`; `path` is the step's. Problems are reported.
 
     `is_known` says whether both sides are: the operation's params, and what is bound to them. What
     is bound under an unknown name is there too, to a param that takes anything.
@@ -34,13 +34,13 @@ def compile_bindings(
     bound: dict[str, Binding] = {}
     for name, value in declared.items():
         at: Path = (*path, "with", name)
-        found = len(site.notebook.problems)
-        template = compile_value(site, value, at)
+        found = len(scope.problems)
+        template = compile_value(scope, value, at)
         param = params.get(name)
         if param is not None:
-            bound[name] = Binding(param, _fitted(site, param, template, at))
-            if len(site.notebook.problems) == found:
-                _report_unsendable(site, param, value, at)
+            bound[name] = Binding(param, _fitted(scope, param, template, at))
+            if len(scope.problems) == found:
+                _report_unsendable(scope, param, value, at)
             continue
         bound[name] = Binding(_param_of_anything(name), template)
         if is_known:
@@ -48,12 +48,12 @@ def compile_bindings(
             mend = known_names(name, params)
             if name in meant and nearest(name, params) is None:
                 mend = f"{mend} Did you mean '{meant[name]}'?"
-            site.notebook.at_key(site.document, at, what, mend)
+            scope.report_key(at, what, mend)
     told = {*declared, *meant.values()}
     for name, param in params.items():
         if name not in told and must_be_bound(param) and is_known:
-            site.notebook.at(
-                site.document, (*path, "call"), f"{operation.name} needs the param '{name}'",
+            scope.report(
+                (*path, "call"), f"{operation.name} needs the param '{name}'",
                 f"Bind it: with: {{{name}: …}}.",
             )  # fmt: skip
     unbound = {name: Binding(param, None) for name, param in params.items()}
@@ -88,14 +88,14 @@ def _meant(params: Mapping[str, OperationParam], declared: Mapping[str, Any]) ->
 
 
 def _report_unsendable(
-    site: ExpressionScope, param: OperationParam, value: Any, path: Path
+    scope: ExpressionScope, param: OperationParam, value: Any, path: Path
 ) -> None:
     """Report what stands around expressions and can't be sent, whatever the expressions give."""
     texts: dict[Path, Any] = {path: value}
     if isinstance(value, list):
         texts = {(*path, index): each for index, each in enumerate(value)}
     for at, text in texts.items():
-        if not isinstance(text, str) or not site.document.knows(at):
+        if not isinstance(text, str) or not scope.knows(at):
             continue
         parts = split_template(text)
         position = 0
@@ -106,9 +106,7 @@ def _report_unsendable(
             ends = (index == 0, index == len(parts) - 1)
             what = wrong_in_part(part, ends, param.location, comma=param.comma, slash=param.slash)
             if what is not None:
-                site.notebook.in_text(
-                    site.document, at, position, f"{param.name} {what}", "Bind what can be sent."
-                )
+                scope.report_in_text(at, position, f"{param.name} {what}", "Bind what can be sent.")
             position += len(part)
 
 
@@ -117,13 +115,13 @@ def _skips_on_null(param: OperationParam) -> bool:
 
 
 def _fitted(
-    site: ExpressionScope, param: OperationParam, template: Template, path: Path
+    scope: ExpressionScope, param: OperationParam, template: Template, path: Path
 ) -> Template:
     """The template; one that does not fit is told, and gives anything from there on."""
     problem = _misfit(param, template)
     if problem is None:
         return template
-    site.notebook.at(site.document, path, *problem)
+    scope.report(path, *problem)
     return replace(template, type=t.ANYTHING)
 
 

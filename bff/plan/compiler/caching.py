@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bff.declarations.documents import Document
 from bff.declarations.models.caching import CacheDecl
 from bff.declarations.models.step import StepDecl
 from bff.plan.compiler.bindings import must_be_bound
@@ -11,7 +10,7 @@ from bff.plan.compiler.tags import compile_tags
 from bff.plan.compiler.values import ExpressionScope
 from bff.plan.model.caching import CachePolicy, ReplyCaching
 from bff.plan.model.service import Operation, OperationParam
-from bff.plan.notebook import Notebook, Path
+from bff.plan.reporter import Path, Reporter
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import nullable
 
@@ -25,14 +24,11 @@ def compile_policy(declared: CacheDecl) -> CachePolicy:
 
 
 def compile_reply_caching(
-    document: Document[Any],
-    notebook: Notebook,
-    declared: CacheDecl,
-    root: t.ObjectOf,
-    path: Path,
+    reporter: Reporter[Any], declared: CacheDecl, root: t.ObjectOf, path: Path
 ) -> ReplyCaching:
     """The `cache:` at `path`, of an operation or a step; `root` is what `reply_root` gives."""
-    tags = compile_tags(ExpressionScope(document, notebook, root), declared.tags, (*path, "tags"))
+    scope = ExpressionScope(reporter.document, reporter.problems, root)
+    tags = compile_tags(scope, declared.tags, (*path, "tags"))
     return ReplyCaching(
         compile_policy(declared),
         tags,
@@ -53,7 +49,7 @@ def reply_root(params: Sequence[OperationParam], reply: t.Type, *, is_known: boo
 
 
 def compile_step_caching(
-    site: ExpressionScope,
+    scope: ExpressionScope,
     operation: Operation,
     declared: StepDecl,
     of_operation: ReplyCaching | None,
@@ -67,23 +63,23 @@ def compile_step_caching(
     caching = of_operation
     if declared.cache is not None:
         root = reply_root(operation.params, operation.returns.type, is_known=is_known)
-        caching = compile_reply_caching(site.document, site.notebook, declared.cache, root, at)
+        caching = compile_reply_caching(scope, declared.cache, root, at)
         if operation.writes:
-            site.notebook.at_key(
-                site.document, at, f"{operation.name} writes, so its replies are never cached",
+            scope.report_key(
+                at, f"{operation.name} writes, so its replies are never cached",
                 "Leave `cache` out.",
             )  # fmt: skip
     if declared.on_failure != "stale":
         return caching
     if operation.writes:
-        site.notebook.at(
-            site.document, (*path, "on_failure"),
+        scope.report(
+            (*path, "on_failure"),
             f"{operation.name} writes, and what a write came to is not kept",
             "Use fail, optional or {fallback: …}.",
         )  # fmt: skip
     elif caching is not None and not caching.policy.stale_if_error_seconds:
-        site.notebook.at(
-            site.document, (*path, "on_failure"),
+        scope.report(
+            (*path, "on_failure"),
             "nothing stale is kept for a failure: `stale_if_error` is 0s",
             "Give it a duration, or leave it out.",
         )  # fmt: skip

@@ -24,8 +24,8 @@ from bff.plan.compiler.used_replies import narrow_steps
 from bff.plan.compiler.values import ExpressionScope
 from bff.plan.model import composition as nodes
 from bff.plan.model.service import CompositionParam
-from bff.plan.notebook import Notebook, Path
 from bff.plan.params.compile import compile_composition_params
+from bff.plan.reporter import Path, Reporter
 from bff.plan.schemas.library import SchemaLibrary
 from bff.plan.types import kinds as t
 from bff.version import __version__
@@ -37,38 +37,40 @@ DEGRADED = t.ListOf(
 
 def compile_composition(
     name: str,
-    document: Document[CompositionFile],
+    reporter: Reporter[CompositionFile],
     services: Services,
     schemas: SchemaLibrary,
     defaults: GatewayDefaults,
     namespace: str,
-    notebook: Notebook,
 ) -> nodes.Composition | None:
-    """Compile one composition file; None when the notebook then holds problems, whatever of."""
+    """Compile one composition file; None where any problem is known by then."""
+    document = reporter.document
     declared = document.model
     method, _, target = declared.endpoint.partition(" ")
     writes = method in WRITING_METHODS
     cache = declared.cache
 
-    params = compile_composition_params(document, schemas, notebook)
+    params = compile_composition_params(reporter, schemas)
     params_type = _params_type(document, params)
-    steps = compile_steps(document, params_type, services, notebook)
+    steps = compile_steps(reporter, params_type, services)
 
-    root = root_type(document, params_type, steps.types)
-    joins, joined_types = compile_joins(document, notebook, steps.types, root)
+    unjoined = ExpressionScope(
+        document, reporter.problems, root_type(document, params_type, steps.types)
+    )
+    joins, joined_types = compile_joins(unjoined, steps.types)
     joined = root_type(document, params_type, joined_types)
     seen = (*joined.fields, ("degraded", t.Field(DEGRADED)))
-    site = ExpressionScope(document, notebook, replace(joined, fields=seen))
+    scope = replace(unjoined, root=replace(joined, fields=seen))
     targets = {join.into_step for join in joins}
     whole = {step.name: step.index for step in steps.steps if step.name not in targets}
-    payload = compile_shape(site, _response(document), ("response",), whole)
-    views = _compile_views(site, declared, payload, whole)
-    plain = replace(site, root=joined)  # a degraded payload is not stored
+    payload = compile_shape(scope, _response(document), ("response",), whole)
+    views = _compile_views(scope, declared, payload, whole)
+    plain = replace(scope, root=joined)  # a degraded payload is not stored
     tags = () if cache is None else compile_tags(plain, cache.tags, ("cache", "tags"))
     purges = compile_tags(plain, declared.purges, ("purges",))
     ways = find_identity_paths(params, steps.steps, joins, payload, views, tags)
-    check_scopes(document, params, steps.steps, ways.payload, services, notebook)
-    if notebook.problems:
+    check_scopes(reporter, params, steps.steps, ways.payload, services)
+    if reporter.problems:
         return None
 
     own_forms = [view.shape for view in views.values() if isinstance(view, nodes.ShapeView)]
@@ -133,20 +135,21 @@ def _response(document: Document[CompositionFile]) -> object:
 
 
 def _compile_views(
-    site: ExpressionScope, declared: CompositionFile, payload: nodes.Shape, whole: Mapping[str, int]
+    scope: ExpressionScope,
+    declared: CompositionFile,
+    payload: nodes.Shape,
+    whole: Mapping[str, int],
 ) -> dict[str, nodes.View]:
     views: dict[str, nodes.View] = {}
     for name, view in declared.views.items():
         path: Path = ("views", name)
         if isinstance(view, ShapeViewDecl):
-            shape = compile_shape(site, view.response, (*path, "response"), whole)
+            shape = compile_shape(scope, view.response, (*path, "response"), whole)
             views[name] = nodes.ShapeView(name, shape)
             continue
         views[name], problems = compile_mask(name, view, payload.type)
         for index, problem in problems:
-            site.notebook.in_text(
-                site.document, (*path, index), problem.offset, problem.what, problem.mend
-            )
+            scope.report_in_text((*path, index), problem.offset, problem.what, problem.mend)
     return views
 
 

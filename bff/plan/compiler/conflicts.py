@@ -1,48 +1,48 @@
 """What is wrong between files that are sound by themselves: shared endpoints, unknown services."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable
 
 from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.endpoint import endpoint_findings
 from bff.declarations.models.gateway import GatewayFile
 from bff.declarations.suggestions import known_names
-from bff.plan.notebook import Notebook, Path
+from bff.errors import Problem
+from bff.plan.reporter import Path, Reporter
 
 RESERVED_PATHS = ("/healthz",)
 
 
 def report_endpoints(
-    documents: Mapping[str, Document[CompositionFile]], notebook: Notebook
+    documents: Iterable[Document[CompositionFile]], problems: list[Problem]
 ) -> None:
     """Report compositions that answer at one place: the same method and the same path, whatever
     its params are called; and such as lie on a path of the gateway's own."""
     first: dict[str, str] = {}
-    for document in documents.values():
+    for document in documents:
+        reporter = Reporter(document, problems)
         endpoint = document.model.endpoint
         if endpoint_findings(endpoint):
             continue
         form = re.sub(r"\{[^{}]*\}", "{}", endpoint)
         if endpoint.partition(" ")[2] in RESERVED_PATHS:
-            notebook.at(
-                document, ("endpoint",), f"{endpoint.partition(' ')[2]} is the gateway's own path",
+            reporter.report(
+                ("endpoint",), f"{endpoint.partition(' ')[2]} is the gateway's own path",
                 "Choose another.",
             )  # fmt: skip
         if form in first:
-            notebook.at(
-                document, ("endpoint",), f"{first[form]} answers at {endpoint} already",
+            reporter.report(
+                ("endpoint",), f"{first[form]} answers at {endpoint} already",
                 "Give one of them another method or path.",
             )  # fmt: skip
         first.setdefault(form, document.file)
 
 
-def report_routes(
-    document: Document[GatewayFile], known: Collection[str], notebook: Notebook
-) -> None:
+def report_routes(reporter: Reporter[GatewayFile], known: Collection[str]) -> None:
     """Report routes that lead to a service which no file describes."""
-    for prefix, route in document.model.routes.items():
+    for prefix, route in reporter.document.model.routes.items():
         at: Path = ("routes", prefix, "service")
-        if route.service not in known and document.knows(at):
+        if route.service not in known and reporter.knows(at):
             what = f"unknown service '{route.service}'"
-            notebook.at(document, at, what, known_names(route.service, known))
+            reporter.report(at, what, known_names(route.service, known))

@@ -8,13 +8,13 @@ from bff.plan.compiler.bindings import must_be_bound
 from bff.plan.compiler.values import ExpressionScope, compile_expression, compile_single
 from bff.plan.model.composition import Batch, Binding, ForEach
 from bff.plan.model.service import Operation
-from bff.plan.notebook import Path
+from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import brief, nullable, without_null
 
 
 def compile_batch(
-    site: ExpressionScope,
+    scope: ExpressionScope,
     operation: Operation,
     bindings: tuple[Binding, ...],
     declared: BatchDecl,
@@ -22,19 +22,19 @@ def compile_batch(
 ) -> tuple[Batch, t.Type]:
     """The batch, and the type of the joined list. `path` is the step's."""
     at: Path = (*path, "batch")
-    _check_over(site, bindings, declared, at)
+    _check_over(scope, bindings, declared, at)
     selected: t.Type = operation.returns.type
     select = None
-    if not site.document.knows((*at, "select")):
+    if not scope.knows((*at, "select")):
         selected = t.ANYTHING
     elif declared.select is not None:
-        chunk = replace(site, root=_as_object(operation.returns.type))
+        chunk = replace(scope, root=_as_object(operation.returns.type))
         select = compile_expression(chunk, declared.select, (*at, "select"))
         selected = select.type
     if not isinstance(resolved(without_null(selected)), t.ListOf | t.Anything):
         where = (*at, "select") if declared.select is not None else at
-        site.notebook.at(
-            site.document, where, f"a batch joins lists, and this is {brief(selected)}",
+        scope.report(
+            where, f"a batch joins lists, and this is {brief(selected)}",
             "Say with `select` which list of the reply is meant.",
         )  # fmt: skip
     element = resolved(without_null(selected))
@@ -43,9 +43,9 @@ def compile_batch(
 
 
 def _check_over(
-    site: ExpressionScope, bindings: tuple[Binding, ...], declared: BatchDecl, at: Path
+    scope: ExpressionScope, bindings: tuple[Binding, ...], declared: BatchDecl, at: Path
 ) -> None:
-    if not site.document.knows((*at, "over")) or not site.document.knows((*at[:-1], "with")):
+    if not scope.knows((*at, "over")) or not scope.knows((*at[:-1], "with")):
         return
     bound = {each.param.name: each for each in bindings if each.template is not None}
     missed = {each.param.name for each in bindings if must_be_bound(each.param)} - bound.keys()
@@ -53,29 +53,29 @@ def _check_over(
     if declared.over in missed:  # which is told already
         return
     if binding is None:
-        site.notebook.at(
-            site.document, (*at, "over"), f"'{declared.over}' is no param bound in `with`",
+        scope.report(
+            (*at, "over"), f"'{declared.over}' is no param bound in `with`",
             known_names(declared.over, bound),
         )  # fmt: skip
     elif not binding.param.is_list and binding.param.type != t.ANYTHING:
-        site.notebook.at(
-            site.document, (*at, "over"),
+        scope.report(
+            (*at, "over"),
             f"the param '{declared.over}' takes one value, not a list",
             "A batch divides a list; for single values use for_each.",
         )  # fmt: skip
 
 
 def compile_for_each(
-    site: ExpressionScope, declared: ForEachDecl, taken: frozenset[str], path: Path
+    scope: ExpressionScope, declared: ForEachDecl, taken: frozenset[str], path: Path
 ) -> tuple[ForEach, ExpressionScope]:
-    """The iteration, and the site that its bindings see: the element under its name. `taken` are
+    """The iteration, and the scope that its bindings see: the element under its name. `taken` are
     the root names that the element's may not hide."""
     at: Path = (*path, "for_each")
-    over = compile_single(site, declared.over, (*at, "over"))
+    over = compile_single(scope, declared.over, (*at, "over"))
     name = declared.as_
     if name in taken:
-        site.notebook.at(
-            site.document, (*at, "as"), f"'{name}' is a name that expressions know already",
+        scope.report(
+            (*at, "as"), f"'{name}' is a name that expressions know already",
             "Choose another.",
         )  # fmt: skip
     element: t.Type = t.ANYTHING
@@ -85,16 +85,15 @@ def compile_for_each(
         case t.Anything():
             pass
         case other:
-            site.notebook.at(
-                site.document,
+            scope.report(
                 (*at, "over"),
                 f"for_each goes over a list, and this is {brief(other)}",
             )
-    extra = site.root.extra if site.document.knows((*at, "as")) else t.ANYTHING
-    others = tuple(each for each in site.root.fields if each[0] != name)
+    extra = scope.root.extra if scope.knows((*at, "as")) else t.ANYTHING
+    others = tuple(each for each in scope.root.fields if each[0] != name)
     inner = t.ObjectOf((*others, (name, t.Field(element))), extra)
     compiled = ForEach(over, name, declared.concurrency, declared.max)
-    return compiled, replace(site, root=inner)
+    return compiled, replace(scope, root=inner)
 
 
 def for_each_type(element: t.Type, *, element_may_be_null: bool) -> t.Type:

@@ -2,19 +2,17 @@
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
 
-from bff.declarations.documents import Document
 from bff.plan.compiler.values import ExpressionScope, compile_expression
 from bff.plan.model.composition import Join
-from bff.plan.notebook import Notebook, Path
+from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import brief, nullable, union, without_null
 from bff.plan.types.paths import Part, PathProblem, objects_in, parse_path, step_into
 
 
 def compile_joins(
-    document: Document[Any], notebook: Notebook, steps: Mapping[str, t.Type], root: t.ObjectOf
+    scope: ExpressionScope, steps: Mapping[str, t.Type]
 ) -> tuple[tuple[Join, ...], dict[str, t.Type]]:
     """The joins in declared order, and each step's type once they are applied.
 
@@ -22,19 +20,17 @@ def compile_joins(
     """
     joined = dict(steps)
     joins: list[Join] = []
-    for index, declared in enumerate(document.model.joins):
+    for index, declared in enumerate(scope.document.model.joins):
         path: Path = ("joins", index)
-        source = compile_expression(
-            ExpressionScope(document, notebook, root), declared.from_, (*path, "from")
-        )
-        element = _element(document, notebook, source.type, path)
-        name = declared.as_ if document.knows((*path, "as")) else None
-        parts, target = _find_target(document, notebook, declared.into, joined, path)
+        source = compile_expression(scope, declared.from_, (*path, "from"))
+        element = _element(scope, source.type, path)
+        name = declared.as_ if scope.knows((*path, "as")) else None
+        parts, target = _find_target(scope, declared.into, joined, path)
         if target is None:
             into = [each.name for each in parts[:1] if each.name in joined] or list(joined)
             joined |= {step: _perhaps_with(joined[step], name) for step in into}
             continue
-        _check_match(document, notebook, path, target, element)
+        _check_match(scope, path, target, element)
         step, *below = (part.name for part in parts)
         if name is None:
             joined[step] = t.ANYTHING
@@ -42,35 +38,31 @@ def compile_joins(
         added = t.Field(nullable(element))
         if any(_has(each, name) for each in objects_in(target)):
             added = t.Field(t.ANYTHING)
-            notebook.at(
-                document, (*path, "as"), f"{declared.into} has a field '{name}' already",
+            scope.report(
+                (*path, "as"), f"{declared.into} has a field '{name}' already",
                 "Choose a name that is free.",
             )  # fmt: skip
         joined[step] = _with_field(joined[step], tuple(below), name, added)
         joins.append(Join(step, tuple(below), name, source, tuple(declared.match.items())))
-    if not document.knows(("joins",)):
+    if not scope.knows(("joins",)):
         joined = dict.fromkeys(steps, t.ANYTHING)
     return tuple(joins), joined
 
 
 def _find_target(
-    document: Document[Any],
-    notebook: Notebook,
-    into: str,
-    steps: Mapping[str, t.Type],
-    path: Path,
+    scope: ExpressionScope, into: str, steps: Mapping[str, t.Type], path: Path
 ) -> tuple[tuple[Part, ...], t.Type | None]:
     """The path that is meant, as far as it is one, and what it leads to, None when that is not
     known."""
     at: Path = (*path, "into")
     parts: tuple[Part, ...] = ()
-    if not document.knows(at) or not document.knows(("steps",)):
+    if not scope.knows(at) or not scope.knows(("steps",)):
         return parts, None
     try:
         parts = parse_path(into)
         return parts, _walk(parts, steps)
     except PathProblem as problem:
-        notebook.in_text(document, at, problem.offset, problem.what, problem.mend)
+        scope.report_in_text(at, problem.offset, problem.what, problem.mend)
         return parts, None
 
 
@@ -88,7 +80,7 @@ def _walk(parts: tuple[Part, ...], steps: Mapping[str, t.Type]) -> t.Type:
     return inferred
 
 
-def _element(document: Document[Any], notebook: Notebook, source: t.Type, path: Path) -> t.Type:
+def _element(scope: ExpressionScope, source: t.Type, path: Path) -> t.Type:
     """What one element of the source is; problems when it is no list of objects."""
     match _resolved(without_null(source)):
         case t.ListOf(element) if objects_in(element):
@@ -96,32 +88,30 @@ def _element(document: Document[Any], notebook: Notebook, source: t.Type, path: 
         case t.Anything():
             return t.ANYTHING
         case other:
-            notebook.at(
-                document, (*path, "from"),
+            scope.report(
+                (*path, "from"),
                 f"a join takes from a list of objects, and this is {brief(other)}",
                 "Name a step, or a field of one, that is such a list.",
             )  # fmt: skip
             return t.ANYTHING
 
 
-def _check_match(
-    document: Document[Any], notebook: Notebook, path: Path, target: t.Type, element: t.Type
-) -> None:
-    for mine, theirs in document.model.joins[path[1]].match.items():
+def _check_match(scope: ExpressionScope, path: Path, target: t.Type, element: t.Type) -> None:
+    for mine, theirs in scope.document.model.joins[path[1]].match.items():
         at: Path = (*path, "match", mine)
         try:
             left = step_into(target, Part(mine, 0), "what the join goes into")
         except PathProblem as problem:
-            notebook.at_key(document, at, problem.what, problem.mend)
+            scope.report_key(at, problem.what, problem.mend)
             continue
         try:
             right = step_into(element, Part(theirs, 0), "the source")
         except PathProblem as problem:
-            notebook.at(document, at, problem.what, problem.mend)
+            scope.report(at, problem.what, problem.mend)
             continue
         if not _comparable(left, right):
-            notebook.at(
-                document, at, f"{brief(left)} and {brief(right)} never match",
+            scope.report(
+                at, f"{brief(left)} and {brief(right)} never match",
                 "Join on fields of one type.",
             )  # fmt: skip
 

@@ -21,7 +21,7 @@ from bff.plan.compiler.compositions import compile_composition
 from bff.plan.compiler.conflicts import report_endpoints, report_routes
 from bff.plan.compiler.services import compile_services
 from bff.plan.model.composition import Access, CompiledProject, Composition, Cors, Route
-from bff.plan.notebook import Notebook
+from bff.plan.reporter import Reporter
 from bff.plan.schemas.library import load_schemas
 
 
@@ -47,21 +47,26 @@ def check_project(folder: FilePath) -> Checked:
     """Compile everything and report everything; raises nothing for a broken project."""
     files = read_project(folder)
     schemas = load_schemas(folder)
-    notebook = Notebook((*files.problems, *schemas.problems))
-    services = compile_services(files, schemas, notebook)
+    problems = [*files.problems, *schemas.problems]
+    services = compile_services(files, schemas, problems)
     gateway = files.gateway.model
     namespace = gateway.cache.namespace or _namespace(files)
     compositions: list[Composition] = []
     for name, document in sorted(files.compositions.items()):
         compiled = compile_composition(
-            name, document, services, schemas, gateway.defaults, namespace, notebook
+            name,
+            Reporter(document, problems),
+            services,
+            schemas,
+            gateway.defaults,
+            namespace,
         )
         if compiled is not None:
             compositions.append(compiled)
-    report_endpoints(files.compositions, notebook)
-    report_routes(files.gateway, {*services.services, *services.unread}, notebook)
+    report_endpoints(files.compositions.values(), problems)
+    report_routes(Reporter(files.gateway, problems), {*services.services, *services.unread})
     project = None
-    if not notebook.problems:
+    if not problems:
         routes = tuple(
             Route(
                 prefix.rstrip("/"),
@@ -82,7 +87,7 @@ def check_project(folder: FilePath) -> Checked:
         )
     return Checked(
         project,
-        tuple(sorted(set(notebook.problems))),
+        tuple(sorted(set(problems))),
         len(files.compositions),
         len(services.operations),
     )

@@ -49,11 +49,7 @@ def key_reads(readers: Readers) -> frozenset[tuple[str, ...]]:
 
 def _shaping(readers: Readers) -> Iterable[Template | Tags]:
     for step in readers.steps:
-        yield from (each.template for each in step.bindings if each.template is not None)
-        if step.when is not None:
-            yield step.when
-        if step.for_each is not None:
-            yield step.for_each.over
+        yield from (each.template for each in step.expressions())
     yield from (join.source for join in readers.joins)
     for shape in readers.shapes:
         for segment in shape.segments:

@@ -18,13 +18,12 @@ from dataclasses import dataclass
 from bff.plan.compiler.claims import CLAIMS
 from bff.plan.model.caching import Tags
 from bff.plan.model.composition import (
-    Binding,
     Composition,
     Join,
     Shape,
     ShapeView,
     Step,
-    Template,
+    StepExpression,
     View,
 )
 from bff.plan.model.service import CompositionParam
@@ -99,15 +98,14 @@ def way_to_request(params: Sequence[CompositionParam], step: Step) -> IdentityPa
     which a reply depends through the request alone."""
     headers = _identity_headers(params)
     each = step.for_each
-    for binding in step.bindings:
-        if binding.template is None:
+    for sent in step.expressions():
+        if sent.sent_as is None:
             continue
-        reads = set(binding.template.reads)
-        if each is not None and each.as_name in binding.template.roots:
+        reads = set(sent.template.reads)
+        if each is not None and each.as_name in sent.template.roots:
             reads |= each.over.reads
-        label = f"'{step.name}' (with.{binding.param.name})"
-        if sources := [*_sources(reads, headers), *_sent(binding)]:
-            return sources[0], label
+        if sources := [*_sources(reads, headers), *_sent(sent)]:
+            return sources[0], f"'{step.name}' ({sent.label})"
     return None
 
 
@@ -124,14 +122,9 @@ def _reached_steps(steps: Sequence[Step], headers: Mapping[str, str]) -> dict[st
     reached: dict[str, IdentityPath] = {}
     for step in steps:
         ways = [
-            (source, f"'{step.name}' ({label})")
-            for label, template in _evaluated(step)
-            for source in _sources(template.reads, headers)
-        ]
-        ways += [
-            (source, f"'{step.name}' (with.{binding.param.name})")
-            for binding in step.bindings
-            for source in _sent(binding)
+            (source, f"'{step.name}' ({each.label})")
+            for each in step.expressions()
+            for source in (*_sources(each.template.reads, headers), *_sent(each))
         ]
         if step.cache is not None and step.cache.scope == "identity":
             ways.append(("scope: identity", f"'{step.name}' (cache)"))
@@ -149,21 +142,10 @@ def _reached_steps(steps: Sequence[Step], headers: Mapping[str, str]) -> dict[st
 
 
 def _way_through(step: Step, reached: Mapping[str, IdentityPath]) -> IdentityPath | None:
-    for label, template in _evaluated(step):
-        for root in sorted(template.roots & reached.keys()):
-            return (*reached[root], f"'{step.name}' ({label})")
+    for each in step.expressions():
+        for root in sorted(each.template.roots & reached.keys()):
+            return (*reached[root], f"'{step.name}' ({each.label})")
     return None
-
-
-def _evaluated(step: Step) -> Iterable[tuple[str, Template]]:
-    """What is evaluated for the step, and what people call it."""
-    for binding in step.bindings:
-        if binding.template is not None:
-            yield f"with.{binding.param.name}", binding.template
-    if step.when is not None:
-        yield "when", step.when
-    if step.for_each is not None:
-        yield "for_each.over", step.for_each.over
 
 
 def _sources(reads: _Reads, headers: Mapping[str, str]) -> list[str]:
@@ -179,10 +161,11 @@ def _sources(reads: _Reads, headers: Mapping[str, str]) -> list[str]:
     return found
 
 
-def _sent(binding: Binding) -> list[str]:
-    """What the binding sends, if that is a header which says who is calling."""
-    header = binding.param
-    is_constant = binding.template is None or not binding.template.roots
-    if header.location != "header" or is_constant or not _IDENTITY_HEADER.search(header.wire_name):
+def _sent(expression: StepExpression) -> list[str]:
+    """The header that the expression is sent as, where that header names the caller."""
+    param = expression.sent_as
+    if param is None or param.location != "header" or not expression.template.roots:
         return []
-    return [f"what is sent as {header.wire_name}"]
+    return (
+        [f"what is sent as {param.wire_name}"] if _IDENTITY_HEADER.search(param.wire_name) else []
+    )

@@ -11,11 +11,12 @@ from bff.declarations.documents import Document
 from bff.declarations.models.forms import WRITING_METHODS
 from bff.declarations.models.service import OperationDecl, ServiceFile
 from bff.declarations.project import SERVICES, ProjectFiles
+from bff.errors import Problem
 from bff.plan.compiler.caching import compile_reply_caching, reply_root
 from bff.plan.model.caching import ReplyCaching
 from bff.plan.model.service import Operation, OperationParam, Schema, Service
-from bff.plan.notebook import Notebook, Path
 from bff.plan.params.compile import compile_operation_params
+from bff.plan.reporter import Path, Reporter
 from bff.plan.schemas.library import SchemaLibrary, UnknownSchema
 
 _PATH_PARAM = re.compile(r"\{([^{}]*)\}")
@@ -42,7 +43,9 @@ class Services:
     stand_in: Operation
 
 
-def compile_services(files: ProjectFiles, schemas: SchemaLibrary, notebook: Notebook) -> Services:
+def compile_services(
+    files: ProjectFiles, schemas: SchemaLibrary, problems: list[Problem]
+) -> Services:
     """Compile every service file; what has problems is there as far as it is known."""
     services: dict[str, Service] = {}
     operations: dict[str, Operation] = {}
@@ -52,19 +55,17 @@ def compile_services(files: ProjectFiles, schemas: SchemaLibrary, notebook: Note
     default_timeout = files.gateway.model.defaults.timeout
     for name, document in files.services.items():
         declared = document.model
+        reporter = Reporter(document, problems)
         timeout = declared.timeout or default_timeout
         services[name] = Service(name, declared.instance_urls, timeout)
         if not document.knows(("operations",)):
             unread.add(name)
         for operation_name in declared.operations:
             full_name = f"{name}.{operation_name}"
-            operation = _compile_operation(
-                document, operation_name, name, timeout, schemas, notebook
-            )
+            operation = _compile_operation(reporter, operation_name, name, timeout, schemas)
             operations[full_name] = operation
-            if (
-                found := _compile_caching(document, operation_name, operation, notebook)
-            ) is not None:
+            found = _compile_caching(reporter, operation_name, operation)
+            if found is not None:
                 caching[full_name] = found
             if not _has_sound_params(document, operation_name):
                 unsure.add(full_name)
@@ -90,24 +91,25 @@ def _has_sound_params(document: Document[ServiceFile], name: str) -> bool:
 
 
 def _compile_operation(
-    document: Document[ServiceFile],
+    reporter: Reporter[ServiceFile],
     name: str,
     service: str,
     service_timeout: float,
     schemas: SchemaLibrary,
-    notebook: Notebook,
 ) -> Operation:
     path = ("operations", name)
-    declared = document.model.operations[name]
+    declared = reporter.document.model.operations[name]
     method, _, target = declared.request.partition(" ")
-    params = compile_operation_params(document, path, declared, schemas, notebook)
+    params = compile_operation_params(reporter, path, declared, schemas)
     by_name = {param.name: param for param in params}
-    returns = _compile_returns(document, (*path, "returns"), declared.returns, schemas, notebook)
+    returns = _compile_returns(reporter, (*path, "returns"), declared.returns, schemas)
     return Operation(
         name=f"{service}.{name}",
         service=service,
         method=method,
-        path=_split_path(target, by_name) if _has_sound_params(document, name) else (target,),
+        path=_split_path(target, by_name)
+        if _has_sound_params(reporter.document, name)
+        else (target,),
         params=params,
         returns=returns,
         timeout_seconds=declared.timeout or service_timeout,
@@ -117,15 +119,15 @@ def _compile_operation(
 
 
 def _compile_caching(
-    document: Document[ServiceFile], name: str, operation: Operation, notebook: Notebook
+    reporter: Reporter[ServiceFile], name: str, operation: Operation
 ) -> ReplyCaching | None:
     path = ("operations", name)
-    declared = document.model.operations[name].cache
+    declared = reporter.document.model.operations[name].cache
     if declared is None:
         return None
-    is_known = _has_sound_params(document, name)
+    is_known = _has_sound_params(reporter.document, name)
     root = reply_root(operation.params, operation.returns.type, is_known=is_known)
-    return compile_reply_caching(document, notebook, declared, root, (*path, "cache"))
+    return compile_reply_caching(reporter, declared, root, (*path, "cache"))
 
 
 def _digest(declared: OperationDecl, returns: Schema) -> str:
@@ -136,19 +138,15 @@ def _digest(declared: OperationDecl, returns: Schema) -> str:
 
 
 def _compile_returns(
-    document: Document[ServiceFile],
-    path: Path,
-    reference: str,
-    schemas: SchemaLibrary,
-    notebook: Notebook,
+    reporter: Reporter[ServiceFile], path: Path, reference: str, schemas: SchemaLibrary
 ) -> Schema:
-    if not document.knows(path):
+    if not reporter.knows(path):
         return schemas.anything
     try:
         return schemas.resolve(reference)
     except UnknownSchema as unknown:
         if unknown.place is None:  # else the module's own problem says why
-            notebook.at(document, path, unknown.what, unknown.mend)
+            reporter.report(path, unknown.what, unknown.mend)
         return schemas.anything
 
 

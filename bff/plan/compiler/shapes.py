@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from bff.plan.compiler.values import ExpressionScope, check_keys, compile_value, is_constant
 from bff.plan.model.composition import Computed, Segment, Shape, Splice, Template, Text
-from bff.plan.notebook import Path
+from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import union
 
@@ -19,10 +19,10 @@ _Written = tuple[list[Segment], t.Type, list[Template]]
 
 
 def compile_shape(
-    site: ExpressionScope, response: Any, path: Path, whole: Mapping[str, int]
+    scope: ExpressionScope, response: Any, path: Path, whole: Mapping[str, int]
 ) -> Shape:
     """Compile a `response:`. `whole` maps each step that may be spliced to its index."""
-    segments, inferred, templates = _write(site, response, path, whole)
+    segments, inferred, templates = _write(scope, response, path, whole)
     return Shape(
         _merged(segments),
         inferred,
@@ -31,13 +31,13 @@ def compile_shape(
     )
 
 
-def _write(site: ExpressionScope, value: Any, path: Path, whole: Mapping[str, int]) -> _Written:
+def _write(scope: ExpressionScope, value: Any, path: Path, whole: Mapping[str, int]) -> _Written:
     match value:
         case dict() if value:
-            return _write_mapping(site, value, path, whole)
+            return _write_mapping(scope, value, path, whole)
         case list() if value:
-            return _write_list(site, value, path, whole)
-    template = compile_value(site, value, path)
+            return _write_list(scope, value, path, whole)
+    template = compile_value(scope, value, path)
     if is_constant(template):
         return [Text(to_json(template.evaluate({})))], template.type, [template]
     step = next((name for name in whole if template.reads == {(name,)}), None)
@@ -52,14 +52,14 @@ def _names_only(template: Template, step: str) -> bool:
 
 
 def _write_mapping(
-    site: ExpressionScope, values: dict[str, Any], path: Path, whole: Mapping[str, int]
+    scope: ExpressionScope, values: dict[str, Any], path: Path, whole: Mapping[str, int]
 ) -> _Written:
-    check_keys(site, values, path)
+    check_keys(scope, values, path)
     segments: list[Segment] = []
     fields: list[tuple[str, t.Field]] = []
     templates: list[Template] = []
     for index, (key, value) in enumerate(values.items()):
-        inner, inferred, read = _write(site, value, (*path, key), whole)
+        inner, inferred, read = _write(scope, value, (*path, key), whole)
         segments.append(Text((b"," if index else b"{") + to_json(str(key)) + b":"))
         segments.extend(inner)
         fields.append((str(key), t.Field(inferred)))
@@ -68,13 +68,13 @@ def _write_mapping(
 
 
 def _write_list(
-    site: ExpressionScope, values: list[Any], path: Path, whole: Mapping[str, int]
+    scope: ExpressionScope, values: list[Any], path: Path, whole: Mapping[str, int]
 ) -> _Written:
     segments: list[Segment] = []
     elements: list[t.Type] = []
     templates: list[Template] = []
     for index, value in enumerate(values):
-        inner, inferred, read = _write(site, value, (*path, index), whole)
+        inner, inferred, read = _write(scope, value, (*path, index), whole)
         segments.append(Text(b"," if index else b"["))
         segments.extend(inner)
         elements.append(inferred)

@@ -17,10 +17,10 @@ from bff.plan.compiler.fan_out import compile_batch, compile_for_each, for_each_
 from bff.plan.compiler.graph import order_steps
 from bff.plan.compiler.services import Services
 from bff.plan.compiler.values import ExpressionScope, compile_single
-from bff.plan.compiler.waiting import find_waits
+from bff.plan.compiler.waiting import waits_of_reader, waits_of_writer
 from bff.plan.model import composition as nodes
 from bff.plan.model.service import Operation
-from bff.plan.notebook import Notebook, Path
+from bff.plan.reporter import Path, Reporter
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import brief, fits, nullable, type_of_value
 
@@ -33,32 +33,36 @@ class Steps:
     types: Mapping[str, t.Type]
 
 
-def compile_steps(
-    document: Document[CompositionFile], params: t.Type, services: Services, notebook: Notebook
-) -> Steps:
-    """Compile every step of a composition; problems go to the notebook.
+def compile_steps(reporter: Reporter[CompositionFile], params: t.Type, services: Services) -> Steps:
+    """Compile every step of a composition.
 
+    Each step is compiled twice: first as a draft that takes every other step for `Any`, which shows
+    what the step reads, and then, in the order that follows, over the types of the steps before it.
     What is not known of a step, or is known only behind a cycle, is `Any`.
     """
+    document = reporter.document
     declared = document.model.steps
+    unknown: dict[str, t.Type] = dict.fromkeys(declared, t.ANYTHING)
+    draft = ExpressionScope(document, [], root_type(document, params, unknown))
+    drafts = {name: _compile_step(name, each, draft, services) for name, each in declared.items()}
     writes = method_of(document.model.endpoint) in WRITING_METHODS
-    waits_for = find_waits(document, notebook, writes=writes)
+    waits_for = (waits_of_writer if writes else waits_of_reader)(reporter, drafts)
     order, cycles = order_steps(waits_for)
     for cycle in cycles:
-        notebook.at_key(
-            document, ("steps", cycle[0]), f"steps wait for each other: {' → '.join(cycle)}",
+        reporter.report_key(
+            ("steps", cycle[0]), f"steps wait for each other: {' → '.join(cycle)}",
             "Break the circle: one of them must do without the next one's value.",
         )  # fmt: skip
-    types: dict[str, t.Type] = dict.fromkeys(declared, t.ANYTHING)
+    types = dict(unknown)
     compiled: dict[str, nodes.Step] = {}
     indexes = {name: index for index, name in enumerate(declared)}
     for name in order:
         seen = {each: types[each] for each in declared if each != name or name in waits_for[name]}
-        site = ExpressionScope(document, notebook, root_type(document, params, seen))
-        step = _compile_step(name, document.model.steps[name], site, services)
+        scope = ExpressionScope(document, reporter.problems, root_type(document, params, seen))
+        step = _compile_step(name, declared[name], scope, services)
         types[name] = step.type
         waits = tuple(sorted(indexes[other] for other in waits_for[name]))
-        inputs = tuple(sorted(indexes[other] for other in _roots(step) & indexes.keys()))
+        inputs = tuple(sorted(indexes[other] for other in step.reads_steps(indexes)))
         compiled[name] = replace(step, index=indexes[name], waits_for=waits, input_steps=inputs)
     return Steps(tuple(compiled[name] for name in declared), types)
 
@@ -75,30 +79,30 @@ def root_type(
 
 
 def _compile_step(
-    name: str, declared: StepDecl, site: ExpressionScope, services: Services
+    name: str, declared: StepDecl, scope: ExpressionScope, services: Services
 ) -> nodes.Step:
     path: Path = ("steps", name)
-    document = site.document
-    operation = _find_operation(site, declared.call, (*path, "call"), services)
-    when = None if declared.when is None else compile_single(site, declared.when, (*path, "when"))
-    for_each, inner = None, site
+    document = scope.document
+    operation = _find_operation(scope, declared.call, (*path, "call"), services)
+    when = None if declared.when is None else compile_single(scope, declared.when, (*path, "when"))
+    for_each, inner = None, scope
     if declared.for_each is not None:
-        taken = frozenset(key for key, _ in site.root.fields) | {name}
-        for_each, inner = compile_for_each(site, declared.for_each, taken, path)
+        taken = frozenset(key for key, _ in scope.root.fields) | {name}
+        for_each, inner = compile_for_each(scope, declared.for_each, taken, path)
     elif not document.knows((*path, "for_each")):
-        inner = replace(site, root=replace(site.root, extra=t.ANYTHING))
+        inner = replace(scope, root=replace(scope.root, extra=t.ANYTHING))
     is_known = operation is not services.stand_in and operation.name not in services.unsure
     bindings = compile_bindings(
         inner, operation, declared.with_, path,
         is_known=is_known and document.knows((*path, "with")),
     )  # fmt: skip
     batch, whole, may_be_skipped = _compile_calls(
-        site, operation, bindings, for_each, declared, path
+        scope, operation, bindings, for_each, declared, path
     )
-    on_failure = _compile_on_failure(site, operation, declared, whole, path)
+    on_failure = _compile_on_failure(scope, operation, declared, whole, path)
     writes = method_of(document.model.endpoint) in WRITING_METHODS
     caching = compile_step_caching(
-        site, operation, declared,
+        scope, operation, declared,
         # what a write has just changed is not read from what was kept before
         None if writes else services.caching.get(operation.name), path, is_known=is_known,
     )  # fmt: skip
@@ -132,24 +136,24 @@ def _compile_step(
     )
 
 
-def _find_operation(site: ExpressionScope, call: str, path: Path, services: Services) -> Operation:
+def _find_operation(scope: ExpressionScope, call: str, path: Path, services: Services) -> Operation:
     """What the step calls; a stand-in, and a problem, where there is no such operation."""
-    if not site.document.knows(path):
+    if not scope.knows(path):
         return services.stand_in
     operation = services.operations.get(call)
     if operation is None:
-        _report_unknown(site, call, path, services)
+        _report_unknown(scope, call, path, services)
         return services.stand_in
-    if operation.writes and method_of(site.document.model.endpoint) in READING_METHODS:
-        site.notebook.at(
-            site.document, path, f"{operation.name} writes, and this composition reads",
+    if operation.writes and method_of(scope.document.model.endpoint) in READING_METHODS:
+        scope.report(
+            path, f"{operation.name} writes, and this composition reads",
             "Declare the endpoint with the method that it means: POST, PUT, PATCH or DELETE.",
         )  # fmt: skip
     return operation
 
 
 def _compile_calls(
-    site: ExpressionScope,
+    scope: ExpressionScope,
     operation: Operation,
     bindings: tuple[nodes.Binding, ...],
     for_each: nodes.ForEach | None,
@@ -161,7 +165,7 @@ def _compile_calls(
     one = operation.returns.type
     may_be_null_itself = may_skip(bindings) or None in declared.statuses.values()
     if declared.batch is not None:
-        batch, joined = compile_batch(site, operation, bindings, declared.batch, path)
+        batch, joined = compile_batch(scope, operation, bindings, declared.batch, path)
         return batch, joined, _batch_may_skip(bindings, declared.batch.over)
     if for_each is not None:
         each = for_each_type(one, element_may_be_null=may_be_null_itself)
@@ -185,7 +189,7 @@ def _batch_may_skip(bindings: tuple[nodes.Binding, ...], over: str) -> bool:
 
 
 def _compile_on_failure(
-    site: ExpressionScope, operation: Operation, declared: StepDecl, whole: t.Type, path: Path
+    scope: ExpressionScope, operation: Operation, declared: StepDecl, whole: t.Type, path: Path
 ) -> nodes.OnFailure:
     match declared.on_failure:
         case "fail":
@@ -196,50 +200,44 @@ def _compile_on_failure(
             return nodes.Stale()
         case FallbackDecl(fallback=value):
             at: Path = (*path, "on_failure", "fallback")
-            if not site.document.knows(at):
+            if not scope.knows(at):
                 return nodes.Fail()
             if declared.batch is None and declared.for_each is None:
-                return _whole_fallback(site, operation, value, at)
+                return _whole_fallback(scope, operation, value, at)
             found = type_of_value(value)
             if not fits(found, whole):
-                site.notebook.at(
-                    site.document, at, f"the fallback is {brief(found)}, the step {brief(whole)}",
+                scope.report(
+                    at, f"the fallback is {brief(found)}, the step {brief(whole)}",
                     "Give a value of the step's type.",
                 )  # fmt: skip
             return nodes.Fallback(value, value)
 
 
 def _whole_fallback(
-    site: ExpressionScope, operation: Operation, value: Any, at: Path
+    scope: ExpressionScope, operation: Operation, value: Any, at: Path
 ) -> nodes.OnFailure:
     schema = operation.returns
     try:
         validated = schema.validate_value(value)
     except ValueError as error:
-        site.notebook.at(
-            site.document, at, f"the fallback does not fit {schema.name}: {error}",
+        scope.report(
+            at, f"the fallback does not fit {schema.name}: {error}",
             "Give a value that the operation could have returned.",
         )  # fmt: skip
         return nodes.Fail()
     return nodes.Fallback(schema.to_json(validated), validated)
 
 
-def _report_unknown(site: ExpressionScope, call: str, path: Path, services: Services) -> None:
+def _report_unknown(scope: ExpressionScope, call: str, path: Path, services: Services) -> None:
     service, _, operation = call.partition(".")
     if service in services.unread:
         return  # its own file's problems say why
     if service not in services.services:
         what, known = f"unknown service '{service}'", list(services.services)
-        site.notebook.at(site.document, path, what, known_names(service, known))
+        scope.report(path, what, known_names(service, known))
         return
     known = [
         name.partition(".")[2] for name in services.operations if name.startswith(f"{service}.")
     ]
     what = f"{service} has no operation '{operation}'"
-    site.notebook.at(site.document, path, what, known_names(operation, known))
-
-
-def _roots(step: nodes.Step) -> frozenset[str]:
-    templates = [binding.template for binding in step.bindings]
-    templates += [step.when, step.for_each.over if step.for_each else None]
-    return frozenset().union(*(each.roots for each in templates if each is not None))
+    scope.report(path, what, known_names(operation, known))

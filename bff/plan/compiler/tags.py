@@ -22,7 +22,7 @@ from bff.plan.expressions.grammar.templates import Embedded, split_template
 from bff.plan.expressions.types.uses import union_of
 from bff.plan.model.caching import Tags
 from bff.plan.model.composition import Template
-from bff.plan.notebook import Path
+from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import alternatives, brief
 
@@ -34,45 +34,45 @@ _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _Part = str | Template
 
 
-def compile_tags(site: ExpressionScope, declared: Iterable[str], path: Path) -> tuple[Tags, ...]:
-    """Compile a list of tags; `path` is the list's. Problems go to the site's notebook."""
-    if not site.document.knows(path):
+def compile_tags(scope: ExpressionScope, declared: Iterable[str], path: Path) -> tuple[Tags, ...]:
+    """Compile a list of tags; `path` is the list's. Problems are reported."""
+    if not scope.knows(path):
         return ()
     return tuple(
-        _compile_tag(site, text, (*path, index))
+        _compile_tag(scope, text, (*path, index))
         for index, text in enumerate(declared)
-        if site.document.knows((*path, index))
+        if scope.knows((*path, index))
     )
 
 
-def _compile_tag(site: ExpressionScope, text: str, path: Path) -> Tags:
+def _compile_tag(scope: ExpressionScope, text: str, path: Path) -> Tags:
     try:
         pieces = split_template(text)
     except ExpressionSyntaxError as error:
-        site.notebook.in_text(site.document, path, error.offset, error.what, error.mend)
+        scope.report_in_text(path, error.offset, error.what, error.mend)
         return _compiled(text, ())
     constant = "".join(piece for piece in pieces if isinstance(piece, str))
     if found := tag_finding(text, constant):
-        site.notebook.at(site.document, path, found.what, found.mend)
+        scope.report(path, found.what, found.mend)
     parts: list[_Part] = []
     has_list = False
     for piece in pieces:
         if isinstance(piece, str):
             parts.append(piece)
             continue
-        template = compile_expression(site, piece.source, path, piece.start)
+        template = compile_expression(scope, piece.source, path, piece.start)
         parts.append(template)
-        is_list = _check_part(site, template.type, piece, path)
+        is_list = _check_part(scope, template.type, piece, path)
         if is_list and has_list:
-            site.notebook.in_text(
-                site.document, path, piece.start, "a second list in one tag",
+            scope.report_in_text(
+                path, piece.start, "a second list in one tag",
                 "A tag goes over one list: write two tags.",
             )  # fmt: skip
         has_list |= is_list
     return _compiled(text, tuple(parts))
 
 
-def _check_part(site: ExpressionScope, inferred: t.Type, piece: Embedded, path: Path) -> bool:
+def _check_part(scope: ExpressionScope, inferred: t.Type, piece: Embedded, path: Path) -> bool:
     """Whether the expression may be a list. What can't be in a tag is told."""
     each = alternatives(inferred)
     elements = [
@@ -85,8 +85,8 @@ def _check_part(site: ExpressionScope, inferred: t.Type, piece: Embedded, path: 
     wrong: list[t.Type] = [one for one in scalars if isinstance(one, t.ObjectOf)]
     wrong += [one for one in elements if isinstance(one, t.ObjectOf | t.ListOf)]
     if wrong:
-        site.notebook.in_text(
-            site.document, path, piece.start, f"{brief(inferred)} can't be in a tag",
+        scope.report_in_text(
+            path, piece.start, f"{brief(inferred)} can't be in a tag",
             "Name what tells one from the others: a text or a number, or a list of such.",
         )  # fmt: skip
     return len(scalars) < len(each)

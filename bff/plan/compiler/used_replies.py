@@ -44,15 +44,14 @@ def _by_requests(steps: Sequence[Step]) -> Uses:
     """What deciding about calls, and sending them, uses of the steps before."""
     found: list[Uses] = []
     for step in steps:
-        bound = [each.template.uses.consumed() for each in step.bindings if each.template]
-        if step.when is not None:
-            found.append(step.when.uses.tested())
+        own = [
+            each.template.uses.consumed() if each.sent_as else each.template.uses.tested()
+            for each in step.expressions()
+        ]
+        found += own
         if step.for_each is not None:
-            over = step.for_each.over.uses
-            found.append(over.tested())
-            element = (step.for_each.as_name,)
-            found += [uses.below(element).at(over.value) for uses in bound]
-        found += bound
+            element, elements = (step.for_each.as_name,), step.for_each.over.uses.value
+            found += [uses.below(element).at(elements) for uses in own]
     return union_of(found)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bff.declarations.documents import Document
 from bff.errors import EvaluationError
 from bff.plan.expressions.closures.compile import compile_node
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, parse_expression
@@ -18,7 +17,7 @@ from bff.plan.expressions.grammar.templates import Embedded, split_template
 from bff.plan.expressions.types.inference import infer
 from bff.plan.expressions.types.uses import union_of, uses_of
 from bff.plan.model.composition import Root, Template
-from bff.plan.notebook import Notebook, Path
+from bff.plan.reporter import Path, Reporter
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import brief, fits, may_be_null, type_of_value, union, without_null
 
@@ -28,63 +27,63 @@ _TEXT = union(t.STRING, t.NUMBER, t.BOOLEAN)
 
 
 @dataclass(frozen=True, slots=True)
-class ExpressionScope:
-    """Where a value stands, and what its expressions may see."""
+class ExpressionScope(Reporter[Any]):
+    """A reporter of one document, and the type of the root that its expressions see."""
 
-    document: Document[Any]
-    notebook: Notebook
     root: t.ObjectOf
 
 
-def compile_value(site: ExpressionScope, value: Any, path: Path) -> Template:
-    """Compile a YAML value. Problems go to the site's notebook, and the type is then gradual, as
-    it is where the document doesn't know the value."""
-    if not site.document.knows(path):
+def compile_value(scope: ExpressionScope, value: Any, path: Path) -> Template:
+    """Compile a YAML value. The type of a value that has problems, or that the document doesn't
+    know, is gradual."""
+    if not scope.knows(path):
         return _unknown()
     match value:
         case str():
-            return _compile_text(site, value, path)
+            return _compile_text(scope, value, path)
         case list():
-            return _compile_list(site, value, path)
+            return _compile_list(scope, value, path)
         case dict():
-            return _compile_mapping(site, value, path)
+            return _compile_mapping(scope, value, path)
         case float() if not math.isfinite(value):
-            site.notebook.at(site.document, path, "a number that is not finite", "JSON has none.")
+            scope.report(path, "a number that is not finite", "JSON has none.")
             return _unknown()
         case _:
             return constant(value)
 
 
-def compile_single(site: ExpressionScope, text: str, path: Path) -> Template:
+def compile_single(scope: ExpressionScope, text: str, path: Path) -> Template:
     """Compile a text that must be one `${…}`, with nothing but blanks beside it (a block text ends
     with a line break): with other characters it would be text, which is always true and no list."""
     try:
         parts = split_template(text)
     except ExpressionSyntaxError:
         parts = ()  # told by what compiles it
-    if not parts or not site.document.knows(path):
-        return compile_value(site, text, path)
+    if not parts or not scope.knows(path):
+        return compile_value(scope, text, path)
     compiled = [
-        compile_expression(site, part.source, path, part.start)
+        compile_expression(scope, part.source, path, part.start)
         for part in parts
         if isinstance(part, Embedded)
     ]
     if len(compiled) == 1 and not any(isinstance(part, str) and part.strip() for part in parts):
         return compiled[0]
-    site.notebook.at(
-        site.document, path, "one expression stands alone here, and this has more beside it",
+    scope.report(
+        path, "one expression stands alone here, and this has more beside it",
         "Keep one ${…}; to join or compare, write it within: ${a == 'x'}.",
     )  # fmt: skip
     return _unknown()
 
 
-def compile_expression(site: ExpressionScope, source: str, path: Path, offset: int = 0) -> Template:
+def compile_expression(
+    scope: ExpressionScope, source: str, path: Path, offset: int = 0
+) -> Template:
     """Compile one expression; `offset` is where it starts in the text at `path`."""
-    if not site.document.knows(path):
+    if not scope.knows(path):
         return _unknown()
 
     def report(at: int, what: str, mend: str) -> Template:
-        site.notebook.in_text(site.document, path, offset + at, what, mend)
+        scope.report_in_text(path, offset + at, what, mend)
         return _unknown()
 
     try:
@@ -93,16 +92,16 @@ def compile_expression(site: ExpressionScope, source: str, path: Path, offset: i
         return report(error.offset, error.what, error.mend)
     reads = static_reads(node)
     if () in reads:
-        known = ", ".join(name for name, _ in site.root.fields)
+        known = ", ".join(name for name, _ in scope.root.fields)
         return report(0, "`@` here is everything at once", f"Name what you mean: {known}.")
-    inferred, problems = infer(node, site.root)
+    inferred, problems = infer(node, scope.root)
     for problem in problems:
         report(problem.offset, problem.what, problem.mend)
     if problems:
         return _unknown(reads)
     template = Template(
         compile_node(node), inferred, roots_of(reads), reads, f"${{{source}}}",
-        uses_of(node, site.root),
+        uses_of(node, scope.root),
     )  # fmt: skip
     if is_constant(template):
         try:
@@ -127,11 +126,11 @@ def roots_of(reads: Reads) -> frozenset[str]:
     return frozenset(path[0] for path in reads)
 
 
-def _compile_text(site: ExpressionScope, text: str, path: Path) -> Template:
+def _compile_text(scope: ExpressionScope, text: str, path: Path) -> Template:
     try:
         parts = split_template(text)
     except ExpressionSyntaxError as error:
-        site.notebook.in_text(site.document, path, error.offset, error.what, error.mend)
+        scope.report_in_text(path, error.offset, error.what, error.mend)
         return _unknown()
     match parts:
         case ():
@@ -139,33 +138,33 @@ def _compile_text(site: ExpressionScope, text: str, path: Path) -> Template:
         case (str() as literal,):
             return constant(literal)
         case (Embedded(source, start),):
-            return compile_expression(site, source, path, start)
+            return compile_expression(scope, source, path, start)
         case _:
-            return _compile_mixed(site, text, parts, path)
+            return _compile_mixed(scope, text, parts, path)
 
 
 def _compile_mixed(
-    site: ExpressionScope, text: str, parts: tuple[str | Embedded, ...], path: Path
+    scope: ExpressionScope, text: str, parts: tuple[str | Embedded, ...], path: Path
 ) -> Template:
-    found = len(site.notebook.problems)
+    found = len(scope.problems)
     pieces: list[Template] = []
     for part in parts:
         if isinstance(part, str):
             pieces.append(constant(part))
             continue
-        piece = compile_expression(site, part.source, path, part.start)
+        piece = compile_expression(scope, part.source, path, part.start)
         pieces.append(piece)
         if may_be_null(piece.type):
-            site.notebook.in_text(
-                site.document, path, part.start, "may be null, and null is no text",
+            scope.report_in_text(
+                path, part.start, "may be null, and null is no text",
                 "Give it a text for that case: `|| ''`.",
             )  # fmt: skip
         elif not fits(without_null(piece.type), _TEXT):
-            site.notebook.in_text(
-                site.document, path, part.start, f"{brief(piece.type)} is no text",
+            scope.report_in_text(
+                path, part.start, f"{brief(piece.type)} is no text",
                 "Among other characters only strings, numbers and booleans can stand.",
             )  # fmt: skip
-    if len(site.notebook.problems) > found:
+    if len(scope.problems) > found:
         return replace(_unknown(*(piece.reads for piece in pieces)), type=t.STRING)
     evaluators = tuple(piece.evaluate for piece in pieces)
 
@@ -188,8 +187,8 @@ def render_text(value: Any) -> str:
             raise EvaluationError("a null, a list or an object stands among text")
 
 
-def _compile_list(site: ExpressionScope, values: list[Any], path: Path) -> Template:
-    parts = [compile_value(site, value, (*path, index)) for index, value in enumerate(values)]
+def _compile_list(scope: ExpressionScope, values: list[Any], path: Path) -> Template:
+    parts = [compile_value(scope, value, (*path, index)) for index, value in enumerate(values)]
     if all(map(is_constant, parts)):
         return constant([part.evaluate({}) for part in parts])
     evaluators = tuple(part.evaluate for part in parts)
@@ -201,9 +200,9 @@ def _compile_list(site: ExpressionScope, values: list[Any], path: Path) -> Templ
     )
 
 
-def _compile_mapping(site: ExpressionScope, values: dict[str, Any], path: Path) -> Template:
-    check_keys(site, values, path)
-    parts = {key: compile_value(site, value, (*path, key)) for key, value in values.items()}
+def _compile_mapping(scope: ExpressionScope, values: dict[str, Any], path: Path) -> Template:
+    check_keys(scope, values, path)
+    parts = {key: compile_value(scope, value, (*path, key)) for key, value in values.items()}
     if all(map(is_constant, parts.values())):
         return constant({key: part.evaluate({}) for key, part in parts.items()})
     evaluators = tuple((key, part.evaluate) for key, part in parts.items())
@@ -215,12 +214,12 @@ def _compile_mapping(site: ExpressionScope, values: dict[str, Any], path: Path) 
     )
 
 
-def check_keys(site: ExpressionScope, values: dict[str, Any], path: Path) -> None:
+def check_keys(scope: ExpressionScope, values: dict[str, Any], path: Path) -> None:
     """Report keys that look like expressions: they would go out as they are."""
     for key in values:
         if "${" in str(key):
-            site.notebook.at_key(
-                site.document, (*path, key), "a key is never an expression",
+            scope.report_key(
+                (*path, key), "a key is never an expression",
                 "Write the key out, or build the object in one expression.",
             )  # fmt: skip
 

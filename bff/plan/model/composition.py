@@ -5,7 +5,7 @@ digests. Nothing here knows a file's position, a socket or a clock. Built by `co
 (`bff.plan.compiler.project`); read by the engine, the cache, the web hosts and the CLI.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -99,6 +99,19 @@ OnFailure = Fail | Optional | Fallback | Stale
 
 
 @dataclass(frozen=True, slots=True)
+class StepExpression:
+    """An expression that a step evaluates. `label` is its place in the declared step: "with.id".
+
+    `sent_as` is the param that its value is sent as; None where the value decides whether, or how
+    often, the step calls.
+    """
+
+    label: str
+    template: Template
+    sent_as: OperationParam | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """A composition's use of an operation. Where `reads_part`, what that returns is narrowed to the
     fields that the composition uses, and it is another operation to those who share replies."""
@@ -122,6 +135,29 @@ class Step:
     type: Type  # as expressions and the payload see it, nulls for failure and skips included
     needs_json: bool  # some expression, join or view reads its JSON form
     needs_bytes: bool  # it goes out whole, spliced from the serializer's bytes
+
+    def expressions(self) -> tuple[StepExpression, ...]:
+        """Everything that the step evaluates on the root of values before it calls.
+
+        The cache key, the scope, the order of steps, and the used fields of replies come from this
+        list alone: an expression that is not in it would be missed by all of them.
+        """
+        found = [
+            StepExpression(f"with.{each.param.name}", each.template, each.param)
+            for each in self.bindings
+            if each.template is not None
+        ]
+        if self.when is not None:
+            found.append(StepExpression("when", self.when))
+        if self.for_each is not None:
+            found.append(StepExpression("for_each.over", self.for_each.over))
+        return tuple(found)
+
+    def reads_steps(self, names: Collection[str]) -> frozenset[str]:
+        """The names, out of those of steps, whose values the step's expressions read."""
+        roots = frozenset().union(*(each.template.roots for each in self.expressions()))
+        element = set() if self.for_each is None else {self.for_each.as_name}
+        return (roots - element) & frozenset(names)
 
 
 # ---------------------------------------------------------------------------- after the steps

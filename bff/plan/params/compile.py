@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.param import ItemsDecl, ParamDecl
 from bff.declarations.models.service import OperationDecl, ServiceFile
 from bff.plan.model.service import CompositionParam, Location, OperationParam
-from bff.plan.notebook import Notebook, Path
 from bff.plan.params.checks import Check, build_check, pattern_problem
 from bff.plan.params.parsing import BadParam, parse_params
 from bff.plan.params.sendable import sendable
@@ -24,6 +22,7 @@ from bff.plan.params.texts import (
     repeated_texts,
     single_text,
 )
+from bff.plan.reporter import Path, Reporter
 from bff.plan.schemas.library import SchemaLibrary, UnknownSchema
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import nullable, union
@@ -32,16 +31,16 @@ __all__ = ["BadParam", "compile_composition_params", "compile_operation_params",
 
 
 def compile_composition_params(
-    document: Document[CompositionFile], schemas: SchemaLibrary, notebook: Notebook
+    reporter: Reporter[CompositionFile], schemas: SchemaLibrary
 ) -> tuple[CompositionParam, ...]:
     """The params in declared order; each one with problems is told and still there, as `Any`, so
     that expressions which read it are checked."""
-    declared = document.model
+    declared = reporter.document.model
     locations = declared.locations()
     params = []
     for name, param in declared.params.items():
         location = locations[name]
-        value = _compile_value(document, ("params", name), param, schemas, notebook, None)
+        value = _compile_value(reporter, ("params", name), param, schemas, None)
         params.append(
             CompositionParam(
                 name=name,
@@ -60,11 +59,7 @@ def compile_composition_params(
 
 
 def compile_operation_params(
-    document: Document[ServiceFile],
-    path: Path,
-    declared: OperationDecl,
-    schemas: SchemaLibrary,
-    notebook: Notebook,
+    reporter: Reporter[ServiceFile], path: Path, declared: OperationDecl, schemas: SchemaLibrary
 ) -> tuple[OperationParam, ...]:
     """An operation's params in declared order; `path` is the operation's. Problems are told, and
     what has one is there as `Any`."""
@@ -75,7 +70,7 @@ def compile_operation_params(
         at: Path = (*path, "params", name)
         comma = _is_comma(param, location)
         sends = partial(sendable, location=location, comma=comma, slash=param.slash)
-        value = _compile_value(document, at, param, schemas, notebook, sends)
+        value = _compile_value(reporter, at, param, schemas, sends)
         params.append(
             OperationParam(
                 name=name,
@@ -103,23 +98,22 @@ class _Value:
 
 
 def _compile_value(
-    document: Document[Any],
+    reporter: Reporter[Any],
     path: Path,
     declared: ParamDecl,
     schemas: SchemaLibrary,
-    notebook: Notebook,
     sends: Callable[[Check], Check] | None,
 ) -> _Value:
     """`sends`, of an operation's param, adds to the check what can be sent. The type is then what
     the check takes, and not what it gives: of a schema, the two differ."""
-    is_sound = document.is_sound(path)
+    is_sound = reporter.document.is_sound(path)
     inferred: t.Type = t.ANYTHING
     if declared.schema_ is not None:
-        given, taken, check = _from_schema(document, path, declared.schema_, schemas, notebook)
+        given, taken, check = _from_schema(reporter, path, declared.schema_, schemas)
         inferred = given if sends is None else taken
     elif declared.type is None:
         check = _unchecked
-    elif _check_patterns(document, path, declared, notebook) and is_sound:
+    elif _check_patterns(reporter, path, declared) and is_sound:
         inferred, check = _type(declared), build_check(declared)
     else:
         check = build_check(_without_constraints(declared))
@@ -129,7 +123,7 @@ def _compile_value(
         try:
             default = check(declared.default)
         except ValueError as error:
-            notebook.at(document, (*path, "default"), f"the default {error}")
+            reporter.report((*path, "default"), f"the default {error}")
     elif not declared.is_required:
         inferred = nullable(inferred)
     return _Value(inferred if is_sound else t.ANYTHING, check, default)
@@ -143,14 +137,14 @@ def _without_constraints(declared: ParamDecl) -> ParamDecl:
 
 
 def _from_schema(
-    document: Document[Any], path: Path, reference: str, schemas: SchemaLibrary, notebook: Notebook
+    reporter: Reporter[Any], path: Path, reference: str, schemas: SchemaLibrary
 ) -> tuple[t.Type, t.Type, Check]:
     """What the schema gives, what it takes, and its check."""
     try:
         schema = schemas.resolve(reference)
     except UnknownSchema as unknown:
         if unknown.place is None:  # else the module's own problem says why
-            notebook.at(document, (*path, "schema"), unknown.what, unknown.mend)
+            reporter.report((*path, "schema"), unknown.what, unknown.mend)
         return t.ANYTHING, t.ANYTHING, _unchecked
 
     def check(value: Any) -> Any:
@@ -162,9 +156,7 @@ def _from_schema(
     return schema.type, schema.input_type, check
 
 
-def _check_patterns(
-    document: Document[Any], path: Path, declared: ParamDecl, notebook: Notebook
-) -> bool:
+def _check_patterns(reporter: Reporter[Any], path: Path, declared: ParamDecl) -> bool:
     """Whether the param's patterns compile; those that don't are told."""
     all_compile = True
     patterns: Iterable[tuple[Path, str | None]] = (
@@ -174,8 +166,8 @@ def _check_patterns(
     for below, pattern in patterns:
         if pattern is not None and (reason := pattern_problem(pattern)):
             all_compile = False
-            notebook.at(
-                document, (*path, *below), f"this is no regular expression: {reason}",
+            reporter.report(
+                (*path, *below), f"this is no regular expression: {reason}",
                 "The syntax is Rust's: without look-around and back-references.",
             )  # fmt: skip
     return all_compile
