@@ -50,7 +50,7 @@ def composition(
         is_public=False,
         tags=(),
         purges=(),
-        most_fields=0,
+        fields=None,
         key_reads=frozenset(reads),
         digest=digest,
         namespace="shop",

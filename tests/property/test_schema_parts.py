@@ -8,7 +8,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from bff.plan.expressions.types.uses import Part
+from bff.plan.model.uses import Part
 from bff.plan.schemas.pruning import prune
 from bff.plan.schemas.readers import SchemaReader, serializer_of
 from tests.support.json_texts import draw_body, draw_type

@@ -7,7 +7,8 @@ from typing import Any
 from bff.declarations.documents import read_document
 from bff.declarations.models.composition import CompositionFile
 from bff.plan.model.service import CompositionParam
-from bff.plan.params.compile import BadParam, compile_composition_params, parse_params
+from bff.plan.params.compile import compile_composition_params
+from bff.plan.params.parsing import BadParam, parse_params
 from bff.plan.reporter import Reporter
 from bff.plan.schemas.library import load_schemas
 

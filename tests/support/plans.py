@@ -260,7 +260,7 @@ def compose(
         is_public=False,
         tags=(),
         purges=(),
-        most_fields=0,
+        fields=None,
         key_reads=frozenset(),
         digest="",
         namespace="shop",

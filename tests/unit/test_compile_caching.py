@@ -44,7 +44,7 @@ def test_windows_of_a_payload_are_in_the_plan(tmp_path: Path) -> None:
 
 def test_composition_that_says_nothing_is_not_cached_and_purges_nothing(tmp_path: Path) -> None:
     home = compiled(tmp_path, reading(USER + "}"))
-    assert (home.cache, home.tags, home.purges, home.most_fields) == (None, (), (), 0)
+    assert (home.cache, home.tags, home.purges, home.fields) == (None, (), (), None)
 
 
 def test_tags_of_a_payload_see_the_params_and_the_steps_with_what_was_joined(
@@ -92,7 +92,9 @@ def test_what_a_route_purges_is_in_the_plan(tmp_path: Path) -> None:
 
 
 def test_most_fields_are_in_the_plan(tmp_path: Path) -> None:
-    assert compiled(tmp_path, reading(USER + "}", end="fields: {max: 20}")).most_fields == 20
+    fields = compiled(tmp_path, reading(USER + "}", end="fields: {max: 20}")).fields
+    assert fields is not None
+    assert fields.most == 20
 
 
 # ------------------------------------------------------------------------------ keys

@@ -14,9 +14,9 @@ from bff.engine.steps.reply_keys import ReplyKeyRecipe
 from bff.engine.steps.requests import Rendered
 from bff.engine.values.outcomes import Failed, Reason
 from bff.engine.values.results import CompositionFailure, Inputs, Produced
-from bff.plan.expressions.types.uses import NO_USES
 from bff.plan.model.caching import CachePolicy, ReplyCaching, Scope, Tags
 from bff.plan.model.composition import Composition
+from bff.plan.model.uses import NO_USES
 from tests.support.fake_time import run_in_fake_time
 from tests.support.memory_caches import Clock, memory_cache
 from tests.support.plans import SERVICES, compose, constant, for_each, operation, step

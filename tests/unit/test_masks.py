@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from bff.engine.payload.masks import apply_mask
-from bff.plan.model.composition import MaskNode
+from bff.plan.model.fields import MaskNode
 
 
 def mask(*paths):

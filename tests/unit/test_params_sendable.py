@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bff.plan.params.checks import Check
+from bff.plan.model.service import Check
 from bff.plan.params.sendable import sendable
 
 

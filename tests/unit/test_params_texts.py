@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bff.plan.params.compile import BadParam
+from bff.plan.params.parsing import BadParam
 from tests.support.params import Params, compiled, parse
 
 unhurried = settings(deadline=None)

@@ -14,8 +14,8 @@ from bff.plan.compiler.scope import find_identity_paths
 from bff.plan.compiler.used_replies import used_parts
 from bff.plan.compiler.values import ExpressionScope, compile_expression
 from bff.plan.compiler.waiting import waits_of_reader
-from bff.plan.expressions.types.uses import Part
 from bff.plan.model.composition import Shape, Step, StepExpression, Template
+from bff.plan.model.uses import Part
 from bff.plan.reporter import Reporter
 from bff.plan.types import kinds as t
 from tests.support.plans import compose, step

@@ -15,9 +15,7 @@ from bff.declarations.models.endpoint import (
 )
 from bff.declarations.models.forms import (
     FIELDS_PARAM,
-    READING_METHODS,
     VIEW_PARAM,
-    WRITING_METHODS,
     Access,
     Deadline,
     FromList,
@@ -27,6 +25,7 @@ from bff.declarations.models.forms import (
 )
 from bff.declarations.models.param import ParamDecl, check_incoming_header
 from bff.declarations.models.step import JoinDecl, StepDecl, Validation
+from bff.methods import READING_METHODS, WRITING_METHODS
 
 
 def _filled(value: Any) -> Any:

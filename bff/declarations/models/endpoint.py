@@ -12,11 +12,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from bff.declarations.declaration import Declaration, Finding
-from bff.declarations.models.forms import READING_METHODS, WRITING_METHODS, Location
+from bff.declarations.models.forms import Location
 from bff.declarations.models.param import ParamDecl, check_params
 from bff.declarations.suggestions import known_names
-
-METHODS = (*READING_METHODS, *WRITING_METHODS)
+from bff.methods import METHODS
 
 Params = Mapping[str, ParamDecl]
 

@@ -22,9 +22,6 @@ ROOT_NAMES = frozenset({"params", "claims", "degraded"})
 VIEW_PARAM = "view"  # the query param that asks for a view
 FIELDS_PARAM = "fields"  # and the one that asks for some of the fields, where that is allowed
 
-READING_METHODS = ("GET",)
-WRITING_METHODS = ("POST", "PUT", "PATCH", "DELETE")
-
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

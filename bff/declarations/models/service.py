@@ -14,7 +14,6 @@ from bff.declarations.models.endpoint import (
     request_findings,
 )
 from bff.declarations.models.forms import (
-    WRITING_METHODS,
     BaseUrl,
     Duration,
     FromList,
@@ -22,6 +21,7 @@ from bff.declarations.models.forms import (
     identifier_finding,
 )
 from bff.declarations.models.param import OperationParamDecl, check_outgoing_header
+from bff.methods import WRITING_METHODS
 
 
 def _distinct(urls: tuple[str, ...]) -> tuple[str, ...]:

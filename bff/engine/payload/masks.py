@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bff.plan.model.composition import MaskNode
+from bff.plan.model.fields import MaskNode
 
 
 def apply_mask(mask: MaskNode, value: Any) -> Any:

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile, ShapeViewDecl
-from bff.declarations.models.forms import WRITING_METHODS
 from bff.declarations.models.gateway import GatewayDefaults
+from bff.methods import WRITING_METHODS
 from bff.plan.compiler.caching import compile_policy
 from bff.plan.compiler.claims import CLAIMS
 from bff.plan.compiler.joins import compile_joins
-from bff.plan.compiler.masks import compile_mask
+from bff.plan.compiler.masks import compile_mask, selectable_fields
 from bff.plan.compiler.reads import Readers, key_reads, with_needs
 from bff.plan.compiler.scope import find_identity_paths
 from bff.plan.compiler.scope_checks import check_scopes
@@ -109,7 +109,9 @@ def compile_composition(
         is_public=is_public,
         tags=tags,
         purges=purges,
-        most_fields=0 if declared.fields is None else declared.fields.max,
+        fields=None
+        if declared.fields is None
+        else selectable_fields(payload.type, declared.fields.max),
         key_reads=key_reads(readers),
         digest=_digest(declared, finished),
         namespace=namespace,

@@ -1,42 +1,65 @@
-"""View masks: which fields of the payload a view keeps, checked against the payload's type."""
+"""The masks of views, checked against the payload's type, and the fields that clients may name."""
 
 from collections.abc import Sequence
 
-from bff.plan.model.composition import MaskNode, MaskView
+from bff.plan.model.composition import MaskView
+from bff.plan.model.fields import FieldPlace, MaskNode, SelectableFields, mask_of
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import union
-from bff.plan.types.paths import PathProblem, parse_path, step_into
+from bff.plan.types.paths import PathProblem, field_type, objects_in, parse_path, step_into
 
 
 def compile_mask(
-    name: str, paths: Sequence[str], payload: t.Type, most_problems: int | None = None
+    name: str, paths: Sequence[str], payload: t.Type
 ) -> tuple[MaskView, list[tuple[int, PathProblem]]]:
-    """The view, and each path's problem beside the path's index, or the first few.
-
-    A path keeps everything below it; one that a shorter path covers adds nothing.
-    """
+    """The view, and the problem of each wrong path beside the path's index."""
     problems: list[tuple[int, PathProblem]] = []
-    tree: dict[str, dict] = {}  # type: ignore[type-arg]
-    whole: set[tuple[str, ...]] = set()
+    right: list[tuple[str, ...]] = []
     for index, text in enumerate(paths):
         try:
-            parts = parse_path(text)
-            inferred, inside = payload, "the payload"
-            for part in parts:
-                inferred = step_into(inferred, part, inside)
-                inside = f"'{part.name}'"
+            right.append(_names(text, payload))
         except PathProblem as problem:
             problems.append((index, problem))
-            if len(problems) == most_problems:
-                break
-            continue
-        names = tuple(part.name for part in parts)
-        whole.add(names)
-        level = tree
-        for each in names:
-            level = level.setdefault(each, {})
-    mask = _node(tree, (), whole)
+    mask = mask_of(right)
     return MaskView(name, mask, masked_type(payload, mask)), problems
+
+
+def _names(text: str, payload: t.Type) -> tuple[str, ...]:
+    """The names of a path that leads to a field of the payload. Raises `PathProblem`."""
+    parts = parse_path(text)
+    inferred, inside = payload, "the payload"
+    for part in parts:
+        inferred = step_into(inferred, part, inside)
+        inside = f"'{part.name}'"
+    return tuple(part.name for part in parts)
+
+
+def selectable_fields(payload: t.Type, most: int) -> SelectableFields:
+    """The fields of the payload as a client may name them: requests look into no types."""
+    types = [payload]  # each with the place of its number; grows while it is walked through
+    numbers = {payload: 0}
+
+    def number(found: list[t.Type]) -> int:
+        inferred = union(*found)
+        if inferred not in numbers:
+            numbers[inferred] = len(types)
+            types.append(inferred)
+        return numbers[inferred]
+
+    places: list[FieldPlace] = []
+    for inferred in types:
+        objects = objects_in(inferred)
+        named = [each for each in objects if isinstance(each, t.ObjectOf)]
+        extras = [each.extra for each in named if each.extra is not None]
+        if len(named) < len(objects):
+            extras.append(t.ANYTHING)
+        fields = {
+            name: number([found for one in objects if (found := field_type(one, name)) is not None])
+            for each in named
+            for name, _ in each.fields
+        }
+        places.append(FieldPlace(fields, number(extras) if extras else None))
+    return SelectableFields(most, tuple(places))
 
 
 def masked_type(inferred: t.Type, mask: MaskNode, seen: frozenset[str] = frozenset()) -> t.Type:
@@ -77,13 +100,3 @@ def _kept(
             if name not in declared
         ]
     return tuple(kept)
-
-
-def _node(
-    tree: dict[str, dict],  # type: ignore[type-arg]
-    path: tuple[str, ...],
-    whole: set[tuple[str, ...]],
-) -> MaskNode:
-    if path in whole:
-        return MaskNode()
-    return MaskNode({name: _node(below, (*path, name), whole) for name, below in tree.items()})

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 from bff.declarations.documents import Document
-from bff.declarations.models.forms import WRITING_METHODS
 from bff.declarations.models.service import OperationDecl, ServiceFile
 from bff.declarations.project import SERVICES, ProjectFiles
 from bff.errors import Problem
+from bff.methods import WRITING_METHODS
 from bff.plan.compiler.caching import compile_reply_caching, reply_root
 from bff.plan.model.caching import ReplyCaching
 from bff.plan.model.service import Operation, OperationParam, Schema, Service

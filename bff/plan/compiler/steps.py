@@ -7,9 +7,9 @@ from typing import Any
 from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.endpoint import method_of
-from bff.declarations.models.forms import READING_METHODS, WRITING_METHODS
 from bff.declarations.models.step import FallbackDecl, StepDecl
 from bff.declarations.suggestions import known_names
+from bff.methods import READING_METHODS, WRITING_METHODS
 from bff.plan.compiler.bindings import compile_bindings, may_skip
 from bff.plan.compiler.caching import compile_step_caching
 from bff.plan.compiler.claims import CLAIMS, CLAIMS_TYPE, may_give_null

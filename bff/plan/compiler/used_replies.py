@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from bff.plan.compiler.reads import Readers
-from bff.plan.expressions.types.uses import NO_USES, Part, Uses, part_of, union_of
 from bff.plan.model.composition import Computed, Join, Splice, Step
+from bff.plan.model.uses import NO_USES, Part, Uses, part_of, union_of
 
 _REPLY = "reply"  # the root's name for it in the tags of replies
 

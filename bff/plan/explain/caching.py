@@ -23,8 +23,8 @@ def cache_facts(composition: Composition, way: IdentityPath | None) -> Iterable[
             ]
         )
     yield from _tags("purges", composition.purges)
-    if composition.most_fields:
-        yield f"fields: at most {composition.most_fields} at once"
+    if composition.fields is not None:
+        yield f"fields: at most {composition.fields.most} at once"
 
 
 def step_cache_facts(step: Step, way: IdentityPath | None) -> Iterable[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bff.plan.expressions.types.uses import Uses
+from bff.plan.model.uses import Uses
 
 Scope = Literal["public", "identity"]
 

@@ -6,12 +6,13 @@ digests. Nothing here knows a file's position, a socket or a clock. Built by `co
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from bff.plan.expressions.types.uses import NO_USES, Uses
 from bff.plan.model.caching import CachePolicy, ReplyCaching, Scope, Tags
+from bff.plan.model.fields import MaskNode, SelectableFields
 from bff.plan.model.service import CompositionParam, Operation, OperationParam, Service
+from bff.plan.model.uses import NO_USES, Uses
 from bff.plan.types.kinds import Type
 
 Root = Mapping[str, Any]  # what expressions see: `params`, `claims`, `degraded`, each step's JSON
@@ -210,13 +211,6 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class MaskNode:
-    """A view's mask as a tree: which fields stay. An empty tree keeps everything below."""
-
-    fields: Mapping[str, "MaskNode"] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class MaskView:
     """A trimming of the composition's own payload."""
 
@@ -280,7 +274,7 @@ class Composition:
     )
     tags: tuple[Tags, ...]  # of a cached payload
     purges: tuple[Tags, ...]  # of a composition that writes
-    most_fields: int  # how many paths `?fields=` may name; 0: it may not be asked
+    fields: SelectableFields | None  # what `?fields=` may name; None: it has no meaning
     key_reads: frozenset[tuple[str, ...]]
     digest: str  # of everything that shapes the payload, schemas included
     namespace: str  # part of every cache key; two projects share cached data only within one

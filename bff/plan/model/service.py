@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from bff.plan.expressions.types.uses import Part
+from bff.plan.model.uses import Part
 from bff.plan.types.kinds import Type
 
 
@@ -43,6 +43,7 @@ class Schema(Protocol):
 
 
 Location = Literal["path", "query", "header", "body"]
+Check = Callable[[Any], Any]  # gives the JSON value to use; raises `ValueError`
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class CompositionParam:
     is_list: bool
     comma: bool  # a list that comes as one text, separated by commas
     parse_text: Callable[[list[str]], Any]
-    parse_json: Callable[[Any], Any]
+    parse_json: Check
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class OperationParam:
     is_list: bool
     comma: bool
     slash: bool  # a path param that may hold slashes
-    check: Callable[[Any], Any]
+    check: Check
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,7 @@ from pydantic import AllowInfNan, Field, Strict, TypeAdapter, ValidationError
 from pydantic_core import SchemaError
 
 from bff.declarations.models.param import ItemsDecl, ParamDecl
-
-Check = Callable[[Any], Any]  # raises ValueError
+from bff.plan.model.service import Check
 
 LEAST_INTEGER, MOST_INTEGER = -(2**63), 2**63 - 1
 OUT_OF_64_BITS = "must be an integer of 64 bits"

@@ -11,9 +11,8 @@ from typing import Any
 from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.param import ItemsDecl, ParamDecl
 from bff.declarations.models.service import OperationDecl, ServiceFile
-from bff.plan.model.service import CompositionParam, Location, OperationParam
-from bff.plan.params.checks import Check, build_check, pattern_problem
-from bff.plan.params.parsing import BadParam, parse_params
+from bff.plan.model.service import Check, CompositionParam, Location, OperationParam
+from bff.plan.params.checks import build_check, pattern_problem
 from bff.plan.params.sendable import sendable
 from bff.plan.params.texts import (
     ParseText,
@@ -26,8 +25,6 @@ from bff.plan.reporter import Path, Reporter
 from bff.plan.schemas.library import SchemaLibrary, UnknownSchema
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import nullable, union
-
-__all__ = ["BadParam", "compile_composition_params", "compile_operation_params", "parse_params"]
 
 
 def compile_composition_params(

@@ -10,8 +10,7 @@ import re
 from typing import Any
 from urllib.parse import unquote
 
-from bff.plan.model.service import Location
-from bff.plan.params.checks import Check
+from bff.plan.model.service import Check, Location
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # needs no encoding and is no segment of dots
 _SLASH = re.compile(r"[/\\]")

@@ -8,7 +8,8 @@ Texts come here decoded. In a comma-separated list no element can hold a comma.
 import re
 from collections.abc import Callable
 
-from bff.plan.params.checks import OUT_OF_64_BITS, Check
+from bff.plan.model.service import Check
+from bff.plan.params.checks import OUT_OF_64_BITS
 
 ParseText = Callable[[list[str]], object]  # raises ValueError
 

@@ -20,7 +20,7 @@ from pydantic_core import CoreSchema, SchemaSerializer
 
 from bff.declarations.suggestions import known_names
 from bff.errors import Place, Problem
-from bff.plan.expressions.types.uses import Part
+from bff.plan.model.uses import Part
 from bff.plan.schemas.lazy_fields import find_lazy
 from bff.plan.schemas.modules import SchemaModules, import_schemas
 from bff.plan.schemas.pruning import prune

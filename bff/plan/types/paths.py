@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from bff.declarations.suggestions import known_names
+from bff.plan.model.fields import LONGEST_PATH
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import brief, describe, union, without_null
 
@@ -40,6 +41,8 @@ def parse_path(text: str) -> tuple[Part, ...]:
             raise PathProblem(
                 offset, f"'{text}' is not a path", "Write names with dots between: orders.items.id."
             )
+        if len(parts) == LONGEST_PATH:
+            raise PathProblem(offset, f"a path has at most {LONGEST_PATH} names", "Stop above.")
         parts.append(Part(match[1], offset))
         offset += len(piece) + 1
     return tuple(parts)

@@ -8,16 +8,15 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from bff.identity.ports import NOBODY, Identity, IdentityProvider
-from bff.plan.compiler.masks import compile_mask
-from bff.plan.model.composition import Composition, MaskNode, MaskView
-from bff.plan.params.compile import BadParam, parse_params
+from bff.plan.model.composition import Composition, MaskView
+from bff.plan.model.fields import MaskNode, SelectableFields
+from bff.plan.params.parsing import BadParam, parse_params
+from bff.web.compositions.fields import TooManyFields, UnknownField, parse_fields
 from bff.web.http.problems import problem
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 
 FIELDS = "fields="  # what the names of such forms begin with; no view's can
-
-_LONGEST_FIELDS = 2000
 
 
 class PayloadForm(NamedTuple):
@@ -79,17 +78,16 @@ class Reader:
             return WHOLE
         pairs = parse_qsl(query, keep_blank_values=True)
         views = [value for name, value in pairs if name == "view"]
-        fields = []
-        if self._composition.most_fields:
-            fields = [value for name, value in pairs if name == "fields"]
+        selectable = self._composition.fields
+        fields = [value for name, value in pairs if name == "fields"] if selectable else []
         if views and fields:
             return problem(
                 request, 400, "view_and_fields", "The query names a view and fields: name one."
             )
         if len(views) > 1:
             return problem(request, 400, "view_twice", "The query names more than one view.")
-        if fields:
-            return self._fields(request, fields)
+        if selectable and fields:
+            return _fields(request, selectable, ",".join(fields))
         return self._view(request, views[0]) if views else WHOLE
 
     def _view(self, request: GatewayRequest, name: str) -> PayloadForm | Reply:
@@ -99,25 +97,21 @@ class Reader:
         known = f"The views are: {', '.join(views)}." if views else "There are no views."
         return problem(request, 404, "unknown_view", f"There is no such view. {known}", views=views)
 
-    def _fields(self, request: GatewayRequest, texts: list[str]) -> PayloadForm | Reply:
-        """The fields that are asked for, in any order and as often as they are named the same."""
-        text = ",".join(texts)
-        most = self._composition.most_fields
-        paths = sorted({path.strip() for path in text.split(",")})
-        if len(text) > _LONGEST_FIELDS or len(paths) > most:
-            return problem(request, 400, "too_many_fields", f"At most {most} fields can be named.")
-        # To look for what was meant takes milliseconds: the first wrong one is told.
-        view, problems = compile_mask("", paths, self._composition.payload.type, most_problems=1)
-        if problems:
-            errors = [
-                {"name": "fields", "in": "query", "detail": f"{each.what}. {each.mend}".strip()}
-                for _, each in problems
-            ]
-            return problem(
-                request, 400, "bad_fields", "The query names fields that there are not.",
-                errors=errors,
-            )  # fmt: skip
-        return PayloadForm(FIELDS + _spelt(view.mask), view.mask)
+
+def _fields(
+    request: GatewayRequest, selectable: SelectableFields, text: str
+) -> PayloadForm | Reply:
+    """The fields that are named, in one spelling whatever their order."""
+    try:
+        mask = parse_fields(selectable, text)
+    except TooManyFields as error:
+        return problem(request, 400, "too_many_fields", str(error))
+    except UnknownField as error:
+        return problem(
+            request, 400, "bad_fields", "The query names fields that there are not.",
+            errors=[{"name": "fields", "in": "query", "detail": str(error)}],
+        )  # fmt: skip
+    return PayloadForm(FIELDS + _spelt(mask), mask)
 
 
 def _spelt(mask: MaskNode) -> str:

@@ -12,7 +12,7 @@ worker. Knows no host.
 
 from typing import assert_never
 
-from bff.declarations.models.forms import WRITING_METHODS
+from bff.methods import WRITING_METHODS
 from bff.web.compositions.handler import CompositionHandler, Target
 from bff.web.http.cors import CrossOrigin
 from bff.web.http.logs import Log

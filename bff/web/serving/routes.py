@@ -8,8 +8,8 @@ from collections.abc import Callable
 from itertools import cycle
 
 from bff.cache.cache import Cache
-from bff.declarations.models.forms import WRITING_METHODS
 from bff.engine.values.outcomes import Failed
+from bff.methods import WRITING_METHODS
 from bff.plan.model.composition import CompiledProject
 from bff.plan.model.service import Service
 from bff.upstream.passthrough.headers import ClientInfo

@@ -10,98 +10,21 @@ A *place* is a path of names from the root, with every list on it walked through
 each order's id. Fields are lost by name alone; what lists there are, and how long, stays as it is.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from bff.plan.expressions.grammar.nodes import Node
 from bff.plan.expressions.types.functions import element_of
 from bff.plan.expressions.types.inference import infer
+from bff.plan.model.uses import NOWHERE, ROOT, Places, Uses
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import alternatives
-
-Places = frozenset[tuple[str, ...]]
-
-_ROOT: Places = frozenset(((),))
-_NOWHERE: Places = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Uses:
-    """What is used: `whole`, with everything below; `seen`, whether it is there and not empty, and
-    the lists and scalars that it is. `value` is where the value lies that is passed on, as far as
-    it was not made: of use to those who look into it."""
-
-    value: Places = _NOWHERE
-    whole: Places = _NOWHERE
-    seen: Places = _NOWHERE
-
-    def consumed(self) -> "Uses":
-        """The value with all that is in it is used too."""
-        return Uses(_NOWHERE, self.whole | self.value, self.seen)
-
-    def tested(self) -> "Uses":
-        """Of the value no more is used than whether it is true, or what list it is."""
-        return Uses(_NOWHERE, self.whole, self.seen | self.value)
-
-    def below(self, place: tuple[str, ...]) -> "Uses":
-        """What is used of what lies at `place`, with paths from there."""
-        depth = len(place)
-        is_whole = any(path == place[: len(path)] for path in self.whole)
-        return Uses(
-            _NOWHERE,
-            frozenset(path[depth:] for path in self.whole if path[:depth] == place)
-            | (_ROOT if is_whole else _NOWHERE),
-            frozenset(path[depth:] for path in self.seen if path[:depth] == place),
-        )
-
-    def at(self, places: Places) -> "Uses":
-        """The same of whatever lies at `places`, with paths that begin with those."""
-        return Uses(
-            frozenset((*place, *path) for place in places for path in self.value),
-            frozenset((*place, *path) for place in places for path in self.whole),
-            frozenset((*place, *path) for place in places for path in self.seen),
-        )
-
-
-NO_USES = Uses()
-
-
-def union_of(uses: Iterable[Uses]) -> Uses:
-    """All that any of them uses."""
-    value, whole, seen = _NOWHERE, _NOWHERE, _NOWHERE
-    for each in uses:
-        value, whole, seen = value | each.value, whole | each.whole, seen | each.seen
-    return Uses(value, whole, seen)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What is used of a value: all of it, or these fields of the objects that it is or holds."""
-
-    is_whole: bool = False
-    fields: Mapping[str, "Part"] = field(default_factory=dict)
-
-
-def part_of(uses: Uses) -> Part:
-    """The same as a tree from the root; the value is left to whoever consumes it."""
-    return _part(uses.whole, uses.whole | uses.seen)
-
-
-def _part(whole: Places, used: Places) -> Part:
-    if () in whole:
-        return Part(is_whole=True)
-    names = sorted({path[0] for path in used if path})
-    return Part(fields={name: _part(_under(whole, name), _under(used, name)) for name in names})
-
-
-def _under(places: Places, name: str) -> Places:
-    return frozenset(path[1:] for path in places if path[:1] == (name,))
 
 
 def uses_of(node: Node, root: t.Type) -> Uses:
     """What the expression uses of a root of type `root`."""
     walk = _Walk(asks_length=_asks_length(node))
-    value = walk.follow(node, _Here(_ROOT, root))
+    value = walk.follow(node, _Here(ROOT, root))
     return Uses(value, frozenset(walk.whole), frozenset(walk.seen))
 
 
@@ -155,7 +78,7 @@ class _Walk:
             case "value_projection":  # goes over every field
                 base, element = node.children
                 self.whole |= self.follow(base, here)
-                self.follow(element, _Here(_NOWHERE, t.ANYTHING))
+                self.follow(element, _Here(NOWHERE, t.ANYTHING))
             case "multi_select_list" | "multi_select_dict":
                 self._see(here.places)  # of null nothing is selected
                 self._use_all(node.children, here)
@@ -165,7 +88,7 @@ class _Walk:
                 return self._function(node, here)
             case _:
                 self._use_all(node.children, here)
-        return _NOWHERE
+        return NOWHERE
 
     def _elements(self, node: Node, here: _Here) -> _Here:
         """The elements of the list that the node gives; they lie where it does."""
@@ -177,10 +100,10 @@ class _Walk:
         return places
 
     def _see_all(self, nodes: Iterable[Node], here: _Here) -> Places:
-        return self._see(_NOWHERE.union(*(self.follow(each, here) for each in nodes)))
+        return self._see(NOWHERE.union(*(self.follow(each, here) for each in nodes)))
 
     def _use_all(self, nodes: Iterable[Node], here: _Here) -> None:
-        self.whole |= _NOWHERE.union(*(self.follow(each, here) for each in nodes))
+        self.whole |= NOWHERE.union(*(self.follow(each, here) for each in nodes))
 
     def _compare(self, node: Node, here: _Here) -> None:
         """Objects are neither more nor less than anything, and equal to no scalar."""
@@ -209,7 +132,7 @@ class _Walk:
                 self._see_all(node.children, here)
             case _, arguments:
                 self._use_all(arguments, here)
-        return _NOWHERE
+        return NOWHERE
 
 
 def _asks_length(node: Node) -> bool:
