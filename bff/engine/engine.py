@@ -15,7 +15,7 @@ from contextlib import suppress
 from bff.deadline import DeadlinePassed
 from bff.engine.heavy_work import HeavyWork
 from bff.engine.payload.merge import merge
-from bff.engine.ports import ReplyCache, Transport
+from bff.engine.ports import ReplyCache, Services
 from bff.engine.prepared import PreparedComposition, prepare
 from bff.engine.run import Run
 from bff.engine.steps.calls import Caller
@@ -33,27 +33,25 @@ from bff.engine.values.results import (
 )
 from bff.errors import EvaluationError
 from bff.plan.model.composition import Composition, Root
-from bff.plan.model.service import Service
 
 
 class Engine:
     """Runs the compositions of one compiled project.
 
-    Belongs to one event loop, like its transport; any number of runs go on at once. `clock` gives
+    Belongs to one event loop, like its services; any number of runs go on at once. `clock` gives
     seconds, for timings alone: deadlines go by the loop's clock.
     """
 
     def __init__(
         self,
-        transport: Transport,
-        services: Mapping[str, Service],
+        services: Services,
         heavy_work: HeavyWork,
         *,
         replies: ReplyCache | None = None,
         limits: Limits | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._caller = Caller(transport, services, limits or Limits())
+        self._caller = Caller(services, limits or Limits())
         self._shared = None if replies is None else SharedCalls(self._caller, replies)
         self._heavy_work = heavy_work
         self._clock = clock

@@ -1,16 +1,9 @@
-"""What the engine asks of the outside: upstreams called, and their replies kept.
+"""What the engine asks of the outside: services called by name, and their replies stored.
 
-Transports live in `bff.upstream`, the keeper of replies in `bff.cache`; tests script their own.
-Every transport keeps these rules:
-1. Nothing is added to or taken from the request target and headers but what HTTP's framing needs
-   (`Host`, `Content-Length` or `Transfer-Encoding`), and `Accept: */*` and `User-Agent: bff` where
-   there is none; redirects are not followed, no cookies are kept, nothing is decoded, proxies and
-   netrc of the environment are ignored.
-2. Trouble is a returned `Failed`; only cancellation and bugs raise.
+`bff.upstream` calls the services, and knows their addresses; `bff.cache` stores the replies.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
 from bff.deadline import Deadline
@@ -26,20 +19,19 @@ Headers = Sequence[tuple[str, str]]  # names in lower case; values as latin-1 te
 # three times as long to make.
 
 
-class UpstreamRequest(NamedTuple):
-    """One request to an instance. `url` is absolute, percent-encoded, and goes out as it is.
+class ServiceCall(NamedTuple):
+    """One call of a service, whichever instance answers it. `target` is the path below the
+    instance's base URL, and the query, percent-encoded."""
 
-    A body that is still arriving goes out chunked, unless `content-length` is among the headers.
-    """
-
+    service: str
     method: str
-    url: str
+    target: str
     headers: Headers = ()
     body: bytes | AsyncIterator[bytes] | None = None
 
 
 class UpstreamReply(NamedTuple):
-    """A whole reply: the body as it came, never more than the byte cap asked for."""
+    """A whole reply: the body as it came, never more than the cap on replies."""
 
     status: int
     headers: Headers
@@ -50,46 +42,12 @@ class UpstreamReply(NamedTuple):
         return next((value for key, value in self.headers if key == name), None)
 
 
-class UpstreamStream(NamedTuple):
-    """A reply whose body is still arriving. Iterating `chunks` raises `BrokenStream` when the
-    upstream breaks off before its end."""
+class Services(Protocol):
+    """Calls services. One per event loop; safe for concurrent use on that loop."""
 
-    status: int
-    headers: Headers
-    chunks: AsyncIterator[bytes]
-
-    async def read_all(self) -> bytes:
-        """The whole body instead of its chunks; for a reply that is known to be small."""
-        return b"".join([chunk async for chunk in self.chunks])
-
-
-class BrokenStream(Exception):
-    """An upstream's body ended before its time; `failure` says how."""
-
-    def __init__(self, failure: Failed) -> None:
-        self.failure = failure
-        super().__init__(failure.reason.word)
-
-
-class Transport(Protocol):
-    """Sends requests to upstreams. One per event loop; safe for concurrent use on that loop."""
-
-    async def fetch(
-        self, request: UpstreamRequest, *, timeout_seconds: float, byte_cap: int
-    ) -> UpstreamReply | Failed:
-        """Send, and read the whole reply within `timeout_seconds` (connect included).
-
-        A body longer than `byte_cap` is `Failed(TOO_LARGE)`; reading stops there.
-        """
-
-    def stream(
-        self, request: UpstreamRequest, *, timeout_seconds: float
-    ) -> AbstractAsyncContextManager[UpstreamStream | Failed]:
-        """Send, and give the reply once its head is there; `timeout_seconds` bounds the wait for
-        the head, and each later silence. Leaving the context closes an unfinished exchange."""
-
-    async def close(self) -> None:
-        """Close every connection."""
+    def fetch(self, call: ServiceCall, timeout_seconds: float) -> Awaitable[UpstreamReply | Failed]:
+        """The whole reply, whatever its status, within so many seconds (connect included).
+        Trouble is a returned `Failed`; only cancellation and bugs raise."""
 
 
 class CallResult(NamedTuple):

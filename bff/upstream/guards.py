@@ -7,8 +7,8 @@ whoever made it. Nothing here decodes, encodes or normalises.
 import re
 from typing import Final
 
-from bff.engine.ports import UpstreamRequest
 from bff.engine.values.outcomes import Failed, Reason
+from bff.upstream.ports import UpstreamRequest
 
 # Visible ASCII without `#` (a fragment never goes on the wire) and `\` (WHATWG parsers, pyreqwest
 # among them, read it as a slash).

@@ -2,8 +2,8 @@
 
 from typing import Final, Literal, assert_never
 
-from bff.engine.ports import Transport
 from bff.upstream.httpx.transport import HttpxTransport
+from bff.upstream.ports import Transport
 from bff.upstream.pyreqwest.transport import PyreqwestTransport
 
 TransportName = Literal["pyreqwest", "httpx"]

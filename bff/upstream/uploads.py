@@ -8,8 +8,8 @@ the reply: that error is what makes the clients drop the connection.
 import asyncio
 from collections.abc import AsyncIterator
 
-from bff.engine.ports import UpstreamRequest
 from bff.engine.values.outcomes import Failed, Reason
+from bff.upstream.ports import UpstreamRequest
 
 WRONG_LENGTH = Failed(Reason.BAD_INPUT, detail="the body is not as long as it says")
 

@@ -6,9 +6,10 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from bff.engine.ports import BrokenStream, Transport, UpstreamReply, UpstreamRequest, UpstreamStream
+from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.passthrough.passthrough import ForwardedReply, Refused, RelayedBody
+from bff.upstream.ports import BrokenStream, Transport, UpstreamRequest, UpstreamStream
 from bff.upstream.transports import TransportName
 from tests.support.routes import body_of, open_route
 from tests.support.transports import NAMES, run

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from bff.engine.ports import Transport
 from bff.upstream.passthrough.passthrough import ForwardedReply, RelayedBody
+from bff.upstream.ports import Transport
 from bff.upstream.transports import TransportName
 from tests.support.routes import body_of, open_route
 from tests.support.transports import NAMES, run

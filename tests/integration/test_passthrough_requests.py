@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from bff.engine.ports import Transport
 from bff.plan.model.composition import Access, Route
 from bff.upstream.passthrough.passthrough import ForwardedReply, Refused
+from bff.upstream.ports import Transport
 from bff.upstream.transports import TransportName
 from tests.support.routes import KEEPING, STRIPPING, open_route
 from tests.support.transports import NAMES, run

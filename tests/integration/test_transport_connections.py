@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bff.engine.ports import Transport, UpstreamReply, UpstreamRequest, UpstreamStream
+from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed
+from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
 from bff.upstream.transports import TransportName, open_transport
 from tests.support.transports import NAMES, get, run
 from tests.support.wire import Exchange, WireServer

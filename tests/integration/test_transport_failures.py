@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from bff.engine.ports import BrokenStream, Transport, UpstreamReply, UpstreamRequest, UpstreamStream
+from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
+from bff.upstream.ports import BrokenStream, Transport, UpstreamRequest, UpstreamStream
 from bff.upstream.transports import TransportName
 from tests.support.transports import NAMES, failed, fetch, get, run
 from tests.support.wire import Script, WireServer

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bff.engine.ports import Transport, UpstreamReply, UpstreamRequest, UpstreamStream
+from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
+from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
 from bff.upstream.transports import TransportName
 from tests.support.transports import NAMES, fetch, get, run
 from tests.support.wire import Exchange, WireServer

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bff.engine.ports import Transport, UpstreamRequest, UpstreamStream
 from bff.engine.values.outcomes import Failed, Reason
+from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
 from bff.upstream.transports import TransportName
 from tests.support.transports import NAMES, fetch, get, run
 from tests.support.wire import Exchange, RecordedRequest, WireServer

@@ -1,5 +1,6 @@
 """A composition run against scripted upstreams, in fake time."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyWork
 from bff.engine.values.results import CompositionFailure, Inputs, Limits, Produced
 from bff.plan.model.composition import Composition
+from bff.plan.model.service import Service
+from bff.upstream.pipeline.stack import ServiceClient
 from tests.support.fake_time import run_in_fake_time
 from tests.support.plans import SERVICES
 from tests.support.scripted import Script, ScriptedTransport
@@ -57,6 +60,14 @@ def run(
     return run_in_fake_time(main())
 
 
+def service_client(
+    transport: ScriptedTransport, services: Mapping[str, Service] = SERVICES
+) -> ServiceClient:
+    """The services behind a transport, on the running loop."""
+    clock = asyncio.get_running_loop().time
+    return ServiceClient(transport, services, Limits().reply_bytes, clock)
+
+
 async def run_over(
     transport: ScriptedTransport,
     composition: Composition,
@@ -66,7 +77,7 @@ async def run_over(
     """Run the composition once on this loop; `options` are the engine's."""
     heavy_work = HeavyWork()
     try:
-        engine = Engine(transport, SERVICES, heavy_work, **options)
+        engine = Engine(service_client(transport), heavy_work, **options)
         return await engine.run(engine.prepare(composition), inputs or Inputs({}))
     finally:
         heavy_work.close()

@@ -1,16 +1,18 @@
 """One request through a pass-through to a scripted service."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
-from bff.engine.ports import Transport
 from bff.engine.values.outcomes import Failed
-from bff.plan.model.composition import Route
+from bff.plan.model.composition import Access, Route
 from bff.plan.model.service import Service
 from bff.upstream.passthrough.headers import ClientInfo, RawHeaders
 from bff.upstream.passthrough.passthrough import ForwardedReply, Passthrough, Refused
+from bff.upstream.pipeline.stack import ServiceClient
+from bff.upstream.ports import Transport
 
-KEEPING = Route("/raw/orders", "orders", strip=False, purges=())
-STRIPPING = Route("/raw/orders", "orders", strip=True, purges=())
+KEEPING = Route("/raw/orders", "orders", strip=False, purges=(), access=Access("public"))
+STRIPPING = Route("/raw/orders", "orders", strip=True, purges=(), access=Access("public"))
 CLIENT = ClientInfo("192.0.2.7", "https", "shop.example")
 
 
@@ -28,7 +30,8 @@ async def open_route(
 ) -> ForwardedReply | Refused | Failed:
     """One request through a pass-through to the service at `base`."""
     services = {"orders": Service("orders", (base,), timeout_seconds)}
-    passthrough = Passthrough(transport, services, lambda service: service.instances[0])
+    clock = asyncio.get_running_loop().time
+    passthrough = Passthrough(ServiceClient(transport, services, 1_000_000, clock))
     return await passthrough.open(
         route,
         method=method,

@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 from pydantic_core import to_json
 
-from bff.engine.ports import UpstreamReply, UpstreamRequest, UpstreamStream
+from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed
+from bff.upstream.ports import UpstreamRequest, UpstreamStream
 
 Answer = UpstreamReply | Failed
 Script: TypeAlias = (

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from bff.engine.ports import Transport, UpstreamReply, UpstreamRequest
+from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed
+from bff.upstream.ports import Transport, UpstreamRequest
 from bff.upstream.transports import CONNECT_TIMEOUT_SECONDS, TransportName, open_transport
 from tests.support.wire import Script, WireServer
 

@@ -1,18 +1,15 @@
 """Which step begins when, and that nothing is left behind."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
-from bff.engine.engine import Engine
-from bff.engine.heavy_work import HeavyWork
 from bff.engine.values.outcomes import Failed, Reason
-from bff.engine.values.results import Inputs, Produced
+from bff.engine.values.results import Produced
 from bff.plan.model.composition import Optional
 from tests.support.engine_runs import run, run_over
 from tests.support.fake_time import run_in_fake_time
-from tests.support.plans import SERVICES, compose, param, step
+from tests.support.plans import compose, param, step
 from tests.support.scripted import ScriptedTransport, after, held, json_reply, never, reply
 
 OK = json_reply({"id": 1})
@@ -92,25 +89,6 @@ def test_long_chain_of_skipped_steps_ends():
 
 def test_composition_without_steps_is_its_response():
     assert run(compose(response="params.id"), {}, {"id": 7}).payload == 7
-
-
-def test_instances_take_turns():
-    async def main():
-        service = SERVICES["upstream"]
-        transport = ScriptedTransport({"GET /base/a": OK, "GET /a": OK})
-        instances = ("http://one.test/base", "http://two.test")
-        services = {"upstream": replace(service, instances=instances)}
-        engine = Engine(transport, services, HeavyWork())
-        prepared = engine.prepare(compose(step("a", "GET /a")))
-        for _ in range(3):
-            await engine.run(prepared, Inputs({}))
-        assert [each.url for each in transport.requests] == [
-            "http://one.test/base/a",
-            "http://two.test/a",
-            "http://one.test/base/a",
-        ]
-
-    run_in_fake_time(main())
 
 
 def test_cancelled_run_cancels_every_call():

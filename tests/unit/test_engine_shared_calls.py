@@ -17,9 +17,10 @@ from bff.engine.values.results import CompositionFailure, Inputs, Produced
 from bff.plan.model.caching import CachePolicy, ReplyCaching, Scope, Tags
 from bff.plan.model.composition import Composition
 from bff.plan.model.uses import NO_USES
+from tests.support.engine_runs import service_client
 from tests.support.fake_time import run_in_fake_time
 from tests.support.memory_caches import Clock, memory_cache
-from tests.support.plans import SERVICES, compose, constant, for_each, operation, step
+from tests.support.plans import compose, constant, for_each, operation, step
 from tests.support.scripted import Script, ScriptedTransport, after, json_reply, reply
 
 GET = operation("GET /users/{id}")
@@ -37,7 +38,7 @@ class Shop:
         self.clock = Clock()
         self.transport = ScriptedTransport(scripts)
         replies = CachedReplies(memory_cache(self.clock), self.clock)
-        self._engine = Engine(self.transport, SERVICES, HeavyWork(), replies=replies)
+        self._engine = Engine(service_client(self.transport), HeavyWork(), replies=replies)
 
     async def run(self, composition: Composition, who: str = "") -> Produced | CompositionFailure:
         return await self._engine.run(self._engine.prepare(composition), Inputs({}, {}, who))

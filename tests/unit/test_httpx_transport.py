@@ -7,8 +7,9 @@ import httpx
 import pytest
 from pytest_httpx import HTTPXMock, IteratorStream
 
-from bff.engine.ports import BrokenStream, Transport, UpstreamReply, UpstreamRequest, UpstreamStream
+from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
+from bff.upstream.ports import BrokenStream, Transport, UpstreamRequest, UpstreamStream
 from tests.support.transports import fetch, get, run
 
 URL = "http://orders.example/orders?user_id=1"

@@ -12,19 +12,21 @@ import pytest
 from bff.cache.cache import Cache
 from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyWork
-from bff.engine.ports import UpstreamReply, UpstreamRequest
+from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed
 from bff.identity.ports import Anonymous
 from bff.plan.compiler.project import compile_project
 from bff.upstream.passthrough.passthrough import Passthrough
+from bff.upstream.ports import UpstreamRequest
 from bff.web.compositions.handler import CompositionHandler
 from bff.web.http.cors import CrossOrigin
 from bff.web.http.logs import Log
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.serving.dispatch import Dispatcher
-from bff.web.serving.routes import RouteHandler, take_turns
+from bff.web.serving.routes import RouteHandler
 from bff.web.serving.routing import RoutingTable
+from tests.support.engine_runs import service_client
 from tests.support.projects import HOME, write_project
 
 ANN = UpstreamReply(200, (), b'{"id": 1, "first_name": "Ann"}')
@@ -81,10 +83,11 @@ class Gateway:
         self.transport = ScriptedTransport(script)
         self.log = io.BytesIO()
         heavy_work = HeavyWork()
-        engine = Engine(self.transport, project.services, heavy_work)
+        services = service_client(self.transport, project.services)
+        engine = Engine(services, heavy_work)
         cache = Cache(lambda **_: None, clock=self.clock, dice=lambda: 0.0)
         cross_origin = CrossOrigin(project)
-        passthrough = Passthrough(self.transport, project.services, take_turns(project))
+        passthrough = Passthrough(services)
         self.dispatcher = Dispatcher(
             RoutingTable(project.compositions, project.routes),
             {

@@ -1,22 +1,19 @@
-"""A call's two halves: the request sent to an instance, and the reply judged and read.
+"""A call's two halves: the request sent to a service, and the reply judged and read.
 
 Knows nothing of steps that wait for each other; see `bff.engine.run`.
 """
 
-from collections.abc import Mapping
-from itertools import cycle
 from typing import NamedTuple
 
 from bff.deadline import Deadline, DeadlinePassed
 from bff.engine.heavy_work import HeavyShare
-from bff.engine.ports import Transport, UpstreamReply, UpstreamRequest
+from bff.engine.ports import ServiceCall, Services, UpstreamReply
 from bff.engine.steps.bodies import judge, read_body, weigh
 from bff.engine.steps.requests import Rendered
 from bff.engine.values.freshness import UNLIMITED, Freshness, told_freshness
 from bff.engine.values.outcomes import Failed, Reason, Value
 from bff.engine.values.results import Limits
 from bff.plan.model.composition import Step
-from bff.plan.model.service import Service
 
 
 class Part(NamedTuple):
@@ -31,15 +28,9 @@ class Part(NamedTuple):
 class Caller:
     """Sends steps' requests. One per event loop; shared by all runs on it."""
 
-    def __init__(
-        self, transport: Transport, services: Mapping[str, Service], limits: Limits
-    ) -> None:
+    def __init__(self, services: Services, limits: Limits) -> None:
         self.limits = limits
-        self._transport = transport
-        # Round robin, each service by itself; which instance comes first does not matter.
-        self._next_instance = {
-            name: cycle(service.instances).__next__ for name, service in services.items()
-        }
+        self._services = services
 
     async def send(
         self, step: Step, rendered: Rendered, deadline: Deadline
@@ -49,18 +40,15 @@ class Caller:
         if left <= 0:
             return Failed(Reason.DEADLINE, was_sent=False)
         operation = step.operation
-        request = UpstreamRequest(
+        call = ServiceCall(
+            operation.service,
             operation.method,
-            self._next_instance[operation.service]() + rendered.target,
+            rendered.target,
             rendered.headers,
             rendered.body,
         )
         timeout = step.timeout_seconds
-        reply = await self._transport.fetch(
-            request,
-            timeout_seconds=timeout if timeout < left else left,
-            byte_cap=self.limits.reply_bytes,
-        )
+        reply = await self._services.fetch(call, timeout if timeout < left else left)
         if isinstance(reply, Failed) and reply.reason is Reason.TIMEOUT and left <= timeout:
             return Failed(Reason.DEADLINE, detail=reply.detail, was_sent=reply.was_sent)
         return reply

@@ -17,10 +17,11 @@ from typing import Final
 
 import httpx
 
-from bff.engine.ports import BrokenStream, Headers, UpstreamReply, UpstreamRequest, UpstreamStream
+from bff.engine.ports import Headers, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.guards import refuse
 from bff.upstream.httpx.failures import UpstreamError, failure_of
+from bff.upstream.ports import BrokenStream, UpstreamRequest, UpstreamStream
 from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength, upload_of
 
 IMPLIED_HEADERS: Final = (("accept", "*/*"), ("user-agent", "bff"))

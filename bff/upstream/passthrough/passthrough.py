@@ -8,15 +8,14 @@ are not switched: an `Upgrade` is not forwarded, so the service answers without 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from bff.engine.ports import BrokenStream, Transport, UpstreamRequest, UpstreamStream
+from bff.engine.ports import ServiceCall
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.composition import Route
-from bff.plan.model.service import Service
 from bff.upstream.guards import has_dot_segment, is_sendable
 from bff.upstream.passthrough.headers import (
     ClientInfo,
@@ -24,6 +23,8 @@ from bff.upstream.passthrough.headers import (
     reply_headers,
     request_headers,
 )
+from bff.upstream.pipeline.stack import OpenStream, ServiceClient
+from bff.upstream.ports import BrokenStream, UpstreamStream
 
 ONE_PIECE_BYTES: Final = 65_536
 SMALL_BODY_SECONDS: Final = 15  # for what is passed in one piece; a larger one is not waited for
@@ -55,20 +56,10 @@ _SLOW: Final = Refused(408, "slow_body", f"The body took over {SMALL_BODY_SECOND
 
 
 class Passthrough:
-    """Forwards requests. One per event loop, like the transport that it uses.
+    """Forwards requests. One per event loop, like the client of services that it uses."""
 
-    `next_instance` picks the base URL for each request.
-    """
-
-    def __init__(
-        self,
-        transport: Transport,
-        services: Mapping[str, Service],
-        next_instance: Callable[[Service], str],
-    ) -> None:
-        self._transport = transport
+    def __init__(self, services: ServiceClient) -> None:
         self._services = services
-        self._next_instance = next_instance
 
     async def open(
         self,
@@ -90,7 +81,6 @@ class Passthrough:
         """
         if (refused := _refuse(method, raw_path, raw_query)) is not None:
             return refused
-        service = self._services[route.service]
         path = (raw_path.removeprefix(route.prefix) or "/") if route.strip else raw_path
         target = f"{path}?{raw_query}" if raw_query else path
         sent = request_headers(headers, client, request_id)
@@ -107,9 +97,10 @@ class Passthrough:
                     return _MALFORMED
             else:
                 sent.append(("content-length", str(length)))
-        request = UpstreamRequest(method, self._next_instance(service) + target, sent, body)
-        exchange = self._transport.stream(request, timeout_seconds=service.timeout_seconds)
-        return await _open(exchange, method)
+        opened = await self._services.open(ServiceCall(route.service, method, target, sent, body))
+        if isinstance(opened, Failed):
+            return _MALFORMED if opened.reason is Reason.BAD_INPUT else opened
+        return await _relay(opened, method)
 
 
 class RelayedBody:
@@ -141,14 +132,10 @@ class RelayedBody:
             await self._exchange.__aexit__(None, None, None)
 
 
-async def _open(
-    exchange: AbstractAsyncContextManager[UpstreamStream | Failed], method: str
-) -> ForwardedReply | Refused | Failed:
-    upstream = await exchange.__aenter__()
+async def _relay(opened: OpenStream, method: str) -> ForwardedReply | Failed:
+    upstream, exchange = opened
     goes_on = False
     try:
-        if isinstance(upstream, Failed):
-            return _MALFORMED if upstream.reason is Reason.BAD_INPUT else upstream
         headers, framing = reply_headers(upstream.headers)
         if framing.coding is not None and framing.coding.lower() != "chunked":
             detail = f"transfer coding {framing.coding!r}"

@@ -10,8 +10,9 @@ from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.http import HeaderMap
 from pyreqwest.response import Response, ResponseBodyReader
 
-from bff.engine.ports import BrokenStream, UpstreamReply, UpstreamStream
+from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
+from bff.upstream.ports import BrokenStream, UpstreamStream
 from bff.upstream.pyreqwest.failures import failure_of
 from bff.upstream.uploads import Upload
 

@@ -9,9 +9,10 @@ from pyreqwest.client import Client
 from pyreqwest.http import HeaderMap
 from pyreqwest.request import RequestBuilder
 
-from bff.engine.ports import Headers, UpstreamRequest
+from bff.engine.ports import Headers
 from bff.engine.steps.requests import FIXED_HEADERS
 from bff.upstream.guards import has_dot_segment
+from bff.upstream.ports import UpstreamRequest
 from bff.upstream.uploads import Upload
 
 # The characters that url::Url leaves alone in every part of a URL, and that need no guard.

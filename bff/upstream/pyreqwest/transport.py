@@ -27,9 +27,10 @@ from pyreqwest.exceptions import PyreqwestError
 from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response
 
-from bff.engine.ports import UpstreamReply, UpstreamRequest, UpstreamStream
+from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.httpx.transport import HttpxTransport
+from bff.upstream.ports import UpstreamRequest, UpstreamStream
 from bff.upstream.pyreqwest.failures import failure_of
 from bff.upstream.pyreqwest.replies import (
     CancellationWatch,

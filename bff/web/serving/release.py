@@ -3,6 +3,7 @@
 Made on the loop that uses it and after any fork, since connections belong to both.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -13,17 +14,19 @@ from bff.cache.replies import CachedReplies
 from bff.cache.shared.opening import open_store
 from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyWork
-from bff.engine.ports import Transport
+from bff.engine.values.results import Limits
 from bff.identity.ports import IdentityProvider
 from bff.plan.model.composition import CompiledProject
 from bff.settings import Settings
 from bff.upstream.passthrough.passthrough import Passthrough
+from bff.upstream.pipeline.stack import ServiceClient
+from bff.upstream.ports import Transport
 from bff.upstream.transports import open_transport
 from bff.web.compositions.handler import CompositionHandler
 from bff.web.http.cors import CrossOrigin
 from bff.web.http.logs import Log
 from bff.web.serving.dispatch import Dispatcher
-from bff.web.serving.routes import RouteHandler, take_turns
+from bff.web.serving.routes import RouteHandler
 from bff.web.serving.routing import RoutingTable
 
 
@@ -57,9 +60,11 @@ async def open_runtime(
     cache = Cache(
         partial(open_store, settings.redis_url, backend), memory_bytes=settings.cache_memory_bytes
     )
-    heavy_work = HeavyWork()
-    engine = Engine(transport, project.services, heavy_work, replies=CachedReplies(cache))
-    passthrough = Passthrough(transport, project.services, take_turns(project))
+    heavy_work, limits = HeavyWork(), Limits()
+    clock = asyncio.get_running_loop().time
+    services = ServiceClient(transport, project.services, limits.reply_bytes, clock)
+    engine = Engine(services, heavy_work, limits=limits, replies=CachedReplies(cache))
+    passthrough = Passthrough(services)
     cross_origin = CrossOrigin(project)
     return Runtime(
         Dispatcher(

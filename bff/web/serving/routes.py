@@ -4,14 +4,9 @@ What is forwarded is for `bff.upstream.passthrough.passthrough` to say; this tur
 replies.
 """
 
-from collections.abc import Callable
-from itertools import cycle
-
 from bff.cache.cache import Cache
 from bff.engine.values.outcomes import Failed
 from bff.methods import WRITING_METHODS
-from bff.plan.model.composition import CompiledProject
-from bff.plan.model.service import Service
 from bff.upstream.passthrough.headers import ClientInfo
 from bff.upstream.passthrough.passthrough import ForwardedReply, Passthrough, Refused
 from bff.web.http.cors import CrossOrigin
@@ -57,12 +52,6 @@ class RouteHandler:
                 reply = _failed(request, match.route.prefix, answer)
         reply.facts = {"route": match.route.prefix, **reply.facts}
         return reply
-
-
-def take_turns(project: CompiledProject) -> Callable[[Service], str]:
-    """Each service's instances, one after the other."""
-    turns = {name: cycle(service.instances) for name, service in project.services.items()}
-    return lambda service: next(turns[service.name])
 
 
 def _has_written(method: str, answer: ForwardedReply | Refused | Failed) -> bool:

@@ -1,0 +1,125 @@
+"""Which instance of a service a call goes to, and which one is next where there is no connection.
+
+Rules:
+1. Instances take turns.
+2. Where no connection came about, nothing was sent: the call goes to the next instance at once,
+   whatever its method, as long as its time lasts and nothing of a streamed body was read.
+3. An instance without a connection rests. Calls pass it over, and after the rest one call tries it
+   while the others still pass it over.
+4. Resting instances are tried after all others, the one whose rest ends first at first. So a call
+   fails only where every instance was tried.
+
+`Instances` decides; `balanced` acts. Both belong to one event loop.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Final, TypeVar
+
+from bff.deadline import Deadline
+from bff.engine.ports import ServiceCall
+from bff.engine.values.outcomes import Failed, Reason
+
+T = TypeVar("T")
+
+# Sends a call to the instance at a base URL, within so many seconds.
+Send = Callable[[str, ServiceCall, float], Awaitable[T | Failed]]
+# Sends a call to a service, within so many seconds.
+Way = Callable[[ServiceCall, float], Awaitable[T | Failed]]
+
+# Long enough that an instance that hangs costs few calls their time; a restart takes longer.
+REST_SECONDS: Final = 3.0
+
+_NO_CONNECTION: Final = frozenset(
+    {Reason.REFUSED, Reason.UNRESOLVED, Reason.CONNECT_TIMEOUT, Reason.PROTOCOL}  # the last: TLS
+)
+
+
+class Instances:
+    """The instances of one service by their base URLs: whose turn it is, and which of them rest.
+    `clock` gives seconds from any start."""
+
+    def __init__(self, urls: tuple[str, ...], clock: Callable[[], float]) -> None:
+        self.urls = urls
+        self.clock = clock
+        self._next = 0
+        self._rests_until: dict[str, float] = {}
+
+    def in_turn(self) -> list[str]:
+        """Every instance once, in the order in which a call may try them (rules 1 and 4)."""
+        start = self._next
+        self._next = (start + 1) % len(self.urls)
+        urls = [*self.urls[start:], *self.urls[:start]]
+        if self._rests_until:
+            now = self.clock()
+            ends = [self._rests_until.get(url, 0.0) for url in urls]
+            order = sorted(range(len(urls)), key=lambda place: max(ends[place], now))
+            urls = [urls[place] for place in order]
+        return urls
+
+    def begin(self, url: str) -> None:
+        """A call tries the instance; where that has rested, other calls pass it over meanwhile."""
+        if url in self._rests_until:
+            self.rest(url)
+
+    def rest(self, url: str) -> None:
+        """The instance had no connection: it rests from now on."""
+        self._rests_until[url] = self.clock() + REST_SECONDS
+
+    def wake(self, url: str) -> None:
+        """The instance had a connection."""
+        self._rests_until.pop(url, None)
+
+
+def balanced(send: Send[T], instances: Instances) -> Way[T]:
+    """The way of calls that goes round the instances."""
+    if len(instances.urls) == 1:
+        return partial(send, instances.urls[0])
+
+    async def send_in_turn(call: ServiceCall, seconds: float) -> T | Failed:
+        deadline = Deadline.after(seconds, instances.clock)
+        body = None
+        if call.body is not None and not isinstance(call.body, bytes):
+            body = _StreamedBody(call.body)
+            call = call._replace(body=body)
+        first, *others = instances.in_turn()
+        answer = await _send_to(first, call, seconds)
+        for url in others:
+            left = deadline.seconds_left()
+            if _has_connected(answer) or left <= 0 or (body is not None and body.was_read):
+                break
+            answer = await _send_to(url, call, left)
+        return answer
+
+    async def _send_to(url: str, call: ServiceCall, seconds: float) -> T | Failed:
+        instances.begin(url)
+        answer = await send(url, call, seconds)
+        if _has_connected(answer):
+            instances.wake(url)
+        else:
+            instances.rest(url)
+        return answer
+
+    return send_in_turn
+
+
+def _has_connected(answer: object) -> bool:
+    """Whether there was a connection, or the request itself was refused."""
+    if not isinstance(answer, Failed):
+        return True
+    return answer.was_sent or answer.reason not in _NO_CONNECTION
+
+
+class _StreamedBody:
+    """A request body that is still arriving, and whether any of it was asked for."""
+
+    def __init__(self, source: AsyncIterator[bytes]) -> None:
+        self.was_read = False
+        self._source = source
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    def __anext__(self) -> Awaitable[bytes]:
+        self.was_read = True
+        return anext(self._source)

@@ -1,0 +1,93 @@
+"""The way of a call to its service, composed once per service; for steps and routes alike.
+
+From the wire upwards, in `compose_way`:
+
+    send        one exchange with one instance, by a `Transport`
+    balanced    the instance; the next one where nothing was sent      `balance.py`
+
+What decides by instance belongs between the two (a breaker that turns one instance away); what
+sends a call again, or a second time beside the first, belongs above both, so that each attempt has
+an instance of its own (a retry, a hedge). Each is a function from one way to another, in a file of
+its own, and a line of `compose_way`.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+from bff.engine.ports import ServiceCall, UpstreamReply
+from bff.engine.values.outcomes import Failed
+from bff.plan.model.service import Service
+from bff.upstream.pipeline.balance import Instances, Send, Way, balanced
+from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
+
+T = TypeVar("T")
+
+
+class OpenStream(NamedTuple):
+    """A reply whose head is there, and the exchange, which has to be left."""
+
+    reply: UpstreamStream
+    exchange: AbstractAsyncContextManager[UpstreamStream | Failed]
+
+
+def compose_way(send: Send[T], instances: Instances) -> Way[T]:
+    """The way of one service's calls. The order matters: see above."""
+    return balanced(send, instances)
+
+
+class ServiceClient:
+    """Calls services by their names; the engine's `Services`.
+
+    One per event loop, like its transport; any number of calls go on at once. A reply's body has
+    at most `byte_cap` bytes; `clock` gives seconds from any start.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        services: Mapping[str, Service],
+        byte_cap: int,
+        clock: Callable[[], float],
+    ) -> None:
+        self._transport = transport
+        self._byte_cap = byte_cap
+        self._services = services
+        self._fetch: dict[str, Way[UpstreamReply]] = {}
+        self._open: dict[str, Way[OpenStream]] = {}
+        for name, service in services.items():
+            instances = Instances(service.instances, clock)  # both see which of them rest
+            self._fetch[name] = compose_way(self._fetch_from, instances)
+            open_at = partial(self._open_at, service.timeout_seconds)
+            self._open[name] = compose_way(open_at, instances)
+
+    def fetch(self, call: ServiceCall, timeout_seconds: float) -> Awaitable[UpstreamReply | Failed]:
+        """The whole reply, within so many seconds."""
+        return self._fetch[call.service](call, timeout_seconds)
+
+    def open(self, call: ServiceCall) -> Awaitable[OpenStream | Failed]:
+        """The reply once its head is there; the service's timeout bounds the wait for it, and each
+        later silence."""
+        return self._open[call.service](call, self._services[call.service].timeout_seconds)
+
+    def _fetch_from(
+        self, base: str, call: ServiceCall, seconds: float
+    ) -> Awaitable[UpstreamReply | Failed]:
+        request = _request(base, call)
+        return self._transport.fetch(request, timeout_seconds=seconds, byte_cap=self._byte_cap)
+
+    async def _open_at(
+        self, timeout_seconds: float, base: str, call: ServiceCall, _: float
+    ) -> OpenStream | Failed:
+        # Always with the same timeout, since it holds for later silences too.
+        exchange = self._transport.stream(_request(base, call), timeout_seconds=timeout_seconds)
+        reply = await exchange.__aenter__()
+        if isinstance(reply, Failed):
+            await exchange.__aexit__(None, None, None)
+            return reply
+        return OpenStream(reply, exchange)
+
+
+def _request(base: str, call: ServiceCall) -> UpstreamRequest:
+    return UpstreamRequest(call.method, base + call.target, call.headers, call.body)

@@ -1,0 +1,71 @@
+"""What `bff.upstream` asks of an HTTP client: one exchange with one instance.
+
+Each transport has a folder here; tests script their own. Every transport keeps these rules:
+1. Nothing is added to or taken from the request target and headers but what HTTP's framing needs
+   (`Host`, `Content-Length` or `Transfer-Encoding`), and `Accept: */*` and `User-Agent: bff` where
+   there is none. Redirects are not followed, no cookies are stored, nothing is decoded, and proxies
+   and netrc of the environment are ignored.
+2. Trouble is a returned `Failed`; only cancellation and bugs raise.
+3. `Failed.was_sent` is False only where the instance can't have received any of the request.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple, Protocol
+
+from bff.engine.ports import Headers, UpstreamReply
+from bff.engine.values.outcomes import Failed
+
+
+class UpstreamRequest(NamedTuple):
+    """One request to an instance. `url` is absolute, percent-encoded, and goes out as it is.
+
+    A body that is still arriving goes out chunked, unless `content-length` is among the headers.
+    """
+
+    method: str
+    url: str
+    headers: Headers = ()
+    body: bytes | AsyncIterator[bytes] | None = None
+
+
+class UpstreamStream(NamedTuple):
+    """A reply whose body is still arriving. Iterating `chunks` raises `BrokenStream` when the
+    upstream breaks off before its end."""
+
+    status: int
+    headers: Headers
+    chunks: AsyncIterator[bytes]
+
+    async def read_all(self) -> bytes:
+        """The whole body instead of its chunks; for a reply that is known to be small."""
+        return b"".join([chunk async for chunk in self.chunks])
+
+
+class BrokenStream(Exception):
+    """An upstream's body ended before its time; `failure` describes how."""
+
+    def __init__(self, failure: Failed) -> None:
+        self.failure = failure
+        super().__init__(failure.reason.word)
+
+
+class Transport(Protocol):
+    """Sends requests to instances. One per event loop; safe for concurrent use on that loop."""
+
+    async def fetch(
+        self, request: UpstreamRequest, *, timeout_seconds: float, byte_cap: int
+    ) -> UpstreamReply | Failed:
+        """Send, and read the whole reply within `timeout_seconds` (connect included).
+
+        A body longer than `byte_cap` is `Failed(TOO_LARGE)`; reading stops there.
+        """
+
+    def stream(
+        self, request: UpstreamRequest, *, timeout_seconds: float
+    ) -> AbstractAsyncContextManager[UpstreamStream | Failed]:
+        """Send, and return the reply once its head is there; `timeout_seconds` bounds the wait for
+        the head, and each later silence. Leaving the context closes an unfinished exchange."""
+
+    async def close(self) -> None:
+        """Close every connection."""

@@ -1,0 +1,161 @@
+"""A service with a dead instance, over real sockets and both transports, for steps and routes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+import pytest
+
+from bff.engine.ports import ServiceCall, UpstreamReply
+from bff.engine.values.outcomes import Failed, Reason
+from bff.plan.model.service import Service
+from bff.upstream.passthrough.passthrough import ForwardedReply, Passthrough
+from bff.upstream.pipeline.stack import ServiceClient
+from bff.upstream.ports import Transport
+from bff.upstream.transports import TransportName
+from tests.support import transports
+from tests.support.routes import CLIENT, STRIPPING, body_of
+from tests.support.transports import NAMES
+from tests.support.wire import Exchange, WireServer
+from tests.support.wire_scripts import json_reply, refusing_url, unreachable_url
+
+T = TypeVar("T")
+
+every_transport = pytest.mark.parametrize("name", NAMES)
+every_method = pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+
+
+def with_instances(
+    name: TransportName,
+    instances: tuple[str, ...],
+    scenario: Callable[[ServiceClient], Awaitable[T]],
+) -> T:
+    """Run the scenario with a client of the service `orders`."""
+
+    async def main(transport: Transport) -> T:
+        services = {"orders": Service("orders", instances, 5.0)}
+        clock = asyncio.get_running_loop().time
+        return await scenario(ServiceClient(transport, services, 1_000_000, clock))
+
+    return transports.run(name, main)
+
+
+def route(
+    method: str = "GET", body: AsyncIterator[bytes] | bytes | None = None
+) -> Callable[[ServiceClient], Awaitable[tuple[int, bytes]]]:
+    """One request through a route."""
+
+    async def scenario(services: ServiceClient) -> tuple[int, bytes]:
+        reply = await Passthrough(services).open(
+            STRIPPING,
+            method=method,
+            raw_path="/raw/orders/1",
+            raw_query="",
+            headers=(),
+            body=body,
+            client=CLIENT,
+            request_id="r1",
+        )
+        assert isinstance(reply, ForwardedReply), reply
+        return reply.status, await body_of(reply)
+
+    return scenario
+
+
+def fetches(count: int, method: str) -> Callable[[ServiceClient], Awaitable[list[object]]]:
+    async def scenario(services: ServiceClient) -> list[object]:
+        call = ServiceCall("orders", method, "/1", (), b"{}" if method == "POST" else None)
+        return [await services.fetch(call, 5.0) for _ in range(count)]
+
+    return scenario
+
+
+@every_transport
+@every_method
+def test_calls_of_steps_go_to_the_instance_that_is_alive(name: TransportName, method: str) -> None:
+    with refusing_url() as dead, WireServer(json_reply("1")) as alive:
+        replies = with_instances(name, (dead, alive.url), fetches(6, method))
+    assert [reply.body for reply in replies if isinstance(reply, UpstreamReply)] == [b"1"] * 6
+    assert len(alive.requests) == 6
+
+
+@every_transport
+@every_method
+def test_requests_of_routes_go_to_the_instance_that_is_alive(
+    name: TransportName, method: str
+) -> None:
+    with refusing_url() as dead, WireServer(json_reply("1")) as alive:
+        scenario = route(method, b"{}" if method == "POST" else None)
+        assert with_instances(name, (dead, alive.url), scenario) == (200, b"1")
+    assert [request.method for request in alive.requests] == [method]
+
+
+@every_transport
+def test_streamed_body_goes_whole_to_the_instance_that_is_alive(name: TransportName) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"first"
+        yield b"second"
+
+    def echo(exchange: Exchange) -> None:
+        json_reply(exchange.read_body())(exchange)
+
+    with refusing_url() as dead, WireServer(echo) as alive:
+        answer = with_instances(name, (dead, alive.url), route("POST", body()))
+    assert answer == (200, b"firstsecond")
+
+
+@every_transport
+def test_instance_that_never_answers_a_connection_costs_one_call_its_time(
+    name: TransportName,
+) -> None:
+    async def scenario(services: ServiceClient) -> list[float]:
+        loop, seconds = asyncio.get_running_loop(), []
+        for _ in range(6):
+            began = loop.time()
+            reply = await services.fetch(ServiceCall("orders", "POST", "/"), 5.0)
+            assert isinstance(reply, UpstreamReply), reply
+            seconds.append(loop.time() - began)
+        return seconds
+
+    with unreachable_url() as dead, WireServer(json_reply("1")) as alive:
+        slow, *quick = with_instances(name, (dead, alive.url), scenario)
+    assert slow >= 0.4  # the time to connect in, which stands in `bff.upstream.transports`
+    assert max(quick) < 0.4
+
+
+@every_transport
+def test_steps_and_routes_see_the_same_instances_rest(name: TransportName) -> None:
+    with WireServer(json_reply("0"), listening=False) as late, WireServer(json_reply("1")) as alive:
+
+        async def late_comes_up(services: ServiceClient) -> tuple[int, bytes]:
+            await services.fetch(ServiceCall("orders", "GET", "/1"), 5.0)
+            late.listen()
+            await route()(services)
+            return await route()(services)
+
+        assert with_instances(name, (late.url, alive.url), late_comes_up) == (200, b"1")
+    assert late.requests == []
+
+
+@every_transport
+def test_write_that_an_instance_may_have_received_is_not_sent_to_another(
+    name: TransportName,
+) -> None:
+    def hang_up(exchange: Exchange) -> None:
+        exchange.read_body()
+        exchange.close()
+
+    with WireServer(hang_up) as broken, WireServer(json_reply("1")) as alive:
+        [answer] = with_instances(name, (broken.url, alive.url), fetches(1, "POST"))
+    assert isinstance(answer, Failed)
+    assert answer.reason is Reason.DISCONNECTED
+    assert answer.was_sent
+    assert alive.requests == []
+
+
+@every_transport
+def test_all_instances_dead_is_refused(name: TransportName) -> None:
+    with refusing_url() as one, refusing_url() as other:
+        [answer] = with_instances(name, (one, other), fetches(1, "GET"))
+    assert isinstance(answer, Failed)
+    assert (answer.reason, answer.was_sent) == (Reason.REFUSED, False)
