@@ -63,6 +63,10 @@ STEPS = {
     "empty failure policy": (
         "a: {call: s.o, on_failure: ▶[]}", "a.on_failure", "no way to take a failure", "",
     ),
+    "expression in a fallback": (
+        "a: {call: s.o, on_failure: {fallback: {name: ▶'${params.name}'}}}",
+        "a.on_failure.fallback.name", "a constant stands here", "Write the value itself",
+    ),
     "misspelt fallback": (
         "a: {call: s.o, on_failure: {fallback: 1, ▶fallbak: 1}}", "a.on_failure.fallbak",
         "unknown key 'fallbak'", "'fallback'",

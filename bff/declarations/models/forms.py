@@ -4,7 +4,7 @@ Each is an annotated type for the models, and refuses in words what is not of it
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -105,6 +105,28 @@ def _check_bare(text: str) -> str:
     return text
 
 
+def _check_constant(value: Any) -> Any:
+    if found := tuple(_expressions_in(value, ())):
+        raise refusal(*found)
+    return value
+
+
+def _expressions_in(value: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+    match value:
+        case str() if "${" in value:
+            yield Finding(
+                "a constant stands here, and `${…}` would be sent as it is",
+                "Write the value itself: neither expressions nor the environment are read here.",
+                path,
+            )
+        case list() | tuple():
+            for index, each in enumerate(value):
+                yield from _expressions_in(each, (*path, index))
+        case dict():
+            for key, each in value.items():
+                yield from _expressions_in(each, (*path, key))
+
+
 def _check_access(value: Any) -> Any:
     if value != "public":
         raise refusal(
@@ -183,6 +205,7 @@ RootName = Annotated[str, _refusing(root_name_finding)]
 Call = Annotated[str, AfterValidator(_check_call)]
 EmbeddedExpression = Annotated[str, AfterValidator(_check_embedded)]  # "${…}"
 BareExpression = Annotated[str, AfterValidator(_check_bare)]  # "…"
+Constant = Annotated[Any, AfterValidator(_check_constant)]  # JSON without expressions in it
 Access = Annotated[Literal["public"], BeforeValidator(_check_access)]
 Namespace = Annotated[str, AfterValidator(_check_namespace)]
 Origin = Annotated[str, AfterValidator(_check_origin)]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from bff.declarations.declaration import Declaration, Finding, refusal
-from bff.declarations.models.forms import FromList, Location
+from bff.declarations.models.forms import Constant, FromList, Location
 
 ScalarType = Literal["string", "integer", "number", "boolean"]
 
@@ -80,7 +80,7 @@ def _choices(values: tuple[Any, ...]) -> tuple[Any, ...]:
 Number = Annotated[int | float, BeforeValidator(_number)]
 PositiveNumber = Annotated[Number, AfterValidator(_positive)]
 Count = Annotated[int, Field(ge=0)]
-Choices = Annotated[tuple[Any, ...], FromList, AfterValidator(_choices)]
+Choices = Annotated[tuple[Constant, ...], FromList, AfterValidator(_choices)]
 
 
 class ScalarDecl(Declaration):
@@ -147,7 +147,7 @@ class ParamDecl(ScalarDecl):
     schema_: str | None = Field(default=None, alias="schema")
     items: ItemsDecl | None = None
     required: bool | None = None
-    default: Any = None
+    default: Constant = None
     min_items: Count | None = None
     max_items: Count | None = None
     style: Literal["repeat", "comma"] | None = None

@@ -10,6 +10,7 @@ from bff.declarations.models.caching import CacheDecl
 from bff.declarations.models.forms import (
     BareExpression,
     Call,
+    Constant,
     Duration,
     EmbeddedExpression,
     FromList,
@@ -63,7 +64,7 @@ def _on_failure(value: Any, info: ValidationInfo) -> Any:
 class FallbackDecl(Declaration):
     """What stands in for a step that failed."""
 
-    fallback: Any
+    fallback: Constant
 
 
 class BatchDecl(Declaration):
