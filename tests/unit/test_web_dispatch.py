@@ -1,7 +1,6 @@
 """The one path from a request to its reply, over a scripted transport."""
 
 import asyncio
-import io
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -27,6 +26,7 @@ from bff.web.serving.dispatch import Dispatcher
 from bff.web.serving.routes import RouteHandler
 from bff.web.serving.routing import RoutingTable
 from tests.support.engine_runs import service_client
+from tests.support.log_streams import Recorder
 from tests.support.projects import HOME, write_project
 
 ANN = UpstreamReply(200, (), b'{"id": 1, "first_name": "Ann"}')
@@ -85,6 +85,9 @@ class Gateway:
         heavy_work = HeavyWork()
         services = service_client(self.transport, project.services)
         engine = Engine(services, heavy_work)
+        self._stream = Recorder()
+        self._log = Log("info", self._stream)
+        engine = Engine(self.transport, project.services)
         cache = Cache(lambda **_: None, clock=self.clock, dice=lambda: 0.0)
         cross_origin = CrossOrigin(project)
         passthrough = Passthrough(services)
@@ -98,7 +101,7 @@ class Gateway:
             },
             RouteHandler(passthrough, cross_origin, cache),
             cross_origin,
-            Log("info", self.log),
+            self._log,
         )
 
     def clock(self) -> float:
@@ -112,7 +115,8 @@ class Gateway:
         return reply or await self.dispatcher.produce(match, request)
 
     def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log.getvalue().splitlines()]
+        self._log.flush()
+        return self._stream.lines()
 
 
 def header(reply: Reply, name: bytes) -> bytes | None:

@@ -1,75 +1,76 @@
 """The log: structlog, one JSON object a line, one line a request.
 
-Query strings, header values and bodies are never in it, since those are where secrets are. A path
-may hold ids; it is cut at 200 characters. Lines are written whole, so that processes that share a
-pipe don't tear each other's.
+The log never holds query strings, header values or bodies, since those may hold secrets. A path may
+hold ids; it is cut at 200 characters. A line is ASCII, so that no character of a value can break
+it, and has at most 16 KiB. `log_writer.py` writes the lines.
 """
 
-import asyncio
+import json
 import logging
-import sys
-import threading
 import time
-from collections import deque
+import traceback
 from collections.abc import Mapping, MutableMapping
-from contextlib import suppress
 from functools import lru_cache
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import structlog
 from pydantic_core import to_json
 
 from bff.settings import LogLevel
+from bff.web.http.log_writer import LogWriter, standard_output
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 
 _PATH_LENGTH = 200
-_GATHER_SECONDS = 0.1
-_GATHER_LINES = 256
-_WHOLE_BYTES = 4096  # what a pipe takes in one piece, whoever else writes to it (PIPE_BUF)
+_METHOD_LENGTH = 32
+_TRACEBACK_BYTES = 8 * 1024
+_LINE_BYTES = 16 * 1024
+_ELLIPSIS = " … "
 
 
 class Log:
-    """Writes a process's lines. Safe to share between threads."""
+    """The log of a process. Safe to share between threads.
+
+    Without a `stream` it writes to standard output. A `stream` has no buffer.
+    """
 
     def __init__(self, level: LogLevel, stream: IO[bytes] | None = None) -> None:
         number = logging.getLevelNamesMapping()[level.upper()]
-        self.writes_requests = number <= logging.INFO
-        self._lines = _Lines(sys.stdout.buffer if stream is None else stream)
+        self._writes_requests = number <= logging.INFO
+        self._writer = LogWriter(standard_output() if stream is None else stream, _line, _loss)
         self._log = structlog.wrap_logger(
-            self._lines,
+            _TextLogger(self._writer),
             processors=[
                 structlog.processors.add_log_level,
                 _stamp,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(serializer=_to_line),
+                structlog.processors.ExceptionRenderer(_traceback),
+                _to_line,
             ],
             wrapper_class=structlog.make_filtering_bound_logger(number),
         ).bind()
 
     def request(self, request: GatewayRequest, reply: Reply, sent_bytes: int) -> None:
-        """The request's one line, once its reply is out."""
-        if not self.writes_requests:
-            return
-        self._lines.request(
-            (
-                request.method,
-                request.raw_path,
-                reply.status,
-                request.started_at,
-                time.perf_counter(),
-                sent_bytes,
-                request.request_id,
-                reply.facts,
+        """Write the request's one line, once its reply is out."""
+        if self._writes_requests:
+            self._writer.put(
+                _RequestRecord(
+                    request.method[:_METHOD_LENGTH],
+                    request.raw_path[:_PATH_LENGTH],
+                    reply.status,
+                    time.perf_counter() - request.started_at,
+                    time.time(),
+                    sent_bytes,
+                    request.request_id,
+                    reply.facts,
+                )
             )
-        )
 
     def abandoned(self, request: GatewayRequest) -> None:
-        """The client left; nothing was answered. 499 is nginx's number for it."""
+        """The client left, and nothing was answered. 499 is nginx's number for it."""
         self.request(request, Reply(499, []), 0)
 
     def broken(self, request: GatewayRequest, reply: Reply, sent_bytes: int, why: str) -> None:
-        """A reply broke off after its head was out."""
+        """A reply broke off after its head was sent."""
         half = Reply(reply.status, [], facts={**reply.facts, "broken": why})
         self.request(request, half, sent_bytes)
 
@@ -77,33 +78,26 @@ class Log:
         """An exception that nobody foresaw, with its traceback."""
         self._log.error(
             "bug",
-            method=request.method,
+            method=request.method[:_METHOD_LENGTH],
             path=request.raw_path[:_PATH_LENGTH],
             request_id=request.request_id.decode(),
             exc_info=error,
         )
 
-    def gather_requests(self, loop: asyncio.AbstractEventLoop) -> None:
-        """From now on, write the lines of requests together, a tenth of a second's at a time, by
-        this loop's clock: a system call for each takes 7 to 20 µs. `stop_gathering` before the loop
-        ends."""
-        self._lines.gather(loop)
-
-    def stop_gathering(self) -> None:
-        """Write what was gathered, and from now on each line at once."""
-        self._lines.gather(None)
-        self._lines.write_out()
+    def flush(self) -> None:
+        """Wait until what was logged is written, for a second at most."""
+        self._writer.flush()
 
     def take_library_lines(self) -> logging.Handler:
-        """Write what bff's other parts log, too, until the handler that this gives is removed
-        from the logger `bff`. For processes that are bff's own; an app has its own logging."""
+        """Also write what bff's other parts log, until the returned handler is removed from the
+        logger `bff`. For processes that are bff's own; an app has its own logging."""
         handler = _LibraryLines(self._log)
         logging.getLogger("bff").addHandler(handler)
         return handler
 
 
 class Facts(dict[str, Any]):
-    """Facts that many lines share, written once. May not change any more."""
+    """Facts that many lines share, rendered once. They may not change any more."""
 
     __slots__ = ("text",)
 
@@ -118,111 +112,57 @@ class _LibraryLines(logging.Handler):
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        write = getattr(self._log, record.levelname.lower(), self._log.error)
-        write(record.getMessage(), logger=record.name, exc_info=record.exc_info)
+        try:
+            write = getattr(self._log, record.levelname.lower(), self._log.error)
+            write(record.getMessage(), logger=record.name, exc_info=record.exc_info)
+        except Exception:
+            self.handleError(record)
 
 
-# A request's method, path, status, `perf_counter` at its start and end, bytes sent, id, facts.
-_Record = tuple[str, str, int, float, float, int, bytes, Mapping[str, Any]]
+class _RequestRecord(NamedTuple):
+    method: str
+    path: str
+    status: int
+    seconds: float
+    ended_at: float  # by time.time()
+    sent_bytes: int
+    request_id: bytes
+    facts: Mapping[str, Any]
 
 
-class _Lines:
-    """What structlog writes to, on whatever thread: each method but `request` takes a whole line.
+class _TextLogger:
+    """What structlog writes to: each method takes a whole line."""
 
-    Requests are gathered where there is a `loop`, and their lines made together: one after the
-    other they take 2 µs each, and 6 among everything else that a request needs. All others are
-    written at once, after what was gathered before them.
-    """
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._timer_runs = False
-        self._stream = stream
-        self._gathered: deque[bytes | _Record] = deque()
-        self._writing = threading.Lock()
-
-    def gather(self, loop: asyncio.AbstractEventLoop | None) -> None:
-        self._loop = loop
-        self._timer_runs = False
-
-    def request(self, record: _Record) -> None:
-        self._gathered.append(record)  # first: whoever stops the gathering writes it, or we do
-        loop = self._loop
-        if loop is None or len(self._gathered) >= _GATHER_LINES:
-            self.write_out()
-        elif not self._timer_runs:
-            self._timer_runs = True
-            loop.call_soon_threadsafe(loop.call_later, _GATHER_SECONDS, self._time_is_up)
-
-    def _time_is_up(self) -> None:
-        self._timer_runs = False  # first: who gathers from now on sees to it that it is written
-        self.write_out()
-
-    def info(self, line: bytes) -> None:
-        self._gathered.append(line)
-        self.write_out()
-
-    debug = warning = error = critical = info
-
-    def write_out(self) -> None:
-        # One thread at a time: two would put their lines into one write, longer than a pipe takes.
-        with self._writing:
-            self._write_gathered()
-
-    def _write_gathered(self) -> None:
-        taken: list[bytes | _Record] = []
-        with suppress(IndexError):  # when it is empty
-            while True:
-                taken.append(self._gathered.popleft())
-        to_wall = time.time() - time.perf_counter()  # what was gathered is a moment old
-        batch: list[bytes] = []
-        room = _WHOLE_BYTES
-        for each in taken:
-            line = each if type(each) is bytes else _line(to_wall, *each)
-            room -= len(line)
-            if room < 0 and batch:
-                self._write(batch)
-                batch, room = [], _WHOLE_BYTES - len(line)
-            batch.append(line)
-        if batch:
-            self._write(batch)
-
-    def _write(self, lines: list[bytes]) -> None:
-        self._stream.write(b"".join(lines))
-        self._stream.flush()
+    def __init__(self, writer: LogWriter[_RequestRecord]) -> None:
+        self.debug = self.info = self.warning = self.error = self.critical = writer.put_text
 
 
-def _line(
-    to_wall: float,
-    method: str,
-    raw_path: str,
-    status: int,
-    started_at: float,
-    ended_at: float,
-    sent_bytes: int,
-    request_id: bytes,
-    facts: Mapping[str, Any],
-) -> bytes:
-    # By hand, since there is one for every request: a dictionary through a serializer takes twice
-    # as long.
+def _line(record: _RequestRecord) -> bytes:
+    # By hand, since each request has one: a dictionary through a serializer takes twice as long.
+    method, path, status, seconds, ended_at, sent_bytes, request_id, facts = record
     return (
-        f'{{{_asked(method, raw_path[:_PATH_LENGTH])},"status":{status},'
-        f'"duration_ms":{(ended_at - started_at) * 1000:.3f},'
+        f'{{{_target(method, path)},"status":{status},'
+        f'"duration_ms":{seconds * 1000:.3f},'
         f'"bytes":{sent_bytes},"request_id":"{request_id.decode()}",'
         f"{facts.text if type(facts) is Facts else _members(facts)}"
-        f'"event":"request","level":"info","timestamp":"{_moment_text(ended_at + to_wall)}"}}\n'
+        f'"event":"request","level":"info","timestamp":"{_moment_text(ended_at)}"}}\n'
     ).encode()
 
 
-# Most requests are for the paths that others asked for too.
+def _loss(lines: int) -> bytes:
+    event = {"lines": lines, "event": "log lines lost", "level": "warning"}
+    return _to_line(None, "warning", _stamp(None, "warning", event))
+
+
+# Most requests have the target of an earlier one.
 @lru_cache(1024)
-def _asked(method: str, path: str) -> str:
-    return f'"method":{to_json(method).decode()},"path":{to_json(path).decode()}'
+def _target(method: str, path: str) -> str:
+    return f'"method":{_json(method)},"path":{_json(path)}'
 
 
 def _members(facts: Mapping[str, Any]) -> str:
     """The facts as members of a JSON object, each followed by a comma."""
-    return to_json(facts, fallback=repr).decode()[1:-1] + "," if facts else ""
+    return _bounded_json(facts, _LINE_BYTES - 2048)[1:-1] + "," if facts else ""
 
 
 _moment = (0, "")
@@ -245,5 +185,46 @@ def _stamp(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
     return event
 
 
-def _to_line(event: Any, **_: Any) -> bytes:
-    return to_json(event, fallback=repr) + b"\n"
+def _traceback(exc_info: Any) -> str:
+    return _cut("".join(traceback.format_exception(*exc_info)), _TRACEBACK_BYTES)
+
+
+def _to_line(_: Any, __: str, event: MutableMapping[str, Any]) -> bytes:
+    return _bounded_json(event, _LINE_BYTES - 1).encode() + b"\n"
+
+
+def _bounded_json(members: Mapping[str, Any], most: int) -> str:
+    """An object as JSON of at most `most` characters. Where it is longer, the longest values are
+    cut, and what is not a text becomes the text of its JSON."""
+    text = _json(members)
+    if len(text) <= most:
+        return text
+    room = most // len(members) - 64  # for names and punctuation
+    return _json({name: _cut_value(value, room) for name, value in members.items()})
+
+
+def _cut_value(value: Any, most: int) -> Any:
+    text = _json(value)
+    if len(text) <= most:
+        return value
+    source = value if isinstance(value, str) else text
+    length = most
+    while len(_json(cut := _cut(source, length))) > most:  # escapes take up to six characters
+        length //= 2
+    return cut
+
+
+def _cut(text: str, most: int) -> str:
+    """The head and the tail of a text, of at most `most` characters together."""
+    if len(text) <= most:
+        return text
+    tail = most * 2 // 3  # a traceback ends with what happened
+    return text[: most - tail - len(_ELLIPSIS)] + _ELLIPSIS + text[-tail:]
+
+
+def _json(value: Any) -> str:
+    """A value as JSON in ASCII: no character of it ends a line, and none acts on a terminal."""
+    try:
+        return to_json(value, ensure_ascii=True, fallback=repr).decode()
+    except ValueError:  # a surrogate alone, which pydantic refuses; json takes four times as long
+        return json.dumps(value, default=repr)

@@ -195,7 +195,6 @@ class Edge:
         await send({"type": "lifespan.startup.complete"})
         # Whoever is told of its life owns the process.
         library_lines = self._log.take_library_lines()
-        self._log.gather_requests(asyncio.get_running_loop())
         try:
             with _sparing_what_stays():
                 await receive()
@@ -204,7 +203,7 @@ class Edge:
                 await self._runtime.close()
         finally:
             logging.getLogger("bff").removeHandler(library_lines)
-            self._log.stop_gathering()
+            self._log.flush()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _let_flask_end(self) -> None:

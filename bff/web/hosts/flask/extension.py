@@ -107,6 +107,7 @@ class Gateway:
             thread, runtime = host
             thread.run(runtime.close())
             thread.stop()
+        self.log.flush()
 
     def _answer(self) -> GatewayResponse | None:
         """Before each request: answer it, or leave it to Flask."""
