@@ -81,13 +81,11 @@ class Gateway:
         project = compile_project(write_project(folder, compositions, gateway=routes))
         self.now = 1_000_000.0
         self.transport = ScriptedTransport(script)
-        self.log = io.BytesIO()
         heavy_work = HeavyWork()
         services = service_client(self.transport, project.services)
         engine = Engine(services, heavy_work)
         self._stream = Recorder()
         self._log = Log("info", self._stream)
-        engine = Engine(self.transport, project.services)
         cache = Cache(lambda **_: None, clock=self.clock, dice=lambda: 0.0)
         cross_origin = CrossOrigin(project)
         passthrough = Passthrough(services)
