@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 
 from bff.plan.model.uses import Part
 from bff.plan.schemas.pruning import prune
-from bff.plan.schemas.readers import SchemaReader, serializer_of
+from bff.plan.schemas.readers import SchemaReader
+from bff.plan.types import kinds as t
 from tests.support.json_texts import draw_body, draw_type
 
 RANDOM = st.randoms(use_true_random=True)  # from a seed, which is told when a test fails
@@ -21,8 +22,8 @@ NAMES = ["a", "b", "class", "id", "x_y", "f1", "é", "a-b", "", "f0"]
 @given(RANDOM)
 def test_pruned_schema_gives_what_the_whole_one_does_of_what_is_used(random: Random) -> None:
     adapter, schema, part = drawn(random)
-    whole = SchemaReader(adapter.core_schema, adapter.serializer)
-    pruned = SchemaReader(schema, serializer_of(schema))
+    whole = SchemaReader(adapter.core_schema, t.ANYTHING)
+    pruned = SchemaReader(schema, t.ANYTHING)
     for _ in range(10):
         body = draw_body(random, adapter.core_schema)
         try:

@@ -9,7 +9,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from bff.plan.schemas.fast_readers import compile_twin
+from bff.plan.schemas.fast_readers import compile_fast_reader
 from bff.plan.schemas.validators import strict_validator
 from tests.support.json_texts import draw_body, draw_plain_body, draw_type
 
@@ -37,7 +37,7 @@ def by_pydantic(adapter: TypeAdapter[Any], body: bytes) -> tuple[Any, bytes]:
 @given(RANDOM)
 def test_what_a_twin_takes_pydantic_takes_with_the_same_value(random: Random) -> None:
     adapter = adapter_of(random)
-    twin = compile_twin(adapter.core_schema)
+    twin = compile_fast_reader(adapter.core_schema)
     if twin is None:
         return
     for _ in range(10):
@@ -57,7 +57,7 @@ def test_what_a_twin_takes_pydantic_takes_with_the_same_value(random: Random) ->
 @given(RANDOM)
 def test_twin_of_a_plain_type_takes_what_is_spelled_as_usual(random: Random) -> None:
     adapter = adapter_of(random, plain=True)
-    twin = compile_twin(adapter.core_schema)
+    twin = compile_fast_reader(adapter.core_schema)
     assert twin is not None
     for _ in range(5):
         body = draw_plain_body(random, adapter.core_schema)

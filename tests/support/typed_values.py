@@ -157,7 +157,7 @@ def _has_one(value: Any, each: t.Type) -> bool:
         case t.Scalar("integer"):
             return type(value) is int
         case t.Scalar("number"):
-            return type(value) in (int, float) and math.isfinite(value)
+            return type(value) is int or (type(value) is float and math.isfinite(value))
         case t.Scalar("string"):
             return isinstance(value, str)
         case t.ListOf(element):

@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import BaseModel, Field, TypeAdapter
 
-from bff.plan.schemas.fast_readers import compile_twin
+from bff.plan.schemas.fast_readers import compile_fast_reader
 from bff.plan.schemas.json_depth import DEEPEST, count_openers, may_be_deep
 
 
@@ -74,7 +74,7 @@ def box(name: str, unknown: str) -> bytes:
 def test_twin_tells_how_deep_what_it_skips_is_by_what_it_writes(
     schema: type[BaseModel], name: str, text: bool
 ) -> None:
-    twin = compile_twin(TypeAdapter(schema).core_schema)
+    twin = compile_fast_reader(TypeAdapter(schema).core_schema)
     assert twin is not None
     assert twin.read(box(name, "1"), json=True, text=True) is not None
     assert twin.read(box(name, nested(204)), json=True, text=text) is None

@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 from bff.plan.schemas.pruning import prune
 from bff.plan.schemas.readers import SchemaReader
 from bff.plan.schemas.types import outgoing_json_schema, outgoing_type
+from bff.plan.types import kinds as t
 from bff.plan.types.algebra import describe
 from tests.support.schema_parts import TWO, Inner, SeesOthers, model, pruned, read, used
 
@@ -127,7 +128,7 @@ def test_what_is_used_is_refused_as_the_whole_schema_refuses_it(body: str) -> No
     reader = pruned(model(**TWO), "a")
     assert reader is not None
     reasons = []
-    for each in (SchemaReader(whole.core_schema, whole.serializer), reader):
+    for each in (SchemaReader(whole.core_schema, t.ANYTHING), reader):
         with pytest.raises(ValueError, match=r"a: |not JSON|type") as refused:
             each.read(body.encode(), json=True, text=False)
         reasons.append(str(refused.value))

@@ -24,13 +24,13 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from bff.plan.schemas.fast_readers import FastReader, compile_twin
+from bff.plan.schemas.fast_readers import FastReader, compile_fast_reader
 from bff.plan.schemas.library import SchemaLibrary, load_schemas
 from tests.support.schema_sources import SHOP, write
 
 
 def twin_of(annotation: Any) -> FastReader | None:
-    return compile_twin(TypeAdapter(annotation).core_schema)
+    return compile_fast_reader(TypeAdapter(annotation).core_schema)
 
 
 def model(config: ConfigDict | None = None, /, **fields: Any) -> type[BaseModel]:

@@ -72,7 +72,7 @@ class FastReader:
         return openers - count_openers(written) > self._most_skipped and may_be_deep(body)
 
 
-def compile_twin(schema: CoreSchema) -> FastReader | None:
+def compile_fast_reader(schema: CoreSchema) -> FastReader | None:
     """The twin of the type that `schema` describes; None where there can't be one."""
     types = _Types()
     try:
@@ -84,7 +84,7 @@ def compile_twin(schema: CoreSchema) -> FastReader | None:
     return FastReader(decoder, has_times=types.has_times, most_skipped=most_skipped)
 
 
-class _NoTwin(Exception):
+class _NotFast(Exception):
     """Something means something else in msgspec, or may."""
 
 
@@ -118,7 +118,7 @@ class _Types:
                 _allow(schema, "keys_schema", "values_schema", *_LENGTHS)
                 _allow(schema["keys_schema"])
                 if schema["keys_schema"]["type"] != "str":
-                    raise _NoTwin
+                    raise _NotFast
                 return _limited(dict[str, self.type_of(schema["values_schema"])], schema, _LENGTHS)  # type: ignore[misc]
             case "definitions":
                 _allow(schema, "definitions", "schema")
@@ -158,14 +158,14 @@ class _Types:
             case "literal":
                 _allow(schema, "expected")
                 if not all(type(each) in (str, int) for each in schema["expected"]):
-                    raise _NoTwin
+                    raise _NotFast
                 return Literal[tuple(schema["expected"])]
             case _:
-                raise _NoTwin
+                raise _NotFast
 
     def _definition(self, ref: str) -> Any:
         if ref in self._open:
-            raise _NoTwin  # a type that holds itself
+            raise _NotFast  # a type that holds itself
         if ref not in self._defined:
             self._open.add(ref)
             self._defined[ref] = self.type_of(self._definitions[ref])
@@ -177,10 +177,10 @@ class _Types:
                "schema")  # fmt: skip
         # pydantic calls a `__new__` of the project's own, which may do anything
         if schema["custom_init"] or schema["root_model"] or _own_new(schema["cls"]):
-            raise _NoTwin
+            raise _NotFast
         fields = schema["schema"]
         if fields["type"] != "model-fields":
-            raise _NoTwin
+            raise _NotFast
         _allow(fields, "fields", "model_name", "computed_fields", "extra_behavior")
         return self._struct(schema, fields)
 
@@ -193,10 +193,10 @@ class _Types:
         self.containers += 1
         config = schema.get("config") or {}
         if fields.get("computed_fields") or config.keys() - _SILENT_CONFIG - {_EXTRA_OF_CONFIG}:
-            raise _NoTwin
+            raise _NotFast
         extra = fields.get("extra_behavior") or config.get(_EXTRA_OF_CONFIG) or "ignore"
         if extra not in ("ignore", "forbid"):
-            raise _NoTwin
+            raise _NotFast
         # Python's names may be any that aren't in each other's way: those of JSON are given apart
         names = {
             f"f{at}": _name(name, field)
@@ -230,7 +230,7 @@ class _Types:
 
 def _allow(schema: Mapping[str, Any], *keys: str) -> None:
     if schema.keys() - _SILENT - set(keys):
-        raise _NoTwin
+        raise _NotFast
 
 
 def _own_new(cls: Any) -> bool:
@@ -245,7 +245,7 @@ def _name(name: str, field: Any) -> str:
         _allow(field, "schema", "validation_alias", "serialization_alias", *_SILENT_FIELD)
     read = field.get("validation_alias", name)
     if type(read) is not str or read != field.get("serialization_alias", name):
-        raise _NoTwin
+        raise _NotFast
     return read
 
 
@@ -254,9 +254,9 @@ def _limited(kind: Any, schema: Mapping[str, Any], limits: frozenset[str]) -> An
     found = {limit: schema[limit] for limit in limits if schema.get(limit) is not None}
     for limit in found.values():
         if type(limit) not in ((int, float) if kind is float else (int,)):
-            raise _NoTwin
+            raise _NotFast
         if not abs(limit) <= _LARGEST_BOUND:
-            raise _NoTwin
+            raise _NotFast
     return Annotated[kind, msgspec.Meta(**found)] if found else kind
 
 
@@ -264,11 +264,11 @@ def _default(schema: Any) -> Any:
     """What is written for an absent field. pydantic writes a default as it is, without a check."""
     if "default_factory" in schema:
         if schema["default_factory"] not in (list, dict):
-            raise _NoTwin
+            raise _NotFast
         return schema["default_factory"]()
     default = schema["default"]
     if default is not None and not _is_of(default, schema["schema"]):
-        raise _NoTwin
+        raise _NotFast
     return default
 
 

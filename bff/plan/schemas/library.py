@@ -16,16 +16,21 @@ from typing import Any, get_origin
 import pydantic
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema
-from pydantic_core import CoreSchema, SchemaSerializer
+from pydantic_core import CoreSchema, core_schema
 
 from bff.declarations.suggestions import known_names
 from bff.errors import Place, Problem
 from bff.plan.model.uses import Part
-from bff.plan.schemas.lazy_fields import find_lazy
 from bff.plan.schemas.modules import SchemaModules, import_schemas
 from bff.plan.schemas.pruning import prune
-from bff.plan.schemas.readers import SchemaReader, serializer_of
-from bff.plan.schemas.types import incoming_type, outgoing_json_schema, outgoing_type
+from bff.plan.schemas.readers import SchemaReader
+from bff.plan.schemas.refusals import find_refusal
+from bff.plan.schemas.types import (
+    incoming_type,
+    is_described_by_hand,
+    outgoing_json_schema,
+    outgoing_type,
+)
 from bff.plan.types import kinds as t
 
 _REFERENCE = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)")
@@ -54,15 +59,16 @@ class PydanticSchema(SchemaReader):
     `type` is what `to_json` gives, `input_type` what `validate_value` takes.
     """
 
-    __slots__ = ("_core_schema", "_modules", "digest", "input_type", "name", "type")
+    __slots__ = ("_core_schema", "_modules", "digest", "input_type", "name")
 
-    def __init__(
-        self, name: str, schema: CoreSchema, serializer: SchemaSerializer, modules: SchemaModules
-    ) -> None:
-        super().__init__(schema, serializer)
+    def __init__(self, name: str, schema: CoreSchema, modules: SchemaModules) -> None:
         json_schema, defaults = outgoing_json_schema(schema)
+        super().__init__(
+            schema,
+            outgoing_type(json_schema, defaults, modules.public),
+            is_described_by_hand=is_described_by_hand(schema),
+        )
         self.name = name
-        self.type: t.Type = outgoing_type(json_schema, defaults, modules.public)
         self.input_type: t.Type = incoming_type(schema, modules.public)
         self.digest = _digest(
             name, modules.public(json.dumps(json_schema, sort_keys=True)), modules
@@ -76,7 +82,7 @@ class PydanticSchema(SchemaReader):
             schema = prune(self._core_schema, part)
             if schema is None:
                 return None
-            return PydanticSchema(self.name, schema, serializer_of(schema), self._modules)
+            return PydanticSchema(self.name, schema, self._modules)
         except Exception:  # as a whole it could be built, and so it is kept
             return None
 
@@ -88,10 +94,7 @@ class SchemaLibrary:
         self._modules = modules
         self._schemas: dict[str, PydanticSchema] = {}
         self.problems: tuple[Problem, ...] = modules.problems
-        anything = TypeAdapter(Any)
-        self.anything = PydanticSchema(
-            "anything", anything.core_schema, anything.serializer, modules
-        )
+        self.anything = PydanticSchema("anything", core_schema.any_schema(), modules)
 
     def resolve(self, reference: str) -> PydanticSchema:
         """The schema that a service file names. Raises `UnknownSchema`."""
@@ -158,21 +161,18 @@ class SchemaLibrary:
             adapter = TypeAdapter(declared)
             # An alias such as `list["Order"]` is looked up where it stands, not here
             adapter.rebuild(_types_namespace=vars(home))
-            schema = PydanticSchema(name, adapter.core_schema, adapter.serializer, self._modules)
+            schema = PydanticSchema(name, adapter.core_schema, self._modules)
         except PydanticInvalidForJsonSchema as error:
             raise UnknownSchema(f"{name} has no JSON form: {self._said(error)}", _WANTED) from None
         except Exception as error:  # a type's own hooks may raise anything
             raise UnknownSchema(
                 f"{name} is no type for pydantic: {self._said(error)}", _WANTED
             ) from None
-        lazy = find_lazy(adapter.core_schema)
-        if lazy is None:
+        refusal = find_refusal(adapter.core_schema)
+        if refusal is None:
             return schema
-        where = f"{name}, in {lazy}," if lazy else name
-        raise UnknownSchema(
-            f"{where} has an Iterable or a Generator, which is not checked before it goes out",
-            "Use list[…].",
-        )
+        where = f"{name}, in {refusal.place}," if refusal.place else name
+        raise UnknownSchema(f"{where} {refusal.what}", refusal.mend)
 
     def _said(self, error: Exception) -> str:
         return self._modules.public(" ".join(str(error).split("\n", 1)[0].split()))[:300]

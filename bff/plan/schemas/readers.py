@@ -1,7 +1,8 @@
 """Reading replies by a core schema of pydantic's: validated, in their JSON form, as text.
 
-Most replies are read by the schema's twin (see `bff.plan.schemas.fast_readers`). Errors name
-places and error types, never values: they are logged.
+Most replies are read by the schema's fast reader (see `bff.plan.schemas.fast_readers`). The JSON
+form is the parsed text, so the two never differ. Errors name places and error types, never values:
+they are logged.
 """
 
 import json
@@ -9,45 +10,57 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import CoreSchema, SchemaSerializer
+from pydantic_core import CoreSchema, from_json
 
-from bff.plan.schemas.fast_readers import compile_twin
-from bff.plan.schemas.validators import authored_names, strict_validator
+from bff.plan.schemas.fast_readers import compile_fast_reader
+from bff.plan.schemas.output_validators import output_validator, runs_own_code
+from bff.plan.schemas.validators import authored_names, strict_serializer, strict_validator
+from bff.plan.types import kinds as t
 
 _SHOWN_ERRORS = 3
 
 
 class SchemaReader:
     """Validates and writes the values of the type that a core schema describes. Immutable; safe
-    between threads."""
+    between threads.
 
-    __slots__ = ("_names", "_serializer", "_twin", "_validator")
+    `type` is what is written. Where the project's own code may break it, or where its author
+    describes it by hand, what is written is validated too.
+    """
 
-    def __init__(self, schema: CoreSchema, serializer: SchemaSerializer) -> None:
+    __slots__ = ("_fast_reader", "_names", "_output_validator", "_serializer", "_validator", "type")
+
+    def __init__(
+        self, schema: CoreSchema, written: t.Type, *, is_described_by_hand: bool = False
+    ) -> None:
+        self.type = written
         self._validator = strict_validator(schema)
-        self._serializer = serializer
+        self._serializer = strict_serializer(schema)
+        self._output_validator = (
+            output_validator(written) if is_described_by_hand or runs_own_code(schema) else None
+        )
         self._names = authored_names(schema)
-        self._twin = compile_twin(schema)
+        self._fast_reader = None if is_described_by_hand else compile_fast_reader(schema)
 
     def read(self, body: bytes, *, json: bool, text: bool) -> tuple[Any, bytes | None]:
         """Validate JSON text; its JSON form and its outgoing text, those asked for.
 
-        The twin reads what it can; pydantic reads the rest, and says what is wrong. Raises
-        `ValueError`, with no input values in its text.
+        The fast reader reads what it can; pydantic reads the rest, and reports what is wrong.
+        Raises `ValueError`, with no input values in its text.
         """
-        if self._twin is not None:
-            read = self._twin.read(body, json=json, text=text)
+        if self._fast_reader is not None:
+            read = self._fast_reader.read(body, json=json, text=text)
             if read is not None:
                 return read
-        value = self.validate(body)
-        return self.to_json(value) if json else None, self.to_bytes(value) if text else None
+        written = self.to_bytes(self.validate(body))
+        return from_json(written) if json else None, written if text else None
 
     def validate(self, body: bytes) -> Any:
         """Parse and validate JSON text. Raises `ValueError`, with no input values in its text."""
         try:
             return self._validator.validate_json(body)
         except ValidationError as error:
-            raise ValueError(self._told(error)) from None
+            raise ValueError(self._describe(error)) from None
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # the project's own validators may raise anything
@@ -65,41 +78,41 @@ class SchemaReader:
         return self.validate(text.encode())
 
     def to_bytes(self, value: Any) -> bytes:
-        """The validated value's JSON text: serialization aliases, UTF-8, nothing undeclared."""
+        """The validated value's JSON text: serialization aliases, UTF-8, nothing undeclared.
+
+        Raises `ValueError` where the text is not of `type`.
+        """
         try:
-            return self._serializer.to_json(value, by_alias=True, warnings=False)
+            text = self._serializer.to_json(value, by_alias=True, warnings=False)
+            if self._output_validator is not None:
+                self._output_validator.validate_json(text)
+        except ValidationError as error:
+            raise ValueError(
+                f"written as another type than declared: {self._describe(error)}"
+            ) from None
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # the project's own serializers may raise anything
             raise ValueError(f"a serializer raised {type(error).__name__}") from None
+        return text
 
     def to_json(self, value: Any) -> Any:
         """The validated value's JSON form: dicts, lists, str, int, float, bool, None."""
-        try:
-            return self._serializer.to_python(value, mode="json", by_alias=True, warnings=False)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            raise ValueError(f"a serializer raised {type(error).__name__}") from None
+        return from_json(self.to_bytes(value))
 
-    def _told(self, error: ValidationError) -> str:
+    def _describe(self, error: ValidationError) -> str:
         details = error.errors(include_url=False, include_input=False)
-        told = [self._one(each["loc"], each) for each in details[:_SHOWN_ERRORS]]
-        more = len(details) - len(told)
-        return "; ".join([*told, f"and {more} more"] if more else told)
+        shown = [self._one(each["loc"], each) for each in details[:_SHOWN_ERRORS]]
+        more = len(details) - len(shown)
+        return "; ".join([*shown, f"and {more} more"] if more else shown)
 
     def _one(self, location: tuple[int | str, ...], detail: Mapping[str, Any]) -> str:
         if detail["type"] == "json_invalid":
             return f"not JSON: {detail['ctx']['error']}"
-        parts = [
+        place = self._place(location)
+        return f"{place}: {detail['type']}" if place else str(detail["type"])
+
+    def _place(self, location: tuple[int | str, ...]) -> str:
+        return ".".join(
             str(part) if isinstance(part, int) or part in self._names else "*" for part in location
-        ]
-        return f"{'.'.join(parts)}: {detail['type']}" if parts else str(detail["type"])
-
-
-def serializer_of(schema: CoreSchema) -> SchemaSerializer:
-    """A serializer for a schema that is no type's own, as pydantic would make it."""
-    root: Any = schema["schema"] if schema["type"] == "definitions" else schema
-    config = root.get("config") if root["type"] == "model" else None
-    # _use_prebuilt=False: else a model class's own serializer is taken, whatever the schema
-    return SchemaSerializer(schema, config, False)
+        )

@@ -6,8 +6,10 @@ pydantic's own description is too kind to be relied on, `_Outgoing` corrects it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from enum import Flag
 from typing import Any
 
+from pydantic import MISSING, Secret, TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic.json_schema import (
     GenerateJsonSchema,
@@ -18,17 +20,19 @@ from pydantic.json_schema import (
 from pydantic_core import (
     CoreSchema,
     PydanticSerializationError,
-    PydanticUndefined,
     core_schema,
     from_json,
     to_json,
 )
 
+from bff.plan.schemas.output_validators import is_pydantics_own
+from bff.plan.schemas.validators import strict_serializer
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import fits, type_of_value, union
 
 _MODEL = "x-bff-model"  # "module:qualified name" of the class that an object is made from
 _DEFAULT = "x-bff-default"  # where among the `Defaults` the default stands
+_SECRET: Any = TypeAdapter(Secret[str]).core_schema
 _SCALARS = {
     "null": t.NULL,
     "boolean": t.BOOLEAN,
@@ -68,15 +72,21 @@ class _Outgoing(_NamedJsonSchema):
       `defaults`. They stand apart because a factory may give another value every time, and the
       schema has a digest.
     - A serializer function whose result is not annotated may give anything.
+    - A secret is written as a text, whatever it is a secret of.
+    - Flags are integers, since they may be combined.
+    - A dataclass's `InitVar` is not written.
+    - What may be `MISSING`, or is omitted on an error, is not required.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, definitions: list[CoreSchema]) -> None:
         super().__init__(by_alias=True)
+        self._core_definitions = definitions
         self.defaults: list[t.Type] = []
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         described = super().default_schema(schema)
-        if not _has_own_serializer(schema, schema.get("default", PydanticUndefined)):
+        has_default = "default" in schema or "default_factory" in schema
+        if has_default and not _has_own_serializer(schema, schema.get("default")):
             described[_DEFAULT] = len(self.defaults)
             self.defaults.append(self._written_default(schema))
         return described
@@ -92,35 +102,63 @@ class _Outgoing(_NamedJsonSchema):
                 default = schema["default_factory"]()  # type: ignore[call-arg]
             except Exception:  # it is the project's code, and may want to run within a request
                 return t.ANYTHING
+        if default is MISSING:
+            return t.NOTHING
         try:
-            # as text and back, because NaN is written as null
-            written = to_json(self.encode_default(default), inf_nan_mode="null")
-            return type_of_value(from_json(written))
+            return type_of_value(from_json(self._default_text(schema["schema"], default)))
         except PydanticSerializationError:
             return t.NOTHING  # neither can it be written in a reply
+
+    def _default_text(self, schema: CoreSchema, default: Any) -> bytes:
+        if default is None or type(default) in (bool, int, float, str):
+            return to_json(default, inf_nan_mode="null")
+        whole = core_schema.definitions_schema(schema, self._core_definitions)
+        config = self._config.core_config(None)
+        return strict_serializer(whole, config).to_json(default, by_alias=True, warnings=False)
 
     @property
     def mode(self) -> JsonSchemaMode:
         return "serialization"  # whatever a model's `json_schema_mode_override` says
 
+    def field_is_present(self, field: Any) -> bool:
+        return super().field_is_present(field) and not field.get("init_only")
+
     def field_is_required(self, field: Any, total: bool) -> bool:
-        if field.get("serialization_exclude_if") is not None:
+        if field.get("serialization_exclude_if") is not None or _may_be_missing(field["schema"]):
             return False
         if field["type"] == "typed-dict-field":
             return bool(field.get("required", total))
         return True
+
+    def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
+        if issubclass(schema["cls"], Flag):
+            return {"type": "integer"}
+        return super().enum_schema(schema)
 
     def ser_schema(self, schema: Any) -> JsonSchemaValue | None:
         known = super().ser_schema(schema)
         if known is not None:
             return known
         match schema["type"]:
-            case "function-plain" | "function-wrap" if _is_pydantics_own(schema["function"]):
+            case "function-plain" if schema["function"] is _SECRET["serialization"]["function"]:
+                return {"type": "string"}
+            case "function-plain" | "function-wrap" if is_pydantics_own(schema["function"]):
                 return None  # Sequence, defaultdict, SecretStr, …: as they are described
             case "function-plain" | "function-wrap" | "any":
                 return {}
             case _:
                 return None
+
+
+class _WithoutHand(_Outgoing):
+    """The same, whatever JSON schemas the authors of classes wrote."""
+
+    def _update_class_schema(
+        self, json_schema: JsonSchemaValue, cls: type[Any], config: Mapping[str, Any]
+    ) -> None:
+        extra = {"allow": True, "forbid": False}.get(config.get("extra", ""))
+        if extra is not None:
+            json_schema.setdefault("additionalProperties", extra)
 
 
 class _Incoming(_NamedJsonSchema):
@@ -132,9 +170,29 @@ class _Incoming(_NamedJsonSchema):
 def outgoing_json_schema(described: CoreSchema) -> tuple[dict[str, Any], Defaults]:
     """The JSON schema of what is written, and the defaults in it. Raises
     `PydanticInvalidForJsonSchema`."""
-    generator = _Outgoing()
-    schema = generator.generate(described, mode="serialization")
-    return schema, generator.defaults
+    return _generate(_Outgoing, described)
+
+
+def is_described_by_hand(described: CoreSchema) -> bool:
+    """Whether the outgoing type depends on a JSON schema that an author wrote, which may differ
+    from what pydantic writes."""
+    try:
+        plain = _generate(_WithoutHand, _without_metadata(described))
+    except PydanticInvalidForJsonSchema:
+        return True
+    return _types_of(*plain) != _types_of(*outgoing_json_schema(described))
+
+
+def _generate(generator: type[_Outgoing], described: CoreSchema) -> tuple[dict[str, Any], Defaults]:
+    is_divided = described["type"] == "definitions"
+    generating = generator(described["definitions"] if is_divided else [])
+    return generating.generate(described, mode="serialization"), generating.defaults
+
+
+def _types_of(schema: JsonSchema, defaults: Defaults) -> tuple[t.Type, Mapping[str, t.Type]]:
+    """The outgoing type, and the recursive ones that it names."""
+    converter = _Converter(schema, defaults, str, "")
+    return converter.convert(schema), converter.definitions
 
 
 def outgoing_type(schema: JsonSchema, defaults: Defaults, public: Callable[[str], str]) -> t.Type:
@@ -275,11 +333,38 @@ def _has_own_serializer(schema: Any, default: Any) -> bool:
         match schema.get("serialization"):
             case {"type": "function-plain" | "function-wrap", "function": function, **rest}:
                 skips_none = str(rest.get("when_used")).endswith("unless-none")
-                return not _is_pydantics_own(function) and not (default is None and skips_none)
+                return not is_pydantics_own(function) and not (default is None and skips_none)
         schema = schema.get("schema")
     return False
 
 
-def _is_pydantics_own(function: Any) -> bool:
-    module = getattr(function, "__module__", "") or ""
-    return module.partition(".")[0] in ("pydantic", "pydantic_core", "_operator", "operator")
+def _may_be_missing(schema: Any) -> bool:
+    match schema:
+        case {"type": "missing-sentinel"} | {"type": "default", "on_error": "omit"}:
+            return True
+        case {"default": default} if default is MISSING:
+            return True
+        case {"type": "tagged-union" | "typed-dict" | "model-fields" | "dataclass-args"}:
+            return False
+        case {"type": "union", "choices": choices}:
+            members = [each[0] if isinstance(each, tuple) else each for each in choices]
+            return any(map(_may_be_missing, members))
+        case {"schema": inner}:
+            return _may_be_missing(inner)
+        case _:
+            return False
+
+
+def _without_metadata(schema: Any) -> Any:
+    """The core schema without the JSON schemas that are written by hand."""
+    match schema:
+        case {"type": str()}:
+            return {
+                key: _without_metadata(value) for key, value in schema.items() if key != "metadata"
+            }
+        case dict():
+            return {key: _without_metadata(value) for key, value in schema.items()}
+        case list() | tuple():
+            return type(schema)(map(_without_metadata, schema))
+        case _:
+            return schema

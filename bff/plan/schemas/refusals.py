@@ -1,0 +1,77 @@
+"""Finds what pydantic accepts and a gateway can't answer for. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import CoreSchema
+
+_NO_SCHEMAS = frozenset({"metadata", "default", "serialization", "config"})
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What is wrong, where (`Order.items`, "" where no field holds it), and how to mend it."""
+
+    place: str
+    what: str
+    mend: str
+
+
+def find_refusal(schema: CoreSchema) -> Refusal | None:
+    """The first part of the schema that can't be used; None without one."""
+    return next(_find(schema, ""), None)
+
+
+def written_names(schema: Any) -> list[str]:
+    """The keys that a model, a dataclass or a typed dict is written with, by its core schema."""
+    fields = schema["fields"]
+    named = (
+        fields.items() if isinstance(fields, dict) else ((each["name"], each) for each in fields)
+    )
+    names = [
+        str(field.get("serialization_alias", name))
+        for name, field in named
+        if not (field.get("serialization_exclude") or field.get("init_only"))
+    ]
+    return names + [
+        str(each.get("alias", each["property_name"])) for each in schema.get("computed_fields", ())
+    ]
+
+
+def _find(schema: Any, place: str) -> Iterator[Refusal]:
+    match schema:
+        case {"type": "generator"}:
+            # it is not read while a reply is validated: what is wrong in it would go out
+            yield Refusal(
+                place,
+                "has an Iterable or a Generator, which is not checked before it goes out",
+                "Use list[…].",
+            )
+        case {"cls": type() as cls}:
+            place = cls.__qualname__
+        case {"name": str(name), "schema": _}:  # of a dataclass or a named tuple
+            place = f"{place}.{name}"
+    match schema:
+        case {"type": "model-fields" | "typed-dict" | "dataclass-args"}:
+            yield from _find_repeated(schema, place)
+    match schema:
+        case dict():
+            for key, part in schema.items():
+                if key == "fields" and isinstance(part, dict):
+                    for name, field in part.items():
+                        yield from _find(field, f"{place}.{name}")
+                elif key not in _NO_SCHEMAS:
+                    yield from _find(part, place)
+        case list() | tuple():
+            for part in schema:
+                yield from _find(part, place)
+
+
+def _find_repeated(schema: Any, place: str) -> Iterator[Refusal]:
+    names = written_names(schema)
+    repeated = next((name for at, name in enumerate(names) if name in names[:at]), None)
+    if repeated is not None:
+        yield Refusal(
+            place, f"writes two fields as '{repeated}'", "Give one another serialization alias."
+        )
