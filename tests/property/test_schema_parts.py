@@ -36,7 +36,7 @@ def test_pruned_schema_gives_what_the_whole_one_does_of_what_is_used(random: Ran
         assert text is not None
         assert some_text is not None
         assert is_part_of(json.loads(some_text), json.loads(text), part)
-        # and by pydantic alone, where the twin would have read it
+        # and by pydantic alone, where the fast reader would have read it
         assert repr(pruned.to_json(pruned.validate(body))) == repr(some)
 
 

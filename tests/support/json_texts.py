@@ -44,7 +44,7 @@ _PLAIN: list[Any] = [
     Annotated[float, Field(le=2.5)], Annotated[int, Field(multiple_of=3)],
     Annotated[str, Field(min_length=1, max_length=3)],
 ]  # fmt: skip
-# Most have no twin; one that got it by mistake would differ from pydantic
+# Most have no fast reader; one that got it by mistake would differ from pydantic
 _OTHERS: list[Any] = [
     Any, int | str, float | int, str | datetime.date, Level, decimal.Decimal, uuid.UUID, Node,
     datetime.time, datetime.timedelta, bytes, tuple[int, str], set[int], Literal[True, "a"],
@@ -90,7 +90,7 @@ _ZONES = ["", "Z", "z", "+00:00", "-00:00", "+02:00", "-0530", "+23:59", "+24:00
 
 
 def draw_type(random: Random, *, plain: bool = False, depth: int = 3) -> Any:
-    """An annotation for pydantic; of kinds alone that have a twin if `plain`."""
+    """An annotation for pydantic; of kinds alone that have a fast reader if `plain`."""
     if depth == 0 or random.random() < 0.3:
         return random.choice(_PLAIN if plain or random.random() < 0.85 else _OTHERS)
     inner = draw_type(random, plain=plain, depth=depth - 1)

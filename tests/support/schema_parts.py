@@ -51,7 +51,7 @@ def read(annotation: Any, body: str, *paths: str) -> Any:
     value, text = reader.read(body.encode(), json=True, text=True)
     assert text is not None
     assert TypeAdapter(Any).validate_json(text) == value
-    assert reader.to_json(reader.validate(body.encode())) == value  # without the twin
+    assert reader.to_json(reader.validate(body.encode())) == value  # without the fast reader
     return value
 
 

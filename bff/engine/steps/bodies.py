@@ -15,8 +15,8 @@ at the limit (on an idle machine; twice as long where others compete for the cor
                                               240 ms 100,000 of a union of four models
     above           Failed(TOO_LARGE)         3 ms, to count
 
-These are pydantic's. A twin (see `bff.plan.schemas.fast_readers`) parses in less, and what it
-refuses is pydantic's again: 34 ms and 17 ms for the products and objects in the thread, 210 ms for
+These are pydantic's. A fast reader (see `bff.plan.schemas.fast_readers`) takes less time, and
+pydantic reads again what it refuses: 34 ms and 17 ms for the products and objects in the thread, 210 ms for
 the keys.
 
 Who is served meanwhile needs several turns of the loop and may wait for a hold in each: 0.45 s were
@@ -35,7 +35,7 @@ from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason, Value
 from bff.errors import EvaluationError
 from bff.plan.model.composition import Fallback, Step
-from bff.plan.schemas.json_depth import count_openers
+from bff.plan.schemas.json_texts import count_openers
 
 NULL = Value()
 

@@ -1,16 +1,16 @@
-"""Twins: faster readers of replies, compiled with msgspec from pydantic's core schemas. Pure.
+"""Fast readers of replies, compiled with msgspec from pydantic's core schemas. Pure.
 
-**The rule.** A twin takes only what pydantic takes, and gives the same JSON value for it. What it
-refuses is given to pydantic, which decides and words the error; what a twin is unsure of, it
-refuses. So nobody can tell that there is one, but by the clock: the three replies of `bench/` are
+**The rule.** A fast reader accepts only what pydantic accepts, and returns the same JSON value for
+it. Pydantic reads what the fast reader refuses, and words the error; a fast reader refuses whatever
+it is unsure of. So only the time shows that there is one: the three replies of `bench/` are
 validated and written in a third of pydantic's time (ADR 5 has the figures).
 
-A core schema is walked by a list of what is known to mean the same in both: any other kind, and
-any other key of a known kind (validators, serializers, strictness, patterns, configuration), and
-the whole schema has no twin. Where msgspec takes more than pydantic does whatever the schema, the
-text of the body decides: see `bff.plan.schemas.msgspec_limits` and `bff.plan.schemas.json_depth`.
+The compiler walks a core schema by a list of what means the same in both. With any other kind, or
+any other key of a known kind (validators, serializers, strictness, patterns, configuration), the
+whole schema has no fast reader. Where msgspec accepts more than pydantic whatever the schema, the
+text of the body decides: see `bff.plan.schemas.json_texts`.
 
-`tests/property/test_schema_twins.py` holds twins to the rule.
+`tests/property/test_fast_readers.py` holds fast readers to the rule.
 """
 
 import datetime
@@ -21,12 +21,17 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from pydantic_core import CoreSchema
 
-from bff.plan.schemas.json_depth import DEEPEST, count_openers, may_be_deep
-from bff.plan.schemas.msgspec_limits import means_the_same, times_mean_the_same
+from bff.plan.schemas.json_texts import (
+    DEEPEST,
+    count_openers,
+    may_be_deep,
+    means_the_same,
+    times_mean_the_same,
+)
 
 _ENCODER: Final = msgspec.json.Encoder()
 
-# What says nothing about values; a definition's name among it
+# Keys that change no value; a definition's name is one
 _SILENT: Final = frozenset({"type", "ref", "metadata"})
 _SILENT_CONFIG: Final = frozenset({"title", "from_attributes", "allow_inf_nan"})
 _EXTRA_OF_CONFIG: Final = "extra_fields_behavior"
@@ -49,7 +54,8 @@ class FastReader:
         self._most_skipped = most_skipped  # objects and lists that can't be nested too deep
 
     def read(self, body: bytes, *, json: bool, text: bool) -> tuple[Any, bytes | None] | None:
-        """The JSON form and the text that pydantic would give, those asked for; None: ask it."""
+        """The JSON form and the text that pydantic would return, those that are wanted. None
+        where pydantic has to read the body."""
         try:
             if not means_the_same(body) or (self._has_times and not times_mean_the_same(body)):
                 return None
@@ -66,31 +72,31 @@ class FastReader:
         if openers <= DEEPEST:
             return False
         # What was written is nested as the type is; the rest may hold too little to be deep, which
-        # takes a fifth of the time to tell. An escaped bracket is written as one.
+        # takes a fifth of the time to find out. An escaped bracket is written as one.
         if written is None or b"\\u005" in body or b"\\u007" in body:
             return may_be_deep(body)
         return openers - count_openers(written) > self._most_skipped and may_be_deep(body)
 
 
 def compile_fast_reader(schema: CoreSchema) -> FastReader | None:
-    """The twin of the type that `schema` describes; None where there can't be one."""
+    """The fast reader of the type that `schema` describes; None where there can't be one."""
     types = _Types()
     try:
         decoder = msgspec.json.Decoder(types.type_of(schema))
     except Exception:  # ours, or what msgspec raises for what it can't build
         return None
-    # A default is written without being read, with its name: of brackets in them there is no end.
+    # A default is written without being read, with its name: their brackets have no bound.
     most_skipped = -math.inf if types.has_brackets_by_default else DEEPEST - types.containers
     return FastReader(decoder, has_times=types.has_times, most_skipped=most_skipped)
 
 
 class _NotFast(Exception):
-    """Something means something else in msgspec, or may."""
+    """Something has another meaning in msgspec, or may have."""
 
 
 class _Types:
-    """Core schemas to msgspec's types. Notes on its way whether there are times among them, how
-    many types of objects and lists there are, and whether defaults are written with brackets."""
+    """Compiles core schemas to msgspec's types. Notes whether there are times among them, how many
+    types of objects and lists there are, and whether defaults are written with brackets."""
 
     def __init__(self) -> None:
         self.has_times = False
@@ -175,8 +181,8 @@ class _Types:
     def _model(self, schema: Any) -> type[msgspec.Struct]:
         _allow(schema, "cls", "config", "custom_init", "root_model", "frozen", "generic_origin",
                "schema")  # fmt: skip
-        # pydantic calls a `__new__` of the project's own, which may do anything
-        if schema["custom_init"] or schema["root_model"] or _own_new(schema["cls"]):
+        # pydantic calls the project's own `__new__`, which may do anything
+        if schema["custom_init"] or schema["root_model"] or _has_own_new(schema["cls"]):
             raise _NotFast
         fields = schema["schema"]
         if fields["type"] != "model-fields":
@@ -197,7 +203,7 @@ class _Types:
         extra = fields.get("extra_behavior") or config.get(_EXTRA_OF_CONFIG) or "ignore"
         if extra not in ("ignore", "forbid"):
             raise _NotFast
-        # Python's names may be any that aren't in each other's way: those of JSON are given apart
+        # Python's names may be any that differ: those of JSON are given apart
         names = {
             f"f{at}": _name(name, field)
             for at, (name, field) in enumerate(fields["fields"].items())
@@ -233,7 +239,7 @@ def _allow(schema: Mapping[str, Any], *keys: str) -> None:
         raise _NotFast
 
 
-def _own_new(cls: Any) -> bool:
+def _has_own_new(cls: Any) -> bool:
     return bool(cls.__new__ is not object.__new__)
 
 

@@ -1,4 +1,4 @@
-"""Texts that may be nested too deep: by their brackets, and by what twins skip of them."""
+"""Texts that may be nested too deep: by their brackets, and by what fast readers skip of them."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, Field, TypeAdapter
 
 from bff.plan.schemas.fast_readers import compile_fast_reader
-from bff.plan.schemas.json_depth import DEEPEST, count_openers, may_be_deep
+from bff.plan.schemas.json_texts import DEEPEST, count_openers, may_be_deep
 
 
 def nested(levels: int) -> str:
@@ -71,10 +71,10 @@ def box(name: str, unknown: str) -> bytes:
     ],
     ids=["plain", "brackets", "escaped", "upper case", "lists by default", "name of a default"],
 )
-def test_twin_tells_how_deep_what_it_skips_is_by_what_it_writes(
+def test_fast_reader_tells_how_deep_what_it_skips_is_by_what_it_writes(
     schema: type[BaseModel], name: str, text: bool
 ) -> None:
-    twin = compile_fast_reader(TypeAdapter(schema).core_schema)
-    assert twin is not None
-    assert twin.read(box(name, "1"), json=True, text=True) is not None
-    assert twin.read(box(name, nested(204)), json=True, text=text) is None
+    fast_reader = compile_fast_reader(TypeAdapter(schema).core_schema)
+    assert fast_reader is not None
+    assert fast_reader.read(box(name, "1"), json=True, text=True) is not None
+    assert fast_reader.read(box(name, nested(204)), json=True, text=text) is None

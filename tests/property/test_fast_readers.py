@@ -1,4 +1,4 @@
-"""A twin takes only what pydantic takes, and gives the same value for it."""
+"""A fast reader takes only what pydantic takes, and gives the same value for it."""
 
 import json
 from random import Random
@@ -35,14 +35,14 @@ def by_pydantic(adapter: TypeAdapter[Any], body: bytes) -> tuple[Any, bytes]:
 
 @settings(max_examples=500, deadline=None)
 @given(RANDOM)
-def test_what_a_twin_takes_pydantic_takes_with_the_same_value(random: Random) -> None:
+def test_what_a_fast_reader_takes_pydantic_takes_with_the_same_value(random: Random) -> None:
     adapter = adapter_of(random)
-    twin = compile_fast_reader(adapter.core_schema)
-    if twin is None:
+    fast_reader = compile_fast_reader(adapter.core_schema)
+    if fast_reader is None:
         return
     for _ in range(10):
         body = draw_body(random, adapter.core_schema)
-        read = twin.read(body, json=True, text=True)
+        read = fast_reader.read(body, json=True, text=True)
         if read is None:
             continue
         note(f"{body!r} of {adapter.core_schema}")
@@ -55,13 +55,13 @@ def test_what_a_twin_takes_pydantic_takes_with_the_same_value(random: Random) ->
 
 @settings(max_examples=150, deadline=None)
 @given(RANDOM)
-def test_twin_of_a_plain_type_takes_what_is_spelled_as_usual(random: Random) -> None:
+def test_fast_reader_of_a_plain_type_takes_what_is_spelled_as_usual(random: Random) -> None:
     adapter = adapter_of(random, plain=True)
-    twin = compile_fast_reader(adapter.core_schema)
-    assert twin is not None
+    fast_reader = compile_fast_reader(adapter.core_schema)
+    assert fast_reader is not None
     for _ in range(5):
         body = draw_plain_body(random, adapter.core_schema)
-        if twin.read(body, json=True, text=True) is None:
+        if fast_reader.read(body, json=True, text=True) is None:
             note(f"{body!r} of {adapter.core_schema}")
             with pytest.raises(ValidationError):
                 by_pydantic(adapter, body)

@@ -1,4 +1,4 @@
-"""Plain types have twins; what means something else to one, type or text, is pydantic's."""
+"""Plain types have fast readers; what means something else to one, type or text, is pydantic's."""
 
 import datetime
 import decimal
@@ -29,7 +29,7 @@ from bff.plan.schemas.library import SchemaLibrary, load_schemas
 from tests.support.schema_sources import SHOP, write
 
 
-def twin_of(annotation: Any) -> FastReader | None:
+def fast_reader_of(annotation: Any) -> FastReader | None:
     return compile_fast_reader(TypeAdapter(annotation).core_schema)
 
 
@@ -82,10 +82,10 @@ READ = {
 
 
 @pytest.mark.parametrize(("annotation", "text", "value"), READ.values(), ids=READ.keys())
-def test_plain_type_has_a_twin_that_reads_it(annotation: Any, text: str, value: Any) -> None:
-    twin = twin_of(annotation)
-    assert twin is not None
-    read = twin.read(text.encode(), json=True, text=True)
+def test_plain_type_has_a_fast_reader_that_reads_it(annotation: Any, text: str, value: Any) -> None:
+    fast_reader = fast_reader_of(annotation)
+    assert fast_reader is not None
+    read = fast_reader.read(text.encode(), json=True, text=True)
     assert read is not None
     assert read[1] is not None
     assert repr(read[0]) == repr(value)
@@ -181,8 +181,8 @@ NONE = {
 
 
 @pytest.mark.parametrize("annotation", NONE.values(), ids=NONE.keys())
-def test_type_that_may_mean_something_else_has_no_twin(annotation: Any) -> None:
-    assert twin_of(annotation) is None
+def test_type_that_may_mean_something_else_has_no_fast_reader(annotation: Any) -> None:
+    assert fast_reader_of(annotation) is None
 
 
 class Event(BaseModel):
@@ -210,10 +210,10 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize("text", HARMLESS.values(), ids=HARMLESS.keys())
-def test_value_of_an_unknown_key_keeps_no_twin_from_reading(text: str) -> None:
-    twin = twin_of(Event)
-    assert twin is not None
-    assert twin.read(event(x=text), json=True, text=True) is not None
+def test_value_of_an_unknown_key_keeps_no_fast_reader_from_reading(text: str) -> None:
+    fast_reader = fast_reader_of(Event)
+    assert fast_reader is not None
+    assert fast_reader.read(event(x=text), json=True, text=True) is not None
 
 
 LEFT = {
@@ -244,10 +244,10 @@ LEFT = {
 
 @pytest.mark.parametrize("body", LEFT.values(), ids=LEFT.keys())
 def test_text_that_may_mean_something_else_is_left_to_pydantic(body: bytes) -> None:
-    twin = twin_of(Event)
-    assert twin is not None
-    assert twin.read(event(), json=True, text=True) is not None
-    assert twin.read(body, json=True, text=True) is None
+    fast_reader = fast_reader_of(Event)
+    assert fast_reader is not None
+    assert fast_reader.read(event(), json=True, text=True) is not None
+    assert fast_reader.read(body, json=True, text=True) is None
 
 
 @pytest.fixture(scope="module")
@@ -267,7 +267,7 @@ class Event(BaseModel):
 """
 
 
-def test_what_the_twin_refuses_is_read_by_pydantic(library: SchemaLibrary) -> None:
+def test_what_the_fast_reader_refuses_is_read_by_pydantic(library: SchemaLibrary) -> None:
     schema = library.resolve("schemas.plain:Event")
     value, text = schema.read(
         event(at=f'"{TIME}.1234567Z"', price='"1.5"'), json=True, text=True
@@ -283,7 +283,7 @@ def test_what_both_refuse_is_told_by_pydantic(library: SchemaLibrary) -> None:
         schema.read(b'{"price": 1e999}', json=True, text=True)
 
 
-@pytest.mark.parametrize("body", [event(), event(price='"1.5"')], ids=["twin", "pydantic"])
+@pytest.mark.parametrize("body", [event(), event(price='"1.5"')], ids=["fast reader", "pydantic"])
 def test_only_what_is_asked_for_is_made(body: bytes, library: SchemaLibrary) -> None:
     schema = library.resolve("schemas.plain:Event")
     value, text = schema.read(body, json=True, text=True)
@@ -291,16 +291,16 @@ def test_only_what_is_asked_for_is_made(body: bytes, library: SchemaLibrary) -> 
     assert schema.read(body, json=False, text=True) == (None, text)
 
 
-def test_one_twin_reads_for_many_threads() -> None:
-    twin = twin_of(list[Event])
-    assert twin is not None
+def test_one_fast_reader_reads_for_many_threads() -> None:
+    fast_reader = fast_reader_of(list[Event])
+    assert fast_reader is not None
     seen: list[bool] = []
 
     def read(number: int) -> None:
         body = b"[" + b",".join([event(count=str(number))] * 50) + b"]"
         expected = [{"at": f"{TIME}Z", "price": 0.0, "count": number}] * 50
         for _ in range(50):
-            found = twin.read(body, json=True, text=True)
+            found = fast_reader.read(body, json=True, text=True)
             seen.append(found is not None and found[0] == expected)
 
     threads = [threading.Thread(target=read, args=(number,)) for number in range(8)]
