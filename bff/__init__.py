@@ -10,7 +10,7 @@ from bff.version import __version__
 
 if TYPE_CHECKING:
     from bff.web.applications import create_app, create_asgi
-    from bff.web.hosts.flask.extension import Gateway
+    from bff.web.hosts.flask.extension import FlaskGateway as Gateway
 
 __all__ = ["Gateway", "__version__", "create_app", "create_asgi"]
 
@@ -21,7 +21,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(app, name)
     if name == "Gateway":
-        from bff.web.hosts.flask.extension import Gateway
+        from bff.web.hosts.flask.extension import FlaskGateway
 
-        return Gateway
+        return FlaskGateway
     raise AttributeError(f"module 'bff' has no attribute {name!r}")

@@ -7,7 +7,8 @@ from flask import Flask
 from bff.identity.ports import IdentityProvider
 from bff.settings import Settings
 from bff.web.hosts.asgi.edge import Edge
-from bff.web.hosts.flask.extension import Gateway
+from bff.web.hosts.flask.behind import FlaskBehind
+from bff.web.hosts.flask.extension import FlaskGateway
 
 
 def create_app(
@@ -19,11 +20,11 @@ def create_app(
     """A Flask application that serves the project in the folder `project` on any WSGI server.
 
     Without arguments everything comes from `BFF_*` variables, and Flask's own configuration from
-    `FLASK_*`. `identity` tells who is calling. Raises `ProjectError` and `SettingsError`.
+    `FLASK_*`. `identity` identifies callers. Raises `ProjectError` and `SettingsError`.
     """
     app = Flask("bff", static_folder=None)
     app.config.from_prefixed_env()
-    Gateway(app, project, settings, identity=identity)
+    FlaskGateway(app, project, settings, identity=identity)
     return app
 
 
@@ -42,6 +43,7 @@ def create_asgi(
     if app is None:
         app = create_app(project, settings, identity=identity)
     elif "bff" not in app.extensions:
-        Gateway(app, project, settings, identity=identity)
-    gateway: Gateway = app.extensions["bff"]
-    return Edge(gateway, app)
+        FlaskGateway(app, project, settings, identity=identity)
+    extension: FlaskGateway = app.extensions["bff"]
+    threads = extension.core.settings.flask_threads
+    return Edge(extension.core, FlaskBehind(extension, threads))

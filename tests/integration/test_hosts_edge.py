@@ -10,8 +10,9 @@ from typing import Any
 import flask
 import pytest
 import uvicorn
+from flask import Flask
 
-from bff import Gateway, create_asgi
+from bff import Gateway, create_app, create_asgi
 from bff.settings import Settings
 from tests.support.hosts import WAIT_BUDGET_SECONDS, Host, serving
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
@@ -144,9 +145,9 @@ def test_header_that_a_composition_reads_is_not_spelled_with_underscores(tmp_pat
 
 
 @contextmanager
-def on_uvicorn(app: Any, lifespan: str) -> Iterator[Host]:
+def on_uvicorn(edge: Any, app: Flask, lifespan: str) -> Iterator[Host]:
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, lifespan=lifespan, log_config=None, ws="none"
+        edge, host="127.0.0.1", port=0, lifespan=lifespan, log_config=None, ws="none"
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
@@ -154,7 +155,7 @@ def on_uvicorn(app: Any, lifespan: str) -> Iterator[Host]:
     while not server.started and thread.is_alive():
         thread.join(0.005)
     try:
-        yield Host("uvicorn", server.servers[0].sockets[0].getsockname()[1], app.app)
+        yield Host("uvicorn", server.servers[0].sockets[0].getsockname()[1], app)
     finally:
         server.should_exit = True
         thread.join(WAIT_BUDGET_SECONDS)
@@ -164,8 +165,8 @@ def on_uvicorn(app: Any, lifespan: str) -> Iterator[Host]:
 def test_uvicorn_serves_the_edge_with_and_without_lifespan(tmp_path: Path, lifespan: str) -> None:
     with WireServer(json_reply('{"id": 1, "first_name": "Ann"}')) as upstream:
         shop(tmp_path, upstream.url)
-        edge = create_asgi(tmp_path, QUIET)
-        with on_uvicorn(edge, lifespan) as host:
+        app = create_app(tmp_path, QUIET)
+        with on_uvicorn(create_asgi(app=app), app, lifespan) as host:
             for target, status in (("/home/1", 200), ("/home/x", 400), ("/healthz", 200)):
                 assert host.get(target).status == status
             told = host.request("HEAD", "/home/1")

@@ -122,16 +122,15 @@ def serving(
 ) -> Iterator[Host]:
     """The project in the host called `name`, until the context is left.
 
-    `app` is one's own Flask application that a `Gateway` is mounted in already; `identity` tells
-    who is calling.
+    `app` is a Flask application that a `Gateway` is mounted in already; `identity` identifies
+    callers.
     """
     settings = settings or Settings(log_level="warning")
+    app = app or create_app(project, settings, identity=identity)
     if name == "edge":
-        edge = create_asgi(project, settings, app=app, identity=identity)
-        with _granian(edge) as port:
-            yield Host(name, port, edge.app)
+        with _granian(create_asgi(app=app)) as port:
+            yield Host(name, port, app)
     else:
-        app = app or create_app(project, settings, identity=identity)
         with _werkzeug(app) as port:
             yield Host(name, port, app)
         app.extensions["bff"].close()

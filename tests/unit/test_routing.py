@@ -125,7 +125,7 @@ def test_root_path_can_be_a_composition() -> None:
         ("/raw", "/raw", ""),
         ("/raw/", "/raw", "/"),
         ("/raw/x/y", "/raw", "/x/y"),
-        ("/r%61w/x%2Fy//z/", "/raw", "/x%2Fy//z/"),
+        ("/raw/x%2Fy//z/", "/raw", "/x%2Fy//z/"),
         ("/raw/deep", "/raw/deep", ""),
         ("/raw/deep/x", "/raw/deep", "/x"),
         ("/raw/deeper", "/raw", "/deeper"),
@@ -138,6 +138,28 @@ def test_longest_prefix_that_ends_with_a_segment_takes_the_path(
     assert match == ToRoute(
         Route(prefix, "shop", strip=True, purges=(), access=Access("public")), below
     )
+
+
+def test_prefix_has_the_one_spelling_that_is_forwarded() -> None:
+    routing = table(routes=("/raw", "/ä b"))
+    for other in ("/r%61w/x", "/%72aw/", "/%c3%a4%20b/x"):
+        assert routing.match("GET", other) == NoMatch()
+    match = routing.match("GET", "/%C3%A4%20b/x")
+    assert isinstance(match, ToRoute)
+    assert (match.route.prefix, match.below) == ("/ä b", "/x")
+
+
+def test_url_prefix_stands_before_compositions_and_routes() -> None:
+    found = RoutingTable(
+        [composition("GET /a/{x}")],
+        [Route("/raw", "shop", strip=True, purges=(), access=Access("public"))],
+        "/api/v1",
+    )
+    assert found.match("GET", "/api/v1/a/5") == ToComposition("GET /a/{x}", {"x": "5"})
+    match = found.match("GET", "/api/v1/raw/5")
+    assert isinstance(match, ToRoute)
+    assert (match.route.prefix, match.below) == ("/raw", "/5")
+    assert found.match("GET", "/a/5") == found.match("GET", "/raw/5") == NoMatch()
 
 
 @pytest.mark.parametrize("path", ["/", "/rawx", "/raw%2Fx", "/x/raw"])

@@ -22,13 +22,15 @@ from bff.web.http.cors import CrossOrigin
 from bff.web.http.logs import Log
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
-from bff.web.serving.dispatch import Dispatcher
+from bff.web.serving.access import AccessControl
+from bff.web.serving.dispatch import Dispatcher, Pending
 from bff.web.serving.routes import RouteHandler
 from bff.web.serving.routing import RoutingTable
 from tests.support.engine_runs import service_client
 from tests.support.log_streams import Recorder
 from tests.support.projects import HOME, write_project
 
+HOST = (b"host", b"here")
 ANN = UpstreamReply(200, (), b'{"id": 1, "first_name": "Ann"}')
 
 Script = Callable[[UpstreamRequest], UpstreamReply | Failed]
@@ -82,6 +84,7 @@ class Gateway:
         self.now = 1_000_000.0
         self.transport = ScriptedTransport(script)
         heavy_work = HeavyWork()
+        loop = asyncio.get_running_loop()
         services = service_client(self.transport, project.services)
         engine = Engine(services, heavy_work)
         self._stream = Recorder()
@@ -90,15 +93,17 @@ class Gateway:
         cross_origin = CrossOrigin(project)
         passthrough = Passthrough(services)
         self.dispatcher = Dispatcher(
+            project,
             RoutingTable(project.compositions, project.routes),
             {
                 each.name: CompositionHandler(
-                    each, engine, heavy_work, cache, Anonymous(), self.clock
+                    each, engine, heavy_work, cache, loop, clock=self.clock
                 )
                 for each in project.compositions
             },
             RouteHandler(passthrough, cross_origin, cache),
             cross_origin,
+            AccessControl(Anonymous()),
             self._log,
         )
 
@@ -107,10 +112,10 @@ class Gateway:
 
     async def get(self, target: str, *headers: tuple[bytes, bytes]) -> Reply:
         path, _, query = target.partition("?")
-        request = GatewayRequest("GET", path, query, headers)
-        match = self.dispatcher.match(request.method, request.raw_path)
-        reply = self.dispatcher.lookup(match, request)
-        return reply or await self.dispatcher.produce(match, request)
+        request = GatewayRequest("GET", path, query, [HOST, *headers])
+        begun = self.dispatcher.begin(request)
+        assert begun is not None
+        return await begun.reply() if isinstance(begun, Pending) else begun
 
     def lines(self) -> list[dict[str, Any]]:
         self._log.flush()
@@ -201,7 +206,7 @@ def test_lines_that_were_asked_do_not_pile_up(tmp_path: Path) -> None:
     async def test(gateway: Gateway) -> None:
         for number in range(5000):
             assert (await gateway.get(f"/cached/1?n={number}")).status == 200
-        assert 0 < len(gateway.dispatcher._recent) <= 4096
+        assert 0 < len(gateway.dispatcher._lines) <= 4096
 
     at_work(tmp_path, test)
 
@@ -240,6 +245,8 @@ def test_only_what_reads_may_be_abandoned(tmp_path: Path) -> None:
             ("GET", "/told/x", True),
             ("POST", "/buy", False),
         ):
-            assert dispatcher.may_be_abandoned(dispatcher.match(method, target), method) is may_be
+            begun = dispatcher.begin(GatewayRequest(method, target, "", [HOST]))
+            assert isinstance(begun, Pending)
+            assert begun.may_be_abandoned is may_be
 
     at_work(tmp_path, test)

@@ -1,11 +1,11 @@
 """A composition's handler, in three parts.
 
-    target    synchronous: what is asked for, or what is wrong with it
+    target    synchronous: what the request asks for, or the problem with it
     lookup    synchronous, memory only: a payload that is there, or a 304
-    produce   asynchronous: everything else, ending in a reply whatever the upstreams do
+    produce   asynchronous: everything else; ends in a reply whatever the upstreams do
 
-Knows no host: requests come in as `GatewayRequest`, replies go out as `Reply`. Request ids, CORS
-and what to do about bugs are the dispatcher's.
+A request that brings a body has no target before that is read: `produce_with_body` does all. Knows
+no host. Access, request ids, CORS and what to do about bugs are the dispatcher's.
 """
 
 import asyncio
@@ -25,41 +25,40 @@ from bff.engine.heavy_work import HeavyShare, HeavyWork
 from bff.engine.values.outcomes import Reason
 from bff.engine.values.results import CompositionFailure, Inputs, Produced
 from bff.engine.values.wait_budget import WaitBudget
-from bff.identity.ports import IdentityProvider
+from bff.identity.ports import Identity
 from bff.plan.model.composition import Composition
 from bff.web.compositions.bodies import WEIGHT_PER_BYTE, read_json_body
+from bff.web.compositions.forms import PayloadForms, vary_header
 from bff.web.compositions.outcome_replies import (
     cache_status,
-    degraded_headers,
     failure_reply,
     forwarded,
     is_stale,
     run_facts,
     run_headers,
 )
-from bff.web.compositions.payload_headers import payload_headers, vary_header
-from bff.web.compositions.request import FIELDS, CompositionRequest, PayloadForm, Reader
-from bff.web.compositions.variants import Variant, masked
-from bff.web.http.codings import IDENTITY, LEAST_BYTES, choose_coding
+from bff.web.compositions.request import CompositionRequest, RequestReader
+from bff.web.compositions.variants import Variant
+from bff.web.http.codings import choose_coding
 from bff.web.http.logs import Facts
 from bff.web.http.problems import problem
-from bff.web.http.replies import RawHeader, Reply
+from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
-
-_MOST_FIELD_FORMS = 32  # kept with one entry: clients may ask for fields in endless ways
 
 
 class Target(NamedTuple):
-    """What a request comes to before anything is run."""
+    """What a request asks for. `key` is "" where the composition is not cached; `weight` is what
+    its params weigh, where that is much (see `bff.engine.steps.bodies`)."""
 
-    handler: "CompositionHandler"
-    key: str
     asked: CompositionRequest
+    key: str
+    weight: int = 0
 
 
 class CompositionHandler:
-    """Serves one composition, on the loop that `engine` and `cache` were made on; `lookup` is
-    safe on any thread. `clock` gives seconds since the epoch, as the cache's own does."""
+    """Serves one composition on `loop`, which `engine` and `cache` were made on; `target` and
+    `lookup` are safe on any thread. `caller_headers` are the headers by which callers are
+    identified. `clock` gives seconds since the epoch, as the cache's own does."""
 
     def __init__(
         self,
@@ -67,143 +66,144 @@ class CompositionHandler:
         engine: Engine,
         heavy_work: HeavyWork,
         cache: Cache,
-        provider: IdentityProvider,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        caller_headers: Sequence[str] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.writes = composition.writes
-        self._composition = composition
-        self._policy = composition.cache
-        self._key = None if composition.cache is None else KeyRecipe(composition)
-        self._reader = Reader(composition, provider)
-        self._engine = engine
-        self._prepared = engine.prepare(composition)
-        self._heavy_work = heavy_work
-        self._loop = asyncio.get_running_loop()
-        self._cache = cache
-        self._clock = clock
         self.takes_body = composition.writes or any(
             param.location == "body" for param in composition.params
         )
         headers = [param.wire_name for param in composition.params if param.location == "header"]
         by_identity = composition.scope == "identity"
-        self._vary = vary_header([*headers, *(provider.headers if by_identity else ())])
+        vary = vary_header([*headers, *(caller_headers if by_identity else ())])
         # Whether a request's line says all that its payload depends on.
-        self.is_in_line = not (headers or by_identity or self.takes_body)
-        self._uncached_headers = payload_headers(composition, None, self._vary)
+        self.is_in_line = not (
+            headers or by_identity or self.takes_body or composition.cache is None
+        )
+        self._composition = composition
+        self._policy = composition.cache
+        self._key = None if composition.cache is None else KeyRecipe(composition)
+        self._reader = RequestReader(composition)
+        self._prepared = engine.prepare(composition)
+        self._forms = PayloadForms(composition, vary, engine.limits.off_loop_bytes)
+        self._engine = engine
+        self._heavy_work = heavy_work
+        self._cache = cache
+        self._loop = loop
+        self._clock = clock
         # RFC 9211 §2.2: a write goes forward for its method, what isn't cached passes by.
         self._uncached = "method" if composition.writes else "bypass"
         self._hit_facts = Facts(composition=composition.name, cache="hit")
 
-    def target(self, request: GatewayRequest, path: Mapping[str, str]) -> Target | Reply | None:
-        """What memory is to be asked for; or what is wrong with the request; None where memory
-        can't have it."""
-        if self._key is None:
-            return None
-        asked = self._reader.read(request, path, None)
-        if isinstance(asked, Reply):
-            return self._named(asked)
-        return Target(self, self._key_of(asked), asked)
+    def target(
+        self, request: GatewayRequest, path: Mapping[str, str], caller: Identity
+    ) -> Target | Reply:
+        """What a request without a body asks for, or the problem with it."""
+        return self._read(request, path, caller, b"", 0)
 
-    def lookup(self, target: Target, request: GatewayRequest) -> Reply | None:
-        """The reply, where memory has it; else None."""
+    def lookup(self, request: GatewayRequest, target: Target) -> Reply | None:
+        """The reply, where memory has it; else None. Never waits."""
+        if not target.key:
+            return None
         entry = self._cache.lookup(target.key)
         if entry is None:
-            job = self._job(target.key, target.asked, 0, self._deadline())
+            job = self._job(target, self._deadline())
             entry = self._cache.lookup_stale(job, _wish(request))
             if entry is None:
                 return None
-        return self._lookup_variant(request, entry, target.asked.cut)
+        variant = self._forms.at_once(entry, target.asked.form, _coding(request))
+        return None if variant is None else self._hit(request, entry, variant)
 
-    def _lookup_variant(
-        self, request: GatewayRequest, entry: Entry, cut: PayloadForm
-    ) -> Reply | None:
-        coding = choose_coding(request.single.get(b"accept-encoding"))
-        variant: Variant | None = entry.variants.get((cut.name, coding))
-        if variant is None:
-            if len(entry.body) > self._engine.limits.off_loop_bytes:
-                return None
-            variant = self._plain(entry, cut)
-            if coding != IDENTITY:
-                if len(variant.body) >= LEAST_BYTES:
-                    return None
-                self._keep(entry, (cut.name, coding), variant)
-        return self._hit(request, entry, variant)
-
-    async def produce(self, request: GatewayRequest, path: Mapping[str, str]) -> Reply:
-        """The reply, whatever it takes. Raises `ClientGone`, cancellation and bugs alone."""
-        try:
-            return await self._produce(request, path)
-        except DeadlinePassed:
-            reason = Reason.DEADLINE
-            said = f"The composition failed: {reason.said}."
-            return self._named(problem(request, reason.client_status, reason.word, said))
-
-    async def _produce(self, request: GatewayRequest, path: Mapping[str, str]) -> Reply:
-        body = b""
-        if self.takes_body:
-            read = await read_json_body(request)
-            if isinstance(read, Reply):
-                return self._named(read)
-            body = read
+    async def produce_with_body(
+        self, request: GatewayRequest, path: Mapping[str, str], caller: Identity
+    ) -> Reply:
+        """As `produce`, for a request whose body is still to be read. Raises `ClientGone`."""
+        body = await read_json_body(request)
+        if isinstance(body, Reply):
+            return self._named(body)
         deadline = self._deadline()
-        heavy = self._heavy_work.share(deadline)
         weight = WEIGHT_PER_BYTE * len(body)
-        if weight > self._engine.limits.off_loop_bytes:
-            asked = await heavy.run(self._reader.read, request, path, body)
+        if weight <= self._engine.limits.off_loop_bytes:
+            target = self._read(request, path, caller, body, weight)
         else:
-            asked = self._reader.read(request, path, body or None)
+            try:
+                heavy = self._heavy_work.share(deadline)
+                target = await heavy.run(self._read, request, path, caller, body, weight)
+            except DeadlinePassed:
+                return self._too_late(request)
+        if isinstance(target, Reply):
+            return target
+        return await self._produce(request, target, deadline)
+
+    async def produce(self, request: GatewayRequest, target: Target) -> Reply:
+        """The reply, whatever it takes. Raises cancellation and bugs alone."""
+        return await self._produce(request, target, self._deadline())
+
+    async def _produce(self, request: GatewayRequest, target: Target, deadline: Deadline) -> Reply:
+        heavy = self._heavy_work.share(deadline)
+        try:
+            if not target.key:
+                made = await self._engine.run(self._prepared, _inputs(target, deadline, None))
+                if made.purges:
+                    await self._cache.purge(made.purges)
+                return await self._made(request, target, made, None, self._uncached, heavy)
+            served = await self._cache.get(self._job(target, deadline), _wish(request))
+            if served.how in ("hit", "stale") and served.entry is not None:
+                variant = await self._stored(request, target, served.entry, heavy)
+                return self._hit(request, served.entry, variant)
+            # What is not kept, because a purge has passed it for instance, is nobody else's to
+            # keep; what another worker made is.
+            is_kept = served.stored or served.how == "error" or served.outcome is None
+            entry = served.entry if is_kept else None
+            why_forwarded = forwarded(served)
+            return await self._made(request, target, served.outcome, entry, why_forwarded, heavy)
+        except DeadlinePassed:
+            return self._too_late(request)
+
+    def _read(
+        self,
+        request: GatewayRequest,
+        path: Mapping[str, str],
+        caller: Identity,
+        body: bytes,
+        weight: int,
+    ) -> Target | Reply:
+        asked = self._reader.read(request, path, caller, body or None)
         if isinstance(asked, Reply):
             return self._named(asked)
-        if self._key is None or self._policy is None:
-            inputs = _inputs(asked, weight, deadline, None)
-            made = await self._engine.run(self._prepared, inputs)
-            if made.purges:
-                await self._cache.purge(made.purges)
-            return await self._made(request, asked, made, None, self._uncached, heavy)
-        job = self._job(self._key_of(asked), asked, weight, deadline)
-        served = await self._cache.get(job, _wish(request))
-        if served.how in ("hit", "stale") and served.entry is not None:
-            variant = await self._variant(request, served.entry, asked.cut, heavy)
-            return self._hit(request, served.entry, variant)
-        # What is not kept, because a purge has passed it for instance, is nobody else's to keep;
-        # what another worker made is.
-        is_kept = served.stored or served.how == "error" or served.outcome is None
-        entry = served.entry if is_kept else None
-        told = forwarded(served)
-        return await self._made(request, asked, served.outcome, entry, told, heavy)
+        key = "" if self._key is None else self._key(asked.params, caller.claims, caller.key)
+        return Target(asked, key, weight)
 
     def _deadline(self) -> Deadline:
         return Deadline.after(self._composition.deadline_seconds, self._loop.time)
 
-    def _job(self, key: str, asked: CompositionRequest, weight: int, deadline: Deadline) -> Job:
-        composition, patience = self._composition, WaitBudget()
+    def _job(self, target: Target, deadline: Deadline) -> Job:
+        wait_budget = WaitBudget()
+        scope = self._composition.scope
 
         async def run(deadline: Deadline) -> RunResult:
-            inputs = _inputs(asked, weight, deadline, patience)
-            return keepable(await self._engine.run(self._prepared, inputs), composition.scope)
+            inputs = _inputs(target, deadline, wait_budget)
+            return keepable(await self._engine.run(self._prepared, inputs), scope)
 
         if self._policy is None:
             raise AssertionError("what isn't cached has no job")
-        return Job(composition.name, key, self._policy, run, deadline, patience)
-
-    def _key_of(self, asked: CompositionRequest) -> str:
-        if self._key is None:
-            raise AssertionError("what isn't cached has no key")
-        return self._key(asked.params, asked.identity.claims, asked.identity.key)
+        return Job(self._composition.name, target.key, self._policy, run, deadline, wait_budget)
 
     async def _made(
         self,
         request: GatewayRequest,
-        asked: CompositionRequest,
+        target: Target,
         made: Produced | CompositionFailure | None,
         entry: Entry | None,
-        told: str,
+        why_forwarded: str,
         heavy: HeavyShare,
     ) -> Reply:
         """The reply to what a run came to (None for another worker's), or to the entry that is
-        kept of it, or is better than it; `told` says why there was a run."""
+        kept of it, or is better than it; `why_forwarded` says why there was a run."""
         now = self._clock()
-        headers = [cache_status(told, entry, now)]
+        headers = [cache_status(why_forwarded, entry, now)]
         if entry is None and isinstance(made, CompositionFailure):
             reply = failure_reply(request, made, self._composition.params)
             reply.headers += headers
@@ -211,106 +211,54 @@ class CompositionHandler:
             if made is not None:
                 headers += run_headers(request, made)
             if entry is not None:
-                variant = await self._variant(request, entry, asked.cut, heavy)
+                variant = await self._stored(request, target, entry, heavy)
                 age = max(0, int(now - entry.stored_at))
-                if age or is_stale(told):  # RFC 9111 §5.1: not what was made just now
+                if age or is_stale(why_forwarded):  # RFC 9111 §5.1: not what was made just now
                     headers.append((b"age", b"%d" % age))
             elif isinstance(made, Produced):
-                cut = await self._cut_anywhere(asked.cut, made, heavy)
-                variant = Variant(cut, self._uncached_headers)
+                variant = await self._forms.uncached(made, target.asked.form, heavy)
             else:
                 raise AssertionError("the cache came to nothing")
             reply = (variant.written if self.writes else variant.reply)(request, headers)
         reply.facts = {
             **reply.facts,
-            "cache": told,
+            "cache": why_forwarded,
             **(run_facts(made) if made is not None else {}),
         }
         return self._named(reply)
+
+    async def _stored(
+        self, request: GatewayRequest, target: Target, entry: Entry, heavy: HeavyShare
+    ) -> Variant:
+        return await self._forms.stored(entry, target.asked.form, _coding(request), heavy)
 
     def _hit(self, request: GatewayRequest, entry: Entry, variant: Variant) -> Reply:
         age = int(self._clock() - entry.stored_at)  # may be below 0: another worker's clock
         left = int(entry.ttl_seconds) - age
         return variant.hit(request, age if age > 0 else 0, left, self._hit_facts)
 
+    def _too_late(self, request: GatewayRequest) -> Reply:
+        reason = Reason.DEADLINE
+        text = f"The composition failed: {reason.said}."
+        return self._named(problem(request, reason.client_status, reason.word, text))
+
     def _named(self, reply: Reply) -> Reply:
         reply.facts = {"composition": self._composition.name, **reply.facts}
         return reply
 
-    # ------------------------------------------------------------------ forms of a payload
 
-    async def _variant(
-        self, request: GatewayRequest, entry: Entry, cut: PayloadForm, heavy: HeavyShare
-    ) -> Variant:
-        coding = choose_coding(request.single.get(b"accept-encoding"))
-        known: Variant | None = entry.variants.get((cut.name, coding))
-        if known is not None:
-            return known
-        if len(entry.body) > self._engine.limits.off_loop_bytes:
-            plain = await heavy.run(self._plain, entry, cut)
-        else:
-            plain = self._plain(entry, cut)
-        if coding == IDENTITY:
-            return plain
-        if len(plain.body) < LEAST_BYTES:
-            self._keep(entry, (cut.name, coding), plain)
-            return plain
-        return await heavy.run(self._coded, entry, (cut.name, coding), plain)
-
-    def _coded(self, entry: Entry, name: tuple[str, str], plain: Variant) -> Variant:
-        """The variant in another coding. On the thread for heavy work, so that of many who wish
-        for it first at once the first makes it."""
-        known: Variant | None = entry.variants.get(name)
-        if known is not None:
-            return known
-        coded = plain.encoded(name[1])
-        self._keep(entry, name, coded)
-        return coded
-
-    def _plain(self, entry: Entry, cut: PayloadForm) -> Variant:
-        known: Variant | None = entry.variants.get((cut.name, IDENTITY))
-        if known is not None:
-            return known
-        standing: Sequence[RawHeader] = payload_headers(self._composition, entry, self._vary)
-        if entry.flaw is not None:
-            standing = [*standing, *degraded_headers(entry.flaw)]
-        variant = Variant(_cut(cut, entry), standing)
-        self._keep(entry, (cut.name, IDENTITY), variant)
-        return variant
-
-    def _keep(self, entry: Entry, name: tuple[str, str], variant: Variant) -> None:
-        if name[0].startswith(FIELDS) and _count_fields(entry) >= _MOST_FIELD_FORMS:
-            return
-        entry.keep(name, variant)
-
-    async def _cut_anywhere(self, cut: PayloadForm, payload: Produced, heavy: HeavyShare) -> bytes:
-        """As `_cut`; a large payload is cut on a thread, so that the loop isn't held."""
-        if len(payload.body) > self._engine.limits.off_loop_bytes:
-            return await heavy.run(_cut, cut, payload)
-        return _cut(cut, payload)
+def _coding(request: GatewayRequest) -> str:
+    return choose_coding(request.header_list(b"accept-encoding"))
 
 
-def _count_fields(entry: Entry) -> int:
-    return sum(name.startswith(FIELDS) for name, _ in list(entry.variants))
-
-
-def _cut(cut: PayloadForm, payload: Entry | Produced) -> bytes:
-    """The payload's bytes in one of its forms."""
-    if cut.mask is None:
-        return payload.views[cut.name]
-    return masked(payload.body, cut.mask) if cut.mask.fields else payload.body
-
-
-def _inputs(
-    asked: CompositionRequest, weight: int, deadline: Deadline, patience: WaitBudget | None
-) -> Inputs:
-    who = asked.identity
-    return Inputs(asked.params, who.claims, who.key, weight, deadline, patience)
+def _inputs(target: Target, deadline: Deadline, wait_budget: WaitBudget | None) -> Inputs:
+    asked, caller = target.asked, target.asked.caller
+    return Inputs(asked.params, caller.claims, caller.key, target.weight, deadline, wait_budget)
 
 
 def _wish(request: GatewayRequest) -> Wish:
     """Whoever reloads a page means to see what is true now (RFC 9111 §5.2.1)."""
-    control = request.single.get(b"cache-control")
+    control = request.header_list(b"cache-control")
     if control is None:
         return Wish()
     directives = {each.strip().lower() for each in control.split(b",")}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-from bff.identity.ports import NOBODY, Identity, IdentityProvider
+from bff.identity.ports import Identity
 from bff.plan.model.composition import Composition, MaskView
 from bff.plan.model.fields import MaskNode, SelectableFields
 from bff.plan.params.parsing import BadParam, parse_params
@@ -31,31 +31,34 @@ WHOLE = PayloadForm("", MaskNode())
 
 
 class CompositionRequest(NamedTuple):
-    """What a request comes to, once it is known to be right."""
+    """A request to a composition, known to be right: the payload's form, the params, the caller."""
 
-    cut: PayloadForm
+    form: PayloadForm
     params: Mapping[str, Any]
-    identity: Identity
+    caller: Identity
 
 
-class Reader:
+class RequestReader:
     """Reads the requests to one composition. Safe between threads."""
 
-    def __init__(self, composition: Composition, provider: IdentityProvider) -> None:
+    def __init__(self, composition: Composition) -> None:
         self._composition = composition
-        self._provider = provider if composition.scope == "identity" else None
-        self._cuts = {"": WHOLE} | {
+        self._forms = {"": WHOLE} | {
             name: PayloadForm(name, view.mask if isinstance(view, MaskView) else None)
             for name, view in composition.views.items()
         }
 
     def read(
-        self, request: GatewayRequest, path: Mapping[str, str], body: bytes | None
+        self,
+        request: GatewayRequest,
+        path: Mapping[str, str],
+        caller: Identity,
+        body: bytes | None,
     ) -> CompositionRequest | Reply:
-        """What is asked for, or the problem with it. Takes as long as the params are large."""
-        cut = self._cut(request)
-        if isinstance(cut, Reply):
-            return cut
+        """The request, or the problem with it. Takes as long as the params are large."""
+        form = self._form(request)
+        if isinstance(form, Reply):
+            return form
         params = parse_params(
             self._composition.params,
             path=path,
@@ -65,14 +68,9 @@ class Reader:
         )
         if isinstance(params, list):
             return _bad_params(request, params)
-        return CompositionRequest(cut, params, self._identity(request))
+        return CompositionRequest(form, params, caller)
 
-    def _identity(self, request: GatewayRequest) -> Identity:
-        if self._provider is None:
-            return NOBODY
-        return self._provider.identify(request.header_values)
-
-    def _cut(self, request: GatewayRequest) -> PayloadForm | Reply:
+    def _form(self, request: GatewayRequest) -> PayloadForm | Reply:
         query = request.raw_query
         if "view" not in query and "fields" not in query and "%" not in query:
             return WHOLE
@@ -91,8 +89,8 @@ class Reader:
         return self._view(request, views[0]) if views else WHOLE
 
     def _view(self, request: GatewayRequest, name: str) -> PayloadForm | Reply:
-        if name and name in self._cuts:
-            return self._cuts[name]
+        if name and name in self._forms:
+            return self._forms[name]
         views = sorted(self._composition.views)
         known = f"The views are: {', '.join(views)}." if views else "There are no views."
         return problem(request, 404, "unknown_view", f"There is no such view. {known}", views=views)

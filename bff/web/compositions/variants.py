@@ -88,7 +88,7 @@ class Variant:
         return Reply(200, self._hit_full, self.body, facts)
 
     def _known_to(self, request: GatewayRequest) -> bool:
-        if_none_match = request.single.get(b"if-none-match")
+        if_none_match = request.header_list(b"if-none-match")
         return if_none_match is not None and names_tag(if_none_match, self.tag)
 
 

@@ -55,7 +55,7 @@ def problem(
 
 
 def not_found(request: GatewayRequest) -> Reply:
-    """Nothing is at this path."""
+    """Nothing is served at this path."""
     return problem(request, 404, "no_such_path", "Nothing is served at this path.")
 
 
@@ -77,6 +77,13 @@ def bad_path(request: GatewayRequest) -> Reply:
         400,
         "bad_path",
         "The path must be UTF-8, percent-encoded with two digits.",
+    )
+
+
+def bad_host(request: GatewayRequest) -> Reply:
+    """`Host` is missing, comes twice, or is no host's name (RFC 9112 §3.2)."""
+    return problem(
+        request, 400, "bad_host", "The request must have one Host header, with a host's name."
     )
 
 

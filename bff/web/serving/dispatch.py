@@ -1,28 +1,28 @@
-"""From a request to its reply: the one path that both hosts take.
+"""From a request to its reply: the one path that every host takes.
 
-    recall    what was asked lately in the same words   (sync; instead of the next two)
-    match     the routing table                         (sync; the host may then go elsewhere)
-    lookup    the handler's memory-only part            (sync)
-    produce   the rest                                  (async)
-    finish    request id, CORS, no body for HEAD        (sync; every reply, problems too)
+    begin     the host's name, the routing table, access, params, memory      (sync)
+    Pending   what takes waiting: the request's body, Redis, a run, a route   (async)
+    finish    request id, CORS, no body for HEAD        (every reply, problem documents too)
 
 A bug in any of them ends in a 500 problem document and a traceback in the log, never in a dead
 worker. Knows no host.
 """
 
-from typing import assert_never
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import NamedTuple, assert_never
 
-from bff.methods import WRITING_METHODS
+from bff.plan.model.composition import CompiledProject
 from bff.web.compositions.handler import CompositionHandler, Target
 from bff.web.http.cors import CrossOrigin
 from bff.web.http.logs import Log
-from bff.web.http.problems import bad_path, internal_error, not_found, wrong_method
+from bff.web.http.problems import bad_host, bad_path, internal_error, wrong_method
 from bff.web.http.replies import Reply
 from bff.web.http.requests import ClientGone, GatewayRequest
-from bff.web.serving.routes import RouteHandler
+from bff.web.serving.access import AccessControl, Guard
+from bff.web.serving.routes import RouteHandler, purges_after
 from bff.web.serving.routing import (
     BadPath,
-    Match,
     NoMatch,
     RoutingTable,
     ToComposition,
@@ -30,124 +30,182 @@ from bff.web.serving.routing import (
     WrongMethod,
 )
 
-_RECENT_TARGETS = 4096
-_RECENT_LENGTH = 512
+_MOST_REMEMBERED_LINES = 4096
+_LONGEST_REMEMBERED_LINE = 512  # characters of path and query
 
 
-class Dispatcher:
-    """A compiled project, ready to answer. `lookup` is safe on any thread; `produce` belongs to
-    the loop that the handlers' transport and cache were made on."""
+class Pending:
+    """A request whose reply takes waiting. `reply` belongs to the loop of the gateway's resources.
+
+    `reads_body`: somebody reads the request's body, so the host gives it one before `reply`.
+    `may_be_abandoned`: the work is cancelled when the client leaves. What writes runs to its end:
+    half an order is worse than one that nobody waits for, and what it makes out of date is purged.
+    """
+
+    __slots__ = ("_dispatcher", "_request", "_work", "may_be_abandoned", "reads_body")
 
     def __init__(
         self,
-        table: RoutingTable,
-        compositions: dict[str, CompositionHandler],
-        routes: RouteHandler,
-        cross_origin: CrossOrigin,
-        log: Log,
+        dispatcher: "Dispatcher",
+        request: GatewayRequest,
+        work: Callable[[], Awaitable[Reply]],
+        *,
+        reads_body: bool,
+        may_be_abandoned: bool,
     ) -> None:
-        self.match = table.match
-        self._table = table
-        self._compositions = compositions
-        self._routes = routes
-        self._log = log
-        self._cross_origin = cross_origin
-        self._recent: dict[tuple[str, str, str], Target] = {}
+        self.reads_body = reads_body
+        self.may_be_abandoned = may_be_abandoned
+        self._dispatcher = dispatcher
+        self._request = request
+        self._work = work
 
-    def recall(self, request: GatewayRequest) -> Reply | None:
-        """The reply to a request whose line was looked up lately, where memory has it: routing,
-        reading params and digesting them take 12 µs of the 25 that are spent in Python else."""
-        target = self._recent.get((request.method, request.raw_path, request.raw_query))
-        if target is None:
-            return None
+    async def reply(self) -> Reply:
+        """The reply, whatever it takes. Raises `ClientGone` and cancellation alone."""
         try:
-            reply = target.handler.lookup(target, request)
-        except Exception as error:
-            self._log.bug(request, error)
-            reply = internal_error(request)
-        return None if reply is None else finish(request, reply, self._cross_origin)
-
-    def lookup(self, match: Match, request: GatewayRequest) -> Reply | None:
-        """The reply, where it takes no waiting; else None, and `produce` has it."""
-        try:
-            if type(match) is ToComposition:  # first, and without `match`: the hot path
-                reply = self._lookup(match, request)
-            else:
-                reply = self._answer_without_handler(match, request)
-        except Exception as error:
-            self._log.bug(request, error)
-            reply = internal_error(request)
-        return None if reply is None else finish(request, reply, self._cross_origin)
-
-    async def produce(self, match: Match, request: GatewayRequest) -> Reply:
-        """The reply to what `lookup` had none for. Raises `ClientGone` and cancellation alone."""
-        try:
-            match match:
-                case ToComposition(name, params):
-                    reply = await self._compositions[name].produce(request, params)
-                case ToRoute():
-                    reply = await self._routes.produce(request, match)
-                case WrongMethod() | NoMatch() | BadPath():
-                    reply = not_found(request)
-                case _:
-                    assert_never(match)
+            reply = await self._work()
         except ClientGone:
             raise
         except Exception as error:
-            self._log.bug(request, error)
-            reply = internal_error(request)
-        return finish(request, reply, self._cross_origin)
+            return self._dispatcher.report_bug(self._request, error)
+        return self._dispatcher.finish(self._request, reply)
 
-    def may_be_abandoned(self, match: Match, method: str) -> bool:
-        """Whether work for a client that left is stopped. What writes runs to its end: half an
-        order is worse than one that nobody waits for, and what it makes out of date is purged."""
-        if isinstance(match, ToComposition):
-            return not self._compositions[match.name].writes
-        return not (isinstance(match, ToRoute) and match.route.purges and method in WRITING_METHODS)
 
-    def reads_body(self, match: Match) -> bool:
-        """Whether anybody reads the request's body."""
-        if isinstance(match, ToComposition):
-            return self._compositions[match.name].takes_body
-        return isinstance(match, ToRoute)
+class _Line(NamedTuple):
+    """What a request's line came to when it was read last: the same for every such request."""
 
-    def _lookup(self, match: ToComposition, request: GatewayRequest) -> Reply | None:
-        handler = self._compositions[match.name]
-        target = handler.target(request, match.params)
-        if target is None or isinstance(target, Reply):
-            return target
-        if handler.is_in_line and len(request.raw_path) + len(request.raw_query) <= _RECENT_LENGTH:
-            if len(self._recent) >= _RECENT_TARGETS:
-                self._recent.clear()  # rather than an order to keep, on every request
-            self._recent[request.method, request.raw_path, request.raw_query] = target
-        return handler.lookup(target, request)
+    handler: CompositionHandler
+    guard: Guard
+    target: Target
 
-    def _answer_without_handler(self, match: Match, request: GatewayRequest) -> Reply | None:
-        if request.method == "OPTIONS":
-            if self._cross_origin.is_preflight(request) and not isinstance(match, NoMatch):
+
+class Dispatcher:
+    """A compiled project, ready to answer. `begin` is safe on any thread. The maps' keys are
+    compositions' names and routes' prefixes."""
+
+    def __init__(
+        self,
+        project: CompiledProject,
+        table: RoutingTable,
+        compositions: Mapping[str, CompositionHandler],
+        routes: RouteHandler,
+        cross_origin: CrossOrigin,
+        access: AccessControl,
+        log: Log,
+    ) -> None:
+        self._table = table
+        self._compositions = {
+            each.name: (
+                compositions[each.name],
+                access.guard(each.access, depends_on_caller=each.scope == "identity"),
+            )
+            for each in project.compositions
+        }
+        self._routes = routes
+        self._route_guards = {
+            each.prefix: access.guard(each.access, depends_on_caller=False)
+            for each in project.routes
+        }
+        self._cross_origin = cross_origin
+        self._log = log
+        self._lines: dict[tuple[str, str, str], _Line] = {}
+
+    def begin(self, request: GatewayRequest) -> Reply | Pending | None:
+        """The reply, where it takes no waiting; None where nothing of the project's is there."""
+        try:
+            begun = self._begin(request)
+        except Exception as error:
+            return self.report_bug(request, error)
+        return self.finish(request, begun) if isinstance(begun, Reply) else begun
+
+    def finds(self, method: str, raw_path: str) -> bool:
+        """Whether something of the project's is at this path, or refuses it."""
+        return not isinstance(self._table.match(method, raw_path), NoMatch)
+
+    def finish(self, request: GatewayRequest, reply: Reply) -> Reply:
+        """What every reply has: the request's id, CORS, and no body for HEAD."""
+        # A new list: a cached payload's headers are shared by its replies.
+        reply.headers = [
+            *reply.headers,
+            *self._cross_origin.headers(request.single.get(b"origin")),
+            (b"x-request-id", request.request_id),
+        ]
+        if request.method == "HEAD" and isinstance(reply.body, bytes):
+            reply.body = b""
+        return reply
+
+    def report_bug(self, request: GatewayRequest, error: Exception) -> Reply:
+        """Log an exception that nobody foresaw, and give the reply to it."""
+        self._log.bug(request, error)
+        return self.finish(request, internal_error(request))
+
+    def _begin(self, request: GatewayRequest) -> Reply | Pending | None:
+        if not request.has_good_host():
+            return bad_host(request)
+        # Routing, reading params and digesting them take 12 µs of the 25 that a hit spends here.
+        line = self._lines.get((request.method, request.raw_path, request.raw_query))
+        if line is not None:
+            caller = line.guard.admit(request)
+            if isinstance(caller, Reply):
+                return caller
+            return self._look_up(line.handler, request, line.target)
+        match = self._table.match(request.method, request.raw_path)
+        if type(match) is ToComposition:
+            return self._begin_composition(request, match)
+        if request.method == "OPTIONS" and not isinstance(match, NoMatch):
+            if self._cross_origin.is_preflight(request):
                 methods = self._table.allowed_methods(request.raw_path)
                 return self._cross_origin.preflight(request, methods)
             if isinstance(match, WrongMethod):
                 return Reply(204, [(b"allow", ", ".join(match.allow).encode())])
         match match:
+            case ToRoute():
+                return self._begin_route(request, match)
             case WrongMethod(allow):
                 return wrong_method(request, allow)
             case BadPath():
                 return bad_path(request)
             case NoMatch():
-                return not_found(request)
-            case _:
                 return None
+            case ToComposition():
+                raise AssertionError("begun above")
+            case _:
+                assert_never(match)
 
+    def _begin_composition(self, request: GatewayRequest, match: ToComposition) -> Reply | Pending:
+        handler, guard = self._compositions[match.name]
+        caller = guard.admit(request)
+        if isinstance(caller, Reply):
+            return caller
+        if handler.takes_body:
+            work = partial(handler.produce_with_body, request, match.params, caller)
+            return Pending(
+                self, request, work, reads_body=True, may_be_abandoned=not handler.writes
+            )
+        target = handler.target(request, match.params, caller)
+        if isinstance(target, Reply):
+            return target
+        if handler.is_in_line and len(request.raw_path) + len(request.raw_query) <= (
+            _LONGEST_REMEMBERED_LINE
+        ):
+            if len(self._lines) >= _MOST_REMEMBERED_LINES:
+                self._lines.clear()  # rather than an order to keep, on every request
+            key = (request.method, request.raw_path, request.raw_query)
+            self._lines[key] = _Line(handler, guard, target)
+        return self._look_up(handler, request, target)
 
-def finish(request: GatewayRequest, reply: Reply, cross_origin: CrossOrigin) -> Reply:
-    """What every reply has: our request id, CORS, and no body for HEAD."""
-    # A new list: a cached payload's headers are shared by its replies.
-    reply.headers = [
-        *reply.headers,
-        *cross_origin.headers(request.single.get(b"origin")),
-        (b"x-request-id", request.request_id),
-    ]
-    if request.method == "HEAD" and isinstance(reply.body, bytes):
-        reply.body = b""
-    return reply
+    def _look_up(
+        self, handler: CompositionHandler, request: GatewayRequest, target: Target
+    ) -> Reply | Pending:
+        reply = handler.lookup(request, target)
+        if reply is not None:
+            return reply
+        work = partial(handler.produce, request, target)
+        return Pending(self, request, work, reads_body=False, may_be_abandoned=not handler.writes)
+
+    def _begin_route(self, request: GatewayRequest, match: ToRoute) -> Reply | Pending:
+        caller = self._route_guards[match.route.prefix].admit(request)
+        if isinstance(caller, Reply):
+            return caller
+        work = partial(self._routes.produce, request, match)
+        may_be_abandoned = not purges_after(request.method, match.route)
+        return Pending(self, request, work, reads_body=True, may_be_abandoned=may_be_abandoned)

@@ -1,6 +1,10 @@
-"""What one event loop holds for a project: transport, cache, engine, and the dispatcher on top.
+"""What serves a project: resources, which last as long as the process, and releases of the project.
 
-Made on the loop that uses it and after any fork, since connections belong to both.
+    Resources   connections, memory, the heavy-work thread: opened once, on the loop that uses them
+    Release     one version of the project over them: built in milliseconds, never changed
+
+A request uses the release that it began with. To serve another version is to build it and assign it
+(`bff.web.gateway`). A release holds no connection and no thread, so none has to be closed.
 """
 
 import asyncio
@@ -15,7 +19,6 @@ from bff.cache.shared.opening import open_store
 from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyWork
 from bff.engine.values.results import Limits
-from bff.identity.ports import IdentityProvider
 from bff.plan.model.composition import CompiledProject
 from bff.settings import Settings
 from bff.upstream.passthrough.passthrough import Passthrough
@@ -25,16 +28,17 @@ from bff.upstream.transports import open_transport
 from bff.web.compositions.handler import CompositionHandler
 from bff.web.http.cors import CrossOrigin
 from bff.web.http.logs import Log
+from bff.web.serving.access import AccessControl
 from bff.web.serving.dispatch import Dispatcher
 from bff.web.serving.routes import RouteHandler
 from bff.web.serving.routing import RoutingTable
 
 
 @dataclass(frozen=True, slots=True)
-class Runtime:
-    """A project at work. `close` it on its own loop."""
+class Resources:
+    """What one event loop holds, for every release. `close` it on that loop."""
 
-    dispatcher: Dispatcher
+    loop: asyncio.AbstractEventLoop
     transport: Transport
     cache: Cache
     heavy_work: HeavyWork
@@ -46,40 +50,52 @@ class Runtime:
         self.heavy_work.close()
 
 
-async def open_runtime(
-    project: CompiledProject,
-    settings: Settings,
-    log: Log,
-    *,
-    provider: IdentityProvider,
-    backend: Mapping[str, Any] | None = None,
-) -> Runtime:
-    """Put a compiled project to work on the running loop; no upstream is connected to yet.
-    `backend` is Flask-Caching's configuration, where another store than Redis is meant."""
-    transport = open_transport(settings.transport)
+async def open_resources(settings: Settings, backend: Mapping[str, Any] | None) -> Resources:
+    """Open a process's resources on the running loop, after any fork. No upstream is connected to
+    yet. `backend` is Flask-Caching's configuration, where another store than Redis is meant."""
     cache = Cache(
         partial(open_store, settings.redis_url, backend), memory_bytes=settings.cache_memory_bytes
     )
-    heavy_work, limits = HeavyWork(), Limits()
-    clock = asyncio.get_running_loop().time
-    services = ServiceClient(transport, project.services, limits.reply_bytes, clock)
-    engine = Engine(services, heavy_work, limits=limits, replies=CachedReplies(cache))
-    passthrough = Passthrough(services)
+    transport = open_transport(settings.transport)
+    return Resources(asyncio.get_running_loop(), transport, cache, HeavyWork())
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One version of a project, ready to answer."""
+
+    project: CompiledProject
+    dispatcher: Dispatcher
+
+
+def build_release(
+    project: CompiledProject,
+    resources: Resources,
+    access: AccessControl,
+    log: Log,
+    *,
+    url_prefix: str = "",
+) -> Release:
+    """Build a release of a compiled project. `url_prefix` stands before every public path."""
+    loop, transport, cache = resources.loop, resources.transport, resources.cache
+    limits = Limits()
+    services = ServiceClient(transport, project.services, limits.reply_bytes, loop.time)
+    engine = Engine(services, resources.heavy_work, limits=limits, replies=CachedReplies(cache))
     cross_origin = CrossOrigin(project)
-    return Runtime(
-        Dispatcher(
-            RoutingTable(project.compositions, project.routes),
-            {
-                composition.name: CompositionHandler(
-                    composition, engine, heavy_work, cache, provider
-                )
-                for composition in project.compositions
-            },
-            RouteHandler(passthrough, cross_origin, cache),
-            cross_origin,
-            log,
-        ),
-        transport,
-        cache,
-        heavy_work,
+    handlers = {
+        each.name: CompositionHandler(
+            each, engine, resources.heavy_work, cache, loop, caller_headers=access.provider.headers
+        )
+        for each in project.compositions
+    }
+    passthrough = Passthrough(services)
+    dispatcher = Dispatcher(
+        project,
+        RoutingTable(project.compositions, project.routes, url_prefix),
+        handlers,
+        RouteHandler(passthrough, cross_origin, cache),
+        cross_origin,
+        access,
+        log,
     )
+    return Release(project, dispatcher)

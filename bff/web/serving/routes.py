@@ -7,6 +7,7 @@ replies.
 from bff.cache.cache import Cache
 from bff.engine.values.outcomes import Failed
 from bff.methods import WRITING_METHODS
+from bff.plan.model.composition import Route
 from bff.upstream.passthrough.headers import ClientInfo
 from bff.upstream.passthrough.passthrough import ForwardedReply, Passthrough, Refused
 from bff.web.http.cors import CrossOrigin
@@ -41,7 +42,7 @@ class RouteHandler:
             ),
             request_id=request.request_id.decode(),
         )
-        if _has_written(request.method, answer) and match.route.purges:
+        if purges_after(request.method, match.route) and _has_written(answer):
             await self._cache.purge(match.route.purges)
         match answer:
             case ForwardedReply(status, headers, body):
@@ -54,10 +55,13 @@ class RouteHandler:
         return reply
 
 
-def _has_written(method: str, answer: ForwardedReply | Refused | Failed) -> bool:
-    """Whether something may be different now: a write went through, or nobody knows."""
-    if method not in WRITING_METHODS:
-        return False
+def purges_after(method: str, route: Route) -> bool:
+    """Whether a request to the route purges tags once it went through."""
+    return bool(route.purges) and method in WRITING_METHODS
+
+
+def _has_written(answer: ForwardedReply | Refused | Failed) -> bool:
+    """Whether a write went through, as far as can be known."""
     match answer:
         case ForwardedReply(status, _, _):
             return status < 400 or status >= 500

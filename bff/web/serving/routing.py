@@ -1,19 +1,20 @@
-"""Which composition or route a request is for: one compiled matcher, used by both hosts.
+"""Which composition or route a request is for: one compiled matcher, for every host.
 
 Rules:
-1. The path is matched as it came, percent-encoded; segments are decoded after the path was split,
-   so `%2F` stays within its segment. Nothing redirects, and a trailing slash is a segment.
+1. The path is split as it came, percent-encoded; segments are decoded after that, so `%2F` stays
+   within its segment. Nothing redirects, and a trailing slash is a segment.
 2. A static segment wins over a param, from left to right; where that leads nowhere, the param is
    tried. An empty segment matches neither.
 3. Compositions win over routes; of the routes, the longest prefix that ends at a segment's end.
-4. HEAD goes where GET goes. A route takes every method that no composition takes there.
+4. A route's prefix has one spelling, the one that is forwarded: `/%72aw` is not `/raw`.
+5. HEAD goes where GET goes. A route takes every method that no composition takes there.
 
 Pure: no sockets, no Flask. Safe to share between threads.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from bff.plan.model.composition import Composition, Route
 
@@ -28,7 +29,8 @@ class ToComposition:
 
 @dataclass(frozen=True, slots=True)
 class ToRoute:
-    """A raw route; `below` is the path under its prefix as it came: "" or "/…"."""
+    """A raw route; `below` is the path under its prefix as it came: "" or "/…". What stands before
+    the prefix is the gateway's own."""
 
     route: Route
     below: str
@@ -60,14 +62,21 @@ class RoutingTable:
     """The compiled matcher of a project. The work of a match depends on the path's length, not on
     how many compositions there are; a path without params costs one dictionary look-up."""
 
-    def __init__(self, compositions: Iterable[Composition], routes: Iterable[Route]) -> None:
+    def __init__(
+        self,
+        compositions: Iterable[Composition],
+        routes: Iterable[Route],
+        url_prefix: str = "",
+    ) -> None:
+        """`url_prefix` stands before every path: "/api", or "" for nothing."""
+        before = url_prefix.split("/")[1:]
         self._root = _Node()
         self._routes = _RouteNode()
         self._exact: dict[tuple[str, str], ToComposition] = {}
         for composition in compositions:
-            _add_composition(self._root, composition)
+            _add_composition(self._root, before, composition)
         for route in routes:
-            _add_route(self._routes, route)
+            _add_route(self._routes, before, route)
         _collect_exact(self._root, "", self._exact)
 
     def match(self, method: str, raw_path: str) -> Match:
@@ -85,7 +94,7 @@ class RoutingTable:
         name_and_params = _walk(self._root, segments, _looked_up(method), found)
         if name_and_params is not None:
             return ToComposition(*name_and_params)
-        route = _match_route(self._routes, raw_segments, segments)
+        route = _match_route(self._routes, raw_segments)
         if route is not None:
             return route
         return WrongMethod(_methods(found)) if found else _NO_MATCH
@@ -96,7 +105,7 @@ class RoutingTable:
             raw_segments, segments = _split(raw_path)
         except ValueError:
             return ()
-        if _match_route(self._routes, raw_segments, segments) is not None:
+        if _match_route(self._routes, raw_segments) is not None:
             return EVERY_METHOD
         found: list[_Node] = []
         _walk(self._root, segments, "", found)
@@ -148,11 +157,11 @@ def _split(raw_path: str) -> tuple[list[str], list[str]]:
     return raw_segments, raw_segments
 
 
-def _add_composition(root: _Node, composition: Composition) -> None:
+def _add_composition(root: _Node, before: list[str], composition: Composition) -> None:
     node = root
     names = []
     # The path "/" has no segments of its own, and splits into one empty one.
-    for segment in composition.path or ("",):
+    for segment in (*before, *composition.path) or ("",):
         if isinstance(segment, str):
             node = node.static.setdefault(segment, _Node())
         else:
@@ -163,10 +172,10 @@ def _add_composition(root: _Node, composition: Composition) -> None:
     node.endpoints[composition.method] = (composition.name, tuple(names))
 
 
-def _add_route(root: _RouteNode, route: Route) -> None:
+def _add_route(root: _RouteNode, before: list[str], route: Route) -> None:
     node = root
-    for segment in route.prefix.split("/")[1:]:
-        node = node.static.setdefault(segment, _RouteNode())
+    for segment in [*before, *route.prefix.split("/")[1:]]:
+        node = node.static.setdefault(quote(segment, safe="!$&'()*+,;=:@~"), _RouteNode())
     node.route = route
 
 
@@ -208,9 +217,9 @@ def _walk(
     return None
 
 
-def _match_route(root: _RouteNode, raw: list[str], segments: list[str]) -> ToRoute | None:
+def _match_route(root: _RouteNode, raw: list[str]) -> ToRoute | None:
     node, best, depth = root, root.route, 0
-    for index, segment in enumerate(segments, start=1):
+    for index, segment in enumerate(raw, start=1):
         below = node.static.get(segment)
         if below is None:
             break

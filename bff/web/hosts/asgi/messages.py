@@ -1,4 +1,4 @@
-"""What ASGI brings: a request out of a scope, its body, and the news that the client left.
+"""What ASGI brings: a request from a scope, its body, and the news that the client left.
 
 Where the specification leaves a choice, this holds for granian and uvicorn, and is tested there.
 """
@@ -8,16 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from bff.web.http.requests import ClientGone, GatewayRequest, without_underscores
+from bff.web.http.requests import BEHIND_EDGE, ClientGone, GatewayRequest, without_underscores
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# Keys in a scope: of what the edge hands to Flask; of a request that memory was asked for already.
-BEHIND_EDGE = "bff.edge"
-ASKED_FOR = "bff.request"
+BEGUN = "bff.begun"  # key in a scope: the request, and what the gateway's `begin` gave for it
 
 _BEAT_SECONDS = 0.05
 
@@ -35,6 +33,7 @@ def request_of(scope: Scope) -> GatewayRequest:
         scope["headers"],
         scheme=scope["scheme"],
         client_host=client[0] if client else None,
+        version=scope["http_version"],
     )
 
 
@@ -49,8 +48,8 @@ def has_body(request: GatewayRequest, scope: Scope) -> bool:
     return scope["http_version"] == "2" and request.method not in ("GET", "HEAD", "OPTIONS")
 
 
-def scope_for_flask(request: GatewayRequest, scope: Scope) -> Scope:
-    """The scope as the Flask app may see it: one spelling for each header, our request id."""
+def scope_for_app(request: GatewayRequest, scope: Scope) -> Scope:
+    """The scope as the app behind may see it: one spelling for each header, our request id."""
     known = without_underscores(scope["headers"])
     headers = [header for header in known if header[0] != b"x-request-id"]
     headers.append((b"x-request-id", request.request_id))

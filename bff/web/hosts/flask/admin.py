@@ -31,8 +31,8 @@ class _Purge(BaseModel):
     tags: list[str] = Field(min_length=1, max_length=MOST_TAGS)
 
 
-def add_admin(app: flask.Flask, token: str, at_work: AtWork) -> None:
-    """Add the endpoint to the app. `at_work` gives this process's cache and the loop it is on."""
+def add_admin(app: flask.Flask, url_prefix: str, token: str, at_work: AtWork) -> None:
+    """Add the endpoint to the app. `at_work` gives the loop that serves, and the cache on it."""
 
     def purge() -> GatewayResponse:
         request = request_of(flask.request.environ)
@@ -42,7 +42,7 @@ def add_admin(app: flask.Flask, token: str, at_work: AtWork) -> None:
         body = reply.body if isinstance(reply.body, bytes) else b""
         return response_of(reply, body)
 
-    app.add_url_rule(PURGE_PATH, "bff.purge", purge, methods=["POST"])
+    app.add_url_rule(url_prefix + PURGE_PATH, "bff.purge", purge, methods=["POST"])
 
 
 def _refused(request: GatewayRequest, token: str) -> Reply | None:

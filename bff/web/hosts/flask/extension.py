@@ -1,55 +1,61 @@
-"""The plain Flask host: the same compositions and routes on any WSGI server.
+"""The Flask host: compositions and routes of a project as views of an app, on any WSGI server.
 
-A request that none of the app's own views takes goes to the dispatcher before Flask answers it
-with 404, 405 or a redirect: so a user's views win, and nothing redirects slashes on data paths.
-The view's thread waits for a loop thread: one per process, made at first use, anew after a fork.
+Rules:
+1. The app's own views win: the project is asked for what none of them takes, before Flask answers
+   with 404, 405 or a redirect. So nothing redirects slashes on data paths.
+2. Compositions and routes are a view like others. Whatever guards the app's requests guards them:
+   hooks that are registered before or after, on the app or by its blueprints, and what wraps it.
+3. The view's thread waits for the gateway's loop: the ASGI host's where the app is behind one, else
+   a thread of its own, one per process, made at first use, anew after a fork.
 """
 
 import asyncio
 import atexit
+import logging
 import os
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import flask
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.routing import Rule
 
 from bff.cache.cache import Cache
-from bff.identity.ports import Anonymous, IdentityProvider
-from bff.plan.compiler.project import compile_project
+from bff.identity.ports import IdentityProvider
 from bff.plan.model.composition import CompiledProject
 from bff.settings import Settings, load_settings
+from bff.web.gateway import Gateway, load_gateway
 from bff.web.hosts.flask.admin import add_admin
-from bff.web.hosts.flask.loop_thread import Exchange, LoopThread
-from bff.web.hosts.flask.wsgi import (
-    GatewayResponse,
-    body_reader,
-    is_behind_edge,
-    request_of,
-    response_of,
-)
-from bff.web.http.cors import CrossOrigin
-from bff.web.http.logs import Log
+from bff.web.hosts.flask.answers import Answers
+from bff.web.hosts.flask.loop_thread import LoopThread
+from bff.web.hosts.flask.rules import FlaskRules, guards_of
+from bff.web.hosts.flask.wsgi import Environ, GatewayResponse, is_behind_edge, request_of
 from bff.web.http.problems import not_found, wrong_method
-from bff.web.http.replies import Reply
-from bff.web.http.requests import ClientGone, GatewayRequest
-from bff.web.serving.dispatch import finish
-from bff.web.serving.release import Runtime, open_runtime
-from bff.web.serving.routing import NoMatch, RoutingTable
+from bff.web.http.requests import GatewayRequest
 
 _HEALTH = "/healthz"
+_VIEW = "bff.project"
+
+_log = logging.getLogger(__name__)
+
+Guards = Literal["app", "none"]
 
 
-class Gateway:
-    """The Flask extension: `Gateway(app)`, or `init_app` later. Raises `ProjectError` when the
-    project is broken. Serves the project's compositions and routes beside the app's own views."""
+class FlaskGateway:
+    """The Flask extension, `bff.Gateway`: `Gateway(app)`, or `init_app` later. Raises
+    `ProjectError` when the project is broken.
 
-    project: CompiledProject
-    settings: Settings
-    log: Log
+    `url_prefix` stands before every path of the gateway's: "/api". With `guards="none"` requests
+    to compositions and routes are answered before the app's hooks see them.
+    """
+
+    app: flask.Flask
+    core: Gateway
+    rules: FlaskRules
 
     def __init__(
         self,
@@ -58,177 +64,209 @@ class Gateway:
         settings: Settings | None = None,
         *,
         identity: IdentityProvider | None = None,
+        url_prefix: str = "",
+        guards: Guards = "app",
     ) -> None:
+        if url_prefix and (url_prefix[0] != "/" or url_prefix[-1] == "/"):
+            raise ValueError(f"url_prefix begins with a slash and ends without: not {url_prefix!r}")
+        if guards not in ("app", "none"):
+            raise ValueError(f"guards is 'app' or 'none', not {guards!r}")
         self._folder = project
         self._settings = settings
-        self._provider = identity or Anonymous()
-        self._edge: tuple[asyncio.AbstractEventLoop, Runtime] | None = None
+        self._identity = identity
+        self._url_prefix = url_prefix
+        self._guards = guards
         self._lock = threading.Lock()
-        self._host: tuple[LoopThread, Runtime] | None = None
+        self._thread: LoopThread | None = None
+        self._has_warned = False
         if app is not None:
             self.init_app(app)
 
     def init_app(self, app: flask.Flask) -> None:
         """Compile the project and attach it to `app`. Without a folder, `BFF_PROJECT` names it,
         and without that it is the current one."""
-        self.settings = self._settings or load_settings(os.environ)
-        self.project = compile_project(Path(self._folder or self.settings.project))
-        self.log = Log(self.settings.log_level)
-        self._backend = dict(app.config) if app.config.get("CACHE_TYPE") else None
-        self._table = RoutingTable(self.project.compositions, self.project.routes)
-        self._cross_origin = CrossOrigin(self.project)
+        settings = self._settings or load_settings(os.environ)
+        backend = dict(app.config) if app.config.get("CACHE_TYPE") else None
+        core = load_gateway(
+            Path(self._folder or settings.project),
+            settings,
+            identity=self._identity,
+            backend=backend,
+            url_prefix=self._url_prefix,
+        )
+        self.attach(app, core)
+
+    def attach(self, app: flask.Flask, core: Gateway) -> None:
+        """Serve a gateway in `app`."""
+        self.app, self.core = app, core
+        self.rules = FlaskRules(app)
+        self._answers = Answers(core.log)
         app.extensions["bff"] = self
-        if not any(rule.rule == _HEALTH for rule in app.url_map.iter_rules()):
-            app.add_url_rule(_HEALTH, "bff.health", _health)
-        if self.settings.admin_token is not None:
-            add_admin(app, self.settings.admin_token, self._at_work)
-        app.before_request(self._answer)
+        health = core.url_prefix + _HEALTH
+        if not any(rule.rule == health for rule in app.url_map.iter_rules()):
+            app.add_url_rule(health, "bff.health", _health)
+        if core.settings.admin_token is not None:
+            add_admin(app, core.url_prefix, core.settings.admin_token, self._at_work)
         for error in (NotFound, MethodNotAllowed):
             known = app.error_handler_spec[None].get(error.code, {})
             if error not in known:  # the app's own error pages stay
                 app.register_error_handler(error, self._answer_error)
-        _GATEWAYS.add(self)
+        app.endpoint(_VIEW)(self._view)
+        if self._guards == "app":
+            _match_last(app, self)
+        else:
+            app.wsgi_app = _BeforeApp(app.wsgi_app, self)  # type: ignore[method-assign]
+        _EXTENSIONS.add(self)
 
-    async def open_runtime(self) -> Runtime:
-        """Put the project to work on the running loop."""
-        return await open_runtime(
-            self.project, self.settings, self.log, provider=self._provider, backend=self._backend
-        )
+    @property
+    def project(self) -> CompiledProject:
+        """The project that is served now."""
+        return self.core.project
 
-    def stand_behind(self, loop: asyncio.AbstractEventLoop, runtime: Runtime) -> None:
-        """From now on an edge serves the project, with a runtime of its own."""
-        self._edge = (loop, runtime)
+    def guards(self) -> tuple[str, ...]:
+        """The app's hooks that guard compositions and routes, by name."""
+        return guards_of(self.app) if self._guards == "app" else ()
+
+    def warn_of_hidden(self) -> None:
+        """Warn, once, of what the app's own views hide."""
+        if self._has_warned:
+            return
+        self._has_warned = True
+        for name, rule in self.rules.hidden(self.project, self.core.url_prefix):
+            _log.warning(
+                "%s is hidden: the app's own rule %s (view %s) takes its requests",
+                name, rule.rule, rule.endpoint,
+            )  # fmt: skip
 
     def close(self) -> None:
         """Close what this process opened; a later request opens it again."""
         with self._lock:
-            host, self._host = self._host, None
-        if host is not None:
-            thread, runtime = host
-            thread.run(runtime.close())
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.run(self.core.close())
             thread.stop()
-        self.log.flush()
+        self.core.log.flush()
 
-    def _answer(self) -> GatewayResponse | None:
-        """Before each request: answer it, or leave it to Flask."""
-        environ = flask.request.environ
-        if flask.request.routing_exception is None or is_behind_edge(environ):
-            return None
+    def answer(self, environ: Environ) -> GatewayResponse:
+        """The response to a request that the project has something for."""
         request = request_of(environ)
-        match = self._table.match(request.method, request.raw_path)
-        if isinstance(match, NoMatch):
-            return None
-        thread, runtime = self._host or self._start()
-        dispatcher = runtime.dispatcher
-        reply = dispatcher.lookup(match, request)
-        if reply is not None:
-            return self._whole(request, reply)
-        read = body_reader(environ)
-        exchange = Exchange(thread.loop, read or _nothing)
-        if read is not None:
-            request.body = exchange.request_body()
-        try:
-            reply = exchange.reply(lambda: dispatcher.produce(match, request))
-        except ClientGone:
-            self.log.abandoned(request)
-            return GatewayResponse(status=400)  # nobody is there to read it
-        if isinstance(reply.body, bytes):
-            return self._whole(request, reply)
-        return self._streamed(request, reply, exchange)
+        loop, _ = self._at_work()
+        begun = self.core.begin(request)
+        if begun is None:  # a release that came since has nothing here
+            begun = self.core.finish(request, not_found(request))
+        return self._answers.answer(environ, request, begun, loop)
+
+    def takes_before_app(self, environ: Environ) -> bool:
+        """Whether the project answers this request, and no view of the app's does."""
+        self.warn_of_hidden()
+        request = request_of(environ)
+        return not self.rules.take(request) and self.finds(request)
+
+    def finds(self, request: GatewayRequest) -> bool:
+        """Whether the project has anything at the request's path, or refuses it."""
+        self._at_work()
+        return self.core.finds(request.method, request.raw_path)
+
+    def _view(self) -> GatewayResponse:
+        return self.answer(flask.request.environ)
 
     def _answer_error(self, error: HTTPException) -> GatewayResponse:
         """Flask found nothing either."""
-        request = request_of(flask.request.environ)
+        environ = flask.request.environ
+        request = request_of(environ)
+        self._at_work()
         if isinstance(error, MethodNotAllowed):
             reply = wrong_method(request, tuple(sorted(error.valid_methods or ())))
         else:
             reply = not_found(request)
-        reply = finish(request, reply, self._cross_origin)
-        if is_behind_edge(flask.request.environ):
-            return response_of(reply, _bytes(reply))  # the edge logs it
-        return self._whole(request, reply)
-
-    def _whole(self, request: GatewayRequest, reply: Reply) -> GatewayResponse:
-        body = _bytes(reply)
-        self.log.request(request, reply, len(body))
-        return response_of(reply, body)
-
-    def _streamed(
-        self, request: GatewayRequest, reply: Reply, exchange: Exchange
-    ) -> GatewayResponse:
-        sent_bytes = 0
-        why_broken: str | None = "client left"
-
-        def body() -> Iterator[bytes]:
-            nonlocal sent_bytes, why_broken
-            try:
-                for chunk in exchange.chunks():
-                    yield chunk
-                    sent_bytes += len(chunk)
-            except Exception:
-                why_broken = "upstream broke off"
-                raise
-            why_broken = None
-
-        def end() -> None:
-            exchange.close()
-            if why_broken is None:
-                self.log.request(request, reply, sent_bytes)
-            else:
-                self.log.broken(request, reply, sent_bytes, why_broken)
-
-        response = response_of(reply, body())
-        response.call_on_close(end)
-        return response
-
-    def _start(self) -> tuple[LoopThread, Runtime]:
-        with self._lock:
-            if self._host is None:
-                thread = LoopThread()
-                try:
-                    runtime = thread.run(self.open_runtime())
-                except BaseException:
-                    thread.stop()
-                    raise
-                self._host = (thread, runtime)
-            return self._host
+        return self._answers.whole(environ, request, self.core.finish(request, reply))
 
     def _at_work(self) -> tuple[asyncio.AbstractEventLoop, Cache]:
-        """The cache that this process serves from, and the loop it is on."""
-        if self._edge is not None:
-            loop, runtime = self._edge
-        else:
-            thread, runtime = self._host or self._start()
-            loop = thread.loop
-        return loop, runtime.cache
+        """The loop that this process serves on, and the cache there; opened where nobody has."""
+        resources = self.core.resources
+        if resources is None:
+            with self._lock:
+                resources = self.core.resources or self._open()
+        return resources.loop, resources.cache
+
+    def _open(self) -> Any:
+        thread = LoopThread()
+        try:
+            resources = thread.run(self.core.open())
+        except BaseException:
+            thread.stop()
+            raise
+        self._thread = thread
+        return resources
 
     def _begin_anew(self, settings: Settings) -> None:
-        """In a forked child: the loop's thread stayed with the parent. The child's copies are
-        kept for ever, since closing them would reach for that thread."""
-        if self._host is not None:
-            _LOST.append(self._host)
-        self._host = None
+        """In a forked child: the loop's thread stayed with the parent. The child's copies are kept
+        for ever, since closing them would reach for that thread."""
+        _LOST.append((self._thread, self.core.abandon(settings)))
+        self._thread = None
         self._lock = threading.Lock()
-        self.settings = settings
 
 
-_GATEWAYS: "weakref.WeakSet[Gateway]" = weakref.WeakSet()
-_LOST: list[tuple[LoopThread, Runtime]] = []
+class _BeforeApp:
+    """A WSGI application that answers for the project before the app sees a request."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]], extension: FlaskGateway) -> None:
+        self._app = app
+        self._extension = extension
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        if not is_behind_edge(environ) and self._extension.takes_before_app(environ):
+            return self._extension.answer(environ)(environ, start_response)
+        return self._app(environ, start_response)
+
+
+def _match_last(app: flask.Flask, extension: FlaskGateway) -> None:
+    """Have the app's URL adapter give the project's view for what no rule of the app's takes.
+
+    Not by URL rules: werkzeug decodes paths before it splits them, and redirects slashes. Not by a
+    `before_request` hook: those that are registered after it would not run.
+    """
+    create = app.create_url_adapter
+    rule = Rule("/<bff>", endpoint=_VIEW)
+
+    def create_url_adapter(request: flask.Request | None) -> Any:
+        adapter = create(request)
+        if adapter is None or request is None:
+            return adapter
+        extension.warn_of_hidden()
+        match = adapter.match
+
+        def match_last(*arguments: Any, **options: Any) -> Any:
+            try:
+                return match(*arguments, **options)
+            except HTTPException:
+                if extension.finds(request_of(request.environ)):
+                    return rule, {}
+                raise
+
+        adapter.match = match_last  # type: ignore[method-assign]
+        return adapter
+
+    app.create_url_adapter = create_url_adapter  # type: ignore[method-assign]
+
+
+_EXTENSIONS: "weakref.WeakSet[FlaskGateway]" = weakref.WeakSet()
+_LOST: list[Any] = []
 
 
 def _begin_anew_after_fork() -> None:
-    gateways = list(_GATEWAYS)
+    extensions = list(_EXTENSIONS)
     # pyreqwest refuses to work in the child of a process that it has worked in. Servers that fork
     # before the first request, as gunicorn does, are not meant.
-    spoilt = any(gateway._host is not None for gateway in gateways)
-    for gateway in gateways:
-        settings = gateway.settings
-        gateway._begin_anew(replace(settings, transport="httpx") if spoilt else settings)
+    spoilt = any(each.core.resources is not None for each in extensions)
+    for each in extensions:
+        settings = each.core.settings
+        each._begin_anew(replace(settings, transport="httpx") if spoilt else settings)
 
 
 def _close_all() -> None:
-    for gateway in list(_GATEWAYS):
-        gateway.close()
+    for extension in list(_EXTENSIONS):
+        extension.close()
 
 
 if hasattr(os, "register_at_fork"):
@@ -239,11 +277,3 @@ atexit.register(_close_all)
 def _health() -> flask.Response:
     """The project is compiled, so the gateway can serve; upstreams are not asked."""
     return flask.jsonify(status="ok")
-
-
-def _nothing(_: int) -> bytes:
-    return b""
-
-
-def _bytes(reply: Reply) -> bytes:
-    return reply.body if isinstance(reply.body, bytes) else b""

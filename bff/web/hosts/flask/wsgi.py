@@ -12,9 +12,8 @@ import flask
 from werkzeug.datastructures import Headers
 from werkzeug.wsgi import get_input_stream
 
-from bff.web.hosts.asgi.messages import BEHIND_EDGE
 from bff.web.http.replies import RawHeader, Reply
-from bff.web.http.requests import GatewayRequest
+from bff.web.http.requests import BEHIND_EDGE, LOGGED, GatewayRequest
 
 Environ = dict[str, Any]
 
@@ -28,12 +27,19 @@ def request_of(environ: Environ) -> GatewayRequest:
         _headers(environ),
         scheme=environ["wsgi.url_scheme"],
         client_host=environ.get("REMOTE_ADDR"),
+        version=environ.get("SERVER_PROTOCOL", "HTTP/1.0").removeprefix("HTTP/"),
     )
 
 
 def is_behind_edge(environ: Environ) -> bool:
-    """Whether the ASGI edge handed this over: then it has matched and logs already."""
+    """Whether the ASGI host handed this over: the app's guards hold, or the app has a view."""
     return BEHIND_EDGE in environ.get("asgi.scope", ())
+
+
+def mark_logged(environ: Environ) -> None:
+    """Note that this host logs the request, so that the ASGI host before it does not."""
+    if is_behind_edge(environ):
+        environ["asgi.scope"][LOGGED] = True
 
 
 def body_reader(environ: Environ) -> Callable[[int], bytes] | None:

@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from bff.web.hosts.flask.claims import FlaskClaims
+from bff.web.hosts.flask.rules import FlaskRules
 from bff.web.http.requests import GatewayRequest
 
 
@@ -38,11 +38,11 @@ def app() -> Flask:
 )
 def test_own_view_takes_exactly_what_it_answers(method: str, path: str, taken: bool) -> None:
     request = GatewayRequest(method, path, "", [(b"host", b"localhost:80")])
-    assert FlaskClaims(app()).take(request) is taken
+    assert FlaskRules(app()).take(request) is taken
 
 
 def test_rules_that_come_after_the_edge_was_made_count() -> None:
     made = app()
-    claims = FlaskClaims(made)
+    rules = FlaskRules(made)
     made.add_url_rule("/later", "later", lambda: "")
-    assert claims.take(GatewayRequest("GET", "/later", "", []))
+    assert rules.take(GatewayRequest("GET", "/later", "", []))

@@ -1,0 +1,124 @@
+"""A project, served: its settings, its log, and the release that requests begin with. No host.
+
+    gateway = load_gateway(folder, settings)
+    await gateway.open()                 # on the loop that serves
+    begun = gateway.begin(request)       # Reply | Pending | None
+
+Rules:
+1. `begin` pins the current release: a request ends with the release it began with.
+2. To serve another version of the project is one assignment, in `serve`. Requests in flight keep
+   the version before, which goes when the last of them ends.
+3. Resources are opened once a process, by the host that starts first. They belong to its loop.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bff.identity.ports import Anonymous, IdentityProvider
+from bff.plan.compiler.project import compile_project
+from bff.plan.model.composition import CompiledProject
+from bff.settings import Settings
+from bff.web.http.logs import Log
+from bff.web.http.replies import Reply
+from bff.web.http.requests import GatewayRequest
+from bff.web.serving.access import AccessControl
+from bff.web.serving.dispatch import Pending
+from bff.web.serving.release import Release, Resources, build_release, open_resources
+
+
+class Gateway:
+    """Serves a compiled project on one event loop. `begin` is safe on any thread once it is open.
+
+    `backend` is Flask-Caching's configuration, where another store than Redis is meant.
+    """
+
+    def __init__(
+        self,
+        project: CompiledProject,
+        settings: Settings,
+        *,
+        access: AccessControl | None = None,
+        backend: Mapping[str, Any] | None = None,
+        url_prefix: str = "",
+    ) -> None:
+        self.project = project
+        self.settings = settings
+        self.log = Log(settings.log_level)
+        self.url_prefix = url_prefix
+        self.resources: Resources | None = None
+        self._access = access or AccessControl(Anonymous())
+        self._backend = backend
+        self._release: Release | None = None
+        self._opening = asyncio.Lock()
+
+    async def open(self) -> Resources:
+        """Open the resources on the running loop, and build the first release over them. Opens
+        nothing where that is done. Raises `SettingsError`."""
+        async with self._opening:
+            if self.resources is None:
+                resources = await open_resources(self.settings, self._backend)
+                self._release = self._build(self.project, resources)
+                self.resources = resources  # last: from now on other threads may `begin`
+            return self.resources
+
+    def serve(self, project: CompiledProject) -> None:
+        """From now on, begin requests with a release of this version of the project."""
+        if self.resources is None:
+            raise RuntimeError("the gateway is not open")
+        release = self._build(project, self.resources)
+        self.project = project
+        self._release = release
+
+    def begin(self, request: GatewayRequest) -> Reply | Pending | None:
+        """The reply, where memory has it or the request is refused; else what takes waiting; None
+        where nothing of the project's is at the path."""
+        return self._current.dispatcher.begin(request)
+
+    def finds(self, method: str, raw_path: str) -> bool:
+        """Whether `begin` has anything for this method and path."""
+        return self._current.dispatcher.finds(method, raw_path)
+
+    def finish(self, request: GatewayRequest, reply: Reply) -> Reply:
+        """A reply of a host's own, with what every reply of the gateway has."""
+        return self._current.dispatcher.finish(request, reply)
+
+    async def close(self) -> None:
+        """Close what `open` opened; it may be opened again. Runs on the loop of the resources."""
+        resources, self.resources, self._release = self.resources, None, None
+        if resources is not None:
+            await resources.close()
+
+    def abandon(self, settings: Settings) -> Resources | None:
+        """In a forked child: give up the resources, which stayed with the parent's loop, without
+        closing them; go on with these settings."""
+        resources, self.resources, self._release = self.resources, None, None
+        self._opening = asyncio.Lock()
+        self.settings = settings
+        return resources
+
+    def _build(self, project: CompiledProject, resources: Resources) -> Release:
+        return build_release(project, resources, self._access, self.log, url_prefix=self.url_prefix)
+
+    @property
+    def _current(self) -> Release:
+        if self._release is None:
+            raise RuntimeError("the gateway is not open")
+        return self._release
+
+
+def load_gateway(
+    folder: Path,
+    settings: Settings,
+    *,
+    identity: IdentityProvider | None = None,
+    backend: Mapping[str, Any] | None = None,
+    url_prefix: str = "",
+) -> Gateway:
+    """The gateway of the project in `folder`. `identity` identifies callers. Raises
+    `ProjectError`."""
+    access = AccessControl(identity or Anonymous())
+    return Gateway(
+        compile_project(folder), settings, access=access, backend=backend, url_prefix=url_prefix
+    )

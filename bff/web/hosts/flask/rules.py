@@ -1,0 +1,103 @@
+"""What a Flask app has of its own: views that come before compositions and routes, and guards.
+
+Behind the ASGI host this is asked for every request, so paths are sorted out first: one set look-up
+and one `startswith` decide for most, and only the rest pay for werkzeug's matcher (some 15 µs).
+"""
+
+from collections.abc import Iterable, Iterator
+from urllib.parse import unquote_to_bytes
+
+from flask import Flask
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Rule
+
+from bff.plan.model.composition import CompiledProject
+from bff.web.http.requests import GatewayRequest
+
+# What a subclass, or whoever assigns to the app, replaces to see each request.
+_METHODS = (
+    "__call__", "wsgi_app", "request_context", "full_dispatch_request", "preprocess_request",
+    "dispatch_request", "finalize_request", "process_response", "do_teardown_request",
+)  # fmt: skip
+
+
+class FlaskRules:
+    """The URL rules of an app, read at the first request: Flask allows no new ones after that."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._exact: frozenset[str] | None = None
+        self._prefixes: tuple[str, ...] = ()
+
+    def take(self, request: GatewayRequest) -> bool:
+        """Whether one of the app's views answers this request; redirects and 405 don't count."""
+        if self._exact is None:
+            self._exact = self._read_rules()
+        path = request.raw_path
+        if "%" in path or not path.isascii():
+            path = unquote_to_bytes(path.encode("latin-1")).decode(errors="replace")
+        if path not in self._exact and not path.startswith(self._prefixes):
+            return False
+        host = request.single.get(b"host", b"").decode("latin-1")
+        return self._match(host, request.scheme, path, request.method) is not None
+
+    def hidden(self, project: CompiledProject, url_prefix: str) -> Iterator[tuple[str, Rule]]:
+        """The compositions and routes that a view of the app's takes the requests of, and its rule:
+        `("GET /screens/home/{user_id}", <Rule '/<path:path>'>)`."""
+        for name, method, path in _samples(project):
+            rule = self._match("", "http", url_prefix + path, method)
+            if rule is not None:
+                yield name, rule
+
+    def _match(self, host: str, scheme: str, path: str, method: str) -> Rule | None:
+        try:
+            adapter = self._app.url_map.bind(host, url_scheme=scheme)
+            rule, _ = adapter.match(path, method=method, return_rule=True)
+        except (HTTPException, ValueError):  # a host that is none (IDNA)
+            return None
+        return rule
+
+    def _read_rules(self) -> frozenset[str]:
+        exact, prefixes = set(), set()
+        for rule in self._app.url_map.iter_rules():
+            literal, converter, _ = rule.rule.partition("<")
+            if converter:
+                prefixes.add(literal)
+            else:
+                exact.add(literal)
+        self._prefixes = tuple(prefixes)
+        return frozenset(exact)
+
+
+def guards_of(app: Flask) -> tuple[str, ...]:
+    """The hooks by which an app sees each of its requests: `before_request: shop.login`.
+
+    Error handlers are not among them: they see what hooks raise, and Flask calls them for those.
+    """
+    hooks: list[tuple[str, Iterable[object]]] = [
+        ("url_value_preprocessor", app.url_value_preprocessors.get(None, ())),
+        ("before_request", app.before_request_funcs.get(None, ())),
+        ("after_request", app.after_request_funcs.get(None, ())),
+        ("teardown_request", app.teardown_request_funcs.get(None, ())),
+    ]
+    found = [f"{kind}: {_name(hook)}" for kind, each in hooks for hook in each]
+    for method in _METHODS:
+        if method in vars(app):
+            found.append(f"{method}: {_name(vars(app)[method])}")
+        elif getattr(type(app), method) is not getattr(Flask, method):
+            found.append(f"{method}: {_name(getattr(type(app), method))}")
+    return tuple(found)
+
+
+def _name(hook: object) -> str:
+    named = hook if hasattr(hook, "__qualname__") else type(hook)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def _samples(project: CompiledProject) -> Iterator[tuple[str, str, str]]:
+    """A path of each composition and route that most converters take: their name, method, path."""
+    for each in project.compositions:
+        path = "".join(f"/{part if isinstance(part, str) else 1}" for part in each.path)
+        yield f"{each.method} {each.path_text}", each.method, path
+    for route in project.routes:
+        yield f"the route {route.prefix or '/'}", "GET", f"{route.prefix}/1"

@@ -1,0 +1,106 @@
+"""Two versions of a project in one process: requests keep theirs, and to swap is one assignment."""
+
+import asyncio
+import gc
+import threading
+import tracemalloc
+from pathlib import Path
+
+from bff.plan.compiler.project import compile_project
+from bff.plan.model.composition import CompiledProject
+from bff.settings import Settings
+from bff.web.gateway import Gateway
+from bff.web.http.replies import Reply
+from bff.web.http.requests import GatewayRequest
+from bff.web.serving.dispatch import Pending
+from tests.support.projects import HOME, SHOP_SERVICE, write_project
+from tests.support.wire import WireServer
+from tests.support.wire_scripts import held, json_reply
+
+SETTINGS = Settings(log_level="error")
+ANN = '{"id": 1, "first_name": "Ann"}'
+SWAPS = 1000
+
+
+def version(folder: Path, url: str, word: str) -> CompiledProject:
+    screen = HOME + f"response: {{version: {word}, name: '${{user.firstName}}'}}\n"
+    return compile_project(
+        write_project(
+            folder / word,
+            {"home": screen, "cached": screen.replace("/home/", "/cached/") + "cache: {ttl: 5m}\n"},
+            services={"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", url)},
+        )
+    )
+
+
+async def ask(gateway: Gateway, path: str) -> Reply:
+    begun = gateway.begin(GatewayRequest("GET", path, "", [(b"host", b"here")]))
+    assert begun is not None
+    return await begun.reply() if isinstance(begun, Pending) else begun
+
+
+def text(reply: Reply) -> str:
+    assert isinstance(reply.body, bytes)
+    return reply.body.decode()
+
+
+def test_request_keeps_the_release_that_it_began_with(tmp_path: Path) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        opened = threading.Event()
+        with WireServer(held(opened, json_reply(ANN))) as upstream:
+            old, new = (version(tmp_path, upstream.url, word) for word in ("old", "new"))
+            gateway = Gateway(old, SETTINGS)
+            await gateway.open()
+            in_flight = loop.create_task(ask(gateway, "/home/1"))
+            await loop.run_in_executor(None, upstream.wait_for_requests, 1)
+            gateway.serve(new)
+            begun_later = loop.create_task(ask(gateway, "/home/1"))
+            opened.set()
+            assert text(await in_flight) == '{"version":"old","name":"Ann"}'
+            assert text(await begun_later) == '{"version":"new","name":"Ann"}'
+            await gateway.close()
+
+    asyncio.run(main())
+
+
+def test_a_thousand_swaps_under_load_fail_no_request_and_leave_memory_flat(tmp_path: Path) -> None:
+    async def main() -> None:
+        with WireServer(json_reply(ANN)) as upstream:
+            versions = [version(tmp_path, upstream.url, word) for word in ("old", "new")]
+            gateway = Gateway(versions[0], SETTINGS)
+            await gateway.open()
+            answered = 0
+            swapping = True
+
+            async def load(path: str) -> None:
+                nonlocal answered
+                while swapping:
+                    reply = await ask(gateway, path)
+                    assert reply.status == 200
+                    assert text(reply) in (
+                        '{"version":"old","name":"Ann"}',
+                        '{"version":"new","name":"Ann"}',
+                    )
+                    answered += 1
+                    await asyncio.sleep(0)
+
+            clients = [asyncio.ensure_future(load(path)) for path in ("/home/1", "/cached/1")]
+            sizes = []
+            for number in range(SWAPS):
+                gateway.serve(versions[number % 2])
+                await asyncio.sleep(0.001)
+                if number in (SWAPS // 2, SWAPS - 1):
+                    gc.collect()
+                    sizes.append(tracemalloc.get_traced_memory()[0])
+            swapping = False
+            await asyncio.gather(*clients)
+            await gateway.close()
+            assert answered > SWAPS / 10
+            assert sizes[1] - sizes[0] < 500_000, "releases that were served stay in memory"
+
+    tracemalloc.start()
+    try:
+        asyncio.run(main())
+    finally:
+        tracemalloc.stop()
