@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from bff.deadline import DeadlinePassed
 from bff.engine.heavy_work import HeavyWork
+from bff.engine.payload.joins import Bounds
 from bff.engine.payload.merge import merge
 from bff.engine.ports import ReplyCache, Services
 from bff.engine.prepared import PreparedComposition, prepare
@@ -22,7 +23,7 @@ from bff.engine.steps.calls import Caller
 from bff.engine.steps.failures import client_status, degradation, said, write_states
 from bff.engine.steps.shared_calls import SharedCalls
 from bff.engine.values.freshness import UNLIMITED, least
-from bff.engine.values.outcomes import Failed, Reason
+from bff.engine.values.outcomes import Failed, Reason, reason_of
 from bff.engine.values.results import (
     CompositionFailure,
     Degradation,
@@ -71,13 +72,14 @@ class Engine:
         told = _told(composition, run) if run.in_trouble else ()
         if run.failed_by is not None:
             return _failure(composition, run, run.failed_by, told)
+        bounds = Bounds(run.read_weight, self.limits.payload_bytes)
         try:
             if run.read_weight <= self._caller.limits.off_loop_bytes:
-                merged = merge(composition, run.root, run.texts, told)
+                merged = merge(composition, run.root, run.texts, told, bounds)
             else:
-                merged = await run.heavy.run(merge, composition, run.root, run.texts, told)
+                merged = await run.heavy.run(merge, composition, run.root, run.texts, told, bounds)
         except EvaluationError as error:
-            return _unmergeable(composition, run, told, Reason.EXPRESSION, str(error))
+            return _unmergeable(composition, run, told, reason_of(error), str(error))
         except DeadlinePassed as error:
             return _unmergeable(composition, run, told, Reason.DEADLINE, str(error))
         return Produced(

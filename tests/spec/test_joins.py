@@ -184,3 +184,16 @@ class Keyed(BaseModel):
 class Page(BaseModel):
     list: list[Keyed]
 """
+
+
+def test_join_that_would_make_hundreds_of_megabytes_of_small_replies_is_too_large(
+    screens: Screens,
+) -> None:
+    """16 KB of orders and 0.5 MB of a product would make 300 MB."""
+    screen = screens(
+        JOINED.replace("response: ${orders.orders[].items[].product.title}", ""),
+        upstream([order(1, *[7] * 600)], [product(7, "x" * 500_000)]),
+    )
+    answer = screen.get()
+    assert (answer.status, answer.json()["reason"]) == (502, "too_large")
+    assert "step" not in answer.json()

@@ -13,7 +13,7 @@ from tests.support.hosts import Answer
 from tests.support.redis_server import RedisServer, free_port
 from tests.support.screens import Screen, Screens, order, product, value_reply
 from tests.support.wire import Script
-from tests.support.wire_scripts import reply
+from tests.support.wire_scripts import json_reply, reply, then_reset
 
 TOKEN = "0123456789abcdef0123"
 ADMIN = Settings(log_level="warning", admin_token=TOKEN)
@@ -38,6 +38,12 @@ COMPOSITIONS = {
         params: {user_id: {in: body, type: integer}}
         steps: {order: {call: shop.create_order, with: {user_id: '${params.user_id}'}}}
         purges: ['product:${order.items[].product_id}']
+        """,
+    "rename": """
+        endpoint: POST /rename
+        params: {id: {in: body, type: integer}}
+        steps: {product: {call: shop.pay, with: {order_id: '${params.id}'}}}
+        purges: ['product:${params.id}']
         """,
 }
 ROUTES = "routes: {/raw: {service: shop, purges: [shelves]}}\n"
@@ -100,6 +106,28 @@ def test_composition_that_has_not_written_purges_nothing(screens: Screens) -> No
     screen.let("/orders", reply(409))
     assert screen.post({"user_id": 1}, "/buy").status == 409
     assert is_hit(screen.get("/best"))
+
+
+@pytest.mark.parametrize(
+    ("answered", "purges"),
+    [
+        (reply(500), True),
+        (reply(503, [("Retry-After", "3")]), True),
+        (reply(504), True),
+        (reply(204), True),
+        (json_reply("<html>"), True),
+        (then_reset(b""), True),
+        (reply(404), False),
+    ],
+    ids=["500", "503", "504", "204", "unreadable", "reset", "404"],
+)
+def test_write_that_failed_purges_what_may_be_different_now(
+    screens: Screens, answered: Script, purges: bool
+) -> None:
+    screen = shop(screens)
+    screen.let("/payments", answered)
+    assert screen.post({"id": 1}, "/rename").status >= 400
+    assert titles(screen)["/parts/1"] == ("Cap" if purges else "Hat")
 
 
 @pytest.mark.parametrize(

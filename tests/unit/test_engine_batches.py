@@ -92,6 +92,21 @@ def test_elements_are_told_apart_as_json_values():
     assert ended.targets == ["GET /p?ids=1,true,1"]
 
 
+def test_elements_are_counted_no_further_than_max():
+    """A list of which each element could collide with all others is not hashed to its end."""
+    hashed = []
+
+    class Element(str):
+        def __hash__(self):
+            hashed.append(self)
+            return 0
+
+    unlike = [Element(number) for number in range(1000)]
+    ended = run(compose(products(most=2, optional=True)), {}, {"ids": unlike})
+    assert ended.degraded == [("products", "too_many")]
+    assert len(hashed) == 3
+
+
 def test_null_to_batch_over_skips_even_where_the_param_is_optional():
     optional = param("ids", is_list=True, required=False)
     composition = compose(

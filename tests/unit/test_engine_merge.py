@@ -4,19 +4,26 @@ import json
 
 import pytest
 
-from bff.engine.payload.merge import merge, write_json
-from bff.engine.values.results import Degradation
-from bff.errors import EvaluationError
+from bff.engine.payload.joins import Bounds
+from bff.engine.payload.merge import merge
+from bff.engine.payload.texts import write_json
+from bff.engine.values.results import Degradation, Limits
+from bff.errors import EvaluationError, TooLargeError
+from bff.plan.model.composition import Template
+from bff.plan.types.kinds import ANYTHING
 from tests.support.engine_runs import run
 from tests.support.plans import compose, constant, join, step
 from tests.support.scripted import json_reply
 
 OK = json_reply({"id": 1})
+BOUNDS = Bounds(1000, 1000)
 
 
 def test_texts_are_spliced_as_they_are_and_null_where_there_is_none():
     composition = compose(step("a", "GET /a"), step("b", "GET /b"))
-    made = merge(composition, {"params": {}, "a": None, "b": None}, [b'{"x": 1.0}', None], [])
+    made = merge(
+        composition, {"params": {}, "a": None, "b": None}, [b'{"x": 1.0}', None], [], BOUNDS
+    )
     assert made.body == b'{"a":{"x": 1.0},"b":null}'
 
 
@@ -40,7 +47,7 @@ def test_response_may_be_one_expression():
 def test_degraded_holds_public_names_alone():
     told = [Degradation("a", "refused", "connection_refused", None, "10.0.0.7:9000")]
     composition = compose(response={"d": "degraded"})
-    made = merge(composition, {"params": {}}, [], told)
+    made = merge(composition, {"params": {}}, [], told, BOUNDS)
     assert json.loads(made.body) == {"d": [{"step": "a", "reason": "refused"}]}
 
 
@@ -102,3 +109,39 @@ def test_join_source_that_is_no_list_is_502():
     )
     failure = run(composition, {"GET /a": OK}).failure
     assert (failure.status, failure.step) == (502, None)
+
+
+@pytest.mark.parametrize("value", ["x" * 991, ["x" * 400, "y" * 586]])
+def test_payload_beyond_the_bound_is_too_large_and_one_at_the_bound_is_not(value):
+    composition = compose(response={"v": constant(value)})
+    exact = len(json.dumps({"v": value}, separators=(",", ":")))
+    assert len(merge(composition, {}, [], [], Bounds(0, exact)).body) == exact
+    with pytest.raises(TooLargeError):
+        merge(composition, {}, [], [], Bounds(0, exact - 1))
+
+
+def test_view_beyond_the_bound_is_too_large():
+    composition = compose(response={}, views={"big": {"v": constant("x" * 1000)}})
+    with pytest.raises(TooLargeError):
+        merge(composition, {}, [], [], BOUNDS)
+
+
+def test_steps_that_together_are_beyond_the_bound_make_a_502_too_large():
+    composition = compose(step("a", "GET /a"), step("b", "GET /b"))
+    big = json_reply("x" * 600)
+    failure = run(
+        composition, {"GET /a": big, "GET /b": big}, limits=Limits(payload_bytes=1000)
+    ).failure
+    assert (failure.status, failure.step, failure.reason) == (502, None, "too_large")
+
+
+def test_value_that_an_expression_refuses_to_build_fails_its_step_as_too_large():
+    def too_large(root):
+        raise TooLargeError("beyond the bound")
+
+    template = Template(too_large, ANYTHING, frozenset())
+    composition = compose(step("a", "GET /a", {"n": template}))
+    failure = run(composition, {}).failure
+    assert (failure.status, failure.step, failure.reason) == (502, "a", "too_large")
+    failure = run(compose(response={"x": template}), {}).failure
+    assert (failure.status, failure.step, failure.reason) == (502, None, "too_large")

@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import BaseModel, Field
 
-from bff.engine.steps.bodies import weigh
+from bff.engine.payload.texts import weigh
 from bff.engine.values.outcomes import Failed, Reason
 from bff.engine.values.results import Limits
 from bff.plan.model.composition import Optional

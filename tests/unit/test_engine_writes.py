@@ -49,18 +49,25 @@ def test_refused_step_is_failed_and_those_after_it_are_not_started():
         (Failed(Reason.TIMEOUT), 504, "unknown"),
         (Failed(Reason.DISCONNECTED), 502, "unknown"),
         (Failed(Reason.INCOMPLETE), 502, "unknown"),
-        (Failed(Reason.TOO_LARGE), 502, "unknown"),
-        (reply(201, b"<html>"), 502, "unknown"),
-        (reply(200, b"{}", content_encoding="gzip"), 502, "unknown"),
+        (Failed(Reason.TOO_LARGE, 201), 502, "done"),
+        (reply(201, b"<html>"), 502, "done"),
+        (reply(200, b"{}", content_encoding="gzip"), 502, "done"),
+        (reply(204), 502, "done"),
         (never, 504, "unknown"),
         (Failed(Reason.REFUSED, was_sent=False), 502, "failed"),
         (Failed(Reason.DISCONNECTED, was_sent=False), 502, "failed"),
         (Failed(Reason.CONNECT_TIMEOUT, was_sent=False), 504, "failed"),
-        (reply(500), 502, "failed"),
-        (reply(503, retry_after="3"), 503, "failed"),
+        (reply(500), 502, "unknown"),
+        (reply(502), 502, "unknown"),
+        (reply(503, retry_after="3"), 503, "unknown"),
+        (reply(504), 504, "unknown"),
+        (reply(400), 502, "failed"),
+        (reply(302), 502, "failed"),
     ],
 )
-def test_step_without_an_answer_that_tells_is_unknown(trouble, status, state):
+def test_step_is_done_where_2xx_was_answered_and_unknown_where_nothing_or_5xx_was(
+    trouble, status, state
+):
     told = states({"POST /stock": OK, "POST /charge": trouble})
     assert told[0] == status
     assert told[1] == {

@@ -4,18 +4,19 @@ import copy
 
 import pytest
 
-from bff.engine.payload.joins import apply_joins
-from bff.errors import EvaluationError
+from bff.engine.payload.joins import Bounds, apply_joins, strict_key
+from bff.errors import EvaluationError, TooLargeError
 from tests.support.plans import join
 
 USERS = [{"id": 1, "name": "Ada"}, {"id": 2, "name": "Bob"}]
+BOUNDS = Bounds(1000, 1_000_000)
 BY_ID = join("orders", "user", "users", {"user_id": "id"})
 
 
 def joined(joins, **root):
     """The joined root and the count of repeats; fails when the root itself was changed."""
     before = copy.deepcopy(root)
-    result, repeats = apply_joins(joins if isinstance(joins, list) else [joins], root)
+    result, repeats = apply_joins(joins if isinstance(joins, list) else [joins], root, BOUNDS)
     assert root == before
     return result, repeats
 
@@ -118,7 +119,7 @@ def test_elements_that_are_no_objects_are_left_alone_on_both_sides():
 
 def test_source_that_is_no_list_is_refused():
     with pytest.raises(EvaluationError, match="'user'"):
-        apply_joins([BY_ID], {"orders": [], "users": {"id": 1}})
+        apply_joins([BY_ID], {"orders": [], "users": {"id": 1}}, BOUNDS)
 
 
 def test_later_join_walks_into_what_an_earlier_one_put_there():
@@ -153,3 +154,42 @@ def test_joins_into_one_place_are_all_kept():
     joins = [BY_ID, join("orders", "payer", "users", {"payer_id": "id"})]
     result, _ = joined(joins, orders=[{"user_id": 1, "payer_id": 2}], users=USERS)
     assert result["orders"] == [{"user_id": 1, "payer_id": 2, "user": USERS[0], "payer": USERS[1]}]
+
+
+def test_object_that_is_put_into_many_places_counts_in_each():
+    """A join shares the object: 40 bytes of orders and 10 KB of a user could make 10 MB."""
+    orders = [{"user_id": 1}] * 1000
+    users = [{"id": 1, "text": "x" * 10_000}]
+    root = {"orders": orders, "users": users}
+    apply_joins([BY_ID], root, Bounds(20_000, 11_000_000))
+    with pytest.raises(TooLargeError, match="'user'"):
+        apply_joins([BY_ID], root, Bounds(20_000, 9_000_000))
+
+
+def test_objects_that_are_put_into_one_place_each_are_no_repetition():
+    orders = [{"user_id": number} for number in range(100)]
+    users = [{"id": number, "text": "x" * 1000} for number in range(100)]
+    apply_joins([BY_ID], {"orders": orders, "users": users}, Bounds(120_000, 120_000))
+
+
+def test_joins_share_one_bound():
+    joins = [BY_ID, join("orders", "buyer", "users", {"user_id": "id"})]
+    root = {"orders": [{"user_id": 1}] * 11, "users": [{"id": 1, "text": "x" * 979}]}
+    bounds = Bounds(2000, 15_000)
+    apply_joins(joins[:1], root, bounds)
+    with pytest.raises(TooLargeError, match="'buyer'"):
+        apply_joins(joins, root, bounds)
+
+
+def test_integers_chosen_to_collide_have_keys_that_do_not():
+    """Python's hash of an integer is its remainder by 2^61 - 1: 43,500 of these took 13 s."""
+    modulus = 2**61 - 1
+    keys = {strict_key(number * modulus) for number in range(1, 43_500)}
+    assert len({hash(key) for key in keys}) > 43_000
+
+
+@pytest.mark.parametrize("number", [2**61 - 1, -(2**70), 10**30])
+def test_large_integer_is_equal_to_the_same_number_with_a_fraction_of_zero(number):
+    assert (strict_key(number) == strict_key(float(number))) is (number == float(number))
+    assert strict_key(float(number)) == strict_key(int(float(number)))
+    assert strict_key(number) != strict_key(number + 1)

@@ -3,45 +3,82 @@
 Nothing is changed in place: every object and list on the way to a target is copied, everything
 else is shared. So a fallback that is shared between requests stays as declared, other joins'
 sources stay unjoined, and an object that one join put into several places can be walked into by
-the next one, as often as it stands there. Pure.
+the next one, as often as it stands there. Such an object costs nothing here, and its whole text in
+each place when the payload is written: what joins repeat is bounded for that. Pure.
 """
 
+import sys
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
-from bff.engine.payload.equality import strict_key
-from bff.errors import EvaluationError
+from bff.engine.payload.texts import weigh, write_json
+from bff.errors import EvaluationError, TooLargeError
 from bff.plan.model.composition import Join, Root
 
 _KeyOf = Callable[[dict[str, Any]], Hashable]
+_Index = Mapping[Hashable, dict[str, Any]]
 
 
-def apply_joins(joins: Sequence[Join], root: Root) -> tuple[Root, int]:
+class Bounds(NamedTuple):
+    """The weight of all bodies that a run read, and of the payload that it may make of them."""
+
+    read_weight: int
+    payload_bytes: int
+
+
+def apply_joins(joins: Sequence[Join], root: Root, bounds: Bounds) -> tuple[Root, int]:
     """The root with every join applied, and how many source elements repeated another's key.
 
     Sources are evaluated on `root` as it is given, unjoined. Raises `EvaluationError` when a
-    source can't be evaluated or is no list.
+    source can't be evaluated or is no list, and `TooLargeError`.
     """
     joined: dict[str, Any] = dict(root)
-    repeated = 0
+    again, most = 0, bounds.payload_bytes
     for join in joins:
-        index, again = _index(join, join.source.evaluate(root))
-        repeated += again
+        index, repeated = _index(join, join.source.evaluate(root))
+        again += repeated
+        uses: Counter[Hashable] = Counter()
         key_of = _key_of([mine for mine, _ in join.match])
         joined[join.into_step] = _put(
-            joined[join.into_step], join.into, join.as_name, key_of, index
+            joined[join.into_step], join.into, join.as_name, key_of, index, uses
         )
-    return joined, repeated
+        if uses.total() * bounds.read_weight > most:  # else no need to look closer
+            most -= _repeated_weight(index, uses, most)
+            if most < 0:
+                raise TooLargeError(f"the join '{join.as_name}' repeats too much")
+    return joined, again
 
 
-def _index(join: Join, source: Any) -> tuple[Mapping[Hashable, Any], int]:
+def strict_key(value: Any) -> Hashable:
+    """A key that is equal for two JSON values exactly when the values are equal as JSON: `1` is
+    `1.0`, and neither is `"1"` or `true`, which Python has equal to 1."""
+    match value:
+        case bool():
+            return ("boolean", value)
+        case int() | float() if abs(value) >= _HASHES_REPEAT_FROM and abs(value) != inf:
+            return ("number", hex(int(value)))
+        case list():
+            return ("list", *map(strict_key, value))
+        case dict():
+            return ("object", frozenset((name, strict_key(each)) for name, each in value.items()))
+        case _:
+            return value  # type: ignore[no-any-return]
+
+
+# Python's hash of an integer is its remainder: larger ones can be chosen so that all collide.
+_HASHES_REPEAT_FROM = sys.hash_info.modulus
+
+
+def _index(join: Join, source: Any) -> tuple[_Index, int]:
     """The source's objects by their keys; the first of equal ones stays. Null is empty."""
     if source is None:
         return {}, 0
     if not isinstance(source, list):
         raise EvaluationError(f"the source of the join '{join.as_name}' is no list")
     key_of = _key_of([theirs for _, theirs in join.match])
-    index: dict[Hashable, Any] = {}
+    index: dict[Hashable, dict[str, Any]] = {}
     repeated = 0
     for element in source:
         if not isinstance(element, dict):
@@ -74,16 +111,31 @@ def _put(
     path: tuple[str, ...],
     name: str,
     key_of: _KeyOf,
-    index: Mapping[Hashable, Any],
+    index: _Index,
+    uses: Counter[Hashable],
 ) -> Any:
-    """A copy of `target` with the match, or null, in each object at `path`."""
+    """A copy of `target` with the match, or null, in each object at `path`; counts the uses of each
+    key."""
     match target:
         case list():
-            return [_put(each, path, name, key_of, index) for each in target]
+            return [_put(each, path, name, key_of, index, uses) for each in target]
         case dict() if not path:
-            return {**target, name: index.get(key_of(target))}
+            key = key_of(target)
+            match_ = index.get(key)
+            if match_ is not None:
+                uses[key] += 1
+            return {**target, name: match_}
         case dict() if path[0] in target:
-            below = _put(target[path[0]], path[1:], name, key_of, index)
+            below = _put(target[path[0]], path[1:], name, key_of, index, uses)
             return {**target, path[0]: below}
         case _:
             return target
+
+
+def _repeated_weight(index: _Index, uses: Counter[Hashable], most: int) -> int:
+    """The weight of the joined objects in all places but the first of each."""
+    return sum(
+        (count - 1) * weigh(write_json(index[key]), most)
+        for key, count in uses.items()
+        if count > 1
+    )

@@ -5,14 +5,12 @@ serialised here.
 """
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from pydantic_core import to_json
-
-from bff.engine.payload.joins import apply_joins
+from bff.engine.payload.joins import Bounds, apply_joins
+from bff.engine.payload.texts import write_json
 from bff.engine.values.results import Degradation
-from bff.errors import EvaluationError
+from bff.errors import EvaluationError, TooLargeError
 from bff.plan.model.composition import Composition, Root, Shape, ShapeView, Splice, Text
 
 _NO_TAGS: frozenset[str] = frozenset()
@@ -34,35 +32,44 @@ def merge(
     root: Root,
     texts: Sequence[bytes | None],
     degraded: Sequence[Degradation],
+    bounds: Bounds,
 ) -> Merged:
     """Apply the joins and write the payload and its views.
 
     `root` holds `params` and every step's unjoined JSON form; `texts` each step's serialised text
     by index, None for null. Raises `EvaluationError` when a join's source or the response meets a
-    value that it can't take, a number that is not finite among them.
+    value that it can't take, a number that is not finite among them, and `TooLargeError` when the
+    payload, a view or what the joins repeat is beyond the bounds.
     """
-    joined, ambiguous = apply_joins(composition.joins, root) if composition.joins else (root, 0)
+    joined, ambiguous = root, 0
+    if composition.joins:
+        joined, ambiguous = apply_joins(composition.joins, root, bounds)
     told = [{"step": each.step, "reason": each.reason} for each in degraded]
     whole = {**joined, "degraded": told}
-    body = write_shape(composition.payload, whole, texts)
+    body = write_shape(composition.payload, whole, texts, bounds.payload_bytes)
     views = {}
     for view in composition.views.values():
         if isinstance(view, ShapeView):
-            views[view.name] = write_shape(view.shape, whole, texts)
+            views[view.name] = write_shape(view.shape, whole, texts, bounds.payload_bytes)
     tags = _tags(composition, joined) if composition.tags else _NO_TAGS
     return Merged(body, views, ambiguous, tags, joined)
 
 
-def write_shape(shape: Shape, root: Root, texts: Sequence[bytes | None]) -> bytes:
-    """The body that a shape describes. Raises `EvaluationError`."""
+def write_shape(shape: Shape, root: Root, texts: Sequence[bytes | None], most_bytes: int) -> bytes:
+    """The body that a shape describes. Raises `EvaluationError`, and `TooLargeError`."""
     parts: list[bytes] = []
+    size = 0
     for segment in shape.segments:
         if isinstance(segment, Text):  # `match` takes three times as long
-            parts.append(segment.text)
+            part = segment.text
         elif isinstance(segment, Splice):
-            parts.append(texts[segment.step] or b"null")
+            part = texts[segment.step] or b"null"
         else:
-            parts.append(write_json(segment.template.evaluate(root)))
+            part = write_json(segment.template.evaluate(root))
+        size += len(part)
+        if size > most_bytes:
+            raise TooLargeError(f"the payload has more than {most_bytes} bytes")
+        parts.append(part)
     return b"".join(parts)
 
 
@@ -71,28 +78,3 @@ def _tags(composition: Composition, root: Root) -> frozenset[str] | None:
         return frozenset(tag for each in composition.tags for tag in each.evaluate(root))
     except EvaluationError:
         return None
-
-
-def write_json(value: Any) -> bytes:
-    """A JSON value as UTF-8 text. Raises `EvaluationError` for what JSON can't say."""
-    try:
-        text = to_json(value, inf_nan_mode="constants")
-    except ValueError as error:  # a lone surrogate, an unknown type: nothing a schema lets through
-        raise EvaluationError("a value has no JSON form") from error
-    # Expressions can overflow (`sum`). To look for the constants costs 0.1 µs a KB; to walk the
-    # value first would cost more than serialising it.
-    if (b"NaN" in text or b"Infinity" in text) and not _is_finite(value):
-        raise EvaluationError("a number is not finite")
-    return text
-
-
-def _is_finite(value: Any) -> bool:
-    match value:
-        case float():
-            return isfinite(value)
-        case dict():
-            return all(map(_is_finite, value.values()))
-        case list():
-            return all(map(_is_finite, value))
-        case _:
-            return True

@@ -16,8 +16,8 @@ at the limit (on an idle machine; twice as long where others compete for the cor
     above           Failed(TOO_LARGE)         3 ms, to count
 
 These are pydantic's. A fast reader (see `bff.plan.schemas.fast_readers`) takes less time, and
-pydantic reads again what it refuses: 34 ms and 17 ms for the products and objects in the thread, 210 ms for
-the keys.
+pydantic reads again what it refuses: 34 ms and 17 ms for the products and objects in the thread,
+210 ms for the keys.
 
 Who is served meanwhile needs several turns of the loop and may wait for a hold in each: 0.45 s were
 the longest seen beside 4 MiB of small products, 0.64 s beside one of keys or of numbers.
@@ -30,18 +30,13 @@ without). A process of its own would hold nothing, and cost every heavy body a c
 import gc
 from collections.abc import Sequence
 
-from bff.engine.payload.merge import write_json
+from bff.engine.payload.texts import write_json
 from bff.engine.ports import UpstreamReply
-from bff.engine.values.outcomes import Failed, Reason, Value
+from bff.engine.values.outcomes import Failed, Reason, Value, reason_of
 from bff.errors import EvaluationError
 from bff.plan.model.composition import Fallback, Step
-from bff.plan.schemas.json_texts import count_openers
 
 NULL = Value()
-
-_CONTAINER_WEIGHT = 40
-# Smaller bodies are as heavy as they are long.
-_COUNTED_FROM_BYTES = 64 * 1024
 
 
 def judge(step: Step, reply: UpstreamReply) -> Value | Failed | None:
@@ -58,15 +53,6 @@ def judge(step: Step, reply: UpstreamReply) -> Value | Failed | None:
     return Failed(Reason.STATUS, status, reply.header("retry-after"))
 
 
-def weigh(body: bytes, most: int) -> int:
-    """What reading the body costs, in bytes of ordinary JSON. Brackets in strings count too; of
-    what weighs more than `most`, no more is told than that."""
-    size = len(body)
-    if size <= _COUNTED_FROM_BYTES:
-        return size
-    return max(size, _CONTAINER_WEIGHT * count_openers(body, most // _CONTAINER_WEIGHT))
-
-
 def read_body(step: Step, body: bytes, status: int) -> Value | Failed:
     """A successful reply's body as a part of the step's value, or why it is none. Thread-safe."""
     collects = gc.isenabled()  # asking and switching takes 0.1 µs
@@ -74,7 +60,7 @@ def read_body(step: Step, body: bytes, status: int) -> Value | Failed:
     try:
         return _read(step, body)
     except EvaluationError as error:
-        return Failed(Reason.EXPRESSION, status, detail=str(error))
+        return Failed(reason_of(error), status, detail=str(error))
     except ValueError as error:
         return Failed(Reason.INVALID, status, detail=str(error))
     finally:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from bff.deadline import Deadline, DeadlinePassed
 from bff.engine.heavy_work import HeavyShare
+from bff.engine.payload.texts import weigh
 from bff.engine.ports import ServiceCall, Services, UpstreamReply
-from bff.engine.steps.bodies import judge, read_body, weigh
+from bff.engine.steps.bodies import judge, read_body
 from bff.engine.steps.requests import Rendered
 from bff.engine.values.freshness import UNLIMITED, Freshness, told_freshness
 from bff.engine.values.outcomes import Failed, Reason, Value

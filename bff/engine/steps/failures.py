@@ -81,19 +81,20 @@ def write_states(
 
 
 def _write_state(step: Step, outcome: Outcome | None, calls: int | None) -> WriteState:
-    """`unknown` is: sent, and no answer that tells whether all of it was done or nothing. That
-    includes a success whose body can't be read, and a failure of one call among several: to repeat
-    either could be to do it twice. A step that only reads can't be in doubt. A step that was
-    skipped is done: nothing of it is left to do."""
+    """A step is done where its service answered 2xx, whatever the body, and where it was skipped:
+    nothing of it is left to do. It is unknown where a request may have arrived and nothing, or a
+    5xx, was answered, and where one call among several failed: to repeat it could be to do it
+    twice. A step that only reads is never in doubt."""
     if calls is None or outcome is None:
         return "not started"
-    match outcome:
-        case Failed(reason, was_sent=was_sent):
-            refused = reason is Reason.STATUS and calls <= 1
-            in_doubt = was_sent and step.operation.writes and not refused
-            return "unknown" if in_doubt else "failed"
-        case _:
-            return "done"
+    if not isinstance(outcome, Failed):
+        return "done"
+    if not step.operation.writes or not outcome.was_sent:
+        return "failed"
+    status = outcome.status
+    if calls > 1 or status is None or status >= 500:
+        return "unknown"
+    return "done" if 200 <= status < 300 else "failed"
 
 
 def _is_declared(step: Step, failed: Failed) -> bool:
@@ -104,8 +105,10 @@ def _retry_after(text: str | None) -> str | None:
     """A Retry-After that is one (RFC 9110 §10.2.3): seconds, or a date."""
     if text is None or re.fullmatch(r"[0-9]{1,9}", text):
         return text
+    if len(text) > 40 or not (text.isascii() and text.isprintable()):
+        return None
     try:
         parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter of a year beyond C's integers
         return None
-    return text if len(text) <= 40 and text.isascii() and text.isprintable() else None
+    return text

@@ -8,12 +8,12 @@ failed, or were skipped because one of theirs did.
 """
 
 import re
-from collections.abc import Set
+from collections.abc import Hashable, Set
 from typing import Any, Literal, NamedTuple
 
-from bff.engine.payload.equality import strict_key
+from bff.engine.payload.joins import strict_key
 from bff.engine.steps.requests import Rendered, Renderer, Unsendable
-from bff.engine.values.outcomes import Failed, Reason, Skipped
+from bff.engine.values.outcomes import Failed, Reason, Skipped, reason_of
 from bff.errors import EvaluationError
 from bff.plan.model.composition import Batch, Binding, ForEach, Root, Step, Template
 from bff.plan.model.service import OperationParam
@@ -50,7 +50,7 @@ def plan_calls(
             return _skipped("null input", bound, tainted)
         return Calls(((0, render(bound)),), 1, 1)
     except EvaluationError as error:
-        return _refused(Reason.EXPRESSION, error)
+        return _refused(reason_of(error), error)
     except Unsendable as error:
         param = _clients_param(step, error.param)
         if param is not None:
@@ -118,10 +118,9 @@ def _plan_chunks(
     if isinstance(bound, Template):
         return _skipped("null input", bound, tainted)
     elements = _list(bound[batch.over])
-    # Nulls stand for nothing that could be asked for, as in a projection, which drops them too.
-    distinct = list({strict_key(each): each for each in elements if each is not None}.values())
-    if len(distinct) > batch.max:
-        return _too_many(len(distinct), batch.max)
+    distinct = _distinct(elements, batch.max)
+    if distinct is None:
+        return _too_many(f"more than {batch.max} distinct elements")
     param = next(each.param for each in step.bindings if each.param.name == batch.over)
     chunks = [
         _checked(param, distinct[start : start + batch.size])
@@ -141,7 +140,7 @@ def _plan_elements(
         return _skipped("null input", for_each.over, tainted)
     elements = _list(over)
     if len(elements) > for_each.max:
-        return _too_many(len(elements), for_each.max)
+        return _too_many(f"{len(elements)} elements, at most {for_each.max} are allowed")
     inner = dict(root)
     requests: list[tuple[int, Rendered]] = []
     for place, element in enumerate(elements):
@@ -164,8 +163,19 @@ def _skipped(
     return Skipped(reason, complete=because.roots.isdisjoint(tainted))
 
 
-def _too_many(found: int, allowed: int) -> Failed:
-    detail = f"{found} elements, at most {allowed} are allowed"
+def _distinct(elements: list[Any], most: int) -> list[Any] | None:
+    """The distinct elements, in order; None for more than `most`, whatever the rest may be. Nulls
+    stand for nothing that could be asked for, as in a projection, which drops them too."""
+    found: dict[Hashable, Any] = {}
+    for each in elements:
+        if each is not None:
+            found[strict_key(each)] = each
+            if len(found) > most:
+                return None
+    return list(found.values())
+
+
+def _too_many(detail: str) -> Failed:
     return Failed(Reason.TOO_MANY, detail=detail, was_sent=False)
 
 

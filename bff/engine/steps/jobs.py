@@ -6,7 +6,7 @@ from dataclasses import replace
 from bff.engine.steps.bodies import NULL, combine
 from bff.engine.steps.inputs import Calls
 from bff.engine.steps.requests import Rendered
-from bff.engine.values.outcomes import Failed, Reason, Value
+from bff.engine.values.outcomes import Failed, Value, reason_of
 from bff.errors import EvaluationError
 from bff.plan.model.composition import Step
 
@@ -41,5 +41,5 @@ class StepJob:
         try:
             value = combine(step, self.parts)
         except EvaluationError as error:
-            return Failed(Reason.EXPRESSION, detail=str(error))
+            return Failed(reason_of(error), detail=str(error))
         return value if self.papered_over is None else replace(self.papered_over, stand_in=value)

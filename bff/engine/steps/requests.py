@@ -14,7 +14,7 @@ from math import isfinite
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from bff.engine.payload.merge import write_json
+from bff.engine.payload.texts import write_json
 from bff.errors import EvaluationError
 from bff.plan.model.service import Operation, OperationParam
 from bff.plan.params.sendable import wrong_in_commas, wrong_in_header, wrong_in_path

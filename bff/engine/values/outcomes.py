@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal, NamedTuple
 
+from bff.errors import EvaluationError, TooLargeError
+
 
 class Reason(Enum):
     """Why a step failed: (public word, RFC 9209 §2.3 error type, status when required, said).
@@ -31,6 +33,8 @@ class Reason(Enum):
     INVALID = ("invalid", "http_protocol_error", 502, "its service's reply breaks its schema")
     TOO_MANY = ("too_many", "http_request_error", 502, "it would take more calls than it may make")
     EXPRESSION = ("expression", "proxy_internal_response", 502, "an expression can't take a value")
+    # A value or a payload that the gateway would have to build.
+    VALUE_TOO_LARGE = ("too_large", "proxy_internal_response", 502, "it would be too large")
     # A value that the operation's param refuses: a step's, or the client's own.
     BAD_INPUT = ("bad_input", "http_request_denied", 502, "its service can't be sent a value")
     BAD_PARAM = ("bad_params", "http_request_denied", 400, "its service can't be sent a param")
@@ -40,6 +44,11 @@ class Reason(Enum):
         self.proxy_error = proxy_error
         self.client_status = client_status
         self.said = said
+
+
+def reason_of(error: EvaluationError) -> Reason:
+    """The reason for which an evaluation failed."""
+    return Reason.VALUE_TOO_LARGE if isinstance(error, TooLargeError) else Reason.EXPRESSION
 
 
 class Value(NamedTuple):

@@ -17,10 +17,10 @@ StepOutcome = Literal["ok", "skipped", "failed", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one upstream reply may cost. Both count a body's weight: see
-    `bff.engine.steps.bodies`."""
+    """What one request may cost. All count weight: see `bff.engine.steps.bodies`."""
 
-    reply_bytes: int = 4 * 1024 * 1024
+    reply_bytes: int = 4 * 1024 * 1024  # of one upstream reply
+    payload_bytes: int = 16 * 1024 * 1024  # of the payload, each view, and all that joins repeat
     off_loop_bytes: int = 256 * 1024  # heavier bodies, and what reads them, leave the loop
 
 
