@@ -1,11 +1,16 @@
-"""Process settings from `BFF_*` environment variables; everything else is in the project's files.
+"""The settings of a process, from `BFF_*` environment variables.
 
-Read once, where a process starts; frozen after that. May not read files or import other parts.
+They are read once, where a process starts, and do not change after that. Everything else is in the
+project's files. This module may not read files or import other parts.
+
+A new setting is one field of `Settings`, with its default and its parser, and one row of the table
+in docs/running.md.
 """
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
@@ -24,74 +29,15 @@ _REDIS_SCHEMES = frozenset(
 ) | {"unix"}
 _LEAST_TOKEN = 16
 
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How one process runs. Each field is read from `BFF_` and its name in capitals.
-
-    `redis_url` may also come from plain `REDIS_URL`; without either, payloads are kept in memory
-    alone. At `log_level` warning and above, the line for each request is left out.
-    """
-
-    project: Path = Path()
-    host: str = "127.0.0.1"
-    port: int = 8080
-    workers: int = 1
-    backpressure: int = 4096  # requests in flight in each worker; more wait
-    scheduling: Scheduling = "batch"  # Linux's policy for the threads of `bff serve`'s workers
-    redis_url: str | None = None
-    transport: TransportName = "pyreqwest"
-    log_level: LogLevel = "info"
-    cache_memory_bytes: int = 64 * 1024 * 1024  # in each worker
-    flask_threads: int = 10  # in each worker, behind the ASGI edge
-    admin_token: str | None = field(default=None, repr=False)  # None: nobody may purge by HTTP
+# What Kubernetes sets in every pod for a service called `bff`, or `bff-…`, of its namespace.
+_OF_KUBERNETES = re.compile(
+    r"BFF_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+_ADDRESS_OF_KUBERNETES = re.compile(r"(tcp|udp|sctp)://\S+")
 
 
-def load_settings(environ: Mapping[str, str]) -> Settings:
-    """Settings from environment variables; an empty one counts as unset.
-
-    Raises `SettingsError` with a line for each unusable value, and for each `BFF_` variable that
-    means nothing; a line begins with its variable.
-    """
-    values: dict[str, Any] = {}
-    problems: list[str] = []
-    for variable, text in _given(environ).items():
-        try:
-            field = variable.removeprefix("BFF_").lower()
-            values[field] = parse_setting(variable, text)
-        except ValueError as error:
-            problems.append(f"{variable}: {error}")
-    if problems:
-        raise SettingsError("\n".join(problems))
-    return Settings(**values)
-
-
-def parse_setting(variable: str, text: str) -> Any:
-    """What `text` means as the value of `variable`.
-
-    Raises `ValueError`, which says what it should be, and never repeats what may hold a password.
-    """
-    parse = _PARSERS.get(variable)
-    if parse is None:
-        names = [known.removeprefix("BFF_") for known in _PARSERS]
-        near = difflib.get_close_matches(variable.removeprefix("BFF_"), names, n=1)
-        hint = f" Did you mean BFF_{near[0]}?" if near else ""
-        raise ValueError(f"no such setting. Known: {', '.join(sorted(_PARSERS))}.{hint}")
-    return parse(text)
-
-
-def _given(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that say something, by name; an unknown one even when it is empty."""
-    given = {
-        variable: text
-        for variable, text in sorted(environ.items())
-        if variable.startswith("BFF_") and (text or variable not in _PARSERS)
-    }
-    if "BFF_REDIS_URL" not in given and environ.get("REDIS_URL"):
-        given["REDIS_URL"] = environ["REDIS_URL"]
-    return given
-
-
+# A parser turns the text of a variable into a value. It raises `ValueError`, which describes the
+# right value and does not repeat a text that may hold a password.
 def _integer(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         digits = text.isascii() and text.isdigit() and len(text) < 20
@@ -102,17 +48,17 @@ def _integer(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-def _choice(choices: tuple[str, ...]) -> Callable[[str], str]:
+def _choice(literal: Any) -> Callable[[str], str]:
     def parse(text: str) -> str:
-        if text not in choices:
-            raise ValueError(f"must be one of {', '.join(choices)}, not {text!r}")
+        if text not in get_args(literal):
+            raise ValueError(f"must be one of {', '.join(get_args(literal))}, not {text!r}")
         return text
 
     return parse
 
 
 def _redis_url(text: str) -> str:
-    # The value may hold a password. It is not repeated, nor is what urlsplit says about it.
+    # What urlsplit reports may repeat the password, too.
     try:
         parts = urlsplit(text)
         is_known = parts.scheme in _REDIS_SCHEMES
@@ -132,7 +78,6 @@ def _redis_url(text: str) -> str:
 
 
 def _token(text: str) -> str:
-    # It is not repeated.
     if len(text) < _LEAST_TOKEN or not (text.isascii() and text.isprintable() and " " not in text):
         raise ValueError(
             f"must be {_LEAST_TOKEN} characters or more, ASCII without blanks: openssl rand -hex 32"
@@ -140,18 +85,102 @@ def _token(text: str) -> str:
     return text
 
 
-_PARSERS: dict[str, Callable[[str], Any]] = {
-    "BFF_PROJECT": Path,
-    "BFF_HOST": str,
-    "BFF_PORT": _integer(1, 65535),
-    "BFF_WORKERS": _integer(1, 1024),
-    "BFF_BACKPRESSURE": _integer(1, 1 << 20),
-    "BFF_SCHEDULING": _choice(get_args(Scheduling)),
-    "BFF_REDIS_URL": _redis_url,
-    "REDIS_URL": _redis_url,
-    "BFF_TRANSPORT": _choice(get_args(TransportName)),
-    "BFF_LOG_LEVEL": _choice(get_args(LogLevel)),
-    "BFF_CACHE_MEMORY_BYTES": _integer(0, 1 << 40),
-    "BFF_FLASK_THREADS": _integer(1, 1024),
-    "BFF_ADMIN_TOKEN": _token,
-}
+# A dataclass field with its parser.
+def _setting(default: Any, parse: Callable[[str], Any], *, repr: bool = True) -> Any:
+    return field(default=default, repr=repr, metadata={"parse": parse})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one process runs. Each field is read from the variable `BFF_` and its name in capitals.
+
+    `redis_url` may also come from plain `REDIS_URL`; without either, payloads are kept in memory
+    alone. At `log_level` warning and above, the line for each request is left out.
+    """
+
+    project: Path = _setting(Path(), Path)
+    host: str = _setting("127.0.0.1", str)
+    port: int = _setting(8080, _integer(1, 65535))
+    workers: int = _setting(1, _integer(1, 1024))
+    # Requests in flight in each worker; more wait.
+    backpressure: int = _setting(4096, _integer(1, 1 << 20))
+    # Linux's policy for the threads of `bff serve`'s workers.
+    scheduling: Scheduling = _setting("batch", _choice(Scheduling))
+    redis_url: str | None = _setting(None, _redis_url, repr=False)
+    transport: TransportName = _setting("pyreqwest", _choice(TransportName))
+    log_level: LogLevel = _setting("info", _choice(LogLevel))
+    # In each worker.
+    cache_memory_bytes: int = _setting(64 * 1024 * 1024, _integer(0, 1 << 40))
+    # In each worker, behind the ASGI edge.
+    flask_threads: int = _setting(10, _integer(1, 1024))
+    # None: nobody may purge by HTTP.
+    admin_token: str | None = _setting(None, _token, repr=False)
+
+
+_FIELDS = {f"BFF_{each.name.upper()}": each for each in fields(Settings)}
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """The settings in environment variables; an empty variable counts as unset.
+
+    Raises `SettingsError` with a line for each value that can't be used; a line begins with its
+    variable. `describe_ignored` describes the variables that this function ignores.
+    """
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for variable in ("REDIS_URL", *_FIELDS):  # a later one wins
+        text = environ.get(variable)
+        if not text or _is_of_kubernetes(variable, text):
+            continue
+        if variable == "REDIS_URL" and environ.get("BFF_REDIS_URL"):
+            continue
+        try:
+            values[variable.removeprefix("BFF_").lower()] = parse_setting(variable, text)
+        except ValueError as error:
+            problems.append(f"{variable}: {error}")
+    if problems:
+        raise SettingsError("\n".join(sorted(problems)))
+    return Settings(**values)
+
+
+def describe_ignored(environ: Mapping[str, str]) -> list[str]:
+    """A line for each `BFF_` variable that `load_settings` ignores, with its remedy.
+
+    One line describes all variables of Kubernetes.
+    """
+    names = sorted(variable for variable in environ if variable.startswith("BFF_"))
+    injected = [variable for variable in names if _is_of_kubernetes(variable, environ[variable])]
+    lines = [
+        f"{variable} is ignored: no such setting.{_nearest(variable)}"
+        for variable in names
+        if variable not in _FIELDS and variable not in injected
+    ]
+    if injected:
+        lines.append(
+            f"{', '.join(injected)}: ignored, since Kubernetes sets such variables for a service"
+            " called bff. `enableServiceLinks: false` in the pod's spec turns them off."
+        )
+    return lines
+
+
+def parse_setting(variable: str, text: str) -> Any:
+    """The value of `variable` that `text` describes.
+
+    Raises `ValueError`, which describes the right value, and never repeats what may hold a
+    password.
+    """
+    name = "BFF_REDIS_URL" if variable == "REDIS_URL" else variable
+    return _FIELDS[name].metadata["parse"](text)
+
+
+def _is_of_kubernetes(variable: str, text: str) -> bool:
+    if variable in _FIELDS:
+        return variable == "BFF_PORT" and bool(_ADDRESS_OF_KUBERNETES.fullmatch(text))
+    is_address = variable.endswith("_PORT") and _ADDRESS_OF_KUBERNETES.fullmatch(text)
+    return bool(is_address or _OF_KUBERNETES.fullmatch(variable))
+
+
+def _nearest(variable: str) -> str:
+    names = [known.removeprefix("BFF_") for known in _FIELDS]
+    near = difflib.get_close_matches(variable.removeprefix("BFF_"), names, n=1)
+    return f" Did you mean BFF_{near[0]}?" if near else ""

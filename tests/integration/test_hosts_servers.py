@@ -18,7 +18,7 @@ from tests.support.wire import WireServer
 from tests.support.wire_scripts import json_reply
 
 SERVERS = {
-    "granian": "granian --interface asgi --factory --no-ws --port {port} bff:create_asgi",
+    "granian": "granian --interface asgi --http 1 --factory --no-ws --port {port} bff:create_asgi",
     "uvicorn": "uvicorn --factory --port {port} bff:create_asgi",
     "gunicorn": "gunicorn --workers 2 --threads 4 --bind 127.0.0.1:{port} bff:create_app()",
     "flask": "flask --app bff run --port {port}",

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.hosts import WAIT_BUDGET_SECONDS
+from tests.support.kubernetes import KUBERNETES
 from tests.support.projects import write_project
 from tests.support.serving import IN_WORKER, Serve, gateways, on_linux, schemas_that
 
@@ -52,11 +53,40 @@ def test_of_two_gateways_that_start_together_one_says_that_the_port_is_taken(
     winner.wait_until_it_answers()
 
 
-def test_head_of_a_request_may_have_32_kib(serve: Serve) -> None:
+def test_gateway_starts_beside_a_service_of_kubernetes_that_is_called_bff(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, text in KUBERNETES.items():
+        monkeypatch.setenv(variable, text)
+    monkeypatch.setenv("BFF_WORKER", "2")
+    gateway = serve("--workers", "2")
+    gateway.wait_until_it_answers()
+    gateway.terminate()
+    out = gateway.said()
+    assert out.count("Did you mean BFF_WORKERS?") == 1
+    assert out.count("enableServiceLinks") == 1
+
+
+def test_http_2_in_cleartext_is_refused(serve: Serve) -> None:
+    gateway = serve()
+    gateway.wait_until_it_answers()
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+    with socket.create_connection(("127.0.0.1", gateway.port), WAIT_BUDGET_SECONDS) as client:
+        client.sendall(preface)
+        answer = b""
+        while received := client.recv(4096):
+            answer += received
+    # HTTP/2 would answer with a frame of its settings (RFC 9113 §3.4).
+    assert answer.startswith(b"HTTP/1.1 4") or answer == b""
+    upgrade = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": ""}
+    assert gateway.host.get("/healthz", **upgrade).status == 200
+
+
+def test_head_of_a_request_may_have_32_kib_and_never_48(serve: Serve) -> None:
     gateway = serve()
     gateway.wait_until_it_answers()
     assert gateway.host.get("/healthz", x_large="a" * 30_000).status == 200
-    assert gateway.host.get("/healthz", x_large="a" * 40_000).status == 431
+    assert gateway.host.get("/healthz", x_large="a" * 50_000).status == 431
 
 
 def test_port_of_another_program_is_told_in_a_line_before_a_redis_is_started(

@@ -1,4 +1,4 @@
-"""Process settings: what each variable takes, and what is said about one that is wrong."""
+"""Process settings: what each variable takes, and how one that is wrong is described."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bff.errors import SettingsError
-from bff.settings import Settings, load_settings
+from bff.settings import Settings, describe_ignored, load_settings
+from tests.support.kubernetes import KUBERNETES
 
 EXAMPLES = {
     "BFF_PROJECT": ("/srv/shop", Path("/srv/shop")),
@@ -59,6 +60,7 @@ def test_plain_redis_url_is_taken_where_bff_has_none() -> None:
         ("BFF_PORT", "0"),
         ("BFF_PORT", "65536"),
         ("BFF_PORT", "-1"),
+        ("BFF_PORT", "http://10.0.0.1:8080"),
         ("BFF_PORT", "1_0"),
         ("BFF_PORT", "٣"),
         ("BFF_PORT", "9" * 5000),
@@ -120,31 +122,40 @@ def test_refused_redis_url_is_not_repeated_for_it_may_hold_a_password(url: str) 
     assert refused.value.__cause__ is None
 
 
-def test_every_unusable_variable_is_told_on_a_line_of_its_own() -> None:
+def test_every_unusable_variable_has_a_line_of_its_own() -> None:
     with pytest.raises(SettingsError) as refused:
         load_settings(
             {
                 "REDIS_URL": "http://cache",
                 "BFF_WORKERS": "many",
-                "BFF_BOGUS": "",
                 "BFF_PORT": "9000",
                 "BFF_TRANSPORT": "curl",
             }
         )
     assert [line.partition(":")[0] for line in str(refused.value).splitlines()] == [
-        "BFF_BOGUS",
         "BFF_TRANSPORT",
         "BFF_WORKERS",
         "REDIS_URL",
     ]
 
 
-def test_unknown_variable_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(SettingsError, match=r"^BFF_WORKER: .*Did you mean BFF_WORKERS\?$"):
-        load_settings({"BFF_WORKER": "2"})
+def test_unknown_variable_is_ignored_and_described_with_the_nearest_name() -> None:
+    environ = {"BFF_WORKER": "2", "BFF_BOGUS": "", "BFF_PORT": "9000", "PATH": "/bin"}
+    assert load_settings(environ) == Settings(port=9000)
+    assert describe_ignored(environ) == [
+        "BFF_BOGUS is ignored: no such setting.",
+        "BFF_WORKER is ignored: no such setting. Did you mean BFF_WORKERS?",
+    ]
 
 
-def test_variable_that_is_like_no_other_gets_no_guess() -> None:
-    with pytest.raises(SettingsError) as refused:
-        load_settings({"BFF_BOGUS": "1"})
-    assert "Did you mean" not in str(refused.value)
+def test_variables_of_kubernetes_for_a_service_called_bff_are_ignored_and_described_once() -> None:
+    assert load_settings(KUBERNETES) == Settings()
+    (line,) = describe_ignored(KUBERNETES)
+    assert all(variable in line for variable in KUBERNETES)
+    assert "enableServiceLinks: false" in line
+
+
+def test_port_of_ones_own_beside_those_of_kubernetes_is_used() -> None:
+    environ = {**KUBERNETES, "BFF_PORT": "9000"}
+    assert load_settings(environ) == Settings(port=9000)
+    assert "BFF_PORT," not in describe_ignored(environ)[0]

@@ -10,7 +10,7 @@ import sys
 from functools import partial
 
 import click
-from granian.constants import Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 
 from bff.cache.redis.clients import refuse_bad_url
@@ -19,18 +19,21 @@ from bff.cli.project import compile_or_exit
 from bff.cli.serving.listening import claimed, shown
 from bff.cli.serving.workers import WorkerServer, load_in_worker
 from bff.errors import SettingsError
-from bff.settings import Settings, load_settings
+from bff.settings import Settings, describe_ignored, load_settings
 
 _KILL_TIMEOUT_SECONDS = 30  # longer than the longest deadline: requests in flight end first
 _OPEN_FILES = 1 << 20
 _HEADER_READ_TIMEOUT_MS = 10_000
-_HEAD_BYTES = 32 * 1024  # a request's line and headers; more get 431 (granian takes 400 KiB)
+# Of a request's line and headers. granian reads by pieces, and refuses from 48 KiB on, with 431.
+_HEAD_BYTES = 32 * 1024
 
 
 def launch(environ: dict[str, str]) -> None:
     """Serve until a signal ends it. Ends the process with 1 when something is wrong at the start,
     having told it."""
     settings = _settings_or_exit(environ)
+    for line in describe_ignored(environ):
+        click.echo(line, err=True)
     _allow_open_files()
     compiled = compile_or_exit(settings.project)
     with (
@@ -56,6 +59,8 @@ def launch(environ: dict[str, str]) -> None:
             backpressure=settings.backpressure,
             backlog=max(1024, settings.backpressure),
             websockets=False,
+            # Cleartext HTTP/2 takes heads of 16 MiB, and no browser speaks it.
+            http=HTTPModes.http1,
             http1_settings=HTTP1Settings(
                 header_read_timeout=_HEADER_READ_TIMEOUT_MS, max_buffer_size=_HEAD_BYTES
             ),
@@ -90,7 +95,7 @@ def _running_redis(environ: dict[str, str]) -> RunningRedis:
 
 
 def _settings_or_exit(environ: dict[str, str]) -> Settings:
-    """The settings; when some can't be used, each is told on a line and the process ends with 1."""
+    """The settings. Where some can't be used, print a line for each and end the process with 1."""
     try:
         settings = load_settings(environ)
         if settings.redis_url is not None:

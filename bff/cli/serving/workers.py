@@ -26,7 +26,7 @@ import bff
 from bff.cli.serving.interrupts import Interrupt
 from bff.cli.serving.schedulers import answer_at_once
 from bff.errors import ProjectError
-from bff.settings import Scheduling
+from bff.settings import Scheduling, load_settings
 
 # How often the loop goes round before signals are safe. It stops at the end of the start-up, which
 # is three rounds after that was told, and runs on when granian listens.
@@ -76,7 +76,8 @@ def load_in_worker(says_serving: "Connection[int, int]", scheduling: Scheduling)
     if scheduling == "batch":
         _let_threads_end_their_turns()
     try:
-        edge = bff.create_asgi()
+        # The launcher has described the variables that are ignored.
+        edge = bff.create_asgi(settings=load_settings(os.environ))
     except ProjectError as error:  # the launcher has compiled it, but files change
         click.echo(error, err=True)
         sys.exit(1)

@@ -27,7 +27,7 @@ from werkzeug.routing import Rule
 from bff.cache.cache import Cache
 from bff.identity.ports import IdentityProvider
 from bff.plan.model.composition import CompiledProject
-from bff.settings import Settings, load_settings
+from bff.settings import Settings, describe_ignored, load_settings
 from bff.web.gateway import Gateway, load_gateway
 from bff.web.hosts.flask.admin import add_admin
 from bff.web.hosts.flask.answers import Answers
@@ -85,7 +85,7 @@ class FlaskGateway:
     def init_app(self, app: flask.Flask) -> None:
         """Compile the project and attach it to `app`. Without a folder, `BFF_PROJECT` names it,
         and without that it is the current one."""
-        settings = self._settings or load_settings(os.environ)
+        settings = self._settings or _read_settings()
         backend = dict(app.config) if app.config.get("CACHE_TYPE") else None
         core = load_gateway(
             Path(self._folder or settings.project),
@@ -272,6 +272,12 @@ def _close_all() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_anew_after_fork)
 atexit.register(_close_all)
+
+
+def _read_settings() -> Settings:
+    for line in describe_ignored(os.environ):
+        _log.warning(line)
+    return load_settings(os.environ)
 
 
 def _health() -> flask.Response:
