@@ -37,6 +37,12 @@ def is_sendable(target: str) -> bool:
     return _SENDABLE(target) is not None
 
 
+def content_length(text: str) -> int | None:
+    """What a `Content-Length` says (RFC 9110 §8.6); None where it is no number, or one beyond what
+    any message has. HTTP clients don't check it where there is no body."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
 def refuse(request: UpstreamRequest) -> Failed | None:
     """Why this request must not be sent, or None. What it gives was not sent."""
     if not is_sendable(request.url):

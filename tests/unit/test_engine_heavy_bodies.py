@@ -149,6 +149,23 @@ def test_deadline_does_not_wait_for_a_large_body_that_is_being_read():
     assert [each.reason for each in result.degraded] == ["deadline"]
 
 
+def test_merge_that_is_not_done_by_the_deadline_is_504():
+    released = threading.Event()
+
+    def wait(root):
+        released.wait(10)
+        return 1
+
+    slow, _ = where_it_runs(wait)
+    composition = compose(step("rows", "GET /rows"), response={"x": slow}, deadline=0.2)
+    try:
+        result, _ = run_on_a_real_loop(composition)
+    finally:
+        released.set()
+    assert isinstance(result, CompositionFailure)
+    assert (result.status, result.step, result.reason) == (504, None, "deadline")
+
+
 def test_heavy_params_are_bound_off_the_loop_from_the_first_step_on():
     bound, where = where_it_runs(lambda root: root["params"]["n"])
     composition = compose(step("b", "GET /b", {"n": bound}))

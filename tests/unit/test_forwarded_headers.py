@@ -134,6 +134,8 @@ def test_reply_header_named_by_connection_is_dropped() -> None:
         ([], Framing(None, None)),
         ([("content-length", "12")], Framing(12, None)),
         ([("content-length", "twelve")], Framing(None, None)),
+        ([("content-length", "\xb2")], Framing(None, None)),
+        ([("content-length", "9" * 4301)], Framing(None, None)),
         ([("transfer-encoding", "chunked")], Framing(None, "chunked")),
         ([("content-length", "12"), ("transfer-encoding", "chunked")], Framing(None, "chunked")),
         ([("transfer-encoding", "chunked"), ("content-length", "12")], Framing(None, "chunked")),

@@ -2,13 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bff.cache.cache import Cache
+from bff.deadline import Deadline
 from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyWork
 from bff.engine.ports import UpstreamReply
@@ -79,11 +81,18 @@ class Gateway:
             steps:
               order: {call: shop.create_order, with: {user_id: 1}}
             """
+        compositions["bulk"] = """
+            endpoint: POST /bulk
+            deadline: 100ms
+            params: {ids: {in: body, type: array, items: {type: integer}}}
+            steps:
+              order: {call: shop.create_order, with: {user_id: 1}}
+            """
         routes = "routes: {/raw: {service: shop}, /told: {service: shop, purges: [a]}}"
         project = compile_project(write_project(folder, compositions, gateway=routes))
         self.now = 1_000_000.0
         self.transport = ScriptedTransport(script)
-        heavy_work = HeavyWork()
+        heavy_work = self.heavy_work = HeavyWork()
         loop = asyncio.get_running_loop()
         services = service_client(self.transport, project.services)
         engine = Engine(services, heavy_work)
@@ -112,7 +121,16 @@ class Gateway:
 
     async def get(self, target: str, *headers: tuple[bytes, bytes]) -> Reply:
         path, _, query = target.partition("?")
-        request = GatewayRequest("GET", path, query, [HOST, *headers])
+        return await self.answer(GatewayRequest("GET", path, query, [HOST, *headers]))
+
+    async def post(self, path: str, body: bytes) -> Reply:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield body
+
+        headers = [HOST, (b"content-type", b"application/json")]
+        return await self.answer(GatewayRequest("POST", path, "", headers, body=chunks()))
+
+    async def answer(self, request: GatewayRequest) -> Reply:
         begun = self.dispatcher.begin(request)
         assert begun is not None
         return await begun.reply() if isinstance(begun, Pending) else begun
@@ -248,5 +266,31 @@ def test_only_what_reads_may_be_abandoned(tmp_path: Path) -> None:
             begun = dispatcher.begin(GatewayRequest(method, target, "", [HOST]))
             assert isinstance(begun, Pending)
             assert begun.may_be_abandoned is may_be
+
+    at_work(tmp_path, test)
+
+
+def test_heavy_params_that_wait_for_the_thread_until_the_deadline_are_504(tmp_path: Path) -> None:
+    """The thread is at another request's work all the while."""
+
+    async def test(gateway: Gateway) -> None:
+        began, gate = threading.Event(), threading.Event()
+
+        def block() -> None:
+            began.set()
+            assert gate.wait(10)
+
+        share = gateway.heavy_work.share(Deadline.after(10.0, asyncio.get_running_loop().time))
+        blocking = asyncio.create_task(share.run(block))
+        await asyncio.to_thread(began.wait, 10)
+        try:
+            reply = await gateway.post("/bulk", json.dumps({"ids": [1] * 50_000}).encode())
+        finally:
+            gate.set()
+            await blocking
+            gateway.heavy_work.close()
+        assert isinstance(reply.body, bytes)
+        assert (reply.status, json.loads(reply.body)["reason"]) == (504, "deadline")
+        assert gateway.transport.calls == 0
 
     at_work(tmp_path, test)

@@ -19,7 +19,7 @@ import httpx
 
 from bff.engine.ports import Headers, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
-from bff.upstream.guards import refuse
+from bff.upstream.guards import content_length, refuse
 from bff.upstream.httpx.failures import UpstreamError, failure_of
 from bff.upstream.ports import BrokenStream, UpstreamRequest, UpstreamStream
 from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength, upload_of
@@ -159,7 +159,7 @@ class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
 
 async def _read_whole(response: httpx.Response, byte_cap: int) -> UpstreamReply | Failed:
     body = bytearray()
-    declared_bytes = int(response.headers.get("content-length", 0))
+    declared_bytes = content_length(response.headers.get("content-length", "")) or 0
     async for chunk in _byte_stream(response):  # a reply to HEAD declares what it doesn't have
         body += chunk
         if len(body) > byte_cap or declared_bytes > byte_cap:

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from bff.engine.ports import Headers
+from bff.upstream.guards import content_length
 
 RawHeaders = Sequence[tuple[bytes, bytes]]  # names in lower case, as ASGI has them
 
@@ -147,7 +148,7 @@ def reply_headers(received: Headers) -> tuple[list[tuple[bytes, bytes]], Framing
         if name not in _DROPPED:
             passed.append((name.encode("latin-1"), value.encode("latin-1")))
         elif name == "content-length":
-            length = int(value) if value.isdecimal() else None
+            length = content_length(value)
         elif name == "transfer-encoding":
             coding = value if coding is None else f"{coding}, {value}"
         elif name == "connection" and value not in _NAMES_NOTHING:

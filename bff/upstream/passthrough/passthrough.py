@@ -16,7 +16,7 @@ from typing import Final, Literal, NamedTuple
 from bff.engine.ports import ServiceCall
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.composition import Route
-from bff.upstream.guards import has_dot_segment, is_sendable
+from bff.upstream.guards import content_length, has_dot_segment, is_sendable
 from bff.upstream.passthrough.headers import (
     ClientInfo,
     RawHeaders,
@@ -176,6 +176,6 @@ def _length_of(headers: RawHeaders) -> int | None:
     for name, value in headers:
         if name == b"transfer-encoding":
             return None
-        if name == b"content-length" and value.isdigit():
-            length = int(value)
+        if name == b"content-length":
+            length = content_length(value.decode("latin-1"))
     return length

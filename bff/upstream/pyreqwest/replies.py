@@ -12,6 +12,7 @@ from pyreqwest.response import Response, ResponseBodyReader
 
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
+from bff.upstream.guards import content_length
 from bff.upstream.ports import BrokenStream, UpstreamStream
 from bff.upstream.pyreqwest.failures import failure_of
 from bff.upstream.uploads import Upload
@@ -163,7 +164,7 @@ class LazyReply(UpstreamReply):
 async def read_on(reply: Response, first: Bytes, byte_cap: int) -> bytes | None:
     """The whole of a body whose first read came back full, or None for one beyond the cap."""
     declared = reply.get_header("content-length")
-    if declared is not None and declared.isdecimal() and int(declared) > byte_cap:
+    if declared is not None and (content_length(declared) or 0) > byte_cap:
         return None
     pieces, size = [first], len(first)
     while size <= byte_cap:
