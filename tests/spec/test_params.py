@@ -177,6 +177,56 @@ def test_header_param_is_read_in_any_case_and_only_once(screens: Screens) -> Non
         assert bad(twice) == [("X-Tenant", "header")]
 
 
+def test_header_param_goes_on_with_the_bytes_that_it_came_with(screens: Screens) -> None:
+    screen = screens(
+        """
+        endpoint: GET /screen
+        params:
+          X-Tenant: {in: header, type: string}
+        steps:
+          look: {call: shop.look, with: {X-Tenant: '${params."X-Tenant"}'}, hidden: true}
+        response: ${params}
+        """,
+        GOOD,
+    )
+    came = "Zürich €".encode()
+    answer = screen.request("GET", "/screen", [("X-Tenant", came.decode("latin-1"))])
+    assert answer.json() == {"X-Tenant": "Zürich €"}
+    (request,) = screen.upstream.requests
+    assert b": " + came + b"\r\n" in request.head
+    assert bad(screen.request("GET", "/screen", [("X-Tenant", "Z\xfcrich")])) == [
+        ("X-Tenant", "header")
+    ]
+
+
+def test_integer_of_4301_digits_is_a_bad_param_wherever_it_comes(screens: Screens) -> None:
+    screen = screens(
+        """
+        endpoint: POST /screen/{id}
+        params:
+          id: {type: integer}
+          whole: {in: query, type: integer, required: false}
+          part: {in: query, type: number, required: false}
+          X-Count: {in: header, type: integer, required: false}
+          tree: {in: body, schema: 'dict[str, schemas.shop:Loose]', required: false}
+        steps: {look: {call: shop.look, hidden: true}}
+        response: ${params}
+        """,
+        GOOD,
+    )
+    digits = "1" * 4301
+    assert bad(screen.post({}, f"/screen/{digits}")) == [("id", "path")]
+    assert bad(screen.post({}, f"/screen/1?whole={digits}")) == [("whole", "query")]
+    assert bad(screen.post({}, f"/screen/1?part={digits}")) == [("part", "query")]
+    long_header = [("X-Count", digits), ("Content-Type", "application/json")]
+    assert bad(screen.request("POST", "/screen/1", long_header, b"{}")) == [("X-Count", "header")]
+    headers = [("Content-Type", "application/json")]
+    in_body = screen.request("POST", "/screen/1", headers, b'{"tree": [%s]}' % digits.encode())
+    assert bad(in_body) == [("", "body")]
+    tree = {"n": {"value": [2**63]}}
+    assert bad(screen.post({"tree": tree}, "/screen/1")) == [("tree", "body")]
+
+
 @pytest.mark.parametrize(
     ("body", "names"),
     [

@@ -20,7 +20,13 @@ from tests.support.marks import without_mark
 
 SCHEMAS = """
 from datetime import date
+from typing import Any
 from pydantic import BaseModel, Field
+
+class Many(BaseModel):
+    ids: list[int]
+    wide: int = Field(0, le=2**80)
+    more: Any = None
 
 class Address(BaseModel):
     street: str = Field(min_length=1)
@@ -259,7 +265,7 @@ def test_value_that_a_step_binds_is_checked_as_declared(
 
 
 def test_default_that_its_location_cannot_hold_is_told(schemas: SchemaLibrary) -> None:
-    _, (problem,) = outgoing("{X-H: {in: header, type: string, default: '€'}}", schemas)
+    _, (problem,) = outgoing('{X-H: {in: header, type: string, default: "a\\x7f"}}', schemas)
     assert problem.what == "the default holds a character that no header may hold"
 
 
@@ -283,3 +289,29 @@ def test_schema_param_takes_what_validates_and_gives_its_json_form(
     }
     with pytest.raises(ValueError, match="does not have its form: street"):
         check({"street": ""})
+
+
+@pytest.mark.parametrize(
+    ("value", "wrong"),
+    [
+        ({"ids": [2**63]}, "ids.0: less_than_equal"),
+        ({"ids": ["9" * 19]}, "ids.0: less_than_equal"),
+        ({"ids": [-(2**63) - 1]}, "ids.0: greater_than_equal"),
+        ({"ids": [], "wide": -(2**64)}, "wide: greater_than_equal"),
+        ({"ids": [], "more": {"deep": [2**64]}}, "more: value_error"),
+    ],
+)
+def test_integers_in_a_schema_param_have_64_bits(
+    value: Any, wrong: str, schemas: SchemaLibrary
+) -> None:
+    compiled, _ = incoming("{q: {schema: 'schemas.people:Many'}}", schemas)
+    with pytest.raises(ValueError, match=f"^does not have its form: {wrong}$"):
+        compiled["q"].parse_json(value)
+
+
+def test_integer_in_a_schema_param_has_more_bits_where_the_schema_says_so(
+    schemas: SchemaLibrary,
+) -> None:
+    compiled, _ = incoming("{q: {schema: 'schemas.people:Many'}}", schemas)
+    sent = {"ids": [2**63 - 1, -(2**63)], "wide": 2**70, "more": None}
+    assert compiled["q"].parse_json(sent) == sent

@@ -26,7 +26,6 @@ REFUSED: list[tuple[Check, object, str]] = [
     (check_of("query", comma=True), ["a", "b,c"], "holds a comma"),
     (check_of("header"), "a\r\nb", "no header may hold"),
     (check_of("header"), "a\x7fb", "no header may hold"),
-    (check_of("header"), "€", "no header may hold"),
     (check_of("header", comma=True), ["a", "b,c"], "holds a comma"),
 ]
 
@@ -47,7 +46,7 @@ TAKEN: list[tuple[Check, object]] = [
     (check_of("query"), ""),
     (check_of("query", comma=True), []),
     (check_of("query", comma=True), ["a", 1, "€/.."]),
-    (check_of("header"), "a\tb ü,"),
+    (check_of("header"), "a\tb ü€,"),
     (check_of("header"), ["a,b"]),
     (check_of("body"), "\r\n"),
 ]

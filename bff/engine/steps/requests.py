@@ -159,7 +159,9 @@ def _headers(
 
 def _header_text(param: OperationParam, text: str) -> str:
     _refuse(param, wrong_in_header(text))
-    return text.strip(" \t")  # blanks around a value are not part of it (RFC 9110 §5.5)
+    text = text.strip(" \t")  # blanks around a value are not part of it (RFC 9110 §5.5)
+    # It goes out in UTF-8, as header params are read; a transport takes each byte as a character.
+    return text if text.isascii() else text.encode().decode("latin-1")
 
 
 def _body(params: tuple[OperationParam, ...], values: Values) -> bytes:

@@ -15,8 +15,8 @@ from pydantic_core import SchemaError
 
 from bff.declarations.models.param import ItemsDecl, ParamDecl
 from bff.plan.model.service import Check
+from bff.plan.schemas.validators import LEAST_INTEGER, MOST_INTEGER
 
-LEAST_INTEGER, MOST_INTEGER = -(2**63), 2**63 - 1
 OUT_OF_64_BITS = "must be an integer of 64 bits"
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

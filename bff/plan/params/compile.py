@@ -138,7 +138,7 @@ def _from_schema(
 ) -> tuple[t.Type, t.Type, Check]:
     """What the schema gives, what it takes, and its check."""
     try:
-        schema = schemas.resolve(reference)
+        schema = schemas.resolve(reference).bounded()
     except UnknownSchema as unknown:
         if unknown.place is None:  # else the module's own problem says why
             reporter.report((*path, "schema"), unknown.what, unknown.mend)

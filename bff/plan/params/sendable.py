@@ -14,7 +14,7 @@ from bff.plan.model.service import Check, Location
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # needs no encoding and is no segment of dots
 _SLASH = re.compile(r"[/\\]")
-_NO_HEADER_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110 §5.5
+_NO_HEADER_VALUE = re.compile(r"[\x00-\x08\n-\x1f\x7f]")  # RFC 9110 §5.5; the rest goes as UTF-8
 
 _HAS_SLASH = "holds a slash"
 _HAS_DOTS = "makes a path segment that is empty or only dots"

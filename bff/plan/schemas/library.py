@@ -31,6 +31,7 @@ from bff.plan.schemas.types import (
     outgoing_json_schema,
     outgoing_type,
 )
+from bff.plan.schemas.validators import bound_integers
 from bff.plan.types import kinds as t
 
 _REFERENCE = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)")
@@ -85,6 +86,10 @@ class PydanticSchema(SchemaReader):
             return PydanticSchema(self.name, schema, self._modules)
         except Exception:  # as a whole it could be built, and so it is kept
             return None
+
+    def bounded(self) -> "PydanticSchema":
+        """The same schema with integers of 64 bits, for what a client sends."""
+        return PydanticSchema(self.name, bound_integers(self._core_schema), self._modules)
 
 
 class SchemaLibrary:
