@@ -14,7 +14,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(STAMP)
-	$(BIN)/bff demo $(ARGS)
+	$(BIN)/python -m examples.demo $(ARGS)
 
 test check: $(STAMP)
 	$(BIN)/ruff check .

@@ -6,7 +6,7 @@ import click
 
 from bff.version import __version__
 
-_COMMANDS = ("check", "plan", "routes", "serve", "purge", "demo")
+_COMMANDS = ("check", "plan", "routes", "serve", "purge")
 
 
 class _Commands(click.Group):

@@ -16,18 +16,19 @@ import httpx
 import pytest
 from rich.console import Console
 
-from bff.cli.demo import play
-from bff.cli.demo_processes import DemoFailed, Running, copy_project, running_demo
-from bff.cli.demo_show import ACTS, Act
+from examples.demo.__main__ import play
+from examples.demo.processes import DemoFailed, DemoServers, copy_project, running_demo
+from examples.demo.show import ACTS, Act
 
 REPOSITORY = Path(__file__).parents[2]
-BFF = [sys.executable, "-c", "from bff.cli import main; main()"]
+DEMO = [sys.executable, "-m", "examples.demo"]
 
 
 def demo(*options: str, project: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
-    """`bff demo`, to its end."""
+    """`make demo`, to its end."""
     return subprocess.run(
-        [*BFF, "demo", "--project", str(project), *options],
+        [*DEMO, "--project", str(project), *options],
+        cwd=REPOSITORY,
         capture_output=True,
         text=True,
         timeout=100,
@@ -50,7 +51,7 @@ def is_listening(address: tuple[str, int]) -> bool:
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """What `bff demo --once` printed when it succeeded, and the picture it made."""
+    """What `make demo ARGS=--once` printed when it succeeded, and the picture it made."""
     picture = tmp_path_factory.mktemp("picture") / "demo.svg"
     ended = demo("--once", "--picture", str(picture))
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -114,10 +115,11 @@ def test_the_picture_is_an_svg_of_the_first_scene_that_fetches_nothing(
 def test_it_stays_up_until_a_signal_and_then_everything_ends(
     number: signal.Signals, status: int
 ) -> None:
-    command = [*BFF, "demo", "--project", str(REPOSITORY)]
     with (
         ExitStack() as stack,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process,
+        subprocess.Popen(
+            DEMO, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as process,
     ):
         assert process.stdout is not None
         output = ""
@@ -141,21 +143,21 @@ def test_it_stays_up_until_a_signal_and_then_everything_ends(
 
 
 @pytest.fixture
-def running() -> Iterator[Running]:
+def running() -> Iterator[DemoServers]:
     with running_demo(REPOSITORY, None, lambda name, address: None) as running:
         yield running
 
 
-def test_a_service_killed_during_the_show_ends_it_and_is_named(running: Running) -> None:
+def test_a_service_killed_during_the_show_ends_it_and_is_named(running: DemoServers) -> None:
     os.kill(running.processes["orders"].pid, signal.SIGKILL)
     with pytest.raises(DemoFailed, match="orders"):
         play(running, Console(file=io.StringIO()))
 
 
-def test_a_degraded_screen_is_a_failure_of_the_show(running: Running) -> None:
+def test_a_degraded_screen_is_a_failure_of_the_show(running: DemoServers) -> None:
     httpx.post(f"{running.services['users']}/_switch", json={"fail": 503})
     show = play(running, Console(file=io.StringIO()))
-    failures = [failure for seen in show for failure in seen.failures]
+    failures = [failure for result in show for failure in result.failures]
     assert any("/screens/home/92" in failure for failure in failures)
 
 
@@ -179,12 +181,6 @@ def test_a_broken_project_fails_the_demo_and_shows_its_problems(tmp_path: Path) 
     ended = demo("--once", project=project)
     assert ended.returncode == 1
     assert "get_usr" in ended.stderr
-
-
-def test_a_project_without_the_sample_services_is_told_what_is_missing(tmp_path: Path) -> None:
-    ended = demo("--once", project=tmp_path)
-    assert ended.returncode == 1
-    assert "has no examples/services" in ended.stderr
 
 
 def test_the_copied_project_has_other_addresses_and_nothing_else_changed(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bff.cli.demo_processes import running_demo
+from examples.demo.processes import running_demo
 
 REPOSITORY = Path(__file__).parents[2]
 BFF = [sys.executable, "-c", "from bff.cli import main; main()"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from bff.cli.demo_processes import DemoProcess
+from examples.demo.processes import DemoProcess
 
 REPOSITORY = Path(__file__).parents[2]
 

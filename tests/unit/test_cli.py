@@ -269,7 +269,7 @@ def test_serve_tells_of_an_address_that_it_cannot_listen_at_and_starts_nothing(s
 def test_help_names_every_command() -> None:
     result = run("--help")
     assert result.exit_code == 0
-    for name in ("check", "plan", "routes", "serve", "demo"):
+    for name in ("check", "plan", "routes", "serve", "purge"):
         assert f"\n  {name} " in result.stdout
 
 

@@ -15,9 +15,9 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from bff.cli.demo_processes import Running
-from bff.cli.demo_show import ACTS, Act, Seen
 from bff.cli.waterfall import draw_track, draw_waterfall
+from examples.demo.processes import DemoServers
+from examples.demo.show import ACTS, Act, ActResult
 
 _TRACK_WIDTH = 66
 _SIZE_WIDTH = 55
@@ -26,53 +26,53 @@ _PAYLOAD_WIDTH = 98
 _DIM = "bright_black"
 
 
-def draw_scene(seen: Seen) -> RenderableType:
+def draw_scene(result: ActResult) -> RenderableType:
     """One act: the request, its waterfall, its sizes, the second call, the payload's beginning."""
-    act = seen.act
-    status = (str(seen.first.status), "green" if seen.first.status < 400 else "bold red")
+    act = result.act
+    status = (str(result.first.status), "green" if result.first.status < 400 else "bold red")
     request = Text.assemble((act.method, "green"), " ", (act.target, "bold"), "  →  ", status)
     parts: list[RenderableType] = [
         Text(),
         Rule(Text(act.title, style="bold"), align="left", style=_DIM, characters="─"),
         request,
         Text(),
-        draw_waterfall(seen.waterfall, _TRACK_WIDTH),
-        _tempo(seen),
+        draw_waterfall(result.waterfall, _TRACK_WIDTH),
+        _tempo(result),
         Text(),
-        _sizes(seen),
-        _second_call(seen),
+        _sizes(result),
+        _second_call(result),
         Text(),
-        _payload(seen.first.body),
+        _payload(result.first.body),
     ]
-    parts += [Text(f"✗ {failure}", style="bold red") for failure in seen.failures]
+    parts += [Text(f"✗ {failure}", style="bold red") for failure in result.failures]
     return Padding(Group(*parts), (0, 1))
 
 
-def draw_summary(show: Sequence[Seen]) -> RenderableType:
+def draw_summary(show: Sequence[ActResult]) -> RenderableType:
     """Every act in one table."""
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style=_DIM)
     table.add_column("")
     table.add_column("composition", no_wrap=True)
     for heading in ("calls", "one by one", "took", "from cache", "upstream", "payload", "mobile"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for seen in show:
-        broken = f", {seen.act.broken} failing" if seen.act.broken else ""
+    for result in show:
+        broken = f", {result.act.broken} failing" if result.act.broken else ""
         table.add_row(
-            Text("✗", style="red") if seen.failures else Text("✓", style="green"),
-            Text.assemble((seen.act.composition, "bold"), (broken, _DIM)),
-            str(seen.upstream_requests),
-            f"{seen.waterfall.calls_ms:.0f} ms",
-            f"{seen.first.took_ms:.0f} ms",
-            f"{seen.again.took_ms:.1f} ms" if seen.again else "",
-            _kilobytes(seen.upstream_bytes),
-            _kilobytes(len(seen.first.body)),
-            _kilobytes(len(seen.mobile.body)) if seen.mobile else "",
+            Text("✗", style="red") if result.failures else Text("✓", style="green"),
+            Text.assemble((result.act.composition, "bold"), (broken, _DIM)),
+            str(result.upstream_requests),
+            f"{result.waterfall.calls_ms:.0f} ms",
+            f"{result.first.took_ms:.0f} ms",
+            f"{result.again.took_ms:.1f} ms" if result.again else "",
+            _kilobytes(result.upstream_bytes),
+            _kilobytes(len(result.first.body)),
+            _kilobytes(len(result.mobile.body)) if result.mobile else "",
         )
     title = Rule(Text("All of it", style="bold"), align="left", style=_DIM, characters="─")
     return Padding(Group(Text(), title, table), (0, 1))
 
 
-def draw_addresses(running: Running) -> RenderableType:
+def draw_addresses(running: DemoServers) -> RenderableType:
     """What to try while it stays up; to be printed with `soft_wrap`, so that lines copy whole."""
     orders = running.services["orders"]
     home, checkout = ACTS[0], next(act for act in ACTS if act.method == "POST")
@@ -95,8 +95,8 @@ def draw_addresses(running: Running) -> RenderableType:
     return Group(*parts)
 
 
-def _tempo(seen: Seen) -> Text:
-    waterfall = seen.waterfall
+def _tempo(result: ActResult) -> Text:
+    waterfall = result.waterfall
     text = Text(f"{waterfall.total_ms:.0f} ms", style="bold")
     if waterfall.most_at_once > 1:
         text.append(
@@ -106,16 +106,16 @@ def _tempo(seen: Seen) -> Text:
         )
     elif len(waterfall.bars) > 1:
         text.append(", one step after the other", style="not bold")
-    calls = seen.upstream_requests
+    calls = result.upstream_requests
     text.append(f", {calls} upstream request{'' if calls == 1 else 's'}", style="not bold")
     return text
 
 
-def _sizes(seen: Seen) -> Table:
-    sizes = [("upstream replies", seen.upstream_bytes, "magenta")]
-    sizes.append(("payload", len(seen.first.body), "green"))
-    if seen.mobile is not None:
-        sizes.append(("view mobile", len(seen.mobile.body), "green"))
+def _sizes(result: ActResult) -> Table:
+    sizes = [("upstream replies", result.upstream_bytes, "magenta")]
+    sizes.append(("payload", len(result.first.body), "green"))
+    if result.mobile is not None:
+        sizes.append(("view mobile", len(result.mobile.body), "green"))
     table = Table.grid(padding=(0, 2), pad_edge=False)
     table.add_column(style="bold", no_wrap=True, min_width=16)
     table.add_column(width=_SIZE_WIDTH, no_wrap=True)
@@ -123,24 +123,24 @@ def _sizes(seen: Seen) -> Table:
     table.add_column(justify="right", no_wrap=True)
     largest = max(size for _, size, _ in sizes)
     for name, size, style in sizes:
-        share = f"{100 * size / seen.upstream_bytes:.0f} %" if seen.upstream_bytes else ""
+        share = f"{100 * size / result.upstream_bytes:.0f} %" if result.upstream_bytes else ""
         track = draw_track(0, size, largest, _SIZE_WIDTH, style)
         table.add_row(name, track, _kilobytes(size), Text(share, style=_DIM))
     return table
 
 
-def _second_call(seen: Seen) -> Text:
-    if seen.again is None:
-        proxy_status = seen.first.headers.get("proxy-status")
+def _second_call(result: ActResult) -> Text:
+    if result.again is None:
+        proxy_status = result.first.headers.get("proxy-status")
         if proxy_status is not None:
             return Text.assemble(("Proxy-Status: ", "bold"), (proxy_status, "yellow"))
         return Text.assemble(("second call       ", "bold"), ("a write is never cached", _DIM))
     return Text.assemble(
         ("second call       ", "bold"),
-        (f"{seen.again.took_ms:.1f} ms", "bold green"),
-        f" instead of {seen.first.took_ms:.0f} ms   ",
+        (f"{result.again.took_ms:.1f} ms", "bold green"),
+        f" instead of {result.first.took_ms:.0f} ms   ",
         ("Cache-Status: ", _DIM),
-        (seen.again.headers.get("cache-status", "none"), "green"),
+        (result.again.headers.get("cache-status", "none"), "green"),
     )
 
 
@@ -177,7 +177,7 @@ def _kilobytes(size: int) -> str:
     return f"{size / 1000:.1f} kB"
 
 
-def _curl(running: Running, act: Act) -> str:
+def _curl(running: DemoServers, act: Act) -> str:
     words = ["curl", "-i"]
     for name, value in act.headers.items():
         words += ["-H", f"{name}: {value}"]

@@ -42,7 +42,7 @@ class DemoFailed(click.ClickException):
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class DemoServers:
     """What runs: addresses without a trailing slash, and the processes by name."""
 
     gateway: str
@@ -55,19 +55,10 @@ class Running:
             process.refuse_dead()
 
 
-def refuse_other_projects(project: Path) -> None:
-    """Raise `DemoFailed` when `project` is not a checkout with the sample services."""
-    if not (project / "examples" / "services" / "__main__.py").is_file():
-        raise DemoFailed(
-            f"{project} has no examples/services: the demo needs a checkout of the repository. "
-            "Run it there, or name it with --project."
-        )
-
-
 @contextmanager
 def running_demo(
     project: Path, redis_url: str | None, say: Callable[[str, str], None]
-) -> Iterator[Running]:
+) -> Iterator[DemoServers]:
     """The sample services, and a gateway over a copy of `project` that knows their ports.
 
     `say(name, address)` is called as each is ready. Raises `DemoFailed` with the process's last
@@ -101,7 +92,7 @@ def running_demo(
         for name, process in processes.items():
             process.wait_until_ready()
             say(name, process.address)
-        yield Running(
+        yield DemoServers(
             processes["gateway"].address,
             {name: processes[name].address for name in SAMPLE_SERVICES},
             processes,
@@ -145,7 +136,7 @@ class DemoProcess:
         # A BFF_* setting meant for the user's own gateway must not bend the demo's.
         inherited = {key: text for key, text in os.environ.items() if not key.startswith("BFF_")}
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own command line
+            self._process = subprocess.Popen(
                 ["/bin/sh", "-c", _WATCHED, name, sys.executable, *arguments],
                 cwd=folder,
                 stdin=subprocess.PIPE,

@@ -1,7 +1,7 @@
 """What the demo asks of the gateway, and what came of it: measured here, drawn in `demo_scenes`.
 
 Each `Act` is a request that a frontend would make. What should not have happened is collected as
-sentences in `Seen.failures`: a demo that hides a failure would be worse than none.
+sentences in `ActResult.failures`: a demo that hides a failure would be worse than none.
 """
 
 import json
@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from bff.cli.demo_processes import DemoFailed, Running
 from bff.cli.waterfall import Waterfall, parse_server_timing
+from examples.demo.processes import DemoFailed, DemoServers
 
 # What the sample services send and the schemas lack: none of it may reach a frontend.
 SECRETS = ("password_hash", "ssn", "payment_token", "supplier_cost", "internal_notes")
@@ -74,7 +74,7 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ActResult:
     """What came of an act. Sizes are of bodies, in bytes; `upstream` is what the services sent."""
 
     act: Act
@@ -87,7 +87,7 @@ class Seen:
     failures: tuple[str, ...]
 
 
-def perform(act: Act, client: httpx.Client, running: Running) -> Seen:
+def perform(act: Act, client: httpx.Client, running: DemoServers) -> ActResult:
     """Make the act's calls and look at what came of them."""
     running.refuse_dead()
     if act.broken is None:
@@ -99,7 +99,7 @@ def perform(act: Act, client: httpx.Client, running: Running) -> Seen:
         _switch(running, act.broken, {"fail": None})
 
 
-def _perform(act: Act, client: httpx.Client, running: Running) -> Seen:
+def _perform(act: Act, client: httpx.Client, running: DemoServers) -> ActResult:
     requests_before, bytes_before = _sent(running)
     first = _call(client, act, act.target)
     requests_after, bytes_after = _sent(running)
@@ -110,7 +110,7 @@ def _perform(act: Act, client: httpx.Client, running: Running) -> Seen:
         )
     if act.cached:
         again = _call(client, act, act.target)
-    return Seen(
+    return ActResult(
         act,
         first,
         parse_server_timing(first.headers.get("server-timing", "")),
@@ -166,7 +166,7 @@ def _beginning(body: bytes) -> str:
     return body[:300].decode("utf-8", errors="replace")
 
 
-def _sent(running: Running) -> tuple[int, int]:
+def _sent(running: DemoServers) -> tuple[int, int]:
     """How many requests the services have answered so far, and with how many bytes."""
     requests = size = 0
     for name, address in running.services.items():
@@ -176,7 +176,7 @@ def _sent(running: Running) -> tuple[int, int]:
     return requests, size
 
 
-def _switch(running: Running, service: str, switches: Mapping[str, Any]) -> None:
+def _switch(running: DemoServers, service: str, switches: Mapping[str, Any]) -> None:
     _ask(service, "POST", f"{running.services[service]}/_switch", switches)
 
 

@@ -1,4 +1,4 @@
-"""`bff demo`: the sample project over the sample services, called as a frontend would call it."""
+"""`python -m examples.demo`: start everything, make the show's requests, draw their results."""
 
 import io
 import re
@@ -16,17 +16,21 @@ from rich.console import Console
 from rich.text import Text
 
 from bff.cache.redis.embedded import start_embedded_redis
-from bff.cli.demo_processes import DemoFailed, Running, refuse_other_projects, running_demo
-from bff.cli.demo_scenes import draw_addresses, draw_scene, draw_summary
-from bff.cli.demo_show import ACTS, Seen, perform
-from bff.cli.project import project_option
+from examples.demo.processes import DemoFailed, DemoServers, running_demo
+from examples.demo.scenes import draw_addresses, draw_scene, draw_summary
+from examples.demo.show import ACTS, ActResult, perform
 
 _WIDTH = 100
 _REQUEST_SECONDS = 20
 
 
 @click.command()
-@project_option
+@click.option(
+    "--project",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path(__file__).parents[2],
+    help="Another checkout of the repository.",
+)
 @click.option("--once", is_flag=True, help="End after the show; non-zero when anything failed.")
 @click.option(
     "--picture",
@@ -49,9 +53,9 @@ def demo(project: Path, once: bool, picture: Path | None) -> None:
         sys.exit(1)
 
 
-def play(running: Running, console: Console) -> list[Seen]:
+def play(running: DemoServers, console: Console) -> list[ActResult]:
     """Make every act's calls, drawing each scene as it is done."""
-    show: list[Seen] = []
+    show: list[ActResult] = []
     with httpx.Client(
         base_url=running.gateway, trust_env=False, timeout=_REQUEST_SECONDS
     ) as client:
@@ -67,7 +71,6 @@ def _run(console: Console, project: Path, *, once: bool, picture: Path | None) -
     def say(name: str, where: str) -> None:
         console.print(Text.assemble(("  ✓ ", "green"), (f"{name:<10}", "bold"), where))
 
-    refuse_other_projects(project)
     console.print()
     with start_embedded_redis() as redis, ExitStack() as stack:
         say("cache", redis.description)
@@ -76,14 +79,14 @@ def _run(console: Console, project: Path, *, once: bool, picture: Path | None) -
         show = play(running, console)
         if picture is not None:
             _paint(show[0], picture)
-        failures = [failure for seen in show for failure in seen.failures]
+        failures = [failure for result in show for failure in result.failures]
         if not once:
             console.print(draw_addresses(running), soft_wrap=True)
             _stay_up(running, console)
     return failures
 
 
-def _stay_up(running: Running, console: Console) -> None:
+def _stay_up(running: DemoServers, console: Console) -> None:
     """Wait for Ctrl-C. A service may die, and the gateway shows how it bears that; the gateway's
     own end is the demo's."""
     ended: set[str] = set()
@@ -109,9 +112,9 @@ def _console() -> Console:
     return Console(highlight=False, width=width)
 
 
-def _paint(seen: Seen, picture: Path) -> None:
+def _paint(result: ActResult, picture: Path) -> None:
     recorder = Console(record=True, width=_WIDTH, file=io.StringIO(), highlight=False)
-    recorder.print(draw_scene(seen))
+    recorder.print(draw_scene(result))
     svg = recorder.export_svg(title="make demo")
     # Rich's pictures fetch their font from a third party; any monospaced one will do.
     picture.write_text(re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL), "utf-8")
@@ -132,3 +135,7 @@ def _signals_as_interrupts() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    demo(prog_name="demo")

@@ -1,0 +1,7 @@
+"""`make demo`: the sample project over the sample services, called as a frontend would call it.
+
+show.py         the requests, and what came of each
+scenes.py       how the results are drawn
+processes.py    the services and the gateway, started and stopped together
+__main__.py     the command line
+"""
