@@ -64,7 +64,7 @@ def worlds(draw, *, required_may_fail=False):
         source = draw(st.sampled_from(earlier)) if earlier else None
         values = f"{source}.vs" if source else "params.vs"
         value = f"{source}.v" if source else "params.v"
-        shape = draw(st.sampled_from(["path", "query", "batch", "for_each", "alone"]))
+        shape = draw(st.sampled_from(["path", "query", "list", "batch", "for_each", "alone"]))
         on_failure = draw(st.sampled_from([Fail(), Optional(), Fallback(FALLBACK, FALLBACK)]))
         behaviour = draw(st.sampled_from(["fine", "fine", "null", *FAILING]))
         if isinstance(on_failure, Fail) and behaviour in FAILING and not required_may_fail:
@@ -83,6 +83,8 @@ def worlds(draw, *, required_may_fail=False):
             case "query":
                 optional = param("x", required=False)
                 draft = step(name, f"GET /{name}", {"x": value}, params=[optional], **more)
+            case "list":
+                draft = step(name, f"GET /{name}", {"ids": f"{values}[?@]"}, params=[IDS], **more)
             case "batch":
                 draft = step(name, f"GET /{name}", {"ids": values}, params=[IDS],
                              batch=batch("ids", 2, 10, "vs"), **more)  # fmt: skip
@@ -174,6 +176,15 @@ class Naive:
                 own,
                 [f"/{own.name}?ids={','.join(chunk)}" for chunk in chunks],
                 lambda parts: [each for part in parts for each in (part or {}).get("vs") or []],
+            )
+        if "ids" in bindings:
+            ids = bindings["ids"].evaluate(root)
+            if ids is None:
+                return self.skip(own, bindings["ids"])
+            if ids == []:
+                return None
+            return self.call(
+                own, [f"/{own.name}?ids={','.join(map(str, ids))}"], lambda parts: parts[0]
             )
         if "id" in bindings:
             value = bindings["id"].evaluate(root)

@@ -163,6 +163,32 @@ def test_null_to_batch_or_iterate_over_skips_the_step_complete(screens: Screens)
     assert screen.calls() == ["GET /look"]
 
 
+@pytest.mark.parametrize(
+    ("operation", "value"), [("list_products", None), ("list_by_ids", [])], ids=["object", "list"]
+)
+def test_empty_list_for_a_required_param_skips_the_step_complete(
+    screens: Screens, operation: str, value: object
+) -> None:
+    """The step is an empty list where it returns lists, and else null, for each element too."""
+    screen = screens(
+        f"""
+        endpoint: GET /screen
+        steps:
+          loose: {{call: shop.look}}
+          once: {{call: shop.{operation}, with: {{ids: '${{loose.value}}'}}}}
+          each:
+            call: shop.{operation}
+            for_each: {{over: '[${{loose.value}}]', as: ids, max: 3}}
+            with: {{ids: '${{ids}}'}}
+        response: {{once: '${{once}}', each: '${{each}}', warnings: '${{degraded}}'}}
+        """.replace("'[${loose.value}]'", "'${[loose.value]}'"),
+        {"/look": value_reply({"value": []})},
+    )
+    answer = screen.get()
+    assert (answer.status, answer.json()) == (200, {"once": value, "each": [value], "warnings": []})
+    assert screen.calls() == ["GET /look"]
+
+
 def test_what_no_list_is_can_not_be_iterated_over(screens: Screens) -> None:
     screen = screens(
         """

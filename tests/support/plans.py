@@ -13,7 +13,7 @@ name. A response that is a step's name alone is spliced, unless a join goes into
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import TypeAdapter
 
@@ -123,6 +123,7 @@ def operation(
         path=tuple(parts),
         params=tuple(known.values()),
         returns=AdapterSchema(returns),
+        returns_list=get_origin(returns) is list,
         timeout_seconds=10.0,
         writes=method not in ("GET", "HEAD"),
         digest=request,

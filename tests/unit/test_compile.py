@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bff.plan.compiler.project import compile_project
-from bff.plan.model.composition import CompiledProject, Composition, Computed, Splice
+from bff.plan.model.composition import CompiledProject, Composition, Computed, Splice, Step
 from bff.plan.types.algebra import describe
 from tests.support.projects import HOME, SHOP_SCHEMAS, SHOP_SERVICE, write_project
 
@@ -110,6 +110,65 @@ def test_step_is_not_nullable_where_an_optional_param_may_be_null(tmp_path: Path
         "  one: {call: shop.list_orders, with: {user_id: 1, limit: '${params.maybe}'}}\n"
     )
     assert not describe(compiled(tmp_path, text).steps[3].type).endswith("| null")
+
+
+EMPTIES = {
+    # a param of the composition, what is bound to the required list, and whether that may be empty
+    "list of a reply": ("", "${orders.orders[].id}", True),
+    "anything": ("", "${claims.ids}", True),
+    "list in a body": (
+        "ids: {in: body, type: array, items: {type: integer}}", "${params.ids}", True,
+    ),
+    "list in a body of one at least": (
+        "ids: {in: body, type: array, items: {type: integer}, min_items: 1}", "${params.ids}",
+        False,
+    ),
+    "list in a query": (
+        "ids: {in: query, type: array, items: {type: integer}}", "${params.ids}", False,
+    ),
+    "list in a query that is empty when absent": (
+        "ids: {in: query, type: array, items: {type: integer}, default: []}", "${params.ids}", True,
+    ),
+    "list written out": ("", "['${params.one}']", False),
+    "constant": ("", "[1, 2]", False),
+    "empty constant": ("", "[]", True),
+}  # fmt: skip
+
+
+def with_ids(folder: Path, case: str, returns: str, method: str) -> Step:
+    """A step that binds the case's list to a required param of a `method /take`."""
+    param, bound, _ = EMPTIES[case]
+    bound = bound if bound.startswith("[") else f"'{bound}'"
+    service = SHOP_SERVICE + (
+        f"  take:\n    request: {method} /take\n    params:\n"
+        "      ids: {in: query, type: array, items: {type: integer}}\n"
+        f"    returns: {returns}\n"
+    )
+    text = (
+        f"endpoint: POST /a\nparams:\n  one: {{in: query, type: integer}}\n  {param}\nsteps:\n"
+        "  orders: {call: shop.list_orders, with: {user_id: 1}}\n"
+        f"  take:\n    call: shop.take\n    with: {{ids: {bound}}}\n"
+    )
+    return compiled(folder, text, services={"shop": service}).steps[1]
+
+
+@pytest.mark.parametrize("case", EMPTIES)
+def test_step_is_nullable_where_a_list_that_it_needs_may_be_empty(
+    case: str, tmp_path: Path
+) -> None:
+    step = with_ids(tmp_path, case, "schemas.shop:ProductPage", "GET")
+    assert describe(step.type).endswith("| null") == EMPTIES[case][2]
+
+
+def test_step_that_returns_a_list_is_not_nullable_for_an_empty_one(tmp_path: Path) -> None:
+    step = with_ids(tmp_path, "list of a reply", "list[schemas.shop:Product]", "GET")
+    assert describe(step.type) == "list[{id: integer, title: string, price: number}]"
+
+
+@pytest.mark.parametrize("case", EMPTIES)
+def test_step_that_writes_is_not_nullable_for_its_inputs(case: str, tmp_path: Path) -> None:
+    step = with_ids(tmp_path, case, "schemas.shop:ProductPage", "POST")
+    assert not describe(step.type).endswith("| null")
 
 
 def test_iterated_step_is_a_list_of_nullable_elements_where_one_may_be_skipped(

@@ -73,6 +73,13 @@ def test_every_binding_is_told_a_default_that_is_sent_too_and_what_is_left_out_i
     assert below(text, "    with:") == ["user_id: ${params.user_id}", "limit: 10 (default)"]
 
 
+def test_values_without_which_there_is_no_call_are_named(tmp_path: Path) -> None:
+    orders = ORDERS + "    on_failure: optional\n"
+    products = "  products: {call: shop.list_products, with: {ids: '${orders.orders[].id}'}}\n"
+    text = explained(tmp_path, HEAD, orders, products)
+    assert "    no call where: ids is empty or null\n" in text
+
+
 def test_constants_are_told_as_json_so_that_a_text_differs_from_a_number(tmp_path: Path) -> None:
     order = """
   order:

@@ -37,6 +37,7 @@ from bff.errors import EvaluationError
 from bff.plan.model.composition import Fallback, Step
 
 NULL = Value()
+EMPTY_LIST = Value([], b"[]")
 
 
 def judge(step: Step, reply: UpstreamReply) -> Value | Failed | None:

@@ -3,35 +3,48 @@
 `plan_calls` gives the requests to send, or the outcome of a step that needs none. Everything that
 can be refused is refused here, for all elements and chunks, before the first of them is sent.
 
+Rules, for a value without which there is no call (a path param, a required one, what a batch or a
+`for_each` goes over):
+
+1. A call that reads is not made for a null. It is null then.
+2. A call that reads is not made for an empty list, which would leave no trace in a request. It is
+   an empty list then, where it gives lists, and else null.
+3. A call that writes is made, or fails: a null or an empty list is sent in the body where the param
+   takes it. Only `when` skips what writes.
+
 A step's own null is told from one that stems from a failure by *tainted* names: the steps that
 failed, or were skipped because one of theirs did.
 """
 
 import re
-from collections.abc import Hashable, Set
-from typing import Any, Literal, NamedTuple
+from collections.abc import Hashable, Iterable, Set
+from typing import Any, NamedTuple
 
 from bff.engine.payload.joins import strict_key
 from bff.engine.steps.requests import Rendered, Renderer, Unsendable
 from bff.engine.values.outcomes import Failed, Reason, Skipped, reason_of
 from bff.errors import EvaluationError
-from bff.plan.model.composition import Batch, Binding, ForEach, Root, Step, Template
+from bff.plan.model.composition import Batch, ForEach, Root, Step, Template
 from bff.plan.model.service import OperationParam
 
 # An expression that is a param, or a field of one, and nothing else.
 _PARAM_ALONE = re.compile(r'\$\{params\.(\w+|"[^"\\]+")(?:\.\w+)*\}')
+
+_EMPTY_INPUT = Skipped("empty input")
 
 
 class Calls(NamedTuple):
     """The requests that a step sends, at most `at_once` of them at a time.
 
     Each stands beside its place among the step's `parts`: 1 for a plain step, a chunk each for a
-    batch, an element each for `for_each`. Parts without a request are null.
+    batch, an element each for `for_each`. Parts without a request are null; those at the places
+    `empty` are empty lists.
     """
 
     requests: tuple[tuple[int, Rendered], ...]
     parts: int
     at_once: int
+    empty: tuple[int, ...] = ()
 
 
 def plan_calls(
@@ -40,24 +53,19 @@ def plan_calls(
     """The step's calls over the values in `root`."""
     try:
         if step.when is not None and not is_true(step.when.evaluate(root)):
-            return _skipped("when", step.when, tainted)
+            return Skipped("when", complete=step.when.roots.isdisjoint(tainted))
         if step.for_each is not None:
             return _plan_elements(step, step.for_each, render, root, tainted)
         if step.batch is not None:
             return _plan_chunks(step, step.batch, render, root, tainted)
-        bound = bind(step.bindings, root)
-        if isinstance(bound, Template):
-            return _skipped("null input", bound, tainted)
+        bound = _bind(step, root, tainted)
+        if isinstance(bound, Skipped):
+            return Calls((), 1, 0, (0,)) if _is_empty_list(step, bound) else bound
         return Calls(((0, render(bound)),), 1, 1)
     except EvaluationError as error:
         return _refused(reason_of(error), error)
     except Unsendable as error:
-        param = _clients_param(step, error.param)
-        if param is not None:
-            return Failed(
-                Reason.BAD_PARAM, detail=str(error), was_sent=False, refused=(param, error.what)
-            )
-        return _refused(Reason.BAD_INPUT, error)
+        return _unsendable(_sent_as(step, error.param), error)
     except ValueError as error:
         return _refused(Reason.BAD_INPUT, error)
 
@@ -67,26 +75,33 @@ def is_true(value: Any) -> bool:
     return bool(value) or (value == 0 and type(value) in (int, float))
 
 
-def bind(
-    bindings: tuple[Binding, ...], root: Root, over: str | None = None
-) -> dict[str, Any] | Template:
-    """Each operation param's JSON value, or the template whose null forbids the call.
+def _bind(
+    step: Step, root: Root, tainted: Set[str], over: str | None = None
+) -> dict[str, Any] | Skipped:
+    """Each operation param's JSON value; or why there is no call, of one that reads.
 
-    `over` is the param that a batch divides: it is checked chunk by chunk, and its null forbids
-    the call even where it is optional. Raises `EvaluationError`, and `Unsendable` for a value that
-    breaks a param's constraints.
+    `over` is the param that a batch divides: it is checked chunk by chunk, and there is no call
+    without a list for it, even where it is optional. Raises `EvaluationError`, and `Unsendable` for
+    a value that breaks a param's constraints.
     """
+    writes = step.operation.writes
     values: dict[str, Any] = {}
-    for binding in bindings:
+    for binding in step.bindings:
         param, template = binding.param, binding.template
         if template is None:
             if param.default is not None:
                 values[param.name] = param.default
             continue
         value = template.evaluate(root)
+        is_needed = param.required or param.location == "path" or param.name == over
         if value is None:
-            if param.required or param.location == "path" or param.name == over:
-                return template
+            if not is_needed:
+                continue
+            if not writes:
+                return _null_input(template, tainted)
+            values[param.name] = _checked_null(param, over)
+        elif value == [] and is_needed and not writes:
+            return _EMPTY_INPUT
         else:
             values[param.name] = value if param.name == over else _checked(param, value)
     return values
@@ -99,25 +114,44 @@ def _checked(param: OperationParam, value: Any) -> Any:
         raise Unsendable(param.name, str(error)) from None
 
 
-def _clients_param(step: Step, sent_as: str) -> str | None:
-    """The composition's param that is sent as this operation's param, just as it came; None where
-    the composition has made anything of it, so that the client is not to blame."""
-    template = next(each.template for each in step.bindings if each.param.name == sent_as)
-    if template is None:
-        return None
-    if step.for_each is not None and template.source == f"${{{step.for_each.as_name}}}":
-        template = step.for_each.over
-    param = _PARAM_ALONE.fullmatch(template.source)
-    return None if param is None else param[1].strip('"')
+def _checked_null(param: OperationParam, over: str | None) -> Any:
+    """The null to send in the body of a write. Raises `Unsendable` where it can't be sent."""
+    try:
+        if param.location == "body" and param.name != over:
+            return param.check(None)
+    except ValueError:
+        pass
+    raise Unsendable(param.name, "must have a value")
+
+
+def _sent_as(step: Step, name: str) -> Template | None:
+    """What the step sends as the operation's param `name`; of an element, the list of all."""
+    template = next(each.template for each in step.bindings if each.param.name == name)
+    each = step.for_each
+    if template is None or each is None or template.source != f"${{{each.as_name}}}":
+        return template
+    return each.over
+
+
+def _unsendable(template: Template | None, error: Unsendable) -> Failed:
+    """The client's fault where its own param is sent just as it came, and else the step's."""
+    param = None if template is None else _PARAM_ALONE.fullmatch(template.source)
+    if param is None:
+        return _refused(Reason.BAD_INPUT, error)
+    refused = (param[1].strip('"'), error.what)
+    return Failed(Reason.BAD_PARAM, detail=str(error), was_sent=False, refused=refused)
 
 
 def _plan_chunks(
     step: Step, batch: Batch, render: Renderer, root: Root, tainted: Set[str]
 ) -> Calls | Skipped | Failed:
-    bound = bind(step.bindings, root, batch.over)
-    if isinstance(bound, Template):
-        return _skipped("null input", bound, tainted)
-    elements = _list(bound[batch.over])
+    bound = _bind(step, root, tainted, batch.over)
+    if isinstance(bound, Skipped):
+        return Calls((), 0, 0) if bound is _EMPTY_INPUT else bound
+    elements: Iterable[Any] = _list(bound[batch.over])
+    if not step.operation.writes:
+        # Nulls stand for nothing that could be read, as in a projection, which drops them too.
+        elements = (each for each in elements if each is not None)
     distinct = _distinct(elements, batch.max)
     if distinct is None:
         return _too_many(f"more than {batch.max} distinct elements")
@@ -136,19 +170,29 @@ def _plan_elements(
     step: Step, for_each: ForEach, render: Renderer, root: Root, tainted: Set[str]
 ) -> Calls | Skipped | Failed:
     over = for_each.over.evaluate(root)
+    if over is None and step.operation.writes:
+        return _unsendable(for_each.over, Unsendable("for_each.over", "must have a value"))
     if over is None:
-        return _skipped("null input", for_each.over, tainted)
+        return _null_input(for_each.over, tainted)
     elements = _list(over)
     if len(elements) > for_each.max:
         return _too_many(f"{len(elements)} elements, at most {for_each.max} are allowed")
     inner = dict(root)
     requests: list[tuple[int, Rendered]] = []
+    empty: list[int] = []
     for place, element in enumerate(elements):
         inner[for_each.as_name] = element
-        bound = bind(step.bindings, inner)
-        if not isinstance(bound, Template):
+        bound = _bind(step, inner, tainted)
+        if not isinstance(bound, Skipped):
             requests.append((place, render(bound)))
-    return Calls(tuple(requests), len(elements), min(for_each.concurrency, len(requests)))
+        elif _is_empty_list(step, bound):
+            empty.append(place)
+    at_once = min(for_each.concurrency, len(requests))
+    return Calls(tuple(requests), len(elements), at_once, tuple(empty))
+
+
+def _is_empty_list(step: Step, skipped: Skipped) -> bool:
+    return skipped is _EMPTY_INPUT and step.operation.returns_list
 
 
 def _list(value: Any) -> list[Any]:
@@ -157,21 +201,17 @@ def _list(value: Any) -> list[Any]:
     return value
 
 
-def _skipped(
-    reason: Literal["when", "null input"], because: Template, tainted: Set[str]
-) -> Skipped:
-    return Skipped(reason, complete=because.roots.isdisjoint(tainted))
+def _null_input(because: Template, tainted: Set[str]) -> Skipped:
+    return Skipped("null input", complete=because.roots.isdisjoint(tainted))
 
 
-def _distinct(elements: list[Any], most: int) -> list[Any] | None:
-    """The distinct elements, in order; None for more than `most`, whatever the rest may be. Nulls
-    stand for nothing that could be asked for, as in a projection, which drops them too."""
+def _distinct(elements: Iterable[Any], most: int) -> list[Any] | None:
+    """The distinct elements, in order; None for more than `most`, whatever the rest may be."""
     found: dict[Hashable, Any] = {}
     for each in elements:
-        if each is not None:
-            found[strict_key(each)] = each
-            if len(found) > most:
-                return None
+        found[strict_key(each)] = each
+        if len(found) > most:
+            return None
     return list(found.values())
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from bff.engine.steps.bodies import NULL, combine
+from bff.engine.steps.bodies import EMPTY_LIST, NULL, combine
 from bff.engine.steps.inputs import Calls
 from bff.engine.steps.requests import Rendered
 from bff.engine.values.outcomes import Failed, Value, reason_of
@@ -25,6 +25,8 @@ class StepJob:
         self.next = 0  # so many were sent
         self.missing = len(calls.requests)
         self.parts = [NULL] * calls.parts
+        for place in calls.empty:
+            self.parts[place] = EMPTY_LIST
         self.papered_over: Failed | None = None  # the last part that an earlier value stands for
         self.tasks: list[asyncio.Task[None]] = []
 

@@ -64,7 +64,7 @@ class Value(NamedTuple):
 class Skipped:
     """The step was not called and is null; `complete` is False when a failed input caused it."""
 
-    reason: Literal["when", "null input"]
+    reason: Literal["when", "null input", "empty input"]
     complete: bool = True
 
 

@@ -1,9 +1,13 @@
 """What a step sends: each operation param bound to a template, a default, or nothing."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
+from bff.declarations.documents import Document
+from bff.declarations.models.composition import CompositionFile
+from bff.declarations.models.step import StepDecl
 from bff.declarations.suggestions import known_names, nearest
 from bff.plan.compiler.claims import may_give_null
 from bff.plan.compiler.values import ExpressionScope, compile_value, is_constant
@@ -13,32 +17,43 @@ from bff.plan.model.service import Operation, OperationParam
 from bff.plan.params.sendable import wrong_in_part
 from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
-from bff.plan.types.algebra import brief, describe, fits, without_null
+from bff.plan.types.algebra import alternatives, brief, describe, fits, without_null
+
+SkippingValue = Literal["null", "empty"]
+
+# A param of the composition, and nothing else.
+_PARAM_ALONE = re.compile(r"\s*\$\{\s*params\.(\w+)\s*\}\s*")
 
 
 def compile_bindings(
     scope: ExpressionScope,
     operation: Operation,
-    declared: Mapping[str, Any],
+    declared: StepDecl,
     path: Path,
     *,
     is_known: bool,
 ) -> tuple[Binding, ...]:
-    """Compile a step's `with:`; `path` is the step's. Problems are reported.
+    """Compile a step's `with:`; `path` is the step's.
 
-    `is_known` says whether both sides are: the operation's params, and what is bound to them. What
-    is bound under an unknown name is there too, to a param that takes anything.
+    `is_known` states whether both sides are known: the operation's params, and the values that are
+    bound to them. A value under an unknown name is bound too, to a param that takes anything.
     """
+    over = declared.batch.over if declared.batch is not None else None
+    values = declared.with_
     params = {param.name: param for param in operation.params}
-    meant = _meant(params, declared)
+    meant = _meant(params, values)
     bound: dict[str, Binding] = {}
-    for name, value in declared.items():
+    for name, value in values.items():
         at: Path = (*path, "with", name)
         found = len(scope.problems)
         template = compile_value(scope, value, at)
         param = params.get(name)
         if param is not None:
-            bound[name] = Binding(param, _fitted(scope, param, template, at))
+            fitted = _fitted(scope, operation, param, template, at)
+            skips = frozenset[SkippingValue]()
+            if not operation.writes and (must_have_value(param) or name == over):
+                skips = _skipping_values(scope.document, value, fitted)
+            bound[name] = Binding(param, fitted, skips)
             if len(scope.problems) == found:
                 _report_unsendable(scope, param, value, at)
             continue
@@ -49,7 +64,7 @@ def compile_bindings(
             if name in meant and nearest(name, params) is None:
                 mend = f"{mend} Did you mean '{meant[name]}'?"
             scope.report_key(at, what, mend)
-    told = {*declared, *meant.values()}
+    told = {*values, *meant.values()}
     for name, param in params.items():
         if name not in told and must_be_bound(param) and is_known:
             scope.report(
@@ -65,14 +80,48 @@ def must_be_bound(param: OperationParam) -> bool:
     return param.location == "path" or (param.required and param.default is None)
 
 
-def may_skip(bindings: tuple[Binding, ...]) -> bool:
-    """Whether a null could keep the step from being called (semantic 3 of the design)."""
-    return any(
-        binding.template is not None
-        and _skips_on_null(binding.param)
-        and may_give_null(binding.template)
-        for binding in bindings
-    )
+def must_have_value(param: OperationParam) -> bool:
+    """Whether there is no call with a null for the param, of an operation that reads."""
+    return param.location == "path" or param.required
+
+
+def _skipping_values(
+    document: Document[CompositionFile], value: Any, template: Template
+) -> frozenset[SkippingValue]:
+    """Which values without a call the template is known to give."""
+    found: set[SkippingValue] = set()
+    if may_give_null(template):
+        found.add("null")
+    if _may_give_empty_list(document, value, template):
+        found.add("empty")
+    return frozenset(found)
+
+
+def _may_give_empty_list(
+    document: Document[CompositionFile], value: Any, template: Template
+) -> bool:
+    if is_constant(template):
+        return bool(template.evaluate({}) == [])
+    if isinstance(value, list) or not any(
+        isinstance(each, t.ListOf | t.Anything) for each in alternatives(template.type)
+    ):
+        return False
+    alone = _PARAM_ALONE.fullmatch(value) if isinstance(value, str) else None
+    declared = document.model
+    if alone is None or alone[1] not in declared.params:
+        return True
+    param, location = declared.params[alone[1]], declared.locations()[alone[1]]
+    # A list that comes as texts, in a query or a header, has an element at least.
+    return param.default == [] or (location == "body" and not param.min_items)
+
+
+def takes_null(param: OperationParam) -> bool:
+    """Whether the param's type has null in it."""
+    try:
+        param.check(None)
+    except ValueError:
+        return False
+    return True
 
 
 def _meant(params: Mapping[str, OperationParam], declared: Mapping[str, Any]) -> dict[str, str]:
@@ -110,31 +159,31 @@ def _report_unsendable(
             position += len(part)
 
 
-def _skips_on_null(param: OperationParam) -> bool:
-    return param.location == "path" or param.required
-
-
 def _fitted(
-    scope: ExpressionScope, param: OperationParam, template: Template, path: Path
+    scope: ExpressionScope,
+    operation: Operation,
+    param: OperationParam,
+    template: Template,
+    path: Path,
 ) -> Template:
-    """The template; one that does not fit is told, and gives anything from there on."""
-    problem = _misfit(param, template)
+    """The template; one that does not fit is reported, and gives anything from there on."""
+    problem = _misfit(operation, param, template)
     if problem is None:
         return template
     scope.report(path, *problem)
     return replace(template, type=t.ANYTHING)
 
 
-def _misfit(param: OperationParam, template: Template) -> tuple[str, str] | None:
+def _misfit(
+    operation: Operation, param: OperationParam, template: Template
+) -> tuple[str, str] | None:
     """What keeps the param from taking the template's values, and how to mend it."""
-    if template.type == t.NULL:
-        if not _skips_on_null(param):
+    if template.type == t.NULL and must_have_value(param):
+        if operation.writes and param.location == "body" and takes_null(param):
             return None
-        return (
-            f"null for the param '{param.name}', without which there is no call: the step would"
-            " always be skipped",
-            "Bind a value to it.",
-        )
+        ends = "fail" if operation.writes else "be skipped"
+        what = f"null for the param '{param.name}', which needs a value: the step would always"
+        return f"{what} {ends}", "Bind a value to it."
     wanted = without_null(param.type)
     if is_constant(template):
         value = template.evaluate({})

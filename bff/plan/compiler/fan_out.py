@@ -10,7 +10,7 @@ from bff.plan.model.composition import Batch, Binding, ForEach
 from bff.plan.model.service import Operation
 from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
-from bff.plan.types.algebra import brief, nullable, without_null
+from bff.plan.types.algebra import brief, resolved, without_null
 
 
 def compile_batch(
@@ -94,16 +94,6 @@ def compile_for_each(
     inner = t.ObjectOf((*others, (name, t.Field(element))), extra)
     compiled = ForEach(over, name, declared.concurrency, declared.max)
     return compiled, replace(scope, root=inner)
-
-
-def for_each_type(element: t.Type, *, element_may_be_null: bool) -> t.Type:
-    """The type of an iterated step: an element for each."""
-    return t.ListOf(nullable(element) if element_may_be_null else element)
-
-
-def resolved(inferred: t.Type) -> t.Type:
-    """The type itself where it is given by name."""
-    return inferred.resolve() if isinstance(inferred, t.Named) else inferred
 
 
 def _as_object(inferred: t.Type) -> t.ObjectOf:

@@ -7,7 +7,7 @@ from bff.plan.compiler.values import ExpressionScope, compile_expression
 from bff.plan.model.composition import Join
 from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
-from bff.plan.types.algebra import brief, nullable, union, without_null
+from bff.plan.types.algebra import brief, nullable, resolved, union, without_null
 from bff.plan.types.paths import Part, PathProblem, objects_in, parse_path, step_into
 
 
@@ -82,7 +82,7 @@ def _walk(parts: tuple[Part, ...], steps: Mapping[str, t.Type]) -> t.Type:
 
 def _element(scope: ExpressionScope, source: t.Type, path: Path) -> t.Type:
     """What one element of the source is; problems when it is no list of objects."""
-    match _resolved(without_null(source)):
+    match resolved(without_null(source)):
         case t.ListOf(element) if objects_in(element):
             return without_null(element)
         case t.Anything():
@@ -207,7 +207,3 @@ def _perhaps_with(inferred: t.Type, name: str | None, seen: frozenset[str] = fro
             return t.ObjectOf(tuple(({name: t.Field(t.ANYTHING)} | opened).items()), extra, title)
         case _:
             return inferred
-
-
-def _resolved(inferred: t.Type) -> t.Type:
-    return inferred.resolve() if isinstance(inferred, t.Named) else inferred

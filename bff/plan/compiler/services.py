@@ -18,6 +18,7 @@ from bff.plan.model.service import Operation, OperationParam, Schema, Service
 from bff.plan.params.compile import compile_operation_params
 from bff.plan.reporter import Path, Reporter
 from bff.plan.schemas.library import SchemaLibrary, UnknownSchema
+from bff.plan.types.algebra import is_list
 
 _PATH_PARAM = re.compile(r"\{([^{}]*)\}")
 
@@ -76,7 +77,7 @@ def compile_services(
         files.services,
         frozenset(unsure),
         frozenset(unread),
-        Operation("", "", "", (), (), schemas.anything, default_timeout, False, ""),
+        Operation("", "", "", (), (), schemas.anything, False, default_timeout, False, ""),
     )
 
 
@@ -112,6 +113,7 @@ def _compile_operation(
         else (target,),
         params=params,
         returns=returns,
+        returns_list=is_list(returns.type),
         timeout_seconds=declared.timeout or service_timeout,
         writes=method in WRITING_METHODS,
         digest=_digest(declared, returns),

@@ -10,10 +10,10 @@ from bff.declarations.models.endpoint import method_of
 from bff.declarations.models.step import FallbackDecl, StepDecl
 from bff.declarations.suggestions import known_names
 from bff.methods import READING_METHODS, WRITING_METHODS
-from bff.plan.compiler.bindings import compile_bindings, may_skip
+from bff.plan.compiler.bindings import compile_bindings
 from bff.plan.compiler.caching import compile_step_caching
 from bff.plan.compiler.claims import CLAIMS, CLAIMS_TYPE, may_give_null
-from bff.plan.compiler.fan_out import compile_batch, compile_for_each, for_each_type
+from bff.plan.compiler.fan_out import compile_batch, compile_for_each
 from bff.plan.compiler.graph import order_steps
 from bff.plan.compiler.services import Services
 from bff.plan.compiler.values import ExpressionScope, compile_single
@@ -93,12 +93,10 @@ def _compile_step(
         inner = replace(scope, root=replace(scope.root, extra=t.ANYTHING))
     is_known = operation is not services.stand_in and operation.name not in services.unsure
     bindings = compile_bindings(
-        inner, operation, declared.with_, path,
+        inner, operation, declared, path,
         is_known=is_known and document.knows((*path, "with")),
     )  # fmt: skip
-    batch, whole, may_be_skipped = _compile_calls(
-        scope, operation, bindings, for_each, declared, path
-    )
+    batch, whole = _compile_calls(scope, operation, bindings, for_each, declared, path)
     on_failure = _compile_on_failure(scope, operation, declared, whole, path)
     writes = method_of(document.model.endpoint) in WRITING_METHODS
     caching = compile_step_caching(
@@ -106,7 +104,7 @@ def _compile_step(
         # what a write has just changed is not read from what was kept before
         None if writes else services.caching.get(operation.name), path, is_known=is_known,
     )  # fmt: skip
-    if when is not None or may_be_skipped or isinstance(on_failure, nodes.Optional):
+    if when is not None or isinstance(on_failure, nodes.Optional):
         whole = nullable(whole)
     if not _knows_its_calls(document, declared, path):
         whole = t.ANYTHING
@@ -159,33 +157,28 @@ def _compile_calls(
     for_each: nodes.ForEach | None,
     declared: StepDecl,
     path: Path,
-) -> tuple[nodes.Batch | None, t.Type, bool]:
-    """The batch, if it is one; the type of what all calls come to; and whether there may be none
-    because something is null."""
-    one = operation.returns.type
-    may_be_null_itself = may_skip(bindings) or None in declared.statuses.values()
+) -> tuple[nodes.Batch | None, t.Type]:
+    """The batch, if it is one; and the type of what all calls come to, null where there may be
+    none."""
+    skips = frozenset().union(*(each.skips_when for each in bindings))
     if declared.batch is not None:
         batch, joined = compile_batch(scope, operation, bindings, declared.batch, path)
-        return batch, joined, _batch_may_skip(bindings, declared.batch.over)
-    if for_each is not None:
-        each = for_each_type(one, element_may_be_null=may_be_null_itself)
-        return None, each, may_give_null(for_each.over)
-    return None, one, may_be_null_itself
+        return batch, nullable(joined) if "null" in skips else joined
+    one = operation.returns.type
+    if "null" in skips or None in declared.statuses.values():
+        one = nullable(one)
+    if "empty" in skips and not operation.returns_list:
+        one = nullable(one)
+    if for_each is None:
+        return None, one
+    may_skip = may_give_null(for_each.over) and not operation.writes
+    return None, nullable(t.ListOf(one)) if may_skip else t.ListOf(one)
 
 
 def _knows_its_calls(document: Document[Any], declared: StepDecl, path: Path) -> bool:
     """Whether it is known how often the step calls: the type of its value hangs on that."""
     both = declared.batch is not None and declared.for_each is not None
     return not both and all(document.knows((*path, key)) for key in ("batch", "for_each"))
-
-
-def _batch_may_skip(bindings: tuple[nodes.Binding, ...], over: str) -> bool:
-    """As `may_skip`; and a null to batch over skips, whether or not the param is required."""
-    return may_skip(bindings) or any(
-        binding.template is not None and may_give_null(binding.template)
-        for binding in bindings
-        if binding.param.name == over
-    )
 
 
 def _compile_on_failure(

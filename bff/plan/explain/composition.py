@@ -136,6 +136,12 @@ def _step(composition: Composition, step: Step, way: IdentityPath | None) -> Ite
     if sent:
         yield "with:"
         yield from indented(sent)
+    if skips := [
+        f"{each.param.name} is {' or '.join(sorted(each.skips_when))}"
+        for each in step.bindings
+        if each.skips_when
+    ]:
+        yield f"no call where: {', '.join(skips)}"
     yield f"calls: at most {most_calls(step)}, {seconds_text(step.timeout_seconds)} each"
     if step.statuses:
         meanings = (f"{status} → {meaning}" for status, meaning in sorted(step.statuses.items()))

@@ -41,10 +41,15 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What a step sends as one operation param; `None` for `template` means the default."""
+    """What a step sends as one operation param; `None` for `template` means the default.
+
+    `skips_when` are the values of the template, of those that it is known to give, without which
+    the call is not made.
+    """
 
     param: OperationParam
     template: Template | None
+    skips_when: frozenset[Literal["null", "empty"]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,7 @@ class Operation:
     path: tuple[str | OperationParam, ...]
     params: tuple[OperationParam, ...]  # every one, the path's too
     returns: Schema
+    returns_list: bool  # a list, or null: whatever it returns has no other type
     timeout_seconds: float
     writes: bool  # POST, PUT, PATCH, DELETE
     digest: str  # of its declaration and its schema

@@ -56,6 +56,17 @@ def alternatives(inferred: t.Type) -> tuple[t.Type, ...]:
             return (inferred,)
 
 
+def resolved(inferred: t.Type) -> t.Type:
+    """The type itself where it is given by name."""
+    return inferred.resolve() if isinstance(inferred, t.Named) else inferred
+
+
+def is_list(inferred: t.Type) -> bool:
+    """Whether every value of this type is a list, or null."""
+    each = alternatives(without_null(inferred))
+    return bool(each) and all(isinstance(one, t.ListOf) for one in each)
+
+
 def map_alternatives(inferred: t.Type, change: Callable[[t.Type], t.Type]) -> t.Type:
     """The type with each alternative changed; a name stays when nothing below it changes."""
     match inferred:
