@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check bench crowds growth clean
+.PHONY: setup demo test check quick bench crowds growth house clean
 
 setup: $(STAMP)
 
@@ -22,6 +22,9 @@ test check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest $(ARGS)
+
+house: $(STAMP)
+	$(BIN)/python -m house
 
 bench: $(STAMP)
 	$(BIN)/python -m bench $(ARGS)
