@@ -177,6 +177,23 @@ WHOLE = {
         "endpoint: GET /a\nparams:\n  ▶x_a: {in: header, type: string}", "params.x_a",
         "'x_a' never comes", "x-a",
     ),
+    "empty member of an enum": (
+        "endpoint: GET /a\nparams:\n  q: {type: string, enum: [a, ▶'']}", "params.q.enum[1]",
+        "empty is refused, so this value never comes", "Leave it out",
+    ),
+    "member with a blank in a header": (
+        "endpoint: GET /a\nparams:\n  X: {in: header, type: string, enum: [▶' a']}",
+        "params.X.enum[0]", "no blanks at its ends", "",
+    ),
+    "member with a line break in a header": (
+        "endpoint: GET /a\nparams:\n  X: {in: header, type: string, enum: [▶\"a\\nb\"]}",
+        "params.X.enum[0]", "no control characters", "",
+    ),
+    "member with a comma between commas": (
+        "endpoint: GET /a\nparams:\n"
+        "  q: {type: array, style: comma, items: {type: string, enum: [▶'a,b']}}",
+        "params.q.items.enum[0]", "a comma ends an element", "",
+    ),
     "slash": (
         "endpoint: GET /a\nparams:\n  q: {type: string, ▶slash: true}", "params.q.slash",
         "unknown key 'slash'", "",

@@ -25,14 +25,34 @@ CASES = {
     "every origin": ("cors: {origins: [▶'*']}", "cors.origins[0]", "any page", "exactly"),
     "null origin": ("cors: {origins: [▶'null']}", "cors.origins[0]", "any page", ""),
     "origin with a path": (
-        "cors: {origins: [▶https://a.example/]}", "cors.origins[0]", "is no origin",
-        "https://app",
+        "cors: {origins: [▶https://a.example/]}", "cors.origins[0]", "no browser sends",
+        "https://a.example.",
     ),
     "origin in capitals": (
-        "cors: {origins: [▶https://A.example]}", "cors.origins[0]", "is no origin", "",
+        "cors: {origins: [▶https://A.example]}", "cors.origins[0]", "no browser sends",
+        "https://a.example.",
+    ),
+    "origin with the port of https": (
+        "cors: {origins: [▶'https://a.b:443']}", "cors.origins[0]", "no browser sends",
+        "https://a.b.",
+    ),
+    "origin with the port of http": (
+        "cors: {origins: [▶'http://a.b:80']}", "cors.origins[0]", "no browser sends", "http://a.b.",
+    ),
+    "origin with zeros before the port": (
+        "cors: {origins: [▶'https://a.b:08443']}", "cors.origins[0]", "no browser sends",
+        "https://a.b:8443.",
+    ),
+    "origin of a long address": (
+        "cors: {origins: [▶'http://[0:0:0:0:0:0:0:1]:8080']}", "cors.origins[0]",
+        "no browser sends", "http://[::1]:8080.",
+    ),
+    "origin with a user": (
+        "cors: {origins: [▶'https://u@a.b']}", "cors.origins[0]", "no browser sends",
+        "https://app.example.com.",
     ),
     "origin without a scheme": (
-        "cors: {origins: [▶a.example]}", "cors.origins[0]", "is no origin", "",
+        "cors: {origins: [▶a.example]}", "cors.origins[0]", "no browser sends", "",
     ),
     "access that is not known": (
         "defaults: {access: ▶open}", "defaults.access", "no access", "public",
@@ -75,7 +95,7 @@ def test_gateway_file_may_be_empty_and_takes_the_defaults(text: str) -> None:
 
 def test_routes_and_origins_are_read() -> None:
     text = "routes: {/raw/a: {service: a}, /: {service: b, strip: false}}\n"
-    text += "cors: {origins: [https://a.example, http://localhost:5173]}\n"
+    text += "cors: {origins: [https://a.example, http://localhost:5173, 'http://[::1]:81']}\n"
     found = read_document("gateway.yaml", text.encode(), GatewayFile)
     assert found.document is not None
     declared = found.document.model
@@ -83,4 +103,6 @@ def test_routes_and_origins_are_read() -> None:
         "/raw/a": ("a", True),
         "/": ("b", False),
     }
-    assert declared.cors.origins == ("https://a.example", "http://localhost:5173")
+    assert declared.cors.origins == (
+        "https://a.example", "http://localhost:5173", "http://[::1]:81",
+    )  # fmt: skip

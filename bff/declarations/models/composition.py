@@ -23,7 +23,7 @@ from bff.declarations.models.forms import (
     label_finding,
     root_name_finding,
 )
-from bff.declarations.models.param import ParamDecl, check_incoming_header
+from bff.declarations.models.param import ParamDecl, check_incoming_header, check_incoming_values
 from bff.declarations.models.step import JoinDecl, StepDecl, Validation
 from bff.methods import READING_METHODS, WRITING_METHODS
 
@@ -99,6 +99,7 @@ class CompositionFile(Declaration):
         wrong = endpoint_findings(self.endpoint)
         yield from check_endpoint(self, "endpoint", self.endpoint, wrong, self.params)
         reserved = {VIEW_PARAM: "a view"} | ({FIELDS_PARAM: "fields"} if self.fields else {})
+        locations = self.locations()
         for name, param in self.params.items():
             if name in reserved:
                 yield Finding(
@@ -107,6 +108,7 @@ class CompositionFile(Declaration):
                 )  # fmt: skip
             if param.location == "header" and (finding := check_incoming_header(name)):
                 yield finding
+            yield from check_incoming_values(name, param, locations[name])
         method = method_of(self.endpoint)
         if self.cache is not None and method in WRITING_METHODS:
             yield Finding(

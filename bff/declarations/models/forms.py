@@ -5,6 +5,8 @@ Each is an annotated type for the models, and refuses in words what is not of it
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -155,14 +157,26 @@ def _check_origin(origin: str) -> str:
             Finding(f"'{origin}' would let any page read replies", "Name each origin exactly.")
         )
     parts = _split(origin)
-    if parts is None or origin != f"{parts.scheme}://{parts.netloc}".lower() or "@" in origin:
+    if parts is None or "@" in origin:
+        meant = "https://app.example.com"
+    else:
+        meant = f"{parts.scheme}://{_host_as_sent(parts)}"
+    if origin != meant:
         raise refusal(
-            Finding(
-                f"'{origin}' is no origin",
-                "Write scheme, host and port as browsers do: https://app.example.com.",
-            )
+            Finding(f"no browser sends the origin '{origin}'", f"Write it as browsers do: {meant}.")
         )
     return origin
+
+
+def _host_as_sent(parts: SplitResult) -> str:
+    """Host and port as browsers serialise them: addresses in their shortest form, and no port that
+    is the scheme's own (https://url.spec.whatwg.org/#host-serializing)."""
+    host = (parts.hostname or "").lower()
+    with suppress(ValueError):
+        address = ip_address(host)
+        host = f"[{address}]" if address.version == 6 else str(address)
+    is_own = parts.port == {"http": 80, "https": 443}[parts.scheme]
+    return host if parts.port is None or is_own else f"{host}:{parts.port}"
 
 
 def _check_base_url(url: str) -> str:

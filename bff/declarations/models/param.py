@@ -41,6 +41,7 @@ _LOWER_AND_UPPER = (
 )
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 §5.6.2
 _NUMERIC = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 # What frames a request or belongs to one connection (RFC 9110 §7.6.1), and what the gateway says
@@ -243,6 +244,30 @@ def check_incoming_header(name: str) -> Finding | None:
         name, f"no header with an underscore gets in, so '{name}' never comes",
         f"A header's param has the header's own name: {name.replace('_', '-')}.",
     )  # fmt: skip
+
+
+def check_incoming_values(
+    name: str, param: ParamDecl, location: Location | None
+) -> Iterator[Finding]:
+    """What is wrong with the values that a composition's param may have: those that never come."""
+    if location in (None, "body"):
+        return
+    declared, path = (param, ()) if param.items is None else (param.items, ("items",))
+    for index, each in enumerate(declared.enum or ()):
+        if isinstance(each, str) and (why := _never_comes(param, location, each)):
+            at = ("params", name, *path, "enum", index)
+            yield Finding(f"{why}, so this value never comes", "Leave it out.", at)
+
+
+def _never_comes(param: ParamDecl, location: Location | None, text: str) -> str | None:
+    if not text:
+        return "a text that is empty is refused"
+    if location == "header" and (text != text.strip(" \t") or _CONTROL.search(text)):
+        return "a header has no blanks at its ends, and no control characters"
+    is_one_text = param.style == "comma" or location in ("path", "header")
+    if param.type == "array" and is_one_text and "," in text:
+        return "a comma ends an element"
+    return None
 
 
 def check_outgoing_header(name: str) -> Finding | None:
