@@ -1,7 +1,7 @@
-"""What may go on the wire, asked before any transport sees it; both adapters share it.
+"""Checks of requests before they go on the wire; all transports share them.
 
-It refuses and never repairs: a URL that would be read differently by the next hop is an error of
-whoever made it. Nothing here decodes, encodes or normalises.
+They refuse and never repair: a URL that the next hop would read differently is an error of its
+maker. Nothing here decodes, encodes or normalises. Pure.
 """
 
 import re
@@ -14,9 +14,9 @@ from bff.upstream.ports import UpstreamRequest
 # among them, read it as a slash).
 _SENDABLE: Final = re.compile(r"[!\"$-\[\]-~]+").fullmatch
 
-# A segment that is `.` or `..` once percent-encoding, encoded slashes and `;params` are read:
-# servers differ in when they decode, so all readings are refused. Nothing that `%252e` stands for
-# is, since one decoding leaves it alone.
+# A segment that is `.` or `..` once percent-encoding, encoded slashes and `;params` are read.
+# Servers differ in when they decode, so all readings are refused. `%252e` is not: one decoding
+# leaves it alone.
 _DOT_SEGMENT: Final = re.compile(
     r"(?:/|\\|%2f|%5c)(?:\.|%2e){1,2}(?:$|[/\\;?]|%2f|%5c|%3b)", re.IGNORECASE
 ).search
@@ -28,7 +28,7 @@ _HEADER_VALUE: Final = re.compile(  # §5.5: no controls but tabs, no blanks at 
 
 
 def has_dot_segment(path: str) -> bool:
-    """Whether a path (or a URL without its query) has a segment that climbs or stays."""
+    """Whether a path (or a URL without its query) has a segment that reads as `.` or `..`."""
     return ("/." in path or "%" in path) and _DOT_SEGMENT(path) is not None
 
 
@@ -38,13 +38,13 @@ def is_sendable(target: str) -> bool:
 
 
 def content_length(text: str) -> int | None:
-    """What a `Content-Length` says (RFC 9110 §8.6); None where it is no number, or one beyond what
+    """The number of a `Content-Length` (RFC 9110 §8.6); None where it is none, or is beyond what
     any message has. HTTP clients don't check it where there is no body."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
 def refuse(request: UpstreamRequest) -> Failed | None:
-    """Why this request must not be sent, or None. What it gives was not sent."""
+    """The reason why this request must not be sent, or None."""
     if not is_sendable(request.url):
         return _bad("the URL has characters that no request target may have")
     if has_dot_segment(request.url.partition("?")[0]):

@@ -1,4 +1,4 @@
-"""What `bff.upstream` asks of an HTTP client: one exchange with one instance.
+"""What the pipeline needs of an HTTP client: one exchange with one instance.
 
 Each transport has a folder here; tests script their own. Every transport keeps these rules:
 1. Nothing is added to or taken from the request target and headers but what HTTP's framing needs

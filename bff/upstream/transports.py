@@ -1,4 +1,4 @@
-"""Opens a transport by name; the defaults of every upstream connection stand here."""
+"""Opens a transport by its name; holds the defaults of every upstream connection."""
 
 from typing import Final, Literal, assert_never
 
@@ -10,9 +10,8 @@ TransportName = Literal["pyreqwest", "httpx"]
 
 CONNECT_TIMEOUT_SECONDS: Final = 0.5
 
-# Below the 5 s after which Node's and uvicorn's servers close an idle connection, so that a
-# request rarely meets one that is about to close. There is no retry here: the layer that decides
-# about retries is one, and this isn't it.
+# Node's and uvicorn's servers close an idle connection after 5 s. With less, a request rarely meets
+# a connection that is about to close. Retries would be the pipeline's (`bff.upstream.pipeline`).
 IDLE_SECONDS: Final = 4.0
 
 

@@ -1,8 +1,8 @@
 """A request body that is still arriving, on its way to an upstream.
 
-Both HTTP clients pull it chunk by chunk. It lets the exchange's clock run only while the upstream
-is the one to wait for, and it ends with an error, never as if it were whole, once nobody waits for
-the reply: that error is what makes the clients drop the connection.
+Both HTTP clients pull it chunk by chunk. The exchange's clock runs only while the gateway waits for
+the upstream. When nobody waits for the reply any more, the body ends with an error, never as if it
+were whole: that error makes the clients drop the connection.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.ports import UpstreamRequest
 
-WRONG_LENGTH = Failed(Reason.BAD_INPUT, detail="the body is not as long as it says")
+WRONG_LENGTH = Failed(Reason.BAD_INPUT, detail="the body does not have the length that it declares")
 
 
 class AbandonedUpload(Exception):
@@ -23,7 +23,7 @@ class WrongLength(Exception):
 
 
 def upload_of(request: UpstreamRequest, silence_seconds: float) -> "Upload | None":
-    """The request's body as an upload, where it is one."""
+    """The request's body as an upload; None for a body that is there already, or for none."""
     body = request.body
     if body is None or isinstance(body, bytes):
         return None
@@ -32,11 +32,11 @@ def upload_of(request: UpstreamRequest, silence_seconds: float) -> "Upload | Non
 
 
 class Upload:
-    """An async iterator over `source`; empty chunks are left out.
+    """An async iterator over `source` without its empty chunks.
 
-    `clock`, where given, is stopped while the source is waited for and started anew with
-    `silence_seconds` whenever it gave something. A body that is not `length` bytes long ends with
-    `WrongLength`: of the two clients, one would cut it off in silence. One event loop; not shared.
+    `clock`, where set, stops while the source is awaited, and starts again with `silence_seconds`
+    at each chunk. A body that is not `length` bytes long ends with `WrongLength`: one of the two
+    clients would cut it off in silence. For one exchange on one event loop.
     """
 
     def __init__(
@@ -76,8 +76,8 @@ class Upload:
         return chunk
 
     def abandon(self) -> None:
-        """Nobody waits for the reply any more: the next chunk, or the one that is waited for in a
-        task of the client's own, is an error."""
+        """End the body with an error at its next chunk, since nobody waits for the reply any more.
+        Where the client awaits a chunk in a task of its own, that task is cancelled."""
         self._abandoned = True
         self.clock = None
         if self._puller is not None and self._puller is not asyncio.current_task():

@@ -1,7 +1,7 @@
 """What each of httpx's errors means to the gateway. Pure.
 
-`StreamError` and its kin are left out: they are raised for misuse of httpx's own objects, which
-would be a bug of ours and must stay one.
+`StreamError` and its subclasses are left out: httpx raises them for misuse of its own objects. That
+is a bug of the gateway and must stay one.
 """
 
 import socket

@@ -1,12 +1,12 @@
-"""The portable adapter of `Transport`, over httpx's own transport without its client.
+"""The portable `Transport`, over httpx's transport without its client.
 
 Without the client there are no cookies, redirects, decoding, default headers or environment to
-switch off, and the request target goes out as given. It is also what pytest-httpx can mock. With
-32 at a time an exchange costs sixty times the CPU of `pyreqwest_transport`, which uses this one
-for the rare request that it can't send unchanged.
+switch off, and the request target goes out as given. pytest-httpx can mock it. With 32 at a time an
+exchange costs sixty times the CPU of `bff.upstream.pyreqwest`, which uses this transport for the
+rare request that it can't send unchanged.
 
-httpcore's pool loses track of connections that are cancelled while they open (httpcore #1093):
-there is no limit on connections here, so that nothing can run out.
+httpcore's pool loses connections that are cancelled while they open (httpcore #1093). So the pool
+has no limit, which such connections could use up.
 """
 
 import asyncio
@@ -110,7 +110,7 @@ class HttpxTransport:
 
 
 class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
-    """One streamed exchange; the clock for the head stands still while the upload is awaited."""
+    """One streamed exchange; the clock for the head stops while the upload is awaited."""
 
     def __init__(
         self, transport: HttpxTransport, request: UpstreamRequest, timeout_seconds: float
@@ -160,7 +160,7 @@ class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
 async def _read_whole(response: httpx.Response, byte_cap: int) -> UpstreamReply | Failed:
     body = bytearray()
     declared_bytes = content_length(response.headers.get("content-length", "")) or 0
-    async for chunk in _byte_stream(response):  # a reply to HEAD declares what it doesn't have
+    async for chunk in _byte_stream(response):  # a reply to HEAD declares a body that it lacks
         body += chunk
         if len(body) > byte_cap or declared_bytes > byte_cap:
             return Failed(Reason.TOO_LARGE, status=response.status_code)

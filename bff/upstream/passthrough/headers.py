@@ -1,18 +1,18 @@
-"""Which headers a pass-through forwards, and which are its own. Pure.
+"""The headers that a pass-through forwards, and those that it adds. Pure.
 
-The order is the defence (RFC 9110 §7.6.1): what is hop-by-hop, or named by `Connection`, goes
-first; of the rest a request's headers pass by an allow-list; only then come ours, which nothing
-that a client sends can remove, replace or imitate.
+The order is the defence (RFC 9110 §7.6.1). Hop-by-hop headers, and those that `Connection` names,
+are removed first. Of the rest a request's headers pass by an allow-list. Then the gateway adds its
+own headers, so no client can remove, replace or imitate them.
 
-- Requests are default-deny. `Authorization` passes: a service behind a raw route has nobody else
-  to identify its caller by. `Cookie` doesn't, nor does `Set-Cookie` come back: cookies belong to
-  the gateway's own origin, on which services must not read or set each other's.
-- Replies are default-allow, since they are what the service says to this client, without what is
-  said to the next hop (`Server`, `Alt-Svc`) or would be obeyed by a proxy in front of the gateway
+- Requests are default-deny. `Authorization` passes: a service behind a raw route has no other way
+  to identify its caller. `Cookie` and `Set-Cookie` don't pass: cookies belong to the gateway's
+  origin, and services must not read or set each other's.
+- Replies are default-allow, since the service addresses them to this client. Headers for the next
+  hop (`Server`, `Alt-Svc`) are dropped, and those that a proxy in front of the gateway would obey
   (`X-Accel-Redirect`, `X-Sendfile`).
-- Framing passes neither way: it is made anew from the body.
+- Framing passes neither way: the gateway makes it from the body.
 
-Each function takes one pass over the headers, since a pass-through costs little else in Python.
+Each function takes one pass over the headers, which are most of a pass-through's cost in Python.
 """
 
 from collections.abc import Sequence
@@ -95,12 +95,12 @@ _DROPPED: Final = HOP_BY_HOP | _NOT_FOR_CLIENTS
 
 _FORWARDED_NAMES: Final = {name: name.decode() for name in FORWARDED}
 
-# What `Connection` nearly always says; it names no header then.
+# The usual values of `Connection`, which name no header.
 _NAMES_NOTHING: Final = frozenset({"keep-alive", "close", b"keep-alive", b"close"})
 
 
 class ClientInfo(NamedTuple):
-    """Who sent the request, as the gateway's own socket knows it; `host` is its `Host` header."""
+    """The sender of a request, as the gateway's socket knows it; `host` is its `Host` header."""
 
     address: str | None
     scheme: str
@@ -108,7 +108,7 @@ class ClientInfo(NamedTuple):
 
 
 class Framing(NamedTuple):
-    """How a reply's body ends: after `length` bytes, or as `coding` (RFC 9112 §6.1) says."""
+    """How a reply's body ends: after `length` bytes, or by its transfer coding (RFC 9112 §6.1)."""
 
     length: int | None
     coding: str | None
@@ -117,7 +117,7 @@ class Framing(NamedTuple):
 def request_headers(
     received: RawHeaders, client: ClientInfo, request_id: str
 ) -> list[tuple[str, str]]:
-    """What goes to the service, framing aside."""
+    """The headers that go to the service, without framing."""
     sent = []
     named: set[str] = set()
     for raw_name, value in received:
@@ -139,7 +139,7 @@ def request_headers(
 
 
 def reply_headers(received: Headers) -> tuple[list[tuple[bytes, bytes]], Framing]:
-    """What goes back to the client, framing aside, and the framing that it had."""
+    """The headers that go to the client, without framing, and the framing of the reply."""
     passed = []
     named: set[str] = set()
     length: int | None = None

@@ -1,10 +1,10 @@
 """Raw pass-through: a request below a route's prefix goes to its service, and the reply comes back.
 
-Method, path, query and body pass as they came; headers as `bff.upstream.passthrough.headers` says.
-Bodies are streamed both ways, so there is no limit on their size and none of it is kept; a small
-one of known length is passed in one piece, which halves its cost. The request body's limit for
-compositions does not apply here. Nothing is retried, decoded, cached or validated, and protocols
-are not switched: an `Upgrade` is not forwarded, so the service answers without it.
+Method, path, query and body pass as they came; `bff.upstream.passthrough.headers` decides about
+headers. Bodies are streamed both ways: their size has no limit, and none of it is stored. A small
+body of known length passes in one piece, which halves its cost. The limit on compositions' request
+bodies does not apply here. Nothing is decoded, cached or validated. Protocols are not switched: an
+`Upgrade` is not forwarded, so the service answers without it.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ SMALL_BODY_SECONDS: Final = 15  # for what is passed in one piece; a larger one 
 class ForwardedReply(NamedTuple):
     """The service's reply, ready to go out. `content-length` is among the headers where it is
     known. A body of chunks raises `BrokenStream` when the service breaks off: then the client's
-    connection must break too. It has to be read to its end, or ended with `aclose`."""
+    connection must break too. Read the body to its end, or end it with `aclose`."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -42,14 +42,14 @@ class ForwardedReply(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A request that is not forwarded, and the status that says why."""
+    """A request that is not forwarded, and the status for it."""
 
     status: Literal[400, 408, 501]
     reason: str  # a word, as in problem documents
     detail: str  # for people
 
 
-# All that a transport could find fault with here came from the client.
+# Whatever a transport refuses here came from the client.
 _MALFORMED: Final = Refused(400, "bad_request", "The request's headers or body are malformed.")
 
 _SLOW: Final = Refused(408, "slow_body", f"The body took over {SMALL_BODY_SECONDS} seconds.")
@@ -73,11 +73,11 @@ class Passthrough:
         client: ClientInfo,
         request_id: str,
     ) -> ForwardedReply | Refused | Failed:
-        """Forward one request and give the reply once its head is there.
+        """Forward one request, and return the reply once its head is there.
 
         `raw_path` begins with the route's prefix; it and `raw_query` are percent-encoded as they
-        came. What `body` raises is raised. A cancelled call, or an `aclose` of the reply's body,
-        lets go of the upstream.
+        came. Raises what `body` raises. A cancelled call, or an `aclose` of the reply's body,
+        ends the exchange with the service.
         """
         if (refused := _refuse(method, raw_path, raw_query)) is not None:
             return refused
@@ -155,7 +155,7 @@ async def _relay(opened: OpenStream, method: str) -> ForwardedReply | Failed:
 
 
 def _is_one_piece(method: str, status: int, length: int | None) -> bool:
-    if method == "HEAD" or status in (204, 304):  # no body, whatever the length says
+    if method == "HEAD" or status in (204, 304):  # no body, whatever its length
         return True
     return length is not None and length <= ONE_PIECE_BYTES
 

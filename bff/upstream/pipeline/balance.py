@@ -111,7 +111,7 @@ def _has_connected(answer: object) -> bool:
 
 
 class _StreamedBody:
-    """A request body that is still arriving, and whether any of it was asked for."""
+    """A request body that is still arriving; `was_read` is True once a chunk was requested."""
 
     def __init__(self, source: AsyncIterator[bytes]) -> None:
         self.was_read = False

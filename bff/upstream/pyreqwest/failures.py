@@ -1,9 +1,9 @@
 """What each of pyreqwest's errors means to the gateway. Pure.
 
-Its classes name the phase, not always the cause (a total timeout while waiting for the head is a
-`ConnectTimeoutError`), so the chain of causes is read where the class is not enough. The texts
-are hyper's and rustls's; where a new version words them anew, the class decides and the contract
-suite says so.
+Its classes name the phase, and not always the cause: a total timeout while waiting for the head is
+a `ConnectTimeoutError`. Where the class is not enough, the chain of causes is read. Its texts are
+hyper's and rustls's. Where a new version changes them, the class decides, and the tests of
+transports fail.
 """
 
 from collections.abc import Callable, Mapping

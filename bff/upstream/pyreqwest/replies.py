@@ -1,5 +1,5 @@
-"""What the library's replies are made into: whole bodies, chunks, and headers that become pairs
-only when somebody looks (1.6 µs a reply of six headers)."""
+"""The library's replies as the gateway's: whole bodies, chunks, and headers that become pairs at
+their first use (1.6 µs a reply of six headers)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
@@ -23,7 +23,7 @@ _NEXT_READ_BYTES: Final = 1_048_576
 
 
 class RelayedStream(UpstreamStream):
-    """A reply whose whole body can be had in one step, instead of one for each chunk."""
+    """A reply whose whole body is read in one step, instead of one for each chunk."""
 
     __slots__ = ()
 
@@ -34,7 +34,7 @@ class RelayedStream(UpstreamStream):
 
 
 class Chunks:
-    """What is left of a reply's body, as it arrives."""
+    """The rest of a reply's body, as it arrives."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Chunks:
         return chunk.to_bytes()
 
     async def read_all(self) -> bytes:
-        """Everything that no chunk has been taken of yet."""
+        """The whole rest of the body."""
         body = (await self._awaited(self._reader.bytes())).to_bytes()
         self.were_read = True
         return body
@@ -69,7 +69,7 @@ class Chunks:
         try:
             if self._upload is None:  # the client's own read timeout counts
                 read = await reading
-            else:  # While the upload goes on, silence is not the upstream's fault.
+            else:  # while the upload goes on, silence is not the upstream's fault
                 silence_seconds = self._silence_seconds if self._upload.finished else None
                 async with asyncio.timeout(silence_seconds):
                     read = await reading
@@ -82,12 +82,13 @@ class Chunks:
 
 
 class CancellationWatch:
-    """Tells a cancellation of the running task that an await of the library's gave away.
+    """Finds a cancellation of the running task that an await of the library lost.
 
-    One whose result is there at the moment when the task is cancelled gives the result, and the
-    cancellation would be gone. Make it before the await, and `check` after. Naming the loop keeps
-    `current_task` from asking for the process's id, which is a system call. The task isn't kept:
-    a cancelled one holds the frames that hold this, and would wait for the garbage collector.
+    When the result is there at the moment of the cancellation, the await returns the result, and
+    the cancellation is lost. Make the watch before the await, and call `check` after it. With the
+    loop given, `current_task` needs no system call for the process's id. The watch does not hold
+    the task: the frames of a cancelled task hold the watch, and the cycle would wait for the
+    garbage collector.
     """
 
     __slots__ = ("_before", "_loop")
@@ -107,8 +108,8 @@ class CancellationWatch:
 
 
 class LazyHeaders(Sequence[tuple[str, str]]):
-    """A reply's headers as `ports.Headers`. A value that is not ASCII is left out, since the
-    library gives no bytes for it."""
+    """A reply's headers as `bff.engine.ports.Headers`. A value that is not ASCII is left out, since
+    the library has no bytes for it."""
 
     __slots__ = ("_map", "_pairs")
 

@@ -1,8 +1,6 @@
-"""Requests as the library builds them, and which ones it would change on the way."""
+"""Requests as the library builds them, and the requests that it would change."""
 
 import re
-from datetime import timedelta
-from functools import lru_cache
 from typing import Final
 
 from pyreqwest.client import Client
@@ -18,17 +16,10 @@ from bff.upstream.uploads import Upload
 # The characters that url::Url leaves alone in every part of a URL, and that need no guard.
 _UNCHANGED: Final = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&()*+,;=%|]+").fullmatch
 
-# What nearly every call of a composition has, made ready: 2 µs less a call, and nothing to check.
+# Nearly every call of a composition has these headers: made once, they cost 2 µs less a call.
 _FIXED_HEADERS: Final = HeaderMap(FIXED_HEADERS)
 
 _WITH_CONTENT: Final = frozenset({"POST", "PUT", "PATCH"})
-
-
-# Most calls have their service's timeout: less than what remains of the deadline.
-@lru_cache(256)
-def duration(seconds: float) -> timedelta:
-    """The seconds as the library wants them."""
-    return timedelta(seconds=seconds)
 
 
 def goes_unchanged(request: UpstreamRequest) -> bool:
@@ -44,7 +35,7 @@ def _all_unchanged(headers: Headers) -> bool:
 
 
 def built(client: Client, request: UpstreamRequest, upload: Upload | None) -> RequestBuilder:
-    """The request as the library has it, but its timeout.
+    """The library's form of the request, without a timeout.
 
     Raises `ValueError` for a method, URL or header that the library refuses.
     """
@@ -58,6 +49,6 @@ def built(client: Client, request: UpstreamRequest, upload: Upload | None) -> Re
     if request.body:
         assert isinstance(request.body, bytes)  # noqa: S101 - else there were an upload
         return builder.body_bytes(request.body)
-    if request.method in _WITH_CONTENT:  # RFC 9110 §8.6: no content is said so, and 411 avoided
+    if request.method in _WITH_CONTENT:  # RFC 9110 §8.6: or some servers answer 411
         return builder.header("content-length", "0")
     return builder

@@ -1,18 +1,17 @@
-"""The fast adapter of `Transport`, over pyreqwest (Rust's reqwest on a thread of its own).
+"""The fast `Transport`, over pyreqwest (Rust's reqwest on a thread of its own).
 
-A call costs 30 µs of CPU here, both threads and the socket's work included. What it costs beside
-the library is kept to a few attribute look-ups; the figures at the functions are CPU per call on
-one core, 9.4 KB from nginx, 32 at a time.
+A call costs 30 µs of CPU, both threads and the socket's work included. The figures at the functions
+are CPU per call on one core, 9.4 KB from nginx, 32 at a time.
 
-What to know of the library:
-1. A task that is cancelled before the head came stops waiting, but the exchange goes on in Rust
-   until its own timeout, and its reply is dropped: every exchange has a timeout there, whatever
-   runs here. After the head, leaving an exchange closes its connection at once.
-2. An await whose result is there when the task is cancelled gives the result and forgets the
-   cancellation: each is watched by a `CancellationWatch`.
+Facts about the library:
+1. A task that is cancelled before the head came stops waiting. The exchange goes on in Rust until
+   its own timeout, and its reply is dropped, so every exchange has a timeout in Rust. After the
+   head, leaving an exchange closes its connection at once.
+2. An await whose result is there when the task is cancelled returns the result and loses the
+   cancellation. A `CancellationWatch` finds it.
 3. It adds `Accept: */*` and `User-Agent: bff` where the request has none, puts headers of one name
    side by side, writes names in lower case, and drops reply headers that are not ASCII.
-4. Its URL parser encodes some characters anew and its header values are UTF-8: the rare request
+4. Its URL parser encodes some characters again, and its header values are UTF-8. The rare request
    that it would not send byte for byte goes through `HttpxTransport`.
 """
 
@@ -40,22 +39,22 @@ from bff.upstream.pyreqwest.replies import (
     RelayedStream,
     read_on,
 )
-from bff.upstream.pyreqwest.requests import built, duration, goes_unchanged
+from bff.upstream.pyreqwest.requests import built, goes_unchanged
 from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength, upload_of
 
-# A reply up to this size is there in one read: the library gathers as much before it gives the
-# head, which is what `fetch` wants.
+# A reply up to this size takes one read: the library collects as much before it returns the head,
+# which is right for `fetch`.
 _ONE_READ_BYTES: Final = 65_536
 
-# The longest that an upload and its reply may take in all; see rule 1 above.
+# The longest time of an upload and its reply together; see fact 1 above.
 _UPLOAD_BOUND: Final = timedelta(hours=1)
 
 _SWITCHED: Final = Failed(Reason.PROTOCOL, status=101, detail="switched protocols unasked")
 
 
 class PyreqwestTransport:
-    """See `Transport`. Create it on its loop, and after fork: the library's thread does not survive
-    one."""
+    """See `Transport`. Create it on its loop and after any fork: a child lacks the library's
+    thread."""
 
     def __init__(self, *, connect_timeout_seconds: float, idle_seconds: float) -> None:
         self.loop = asyncio.get_running_loop()
@@ -98,10 +97,11 @@ class PyreqwestTransport:
             await self._exact.close()
 
     def client_for(self, timeout_seconds: float | None) -> Client:
-        """The client whose waits for a head and whose silences are bounded so; None: not at all.
+        """The client with this bound on the wait for a head and on each later silence; None means
+        no bound.
 
-        That bound belongs to a client in the library, and there are as many as there are services
-        with timeouts of their own.
+        In the library the bound belongs to a client. So there is one client for each timeout that
+        a service declares.
         """
         if timeout_seconds is None:
             return self._client
@@ -118,7 +118,7 @@ class PyreqwestTransport:
         try:
             exchange = (
                 built(self._client, request, upload)
-                .timeout(duration(timeout_seconds))
+                .timeout(timedelta(seconds=timeout_seconds))
                 .build_streamed()
             )
         except ValueError as error:
@@ -184,8 +184,8 @@ class PyreqwestTransport:
 class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
     """One streamed exchange.
 
-    The head is given as soon as it is there, which takes a read buffer of 0 bytes and 7 µs more
-    than gathering 64 KiB first.
+    The head comes as soon as it is there. That takes a read buffer of 0 bytes, and 7 µs more than
+    to collect 64 KiB first.
     """
 
     def __init__(
