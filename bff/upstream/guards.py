@@ -14,11 +14,15 @@ from bff.upstream.ports import UpstreamRequest
 # among them, read it as a slash).
 _SENDABLE: Final = re.compile(r"[!\"$-\[\]-~]+").fullmatch
 
-# A segment that is `.` or `..` once percent-encoding, encoded slashes and `;params` are read.
-# Servers differ in when they decode, so all readings are refused. `%252e` is not: one decoding
-# leaves it alone.
+# A segment that some server reads as `.` or `..`. Servers differ in when they decode, and in what
+# they drop (controls and blanks) or cut off (`;params`, and an encoded `?` or `#`), so all readings
+# are refused. `%c0%ae` is an overlong dot, which lenient decoders take. Nothing that `%252e` stands
+# for is refused, since one decoding leaves it alone.
+_SLASH: Final = r"(?:[/\\]|%2f|%5c)"
+_DOT: Final = r"(?:\.|%2e|%c0%ae)"
+_DROPPED: Final = r"(?:%[01][0-9a-f]|%20|%7f)*"
 _DOT_SEGMENT: Final = re.compile(
-    r"(?:/|\\|%2f|%5c)(?:\.|%2e){1,2}(?:$|[/\\;?]|%2f|%5c|%3b)", re.IGNORECASE
+    rf"{_SLASH}{_DROPPED}(?:{_DOT}{_DROPPED}){{1,2}}(?:$|{_SLASH}|[;?]|%3b|%3f|%23)", re.IGNORECASE
 ).search
 
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110 §5.6.2

@@ -15,6 +15,8 @@ from bff.plan.model.service import Check, Location
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # needs no encoding and is no segment of dots
 _SLASH = re.compile(r"[/\\]")
 _NO_HEADER_VALUE = re.compile(r"[\x00-\x08\n-\x1f\x7f]")  # RFC 9110 §5.5; the rest goes as UTF-8
+# Dots, among what some servers drop from a segment, before what some cut off.
+_DOTS = re.compile(r"[\x00-\x20\x7f]*(?:\.[\x00-\x20\x7f]*)+(?:[;?#].*)?", re.DOTALL)
 
 _HAS_SLASH = "holds a slash"
 _HAS_DOTS = "makes a path segment that is empty or only dots"
@@ -71,7 +73,8 @@ def _segments(text: str) -> list[str]:
 
 
 def _is_dots(segment: str) -> bool:
-    return not segment.strip(".")
+    """Whether the segment is empty or dots, or some server reads it so."""
+    return not segment or _DOTS.fullmatch(segment) is not None
 
 
 def sendable(check: Check, location: Location, *, comma: bool, slash: bool) -> Check:

@@ -6,8 +6,10 @@ ASGI, WSGI or Flask.
 
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from random import getrandbits
+from typing import Any
+from urllib.parse import quote
 
 RawHeaders = Sequence[tuple[bytes, bytes]]  # names in lower case
 
@@ -97,7 +99,7 @@ class GatewayRequest:
         """Whether `Host` is there once and names a host (RFC 9112 §3.2). HTTP/1.0 may have none,
         HTTP/2 has `:authority` instead."""
         host = self.single.get(b"host")
-        if host is None:
+        if not host:  # granian gives an empty one where there is none
             return self.version != "1.1"
         if len(self.single) != len(self.headers) and self._has_two(b"host"):
             return False
@@ -116,6 +118,12 @@ class GatewayRequest:
     def elapsed_ms(self) -> float:
         """Milliseconds since the request was seen."""
         return (time.perf_counter() - self.started_at) * 1000
+
+
+def raw_path_in(scope: Mapping[str, Any]) -> str:
+    """The path in an ASGI scope as it came, percent-encoded. Servers need not have kept it."""
+    raw_path: bytes | None = scope.get("raw_path")
+    return quote(scope["path"]) if raw_path is None else raw_path.decode("latin-1")
 
 
 def without_underscores(headers: RawHeaders) -> list[tuple[bytes, bytes]]:

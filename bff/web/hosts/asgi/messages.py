@@ -8,7 +8,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from bff.web.http.requests import BEHIND_EDGE, ClientGone, GatewayRequest, without_underscores
+from bff.web.http.requests import (
+    BEHIND_EDGE,
+    ClientGone,
+    GatewayRequest,
+    raw_path_in,
+    without_underscores,
+)
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -24,11 +30,10 @@ _Result = TypeVar("_Result")
 
 def request_of(scope: Scope) -> GatewayRequest:
     """The request that a scope announces, without its body."""
-    raw_path = scope.get("raw_path")
     client = scope.get("client")
     return GatewayRequest(
         scope["method"],
-        quote(scope["path"]) if raw_path is None else raw_path.decode("latin-1"),
+        raw_path_in(scope),
         scope["query_string"].decode("latin-1"),
         scope["headers"],
         scheme=scope["scheme"],

@@ -13,7 +13,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.wsgi import get_input_stream
 
 from bff.web.http.replies import RawHeader, Reply
-from bff.web.http.requests import BEHIND_EDGE, LOGGED, GatewayRequest
+from bff.web.http.requests import BEHIND_EDGE, LOGGED, GatewayRequest, raw_path_in
 
 Environ = dict[str, Any]
 
@@ -52,9 +52,12 @@ def body_reader(environ: Environ) -> Callable[[int], bytes] | None:
 def raw_path_of(environ: Environ) -> str:
     """The path below the mount point as it came, percent-encoded.
 
+    Behind the ASGI host the scope has it; an adapter decodes it on the way to `PATH_INFO`.
     gunicorn, werkzeug and its test client keep the target. Where it isn't what `PATH_INFO` was
     made from (a middleware rewrote that), `PATH_INFO` is encoded anew.
     """
+    if is_behind_edge(environ):
+        return raw_path_in(environ["asgi.scope"])
     target: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
     path, _, _ = target.partition("?")
     if not path.startswith("/"):
