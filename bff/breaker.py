@@ -1,32 +1,38 @@
-"""When to leave a failing store alone: after five failures in a row, for a while that grows.
+"""When to leave a failing server alone: after some failures in a row, for a pause that grows.
 
     closed  everything is admitted; failures in a row are counted
     open    nothing is, until the pause is over; then one attempt, the probe
             its success closes, its failure makes the pause twice as long
 
-Pure but for its clock and dice; for one thread. A probe that never reports is followed by another
-one pause later.
+Pure but for its clock and dice; for one thread. A probe whose outcome is never noted is followed by
+another one pause later.
 """
 
 import random
 import time
 from collections.abc import Callable
 
-FAILURES = 5
-FIRST_PAUSE_SECONDS = 0.25
-LONGEST_PAUSE_SECONDS = 4.0
-
 
 class Breaker:
-    """`clock` gives seconds from any start; `dice` a number from 0 up to 1, for the jitter that
-    keeps many workers from probing at once: a pause lasts from half of its length to all of it."""
+    """Opens after so many `failures` in a row, for `first_pause_seconds` at first and
+    `longest_pause_seconds` at most.
+
+    `clock` returns seconds from any start; `dice` a number from 0 up to 1, for the jitter that
+    prevents many workers from probing at once: a pause lasts from half of its length to all of it.
+    """
 
     def __init__(
         self,
         *,
+        failures: int,
+        first_pause_seconds: float,
+        longest_pause_seconds: float,
         clock: Callable[[], float] = time.monotonic,
         dice: Callable[[], float] = random.random,
     ) -> None:
+        self._most_failures = failures
+        self._first_pause_seconds = first_pause_seconds
+        self._longest_pause_seconds = longest_pause_seconds
         self._clock = clock
         self._dice = dice
         self._failures = 0
@@ -50,15 +56,15 @@ class Breaker:
         self._probing = True
         return True
 
-    def succeeded(self) -> None:
-        """The store answered."""
+    def note_success(self) -> None:
+        """The server answered."""
         self._failures = self._pauses = 0
         self._probing = False
 
-    def failed(self) -> bool:
-        """The store did not answer, or not in time; whether a pause begins with that."""
+    def note_failure(self) -> bool:
+        """The server did not answer, or not in time; returns whether a pause begins with that."""
         self._failures += 1
-        if self._failures < FAILURES:
+        if self._failures < self._most_failures:
             return False
         if self.is_open and not self._probing:
             return False  # begun before it opened: no news
@@ -68,5 +74,5 @@ class Breaker:
         return True
 
     def _pause_seconds(self) -> float:
-        doubled: float = FIRST_PAUSE_SECONDS * 2.0 ** min(self._pauses - 1, 16)
-        return min(doubled, LONGEST_PAUSE_SECONDS) * (0.5 + self._dice() / 2)
+        doubled: float = self._first_pause_seconds * 2.0 ** min(self._pauses - 1, 16)
+        return min(doubled, self._longest_pause_seconds) * (0.5 + self._dice() / 2)

@@ -5,7 +5,8 @@
     ├── SettingsError       a BFF_* environment variable is broken
     └── EvaluationError     an expression met a value that its function refuses (a step's
         │                   failure, or a 502; never a 500)
-        └── TooLargeError   a value, or a payload, is larger than the gateway builds
+        ├── TooLargeError   a value, or a payload, is larger than the gateway builds
+        └── TooManyTagsError  a run names more tags than can be purged one by one
 
 Upstream trouble is not here: it is a value (`bff.engine.values.outcomes.Failed`). What is raised
 is a broken declaration or a bug.
@@ -64,3 +65,7 @@ class EvaluationError(BffError):
 
 class TooLargeError(EvaluationError):
     """A value grew beyond what the gateway builds for one request: `502 too_large`."""
+
+
+class TooManyTagsError(EvaluationError):
+    """One run names more tags than can be stored, or purged, one by one."""

@@ -1,15 +1,18 @@
 """One value per key: memory, then the shared store, then one run for all who ask meanwhile.
 
 Rules:
-1. One flight per key in this process, and one among the workers that share a store. Who asks while
-   it is under way shares its outcome, waits at most a budget for it, and then flies anew.
+1. One flight per key in this process, and one among the workers that share a store. Callers that
+   come while it is under way share its outcome, wait at most a budget for it, and then fly anew.
 2. A flight is a task of its own: it outlives the request that began it as long as anybody waits.
    With a shared store it always ends by itself, since other workers may wait for it.
-3. What is stale is served at once and made anew by one flight; where that fails, what is left is
-   served for a second before the next attempt.
-4. Only complete values are shared. A degraded one is kept for a second in this process, marked,
+3. A stale entry is served at once and made anew by one flight; where that fails, it is served for a
+   second before the next attempt.
+4. Only complete values are shared. A degraded one is stored for a second in this process, marked,
    and only where there is no complete one left; a failure goes to those who waited for it.
-5. What was begun before a purge of one of its tags goes to who began it alone, and is not kept.
+5. A result whose run started before a purge of one of its tags is returned to the caller that
+   started it, and is not stored. Whatever an entry is served for, no purge has made it void.
+6. What has more tags than can be purged one by one is not stored; where a run purges more than can
+   be named, everything that has tags is purged.
 
 Knows nothing of compositions, requests or replies. Look-ups are safe from any thread; everything
 else belongs to one event loop.
@@ -17,32 +20,44 @@ else belongs to one event loop.
 
 import asyncio
 import logging
+import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from typing import assert_never
 
 from bff.cache.entries import Entry
 from bff.cache.flights import Flight
-from bff.cache.freshness import ANY, Verdict, Wish, decide, kept_seconds
+from bff.cache.freshness import Verdict, decide, is_fresh, stored_seconds
+from bff.cache.landing import (
+    FAILING_SECONDS,
+    Forget,
+    PassOn,
+    ServeNewer,
+    ServeOlder,
+    Store,
+    StoreDegraded,
+    decide_landing,
+    entry_of,
+)
 from bff.cache.memory import MemoryLayer
 from bff.cache.purges import Purges
 from bff.cache.redis.leases import Lease
 from bff.cache.results import CacheResult, Job, RunResult
+from bff.cache.search import StoreSearch, longest_wait
 from bff.cache.shared.store import SharedStore
 from bff.deadline import Deadline
+from bff.plan.model.caching import EVERYTHING, MOST_TAGS, PurgedTags, bounded_tags
 
 _log = logging.getLogger(__name__)
 
 _MEMORY_BYTES = 64 * 1024 * 1024
-_JITTER = 0.1  # at most this part of a ttl is taken off, so that what came together ends apart
-_FAILING_SECONDS = 1.0
-_MOST_PATIENCE_SECONDS = 2.0
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.005, 0.05
+_WARNING_SECONDS = 60.0  # between two warnings that say the same
 
 
 class Cache:
-    """The cache of one worker. `clock` gives seconds since the epoch, since entries travel between
-    processes; `dice` a number from 0 up to 1, for the jitter."""
+    """The cache of one worker. `clock` returns seconds since the epoch, since entries travel
+    between processes; `dice` a number from 0 up to 1, for the jitter."""
 
     def __init__(
         self,
@@ -61,51 +76,60 @@ class Cache:
         self._flights: dict[str, Flight] = {}
         self._flying: set[asyncio.Task[CacheResult]] = set()
         self._due: set[str] = set()  # keys that other threads want made anew
-        self._store = open_store(purged=self._take_purge, missed=self._missed)
+        self._warned_at: dict[str, float] = {}
+        self._store = open_store(purged=self._take_purge, missed=self._take_loss)
+        self._search = (
+            None if self._store is None else StoreSearch(self._store, self._purges, clock)
+        )
 
     def lookup(self, key: str) -> Entry | None:
         """The fresh entry in memory, or None; never waits. Safe from any thread."""
         entry = self._memory.get(key)
-        return entry if entry is not None and self._clock() < entry.expires_at else None
+        return entry if entry is not None and is_fresh(entry, self._clock()) else None
 
-    def lookup_stale(self, job: Job, wish: Wish = ANY) -> Entry | None:
+    def lookup_stale(self, job: Job, *, accepts_stale: bool = True) -> Entry | None:
         """The entry in memory that is good enough although it is not fresh; making it anew begins
         in the background. Never waits; safe from any thread."""
         entry = self._memory.get(job.key)
         now = self._clock()
-        verdict = decide(entry, now, job.policy, wish)
+        verdict = decide(entry, now, job.policy, accepts_stale=accepts_stale)
         if entry is None or verdict is not Verdict.STALE:
             return None
         if now >= entry.failing_until and job.key not in self._flights:
             self._refresh_soon(job)
         return entry
 
-    async def get(self, job: Job, wish: Wish = ANY) -> CacheResult:
+    async def get(self, job: Job, *, accepts_stale: bool = True) -> CacheResult:
         """The value, from wherever it is had first. What the run raises, all who wait get."""
         may_fly_anew = True
         while True:
-            served = self._from_memory(job, wish)
-            if served is not None:
-                return served
+            held = self._from_memory(job, accepts_stale)
+            if held is not None:
+                return held
             flight = self._flights.get(job.key)
             if flight is None:
-                flight = self._begin(job, wish, job.deadline)
+                flight = self._begin(job, job.deadline, accepts_stale=accepts_stale)
                 await flight.lands_within(None)
-                return flight.outcome(leads=True)
-            if await flight.lands_within(_patience(job.deadline)):
-                served = flight.outcome(leads=False)
-                is_void = served.entry is not None and self._purges.was_purged(served.entry)
+                return flight.result()
+            if await flight.lands_within(longest_wait(job.deadline)):
+                shared = flight.shared_result()
+                is_void = shared.entry is not None and self._purges.was_purged(shared.entry)
                 if not (is_void and may_fly_anew):
-                    return served
-                may_fly_anew = False  # we may have asked after the purge: the first of us flies
+                    return shared
+                may_fly_anew = False  # we may have come after the purge: the first of us flies
                 continue
             if self._flights.get(job.key) is flight:  # too slow for us: others fly with us anew
                 del self._flights[job.key]
 
-    async def purge(self, tags: Sequence[str], seconds: float | None = None) -> int | None:
-        """Forget what has one of the tags, here, in the store, and in every worker. How many
-        entries the store had; None where it couldn't be told within `seconds`, or the short time
-        that a request may wait for it."""
+    async def purge(self, tags: PurgedTags, seconds: float | None = None) -> int | None:
+        """Delete what has one of the tags, here, in the store, and in every worker: everything that
+        has tags, where there are more than `MOST_TAGS`. Returns how many entries the store had;
+        None where it could not answer within `seconds`, or the short time that a request may wait
+        for it."""
+        if tags is not EVERYTHING:
+            tags = bounded_tags(tags)
+        if tags is EVERYTHING:
+            self._warn(f"a purge of more than {MOST_TAGS} tags: {EVERYTHING.value} is purged")
         self._take_purge(tags, self._clock())
         return 0 if self._store is None else await self._store.purge(tags, seconds)
 
@@ -120,10 +144,10 @@ class Cache:
 
     # ------------------------------------------------------------------ memory
 
-    def _from_memory(self, job: Job, wish: Wish) -> CacheResult | None:
+    def _from_memory(self, job: Job, accepts_stale: bool) -> CacheResult | None:
         entry = self._memory.get(job.key)
         now = self._clock()
-        match decide(entry, now, job.policy, wish):
+        match decide(entry, now, job.policy, accepts_stale=accepts_stale):
             case Verdict.FRESH:
                 return CacheResult(entry, None, "hit")
             case Verdict.STALE:
@@ -135,22 +159,30 @@ class Cache:
             case _:
                 return None
 
-    def _remember(self, entry: Entry, *, made_here: bool = False) -> bool:
-        """Hold an entry in memory, where a purge of it would be heard of."""
-        if self._purges.void(entry) if made_here else self._purges.was_purged(entry):
-            return False
-        if entry.tags and self._store is not None and not self._store.hears_purges:
-            return False
-        return self._memory.put(entry)
+    def _remember(self, entry: Entry, held_since: float = math.inf) -> bool:
+        """Store the entry in memory, unless a purge has made it void, or could go unheard."""
+        return not self._is_void(entry, held_since) and self._memory.put(entry)
 
-    def _missed(self) -> None:
+    def _is_void(self, entry: Entry, held_since: float) -> bool:
+        """Whether an entry that has been here since a time may hold what was true before a
+        purge."""
+        if not entry.tags:
+            return False
+        if self._store is not None and not self._store.hears_purges:
+            return True
+        return self._purges.makes_void(entry, held_since)
+
+    def _take_loss(self) -> None:
         """Purges may have gone unheard: nothing that has tags can be trusted."""
-        self._purges.note_all(self._clock())
+        self._purges.note_unheard(self._clock())
         self._memory.drop_all_tagged()
 
-    def _take_purge(self, tags: Sequence[str], at: float) -> None:
+    def _take_purge(self, tags: PurgedTags, at: float) -> None:
         self._purges.note(tags, at)
-        self._memory.drop_tagged(tags)
+        if tags is EVERYTHING:
+            self._memory.drop_all_tagged()
+        else:
+            self._memory.drop_tagged(tags)
 
     # ------------------------------------------------------------------ flights
 
@@ -162,13 +194,12 @@ class Cache:
     def _refresh(self, job: Job) -> None:
         self._due.discard(job.key)
         if job.key not in self._flights:
-            wish, deadline = Wish(accepts_stale=False), job.deadline.renewed()
-            self._begin(job, wish, deadline, in_background=True)
+            self._begin(job, job.deadline.renewed(), accepts_stale=False, in_background=True)
 
     def _begin(
-        self, job: Job, wish: Wish, deadline: Deadline, *, in_background: bool = False
+        self, job: Job, deadline: Deadline, *, accepts_stale: bool, in_background: bool = False
     ) -> Flight:
-        task = self._loop.create_task(self._fly(job, wish, deadline))
+        task = self._loop.create_task(self._fly(job, deadline, accepts_stale))
 
         def forget() -> None:
             if self._flights.get(job.key) is flight:
@@ -192,121 +223,82 @@ class Cache:
         task.add_done_callback(landed)
         return flight
 
-    async def _fly(self, job: Job, wish: Wish, deadline: Deadline) -> CacheResult:
-        older = self._memory.get(job.key)
-        lead = Lease(job.key, "", self._clock())
-        if self._store is not None:
-            known = await self._ask_store(self._store, job, wish, deadline)
+    async def _fly(self, job: Job, deadline: Deadline, accepts_stale: bool) -> CacheResult:
+        began_at = self._clock()
+        held = [self._memory.get(job.key)]
+        lease = Lease(job.key, "", began_at)
+        if self._search is not None:
+            known = await self._search.find(job, deadline, accepts_stale=accepts_stale)
             if isinstance(known, CacheResult):
+                if known.entry is not None:
+                    self._remember(known.entry)
                 return known
-            found, lead = known
-            older = found or older
+            found, lease = known
+            held.append(found)
         try:
-            made = await job.run(deadline)
+            result = await job.run(deadline)
         except BaseException:
-            if self._store is not None:
-                self._store.let_go(lead)
+            self._release(lease)
             raise
-        return self._land(job, made, lead, older)
+        held.append(self._memory.get(job.key))
+        older = self._newest_complete(held, began_at)
+        return self._land(job, result, lease, older)
 
-    async def _ask_store(
-        self, store: SharedStore, job: Job, wish: Wish, deadline: Deadline
-    ) -> CacheResult | tuple[Entry | None, Lease]:
-        """What the store or another worker serves; or what is left there, and the lead."""
+    def _newest_complete(self, held: Iterable[Entry | None], held_since: float) -> Entry | None:
+        """Of the entries that have been here since a time, the newest that is complete and that
+        no purge has made void."""
+        usable = [
+            each
+            for each in held
+            if each is not None and each.flaw is None and not self._is_void(each, held_since)
+        ]
+        return max(usable, key=lambda each: each.stored_at, default=None)
 
-        def is_wanted(entry: Entry) -> bool:
-            verdict = decide(entry, self._clock(), job.policy, wish)
-            return verdict in _SERVED_AT_ONCE and not self._purges.was_purged(entry)
+    def _land(self, job: Job, result: RunResult, lease: Lease, older: Entry | None) -> CacheResult:
+        now, outcome = self._clock(), result.outcome
+        entry = entry_of(result, job, began_at=lease.began_at, now=now, chance=self._dice())
+        was_purged = entry is not None and self._purges.was_purged(entry)
+        verdict = decide(older, now, job.policy)
+        landing = decide_landing(result, entry, older, verdict, was_purged=was_purged)
+        if result.untagged:
+            self._warn(f"{job.name}: not stored: {result.untagged}")
+        if isinstance(landing, Store):
+            return CacheResult(landing.entry, outcome, "miss", self._put(landing.entry, job, lease))
+        if isinstance(landing, Forget):
+            self._memory.drop(job.key)
+            if self._store is not None:
+                self._store.drop(lease)
+            return CacheResult(None, outcome, "miss")
+        self._release(lease)
+        match landing:
+            case StoreDegraded(degraded):
+                self._remember(degraded, degraded.observed_at)
+                return CacheResult(None, outcome, "miss")
+            case ServeOlder(older):
+                older.rest(now + FAILING_SECONDS, result.failure)
+                self._memory.put(older)
+                return CacheResult(older, outcome, "error")
+            case ServeNewer(newer):
+                return CacheResult(newer, None, "collapsed")
+            case PassOn(void):
+                return CacheResult(void, outcome, "miss")
+            case _:
+                assert_never(landing)
 
-        patience = _patience(deadline)
-        found, lead = await store.find(job.key, is_wanted, patience, job.patience)
-        if lead is not None:
-            return found, lead
-        if found is not None and is_wanted(found):
-            self._remember(found)
-            if decide(found, self._clock(), job.policy) is Verdict.FRESH:
-                return CacheResult(found, None, "hit")
-            return CacheResult(found, None, "stale")
-        made = await self._follow(store, job, patience)
-        if made is None:
-            return found, store.alone(job.key)
-        self._remember(made)
-        return CacheResult(made, None, "collapsed")
+    def _put(self, entry: Entry, job: Job, lease: Lease) -> bool:
+        """Store the entry in memory and for other workers; whether one of them has it."""
+        is_held = self._remember(entry, entry.observed_at)
+        if self._store is None:
+            return is_held
+        return self._store.put(entry, stored_seconds(entry, job.policy), lease) or is_held
 
-    async def _follow(self, store: SharedStore, job: Job, patience: float) -> Entry | None:
-        """What another worker makes of it; None when it gave up, or takes too long."""
-        gives_up_at = self._loop.time() + patience
-        pause = _FIRST_PAUSE_SECONDS
-        while self._loop.time() < gives_up_at:
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
-            entry, is_led = await store.look(job.key)
-            if entry is not None and decide(entry, self._clock(), job.policy) is Verdict.FRESH:
-                return entry
-            if not is_led:
-                return None
-        return None
-
-    def _land(self, job: Job, made: RunResult, lead: Lease, older: Entry | None) -> CacheResult:
-        store, policy, now = self._store, job.policy, self._clock()
-        entry = self._entry(job, made, lead, now)
-        if made.failed:
-            if store is not None:
-                store.let_go(lead)
-            older = self._newest_complete(job.key, older)
-            verdict = decide(older, now, policy)
-            if verdict is Verdict.FRESH:  # a later flight has landed before
-                return CacheResult(older, None, "collapsed")
-            if verdict is not Verdict.MISS and older is not None:
-                older.failing_until, older.failure = now + _FAILING_SECONDS, made.outcome
-                self._remember(older)
-                return CacheResult(older, made.outcome, "error")
-            if entry is not None:
-                self._remember(entry, made_here=True)
-            return CacheResult(None, made.outcome, "miss")
-        if entry is None:
-            self._forget(job.key, lead)
-            return CacheResult(None, made.outcome, "miss")
-        stored = self._remember(entry, made_here=True)
-        if store is not None:
-            if self._purges.was_purged(entry):
-                store.let_go(lead)
-            else:
-                stored = store.put(entry, kept_seconds(entry, policy), lead) or stored
-        return CacheResult(entry, made.outcome, "miss", stored)
-
-    def _newest_complete(self, key: str, older: Entry | None) -> Entry | None:
-        """The one that was there when a flight began, or what others have stored since."""
-        held = self._memory.get(key)
-        if held is None or held.flaw is not None:
-            return older
-        return held if older is None or held.stored_at > older.stored_at else older
-
-    def _forget(self, key: str, lead: Lease) -> None:
-        """What is answered now can't be kept, and what was kept before is no answer any more."""
-        self._memory.drop(key)
+    def _release(self, lease: Lease) -> None:
         if self._store is not None:
-            self._store.drop(lead)
+            self._store.release(lease)
 
-    def _entry(self, job: Job, made: RunResult, lead: Lease, now: float) -> Entry | None:
-        """What is kept of a run; None for nothing."""
-        if made.body is None or made.freshness.seconds <= 0:
-            return None
-        ttl = job.policy.ttl_seconds * (1 - _JITTER * self._dice())
-        ttl = min(ttl, made.freshness.seconds)
-        if made.failed:
-            ttl = min(ttl, _FAILING_SECONDS)
-        may_be_stale = made.freshness.may_be_stale and not made.failed
-        return Entry(
-            job.key, made.body, made.views, now, ttl,
-            min(lead.began_at, made.freshness.observed_at), made.tags, may_be_stale,
-            made.flaw,
-        )  # fmt: skip
-
-
-_SERVED_AT_ONCE = (Verdict.FRESH, Verdict.STALE)
-
-
-def _patience(deadline: Deadline) -> float:
-    """The seconds to wait for what others make, so that time is left to make it here."""
-    return min(deadline.seconds_left() / 2, _MOST_PATIENCE_SECONDS)
+    def _warn(self, text: str) -> None:
+        """Log a warning, once a minute for each text."""
+        now = self._loop.time()
+        if now >= self._warned_at.get(text, -math.inf) + _WARNING_SECONDS:
+            self._warned_at[text] = now
+            _log.warning("%s", text)

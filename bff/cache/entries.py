@@ -1,20 +1,23 @@
 """What the cache holds: bytes, when they were stored, for how long they are good, under which tags.
 
-May not know where entries are kept, nor how they travel (`bff.cache.shared.envelope`).
+May not know where entries are stored, nor how they travel (`bff.cache.shared.envelope`).
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from sys import getsizeof
 from typing import Any, Protocol
 
-# What an entry, or one finished reply kept with it, takes beside its bytes: 0.6 and 0.9 KB were
+# What an entry, or one finished reply stored with it, takes beside its bytes: 0.6 and 0.9 KB were
 # measured with tracemalloc, headers and dict slots included.
 OVERHEAD_BYTES = 1024
-_TAG_BYTES = 200  # a tag in an entry and in the index of the memory that holds it
+FAILURE_BYTES = 4096  # what a failure may take that an entry holds for a second
+_TAG_BYTES = 500  # a tag in an entry and in the index of the memory that holds it
+_VIEW_BYTES = 200
 
 
 class FinishedReply(Protocol):
-    """A reply made from an entry, kept with it for the next request of the same kind."""
+    """A reply made from an entry, stored with it for the next request of the same kind."""
 
     @property
     def body(self) -> bytes:
@@ -23,12 +26,12 @@ class FinishedReply(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One payload, or one upstream reply. Nothing changes but what this process remembers of it.
+    """One payload, or one upstream reply. Nothing changes but what this process adds to it.
 
     `variants` is a memo of finished replies (masked bodies, compressed ones, headers), by whatever
-    name the web gives them, which `keep` adds to; `failing_until` the time before which making it
-    anew is not tried again, and `failure` what the last try came to; they stay in this process. So
-    do entries with a `flaw`: what was papered over in a degraded payload, kept for a moment.
+    name the web gives them, which `keep` adds to. `failing_until` is the time before which making
+    it anew is not tried again, and `failure` what the last try came to. All these stay in this
+    process. So do entries with a `flaw`: what was papered over in a degraded payload.
     """
 
     key: str
@@ -39,9 +42,9 @@ class Entry:
     observed_at: float  # when the first upstream was asked: a purge since then makes it void
     tags: frozenset[str] = frozenset()
     may_be_stale: bool = True
-    flaw: Any = None
+    flaw: Any = None  # `FAILURE_BYTES` at most
     expires_at: float = field(init=False)
-    size_bytes: int = field(init=False)  # as the memory layer counts it, kept replies included
+    size_bytes: int = field(init=False)  # as the memory layer counts it, with what was added
     failing_until: float = field(init=False, default=0.0)
     failure: Any = field(init=False, default=None)
     variants: Mapping[Any, Any] = field(init=False)
@@ -53,25 +56,36 @@ class Entry:
         self.size_bytes = (
             OVERHEAD_BYTES
             + len(self.body)
-            + sum(map(len, self.views.values()))
-            + sum(len(tag) + _TAG_BYTES for tag in self.tags)
+            + sum(_VIEW_BYTES + len(view) for view in self.views.values())
+            + sum(_TAG_BYTES + getsizeof(tag) for tag in self.tags)
+            + (0 if self.flaw is None else FAILURE_BYTES)
         )
         self.variants = self._kept = {}
 
     def keep(self, name: Any, variant: FinishedReply) -> None:
         """Keep a finished reply under a name; its bytes count unless the entry holds them already,
-        as its own or as another reply's."""
+        as its own or as another reply's. Safe from any thread."""
         if self._kept.setdefault(name, variant) is not variant:
             return  # another thread was first
         body = variant.body
         held = [self.body, *self.views.values()]
         held += [each.body for key, each in list(self._kept.items()) if key != name]
-        growth = OVERHEAD_BYTES + (0 if any(body is each for each in held) else len(body))
-        if self.grown is None:
-            self.size_bytes += growth
-        else:
-            self.grown(self, growth)
+        self._grow(OVERHEAD_BYTES + (0 if any(body is each for each in held) else len(body)))
+
+    def rest(self, until: float, failure: Any) -> None:
+        """Don't try to make it anew until then; `failure` is what the last try came to, and takes
+        `FAILURE_BYTES` at most."""
+        is_first = self.failing_until == 0.0
+        self.failing_until, self.failure = until, failure
+        if is_first:
+            self._grow(FAILURE_BYTES)
 
     def seconds_left(self, now: float) -> float:
         """For how long it is still fresh; below zero when it is not."""
         return self.expires_at - now
+
+    def _grow(self, growth: int) -> None:
+        if self.grown is None:
+            self.size_bytes += growth
+        else:
+            self.grown(self, growth)

@@ -1,4 +1,4 @@
-"""A run under way, and those who wait for it. One event loop's; knows neither keys nor stores."""
+"""A run under way, and those that wait for it. One event loop's; knows neither keys nor stores."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,8 +8,8 @@ from bff.cache.results import CacheResult
 
 
 class Flight:
-    """A run under way. One that nobody waits for is forgotten and cancelled where `forget` says
-    how; without it, it finishes."""
+    """A run under way. Where nobody waits for it any more, `forget` is called and it is cancelled;
+    without `forget` it finishes."""
 
     __slots__ = ("_forget", "_task", "_waiting")
 
@@ -18,12 +18,12 @@ class Flight:
         self._forget = forget
         self._waiting = 0
 
-    async def lands_within(self, patience: float | None) -> bool:
+    async def lands_within(self, seconds: float | None) -> bool:
         """Whether it is over within so many seconds."""
         self._waiting += 1
         try:
             # Not `shield`, which reports the flight's error as unhandled when its caller has gone.
-            await asyncio.wait((self._task,), timeout=patience)
+            await asyncio.wait((self._task,), timeout=seconds)
         finally:
             self._waiting -= 1
             if self._forget is not None and not (self._waiting or self._task.done()):
@@ -31,7 +31,11 @@ class Flight:
                 self._task.cancel()
         return self._task.done()
 
-    def outcome(self, *, leads: bool) -> CacheResult:
-        """What it came to. Raises what it raised."""
-        served = self._task.result()
-        return replace(served, how="collapsed") if not leads and served.how == "miss" else served
+    def result(self) -> CacheResult:
+        """What it came to, for the caller that started it. Raises what it raised."""
+        return self._task.result()
+
+    def shared_result(self) -> CacheResult:
+        """The same for another caller."""
+        result = self._task.result()
+        return replace(result, how="collapsed") if result.how == "miss" else result

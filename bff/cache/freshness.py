@@ -4,11 +4,11 @@
                            └────────── stale_if_error ──────┐
     Fresh                  │ Stale     │ StaleIfError        │ Miss
 
-The windows overlap: both are counted from the end of the entry's own ttl, which may be shorter than
-the policy's (jitter, and what upstreams allow). The longer of the two says how long it is kept.
+The windows overlap: both are counted from the end of the entry's own ttl, which may be shorter
+than the policy's (jitter, and what upstreams allow). The longer of the two decides how long an
+entry is stored.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 
 from bff.cache.entries import Entry
@@ -27,38 +27,35 @@ class Verdict(Enum):
     MISS = "miss"  # it is of no use
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a request asks of a cache. A client that won't have what is stale waits for what is
-    made anew; what is fresh it gets all the same, since no client may make upstreams work."""
-
-    accepts_stale: bool = True
+def is_fresh(entry: Entry, now: float) -> bool:
+    """Whether the entry is fresh at `now`, in seconds since the epoch. One from the future is not:
+    a clock that was set back would make it good for as long again."""
+    return entry.stored_at - CLOCK_SKEW_SECONDS <= now < entry.expires_at
 
 
-ANY = Wish()
+def decide(
+    entry: Entry | None, now: float, policy: CachePolicy, *, accepts_stale: bool = True
+) -> Verdict:
+    """The verdict on an entry, from wherever it came, at `now`, in seconds since the epoch.
 
-
-def decide(entry: Entry | None, now: float, policy: CachePolicy, wish: Wish = ANY) -> Verdict:
-    """The verdict on an entry, from wherever it came, at `now`, in seconds since the epoch."""
-    if (
-        entry is None
-        or entry.stored_at > now + CLOCK_SKEW_SECONDS  # an entry is not good for ever
-        or entry.ttl_seconds > policy.ttl_seconds
-    ):
+    A client that does not accept what is stale waits for what is made anew. It gets what is fresh
+    all the same, since no client may make upstreams work.
+    """
+    if entry is None or entry.ttl_seconds > policy.ttl_seconds:
         return Verdict.MISS
-    if now < entry.expires_at:
+    if is_fresh(entry, now):
         return Verdict.FRESH
-    if not entry.may_be_stale:
-        return Verdict.MISS
     age = now - entry.expires_at
-    if age < policy.stale_seconds and wish.accepts_stale:
+    if age < 0 or not entry.may_be_stale:
+        return Verdict.MISS
+    if age < policy.stale_seconds and accepts_stale:
         return Verdict.STALE
     if age < policy.stale_if_error_seconds:
         return Verdict.STALE_IF_ERROR
     return Verdict.MISS
 
 
-def kept_seconds(entry: Entry, policy: CachePolicy) -> float:
+def stored_seconds(entry: Entry, policy: CachePolicy) -> float:
     """How long after `stored_at` the entry is of use to somebody."""
     if not entry.may_be_stale:
         return entry.ttl_seconds

@@ -12,9 +12,13 @@ from bff.plan.model.caching import CachePolicy
 
 
 class RunResult(NamedTuple):
-    """What a run came to. `outcome` is the caller's own; `body` is None where there is nothing to
-    keep. `failed` says that an older value is better than this one, and `flaw` what was papered
-    over in it."""
+    """What a run came to. `outcome` is the caller's own.
+
+    `body` is None where nothing can be stored; `untagged` is then the reason, where tags are.
+    `failed` means that an older value is better than this one, and `flaw` is what was papered over
+    in it. `failure` is the outcome as an older entry holds it for a second:
+    `bff.cache.entries.FAILURE_BYTES` at most.
+    """
 
     outcome: Any
     body: bytes | None = None
@@ -23,6 +27,8 @@ class RunResult(NamedTuple):
     freshness: Freshness = UNLIMITED
     failed: bool = False
     flaw: Any = None
+    failure: Any = None
+    untagged: str = ""
 
 
 Run = Callable[[Deadline], Awaitable[RunResult]]
@@ -31,15 +37,15 @@ Run = Callable[[Deadline], Awaitable[RunResult]]
 @dataclass(frozen=True, slots=True)
 class Job:
     """How to make a key's value, and for how long it is good. `run` is called at most once in a
-    flight, with the first caller's context; `deadline` bounds all waiting for it; `name` is for the
-    log."""
+    flight, with the first caller's context; `deadline` bounds all waiting for it; `patience` bounds
+    the waiting for the store; `name` is for the log."""
 
     name: str
     key: str
     policy: CachePolicy
     run: Run
     deadline: Deadline
-    patience: WaitBudget = field(default_factory=WaitBudget)  # with the store
+    patience: WaitBudget = field(default_factory=WaitBudget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class CacheResult:
 
     `how`: "hit" and "stale" (nothing was run for it), "miss" (its own run), "collapsed" (another
     caller's, or another worker's), "error" (a run failed, and the entry is what is left). `stored`
-    tells that the run's value was kept.
+    reports that the run's value was stored.
     """
 
     entry: Entry | None

@@ -1,14 +1,18 @@
 """`bff purge TAG…`: what is cached under a tag is made anew, in every worker of every gateway.
 
-By the Redis that the gateways share, where the environment names it as it does for them; else by
-the endpoint of the gateway at `BFF_HOST` and `BFF_PORT`, whose Redis nobody else knows.
+It purges in the Redis that the gateways share, where the environment names it as it does for them,
+and there in the project's namespace. Otherwise it calls the endpoint of the gateway at `BFF_HOST`
+and `BFF_PORT`, whose Redis nobody else knows.
 """
 
 import os
+from pathlib import Path
 
 import click
 
+from bff.cli.project import compile_or_exit, project_option
 from bff.errors import SettingsError
+from bff.plan.model.caching import MOST_TAGS
 from bff.settings import Settings, load_settings
 
 _SECONDS = 5.0
@@ -16,36 +20,40 @@ _SECONDS = 5.0
 
 @click.command()
 @click.argument("tags", metavar="TAG…", nargs=-1, required=True)
-def purge(tags: tuple[str, ...]) -> None:
-    """Forget every cached payload and reply that has one of the tags.
+@project_option
+def purge(tags: tuple[str, ...], project: Path) -> None:
+    """Delete every cached payload and reply that has one of the tags.
 
-    Needs BFF_REDIS_URL, or BFF_ADMIN_TOKEN and a gateway at BFF_HOST and BFF_PORT.
+    Needs BFF_REDIS_URL and the project, or BFF_ADMIN_TOKEN and a gateway at BFF_HOST and BFF_PORT.
     """
+    if len(tags) > MOST_TAGS:
+        raise click.ClickException(f"{len(tags)} tags; name {MOST_TAGS} at most.")
     try:
         settings = load_settings(os.environ)
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
     if settings.redis_url is not None:
-        gone = _purge_in_redis(settings.redis_url, tags)
+        namespace = compile_or_exit(project).namespace
+        gone = _purge_in_redis(settings.redis_url, namespace, tags)
     elif settings.admin_token is not None:
         gone = _ask_gateway(settings, settings.admin_token, tags)
     else:
         raise click.ClickException(
-            "nobody to tell: set BFF_REDIS_URL to the gateways' Redis, or BFF_ADMIN_TOKEN to the"
-            " token of the one that listens at BFF_HOST and BFF_PORT."
+            "no gateway to purge: set BFF_REDIS_URL to the gateways' Redis, or BFF_ADMIN_TOKEN to"
+            " the token of the one that listens at BFF_HOST and BFF_PORT."
         )
     click.echo(f"{gone} purged")
 
 
-def _purge_in_redis(url: str, tags: tuple[str, ...]) -> int:
+def _purge_in_redis(url: str, namespace: str, tags: tuple[str, ...]) -> int:
     from redis.exceptions import RedisError
 
     from bff.cache.redis.clients import refuse_bad_url
-    from bff.cache.shared.links import RedisStoreClient
+    from bff.cache.shared.store_clients import RedisStoreClient
 
     try:
         refuse_bad_url(url)
-        return RedisStoreClient(url, seconds=_SECONDS).purge(tags)
+        return RedisStoreClient(url, namespace, seconds=_SECONDS).purge(tags)
     except (SettingsError, RedisError, OSError) as error:
         raise click.ClickException(f"nothing was purged: {error}") from None
 

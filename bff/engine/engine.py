@@ -10,7 +10,6 @@ becomes.
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 
 from bff.deadline import DeadlinePassed
 from bff.engine.heavy_work import HeavyWork
@@ -32,7 +31,8 @@ from bff.engine.values.results import (
     Produced,
     WriteState,
 )
-from bff.errors import EvaluationError
+from bff.errors import EvaluationError, TooManyTagsError
+from bff.plan.model.caching import EVERYTHING, PurgedTags, bounded_tags
 from bff.plan.model.composition import Composition, Root
 
 
@@ -91,6 +91,7 @@ class Engine:
             least(run.freshness) if run.freshness else UNLIMITED,
             merged.tags,
             _purges(composition, run, merged.root),
+            merged.untagged,
         )
 
 
@@ -155,15 +156,20 @@ def _write_states(composition: Composition, run: Run) -> Mapping[str, WriteState
     return write_states(composition.steps, run.outcomes, run.calls_sent())
 
 
-def _purges(composition: Composition, run: Run, seen: Root) -> tuple[str, ...]:
-    """What a run that wrote anything, or may have, makes out of date. What steps that failed would
-    have named is left out: it can't be known."""
+def _purges(composition: Composition, run: Run, seen: Root) -> PurgedTags:
+    """What a run that wrote anything, or may have, makes out of date: everything, where that is
+    more than can be named. What steps that failed would have named is left out: it can't be
+    known."""
     states = _write_states(composition, run) if composition.purges else None
     if states is None or not {"done", "unknown"} & set(states.values()):
         return ()
     root = {**dict.fromkeys(step.name for step in composition.steps), **seen}
-    found: list[str] = []
+    found: set[str] = set()
     for each in composition.purges:
-        with suppress(EvaluationError):
-            found += each.evaluate(root)
-    return tuple(dict.fromkeys(found))
+        try:
+            found.update(each.evaluate(root))
+        except TooManyTagsError:
+            return EVERYTHING
+        except EvaluationError:
+            continue
+    return bounded_tags(found)

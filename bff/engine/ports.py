@@ -52,13 +52,15 @@ class Services(Protocol):
 
 class CallResult(NamedTuple):
     """What a call came to, for all who would have made the same. `body` is what may be kept: it
-    fits its schema. `failed` says that an earlier reply is better than this one."""
+    fits its schema. `failed` means that an earlier reply is better than this one, `untagged` why
+    the body has no tags, so that it may not be stored."""
 
     reply: UpstreamReply | Failed
     body: bytes | None
     tags: frozenset[str]
     freshness: Freshness
     failed: bool
+    untagged: str = ""
 
 
 class CachedReply(NamedTuple):

@@ -18,10 +18,10 @@ import pytest
 from bff.cache.cache import Cache
 from bff.cache.redis.clients import open_client
 from bff.cache.shared.backends import KEY_PREFIX, Backend, RedisBytes, open_backend
-from bff.cache.shared.links import StoreClient
-from bff.cache.shared.opening import open_store
+from bff.cache.shared.store import open_store
+from bff.cache.shared.store_clients import StoreClient
 from bff.errors import SettingsError
-from tests.support.cache_worker import entry_bytes, job, small, tagged
+from tests.support.cache_worker import NAMESPACE, entry_bytes, job, small, tagged
 from tests.support.payload_runs import Runs, payload
 from tests.support.redis_server import RedisServer
 
@@ -31,7 +31,7 @@ FAR_FUTURE = struct.pack("I", 2**32 - 1)  # how cachelib's files begin: when the
 @asynccontextmanager
 async def opened(config: dict[str, Any]) -> AsyncIterator[Cache]:
     """A worker's cache over the backend."""
-    cache = Cache(lambda **told: open_store(None, config, **told), dice=lambda: 0.0)
+    cache = Cache(lambda **told: open_store(None, NAMESPACE, config, **told), dice=lambda: 0.0)
     try:
         yield cache
     finally:
@@ -256,7 +256,7 @@ def test_backend_that_cannot_be_used_is_refused_with_the_reason_and_a_remedy(
     config: dict[str, Any], said: tuple[str, ...]
 ) -> None:
     with pytest.raises(SettingsError) as refused:
-        open_store(None, config)
+        open_store(None, NAMESPACE, config, purged=print, missed=print)
 
     text = str(refused.value)
     assert text.startswith(f"CACHE_TYPE {config['CACHE_TYPE']}: ")

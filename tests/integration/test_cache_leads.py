@@ -7,7 +7,7 @@ import time
 import pytest
 
 from bff.cache.redis.leases import Lease
-from bff.cache.shared.links import RedisStoreClient
+from bff.cache.shared.store_clients import RedisStoreClient
 from tests.support.cache_process import leading_process
 from tests.support.cache_worker import (
     SLACK_SECONDS,
@@ -26,19 +26,19 @@ from tests.support.redis_server import RedisServer
 from tests.support.slow_redis import Between
 from tests.support.steady_clock import steady_seconds
 
-LOCK = b"bff:3:k:lead"
+LOCK = b"bff:3:k:lease"
 
 
 def worker(server: RedisServer) -> Worker:
     return calm_worker(server.url)
 
 
-class LateLink(RedisStoreClient):
+class LateClient(RedisStoreClient):
     """Takes a lead just after another worker has stored what it made, and let go."""
 
-    def take_lead(self, key: str, life_seconds: float) -> Lease | None:
+    def take_lease(self, key: str, life_seconds: float) -> Lease | None:
         super().write(small(key), TTL, time.time() + TTL)
-        return super().take_lead(key, life_seconds)
+        return super().take_lease(key, life_seconds)
 
 
 def closed(outcome: object = None) -> Runs:
@@ -50,7 +50,7 @@ def closed(outcome: object = None) -> Runs:
 
 def test_what_was_made_between_a_look_and_the_lead_is_not_made_again(server: RedisServer) -> None:
     async def test() -> None:
-        async with calm_worker(server.url, link=LateLink) as one:
+        async with calm_worker(server.url, client=LateClient) as one:
             runs = Runs(payload(b"[1]"))
             served = await one.cache.get(job("k", runs))
             assert (served.how, runs.count) == ("hit", 0)
@@ -186,7 +186,7 @@ def test_a_leader_whose_outcome_redis_refuses_lets_its_follower_go_at_once(
             await one.expect("miss", "before", tags=["t"])
             await one.writes_are_done()
             with server.client() as client:
-                (index,) = [key for key in server.all_keys() if key.endswith(b":keys")]
+                (index,) = [key for key in server.all_keys() if b":tag:" in key]
                 client.set(index, "another tenant's")
             runs, own, is_following = closed(tagged(["t"])), Runs(payload(b"[2]")), follows(server)
             leader = asyncio.create_task(one.cache.get(job("k", runs)))

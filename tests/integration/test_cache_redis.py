@@ -13,8 +13,17 @@ from redis import Redis
 
 from bff.cache.entries import Entry
 from bff.cache.shared.envelope import MAX_VALUE_BYTES
-from bff.cache.shared.opening import open_store
-from tests.support.cache_worker import TTL, Worker, entry_bytes, job, plant, policy, small
+from bff.cache.shared.store import open_store
+from tests.support.cache_worker import (
+    NAMESPACE,
+    TTL,
+    Worker,
+    entry_bytes,
+    job,
+    plant,
+    policy,
+    small,
+)
 from tests.support.payload_runs import FAILURE, Runs, degraded, payload
 from tests.support.redis_server import RedisServer
 
@@ -109,14 +118,14 @@ def test_a_redis_with_a_password_is_used_and_a_wrong_password_is_no_redis() -> N
 
 
 def test_without_a_url_there_is_no_store() -> None:
-    assert open_store(None) is None
+    assert open_store(None, NAMESPACE, purged=print, missed=print) is None
 
 
 def test_an_entry_that_nobody_would_read_back_is_not_written(server: RedisServer) -> None:
     async def test() -> None:
         async with Worker(server.url) as worker:
             large = Entry("k", bytes(MAX_VALUE_BYTES), {}, time.time(), TTL, time.time())
-            assert not worker.store.put(large, TTL, worker.store.alone("k"))
+            assert not worker.store.put(large, TTL, worker.store.own_lease("k"))
 
     asyncio.run(test())
 
@@ -125,7 +134,7 @@ def test_closing_finishes_the_writes_that_wait(server: RedisServer) -> None:
     async def test() -> None:
         async with Worker(server.url) as worker:
             assert all(
-                worker.store.put(small(f"k{number}"), TTL, worker.store.alone("k"))
+                worker.store.put(small(f"k{number}"), TTL, worker.store.own_lease("k"))
                 for number in range(100)
             )
 
@@ -189,7 +198,9 @@ def test_a_planted_value_is_a_miss_and_is_told_once(
                 await worker.expect("miss", "k2")
 
     asyncio.run(test())
-    told = [] if why is None else [f"a value in Redis is {why}: it counts as a miss (told once)"]
+    told = (
+        [] if why is None else [f"a value in Redis is {why}: it counts as a miss (reported once)"]
+    )
     assert [record.getMessage() for record in caplog.records] == told
 
 

@@ -9,8 +9,16 @@ import pytest
 from redis.exceptions import ResponseError
 
 from bff.cache.entries import Entry
-from bff.cache.shared.links import RedisStoreClient
-from tests.support.cache_worker import SLACK_SECONDS, TTL, Worker, entry_bytes, eventually, small
+from bff.cache.shared.store_clients import RedisStoreClient
+from tests.support.cache_worker import (
+    NAMESPACE,
+    SLACK_SECONDS,
+    TTL,
+    Worker,
+    entry_bytes,
+    eventually,
+    small,
+)
 from tests.support.redis_server import RedisServer, free_port
 from tests.support.steady_clock import steady_seconds
 
@@ -107,7 +115,8 @@ def test_writes_to_a_paused_redis_are_dropped_beyond_the_queue_and_hold_nobody(
             own_server.pause()
             began = steady_seconds()
             taken = [
-                worker.store.put(small(f"k{n}"), TTL, worker.store.alone("k")) for n in range(300)
+                worker.store.put(small(f"k{n}"), TTL, worker.store.own_lease("k"))
+                for n in range(300)
             ]
             assert steady_seconds() - began < 0.1
             assert taken == [True] * 256 + [False] * 44
@@ -121,7 +130,7 @@ def test_while_redis_fails_nothing_is_queued_for_it() -> None:
         async with Worker(f"redis://127.0.0.1:{free_port()}") as worker:
             for number in range(5):
                 await worker.store.find(f"k{number}", lambda _: True, 1.0)
-            assert not worker.store.put(small("k"), TTL, worker.store.alone("k"))
+            assert not worker.store.put(small("k"), TTL, worker.store.own_lease("k"))
 
     asyncio.run(test())
 
@@ -143,13 +152,13 @@ def test_a_full_redis_refuses_and_nobody_minds(caplog: pytest.LogCaptureFixture)
 
 def test_a_full_redis_takes_entries_again_when_others_have_ended() -> None:
     with RedisServer("--maxmemory-policy", "noeviction") as server, server.client() as client:
-        link = RedisStoreClient(server.url, seconds=1.0)
+        redis = RedisStoreClient(server.url, NAMESPACE, seconds=1.0)
         used = client.info("memory")["used_memory"]
         client.config_set("maxmemory", used + 2_000_000)
 
         def write(key: str) -> None:
             now = time.time()
-            link.write(
+            redis.write(
                 Entry(key, bytes(100_000), {}, now, 1.0, now, frozenset({key})), 1.0, now + 1.0
             )
 
@@ -163,10 +172,10 @@ def test_a_full_redis_takes_entries_again_when_others_have_ended() -> None:
         def takes_some_again() -> bool:
             with suppress(ResponseError):
                 write("again")
-            return link.read("again")[0] is not None
+            return redis.read("again")[0] is not None
 
         asyncio.run(eventually(takes_some_again))
-        link.close()
+        redis.close()
 
 
 # ---------------------------------------------------------------------------- what is no Redis

@@ -3,7 +3,6 @@
 import asyncio
 import time
 
-from bff.cache.freshness import Wish
 from tests.support.cache_worker import (
     TTL,
     Worker,
@@ -30,8 +29,8 @@ def plant_expired(server: RedisServer, for_seconds: float) -> None:
     plant(server, "k", entry_bytes(stored_at=time.time() - TTL - for_seconds))
 
 
-async def is_served(worker: Worker, runs: Runs, wish: Wish = Wish()) -> tuple[str, bytes]:  # noqa: B008
-    served = await worker.cache.get(job("k", runs, WINDOWS), wish)
+async def is_served(worker: Worker, runs: Runs, **wish: bool) -> tuple[str, bytes]:
+    served = await worker.cache.get(job("k", runs, WINDOWS), **wish)
     assert served.entry is not None
     return served.how, served.entry.body
 
@@ -88,7 +87,7 @@ def test_who_will_not_have_what_is_stale_waits_for_what_is_made_anew(server: Red
         plant_expired(server, 30)
         async with worker(server) as one:
             runs = Runs(payload(NEW))
-            assert await is_served(one, runs, Wish(accepts_stale=False)) == ("miss", NEW)
+            assert await is_served(one, runs, accepts_stale=False) == ("miss", NEW)
 
     asyncio.run(test())
 

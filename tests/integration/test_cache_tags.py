@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 from redis.exceptions import RedisError
 
-from bff.cache.redis.tag_index import REMEMBERED_SECONDS, TagIndex
+from bff.cache.redis.tag_index import REMEMBERED_SECONDS
 from bff.cache.shared.backends import KEY_PREFIX
-from bff.cache.shared.links import StoreClient
+from bff.cache.shared.store_clients import StoreClient
 from tests.support.cache_worker import (
-    DeafLink,
+    DeafClient,
     RedisStoreClient,
     Worker,
     calm_worker,
@@ -20,6 +20,7 @@ from tests.support.cache_worker import (
     job,
     plant,
     policy,
+    tag_index,
     tagged,
 )
 from tests.support.payload_runs import Runs
@@ -29,8 +30,8 @@ from tests.support.slow_redis import Between
 LOOKS_AT_ALL_KEYS = {"keys", "scan", "sscan", "hscan", "zscan", "randomkey", "dbsize"}
 
 
-def worker(server: RedisServer, link: Callable[..., StoreClient] = RedisStoreClient) -> Worker:
-    return calm_worker(server.url, link=link)
+def worker(server: RedisServer, client: Callable[..., StoreClient] = RedisStoreClient) -> Worker:
+    return calm_worker(server.url, client=client)
 
 
 def entries(server: RedisServer) -> list[bytes]:
@@ -39,8 +40,8 @@ def entries(server: RedisServer) -> list[bytes]:
     return [key.removeprefix(prefix) for key in server.all_keys() if b"{" not in key]
 
 
-def index_keys(server: RedisServer, kind: bytes) -> list[bytes]:
-    return [key for key in server.all_keys() if key.endswith(b":" + kind)]
+def sets_of_tags(server: RedisServer) -> list[bytes]:
+    return [key for key in server.all_keys() if b":tag:" in key]
 
 
 def test_a_purge_deletes_exactly_what_has_the_tag(server: RedisServer) -> None:
@@ -80,7 +81,7 @@ def test_a_tag_may_hold_anything(server: RedisServer, tag: str) -> None:
 
 def test_a_purge_never_looks_at_all_keys_however_many_there_are(server: RedisServer) -> None:
     with server.client() as client:
-        index, ends_at = TagIndex(client), time.time() + 60
+        index, ends_at = tag_index(client), time.time() + 60
         pipeline = client.pipeline(transaction=False)
         for number in range(3000):
             pipeline.set(f"{KEY_PREFIX}k{number}", b"x")
@@ -119,7 +120,7 @@ def test_what_is_stored_anew_during_a_purge_can_be_purged_the_next_time(
     server: RedisServer,
 ) -> None:
     with server.client() as client:
-        index, now = TagIndex(client), time.time()
+        index, now = tag_index(client), time.time()
         index.add(["t"], "k", now + 10)
 
         class Client:
@@ -130,11 +131,11 @@ def test_what_is_stored_anew_during_a_purge_can_be_purged_the_next_time(
                     index.add(["t"], "k", now + 20)
                 return getattr(client, name)
 
-        TagIndex(Client()).purge(["t"])  # type: ignore[arg-type]
+        tag_index(Client()).purge(["t"])  # type: ignore[arg-type]
         plant(server, "k", entry_bytes())
         assert index.purge(["t"])[1] == 1
         assert index.purge(["t"])[1] == 0
-        assert index_keys(server, b"keys") == []
+        assert sets_of_tags(server) == []
 
 
 def test_nothing_that_a_worker_does_looks_at_all_keys(server: RedisServer) -> None:
@@ -159,13 +160,13 @@ def test_the_index_ends_with_the_last_that_it_names(server: RedisServer) -> None
                 await one.cache.get(job(key, runs, policy(ttl, stale_if_error=10.0)))
             await one.writes_are_done()
             with server.client() as client:
-                (members,) = index_keys(server, b"keys")
+                (members,) = sets_of_tags(server)
                 assert 29_000 < client.pttl(members) <= 32_000
                 assert 0 < client.pttl(f"{KEY_PREFIX}short") <= 16_000
             await one.cache.purge(["t"])
             with server.client() as client:
-                assert index_keys(server, b"keys") == []
-                (note,) = index_keys(server, b"purged")
+                assert sets_of_tags(server) == []
+                (note,) = server.all_keys()
                 assert 0 < client.pttl(note) <= REMEMBERED_SECONDS * 1000
 
     asyncio.run(test())
@@ -173,11 +174,11 @@ def test_the_index_ends_with_the_last_that_it_names(server: RedisServer) -> None
 
 def test_what_has_ended_leaves_the_index_as_it_is_written_to(server: RedisServer) -> None:
     with server.client() as client:
-        index, now = TagIndex(client), time.time()
+        index, now = tag_index(client), time.time()
         index.add(["t"], "stays", now + 60)
         for number in range(25):
             index.add(["t"], f"old{number}", now - 10)
-        (members,) = index_keys(server, b"keys")
+        (members,) = sets_of_tags(server)
         for _ in range(3):
             index.add(["t"], "new", now + 60)
         assert sorted(client.zrange(members, 0, -1)) == [b"new", b"stays"]
@@ -187,13 +188,13 @@ def test_what_has_ended_leaves_the_index_as_it_is_written_to(server: RedisServer
 
 
 @pytest.mark.parametrize(
-    "link", [RedisStoreClient, DeafLink], ids=["that-hears-of-it", "that-does-not-hear-of-it"]
+    "client", [RedisStoreClient, DeafClient], ids=["that-hears-of-it", "that-does-not-hear-of-it"]
 )
 def test_a_purge_during_a_run_voids_what_it_makes(
-    server: RedisServer, link: Callable[..., StoreClient]
+    server: RedisServer, client: Callable[..., StoreClient]
 ) -> None:
     async def test() -> None:
-        async with worker(server, link) as one, worker(server) as other:
+        async with worker(server, client) as one, worker(server) as other:
             runs = Runs(tagged(["t", "u"], b"[1]"))
             runs.gate.clear()
             leader = asyncio.create_task(one.cache.get(job("k", runs)))

@@ -11,10 +11,11 @@ import pytest
 from redis.exceptions import ResponseError
 
 from bff.cache.entries import Entry
-from bff.cache.redis.tag_index import TagIndex
 from bff.cache.shared.backends import KEY_PREFIX
-from bff.cache.shared.links import RedisStoreClient
+from bff.cache.shared.store_clients import RedisStoreClient
+from bff.plan.model.caching import EVERYTHING
 from tests.support.cache_worker import (
+    NAMESPACE,
     SLACK_SECONDS,
     TTL,
     RunningClock,
@@ -165,38 +166,38 @@ def value_of(server: RedisServer, key: str) -> bytes | None:
 
 
 @pytest.mark.parametrize("planted", [b"soon", pickle.dumps(1.5), b"", b"9" * 400])
-def test_a_note_of_a_purge_that_is_not_ours_voids_what_it_stands_for_and_no_more(
-    server: RedisServer, planted: bytes, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("kind", ["purged", "everything"])
+def test_note_of_a_purge_that_is_not_ours_makes_what_has_tags_void_until_the_next_purge(
+    server: RedisServer, kind: str, planted: bytes
 ) -> None:
     async def test() -> None:
-        async with Worker(server.url, clock=RunningClock()) as one:
+        async with calm_worker(server.url) as one:
             with server.client() as client:
-                TagIndex(client).purge(["t"])
-                (note,) = server.all_keys()
-                client.set(note, planted)
+                client.set(f"{KEY_PREFIX}{{{NAMESPACE}}}:{kind}", planted)
             for number in range(8):
                 await one.expect("miss", f"k{number}", tags=["t"])
-                await one.expect("miss", f"other{number}", tags=["u"])
+                await one.expect("miss", f"plain{number}")
             await one.writes_are_done()
             kept = {key for key in server.all_keys() if b"{" not in key}
-            assert kept == {b"bff:3:other%d" % number for number in range(8)}
+            assert kept == {b"bff:3:plain%d" % number for number in range(8)}
+
+            await one.cache.purge(["u"] if kind == "purged" else EVERYTHING)
+            await one.expect("miss", "k", tags=["t"])
+            await one.writes_are_done()
+            assert b"bff:3:k" in server.all_keys()
 
     asyncio.run(test())
-    assert caplog.records == []
 
 
 def test_an_entry_whose_purges_could_not_be_looked_up_does_not_stay(server: RedisServer) -> None:
-    link = RedisStoreClient(server.url, seconds=1.0)
+    redis = RedisStoreClient(server.url, NAMESPACE, seconds=1.0)
     with server.client() as client:
-        TagIndex(client).purge(["t"])
-        (note,) = server.all_keys()
-        client.delete(note)
-        client.lpush(note, "not a time")
+        client.lpush(f"{KEY_PREFIX}{{{NAMESPACE}}}:purged", "not a time")
         now = time.time()
         with pytest.raises(ResponseError, match="WRONGTYPE"):
-            link.write(Entry("k", b"{}", {}, now, TTL, now, frozenset({"t"})), TTL, now + TTL)
+            redis.write(Entry("k", b"{}", {}, now, TTL, now, frozenset({"t"})), TTL, now + TTL)
         assert client.get(f"{KEY_PREFIX}k") is None
-    link.close()
+    redis.close()
 
 
 def test_an_index_of_another_type_is_no_outage(

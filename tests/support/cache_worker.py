@@ -5,14 +5,15 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from bff.breaker import LONGEST_PAUSE_SECONDS, Breaker
 from bff.cache.cache import Cache
 from bff.cache.entries import Entry
+from bff.cache.redis.tag_index import TagIndex
 from bff.cache.results import Job, Run
 from bff.cache.shared.backends import KEY_PREFIX
 from bff.cache.shared.envelope import encode
-from bff.cache.shared.links import RedisStoreClient, StoreClient
+from bff.cache.shared.health import LONGEST_PAUSE_SECONDS, store_breaker
 from bff.cache.shared.store import SharedStore
+from bff.cache.shared.store_clients import RedisStoreClient, StoreClient
 from bff.deadline import Deadline
 from bff.engine.values.results import Produced
 from bff.engine.values.wait_budget import WAIT_BUDGET_SECONDS, WaitBudget
@@ -21,6 +22,7 @@ from tests.support.payload_runs import FAILURE, Runs, payload
 from tests.support.steady_clock import steady_seconds
 
 TTL = 30.0
+NAMESPACE = "tests"
 CALM_SECONDS = 1.0
 SLACK_SECONDS = 0.2  # of a busy machine, beside the 0.1 s that trouble with Redis may cost
 
@@ -44,7 +46,7 @@ class RunningClock:
         return time.time() + self.ahead
 
 
-class DeafLink(RedisStoreClient):
+class DeafClient(RedisStoreClient):
     """A Redis whose news of purges don't come through."""
 
     hears_purges = False
@@ -56,7 +58,7 @@ class DeafLink(RedisStoreClient):
 class Worker:
     """A worker's cache, with clocks that the test moves: of the day, and of the breaker.
 
-    Where purges come in, the clock of the day has to be a `RunningClock`, as Redis's is. `link`
+    Where purges come in, the clock of the day has to be a `RunningClock`, as Redis's is. `client`
     opens another store than a Redis that hears. `seconds` is how long the store is waited for:
     a test without trouble takes `CALM_SECONDS`, or a busy machine is taken for it.
     """
@@ -67,16 +69,16 @@ class Worker:
         now: float | None = None,
         *,
         clock: Any = None,
-        link: Callable[..., StoreClient] = RedisStoreClient,
+        client: Callable[..., StoreClient] = RedisStoreClient,
         seconds: float = WAIT_BUDGET_SECONDS,
     ) -> None:
         self.patient_seconds = seconds
         self.pauses = Clock(0.0)
         self.clock = clock or Clock(time.time() if now is None else now)
-        breaker = Breaker(clock=self.pauses)
+        breaker = store_breaker(self.pauses)
 
         def open_store(**told: Any) -> SharedStore:
-            opened = link(url, seconds=seconds)
+            opened = client(url, NAMESPACE, seconds=seconds)
             self.store = SharedStore(
                 opened, breaker=breaker, clock=self.clock, seconds=seconds, **told
             )
@@ -167,6 +169,11 @@ async def recovers(worker: Worker, server: Any) -> None:
         worker.pauses.now += LONGEST_PAUSE_SECONDS
         plant(server, "recovered", entry_bytes("recovered", body=b"[2]"))
         how = (await worker.cache.get(job("recovered", Runs(FAILURE)))).how
+
+
+def tag_index(client: Any) -> TagIndex:
+    """The tags of the workers' namespace."""
+    return TagIndex(client, NAMESPACE)
 
 
 def plant(server: Any, key: str, value: bytes) -> None:

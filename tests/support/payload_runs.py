@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from bff.cache.payloads import keepable
+from bff.cache.engine_results import payload_result
 from bff.cache.results import RunResult
 from bff.deadline import Deadline
 from bff.engine.values.freshness import UNLIMITED, Freshness
@@ -66,4 +66,4 @@ class Runs:
             raise
         if isinstance(self.outcome, Exception):
             raise self.outcome
-        return keepable(self.outcome, "public")
+        return payload_result(self.outcome, "public")

@@ -7,11 +7,10 @@ import pytest
 
 from bff.cache.cache import Cache
 from bff.cache.entries import Entry
-from bff.cache.freshness import Wish
 from bff.cache.results import CacheResult
 from bff.cache.shared.envelope import decode, encode
-from bff.cache.shared.links import StoreClient
 from bff.cache.shared.store import SharedStore
+from bff.cache.shared.store_clients import StoreClient
 from tests.support.cache_worker import TTL, job
 from tests.support.memory_caches import WINDOWS, Clock, land_all, run_quietly
 from tests.support.payload_runs import FAILURE, NOT_FOUND, Runs, payload, payload_with
@@ -48,8 +47,8 @@ class Worker:
             dice=lambda: 0.0,
         )
 
-    async def ask(self, runs: Runs, wish: Wish | None = None) -> CacheResult:
-        return await self.cache.get(job("k", runs, WINDOWS), wish or Wish())
+    async def ask(self, runs: Runs, **wish: bool) -> CacheResult:
+        return await self.cache.get(job("k", runs, WINDOWS), **wish)
 
 
 def at_work(test: Callable[[Worker], Awaitable[None]], held: bytes | None = OLD) -> None:
@@ -104,7 +103,7 @@ def test_what_another_worker_stored_stands_in_for_trouble() -> None:
 def test_who_wants_nothing_stale_gets_what_is_made_anew_though_the_store_has_some() -> None:
     async def test(worker: Worker) -> None:
         worker.clock.now += TTL
-        served = await worker.ask(Runs(payload(NEW)), Wish(accepts_stale=False))
+        served = await worker.ask(Runs(payload(NEW)), accepts_stale=False)
         assert (served.how, body(served)) == ("miss", NEW)
 
     at_work(test)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bff.cache.entries import Entry
-from bff.cache.freshness import CLOCK_SKEW_SECONDS, Verdict, Wish, decide, kept_seconds
+from bff.cache.freshness import CLOCK_SKEW_SECONDS, Verdict, decide, stored_seconds
 from bff.plan.model.caching import CachePolicy
 
 FRESH, STALE, IF_ERROR, MISS = Verdict
@@ -16,7 +16,6 @@ BOTH = CachePolicy(30.0, 10.0, 60.0)
 LONGER_STALE = CachePolicy(30.0, 60.0, 10.0)
 NEITHER = CachePolicy(30.0, 0.0, 0.0)
 FOR_FAILURES = CachePolicy(0.0, 0.0, 60.0)
-NOTHING_STALE = Wish(accepts_stale=False)
 
 
 def entry(ttl: float = 30.0, *, may_be_stale: bool = True) -> Entry:
@@ -67,15 +66,17 @@ def test_age_decides(age: float, policy: CachePolicy, verdict: Verdict) -> None:
 def test_who_wants_nothing_stale_gets_what_is_fresh_and_else_waits(
     age: float, policy: CachePolicy, verdict: Verdict
 ) -> None:
-    assert decide(entry(), STORED_AT + age, policy, NOTHING_STALE) is verdict
+    assert decide(entry(), STORED_AT + age, policy, accepts_stale=False) is verdict
 
 
-@pytest.mark.parametrize("wish", [Wish(), NOTHING_STALE])
+@pytest.mark.parametrize("accepts", [True, False])
 @pytest.mark.parametrize(("age", "verdict"), [(29.0, FRESH), (30.0, MISS), (89.0, MISS)])
 def test_what_may_not_be_stale_is_good_for_its_time_alone(
-    age: float, verdict: Verdict, wish: Wish
+    age: float, verdict: Verdict, accepts: bool
 ) -> None:
-    assert decide(entry(may_be_stale=False), STORED_AT + age, BOTH, wish) is verdict
+    assert (
+        decide(entry(may_be_stale=False), STORED_AT + age, BOTH, accepts_stale=accepts) is verdict
+    )
 
 
 def test_windows_begin_at_the_end_of_the_entrys_own_time() -> None:
@@ -122,7 +123,7 @@ def test_entry_with_more_time_than_the_policy_gives_is_of_another_policy() -> No
 def test_entry_is_kept_for_as_long_as_its_longest_window(
     one: Entry, policy: CachePolicy, seconds: float
 ) -> None:
-    assert kept_seconds(one, policy) == seconds
+    assert stored_seconds(one, policy) == seconds
 
 
 SECONDS = st.integers(0, 100).map(float)
@@ -135,6 +136,6 @@ def test_entry_is_of_use_exactly_as_long_as_it_is_kept(
     policy = CachePolicy(ttl, stale, if_error)
     one = entry(ttl, may_be_stale=may_be_stale)
     is_of_use = decide(one, STORED_AT + age, policy) is not MISS
-    assert is_of_use == (age < kept_seconds(one, policy))
-    if decide(one, STORED_AT + age, policy, Wish(accepts)) is not MISS:
-        assert is_of_use  # a wish never gets more
+    assert is_of_use == (age < stored_seconds(one, policy))
+    if decide(one, STORED_AT + age, policy, accepts_stale=accepts) is not MISS:
+        assert is_of_use  # a client never gets more

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from bff.cache.cache import Cache
-from bff.cache.payloads import keepable
+from bff.cache.engine_results import payload_result
 from bff.cache.results import CacheResult, Run, RunResult
 from bff.deadline import Deadline
 from bff.engine.values.results import CompositionFailure, Produced
@@ -27,7 +27,7 @@ class Slow:
         self.began.append((now(), round(deadline.seconds_left(), 6)))
         seconds, outcome = next(self._takes)
         await asyncio.sleep(seconds)
-        return keepable(outcome, "public")
+        return payload_result(outcome, "public")
 
 
 def now() -> float:

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from bff.cache.payloads import keepable
+from bff.cache.engine_results import payload_result
+from bff.cache.results import RunResult
 from bff.engine.values.freshness import UNLIMITED, Freshness
 from tests.support.cache_worker import TTL, job, policy
 from tests.support.memory_caches import WINDOWS, Clock, Turns, memory_cache, run_quietly
@@ -68,24 +69,24 @@ def test_what_upstreams_want_revalidated_is_never_served_stale() -> None:
 
 def test_private_value_is_kept_for_one_caller_alone() -> None:
     private = payload_with(Freshness(is_private=True))
-    assert keepable(private, "identity").body == private.body
-    shared = keepable(private, "public")
+    assert payload_result(private, "identity").body == private.body
+    shared = payload_result(private, "public")
     assert (shared.body, shared.outcome, shared.failed) == (None, private, False)
 
 
 def test_payload_whose_tags_can_not_be_told_is_not_kept() -> None:
-    made = keepable(payload_with(tags=None), "public")
+    made = payload_result(payload_with(tags=None), "public")
     assert (made.body, made.failed) == (None, False)
 
 
 def test_complete_payload_is_kept_with_all_that_belongs_to_it() -> None:
     whole = payload_with(Freshness(5.0), frozenset({"a"}))
-    made = keepable(whole, "public")
-    assert made == (whole, whole.body, {}, {"a"}, Freshness(5.0), False, None)
+    made = payload_result(whole, "public")
+    assert made == RunResult(whole, whole.body, {}, frozenset({"a"}), Freshness(5.0))
 
 
 def test_degraded_payload_is_worse_than_an_older_one_and_marked() -> None:
-    made = keepable(degraded(), "public")
+    made = payload_result(degraded(), "public")
     assert (made.failed, made.flaw) == (True, (DEGRADATION,))
 
 
@@ -93,7 +94,7 @@ def test_degraded_payload_is_worse_than_an_older_one_and_marked() -> None:
 def test_of_failures_only_trouble_is_worse_than_an_older_payload(
     failure: object, failed: bool
 ) -> None:
-    made = keepable(failure, "public")  # type: ignore[arg-type]
+    made = payload_result(failure, "public")  # type: ignore[arg-type]
     assert (made.body, made.failed) == (None, failed)
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from bff.breaker import FAILURES, Breaker
-from bff.cache.shared.links import StoreClient
+from bff.breaker import Breaker
+from bff.cache.shared.health import FAILURES, store_breaker
 from bff.cache.shared.store import SharedStore
+from bff.cache.shared.store_clients import StoreClient
 from tests.support.cache_worker import Clock, eventually
 from tests.support.memory_caches import run_quietly
 
@@ -54,7 +55,7 @@ class Server(StoreClient):
 
 def with_store(test: Callable[[Server, SharedStore, Breaker], Awaitable[None]]) -> None:
     async def main() -> None:
-        server, breaker = Server(), Breaker(clock=Clock(0.0))
+        server, breaker = Server(), store_breaker(Clock(0.0))
         store = SharedStore(server, breaker=breaker, seconds=0.05)
         await test(server, store, breaker)
         server.gate.set()
@@ -72,14 +73,14 @@ async def owe(server: Server, store: SharedStore, tags: Sequence[str]) -> None:
 
 def test_what_is_owed_is_told_in_parts_one_at_a_time_and_off_the_readers() -> None:
     async def test(server: Server, store: SharedStore, _: Breaker) -> None:
-        tags = [f"t{number}" for number in range(400)]
+        tags = [f"t{number}" for number in range(800)]
         await owe(server, store, tags)
         server.most_at_once = 0
         for _number in range(20):
             await store.look("k")
         await eventually(lambda: not store._owed)
         assert sorted(tag for part in server.told for tag in part) == sorted(tags)
-        assert max(map(len, server.told)) == 50
+        assert max(map(len, server.told)) == 100
         assert server.most_at_once == 1
         assert {name.rpartition("_")[0] for name in server.threads} == {"bff-cache-purge"}
 
@@ -89,9 +90,9 @@ def test_what_is_owed_is_told_in_parts_one_at_a_time_and_off_the_readers() -> No
 def test_a_part_that_fails_is_owed_again_and_the_others_are_told_once() -> None:
     async def test(server: Server, store: SharedStore, _: Breaker) -> None:
         server.refused = {"t7"}
-        tags = [f"t{number}" for number in range(120)]
+        tags = [f"t{number}" for number in range(240)]
         await owe(server, store, tags)
-        await eventually(lambda: sum(map(len, server.told)) >= 70)
+        await eventually(lambda: sum(map(len, server.told)) >= 140)
         server.refused = set()
         await eventually(lambda: not store._owed)
         assert sorted(tag for part in server.told for tag in part) == sorted(tags)
@@ -127,7 +128,7 @@ def test_what_is_owed_is_told_at_close_where_redis_answers(
         assert server.told == [["t", "u"]]
 
     with_store(test)
-    assert "purged, later than asked: 2 tags" in [each.getMessage() for each in caplog.records]
+    assert "purged, later than requested: 2 tags" in [each.getMessage() for each in caplog.records]
 
 
 def test_what_can_not_be_told_at_close_holds_nobody_and_is_told_of(

@@ -1,12 +1,14 @@
 """Purges by tags: what has one is forgotten, and what was begun before one is not kept."""
 
 import asyncio
+import tracemalloc
 
 from bff.cache.cache import Cache
 from bff.cache.entries import Entry
 from bff.cache.purges import Purges
 from bff.cache.redis.tag_index import REMEMBERED_SECONDS
 from bff.cache.results import CacheResult
+from bff.plan.model.caching import EVERYTHING
 from tests.support.cache_worker import job
 from tests.support.memory_caches import Clock, Turns, memory_cache, run_quietly
 from tests.support.payload_runs import Runs, payload_with
@@ -21,19 +23,19 @@ def entry(tags: frozenset[str], observed_at: float) -> Entry:
 def test_entry_is_void_when_one_of_its_tags_was_purged_since_it_was_begun() -> None:
     purges = Purges()
     purges.note(["a", "c"], 1000.0)
-    assert purges.void(entry(A, 999.9))
-    assert purges.void(entry(A, 1000.0))
-    assert purges.void(entry(A | B, 999.9))
-    assert not purges.void(entry(A, 1000.1))
-    assert not purges.void(entry(B, 999.9))
-    assert not purges.void(entry(frozenset(), 0.0))
+    assert purges.was_purged(entry(A, 999.9))
+    assert purges.was_purged(entry(A, 1000.0))
+    assert purges.was_purged(entry(A | B, 999.9))
+    assert not purges.was_purged(entry(A, 1000.1))
+    assert not purges.was_purged(entry(B, 999.9))
+    assert not purges.was_purged(entry(frozenset(), 0.0))
 
 
 def test_latest_purge_of_a_tag_counts_in_whatever_order_they_are_heard_of() -> None:
     purges = Purges()
     purges.note(["a"], 1000.0)
     purges.note(["a"], 500.0)
-    assert purges.void(entry(A, 999.0))
+    assert purges.was_purged(entry(A, 999.0))
 
 
 def test_purges_are_forgotten_once_no_run_can_be_older() -> None:
@@ -42,19 +44,58 @@ def test_purges_are_forgotten_once_no_run_can_be_older() -> None:
     purges.note(["b"], 1001.0)
     many = [f"t{n}" for n in range(10_000)]
     purges.note(many, 1000.0 + REMEMBERED_SECONDS)
-    assert not purges.void(entry(A, 900.0))
-    assert purges.void(entry(B, 900.0))
+    assert not purges.was_purged(entry(A, 900.0))
+    assert purges.was_purged(entry(B, 900.0))
 
 
-def test_where_purges_may_have_gone_unheard_all_that_has_tags_and_is_older_is_void() -> None:
+def test_where_purges_may_have_gone_unheard_all_that_has_tags_and_was_here_is_void() -> None:
     purges = Purges()
-    purges.note_all(1000.0)
-    purges.note_all(500.0)
-    assert purges.void(entry(A, 999.9))
-    assert purges.void(entry(B, 1000.0))
-    assert not purges.void(entry(A, 1000.1))
-    assert not purges.void(entry(frozenset(), 0.0))
+    purges.note_unheard(1000.0)
+    purges.note_unheard(500.0)
+    assert purges.makes_void(entry(A, 0.0), held_since=999.9)
+    assert purges.makes_void(entry(B, 0.0), held_since=1000.0)
+    assert not purges.makes_void(entry(A, 0.0), held_since=1000.1)
+    assert not purges.makes_void(entry(frozenset(), 0.0), held_since=0.0)
     assert not purges.was_purged(entry(A, 999.9))  # where the store has it still
+
+
+def test_purge_of_everything_makes_all_that_has_tags_and_is_older_void() -> None:
+    purges = Purges()
+    purges.note(EVERYTHING, 1000.0)
+    purges.note(EVERYTHING, 500.0)
+    assert purges.was_purged(entry(A, 1000.0))
+    assert not purges.was_purged(entry(A, 1000.1))
+    assert not purges.was_purged(entry(frozenset(), 0.0))
+
+
+def test_more_notes_than_the_bound_count_as_a_purge_of_everything_until_the_oldest() -> None:
+    purges = Purges()
+    purges.note(["a"], 1000.0)
+    purges.note(["b"], 1001.0)
+    for number in range(60):
+        purges.note([f"t{number}-{n}" for n in range(1000)], 1002.0 + number / 100)
+    assert len(purges) == 50_000
+    assert purges.was_purged(entry(frozenset({"never purged"}), 1002.0))
+    assert not purges.was_purged(entry(frozenset({"never purged"}), 1002.5))
+    assert purges.was_purged(entry(frozenset({"t59-999"}), 1002.5))
+
+
+def test_notes_take_no_more_memory_however_many_purges_there_are() -> None:
+    """A note lasts a minute: what many purges leave is what those of the last minute left."""
+    purges = Purges()
+
+    def purge_for_an_hour(hour: int) -> int:
+        for second in range(3600 * hour, 3600 * (hour + 1)):
+            purges.note([f"t{second}-{number}" for number in range(10)], float(second))
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        first, second = purge_for_an_hour(1), purge_for_an_hour(2)
+    finally:
+        tracemalloc.stop()
+    assert len(purges) == 600
+    assert second - first < 20_000
 
 
 def test_many_purges_within_a_minute_are_not_looked_through_at_each() -> None:

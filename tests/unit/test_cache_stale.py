@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from bff.cache.freshness import Wish
+from bff.cache.engine_results import payload_result
+from bff.engine.values.results import CompositionFailure, Produced
 from tests.support.cache_worker import TTL, job
 from tests.support.memory_caches import WINDOWS, Turns, land_all, run_quietly
 from tests.support.payload_runs import FAILURE, NOT_FOUND, Runs, degraded, payload
 
 OLD, NEW = b'"old"', b'"new"'
-NOTHING_STALE = Wish(accepts_stale=False)
 STALE_ENDS = TTL + 10.0
 ALL_ENDS = TTL + 60.0
 
@@ -100,7 +100,7 @@ def test_looking_up_finds_nothing_after_the_window_or_where_nothing_stale_is_wan
     async def test() -> None:
         turns = await with_old()
         turns.clock.now += TTL
-        assert turns.cache.lookup_stale(turns.job, NOTHING_STALE) is None
+        assert turns.cache.lookup_stale(turns.job, accepts_stale=False) is None
         turns.clock.now += STALE_ENDS - TTL
         assert turns.cache.lookup_stale(turns.job) is None
         await land_all()
@@ -113,10 +113,10 @@ def test_who_wants_nothing_stale_waits_for_what_is_made_anew() -> None:
     async def test() -> None:
         turns = await with_old()
         turns.runs.outcome = payload(NEW)
-        fresh = await turns.cache.get(turns.job, NOTHING_STALE)
+        fresh = await turns.cache.get(turns.job, accepts_stale=False)
         assert (fresh.how, turns.runs.count) == ("hit", 1)
         turns.clock.now += TTL
-        made = await turns.cache.get(turns.job, NOTHING_STALE)
+        made = await turns.cache.get(turns.job, accepts_stale=False)
         assert made.entry is not None
         assert (made.how, made.entry.body, turns.runs.count) == ("miss", NEW, 2)
 
@@ -129,7 +129,7 @@ def test_who_wants_nothing_stale_shares_what_is_being_made_anew_for_others() -> 
         turns.clock.now += TTL
         turns.runs.outcome = payload(NEW)
         assert (await turns.cache.get(turns.job)).how == "stale"
-        made = await turns.cache.get(turns.job, NOTHING_STALE)
+        made = await turns.cache.get(turns.job, accepts_stale=False)
         assert made.entry is not None
         assert (made.how, made.entry.body, turns.runs.count) == ("collapsed", NEW, 2)
 
@@ -171,18 +171,18 @@ def test_bug_while_it_is_made_anew_reaches_nobody_and_is_told(
 
 @pytest.mark.parametrize("trouble", [FAILURE, degraded()], ids=["failed", "degraded"])
 def test_older_value_stands_in_for_trouble_and_the_trouble_is_remembered_for_a_second(
-    trouble: object,
+    trouble: Produced | CompositionFailure,
 ) -> None:
     async def test() -> None:
         turns = await with_old()
-        turns.runs.outcome = trouble  # type: ignore[assignment]
+        turns.runs.outcome = trouble
         turns.clock.now += STALE_ENDS
         for later, runs in ((0.0, 2), (0.5, 2), (0.499, 2), (0.001, 3), (0.0, 3)):
             turns.clock.now += later
             served = await turns.cache.get(turns.job)
             assert served.entry is not None
             assert (served.how, served.entry.body) == ("error", OLD)
-            assert served.outcome is trouble
+            assert served.outcome in (trouble, payload_result(trouble, "public").failure)
             assert not served.stored
             assert turns.runs.count == runs
         turns.runs.outcome = payload(NEW)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bff.cache.replies import CachedReplies
+from bff.cache.engine_results import CachedReplies
 from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyWork
 from bff.engine.steps.reply_keys import ReplyKeyRecipe

@@ -1,56 +1,75 @@
 """The news of purges, from Redis to every worker: one subscribed connection, on a thread.
 
-A message names the tags and the time of the purge. While the connection is lost purges go unheard,
-so `hears` says whether it stands: what has tags may not be kept in memory without it. Redis is
-asked for a sign of life every second, since a connection may be dead without anybody telling.
+Rules:
+1. A message holds the time of a purge and its tags, or null for everything that has tags.
+2. Purges are not heard while the connection is lost. `hears` reports whether it stands: without it,
+   nothing that has tags may stay in memory.
+3. A connection may be dead without a sign, so Redis is asked for a sign of life every second.
 """
 
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Annotated
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 from pydantic_core import to_json
 
 from bff.cache.redis.clients import Client
-from bff.cache.redis.tag_index import CHANNEL
+from bff.cache.redis.tag_index import TagIndex
+from bff.cache.shared.backends import KEY_PREFIX
+from bff.plan.model.caching import EVERYTHING, Everything, PurgedTags, bounded_tags
 
-_PATIENCE_SECONDS = 0.5  # for the answer to a sign of life
+_ANSWER_SECONDS = 0.5  # for the answer to a sign of life
 _BEAT_SECONDS = 1.0
 _PAUSES_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0)
 
 _log = logging.getLogger(__name__)
-_message = TypeAdapter(tuple[float, list[str]])
+_message = TypeAdapter(tuple[Annotated[float, Field(allow_inf_nan=False)], list[str] | None])
 
-Purged = Callable[[Sequence[str], float], None]
+Purged = Callable[[PurgedTags, float], None]
 
 
-def message(tags: Sequence[str], at: float) -> bytes:
-    """What is published of a purge."""
-    return to_json((at, list(tags)))
+def message(tags: PurgedTags, at: float) -> bytes:
+    """The message about a purge of the tags at a time, in seconds since the epoch."""
+    return to_json((at, None if isinstance(tags, Everything) else list(tags)))
+
+
+def channel_name(namespace: str) -> str:
+    """The channel of one namespace's purges."""
+    return f"{KEY_PREFIX}{namespace}:purges"
 
 
 class PurgeChannel:
-    """Listens from `start` to `stop`. `connect` gives the client, and may raise; `purged` is called
-    for each message, `lost` whenever one may have been missed, both on the channel's own thread."""
+    """Listens from `start` to `stop` to the purges of a namespace.
+
+    `connect` returns the client, and may raise. `purged` is called for each message, `lost`
+    whenever one may have been missed, both on the channel's own thread.
+    """
 
     def __init__(
-        self, connect: Callable[[], Client], purged: Purged, lost: Callable[[], None]
+        self,
+        connect: Callable[[], Client],
+        namespace: str,
+        purged: Purged,
+        lost: Callable[[], None],
     ) -> None:
         self.hears = False
         self._connect = connect
+        self._namespace = namespace
         self._purged = purged
         self._lost = lost
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="bff-purges", daemon=True)
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Start; returns at once."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask the thread to end; it does within a second."""
+        """Make the thread end within a second."""
         self._stopping.set()
 
     def join(self) -> None:
@@ -72,26 +91,31 @@ class PurgeChannel:
             failures += 1
 
     def _listen(self) -> None:
-        """Until the connection fails, which raises, or `stop`."""
-        pubsub = self._connect().pubsub()  # type: ignore[no-untyped-call]
+        """Listen until the connection fails, which raises, or `stop`."""
+        client = self._connect()
+        pubsub = client.pubsub()  # type: ignore[no-untyped-call]
         try:
-            pubsub.subscribe(CHANNEL)
+            pubsub.subscribe(channel_name(self._namespace))
             asked_at, answered_at = 0.0, time.monotonic()
             while not self._stopping.is_set():
                 if time.monotonic() - asked_at >= _BEAT_SECONDS:
-                    if answered_at < asked_at - _PATIENCE_SECONDS:
+                    if answered_at < asked_at - _ANSWER_SECONDS:
                         raise TimeoutError("no sign of life")
                     pubsub.ping()
                     asked_at = time.monotonic()
-                told = pubsub.get_message(timeout=_BEAT_SECONDS / 4)
-                if told is None:
+                received = pubsub.get_message(timeout=_BEAT_SECONDS / 4)
+                if received is None:
                     continue
                 answered_at = time.monotonic()
-                if told["type"] == "subscribe":  # at the start, and when redis-py had to reconnect
+                if received["type"] == "subscribe":  # at first, and when redis-py reconnected
                     self._lost()
+                    # Nothing deletes what a purge of everything made void, so it is asked for.
+                    at = TagIndex(client, self._namespace).everything_purged_at()
+                    if math.isfinite(at):
+                        self._purged(EVERYTHING, at)
                     self.hears = True
-                elif told["type"] == "message":
-                    self._take(told["data"])
+                elif received["type"] == "message":
+                    self._take(received["data"])
         finally:
             pubsub.close()
 
@@ -99,6 +123,6 @@ class PurgeChannel:
         try:
             at, tags = _message.validate_json(data)
         except ValueError:
-            _log.warning("a message on the channel of purges is not bff's; it is passed over")
+            _log.warning("a message on the channel of purges is not bff's; it is ignored")
             return
-        self._purged(tags, at)
+        self._purged(EVERYTHING if tags is None else bounded_tags(tags), at)

@@ -1,135 +1,185 @@
 """Which keys have a tag, in Redis, so that a purge finds them without a scan.
 
-For each tag there are two keys: the sorted set of the entries' keys that have it, by when each
-ends, and for a minute after a purge, when that was. That closes the gap between a run and a purge:
+Three kinds of keys serve one namespace. They share one hash slot of a cluster, so that one script
+reads and writes all that one purge needs:
 
-    purge    note the time, then read the set, then delete what it names, there and from the set
-    put      write entry and set, then read the notes; one that is younger than the run's begin
-             means that the entry may hold what was true before, and it is deleted again
+    …:tag:<digest>   the keys of the entries that have the tag, scored by the time when each ends
+    …:purged         the digests of the tags purged within the last minute, scored by the time of
+                     the purge: the notes
+    …:everything     the time of the last purge of everything that has tags
 
-Whichever comes first, no entry is left that was begun before a purge. Synchronous; safe between
-threads; raises redis-py's errors.
+They close the gap between a run and a purge:
+
+    purge    write the notes, then read the sets, then delete what they name, there and in the sets
+    write    write sets and entry, then read the notes; a note that is younger than the run's begin
+             means that the entry may hold older data, and it is deleted again
+
+Whichever comes first, no entry stays whose run began before a purge. A purge of everything deletes
+nothing: it takes the same time whatever is stored, and who reads an entry compares the times.
+Synchronous; safe between threads; raises redis-py's errors.
 """
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
 
 from redis import RedisCluster
 
 from bff.cache.redis.clients import Client
 from bff.cache.shared.backends import KEY_PREFIX
+from bff.cache.shared.envelope import MAX_TTL_SECONDS
 
 # Longer than any run: a deadline is 15 s at most.
 REMEMBERED_SECONDS = 60
-CHANNEL = f"{KEY_PREFIX}purged"
 
-_AT_ONCE = 500  # even, so that a score stays with its member
+# More notes than this, and the oldest of them counts as a purge of everything until then.
+_MOST_NOTES = 100_000
+# Entries that one round of a purge deletes. Redis serves others between two rounds.
+_AT_ONCE = 500
+_EVERYTHING_SECONDS = int(MAX_TTL_SECONDS) + 3600  # longer than any entry
 
-# Expired members go on the way, ten at a time, so that a set that is written to stays as large as
-# what it names; the set itself ends with its last member.
+# Members that have ended go on the way, ten at a time, so that a set that is written to stays as
+# large as what it names; the set itself ends with its last member.
 _ADD = """\
-redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
 local now = redis.call('TIME')[1]
-for _, old in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. now, 'LIMIT', 0, 10)) do
-  redis.call('ZREM', KEYS[1], old)
+for _, set in ipairs(KEYS) do
+  redis.call('ZADD', set, ARGV[2], ARGV[1])
+  for _, old in ipairs(redis.call('ZRANGEBYSCORE', set, '-inf', '(' .. now, 'LIMIT', 0, 10)) do
+    redis.call('ZREM', set, old)
+  end
+  local last = redis.call('ZREVRANGE', set, 0, 0, 'WITHSCORES')
+  if last[2] then redis.call('EXPIREAT', set, math.ceil(tonumber(last[2])) + 1) end
 end
-local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-if last[2] then redis.call('EXPIREAT', KEYS[1], math.ceil(tonumber(last[2])) + 1) end
 return 1
 """
-# DEL first: a full Redis lets a script go on that has written already, and takes no SET before.
+# A removal first: a full Redis lets a script go on that has written already, and takes no write
+# that needs memory before. Notes of another type are not ours.
 _NOTE = """\
 local time = redis.call('TIME')
 local at = string.format('%.6f', time[1] + time[2] / 1000000)
-redis.call('DEL', KEYS[2])
-redis.call('SET', KEYS[2], at, 'EX', ARGV[1])
-return {at, redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')}
-"""
-# What was stored anew since it was read has another score, and stays. ZMSCORE takes Redis 6.2.
-_FORGET = """\
-local members, gone = {}, {}
-for i = 1, #ARGV, 2 do members[#members + 1] = ARGV[i] end
-for i, score in ipairs(redis.call('ZMSCORE', KEYS[1], unpack(members))) do
-  if score == ARGV[2 * i] then gone[#gone + 1] = members[i] end
+if redis.call('TYPE', KEYS[1])['ok'] == 'zset' then
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. (at - ARGV[1]))
+else
+  redis.call('DEL', KEYS[1])
 end
-if #gone > 0 then redis.call('ZREM', KEYS[1], unpack(gone)) end
-return 1
+for i = 4, #ARGV do redis.call('ZADD', KEYS[1], at, ARGV[i]) end
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+local surplus = redis.call('ZCARD', KEYS[1]) - ARGV[2]
+if surplus > 0 then
+  local oldest = redis.call('ZPOPMIN', KEYS[1], surplus)
+  local until_then, known = oldest[#oldest], redis.call('GET', KEYS[2])
+  if not known or (tonumber(known) or 0) < tonumber(until_then) then
+    redis.call('SET', KEYS[2], until_then, 'EX', ARGV[3])
+  end
+end
+return at
+"""
+_NOTE_EVERYTHING = """\
+local time = redis.call('TIME')
+local at = string.format('%.6f', time[1] + time[2] / 1000000)
+redis.call('DEL', KEYS[1])
+redis.call('SET', KEYS[1], at, 'EX', ARGV[1])
+return at
+"""
+# Members and scores that were deleted go in; what is to be deleted next comes out. A member that
+# was stored anew meanwhile has another score, and stays.
+_NEXT = """\
+for i = 2, #ARGV, 3 do
+  local set = KEYS[tonumber(ARGV[i])]
+  if redis.call('ZSCORE', set, ARGV[i + 1]) == ARGV[i + 2] then
+    redis.call('ZREM', set, ARGV[i + 1])
+  end
+end
+local room, found = tonumber(ARGV[1]), {}
+for index, set in ipairs(KEYS) do
+  if room == 0 then break end
+  local named = redis.call('ZRANGE', set, 0, room - 1, 'WITHSCORES')
+  for i = 1, #named, 2 do
+    found[#found + 1], found[#found + 2], found[#found + 3] = index, named[i], named[i + 1]
+    room = room - 1
+  end
+end
+return found
 """
 
 
 class TagIndex:
-    """The tags of one Redis."""
+    """The tags of one namespace in one Redis."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, namespace: str) -> None:
         self._client = client
+        self._prefix = f"{KEY_PREFIX}{{{namespace}}}"
+        self._notes = f"{self._prefix}:purged"
+        self._everything = f"{self._prefix}:everything"
 
     def add(self, tags: Iterable[str], key: str, ends_at: float) -> None:
         """Note that the entry `key` has these tags until `ends_at`, seconds since the epoch."""
-        pipeline = self._client.pipeline(transaction=False)
-        for tag in tags:
-            # Not `eval`, which a cluster's pipeline doesn't have.
-            pipeline.execute_command("EVAL", _ADD, 1, _members(tag), key, f"{ends_at:.3f}")
-        pipeline.execute()
+        sets = [self._set(tag) for tag in tags]
+        self._client.eval(_ADD, len(sets), *sets, key, f"{ends_at:.3f}")
 
     def were_purged(self, tags: Iterable[str], since: float) -> bool:
         """Whether any of the tags was purged at `since` or later."""
-        pipeline = self._client.pipeline(transaction=False)
-        for tag in tags:
-            pipeline.get(_purged(tag))
-        return any(_time(at) >= since for at in pipeline.execute() if at is not None)
+        scores: Any = self._client.zmscore(self._notes, [_digest(tag) for tag in tags])
+        if any(at is not None and at >= since for at in scores):
+            return True
+        return self.everything_purged_at() >= since
+
+    def everything_purged_at(self) -> float:
+        """The time of the last purge of everything, by Redis's clock; minus infinity without one,
+        and infinity where the value is not ours."""
+        at: Any = self._client.get(self._everything)
+        if at is None:
+            return -math.inf
+        try:
+            return float(at)
+        except ValueError:
+            return math.inf
 
     def purge(
-        self, tags: Sequence[str], noted: Callable[[float], None] = lambda at: None
+        self, tags: Collection[str], noted: Callable[[float], None] = lambda at: None
     ) -> tuple[float, int]:
-        """Delete every entry that has one of the tags.
+        """Delete every entry that has one of the tags, `MOST_TAGS` at most.
 
-        Gives the time of the purge, by Redis's clock, and how many entries there were. The time
-        goes to `noted` as soon as it is known, before anything is deleted.
+        Returns the time of the purge, by Redis's clock, and how many entries there were. `noted` is
+        called with the time as soon as it is known, before anything is deleted.
         """
-        latest, found = 0.0, dict[str, list[bytes]]()  # members and scores by turns
-        for tag in tags:
-            at, found[tag] = self._client.eval(
-                _NOTE, 2, _members(tag), _purged(tag), REMEMBERED_SECONDS
-            )
-            latest = max(latest, float(at))
-        noted(latest)
-        gone = 0
-        for keys in _parts(sorted({key for named in found.values() for key in named[::2]})):
-            gone += self._delete([KEY_PREFIX.encode() + key for key in keys])
-        # Last: a purge that is cut off before this finds all of it again.
-        for tag, named in found.items():
-            for part in _parts(named):
-                self._client.eval(_FORGET, 1, _members(tag), *part)
-        return latest, gone
+        bounds = (REMEMBERED_SECONDS, _MOST_NOTES, _EVERYTHING_SECONDS)
+        digests = [_digest(tag) for tag in tags]
+        at = float(self._client.eval(_NOTE, 2, self._notes, self._everything, *bounds, *digests))
+        noted(at)
+        sets = [self._set(tag) for tag in tags]
+        gone, found = 0, self._next(sets, ())
+        while found:
+            gone += self._delete(set(found[1::3]))
+            # After the entries: a purge that is cut off before this finds all of them again.
+            is_last = len(found) < 3 * _AT_ONCE
+            found = self._next(sets, found)
+            if is_last:  # what is there now was stored since
+                break
+        return at, gone
 
-    def _delete(self, keys: list[bytes]) -> int:
+    def purge_everything(self) -> float:
+        """Make all entries that have tags void; returns the time of the purge, by Redis's clock."""
+        return float(self._client.eval(_NOTE_EVERYTHING, 1, self._everything, _EVERYTHING_SECONDS))
+
+    def _next(self, sets: list[str], deleted: Sequence[Any]) -> list[Any]:
+        """Forget what was deleted, and read what is to be deleted next: the number of a set, a
+        member and its score by turns."""
+        found: list[Any] = self._client.eval(_NEXT, len(sets), *sets, _AT_ONCE, *deleted)
+        return found
+
+    def _delete(self, keys: Iterable[bytes]) -> int:
+        full = [KEY_PREFIX.encode() + key for key in keys]
         if not isinstance(self._client, RedisCluster):
-            return int(self._client.unlink(*keys))  # one by one took five times as long
+            return int(self._client.unlink(*full))  # one by one took five times as long
         pipeline = self._client.pipeline()  # type: ignore[no-untyped-call]
-        for key in keys:
+        for key in full:
             pipeline.unlink(key)
         return int(sum(pipeline.execute()))
 
-
-def _parts(whole: list[bytes]) -> Iterator[list[bytes]]:
-    for start in range(0, len(whole), _AT_ONCE):
-        yield whole[start : start + _AT_ONCE]
-
-
-def _time(note: bytes) -> float:
-    try:
-        return float(note)
-    except ValueError:  # not ours: there is no telling
-        return math.inf
-
-
-def _members(tag: str) -> str:
-    return f"{KEY_PREFIX}{{{_digest(tag)}}}:keys"
-
-
-def _purged(tag: str) -> str:
-    return f"{KEY_PREFIX}{{{_digest(tag)}}}:purged"
+    def _set(self, tag: str) -> str:
+        return f"{self._prefix}:tag:{_digest(tag)}"
 
 
 def _digest(tag: str) -> str:

@@ -1,38 +1,79 @@
-"""Purges on their way to Redis: each is owed from when it is asked for until Redis has been told.
+"""Purges on their way to Redis: each is owed from when it is requested until Redis has made it.
 
-    asked for now     told at once, on a thread
-    not told          owed: Redis failed, is left alone, or has too many purges to make already
-    owed              told in parts, one part at a time; a part that fails goes behind the others,
+    requested         made at once, on a thread
+    not made          owed: Redis failed, is left alone, or has too many purges to make already
+    owed              made in parts, one part at a time; a part that fails goes behind the others,
                       and after a pause the next is tried, until nothing is owed
+    too many to owe   everything that has tags is owed instead, so that no purge is lost
 
-They have threads of their own, since a purge takes as long as what it deletes is large: requests
-would find none to read with. For one event loop.
+They have threads of their own: a purge takes as long as what it deletes is large, and requests
+would find no thread to read with. For one event loop.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Collection
 from concurrent.futures import Executor
 from contextlib import suppress
-from itertools import islice
 
-THREADS = 2  # one for what is asked for now, while the other makes up for what was missed
+from bff.cache.entries import Entry
+from bff.plan.model.caching import EVERYTHING, Everything, PurgedTags
 
-_AT_ONCE = 50
-_MOST_TELLING = 16
+THREADS = 2  # one for new purges, while the other makes the owed ones
+
+_MOST_MAKING = 16
 _MOST_OWED = 10_000
+_MOST_IN_A_PART = 100
 _PAUSE_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
 
+class OwedTags:
+    """The tags of owed purges, oldest first: `_MOST_OWED` at most, or everything instead. The
+    tags are distinct."""
+
+    def __init__(self) -> None:
+        self._tags: OrderedDict[str, None] = OrderedDict()
+        self._everything = False
+
+    def __len__(self) -> int:
+        return len(self._tags) + self._everything
+
+    def add(self, tags: PurgedTags) -> None:
+        """Add the tags behind the others."""
+        if self._everything:
+            return
+        if not isinstance(tags, Everything):
+            self._tags.update(dict.fromkeys(tags))
+        if isinstance(tags, Everything) or len(self._tags) > _MOST_OWED:
+            self._everything = True
+            self._tags.clear()
+
+    def take(self) -> PurgedTags:
+        """Remove what one purge can make, the oldest first, and return it."""
+        if self._everything:
+            self._everything = False
+            return EVERYTHING
+        count = min(_MOST_IN_A_PART, len(self._tags))
+        return tuple(self._tags.popitem(last=False)[0] for _ in range(count))
+
+    def names(self, entry: Entry) -> bool:
+        """Whether the entry has one of the tags."""
+        return names(EVERYTHING if self._everything else self._tags, entry)
+
+    def __str__(self) -> str:
+        return described(EVERYTHING if self._everything else self._tags)
+
+
 class OwedPurges:
-    """`purge` is called on one of the threads, and raises where Redis could not be told. `admits`
-    says whether to try a new one; `answered` and `failed` hear what came of it."""
+    """`purge` is called on one of the threads, and raises where Redis could not make the purge.
+    `admits` returns whether to try a new one; `answered` and `failed` hear what came of it."""
 
     def __init__(
         self,
-        purge: Callable[[Sequence[str]], int],
+        purge: Callable[[PurgedTags], int],
         threads: Executor,
         *,
         admits: Callable[[], bool],
@@ -45,50 +86,53 @@ class OwedPurges:
         self._answered = answered
         self._failed = failed
         self._loop = asyncio.get_running_loop()
-        self._tags: dict[str, None] = {}  # in order
-        self._part: list[str] = []  # of them, is being told
-        self._telling: set[asyncio.Task[int | None]] = set()
+        self._owed = OwedTags()
+        self._part: PurgedTags = ()  # of them, which is being made
+        self._making: set[asyncio.Task[int | None]] = set()
         self._settling: asyncio.Task[None] | None = None
         self._again = asyncio.Event()
         self._closing = False
 
     def __len__(self) -> int:
-        """How much Redis has yet to be told."""
-        return len(self._tags) + len(self._part) + len(self._telling)
+        """How much Redis has yet to make."""
+        return len(self._owed) + (self._part != ()) + len(self._making)
 
-    async def tell(self, tags: Sequence[str], seconds: float) -> int | None:
-        """Tell Redis; how many entries it had. None where that takes longer than so many seconds,
-        or fails: it goes on without the caller."""
-        if self._closing or len(self._telling) >= _MOST_TELLING or not self._admits():
+    def names(self, entry: Entry) -> bool:
+        """Whether an owed purge names the entry, so that Redis may still hold it."""
+        return self._owed.names(entry) or names(self._part, entry)
+
+    async def make(self, tags: PurgedTags, seconds: float) -> int | None:
+        """Make a purge; returns how many entries Redis had. None where that takes longer than so
+        many seconds, or fails: it goes on without the caller."""
+        if self._closing or len(self._making) >= _MOST_MAKING or not self._admits():
             self._owe(tags)
             return None
-        telling = self._loop.create_task(self._tell(tags))
-        self._telling.add(telling)
-        telling.add_done_callback(self._telling.discard)
-        await asyncio.wait((telling,), timeout=seconds)
-        return telling.result() if telling.done() and not telling.cancelled() else None
+        making = self._loop.create_task(self._make(tags))
+        self._making.add(making)
+        making.add_done_callback(self._making.discard)
+        await asyncio.wait((making,), timeout=seconds)
+        return making.result() if making.done() and not making.cancelled() else None
 
     def settle(self) -> None:
-        """Tell Redis now of what is owed: it seems to answer."""
+        """Make what is owed now: Redis seems to answer."""
         self._again.set()
-        if self._tags and self._settling is None:
+        if self._owed and self._settling is None:
             self._settling = self._loop.create_task(self._settle())
 
     async def finish(self) -> None:
-        """Tell what is owed if Redis answers, and no more after that."""
+        """Make what is owed if Redis answers, and no more after that."""
         self._closing = True
-        if self._telling:
-            await asyncio.wait(self._telling)
+        if self._making:
+            await asyncio.wait(self._making)
         self.settle()
         if self._settling is not None:
             await asyncio.wait((self._settling,))
-        if self._tags:
+        if self._owed:
             _log.warning(
-                "%d tags stay unpurged in Redis, which does not answer; purge them again",
-                len(self._tags),
+                "%s stay unpurged in Redis, which does not answer; purge them again", self._owed
             )
 
-    async def _tell(self, tags: Sequence[str]) -> int | None:
+    async def _make(self, tags: PurgedTags) -> int | None:
         try:
             gone = await self._in_thread(tags)
         except Exception as error:  # whatever it is, it is tried again
@@ -98,46 +142,55 @@ class OwedPurges:
         self._answered()
         return gone
 
-    def _owe(self, tags: Sequence[str]) -> None:
-        self._tags.update(dict.fromkeys(tags))
-        while len(self._tags) > _MOST_OWED:
-            self._tags.pop(next(iter(self._tags)))
+    def _owe(self, tags: PurgedTags) -> None:
+        self._owed.add(tags)
         if self._settling is None and not self._closing:
             self.settle()
 
     async def _settle(self) -> None:
-        told = 0
         try:
-            while self._tags:
-                self._part = list(islice(self._tags, _AT_ONCE))
-                for tag in self._part:
-                    del self._tags[tag]
+            while self._owed:
+                self._part = self._owed.take()
                 self._again.clear()
-                if await self._tell_part():
-                    told += len(self._part)
+                if await self._make_part():
                     self._answered()
                 elif self._closing:
                     return
                 else:
                     await self._pause()
         finally:
-            self._part, self._settling = [], None
-            if told:
-                _log.warning("purged, later than asked: %d tags", told)
+            self._settling = None
 
-    async def _tell_part(self) -> bool:
+    async def _make_part(self) -> bool:
         try:
             await self._in_thread(self._part)
         except Exception as error:  # no news for the breaker: it hears of requests alone
-            _log.debug("a purge that is owed: %s: %s", type(error).__name__, error)
-            failed, self._part = self._part, []
-            self._owe(failed)
+            _log.debug("an owed purge: %s: %s", type(error).__name__, error)
+            self._owed.add(self._part)
             return False
-        return True
+        else:
+            _log.warning("purged, later than requested: %s", described(self._part))
+            return True
+        finally:
+            self._part = ()
 
     async def _pause(self) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._again.wait(), _PAUSE_SECONDS)
 
-    async def _in_thread(self, tags: Sequence[str]) -> int:
+    async def _in_thread(self, tags: PurgedTags) -> int:
         return await self._loop.run_in_executor(self._threads, self._purge, tags)
+
+
+def names(tags: Collection[str] | Everything, entry: Entry) -> bool:
+    """Whether a purge of the tags makes the entry void."""
+    if isinstance(tags, Everything):
+        return bool(entry.tags)
+    return any(tag in tags for tag in entry.tags)
+
+
+def described(tags: Collection[str] | Everything) -> str:
+    """The tags, for the log."""
+    if isinstance(tags, Everything):
+        return tags.value
+    return "1 tag" if len(tags) == 1 else f"{len(tags)} tags"

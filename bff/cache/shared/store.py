@@ -6,30 +6,29 @@ Rules:
    threads of their own; a read gives up after `WAIT_BUDGET_SECONDS`, all waiting included.
 3. After five failures the store is left alone for a growing pause (`bff.breaker`).
 4. Writes wait in a bounded queue and are dropped when it is full: nobody waits for them.
-5. A purge that Redis could not be told of is told again when it answers
-   (`bff.cache.shared.owed_purges`).
+5. A purge that Redis could not make is made when it answers again
+   (`bff.cache.shared.owed_purges`). Until then nothing that it names is returned.
 """
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar, TypeVarTuple
-
-from redis.exceptions import ResponseError
 
 from bff.breaker import Breaker
 from bff.cache.entries import Entry
 from bff.cache.freshness import CLOCK_SKEW_SECONDS
 from bff.cache.redis.leases import Lease
 from bff.cache.redis.purge_channel import Purged
-from bff.cache.shared.envelope import MAX_VALUE_BYTES
-from bff.cache.shared.in_time import in_time
-from bff.cache.shared.links import StoreClient
+from bff.cache.shared.backends import open_backend
+from bff.cache.shared.envelope import MAX_TTL_SECONDS, MAX_VALUE_BYTES
+from bff.cache.shared.health import StoreHealth, store_breaker
 from bff.cache.shared.owed_purges import THREADS, OwedPurges
+from bff.cache.shared.store_clients import RedisStoreClient, StoreClient
 from bff.engine.values.wait_budget import WAIT_BUDGET_SECONDS, WaitBudget
+from bff.plan.model.caching import PurgedTags
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -39,15 +38,33 @@ _WAITING_WRITES = 256
 _WAITING_BYTES = 32 * 1024 * 1024
 _CLOSE_SECONDS = 1.0
 
-_log = logging.getLogger(__name__)
-
 
 class Found(NamedTuple):
-    """What the store had under a key, and the lead where it was not good enough and nobody else
-    makes it; a `lead` of None beside an entry that is not wanted: somebody does."""
+    """What the store had under a key, and the lease where it was not good enough and nobody else
+    makes it; a `lease` of None beside an entry that is not wanted: somebody does."""
 
     entry: Entry | None
-    lead: Lease | None
+    lease: Lease | None
+
+
+def open_store(
+    redis_url: str | None,
+    namespace: str,
+    backend_config: Mapping[str, Any] | None = None,
+    *,
+    purged: Purged,
+    missed: Callable[[], None],
+) -> "SharedStore | None":
+    """The store at a Redis URL, or the one that Flask-Caching's own configuration names; None
+    without either. Connects on first use, so it may be made while Redis is down. Raises
+    `SettingsError`."""
+    if backend_config is not None:
+        client = StoreClient(open_backend(backend_config))
+    elif redis_url is not None:
+        client = RedisStoreClient(redis_url, namespace, seconds=WAIT_BUDGET_SECONDS)
+    else:
+        return None
+    return SharedStore(client, purged=purged, missed=missed)
 
 
 class SharedStore:
@@ -57,7 +74,7 @@ class SharedStore:
 
     def __init__(
         self,
-        link: StoreClient,
+        client: StoreClient,
         *,
         purged: Purged = lambda tags, at: None,
         missed: Callable[[], None] = lambda: None,
@@ -65,9 +82,8 @@ class SharedStore:
         clock: Callable[[], float] = time.time,
         seconds: float = WAIT_BUDGET_SECONDS,
     ) -> None:
-        self._link = link
+        self._client = client
         self._seconds = seconds  # for each answer
-        self._breaker = breaker or Breaker()
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._readers = ThreadPoolExecutor(_READERS, "bff-cache-read")
@@ -75,136 +91,142 @@ class SharedStore:
         self._writes: set[asyncio.Future[Any]] = set()
         self._waiting_bytes = 0
         self._purgers = ThreadPoolExecutor(THREADS, "bff-cache-purge")
+        self._health = StoreHealth(client, breaker or store_breaker(), lambda: self._owed.settle())
         self._owed = OwedPurges(
-            link.purge,
+            client.purge,
             self._purgers,
-            admits=self._breaker.admits,
-            answered=self._note_answer,
-            failed=self._note_trouble,
+            admits=self._health.admits,
+            answered=self._health.note_answer,
+            failed=self._health.note_trouble,
         )
-        self._told: set[str] = set()
 
         def lost_or_back() -> None:
             missed()
             self._owed.settle()
 
-        tell = self._tell_loop
-        link.listen(lambda *news: tell(purged, *news), lambda: tell(lost_or_back))
+        call = self._call_on_loop
+        client.listen(lambda *news: call(purged, *news), lambda: call(lost_or_back))
 
     @property
     def hears_purges(self) -> bool:
-        """Whether purges made by others are heard of now."""
-        return self._link.hears_purges
+        """Whether purges made by others are heard now."""
+        return self._client.hears_purges
 
     async def find(
         self,
         key: str,
         is_wanted: Callable[[Entry], bool],
-        lead_seconds: float,
+        lease_seconds: float,
         patience: WaitBudget | None = None,
     ) -> Found:
-        """The entry under this key; and the lead, for `lead_seconds`, unless the entry is wanted
+        """The entry under this key; and the lease, for `lease_seconds`, unless the entry is wanted
         or another worker has it. In trouble, and when the request has no `patience` left, there is
-        no entry, and the lead is the caller's."""
+        no entry, and the lease is the caller's. `is_wanted` is called on a thread."""
 
         def find() -> Found:
             entry, is_flawed = self._read(key)
             if entry is not None and is_wanted(entry):
                 return Found(entry, None)
-            lead = self._link.take_lead(key, lead_seconds)
-            if lead is not None and lead.token and not is_flawed:
-                with suppress(Exception):  # the lead is there all the same
-                    made, _ = self._read(key)  # by who led until now
+            lease = self._client.take_lease(key, lease_seconds)
+            if lease is not None and lease.token and not is_flawed:
+                with suppress(Exception):  # the lease is there all the same
+                    made, _ = self._read(key)  # by the worker that had the lease until now
                     if made is not None and is_wanted(made):
-                        self._link.release_lead(lead)
+                        self._client.release_lease(lease)
                         return Found(made, None)
-            return Found(entry, lead)
+            return Found(entry, lease)
 
-        found = await self._ask(find, self._let_go_late, patience)
-        return found or Found(None, self.alone(key))
+        found = await self._ask(find, self._release_unused, patience)
+        return found or Found(None, self.own_lease(key))
 
     async def look(self, key: str) -> tuple[Entry | None, bool]:
         """The entry under this key, and whether some worker is making it; in trouble nothing."""
 
         def look() -> tuple[Entry | None, bool]:
-            is_led = self._link.is_led(key)  # first: who leads stores before letting go
-            return self._read(key)[0], is_led
+            is_leased = self._client.is_leased(key)  # first: a worker stores, then releases
+            return self._read(key)[0], is_leased
 
         return await self._ask(look) or (None, False)
 
-    def alone(self, key: str) -> Lease:
-        """A lead that nobody else knows of, begun by our own clock: early enough for a purge that
-        the store's tells of."""
+    def own_lease(self, key: str) -> Lease:
+        """A lease that nobody else knows of, begun by our own clock: early enough for a purge with
+        a time of the store's clock."""
         return Lease(key, "", self._clock() - CLOCK_SKEW_SECONDS)
 
-    def put(self, entry: Entry, kept_seconds: float, lead: Lease) -> bool:
-        """Store the entry in the background for others to find `kept_seconds` long, and let go of
-        the lead; False when it is dropped instead."""
+    def put(self, entry: Entry, kept_seconds: float, lease: Lease) -> bool:
+        """Store the entry in the background for others to find `kept_seconds` long, and release
+        the lease; False when it is dropped instead."""
         size = entry.size_bytes
         if (
             size > MAX_VALUE_BYTES
             or self._waiting_bytes + size > _WAITING_BYTES
-            or (entry.tags and not self._link.knows_tags)
+            or (entry.tags and not self._client.knows_tags)
         ):
-            self.let_go(lead)
+            self.release(lease)
             return False
-        ends_at = entry.stored_at + kept_seconds
+        ends_at = entry.stored_at + min(kept_seconds, MAX_TTL_SECONDS)
 
         def write() -> None:
             try:
                 if self._clock() < ends_at:
-                    self._link.write(entry, ends_at - self._clock(), ends_at)
+                    self._client.write(entry, ends_at - self._clock(), ends_at)
             finally:
-                if lead.token:
-                    self._link.release_lead(lead)
+                if lease.token:
+                    self._client.release_lease(lease)
 
         return self._write(write, size)
 
-    def let_go(self, lead: Lease) -> None:
-        """Give up a lead, in the background."""
-        if lead.token:
-            self._write(lambda: self._link.release_lead(lead), 0)
+    def release(self, lease: Lease) -> None:
+        """Release a lease, in the background."""
+        if lease.token:
+            self._write(lambda: self._client.release_lease(lease), 0)
 
-    def drop(self, lead: Lease) -> None:
-        """Delete the entry under a lead's key, in the background, and let go of the lead."""
+    def drop(self, lease: Lease) -> None:
+        """Delete the entry under a lease's key, in the background, and release the lease."""
 
         def drop() -> None:
-            self._link.drop(lead.key)
-            if lead.token:
-                self._link.release_lead(lead)
+            self._client.drop(lease.key)
+            if lease.token:
+                self._client.release_lease(lease)
 
         self._write(drop, 0)
 
-    async def purge(self, tags: Sequence[str], seconds: float | None = None) -> int | None:
-        """Delete what has one of the tags and tell every worker; how many entries there were. None
-        where that takes longer than so many seconds, or can't be: it is made when Redis answers."""
-        return await self._owed.tell(tags, seconds or self._seconds)
+    async def purge(self, tags: PurgedTags, seconds: float | None = None) -> int | None:
+        """Delete what has one of the tags and report it to every worker; returns how many entries
+        there were. None where that takes longer than so many seconds, or can't be done now: it is
+        done when Redis answers."""
+        return await self._owed.make(tags, seconds or self._seconds)
 
     async def close(self) -> None:
-        """Finish the writes that wait and the purges that are owed, for a second at most, and close
-        every connection."""
+        """Finish the writes that wait and the purges that are owed, for a second at most, and end
+        every connection and thread."""
         finishing = self._loop.create_task(self._owed.finish())
         await asyncio.wait((finishing, *self._writes), timeout=_CLOSE_SECONDS)
         executors = (self._readers, self._writer, self._purgers)
         for executor in executors:
             executor.shutdown(wait=False, cancel_futures=True)
-        # Ends what still waits for an answer.
-        await asyncio.to_thread(self._link.close)
-        for executor in executors:
-            await asyncio.to_thread(executor.shutdown)
+
+        def end() -> None:
+            self._client.close()  # ends what still waits for an answer
+            for executor in executors:
+                executor.shutdown()
+
+        # Not asyncio's own executor: not every host ends it.
+        with ThreadPoolExecutor(1, "bff-cache-close") as closer:
+            await self._loop.run_in_executor(closer, end)
         await finishing
 
-    def _let_go_late(self, found: Future[Found]) -> None:
-        """A lead that came when nobody waited for it any more would make others wait."""
+    def _release_unused(self, found: Future[Found]) -> None:
+        """Release a lease that nobody waited for any more, or others would wait for it."""
         if found.cancelled() or found.exception() is not None:
             return
-        if (lead := found.result().lead) is not None and lead.token:
-            self._tell_loop(self._release_late, lead)
+        if (lease := found.result().lease) is not None and lease.token:
+            self._call_on_loop(self._release_late, lease)
 
-    def _release_late(self, lead: Lease) -> None:
+    def _release_late(self, lease: Lease) -> None:
         # Redis has answered, so the breaker isn't asked: this would take the probe from a request.
         with suppress(RuntimeError):  # closed by now
-            self._queue(lambda: self._link.release_lead(lead), 0)
+            self._queue(lambda: self._client.release_lease(lease), 0)
 
     async def _ask(
         self,
@@ -216,26 +238,26 @@ class SharedStore:
         late, or when the caller has gone, goes to `late`, on the thread."""
         patience = patience or WaitBudget(self._seconds)
         seconds = min(self._seconds, patience.left(self._loop.time()))
-        if seconds <= 0 or not self._breaker.admits():
+        if seconds <= 0 or not self._health.admits():
             return None
         asked = self._readers.submit(question)
         patience.begin(self._loop.time())
         try:
-            answer = await in_time(asked, seconds)
+            answer = await _in_time(asked, seconds)
         except BaseException as error:
             if late is not None:
                 asked.add_done_callback(late)
             if not isinstance(error, Exception):
                 raise
-            self._note_trouble(error)  # whatever it is: the payload can be had without the store
+            self._health.note_trouble(error)  # the payload can be had without the store
             return None
         finally:
             patience.end(self._loop.time())
-        self._note_answer()
+        self._health.note_answer()
         return answer
 
     def _write(self, write: Callable[[], None], size: int) -> bool:
-        if len(self._writes) >= _WAITING_WRITES or not self._breaker.admits():
+        if len(self._writes) >= _WAITING_WRITES or not self._health.admits():
             return False
         self._queue(write, size)
         return True
@@ -252,56 +274,45 @@ class SharedStore:
                 return
             error = future.exception()
             if error is None:
-                self._note_answer()
+                self._health.note_answer()
             else:
-                self._note_trouble(error)
+                self._health.note_trouble(error)
 
         future.add_done_callback(done)
 
     def _read(self, key: str) -> tuple[Entry | None, bool]:
-        """The entry under the key, and whether what is there is not one of ours."""
-        entry, flaw = self._link.read(key)
+        """The entry under the key, unless an owed purge names it, and whether what is there is not
+        one of ours."""
+        entry, flaw = self._client.read(key)
         if flaw is not None:
-            self._tell_loop(
-                self._tell_once, f"a value in {self._link.name} is {flaw}", "it counts as a miss"
-            )
+            what = f"a value in {self._client.name} is {flaw}"
+            self._call_on_loop(self._health.report_once, what, "it counts as a miss")
+        if entry is not None and self._owed.names(entry):
+            entry = None
         return entry, flaw is not None
 
-    def _tell_loop(self, tell: Callable[[*Ts], None], *about: *Ts) -> None:
+    def _call_on_loop(self, call: Callable[[*Ts], None], *about: *Ts) -> None:
         """From a thread; nothing happens when the loop is closed."""
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(tell, *about)
+            self._loop.call_soon_threadsafe(call, *about)
 
-    # -------------------------------------------------------------- what is known of the store
 
-    def _note_answer(self) -> None:
-        was_open = self._breaker.is_open
-        self._breaker.succeeded()
-        if was_open:
-            _log.warning("%s answers again", self._link.name)
-            self._link.disconnect()  # from what still waits since before
-            self._owed.settle()
+async def _in_time(asked: Future[T], seconds: float) -> T:
+    """The answer within so many seconds, without those that the loop itself was held for: five
+    hundred requests at once hold it for 0.1 s and more. Raises `TimeoutError`.
 
-    def _note_trouble(self, error: BaseException) -> None:
-        if isinstance(error, ResponseError):  # it answers: full, read-only, a key of another type
-            self._note_answer()
-            self._tell_once(f"{self._link.name} refuses", str(error))
-            return
-        was_open = self._breaker.is_open
-        if not self._breaker.failed():
-            return
-        # Threads that read from a server that drips would wait on, since no single wait is too
-        # long. One that connects a moment later is freed at the next probe, whatever comes of it.
-        self._link.disconnect()
-        if not was_open:
-            _log.warning(
-                "%s fails (%s: %s); going on without it, trying again now and then",
-                self._link.name,
-                type(error).__name__,
-                error,
-            )
-
-    def _tell_once(self, what: str, more: str) -> None:
-        if what not in self._told:
-            self._told.add(what)
-            _log.warning("%s: %s (told once)", what, more)
+    A question that nobody waits for any longer is not asked where it has not been yet.
+    """
+    loop = asyncio.get_running_loop()
+    answer = asyncio.wrap_future(asked)
+    ends_at = loop.time() + seconds
+    try:
+        await asyncio.wait((answer,), timeout=seconds)
+        if not asked.done() and loop.time() > ends_at + seconds / 4:
+            await asyncio.wait((answer,), timeout=seconds)
+        if not asked.done():
+            raise TimeoutError("no answer in time")
+        return asked.result()
+    finally:
+        if not answer.cancel() and not answer.cancelled():
+            answer.exception()  # looked at, or asyncio reports it

@@ -11,6 +11,7 @@ from bff.engine.payload.joins import Bounds, apply_joins
 from bff.engine.payload.texts import write_json
 from bff.engine.values.results import Degradation
 from bff.errors import EvaluationError, TooLargeError
+from bff.plan.model.caching import evaluate_tags
 from bff.plan.model.composition import Composition, Root, Shape, ShapeView, Splice, Text
 
 _NO_TAGS: frozenset[str] = frozenset()
@@ -18,12 +19,14 @@ _NO_TAGS: frozenset[str] = frozenset()
 
 class Merged(NamedTuple):
     """The payload, the views that have a form of their own, what joins found twice, the tags (None
-    where they can't be told), and what expressions see when the joins are applied."""
+    where there are none that could be purged, and `untagged` is why), and what expressions see when
+    the joins are applied."""
 
     body: bytes
     views: Mapping[str, bytes]
     ambiguous_matches: int
     tags: frozenset[str] | None
+    untagged: str
     root: Root
 
 
@@ -51,8 +54,8 @@ def merge(
     for view in composition.views.values():
         if isinstance(view, ShapeView):
             views[view.name] = write_shape(view.shape, whole, texts, bounds.payload_bytes)
-    tags = _tags(composition, joined) if composition.tags else _NO_TAGS
-    return Merged(body, views, ambiguous, tags, joined)
+    tags, untagged = _tags(composition, joined) if composition.tags else (_NO_TAGS, "")
+    return Merged(body, views, ambiguous, tags, untagged, joined)
 
 
 def write_shape(shape: Shape, root: Root, texts: Sequence[bytes | None], most_bytes: int) -> bytes:
@@ -73,8 +76,8 @@ def write_shape(shape: Shape, root: Root, texts: Sequence[bytes | None], most_by
     return b"".join(parts)
 
 
-def _tags(composition: Composition, root: Root) -> frozenset[str] | None:
+def _tags(composition: Composition, root: Root) -> tuple[frozenset[str] | None, str]:
     try:
-        return frozenset(tag for each in composition.tags for tag in each.evaluate(root))
-    except EvaluationError:
-        return None
+        return evaluate_tags(composition.tags, root), ""
+    except EvaluationError as error:
+        return None, str(error)

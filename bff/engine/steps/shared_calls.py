@@ -16,7 +16,7 @@ from bff.engine.values.freshness import least
 from bff.engine.values.outcomes import Failed, Value
 from bff.engine.values.wait_budget import WaitBudget
 from bff.errors import EvaluationError
-from bff.plan.model.caching import ReplyCaching
+from bff.plan.model.caching import ReplyCaching, evaluate_tags
 from bff.plan.model.composition import Step
 
 _KEPT_STATUS = 200
@@ -73,7 +73,7 @@ def _called(
     """What others may know of a call of one's own."""
     value, freshness = own.value, own.freshness
     failed = isinstance(value, Failed) and may_pass(value)
-    body, tags = None, frozenset[str]()
+    body, tags, untagged = None, frozenset[str](), ""
     if (
         isinstance(reply, UpstreamReply)
         and isinstance(value, Value)
@@ -84,13 +84,16 @@ def _called(
         body = reply.body
         try:
             tags = _tags(step, caching, rendered, body)
-        except (EvaluationError, ValueError):
+        except (EvaluationError, ValueError) as error:
             body = None  # what can't be named can't be purged
-    return CallResult(reply, body, tags, freshness, failed)
+            untagged = (
+                str(error) if isinstance(error, EvaluationError) else "its tags can't be read"
+            )
+    return CallResult(reply, body, tags, freshness, failed, untagged)
 
 
 def _tags(step: Step, caching: ReplyCaching, rendered: Rendered, body: bytes) -> frozenset[str]:
     root = {"params": rendered.values}
     if caching.needs_json:
         root["reply"], _ = step.operation.returns.read(body, json=True, text=False)
-    return frozenset(tag for each in caching.tags for tag in each.evaluate(root))
+    return evaluate_tags(caching.tags, root)

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from bff.deadline import Deadline
 from bff.engine.values.freshness import UNLIMITED, Freshness
 from bff.engine.values.wait_budget import WaitBudget
+from bff.plan.model.caching import PurgedTags
 
 WriteState = Literal["done", "failed", "unknown", "not started"]
 StepOutcome = Literal["ok", "skipped", "failed", "cancelled"]
@@ -75,8 +76,9 @@ class Produced(NamedTuple):
     timings: tuple[StepTiming, ...]
     ambiguous_matches: int = 0  # joins' sources that held a key twice; the first was taken
     freshness: Freshness = UNLIMITED  # of its least fresh part
-    tags: frozenset[str] | None = frozenset()  # None: they can't be told, so it can't be kept
-    purges: tuple[str, ...] = ()
+    tags: frozenset[str] | None = frozenset()  # None: it can't be purged, so it can't be stored
+    purges: PurgedTags = ()
+    untagged: str = ""  # why `tags` is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,5 +100,5 @@ class CompositionFailure:
     timings: tuple[StepTiming, ...]
     write_states: Mapping[str, WriteState] | None
     detail: str = ""  # for the log alone
-    purges: tuple[str, ...] = ()  # of what was written, or may have been
+    purges: PurgedTags = ()  # of what was written, or may have been
     refused: tuple[str, str] | None = None  # the client's own param that can't be sent, and why

@@ -84,6 +84,7 @@ def check_project(folder: FilePath) -> Checked:
             routes=routes,
             cors=Cors(frozenset(gateway.cors.origins)),
             digest=_digest(compositions),
+            namespace=namespace,
         )
     return Checked(
         project,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bff.declarations.models.caching import tag_finding
-from bff.errors import EvaluationError
+from bff.errors import EvaluationError, TooManyTagsError
 from bff.plan.compiler.values import (
     ExpressionScope,
     Reads,
@@ -19,7 +19,7 @@ from bff.plan.compiler.values import (
 )
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError
 from bff.plan.expressions.grammar.templates import Embedded, split_template
-from bff.plan.model.caching import Tags
+from bff.plan.model.caching import MOST_TAGS, Tags
 from bff.plan.model.composition import Template
 from bff.plan.model.uses import union_of
 from bff.plan.reporter import Path
@@ -112,7 +112,7 @@ def _compiled(text: str, parts: Sequence[_Part]) -> Tags:
             if went_over_list:
                 raise EvaluationError("a second list stands in a tag")
             went_over_list = True
-            texts = [_text(element) for element in value if element is not None]
+            texts = _distinct_texts(value)
             written = [before + added for before in written for added in texts]
         for tag in written:
             if len(tag) > LONGEST_EVALUATED:
@@ -122,6 +122,16 @@ def _compiled(text: str, parts: Sequence[_Part]) -> Tags:
         return tuple(dict.fromkeys(written))
 
     return Tags(evaluate, roots_of(reads), reads, text, uses)
+
+
+def _distinct_texts(values: list[Any]) -> Iterable[str]:
+    texts: dict[str, None] = {}
+    for value in values:
+        if value is not None:
+            texts[_text(value)] = None
+            if len(texts) > MOST_TAGS:
+                raise TooManyTagsError(f"more than {MOST_TAGS} tags")
+    return texts
 
 
 def _text(value: Any) -> str:

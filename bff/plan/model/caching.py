@@ -3,13 +3,33 @@
 Immutable, like everything in a plan; see `bff.plan.model.composition` for what holds these.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Literal
 
+from bff.errors import TooManyTagsError
 from bff.plan.model.uses import Uses
 
 Scope = Literal["public", "identity"]
+
+# Tags of one entry, one run and one purge.
+MOST_TAGS = 1000
+
+
+class Everything(Enum):
+    """Stands for all tags, where there are too many to name."""
+
+    TAGGED = "everything that has tags"
+
+
+EVERYTHING = Everything.TAGGED
+PurgedTags = Collection[str] | Everything
+
+
+def bounded_tags(tags: Collection[str]) -> PurgedTags:
+    """The tags of one purge: everything, where there are more than `MOST_TAGS`."""
+    return tags if len(tags) <= MOST_TAGS else EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +47,9 @@ class CachePolicy:
 class Tags:
     """One declared tag, compiled: `product:${products[].id}` gives a tag for each element.
 
-    `evaluate` gives what is named, nulls left out; it may raise `EvaluationError`. `roots`,
-    `reads` and `uses` as in `Template`.
+    `evaluate` returns the distinct tags; a null makes none. It raises `TooManyTagsError` beyond
+    `MOST_TAGS`, and `EvaluationError` for a value that a tag can't hold. `roots`, `reads` and
+    `uses` as in `Template`.
     """
 
     evaluate: Callable[[Mapping[str, Any]], tuple[str, ...]]
@@ -36,6 +57,14 @@ class Tags:
     reads: frozenset[tuple[str, ...]]
     source: str
     uses: Uses
+
+
+def evaluate_tags(tags: Iterable[Tags], root: Mapping[str, Any]) -> frozenset[str]:
+    """The tags of one entry. Raises as `Tags.evaluate`."""
+    found = frozenset(tag for each in tags for tag in each.evaluate(root))
+    if len(found) > MOST_TAGS:
+        raise TooManyTagsError(f"more than {MOST_TAGS} tags")
+    return found
 
 
 @dataclass(frozen=True, slots=True)

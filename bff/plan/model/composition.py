@@ -317,3 +317,4 @@ class CompiledProject:
     routes: tuple[Route, ...]
     cors: Cors
     digest: str
+    namespace: str  # separates cached data, tags and purges from those of other projects

@@ -14,10 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from bff.cache.cache import Cache
+from bff.cache.engine_results import payload_result
 from bff.cache.entries import Entry
-from bff.cache.freshness import Wish
 from bff.cache.keys import KeyRecipe
-from bff.cache.payloads import keepable
 from bff.cache.results import Job, RunResult
 from bff.deadline import Deadline, DeadlinePassed
 from bff.engine.engine import Engine
@@ -110,7 +109,7 @@ class CompositionHandler:
         entry = self._cache.lookup(target.key)
         if entry is None:
             job = self._job(target, self._deadline())
-            entry = self._cache.lookup_stale(job, _wish(request))
+            entry = self._cache.lookup_stale(job, accepts_stale=_accepts_stale(request))
             if entry is None:
                 return None
         variant = self._forms.at_once(entry, target.asked.form, _coding(request))
@@ -149,7 +148,8 @@ class CompositionHandler:
                 if made.purges:
                     await self._cache.purge(made.purges)
                 return await self._made(request, target, made, None, self._uncached, heavy)
-            served = await self._cache.get(self._job(target, deadline), _wish(request))
+            job = self._job(target, deadline)
+            served = await self._cache.get(job, accepts_stale=_accepts_stale(request))
             if served.how in ("hit", "stale") and served.entry is not None:
                 variant = await self._stored(request, target, served.entry, heavy)
                 return self._hit(request, served.entry, variant)
@@ -185,7 +185,7 @@ class CompositionHandler:
 
         async def run(deadline: Deadline) -> RunResult:
             inputs = _inputs(target, deadline, wait_budget)
-            return keepable(await self._engine.run(self._prepared, inputs), scope)
+            return payload_result(await self._engine.run(self._prepared, inputs), scope)
 
         if self._policy is None:
             raise AssertionError("what isn't cached has no job")
@@ -256,10 +256,11 @@ def _inputs(target: Target, deadline: Deadline, wait_budget: WaitBudget | None) 
     return Inputs(asked.params, caller.claims, caller.key, target.weight, deadline, wait_budget)
 
 
-def _wish(request: GatewayRequest) -> Wish:
-    """Whoever reloads a page means to see what is true now (RFC 9111 §5.2.1)."""
+def _accepts_stale(request: GatewayRequest) -> bool:
+    """Whether the client takes what is stale; one that reloads a page does not (RFC 9111
+    §5.2.1)."""
     control = request.header_list(b"cache-control")
     if control is None:
-        return Wish()
+        return True
     directives = {each.strip().lower() for each in control.split(b",")}
-    return Wish(accepts_stale=directives.isdisjoint((b"no-cache", b"max-age=0", b"no-store")))
+    return directives.isdisjoint((b"no-cache", b"max-age=0", b"no-store"))

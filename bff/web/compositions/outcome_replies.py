@@ -9,6 +9,7 @@ from typing import Any
 from bff.cache.entries import Entry
 from bff.cache.results import CacheResult
 from bff.engine.values.results import CompositionFailure, Degradation, Produced
+from bff.plan.model.caching import EVERYTHING
 from bff.plan.model.service import CompositionParam
 from bff.web.http.problems import problem
 from bff.web.http.replies import RawHeader, Reply, proxy_status, server_timing
@@ -96,6 +97,10 @@ def run_facts(made: Produced | CompositionFailure) -> dict[str, Any]:
         ]
     if isinstance(made, CompositionFailure) and made.detail:
         facts["detail"] = made.detail
+    if made.purges is EVERYTHING:
+        facts["purged"] = EVERYTHING.value
+    if isinstance(made, Produced) and made.untagged:
+        facts["not_stored"] = made.untagged
     if isinstance(made, Produced) and made.ambiguous_matches:
         facts["ambiguous_matches"] = made.ambiguous_matches
     return facts

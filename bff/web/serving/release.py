@@ -14,8 +14,8 @@ from functools import partial
 from typing import Any
 
 from bff.cache.cache import Cache
-from bff.cache.replies import CachedReplies
-from bff.cache.shared.opening import open_store
+from bff.cache.engine_results import CachedReplies
+from bff.cache.shared.store import open_store
 from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyWork
 from bff.engine.values.results import Limits
@@ -54,7 +54,8 @@ async def open_resources(settings: Settings, backend: Mapping[str, Any] | None) 
     """Open a process's resources on the running loop, after any fork. No upstream is connected to
     yet. `backend` is Flask-Caching's configuration, where another store than Redis is meant."""
     cache = Cache(
-        partial(open_store, settings.redis_url, backend), memory_bytes=settings.cache_memory_bytes
+        partial(open_store, settings.redis_url, project.namespace, backend),
+        memory_bytes=settings.cache_memory_bytes,
     )
     transport = open_transport(settings.transport)
     return Resources(asyncio.get_running_loop(), transport, cache, HeavyWork())

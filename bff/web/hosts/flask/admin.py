@@ -11,13 +11,13 @@ import flask
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bff.cache.cache import Cache
+from bff.plan.model.caching import MOST_TAGS
 from bff.web.hosts.flask.wsgi import GatewayResponse, request_of, response_of
 from bff.web.http.problems import problem
 from bff.web.http.replies import JSON, NO_STORE, Reply
 from bff.web.http.requests import GatewayRequest
 
 PURGE_PATH = "/admin/purge"
-MOST_TAGS = 1000
 
 _SECONDS = 5.0
 _MOST_BYTES = 1024 * 1024

@@ -1,0 +1,87 @@
+"""What the engine's results become in the cache: payloads, and the replies that steps share."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from bff.cache.cache import Cache
+from bff.cache.results import Job, RunResult
+from bff.deadline import Deadline
+from bff.engine.ports import CachedReply, Call, CallResult, UpstreamReply
+from bff.engine.steps.failures import is_trouble
+from bff.engine.values.freshness import UNLIMITED, Freshness
+from bff.engine.values.results import CompositionFailure, Degradation, Produced
+from bff.engine.values.wait_budget import WaitBudget
+from bff.plan.model.caching import CachePolicy, Scope
+
+# A failure that is stored for a second has these parts alone, so that it stays small.
+_MOST_DEGRADATIONS = 16
+_READ_HEADERS = ("retry-after", "content-encoding")
+_MOST_HEADER_CHARACTERS = 200
+
+
+def payload_result(made: Produced | CompositionFailure, scope: Scope) -> RunResult:
+    """The result of a run as the cache takes it: complete, degraded, trouble that may pass, or an
+    answer that is a failure. What an upstream calls private is stored for one caller alone."""
+    if isinstance(made, CompositionFailure):
+        failure = replace(made, failures=_brief(made.failures), timings=(), detail="")
+        return RunResult(made, failed=is_trouble(made.status), failure=failure)
+    result = RunResult(made, untagged=made.untagged)
+    if made.tags is not None and not (made.freshness.is_private and scope == "public"):
+        result = RunResult(made, made.body, made.views, made.tags, made.freshness)
+    if not made.degraded:
+        return result
+    flaw = _brief(made.degraded)
+    brief = made._replace(body=b"", views={}, degraded=flaw, timings=(), tags=frozenset())
+    return result._replace(failed=True, flaw=flaw, failure=brief)
+
+
+class CachedReplies:
+    """The engine's `ReplyCache`: replies lie in `cache` beside payloads. `clock` returns seconds
+    since the epoch, as the cache's own does."""
+
+    def __init__(self, cache: Cache, clock: Callable[[], float] = time.time) -> None:
+        self._cache = cache
+        self._clock = clock
+
+    async def get(
+        self, key: str, policy: CachePolicy, call: Call, deadline: Deadline, patience: WaitBudget
+    ) -> CachedReply:
+        """See `ReplyCache.get`."""
+
+        async def run(deadline: Deadline) -> RunResult:
+            called = _without_bulk(await call(deadline))
+            return RunResult(
+                called,
+                called.body,
+                tags=called.tags,
+                freshness=called.freshness,
+                failed=called.failed,
+                failure=called,
+                untagged=called.untagged,
+            )
+
+        served = await self._cache.get(Job("a reply", key, policy, run, deadline, patience))
+        entry, called = served.entry, served.outcome
+        if entry is None:
+            return CachedReply(None, UNLIMITED, called)
+        left = max(0.0, entry.seconds_left(self._clock()))
+        freshness = Freshness(left, may_be_stale=entry.may_be_stale, observed_at=entry.observed_at)
+        is_made = served.how in ("miss", "collapsed") and called is not None
+        return CachedReply(None if is_made else entry.body, freshness, called)
+
+
+def _brief(degraded: tuple[Degradation, ...]) -> tuple[Degradation, ...]:
+    return tuple(replace(each, detail="") for each in degraded[:_MOST_DEGRADATIONS])
+
+
+def _without_bulk(called: CallResult) -> CallResult:
+    """A call that failed, without its body and the headers that nobody reads."""
+    if not (called.failed and isinstance(called.reply, UpstreamReply)):
+        return called
+    headers = [
+        (name, value[:_MOST_HEADER_CHARACTERS])
+        for name in _READ_HEADERS
+        if (value := called.reply.header(name)) is not None
+    ]
+    return called._replace(reply=UpstreamReply(called.reply.status, headers, b""))
