@@ -58,15 +58,20 @@ class Gateway:
         nothing where that is done. Raises `SettingsError`."""
         async with self._opening:
             if self.resources is None:
-                resources = await open_resources(self.settings, self._backend)
+                resources = await open_resources(
+                    self.settings, self.project.namespace, self._backend
+                )
                 self._release = self._build(self.project, resources)
                 self.resources = resources  # last: from now on other threads may `begin`
             return self.resources
 
     def serve(self, project: CompiledProject) -> None:
-        """From now on, begin requests with a release of this version of the project."""
+        """From now on, begin requests with a release of this version of the project, which has the
+        namespace of the one before: purges of another would not be heard."""
         if self.resources is None:
             raise RuntimeError("the gateway is not open")
+        if project.namespace != self.project.namespace:
+            raise ValueError("another cache namespace takes a new gateway")
         release = self._build(project, self.resources)
         self.project = project
         self._release = release

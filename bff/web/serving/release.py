@@ -50,11 +50,14 @@ class Resources:
         self.heavy_work.close()
 
 
-async def open_resources(settings: Settings, backend: Mapping[str, Any] | None) -> Resources:
+async def open_resources(
+    settings: Settings, namespace: str, backend: Mapping[str, Any] | None
+) -> Resources:
     """Open a process's resources on the running loop, after any fork. No upstream is connected to
-    yet. `backend` is Flask-Caching's configuration, where another store than Redis is meant."""
+    yet. Tags and purges are those of the namespace. `backend` is Flask-Caching's configuration,
+    where another store than Redis is meant."""
     cache = Cache(
-        partial(open_store, settings.redis_url, project.namespace, backend),
+        partial(open_store, settings.redis_url, namespace, backend),
         memory_bytes=settings.cache_memory_bytes,
     )
     transport = open_transport(settings.transport)
