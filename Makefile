@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check quick bench crowds growth house clean
+.PHONY: setup demo test check quick style bench crowds growth house clean
 
 setup: $(STAMP)
 
@@ -16,12 +16,19 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/python -m examples.demo $(ARGS)
 
-test check: $(STAMP)
+# Everything that must hold.
+test check: style
+	$(BIN)/python -m pytest $(ARGS)
+
+# What holds within a minute: the tests that start no server, with a fifth of the examples.
+quick: style
+	EXAMPLES=few $(BIN)/python -m pytest tests/unit tests/property $(ARGS)
+
+style: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest $(ARGS)
 
 house: $(STAMP)
 	$(BIN)/python -m house

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from bff.errors import EvaluationError
 from bff.plan.expressions.closures.compile import compile_node
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, parse_expression
+from tests.support.examples import examples
 from tests.support.expressions import expressions, json_objects, json_values, search_with_library
 
 _REFUSED = "refused"
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 @given(expressions(), json_objects() | json_values())
 @example("a[?b == `1`]", {"a": [{"b": True}, {"b": 1}, {"b": 1.0}]})
 @example("contains(a, `1`)", {"a": [True]})
@@ -49,7 +50,7 @@ def test_a_closure_gives_what_the_library_gives_or_both_refuse(source: str, data
     assert json.dumps(data) == before
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(expressions(), st.lists(json_objects(), min_size=2, max_size=3))
 def test_a_closure_keeps_nothing_from_one_evaluation_to_the_next(
     source: str, roots: list[Any]

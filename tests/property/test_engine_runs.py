@@ -14,6 +14,7 @@ from bff.engine.values.outcomes import Failed, Reason
 from bff.engine.values.results import CompositionFailure, Inputs, Produced
 from bff.plan.model.composition import Composition, Fail, Fallback, Optional, Step
 from tests.support.engine_runs import run_over
+from tests.support.examples import examples
 from tests.support.fake_time import run_in_fake_time
 from tests.support.plans import batch, compose, for_each, param, step
 from tests.support.scripted import ScriptedTransport, json_reply, reply
@@ -238,7 +239,7 @@ class Naive:
 SEEDS = st.integers(0, 2**32)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(worlds(), SEEDS, SEEDS)
 def test_completion_order_never_changes_the_payload(world, one, other):
     first, second = run(world, one)[0], run(world, other)[0]
@@ -247,7 +248,7 @@ def test_completion_order_never_changes_the_payload(world, one, other):
     assert first.degraded == second.degraded
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(worlds(), SEEDS)
 def test_naive_sequential_executor_agrees_and_every_call_is_made_at_most_once(world, seed):
     naive = Naive(world)
@@ -268,7 +269,7 @@ def test_naive_sequential_executor_agrees_and_every_call_is_made_at_most_once(wo
     } <= transport.calls.keys()
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(worlds(required_may_fail=True), SEEDS)
 def test_run_fails_exactly_when_a_required_step_does_and_names_one(world, seed):
     naive = Naive(world)
@@ -284,7 +285,7 @@ def test_run_fails_exactly_when_a_required_step_does_and_names_one(world, seed):
     assert isinstance(steps[result.step].on_failure, Fail)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(worlds(), SEEDS, st.floats(0.5, 20))
 def test_nothing_is_sent_and_nobody_waits_after_the_deadline(world, seed, deadline):
     composition = replace(world.composition, deadline_seconds=deadline)

@@ -11,6 +11,7 @@ from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, parse_ex
 from bff.plan.expressions.grammar.reads import static_reads
 from bff.plan.expressions.types.inference import infer
 from bff.plan.types import kinds as t
+from tests.support.examples import examples
 
 FRAGMENTS = [
     "a", "(", ")", "(a || ", "(a && ", " || a", " && a", " | a", ".a", "[0]", "[1:]", "[*]", "[]",
@@ -20,7 +21,7 @@ FRAGMENTS = [
 repeated = st.builds(str.__mul__, st.sampled_from(FRAGMENTS), st.sampled_from([1, 2, 30, 70, 999]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(repeated, min_size=1, max_size=6).map("".join))
 @example("(" * 60 + "a" + " || a" * 900 + ")" * 60)
 @example("a" + " && a" * 999)

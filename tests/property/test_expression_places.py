@@ -8,10 +8,11 @@ from hypothesis import assume, given, settings
 
 from bff.plan.expressions.grammar.nodes import Node
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, parse_expression
+from tests.support.examples import examples
 from tests.support.expressions import expressions
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(expressions())
 def test_the_tree_is_the_librarys_and_each_node_stands_at_its_text(source: str) -> None:
     try:

@@ -11,10 +11,11 @@ from bff.plan.expressions.closures.compile import compile_node
 from bff.plan.expressions.grammar.nodes import Node
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, parse_expression
 from bff.plan.expressions.grammar.reads import static_reads
+from tests.support.examples import examples
 from tests.support.expressions import expressions, json_objects
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(expressions(), json_objects(), json_objects())
 @example("a.{x: b}", {"a": None}, {"a": {"b": None}})
 @example("a.[b]", {"a": {}}, {"a": None})

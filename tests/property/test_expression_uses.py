@@ -12,10 +12,11 @@ from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, parse_ex
 from bff.plan.expressions.types.uses import uses_of
 from bff.plan.model.uses import Part, part_of
 from bff.plan.types.algebra import type_of_value
+from tests.support.examples import examples
 from tests.support.expressions import expressions, json_objects
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(expressions(), json_objects(), json_objects())
 @example("a[*].b", {"a": [{"b": 1, "c": 1}]}, {"a": [{"b": 2, "c": 2}]})
 @example("a[].{x: b.c}", {"a": [{"b": {"c": 1, "a": 2}}]}, {})

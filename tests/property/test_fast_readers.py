@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bff.plan.schemas.fast_readers import compile_fast_reader
 from bff.plan.schemas.validators import strict_validator
+from tests.support.examples import examples
 from tests.support.json_texts import draw_body, draw_plain_body, draw_type
 
 RANDOM = st.randoms(use_true_random=True)  # from a seed, which is told when a test fails
@@ -33,7 +34,7 @@ def by_pydantic(adapter: TypeAdapter[Any], body: bytes) -> tuple[Any, bytes]:
     )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(RANDOM)
 def test_what_a_fast_reader_takes_pydantic_takes_with_the_same_value(random: Random) -> None:
     adapter = adapter_of(random)
@@ -53,7 +54,7 @@ def test_what_a_fast_reader_takes_pydantic_takes_with_the_same_value(random: Ran
         assert repr(json.loads(read[1])) == repr(json.loads(text))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(RANDOM)
 def test_fast_reader_of_a_plain_type_takes_what_is_spelled_as_usual(random: Random) -> None:
     adapter = adapter_of(random, plain=True)

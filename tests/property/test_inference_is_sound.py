@@ -12,6 +12,7 @@ from bff.plan.expressions.types.inference import infer
 from bff.plan.expressions.types.narrowing import narrow
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import describe, fits, may_be_null, nullable, union, without_null
+from tests.support.examples import examples
 from tests.support.typed_values import (
     conditions,
     has_type,
@@ -23,7 +24,7 @@ from tests.support.typed_values import (
 )
 
 _SETTINGS = settings(
-    max_examples=120,
+    max_examples=examples(120),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -42,7 +43,7 @@ def test_expression_without_problems_gives_a_value_of_its_type(data: st.DataObje
 
 
 @pytest.mark.parametrize("function", SIGNATURES)
-@settings(_SETTINGS, max_examples=40)
+@settings(_SETTINGS, max_examples=examples(40))
 @given(data=st.data())
 def test_call_without_problems_gives_a_value_of_its_type(
     function: str, data: st.DataObject

@@ -14,13 +14,14 @@ from bff.plan.schemas.library import PydanticSchema, UnknownSchema, load_schemas
 from bff.plan.types.algebra import describe
 from tests.property.test_schema_parts import draw_part
 from tests.support.annotations import draw_source
+from tests.support.examples import examples
 from tests.support.schema_sources import IMPORTS, write
 from tests.support.typed_values import has_type
 
 RANDOM = st.randoms(use_true_random=True)  # from a seed, which is reported when a test fails
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(RANDOM)
 def test_every_form_that_goes_out_is_of_the_inferred_type(random: Random) -> None:
     source = draw_source(random)

@@ -12,13 +12,14 @@ from bff.plan.model.uses import Part
 from bff.plan.schemas.pruning import prune
 from bff.plan.schemas.readers import SchemaReader
 from bff.plan.types import kinds as t
+from tests.support.examples import examples
 from tests.support.json_texts import draw_body, draw_type
 
 RANDOM = st.randoms(use_true_random=True)  # from a seed, which is told when a test fails
 NAMES = ["a", "b", "class", "id", "x_y", "f1", "é", "a-b", "", "f0"]
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 @given(RANDOM)
 def test_pruned_schema_gives_what_the_whole_one_does_of_what_is_used(random: Random) -> None:
     adapter, schema, part = drawn(random)

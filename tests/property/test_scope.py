@@ -18,6 +18,7 @@ from bff.plan.compiler.services import Services, compile_services
 from bff.plan.model.composition import Composition
 from bff.plan.reporter import Reporter
 from bff.plan.schemas.library import SchemaLibrary, load_schemas
+from tests.support.examples import examples
 from tests.support.projects import write_project
 
 SERVICE = """
@@ -160,7 +161,7 @@ def _leads_to_identity(composition: Drawn, place: Place) -> bool:
     return place.reads.startswith("s") and is_reached(composition, int(place.reads[1:]))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(composition=drawn())
 def test_analysis_finds_what_walking_the_references_back_finds(
     compiler: Compiler, composition: Drawn
@@ -173,7 +174,7 @@ def test_analysis_finds_what_walking_the_references_back_finds(
     assert (compiled.scope == "identity") is (any(reached) or of_rest)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(composition=drawn())
 def test_public_compiles_only_where_nothing_of_the_caller_reaches_anything(
     compiler: Compiler, composition: Drawn

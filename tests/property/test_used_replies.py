@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bff.engine.values.results import Produced
 from tests.support.engine_runs import run
+from tests.support.examples import examples
 from tests.support.scripted import json_reply
 from tests.support.used_screens import compiled, joined, of_page
 
@@ -37,7 +38,7 @@ JOINED = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from([*map(of_page, RESPONSES), *map(joined, JOINED)]), RANDOM)
 def test_payload_is_the_same_whichever_part_of_the_replies_is_validated(
     text: str, random: Random
