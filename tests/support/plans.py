@@ -91,7 +91,7 @@ def param(
         location,  # type: ignore[arg-type]
         name,
         ANYTHING,
-        required and default is None,
+        location == "path" or (required and default is None),
         default,
         is_list,
         comma,

@@ -27,7 +27,7 @@ CASES = {
     "public payload that a claim reaches": (
         f"{HEAD}steps:\n  user: {{{MINE}}}\ncache: {{ttl: 1m, scope: ▶public}}",
         SHOP_SERVICE, "cache.scope",
-        "who is calling reaches the payload: claims.sub → 'user' (with.id) → response",
+        "the caller's identity reaches the payload: claims.sub → 'user' (with.id) → response",
         "Leave `scope` out, or keep claims.sub away from there",
     ),
     "public payload that a header reaches": (
@@ -38,13 +38,13 @@ CASES = {
     "public replies to a step's own requests": (
         f"{HEAD}steps:\n  user: {{{MINE}, cache: {{ttl: 1m, scope: ▶public}}}}",
         SHOP_SERVICE, "steps.user.cache.scope",
-        "who is calling reaches the request: claims.sub → 'user' (with.id)",
+        "the caller's identity reaches the request: claims.sub → 'user' (with.id)",
         "keep claims.sub away",
     ),
     "public replies of an operation": (
         f"{HEAD}steps:\n  user: {{{MINE}}}", PUBLIC_USERS,
         "operations.get_user.cache.scope",
-        "who is calling reaches the request of compositions/home.yaml: claims.sub → 'user'", "",
+        "the request of compositions/home.yaml: claims.sub → 'user'", "",
     ),
     "cache of a step that writes": (
         "endpoint: POST /a\nsteps:\n"
@@ -54,7 +54,7 @@ CASES = {
     "stale value of a step that writes": (
         "endpoint: POST /a\nsteps:\n"
         "  order: {call: shop.create_order, with: {user_id: 1}, on_failure: ▶stale}",
-        SHOP_SERVICE, "steps.order.on_failure", "what a write came to is not kept", "optional",
+        SHOP_SERVICE, "steps.order.on_failure", "the result of a write is not stored", "optional",
     ),
     "stale value where none is kept": (
         f"{HEAD}steps:\n"

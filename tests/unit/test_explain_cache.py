@@ -92,9 +92,9 @@ def test_replies_that_are_kept_are_told_at_the_step(tmp_path: Path) -> None:
     assert not any("replies" in line for line in below(lines, "  user: shop.get_user"))
 
 
-def test_replies_that_are_kept_for_failures_alone_are_told_so(tmp_path: Path) -> None:
+def test_replies_that_are_stored_for_failures_alone_are_shown_so(tmp_path: Path) -> None:
     step = below(explained(tmp_path, user=", on_failure: stale"), "  user: shop.get_user")
-    assert "  replies: kept 3600 s, for failures alone" in step
+    assert "  replies: stored 3600 s, for failures alone" in step
     told = "  on failure: its last good value, degraded; without one the composition fails"
     assert told in step
 

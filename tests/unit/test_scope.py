@@ -1,11 +1,11 @@
-"""On which ways who is calling reaches a step, the payload and a request."""
+"""The paths on which the caller's identity reaches a step, the payload and a request."""
 
 from pathlib import Path
 
 import pytest
 
+from bff.plan.compiler.identity_paths import identity_paths_of, path_to_request
 from bff.plan.compiler.project import compile_project
-from bff.plan.compiler.scope import identity_paths_of, way_to_request
 from bff.plan.model.composition import Composition
 from tests.support.projects import SHOP_SERVICE, write_project
 
@@ -159,5 +159,5 @@ REQUESTS = {
 def test_way_to_what_a_step_sends(case: str, tmp_path: Path) -> None:
     text, way = REQUESTS[case]
     composition = compiled(tmp_path, text)
-    found = way_to_request(composition.params, composition.steps[-1])
+    found = path_to_request(composition.params, composition.steps[-1])
     assert found == (None if way is None else tuple(way.split(" → ")))

@@ -9,8 +9,8 @@ import pytest
 
 from bff.declarations.documents import Document, read_document
 from bff.declarations.models.composition import CompositionFile
+from bff.plan.compiler.identity_paths import find_identity_paths
 from bff.plan.compiler.reads import Readers, key_reads, with_needs
-from bff.plan.compiler.scope import find_identity_paths
 from bff.plan.compiler.used_replies import used_parts
 from bff.plan.compiler.values import ExpressionScope, compile_expression
 from bff.plan.compiler.waiting import waits_of_reader

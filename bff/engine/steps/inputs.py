@@ -93,7 +93,7 @@ def _bind(
                 values[param.name] = param.default
             continue
         value = template.evaluate(root)
-        is_needed = param.required or param.location == "path" or param.name == over
+        is_needed = param.required or param.name == over
         if value is None:
             if not is_needed:
                 continue

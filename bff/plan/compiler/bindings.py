@@ -1,4 +1,4 @@
-"""What a step sends: each operation param bound to a template, a default, or nothing."""
+"""Compiles what a step sends: each operation param bound to a template, a default, or nothing."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.step import StepDecl
 from bff.declarations.suggestions import known_names, nearest
-from bff.plan.compiler.claims import may_give_null
+from bff.plan.compiler.roots import may_give_null
 from bff.plan.compiler.values import ExpressionScope, compile_value, is_constant
 from bff.plan.expressions.grammar.templates import Embedded, split_template
 from bff.plan.model.composition import Binding, Template
@@ -51,7 +51,7 @@ def compile_bindings(
         if param is not None:
             fitted = _fitted(scope, operation, param, template, at)
             skips = frozenset[SkippingValue]()
-            if not operation.writes and (must_have_value(param) or name == over):
+            if not operation.writes and (param.required or name == over):
                 skips = _skipping_values(scope.document, value, fitted)
             bound[name] = Binding(param, fitted, skips)
             if len(scope.problems) == found:
@@ -64,9 +64,9 @@ def compile_bindings(
             if name in meant and nearest(name, params) is None:
                 mend = f"{mend} Did you mean '{meant[name]}'?"
             scope.report_key(at, what, mend)
-    told = {*values, *meant.values()}
+    reported = {*values, *meant.values()}
     for name, param in params.items():
-        if name not in told and must_be_bound(param) and is_known:
+        if name not in reported and param.required and is_known:
             scope.report(
                 (*path, "call"), f"{operation.name} needs the param '{name}'",
                 f"Bind it: with: {{{name}: …}}.",
@@ -75,20 +75,10 @@ def compile_bindings(
     return tuple((unbound | bound).values())
 
 
-def must_be_bound(param: OperationParam) -> bool:
-    """Whether there is no call without a value for the param."""
-    return param.location == "path" or (param.required and param.default is None)
-
-
-def must_have_value(param: OperationParam) -> bool:
-    """Whether there is no call with a null for the param, of an operation that reads."""
-    return param.location == "path" or param.required
-
-
 def _skipping_values(
     document: Document[CompositionFile], value: Any, template: Template
 ) -> frozenset[SkippingValue]:
-    """Which values without a call the template is known to give."""
+    """The values without which there is no call, of those that the template is known to have."""
     found: set[SkippingValue] = set()
     if may_give_null(template):
         found.add("null")
@@ -115,7 +105,7 @@ def _may_give_empty_list(
     return param.default == [] or (location == "body" and not param.min_items)
 
 
-def takes_null(param: OperationParam) -> bool:
+def _takes_null(param: OperationParam) -> bool:
     """Whether the param's type has null in it."""
     try:
         param.check(None)
@@ -125,12 +115,12 @@ def takes_null(param: OperationParam) -> bool:
 
 
 def _meant(params: Mapping[str, OperationParam], declared: Mapping[str, Any]) -> dict[str, str]:
-    """What unknown names stand for: the nearest open param, or else, where one name and one param
-    that must be bound are left over, that one."""
+    """The params that unknown names stand for: the nearest unbound one, or else, where one name and
+    one required param are left over, that param."""
     open_names = params.keys() - declared.keys()
     unknown = declared.keys() - params.keys()
     guesses = {name: nearest(name, open_names) for name in unknown}
-    needed = [name for name in open_names if must_be_bound(params[name])]
+    needed = [name for name in open_names if params[name].required]
     if len(unknown) == len(needed) == 1 and all(nearest(name, params) is None for name in unknown):
         guesses = dict.fromkeys(unknown, needed[0])
     return {name: guess for name, guess in guesses.items() if guess is not None}
@@ -139,7 +129,7 @@ def _meant(params: Mapping[str, OperationParam], declared: Mapping[str, Any]) ->
 def _report_unsendable(
     scope: ExpressionScope, param: OperationParam, value: Any, path: Path
 ) -> None:
-    """Report what stands around expressions and can't be sent, whatever the expressions give."""
+    """Report text beside expressions that can't be sent, whatever the values of the expressions."""
     texts: dict[Path, Any] = {path: value}
     if isinstance(value, list):
         texts = {(*path, index): each for index, each in enumerate(value)}
@@ -166,7 +156,7 @@ def _fitted(
     template: Template,
     path: Path,
 ) -> Template:
-    """The template; one that does not fit is reported, and gives anything from there on."""
+    """The template. One that does not fit is reported, and may be anything from there on."""
     problem = _misfit(operation, param, template)
     if problem is None:
         return template
@@ -177,9 +167,9 @@ def _fitted(
 def _misfit(
     operation: Operation, param: OperationParam, template: Template
 ) -> tuple[str, str] | None:
-    """What keeps the param from taking the template's values, and how to mend it."""
-    if template.type == t.NULL and must_have_value(param):
-        if operation.writes and param.location == "body" and takes_null(param):
+    """Why the param can't take the template's values, and how to mend it."""
+    if template.type == t.NULL and param.required:
+        if operation.writes and param.location == "body" and _takes_null(param):
             return None
         ends = "fail" if operation.writes else "be skipped"
         what = f"null for the param '{param.name}', which needs a value: the step would always"
@@ -194,9 +184,9 @@ def _misfit(
             return f"{param.name} {error}", ""
     elif not fits(without_null(template.type), wanted):
         # the two forms of one schema have one name
-        told = describe if brief(template.type) == brief(wanted) else brief
-        what = f"{told(template.type)} does not fit the param '{param.name}'"
-        return f"{what}, which takes {told(wanted)}", ""
+        text = describe if brief(template.type) == brief(wanted) else brief
+        what = f"{text(template.type)} does not fit the param '{param.name}'"
+        return f"{what}, which takes {text(wanted)}", ""
     return None
 
 

@@ -1,7 +1,5 @@
-"""One composition, compiled: its passes in order, each reading what those before it made."""
+"""Compiles one composition, in passes; each reads the results of those before it."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,29 +8,25 @@ from bff.declarations.models.composition import CompositionFile, ShapeViewDecl
 from bff.declarations.models.gateway import GatewayDefaults
 from bff.methods import WRITING_METHODS
 from bff.plan.compiler.caching import compile_policy
-from bff.plan.compiler.claims import CLAIMS
+from bff.plan.compiler.identity_paths import find_identity_paths
 from bff.plan.compiler.joins import compile_joins
 from bff.plan.compiler.masks import compile_mask, selectable_fields
+from bff.plan.compiler.public_checks import check_public_scopes
 from bff.plan.compiler.reads import Readers, key_reads, with_needs
-from bff.plan.compiler.scope import find_identity_paths
-from bff.plan.compiler.scope_checks import check_scopes
+from bff.plan.compiler.roots import CLAIMS, root_of_responses, root_of_steps, type_of_params
 from bff.plan.compiler.services import Services
 from bff.plan.compiler.shapes import compile_shape
-from bff.plan.compiler.steps import compile_steps, root_type
+from bff.plan.compiler.steps import compile_steps
 from bff.plan.compiler.tags import compile_tags
 from bff.plan.compiler.used_replies import narrow_steps
 from bff.plan.compiler.values import ExpressionScope
+from bff.plan.digests import digest_of
 from bff.plan.model import composition as nodes
 from bff.plan.model.service import CompositionParam
 from bff.plan.params.compile import compile_composition_params
 from bff.plan.reporter import Path, Reporter
 from bff.plan.schemas.library import SchemaLibrary
-from bff.plan.types import kinds as t
 from bff.version import __version__
-
-DEGRADED = t.ListOf(
-    t.ObjectOf((("step", t.Field(t.STRING)), ("reason", t.Field(t.STRING))), name="Degraded")
-)
 
 
 def compile_composition(
@@ -43,7 +37,7 @@ def compile_composition(
     defaults: GatewayDefaults,
     namespace: str,
 ) -> nodes.Composition | None:
-    """Compile one composition file; None where any problem is known by then."""
+    """Compile one composition file. Returns None where the project has any problem by then."""
     document = reporter.document
     declared = document.model
     method, _, target = declared.endpoint.partition(" ")
@@ -51,34 +45,35 @@ def compile_composition(
     cache = declared.cache
 
     params = compile_composition_params(reporter, schemas)
-    params_type = _params_type(document, params)
+    params_type = type_of_params(document, params)
     steps = compile_steps(reporter, params_type, services)
 
     unjoined = ExpressionScope(
-        document, reporter.problems, root_type(document, params_type, steps.types)
+        document, reporter.problems, root_of_steps(document, params_type, steps.types)
     )
     joins, joined_types = compile_joins(unjoined, steps.types)
-    joined = root_type(document, params_type, joined_types)
-    seen = (*joined.fields, ("degraded", t.Field(DEGRADED)))
-    scope = replace(unjoined, root=replace(joined, fields=seen))
+    joined = replace(unjoined, root=root_of_steps(document, params_type, joined_types))
+    scope = replace(joined, root=root_of_responses(joined.root))
     targets = {join.into_step for join in joins}
     whole = {step.name: step.index for step in steps.steps if step.name not in targets}
     payload = compile_shape(scope, _response(document), ("response",), whole)
     views = _compile_views(scope, declared, payload, whole)
-    plain = replace(scope, root=joined)  # a degraded payload is not stored
-    tags = () if cache is None else compile_tags(plain, cache.tags, ("cache", "tags"))
-    purges = compile_tags(plain, declared.purges, ("purges",))
-    ways = find_identity_paths(params, steps.steps, joins, payload, views, tags)
-    check_scopes(reporter, params, steps.steps, ways.payload, services)
+    # Tags don't see `degraded`: a degraded payload is not stored.
+    tags = () if cache is None else compile_tags(joined, cache.tags, ("cache", "tags"))
+    purges = compile_tags(joined, declared.purges, ("purges",))
+    paths = find_identity_paths(params, steps.steps, joins, payload, views, tags)
+    check_public_scopes(reporter, params, steps.steps, paths.payload, services)
     if reporter.problems:
         return None
 
     own_forms = [view.shape for view in views.values() if isinstance(view, nodes.ShapeView)]
     readers = Readers(steps.steps, joins, (payload, *own_forms), tags, purges)
     is_public = cache is not None and cache.scope == "public"
-    asks_who = any(path[0] == CLAIMS for each in purges for path in each.reads)
+    purges_by_claim = any(path[0] == CLAIMS for each in purges for path in each.reads)
     is_shared = (
-        ways.payload is None and not asks_who and (cache is None or cache.scope != "identity")
+        paths.payload is None
+        and not purges_by_claim
+        and (cache is None or cache.scope != "identity")
     )
     in_part = {
         name
@@ -87,7 +82,7 @@ def compile_composition(
     }
     readers = replace(readers, steps=narrow_steps(readers, in_part))
     finished = tuple(
-        replace(step, scope="identity" if step.name in ways.steps else "public")
+        replace(step, scope="identity" if step.name in paths.steps else "public")
         for step in with_needs(readers)
     )
     return nodes.Composition(
@@ -119,17 +114,8 @@ def compile_composition(
     )
 
 
-def _params_type(
-    document: Document[CompositionFile], params: tuple[CompositionParam, ...]
-) -> t.Type:
-    if not document.knows(("params",)):
-        return t.ANYTHING
-    fields = tuple((param.name, t.Field(param.type)) for param in params)
-    return t.ObjectOf(fields, name=t.PARAMS_NAME)
-
-
 def _response(document: Document[CompositionFile]) -> object:
-    """What `response:` says, or else every step that is not hidden, under its own name."""
+    """The declared response, or else every step that is not hidden, under its own name."""
     declared = document.model
     if "response" in declared.model_fields_set or not document.knows(("response",)):
         return declared.response
@@ -167,10 +153,10 @@ def _split_endpoint(
 def _digest(declared: CompositionFile, steps: tuple[nodes.Step, ...]) -> str:
     """Changes whenever anything that shapes the payload changes: files, schemas, the gateway."""
     used = {step.operation.name: step.operation for step in steps}
-    whole = {
-        "bff": __version__,
-        "composition": declared.model_dump(mode="json", by_alias=True),
-        "operations": {name: operation.digest for name, operation in sorted(used.items())},
-    }
-    text = json.dumps(whole, sort_keys=True, default=str)
-    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+    return digest_of(
+        {
+            "bff": __version__,
+            "composition": declared.model_dump(mode="json", by_alias=True),
+            "operations": {name: operation.digest for name, operation in used.items()},
+        }
+    )

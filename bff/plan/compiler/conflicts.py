@@ -1,4 +1,4 @@
-"""What is wrong between files that are sound by themselves: shared endpoints, unknown services."""
+"""Checks between files that are sound by themselves: shared endpoints, unknown services."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -17,8 +17,8 @@ RESERVED_PATHS = ("/healthz",)
 def report_endpoints(
     documents: Iterable[Document[CompositionFile]], problems: list[Problem]
 ) -> None:
-    """Report compositions that answer at one place: the same method and the same path, whatever
-    its params are called; and such as lie on a path of the gateway's own."""
+    """Report compositions with the same method and the same path, whatever the names of its params,
+    and compositions on a path of the gateway's own."""
     first: dict[str, str] = {}
     for document in documents:
         reporter = Reporter(document, problems)
@@ -40,7 +40,7 @@ def report_endpoints(
 
 
 def report_routes(reporter: Reporter[GatewayFile], known: Collection[str]) -> None:
-    """Report routes that lead to a service which no file describes."""
+    """Report routes to a service that no file describes."""
     for prefix, route in reporter.document.model.routes.items():
         at: Path = ("routes", prefix, "service")
         if route.service not in known and reporter.knows(at):

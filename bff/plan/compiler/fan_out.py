@@ -1,10 +1,9 @@
-"""`batch` and `for_each` at compile time: what is iterated over, and the type that results."""
+"""Compiles `batch` and `for_each`: the list that they go over, and the type of their value."""
 
 from dataclasses import replace
 
 from bff.declarations.models.step import BatchDecl, ForEachDecl
 from bff.declarations.suggestions import known_names
-from bff.plan.compiler.bindings import must_be_bound
 from bff.plan.compiler.values import ExpressionScope, compile_expression, compile_single
 from bff.plan.model.composition import Batch, Binding, ForEach
 from bff.plan.model.service import Operation
@@ -48,9 +47,9 @@ def _check_over(
     if not scope.knows((*at, "over")) or not scope.knows((*at[:-1], "with")):
         return
     bound = {each.param.name: each for each in bindings if each.template is not None}
-    missed = {each.param.name for each in bindings if must_be_bound(each.param)} - bound.keys()
+    missed = {each.param.name for each in bindings if each.param.required} - bound.keys()
     binding = bound.get(declared.over)
-    if declared.over in missed:  # which is told already
+    if declared.over in missed:  # reported already
         return
     if binding is None:
         scope.report(
@@ -68,8 +67,8 @@ def _check_over(
 def compile_for_each(
     scope: ExpressionScope, declared: ForEachDecl, taken: frozenset[str], path: Path
 ) -> tuple[ForEach, ExpressionScope]:
-    """The iteration, and the scope that its bindings see: the element under its name. `taken` are
-    the root names that the element's may not hide."""
+    """The iteration, and the scope of its bindings, in which the element stands under its name.
+    `taken` are the root names that the element's name may not hide."""
     at: Path = (*path, "for_each")
     over = compile_single(scope, declared.over, (*at, "over"))
     name = declared.as_
@@ -97,7 +96,7 @@ def compile_for_each(
 
 
 def _as_object(inferred: t.Type) -> t.ObjectOf:
-    """The root that `select` sees: the reply itself."""
+    """The root of `select`: the reply itself."""
     match resolved(inferred):
         case t.ObjectOf() as found:
             return found

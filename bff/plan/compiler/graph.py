@@ -10,7 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 def order_steps(
     waits_for: Mapping[str, Sequence[str]],
 ) -> tuple[list[str], list[list[str]]]:
-    """Every step after those that it waits for, declared order kept where it is free.
+    """Every step after those that it waits for, in declared order where the order is free.
 
     Returns the order and the cycles: `["a", "b", "a"]`, each waiting for the next. Of a cycle, the
     order is the one without the first of these waits.

@@ -1,4 +1,4 @@
-"""Joins at compile time: both ends found, the fields compared, and the type that results."""
+"""Compiles joins: finds both ends, compares the fields, and works out the resulting type."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -16,7 +16,7 @@ def compile_joins(
 ) -> tuple[tuple[Join, ...], dict[str, t.Type]]:
     """The joins in declared order, and each step's type once they are applied.
 
-    Sources see the steps unjoined, as they are at run time.
+    Sources see the steps without joins, as they are at run time.
     """
     joined = dict(steps)
     joins: list[Join] = []
@@ -52,8 +52,8 @@ def compile_joins(
 def _find_target(
     scope: ExpressionScope, into: str, steps: Mapping[str, t.Type], path: Path
 ) -> tuple[tuple[Part, ...], t.Type | None]:
-    """The path that is meant, as far as it is one, and what it leads to, None when that is not
-    known."""
+    """The parts of the path `into`, as far as it is one, and the type that it leads to, None when
+    that is not known."""
     at: Path = (*path, "into")
     parts: tuple[Part, ...] = ()
     if not scope.knows(at) or not scope.knows(("steps",)):
@@ -81,7 +81,7 @@ def _walk(parts: tuple[Part, ...], steps: Mapping[str, t.Type]) -> t.Type:
 
 
 def _element(scope: ExpressionScope, source: t.Type, path: Path) -> t.Type:
-    """What one element of the source is; problems when it is no list of objects."""
+    """The type of one element of the source; a problem when it is no list of objects."""
     match resolved(without_null(source)):
         case t.ListOf(element) if objects_in(element):
             return without_null(element)
@@ -186,8 +186,8 @@ def _with_field(
 
 
 def _perhaps_with(inferred: t.Type, name: str | None, seen: frozenset[str] = frozenset()) -> t.Type:
-    """The type with `name` in every object that lacks it, as what a join that can't be placed may
-    have put there; `seen` as in `masked_type`."""
+    """The type with `name` in every object that lacks it: a join that can't be placed may have put
+    it there. `seen` as in `masked_type`."""
     match inferred:
         case _ if name is None:
             return t.ANYTHING

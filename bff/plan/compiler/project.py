@@ -1,4 +1,4 @@
-"""From a project's folder to its plan, in named passes; all problems are told together.
+"""From a project's folder to its plan, in named passes; all problems are reported together.
 
     read_project          files to frozen declarations, with positions
     load_schemas          the project's own pydantic modules
@@ -10,8 +10,6 @@ Pure but for reading the project's files and importing its schema modules. Not t
 schemas are being imported; the result is immutable and may be shared.
 """
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
@@ -20,6 +18,7 @@ from bff.errors import Problem, ProjectError
 from bff.plan.compiler.compositions import compile_composition
 from bff.plan.compiler.conflicts import report_endpoints, report_routes
 from bff.plan.compiler.services import compile_services
+from bff.plan.digests import digest_of
 from bff.plan.model.composition import Access, CompiledProject, Composition, Cors, Route
 from bff.plan.reporter import Reporter
 from bff.plan.schemas.library import load_schemas
@@ -27,7 +26,7 @@ from bff.plan.schemas.library import load_schemas
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check came to: every problem, sorted; the plan only when there is none."""
+    """The result of a check: every problem, sorted; the plan only when there is none."""
 
     project: CompiledProject | None
     problems: tuple[Problem, ...]
@@ -83,7 +82,7 @@ def check_project(folder: FilePath) -> Checked:
             compositions=tuple(compositions),
             routes=routes,
             cors=Cors(frozenset(gateway.cors.origins)),
-            digest=_digest(compositions),
+            digest=digest_of({each.name: each.digest for each in compositions}),
             namespace=namespace,
         )
     return Checked(
@@ -96,11 +95,4 @@ def check_project(folder: FilePath) -> Checked:
 
 def _namespace(files: ProjectFiles) -> str:
     """A digest of the declared addresses: environments that share a store differ in these."""
-    addresses = {name: each.model.instance_urls for name, each in files.services.items()}
-    text = json.dumps(addresses, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
-
-
-def _digest(compositions: list[Composition]) -> str:
-    text = "\n".join(f"{each.name} {each.digest}" for each in compositions)
-    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+    return digest_of({name: each.model.instance_urls for name, each in files.services.items()})

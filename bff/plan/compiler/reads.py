@@ -1,10 +1,10 @@
-"""What of a composition is read where: the inputs that its key holds, and the forms that its steps
-are needed in."""
+"""What a composition reads: the inputs that its key holds, and the forms that its steps' values are
+needed in."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from bff.plan.compiler.claims import CLAIMS
+from bff.plan.compiler.roots import CLAIMS
 from bff.plan.model.caching import Tags
 from bff.plan.model.composition import Computed, Join, Shape, Splice, Step, Template
 
@@ -23,7 +23,7 @@ class Readers:
 
 
 def with_needs(readers: Readers) -> tuple[Step, ...]:
-    """The steps, told whether their JSON form is read and whether they are spliced."""
+    """The steps, marked with the forms that their values are needed in: JSON, bytes."""
     read: set[str] = {join.into_step for join in readers.joins}
     for reader in (*_shaping(readers), *readers.purges):
         read |= reader.roots

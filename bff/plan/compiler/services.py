@@ -1,7 +1,5 @@
-"""Services and their operations, compiled: paths split, params checked, schemas resolved."""
+"""Compiles services and their operations: splits paths, checks params, resolves schemas."""
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +10,9 @@ from bff.declarations.models.service import OperationDecl, ServiceFile
 from bff.declarations.project import SERVICES, ProjectFiles
 from bff.errors import Problem
 from bff.methods import WRITING_METHODS
-from bff.plan.compiler.caching import compile_reply_caching, reply_root
+from bff.plan.compiler.caching import compile_reply_caching
+from bff.plan.compiler.roots import root_of_reply
+from bff.plan.digests import digest_of
 from bff.plan.model.caching import ReplyCaching
 from bff.plan.model.service import Operation, OperationParam, Schema, Service
 from bff.plan.params.compile import compile_operation_params
@@ -27,12 +27,11 @@ _PATH_PARAM = re.compile(r"\{([^{}]*)\}")
 class Services:
     """Every service and every operation, by name, as far as they are known.
 
-    `caching` says how replies are cached, of the operations that have it declared; `documents` are
-    the services' files.
+    `caching` is how replies of operations are cached, where declared; `documents` are the files.
 
-    `unsure` are operations whose params are not all known, `unread` services whose operations are
-    not: what is bound to the one, and calls of the other, are no problems of their own. `stand_in`
-    is for calls of what isn't known: it returns anything.
+    `unsure` are operations whose params are not all known; a binding to one is no problem of its
+    own. `unread` are services whose operations are not known; a call of one is no problem of its
+    own. `stand_in` stands for an operation that is not known: it returns anything.
     """
 
     services: Mapping[str, Service]
@@ -47,7 +46,7 @@ class Services:
 def compile_services(
     files: ProjectFiles, schemas: SchemaLibrary, problems: list[Problem]
 ) -> Services:
-    """Compile every service file; what has problems is there as far as it is known."""
+    """Compile every service file; one with problems as far as it is known."""
     services: dict[str, Service] = {}
     operations: dict[str, Operation] = {}
     caching: dict[str, ReplyCaching] = {}
@@ -83,8 +82,8 @@ def compile_services(
 
 def _without_document(files: ProjectFiles) -> set[str]:
     """The services whose files are no YAML."""
-    told = {FilePath(problem.place.file) for problem in files.problems}
-    return {file.stem for file in told if file.parts[0] == SERVICES} - files.services.keys()
+    broken = {FilePath(problem.place.file) for problem in files.problems}
+    return {file.stem for file in broken if file.parts[0] == SERVICES} - files.services.keys()
 
 
 def _has_sound_params(document: Document[ServiceFile], name: str) -> bool:
@@ -128,15 +127,13 @@ def _compile_caching(
     if declared is None:
         return None
     is_known = _has_sound_params(reporter.document, name)
-    root = reply_root(operation.params, operation.returns.type, is_known=is_known)
+    root = root_of_reply(operation.params, operation.returns.type, is_known=is_known)
     return compile_reply_caching(reporter, declared, root, (*path, "cache"))
 
 
 def _digest(declared: OperationDecl, returns: Schema) -> str:
     """Changes whenever anything that shapes a reply changes, except where the service is."""
-    whole = [declared.model_dump(mode="json", by_alias=True), returns.digest]
-    text = json.dumps(whole, sort_keys=True, default=str)
-    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+    return digest_of([declared.model_dump(mode="json", by_alias=True), returns.digest])
 
 
 def _compile_returns(
@@ -147,7 +144,7 @@ def _compile_returns(
     try:
         return schemas.resolve(reference)
     except UnknownSchema as unknown:
-        if unknown.place is None:  # else the module's own problem says why
+        if unknown.place is None:  # else the module has a problem of its own
             reporter.report(path, unknown.what, unknown.mend)
         return schemas.anything
 

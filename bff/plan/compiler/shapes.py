@@ -1,7 +1,7 @@
-"""How a payload is written: a declared `response` flattened to a list of segments.
+"""Compiles a declared `response` to a list of segments, in the order in which they are written.
 
-What is known now becomes bytes now; a step that goes out whole is spliced from its serializer's
-bytes; only what is reshaped is computed.
+Constants become bytes here. A step that goes out whole is spliced from its serializer's bytes.
+Only values that are reshaped are computed in a request.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""A composition's steps, compiled in dependency order so that each sees the types before it."""
+"""Compiles the steps of a composition in the order of their dependencies."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,9 +12,9 @@ from bff.declarations.suggestions import known_names
 from bff.methods import READING_METHODS, WRITING_METHODS
 from bff.plan.compiler.bindings import compile_bindings
 from bff.plan.compiler.caching import compile_step_caching
-from bff.plan.compiler.claims import CLAIMS, CLAIMS_TYPE, may_give_null
 from bff.plan.compiler.fan_out import compile_batch, compile_for_each
 from bff.plan.compiler.graph import order_steps
+from bff.plan.compiler.roots import may_give_null, root_of_steps
 from bff.plan.compiler.services import Services
 from bff.plan.compiler.values import ExpressionScope, compile_single
 from bff.plan.compiler.waiting import waits_of_reader, waits_of_writer
@@ -27,7 +27,7 @@ from bff.plan.types.algebra import brief, fits, nullable, type_of_value
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """The compiled steps in declared order, and what each is for expressions."""
+    """The compiled steps in declared order, and the type of each for expressions."""
 
     steps: tuple[nodes.Step, ...]
     types: Mapping[str, t.Type]
@@ -43,7 +43,7 @@ def compile_steps(reporter: Reporter[CompositionFile], params: t.Type, services:
     document = reporter.document
     declared = document.model.steps
     unknown: dict[str, t.Type] = dict.fromkeys(declared, t.ANYTHING)
-    draft = ExpressionScope(document, [], root_type(document, params, unknown))
+    draft = ExpressionScope(document, [], root_of_steps(document, params, unknown))
     drafts = {name: _compile_step(name, each, draft, services) for name, each in declared.items()}
     writes = method_of(document.model.endpoint) in WRITING_METHODS
     waits_for = (waits_of_writer if writes else waits_of_reader)(reporter, drafts)
@@ -58,24 +58,13 @@ def compile_steps(reporter: Reporter[CompositionFile], params: t.Type, services:
     indexes = {name: index for index, name in enumerate(declared)}
     for name in order:
         seen = {each: types[each] for each in declared if each != name or name in waits_for[name]}
-        scope = ExpressionScope(document, reporter.problems, root_type(document, params, seen))
+        scope = ExpressionScope(document, reporter.problems, root_of_steps(document, params, seen))
         step = _compile_step(name, declared[name], scope, services)
         types[name] = step.type
         waits = tuple(sorted(indexes[other] for other in waits_for[name]))
         inputs = tuple(sorted(indexes[other] for other in step.reads_steps(indexes)))
         compiled[name] = replace(step, index=indexes[name], waits_for=waits, input_steps=inputs)
     return Steps(tuple(compiled[name] for name in declared), types)
-
-
-def root_type(
-    document: Document[CompositionFile], params: t.Type, steps: Mapping[str, t.Type]
-) -> t.ObjectOf:
-    """What expressions see: the params, the claims and the steps."""
-    inputs = {"params": params, CLAIMS: CLAIMS_TYPE}
-    # a step that is wrongly called `params` hides none
-    fields = (*inputs.items(), *(each for each in steps.items() if each[0] not in inputs))
-    extra = None if document.knows(("steps",)) else t.ANYTHING
-    return t.ObjectOf(tuple((name, t.Field(each)) for name, each in fields), extra)
 
 
 def _compile_step(
@@ -101,7 +90,7 @@ def _compile_step(
     writes = method_of(document.model.endpoint) in WRITING_METHODS
     caching = compile_step_caching(
         scope, operation, declared,
-        # what a write has just changed is not read from what was kept before
+        # A stored reply may be older than a write of the same composition.
         None if writes else services.caching.get(operation.name), path, is_known=is_known,
     )  # fmt: skip
     if when is not None or isinstance(on_failure, nodes.Optional):
@@ -135,7 +124,7 @@ def _compile_step(
 
 
 def _find_operation(scope: ExpressionScope, call: str, path: Path, services: Services) -> Operation:
-    """What the step calls; a stand-in, and a problem, where there is no such operation."""
+    """The operation that the step calls; a stand-in, and a problem, where there is none."""
     if not scope.knows(path):
         return services.stand_in
     operation = services.operations.get(call)
@@ -158,8 +147,8 @@ def _compile_calls(
     declared: StepDecl,
     path: Path,
 ) -> tuple[nodes.Batch | None, t.Type]:
-    """The batch, if it is one; and the type of what all calls come to, null where there may be
-    none."""
+    """The batch, if there is one, and the type of the step's value: nullable where a missing input
+    may skip all calls, and so for each element."""
     skips = frozenset().union(*(each.skips_when for each in bindings))
     if declared.batch is not None:
         batch, joined = compile_batch(scope, operation, bindings, declared.batch, path)
@@ -176,7 +165,7 @@ def _compile_calls(
 
 
 def _knows_its_calls(document: Document[Any], declared: StepDecl, path: Path) -> bool:
-    """Whether it is known how often the step calls: the type of its value hangs on that."""
+    """Whether it is known how often the step calls, on which the type of its value depends."""
     both = declared.batch is not None and declared.for_each is not None
     return not both and all(document.knows((*path, key)) for key in ("batch", "for_each"))
 
@@ -224,7 +213,7 @@ def _whole_fallback(
 def _report_unknown(scope: ExpressionScope, call: str, path: Path, services: Services) -> None:
     service, _, operation = call.partition(".")
     if service in services.unread:
-        return  # its own file's problems say why
+        return  # its own file has problems
     if service not in services.services:
         what, known = f"unknown service '{service}'", list(services.services)
         scope.report(path, what, known_names(service, known))

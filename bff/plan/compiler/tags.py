@@ -73,7 +73,7 @@ def _compile_tag(scope: ExpressionScope, text: str, path: Path) -> Tags:
 
 
 def _check_part(scope: ExpressionScope, inferred: t.Type, piece: Embedded, path: Path) -> bool:
-    """Whether the expression may be a list. What can't be in a tag is told."""
+    """Whether the expression may be a list. A type that can't be in a tag is reported."""
     each = alternatives(inferred)
     elements = [
         element
@@ -87,7 +87,7 @@ def _check_part(scope: ExpressionScope, inferred: t.Type, piece: Embedded, path:
     if wrong:
         scope.report_in_text(
             path, piece.start, f"{brief(inferred)} can't be in a tag",
-            "Name what tells one from the others: a text or a number, or a list of such.",
+            "Name what identifies one: a text or a number, or a list of such.",
         )  # fmt: skip
     return len(scalars) < len(each)
 

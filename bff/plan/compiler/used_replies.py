@@ -1,13 +1,13 @@
-"""`validate: used`: of each step's replies, what the composition uses, and steps narrowed to that.
+"""`validate: used`: finds the parts of replies that a composition uses, and narrows steps to them.
 
-Views that are masks add nothing: they are cut from the payload, which goes out as a whole too.
+Views that are masks add nothing: they are cut from the payload, which also goes out as a whole.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from bff.plan.compiler.reads import Readers
+from bff.plan.digests import digest_of
 from bff.plan.model.composition import Computed, Join, Splice, Step
 from bff.plan.model.uses import NO_USES, Part, Uses, part_of, union_of
 
@@ -15,7 +15,7 @@ _REPLY = "reply"  # the root's name for it in the tags of replies
 
 
 def narrow_steps(readers: Readers, narrowed: Set[str]) -> tuple[Step, ...]:
-    """The steps, of which those that are named validate no more than what is used."""
+    """The steps; those in `narrowed` validate only the used parts of their replies."""
     used = used_parts(readers) if narrowed else {}
     return tuple(
         _narrow(step, used[step.name]) if step.name in narrowed else step for step in readers.steps
@@ -23,7 +23,7 @@ def narrow_steps(readers: Readers, narrowed: Set[str]) -> tuple[Step, ...]:
 
 
 def used_parts(readers: Readers) -> Mapping[str, Part]:
-    """What is used of a reply to each step, by the step's name."""
+    """The used part of a reply to each step, by the step's name."""
     uses = union_of([_by_requests(readers.steps), _after_the_steps(readers)])
     return {step.name: part_of(_of_reply(step, uses.below((step.name,)))) for step in readers.steps}
 
@@ -33,15 +33,15 @@ def _narrow(step: Step, part: Part) -> Step:
     returns = operation.returns.narrowed(part)
     if returns is None:
         return step
-    # Replies are shared by the operation's digest: one that is kept for this step may not fit the
-    # whole schema, which others hold it to.
-    digest = hashlib.blake2b(f"{operation.digest}\n{returns.digest}".encode(), digest_size=20)
-    reads = replace(operation, returns=returns, digest=digest.hexdigest())
+    # Replies are shared by the operation's digest. One that this step stores may break the part of
+    # the schema that another step reads.
+    digest = digest_of([operation.digest, returns.digest])
+    reads = replace(operation, returns=returns, digest=digest)
     return replace(step, operation=reads, reads_part=True)
 
 
 def _by_requests(steps: Sequence[Step]) -> Uses:
-    """What deciding about calls, and sending them, uses of the steps before."""
+    """What the steps use of the steps before them, to decide about calls and to send them."""
     found: list[Uses] = []
     for step in steps:
         own = [
@@ -56,8 +56,8 @@ def _by_requests(steps: Sequence[Step]) -> Uses:
 
 
 def _after_the_steps(readers: Readers) -> Uses:
-    """What joins, shapes, tags and purges use: the last join first, since each may have put
-    something there that a later one, or what comes after all of them, looks into."""
+    """What joins, shapes, tags and purges use. The last join comes first: a later join, and all
+    that follows the joins, may look into what an earlier one has put there."""
     found = [each.uses for each in (*readers.tags, *readers.purges)]
     for shape in readers.shapes:
         for segment in shape.segments:
@@ -75,8 +75,8 @@ def _after_the_steps(readers: Readers) -> Uses:
 
 
 def _through_join(join: Join, joined: Uses) -> tuple[Uses, Uses]:
-    """What is used where the join puts something, its own fields included, and what that is of its
-    source: the two ends of the join lie in different roots."""
+    """What is used of the place that the join goes into, the matched fields included, and what that
+    is of the join's source. The two ends lie in different roots."""
     at = (join.into_step, *join.into)
     mine = frozenset((*at, name) for name, _ in join.match)
     theirs = frozenset((name,) for _, name in join.match)
@@ -86,8 +86,8 @@ def _through_join(join: Join, joined: Uses) -> tuple[Uses, Uses]:
 
 
 def _of_reply(step: Step, uses: Uses) -> Uses:
-    """What is used of one reply, from what is used of the step's value and of its replies' tags. A
-    `for_each`, and a batch that selects nothing, has lists around it or joined, and no fields."""
+    """What is used of one reply, from the uses of the step's value and of the tags of its replies.
+    The lists that `for_each` and a batch without `select` put around replies have no fields."""
     found = [uses]
     if step.batch is not None and step.batch.select is not None:
         select = step.batch.select.uses

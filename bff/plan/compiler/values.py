@@ -1,7 +1,7 @@
-"""Declared values with `${…}` in them, compiled to templates: types, closures, what they read.
+"""Compiles declared values with `${…}` in them to templates: types, closures, and what they read.
 
-A string that is exactly one `${…}` keeps its value's type; among other characters it is text;
-inside lists and mappings each part is compiled by itself. Keys are never expressions.
+A string that is exactly one `${…}` has the type of its value; among other characters the value
+is text. Each part of a list or a mapping is compiled by itself. Keys are never expressions.
 """
 
 import math
@@ -35,8 +35,8 @@ class ExpressionScope(Reporter[Any]):
 
 
 def compile_value(scope: ExpressionScope, value: Any, path: Path) -> Template:
-    """Compile a YAML value. The type of a value that has problems, or that the document doesn't
-    know, is gradual."""
+    """Compile a YAML value. It may be anything where it has problems, or where the document doesn't
+    know it."""
     if not scope.knows(path):
         return _unknown()
     match value:
@@ -54,12 +54,12 @@ def compile_value(scope: ExpressionScope, value: Any, path: Path) -> Template:
 
 
 def compile_single(scope: ExpressionScope, text: str, path: Path) -> Template:
-    """Compile a text that must be one `${…}`, with nothing but blanks beside it (a block text ends
-    with a line break): with other characters it would be text, which is always true and no list."""
+    """Compile a text that must be one `${…}`, with only blanks beside it (a block text ends with a
+    line break). With other characters it would be a text, which is always true and no list."""
     try:
         parts = split_template(text)
     except ExpressionSyntaxError:
-        parts = ()  # told by what compiles it
+        parts = ()  # `compile_value` reports it
     if not parts or not scope.knows(path):
         return compile_value(scope, text, path)
     compiled = [
@@ -216,7 +216,7 @@ def _compile_mapping(scope: ExpressionScope, values: dict[str, Any], path: Path)
 
 
 def check_keys(scope: ExpressionScope, values: dict[str, Any], path: Path) -> None:
-    """Report keys that look like expressions: they would go out as they are."""
+    """Report keys that look like expressions: they would go out unchanged."""
     for key in values:
         if "${" in str(key):
             scope.report_key(
@@ -234,8 +234,8 @@ def _combined(
 
 
 def _unknown(*reads: Reads) -> Template:
-    """Stands in where a problem was reported; such a plan is never run. It seems to read something,
-    so that nobody takes it for constant."""
+    """The template of a value with a problem; its plan never runs. It reads an impossible root, so
+    that it is no constant."""
     all_reads: Reads = frozenset({("?",)}).union(*reads)
     return Template(lambda _root: None, t.ANYTHING, roots_of(all_reads), all_reads)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bff.plan.compiler.graph import critical_path, order_steps
-from bff.plan.compiler.scope import IdentityPath, identity_paths_of
+from bff.plan.compiler.identity_paths import IdentityPath, identity_paths_of
 from bff.plan.explain.caching import cache_facts, step_cache_facts
 from bff.plan.explain.texts import (
     access_text,
@@ -39,7 +39,7 @@ _WIDTH = 80  # characters of a type on one line
 
 def explain(composition: Composition) -> str:
     """The plan as text: the same plan gives the same text, byte for byte."""
-    ways = identity_paths_of(composition)
+    paths = identity_paths_of(composition)
     lines = [
         f"{composition.name}: {composition.method} {composition.path_text}",
         *([f"  {composition.summary}"] if composition.summary else []),
@@ -53,7 +53,7 @@ def explain(composition: Composition) -> str:
     for step in composition.steps:
         lines += [
             f"  {step.name}: {step.operation.name}",
-            *indented(_step(composition, step, ways.steps.get(step.name)), 4),
+            *indented(_step(composition, step, paths.steps.get(step.name)), 4),
         ]
     if composition.joins:
         lines += ["", "joins", *indented(map(_join, composition.joins))]
@@ -61,7 +61,7 @@ def explain(composition: Composition) -> str:
         "",
         f"upstream calls: at most {sum(map(most_calls, composition.steps))}",
         f"critical path: {_critical_path(composition)}",
-        *cache_facts(composition, ways.payload),
+        *cache_facts(composition, paths.payload),
         "",
         "payload",
         *indented(_shape(composition, composition.payload)),
@@ -118,7 +118,7 @@ def _params(composition: Composition) -> Iterable[str]:
         yield "none"
 
 
-def _step(composition: Composition, step: Step, way: IdentityPath | None) -> Iterable[str]:
+def _step(composition: Composition, step: Step, path: IdentityPath | None) -> Iterable[str]:
     yield f"waits for: {_waits(composition, step)}"
     if step.when is not None:
         yield f"when: {source_text(step.when)}, else null"
@@ -149,7 +149,7 @@ def _step(composition: Composition, step: Step, way: IdentityPath | None) -> Ite
     yield f"on failure: {_on_failure(step)}"
     if step.reads_part:
         yield from _labelled_lines("validates only", layout(step.operation.returns.type))
-    yield from step_cache_facts(step, way)
+    yield from step_cache_facts(step, path)
     if step.hidden:
         yield "hidden: goes out only where response names it"
     yield from _labelled_lines("type", layout(step.type))
@@ -227,13 +227,13 @@ def _longest(step: Step) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """What is written at one place: an expression, or a step as its serializer gives it."""
+    """The text written at one place: an expression, or a step as its serializer writes it."""
 
     text: str
 
 
 def _shape(composition: Composition, shape: Shape) -> Iterable[str]:
-    """The type of what goes out, and below it what is written at each place."""
+    """The type of the payload, and below it the text written at each place."""
     yield from layout(shape.type)
     written = iter(
         [

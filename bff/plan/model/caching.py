@@ -1,4 +1,4 @@
-"""The compiled form of what is said about caching: for how long, shared by whom, under which tags.
+"""The compiled form of declared caching: for how long, shared by whom, under which tags.
 
 Immutable, like everything in a plan; see `bff.plan.model.composition` for what holds these.
 """
@@ -34,9 +34,9 @@ def bounded_tags(tags: Collection[str]) -> PurgedTags:
 
 @dataclass(frozen=True, slots=True)
 class CachePolicy:
-    """For how long something is fresh, and then: served while it is made anew in the background,
-    or served where that fails. Both windows are counted from the end of `ttl_seconds`; 0 there
-    keeps a thing for failures alone."""
+    """How long a stored value is fresh, and how long after that it is served stale: while it is
+    renewed in the background, and where the renewal fails. Both windows are counted from the end of
+    `ttl_seconds`; a `ttl_seconds` of 0 stores a value for failures alone."""
 
     ttl_seconds: float
     stale_seconds: float
@@ -45,7 +45,7 @@ class CachePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """One declared tag, compiled: `product:${products[].id}` gives a tag for each element.
+    """One declared tag, compiled: `product:${products[].id}` makes a tag for each element.
 
     `evaluate` returns the distinct tags; a null makes none. It raises `TooManyTagsError` beyond
     `MOST_TAGS`, and `EvaluationError` for a value that a tag can't hold. `roots`, `reads` and
@@ -72,7 +72,7 @@ class ReplyCaching:
     """How replies to one operation are shared between steps, compositions and callers.
 
     The root of `tags` holds `params`, the operation's own as they were sent, and `reply`, the
-    reply's JSON form; `needs_json` tells that some tag reads it. `scope` is as declared: with
+    reply's JSON form; `needs_json` states that some tag reads it. `scope` is as declared: with
     "identity" replies are not shared between callers, whatever the request holds.
     """
 

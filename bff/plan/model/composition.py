@@ -24,7 +24,7 @@ class Template:
 
     `evaluate` may raise `EvaluationError`. `roots` are the root names that it reads, and
     `reads` the static paths from the root, as deep as they are known: `("params", "user_id")`.
-    `uses` goes on where `reads` stop, through lists. A template without expressions is constant:
+    `uses` goes on through lists, where `reads` stop. A template without expressions is constant:
     `roots` is empty.
     """
 
@@ -97,8 +97,8 @@ class Fallback:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A failed step is its own last good value, and degraded; without one it fails as `Fail` does.
-    The step's `cache` says for how long a value is good enough."""
+    """A failed step has its own last good value, and is degraded; without one it fails as `Fail`
+    does. The step's `cache` states for how long a value is good enough."""
 
 
 OnFailure = Fail | Optional | Fallback | Stale
@@ -119,8 +119,8 @@ class StepExpression:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A composition's use of an operation. Where `reads_part`, what that returns is narrowed to the
-    fields that the composition uses, and it is another operation to those who share replies."""
+    """A composition's use of an operation. Where `reads_part`, the operation's schema is narrowed
+    to the fields that the composition uses, and its digest differs from that of the whole."""
 
     name: str
     index: int  # its place in declared order
@@ -137,7 +137,7 @@ class Step:
     hidden: bool
     timeout_seconds: float
     cache: ReplyCaching | None  # None: every call goes out
-    scope: Scope  # "identity": who is calling reaches the step, by whatever way
+    scope: Scope  # "identity": the caller's identity reaches the step by some path
     type: Type  # as expressions and the payload see it, nulls for failure and skips included
     needs_json: bool  # some expression, join or view reads its JSON form
     needs_bytes: bool  # it goes out whole, spliced from the serializer's bytes
@@ -273,10 +273,8 @@ class Composition:
     payload: Shape
     views: Mapping[str, View]
     cache: CachePolicy | None  # None: not cached; never set for a composition that writes
-    scope: Scope  # who may share a payload, as the plan has it
-    is_public: (
-        bool  # it was declared `scope: public`, so that browsers and proxies may share it too
-    )
+    scope: Scope  # who may share a payload, by the paths of the plan
+    is_public: bool  # declared `scope: public`: browsers and proxies may share a payload too
     tags: tuple[Tags, ...]  # of a cached payload
     purges: tuple[Tags, ...]  # of a composition that writes
     fields: SelectableFields | None  # what `?fields=` may name; None: it has no meaning
@@ -302,7 +300,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Cors:
-    """Which origins' pages may read replies; exact origins only."""
+    """The origins whose pages may read replies; exact origins only."""
 
     origins: frozenset[str]
 

@@ -11,13 +11,13 @@ LONGEST_PATH = 20  # names in one path: a mask is never deeper
 
 @dataclass(frozen=True, slots=True)
 class MaskNode:
-    """A mask as a tree: which fields stay. An empty tree keeps everything below."""
+    """A mask as a tree of the fields that stay. An empty tree leaves everything below."""
 
     fields: Mapping[str, "MaskNode"] = field(default_factory=dict)
 
 
 def mask_of(paths: Iterable[tuple[str, ...]]) -> MaskNode:
-    """The mask that keeps each path with everything below it. Paths have a name at least."""
+    """The mask that leaves each path with everything below it. A path has a name at least."""
     below: dict[str, list[tuple[str, ...]]] = {}
     for name, *rest in paths:
         below.setdefault(name, []).append(tuple(rest))

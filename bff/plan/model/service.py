@@ -19,14 +19,12 @@ class Schema(Protocol):
     digest: str  # changes whenever the JSON schema or the module's source changes
 
     def narrowed(self, part: Part) -> "Schema | None":
-        """The same without what lies outside of that part of its values, which is read as before;
-        None where nothing can be left out."""
+        """The same without what lies outside of `part`, which is read as before; None where nothing
+        can be left out."""
 
     def read(self, body: bytes, *, json: bool, text: bool) -> tuple[Any, bytes | None]:
-        """Parse and validate JSON text: its value as `to_json` and `to_bytes` give it.
-
-        None in the place of what isn't asked for. Raises `ValueError`, with no input values in its
-        text.
+        """Parse and validate JSON text: the results of `to_json` and of `to_bytes` for its value,
+        None for the form that isn't wanted. Raises `ValueError`, with no input values in its text.
         """
 
     def validate(self, body: bytes) -> Any:
@@ -43,7 +41,7 @@ class Schema(Protocol):
 
 
 Location = Literal["path", "query", "header", "body"]
-Check = Callable[[Any], Any]  # gives the JSON value to use; raises `ValueError`
+Check = Callable[[Any], Any]  # returns the JSON value to use; raises `ValueError`
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +69,9 @@ class CompositionParam:
 class OperationParam:
     """One typed input of an operation.
 
-    `check` takes the JSON value that the step binds and gives the one to send; it raises
-    `ValueError` for a value that breaks the declared constraints.
+    `required` params have no default; a path param is always required. `check` takes the JSON value
+    that the step binds and returns the one to send; it raises `ValueError` for a value that breaks
+    the declared constraints.
     """
 
     name: str
@@ -106,7 +105,7 @@ class Operation:
     path: tuple[str | OperationParam, ...]
     params: tuple[OperationParam, ...]  # every one, the path's too
     returns: Schema
-    returns_list: bool  # a list, or null: whatever it returns has no other type
+    returns_list: bool  # every value that it returns is a list, or null
     timeout_seconds: float
     writes: bool  # POST, PUT, PATCH, DELETE
     digest: str  # of its declaration and its schema

@@ -1,37 +1,37 @@
-"""Whether what is declared `scope: public` is everyone's, as the plan has it."""
+"""Whether everyone may share what is declared `scope: public`, by the paths of the plan."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from bff.declarations.models.caching import CacheDecl
 from bff.declarations.models.composition import CompositionFile
-from bff.plan.compiler.scope import IdentityPath, way_to_request
+from bff.plan.compiler.identity_paths import IdentityPath, path_to_request
 from bff.plan.compiler.services import Services
 from bff.plan.model.composition import Step
 from bff.plan.model.service import CompositionParam
 from bff.plan.reporter import Path, Reporter
 
 
-def check_scopes(
+def check_public_scopes(
     reporter: Reporter[CompositionFile],
     params: Sequence[CompositionParam],
     steps: Sequence[Step],
-    way_to_payload: IdentityPath | None,
+    path_to_payload: IdentityPath | None,
     services: Services,
 ) -> None:
-    """Report each `scope: public`, of the payload and of the replies that it is made of, that who
-    is calling reaches."""
+    """Report each `scope: public`, of the payload and of the replies that it is made of, that the
+    caller's identity reaches."""
     declared = reporter.document.model
-    if way_to_payload is not None and _is_public(declared.cache):
-        _report(reporter, ("cache",), "the payload", way_to_payload)
+    if path_to_payload is not None and _is_public(declared.cache):
+        _report(reporter, ("cache",), "the payload", path_to_payload)
     for step in steps:
-        way = way_to_request(params, step)
+        path = path_to_request(params, step)
         own = declared.steps[step.name].cache
-        if way is None or step.cache is None:
+        if path is None or step.cache is None:
             continue
         if own is not None:
             if _is_public(own):
-                _report(reporter, ("steps", step.name, "cache"), "the request", way)
+                _report(reporter, ("steps", step.name, "cache"), "the request", path)
             continue
         if step.cache is not services.caching.get(step.operation.name):
             continue
@@ -40,15 +40,15 @@ def check_scopes(
         if _is_public(described.model.operations[name].cache):
             what = f"the request of {reporter.document.file}"
             of_service = Reporter(described, reporter.problems)
-            _report(of_service, ("operations", name, "cache"), what, way)
+            _report(of_service, ("operations", name, "cache"), what, path)
 
 
 def _is_public(declared: CacheDecl | None) -> bool:
     return declared is not None and declared.scope == "public"
 
 
-def _report(reporter: Reporter[Any], path: Path, what: str, way: IdentityPath) -> None:
+def _report(reporter: Reporter[Any], at: Path, what: str, path: IdentityPath) -> None:
     reporter.report(
-        (*path, "scope"), f"who is calling reaches {what}: {' → '.join(way)}",
-        f"Leave `scope` out, or keep {way[0]} away from there.",
+        (*at, "scope"), f"the caller's identity reaches {what}: {' → '.join(path)}",
+        f"Leave `scope` out, or keep {path[0]} away from there.",
     )  # fmt: skip

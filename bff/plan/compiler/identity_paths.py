@@ -1,21 +1,21 @@
-"""Who may share what a plan makes: the ways on which who is calling reaches it.
+"""The paths on which the caller's identity reaches what a plan makes: they decide who may share it.
 
 Rules:
-1. Who is calling comes in by a claim, by a header whose name says so (all of `params` holds such a
+1. Identity enters by a claim, by a header whose name stands for it (all of `params` holds such a
    header where one is declared), and by what a step sends as such a header, unless it is constant.
-2. It reaches a step by whatever is evaluated for that: `with`, `when`, `for_each`; and from there
-   every step that reads its value.
+2. It reaches a step by every expression that the step evaluates, and from there every step that
+   reads its value.
 3. It reaches the payload by a join, by the response and the forms of views, by the tags, and by
-   every step that it reaches, read or not: whether that one fails decides what goes out.
+   every step that it reaches, read or not: the failure of that step decides what goes out.
 
-Pure, on compiled nodes. What it finds is told with the way that it took, for people.
+Pure, on compiled nodes. Each path is a list of places, for people.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bff.plan.compiler.claims import CLAIMS
+from bff.plan.compiler.roots import CLAIMS
 from bff.plan.model.caching import Tags
 from bff.plan.model.composition import (
     Composition,
@@ -28,7 +28,7 @@ from bff.plan.model.composition import (
 )
 from bff.plan.model.service import CompositionParam
 
-# A header whose name says that it tells who is calling.
+# A header whose name says that its value identifies the caller.
 _IDENTITY_HEADER = re.compile(
     r"auth|cookie|token|session|api-?key|user|identity|account|tenant|subject|client-cert"
     r"|jwt|bearer|credential|principal|login|customer|email|forwarded-for|-ip$"
@@ -40,7 +40,7 @@ _Reads = Iterable[tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class IdentityPaths:
-    """The ways that who is calling takes: to each step that it reaches, by name, and to the
+    """The paths of identity to each step that it reaches, by the step's name, and to the
     payload."""
 
     steps: Mapping[str, IdentityPath]
@@ -55,7 +55,7 @@ def find_identity_paths(
     views: Mapping[str, View],
     tags: Sequence[Tags],
 ) -> IdentityPaths:
-    """The ways in a composition, and of those to one end the shortest."""
+    """The shortest path to each end in a composition of these parts."""
     shapes = {"response": payload} | {
         f"views.{name}": view.shape for name, view in views.items() if isinstance(view, ShapeView)
     }
@@ -76,13 +76,13 @@ def find_identity_paths(
         for name, shape in shapes.items()
         if step.name in shape.roots
     ]
-    by_failing = [(*way, "response, by whether it fails") for way in reached.values()]
-    told = [*direct, *by_value] or by_failing
-    return IdentityPaths(reached, min(told, key=len, default=None))
+    by_failure = [(*path, "response, by whether it fails") for path in reached.values()]
+    found = [*direct, *by_value] or by_failure
+    return IdentityPaths(reached, min(found, key=len, default=None))
 
 
 def identity_paths_of(composition: Composition) -> IdentityPaths:
-    """The ways in a composition that is compiled."""
+    """The paths in a compiled composition."""
     return find_identity_paths(
         composition.params,
         composition.steps,
@@ -93,9 +93,9 @@ def identity_paths_of(composition: Composition) -> IdentityPaths:
     )
 
 
-def way_to_request(params: Sequence[CompositionParam], step: Step) -> IdentityPath | None:
-    """How who is calling stands in what the step sends, itself: not by another step's value, on
-    which a reply depends through the request alone."""
+def path_to_request(params: Sequence[CompositionParam], step: Step) -> IdentityPath | None:
+    """The path to the step's own requests. Values of other steps don't count: a reply depends on
+    them through the request alone."""
     headers = _identity_headers(params)
     each = step.for_each
     for sent in step.expressions():
@@ -110,7 +110,7 @@ def way_to_request(params: Sequence[CompositionParam], step: Step) -> IdentityPa
 
 
 def _identity_headers(params: Iterable[CompositionParam]) -> Mapping[str, str]:
-    """The params that are headers which say who is calling, with the headers' own names."""
+    """The names of the headers that identify the caller, by the names of their params."""
     return {
         param.name: param.wire_name
         for param in params
@@ -121,27 +121,27 @@ def _identity_headers(params: Iterable[CompositionParam]) -> Mapping[str, str]:
 def _reached_steps(steps: Sequence[Step], headers: Mapping[str, str]) -> dict[str, IdentityPath]:
     reached: dict[str, IdentityPath] = {}
     for step in steps:
-        ways = [
+        paths = [
             (source, f"'{step.name}' ({each.label})")
             for each in step.expressions()
             for source in (*_sources(each.template.reads, headers), *_sent(each))
         ]
         if step.cache is not None and step.cache.scope == "identity":
-            ways.append(("scope: identity", f"'{step.name}' (cache)"))
-        if ways:
-            reached[step.name] = ways[0]
-    while True:  # each round goes one step further, so the first way that is found is a shortest
+            paths.append(("scope: identity", f"'{step.name}' (cache)"))
+        if paths:
+            reached[step.name] = paths[0]
+    while True:  # each round goes one step further, so the first path that is found is a shortest
         found = {
-            step.name: way
+            step.name: path
             for step in steps
-            if step.name not in reached and (way := _way_through(step, reached)) is not None
+            if step.name not in reached and (path := _path_through(step, reached)) is not None
         }
         if not found:
             return reached
         reached |= found
 
 
-def _way_through(step: Step, reached: Mapping[str, IdentityPath]) -> IdentityPath | None:
+def _path_through(step: Step, reached: Mapping[str, IdentityPath]) -> IdentityPath | None:
     for each in step.expressions():
         for root in sorted(each.template.roots & reached.keys()):
             return (*reached[root], f"'{step.name}' ({each.label})")
@@ -149,7 +149,7 @@ def _way_through(step: Step, reached: Mapping[str, IdentityPath]) -> IdentityPat
 
 
 def _sources(reads: _Reads, headers: Mapping[str, str]) -> list[str]:
-    """What of the reads says who is calling."""
+    """Which of the reads identify the caller."""
     found: list[str] = []
     for path in sorted(reads):
         if path[0] == CLAIMS:
@@ -162,10 +162,9 @@ def _sources(reads: _Reads, headers: Mapping[str, str]) -> list[str]:
 
 
 def _sent(expression: StepExpression) -> list[str]:
-    """The header that the expression is sent as, where that header names the caller."""
-    param = expression.sent_as
-    if param is None or param.location != "header" or not expression.template.roots:
+    """The header that the expression is sent as, where that header identifies the caller."""
+    param, is_constant = expression.sent_as, not expression.template.roots
+    if param is None or param.location != "header" or is_constant:
         return []
-    return (
-        [f"what is sent as {param.wire_name}"] if _IDENTITY_HEADER.search(param.wire_name) else []
-    )
+    is_identity = _IDENTITY_HEADER.search(param.wire_name) is not None
+    return [f"what is sent as {param.wire_name}"] if is_identity else []

@@ -1,0 +1,77 @@
+"""The roots of expressions: the names that an expression finds, and the types of their values.
+
+in a step, a join, a tag    params, claims, and each step
+in a response or a view     the same, and `degraded`
+in the tags of replies      the operation's own params, and `reply`
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from bff.declarations.documents import Document
+from bff.declarations.models.composition import CompositionFile
+from bff.errors import EvaluationError
+from bff.plan.model.composition import Template
+from bff.plan.model.service import CompositionParam, OperationParam
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import may_be_null, nullable
+
+CLAIMS = "claims"
+
+# Nothing is declared of claims: each may be anything, or null for a caller without it.
+_CLAIMS_TYPE = t.ObjectOf((), extra=t.ANYTHING, name=CLAIMS)
+_DEGRADED_TYPE = t.ListOf(
+    t.ObjectOf((("step", t.Field(t.STRING)), ("reason", t.Field(t.STRING))), name="Degraded")
+)
+
+
+def root_of_steps(
+    document: Document[CompositionFile], params: t.Type, steps: Mapping[str, t.Type]
+) -> t.ObjectOf:
+    """What the expressions of steps, joins and tags see."""
+    inputs = {"params": params, CLAIMS: _CLAIMS_TYPE}
+    # a step that is wrongly called `params` hides none
+    fields = (*inputs.items(), *(each for each in steps.items() if each[0] not in inputs))
+    return t.ObjectOf(_fields(fields), None if document.knows(("steps",)) else t.ANYTHING)
+
+
+def root_of_responses(of_steps: t.ObjectOf) -> t.ObjectOf:
+    """What the expressions of responses and views see, beside what those of steps do."""
+    return t.ObjectOf((*of_steps.fields, *_fields([("degraded", _DEGRADED_TYPE)])), of_steps.extra)
+
+
+def root_of_reply(params: Sequence[OperationParam], reply: t.Type, *, is_known: bool) -> t.ObjectOf:
+    """What the tags of a reply see: the operation's params as they are sent, where one that is
+    left out is null, and the reply. `is_known` states whether these are all the params."""
+    sent = t.ObjectOf(
+        _fields(
+            (param.name, param.type if param.required else nullable(param.type)) for param in params
+        ),
+        None if is_known else t.ANYTHING,
+        t.PARAMS_NAME,
+    )
+    return t.ObjectOf(_fields([("params", sent), ("reply", reply)]))
+
+
+def type_of_params(
+    document: Document[CompositionFile], params: Iterable[CompositionParam]
+) -> t.Type:
+    """The type of `params`: an object of a composition's params."""
+    if not document.knows(("params",)):
+        return t.ANYTHING
+    return t.ObjectOf(_fields((param.name, param.type) for param in params), name=t.PARAMS_NAME)
+
+
+def may_give_null(template: Template) -> bool:
+    """Whether null is known to be among the template's values: by its type, or, where the type is
+    anything because claims are, by its value for a caller without claims."""
+    has_problem = "?" in template.roots
+    if CLAIMS not in template.roots or template.type != t.ANYTHING or has_problem:
+        return may_be_null(template.type)
+    try:
+        return template.evaluate({CLAIMS: {}}) is None
+    except EvaluationError:
+        return False
+
+
+def _fields(types: Iterable[tuple[str, t.Type]]) -> tuple[tuple[str, t.Field], ...]:
+    return tuple((name, t.Field(each)) for name, each in types)
