@@ -59,7 +59,7 @@ def test_failed_write_says_what_became_of_each_step(host: Host) -> None:
     document = problem(answer)
     assert document["status"] == 502
     assert document["step"] == "order"
-    assert document["steps"] == {"user": "done", "order": "failed", "again": "not started"}
+    assert document["steps"] == {"user": "done", "order": "unknown", "again": "not started"}
     assert answer.header("cache-status") == "bff; fwd=method"
 
 

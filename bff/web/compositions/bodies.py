@@ -64,7 +64,7 @@ async def _gather(chunks: AsyncIterator[bytes]) -> bytes | None:
 
 async def _drain(chunks: AsyncIterator[bytes]) -> None:
     """Read on for a while: a client that is still sending when its connection is closed doesn't
-    see the reply that says why."""
+    see the reply with the reason."""
     size = 0
     async for chunk in chunks:
         size += len(chunk)

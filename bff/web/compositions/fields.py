@@ -21,7 +21,7 @@ class UnknownField(ValueError):
 
 
 def parse_fields(selectable: SelectableFields, text: str) -> MaskNode:
-    """The mask that keeps the paths in `text`: `user.name,orders.items.title`.
+    """The mask that leaves the paths in `text`: `user.name,orders.items.title`.
 
     The same paths in any order, and any number of times, give the same mask. Raises
     `TooManyFields` and `UnknownField`, each with a text for the client.

@@ -1,7 +1,7 @@
-"""The forms of a payload, ready to go out: in a view or with the fields asked for, in a coding.
+"""The forms of a payload, ready to go out: whole, in a view, or with the fields a client names.
 
-A stored payload keeps its variants: what masks, compresses and hashes runs once for each entry and
-form. A large payload is worked on by the heavy-work thread, so that the loop isn't held.
+A stored payload has its variants beside it: each is masked, compressed and hashed once. A large
+payload is worked on by the heavy-work thread, so that the loop isn't held.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from bff.web.compositions.variants import Variant, masked
 from bff.web.http.codings import IDENTITY, LEAST_BYTES
 from bff.web.http.replies import REVALIDATE, RawHeader
 
-_MOST_FIELD_FORMS = 32  # kept with one entry: clients may ask for fields in endless ways
+_MOST_FIELD_FORMS = 32  # stored with one entry: clients can combine fields in endless ways
 
 
 class PayloadForms:
@@ -108,7 +108,7 @@ def vary_header(names: Sequence[str]) -> RawHeader:
 def _standing(composition: Composition, entry: Entry | None, vary: RawHeader) -> list[RawHeader]:
     """The headers of every reply with the payload: `Cache-Control` and `Vary`, and `Proxy-Status`
     where it is degraded. Browsers and proxies may keep only a complete payload that was declared
-    public; `Age` then says how much of its time is over."""
+    public; `Age` then gives how much of its time is over."""
     if entry is not None and entry.flaw is not None:
         return [REVALIDATE, vary, *degraded_headers(entry.flaw)]
     return [_cache_control(composition, entry), vary]

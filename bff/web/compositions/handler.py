@@ -49,7 +49,7 @@ class Target(NamedTuple):
     """What a request asks for. `key` is "" where the composition is not cached; `weight` is what
     its params weigh, where that is much (see `bff.engine.steps.bodies`)."""
 
-    asked: CompositionRequest
+    request: CompositionRequest
     key: str
     weight: int = 0
 
@@ -77,7 +77,7 @@ class CompositionHandler:
         headers = [param.wire_name for param in composition.params if param.location == "header"]
         by_identity = composition.scope == "identity"
         vary = vary_header([*headers, *(caller_headers if by_identity else ())])
-        # Whether a request's line says all that its payload depends on.
+        # Whether a payload depends on the request's line alone.
         self.is_in_line = not (
             headers or by_identity or self.takes_body or composition.cache is None
         )
@@ -112,7 +112,7 @@ class CompositionHandler:
             entry = self._cache.lookup_stale(job, accepts_stale=_accepts_stale(request))
             if entry is None:
                 return None
-        variant = self._forms.at_once(entry, target.asked.form, _coding(request))
+        variant = self._forms.at_once(entry, target.request.form, _coding(request))
         return None if variant is None else self._hit(request, entry, variant)
 
     async def produce_with_body(
@@ -153,8 +153,8 @@ class CompositionHandler:
             if served.how in ("hit", "stale") and served.entry is not None:
                 variant = await self._stored(request, target, served.entry, heavy)
                 return self._hit(request, served.entry, variant)
-            # What is not kept, because a purge has passed it for instance, is nobody else's to
-            # keep; what another worker made is.
+            # Clients may not store what the cache does not, because a purge has passed it for
+            # instance. What another worker made is stored there.
             is_kept = served.stored or served.how == "error" or served.outcome is None
             entry = served.entry if is_kept else None
             why_forwarded = forwarded(served)
@@ -170,11 +170,11 @@ class CompositionHandler:
         body: bytes,
         weight: int,
     ) -> Target | Reply:
-        asked = self._reader.read(request, path, caller, body or None)
-        if isinstance(asked, Reply):
-            return self._named(asked)
-        key = "" if self._key is None else self._key(asked.params, caller.claims, caller.key)
-        return Target(asked, key, weight)
+        read = self._reader.read(request, path, caller, body or None)
+        if isinstance(read, Reply):
+            return self._named(read)
+        key = "" if self._key is None else self._key(read.params, caller.claims, caller.key)
+        return Target(read, key, weight)
 
     def _deadline(self) -> Deadline:
         return Deadline.after(self._composition.deadline_seconds, self._loop.time)
@@ -216,7 +216,7 @@ class CompositionHandler:
                 if age or is_stale(why_forwarded):  # RFC 9111 §5.1: not what was made just now
                     headers.append((b"age", b"%d" % age))
             elif isinstance(made, Produced):
-                variant = await self._forms.uncached(made, target.asked.form, heavy)
+                variant = await self._forms.uncached(made, target.request.form, heavy)
             else:
                 raise AssertionError("the cache came to nothing")
             reply = (variant.written if self.writes else variant.reply)(request, headers)
@@ -230,7 +230,7 @@ class CompositionHandler:
     async def _stored(
         self, request: GatewayRequest, target: Target, entry: Entry, heavy: HeavyShare
     ) -> Variant:
-        return await self._forms.stored(entry, target.asked.form, _coding(request), heavy)
+        return await self._forms.stored(entry, target.request.form, _coding(request), heavy)
 
     def _hit(self, request: GatewayRequest, entry: Entry, variant: Variant) -> Reply:
         age = int(self._clock() - entry.stored_at)  # may be below 0: another worker's clock
@@ -252,8 +252,8 @@ def _coding(request: GatewayRequest) -> str:
 
 
 def _inputs(target: Target, deadline: Deadline, wait_budget: WaitBudget | None) -> Inputs:
-    asked, caller = target.asked, target.asked.caller
-    return Inputs(asked.params, caller.claims, caller.key, target.weight, deadline, wait_budget)
+    read, caller = target.request, target.request.caller
+    return Inputs(read.params, caller.claims, caller.key, target.weight, deadline, wait_budget)
 
 
 def _accepts_stale(request: GatewayRequest) -> bool:

@@ -1,4 +1,4 @@
-"""What a run of a composition tells: its headers, its failure's problem document, its log facts.
+"""What a reply says of a run: headers, a failure's problem document, facts for the log.
 
 Only public names get out: `detail` of a failure goes to the log.
 """
@@ -40,16 +40,16 @@ def forwarded(served: CacheResult) -> str:
     return f"miss{collapsed}{'; stored' if served.stored else ''}"
 
 
-def cache_status(told: str, entry: Entry | None, now: float) -> RawHeader:
+def cache_status(why_forwarded: str, entry: Entry | None, now: float) -> RawHeader:
     """`Cache-Status` (RFC 9211) of what went forward; `now` in seconds since the epoch."""
     ttl = "" if entry is None else f"; ttl={int(entry.seconds_left(now))}"
-    detail = '; detail="stale-if-error"' if is_stale(told) else ""
-    return b"cache-status", f"bff; fwd={told}{ttl}{detail}".encode()
+    detail = '; detail="stale-if-error"' if is_stale(why_forwarded) else ""
+    return b"cache-status", f"bff; fwd={why_forwarded}{ttl}{detail}".encode()
 
 
-def is_stale(told: str) -> bool:
+def is_stale(why_forwarded: str) -> bool:
     """Whether what was `forwarded` came to nothing, and an older payload stands in."""
-    return told.startswith("stale")
+    return why_forwarded.startswith("stale")
 
 
 def failure_reply(
@@ -65,9 +65,9 @@ def failure_reply(
     if failure.write_states is not None:
         members["steps"] = dict(failure.write_states)
     if failure.refused is not None:
-        name, said = failure.refused
+        name, detail = failure.refused
         location = next(param.location for param in params if param.name == name)
-        members["errors"] = [{"name": name, "in": location, "detail": said}]
+        members["errors"] = [{"name": name, "in": location, "detail": detail}]
     what = "The response" if failure.step is None else f"The step '{failure.step}'"
     return problem(
         request,

@@ -1,6 +1,6 @@
 """What a request to a composition asks for: who, which params, which form of the payload.
 
-Everything that can be wrong with it is told here, as a reply. May not know caches or runs.
+Whatever is wrong with a request becomes a reply here. May not know caches or runs.
 """
 
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ FIELDS = "fields="  # what the names of such forms begin with; no view's can
 
 
 class PayloadForm(NamedTuple):
-    """A form of a payload: whole (no name), a view by its name, or the fields that were asked for;
-    `mask` says what stays, None for a form that was written beside the payload."""
+    """A form of a payload: whole (no name), a view by its name, or the fields that the client
+    names. `mask` has what stays; None for a form that was written beside the payload."""
 
     name: str
     mask: MaskNode | None
@@ -113,7 +113,7 @@ def _fields(
 
 
 def _spelt(mask: MaskNode) -> str:
-    """The mask in one spelling, whichever it was asked for in."""
+    """The mask in one spelling, whatever the request's was."""
     below = (f"{name}({_spelt(node)})" for name, node in sorted(mask.fields.items()))
     return ",".join(below)
 

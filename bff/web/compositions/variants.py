@@ -1,7 +1,7 @@
 """A payload in one of its forms, ready to go out: bytes, ETag, headers.
 
-A cached payload keeps its variants, so that masking, compressing, hashing and building headers
-happen once for each entry and form, not for each request. Nothing here waits.
+A stored payload has its variants beside it, so that masking, compressing, hashing and building
+headers happen once for each entry and form, not for each request. Nothing here waits.
 """
 
 from collections.abc import Sequence
@@ -74,14 +74,14 @@ class Variant:
         return Reply(200, [*self._entity, NO_STORE, NOSNIFF, *headers], self.body)
 
     def hit(self, request: GatewayRequest, age: int, ttl: int, facts: Facts) -> Reply:
-        """As `reply`, out of the cache; the headers are the same for a whole second, and kept.
+        """As `reply`, out of the cache. The headers are built once a second.
         `age` and `ttl` are whole seconds, `ttl` below zero for what is stale."""
         if age != self._hit_tick:
-            # Two threads may both do this; they are written so that a reader between the lines
-            # tells a time that is one second off.
-            told = hit_headers(age, ttl)
-            self._hit_full = [*self._full, *told]
-            self._hit_unchanged = [*self._unchanged, *told]
+            # Two threads may both do this. A reader between the lines gets a time that is one
+            # second off.
+            headers = hit_headers(age, ttl)
+            self._hit_full = [*self._full, *headers]
+            self._hit_unchanged = [*self._unchanged, *headers]
             self._hit_tick = age
         if self._known_to(request):
             return Reply(304, self._hit_unchanged, b"", facts)
@@ -93,7 +93,7 @@ class Variant:
 
 
 def hit_headers(age: int, ttl: int) -> list[RawHeader]:
-    """What tells that a reply came out of the cache (RFC 9211), and how old it is."""
+    """The headers of a reply out of the cache (RFC 9211), with its age."""
     return [(b"age", b"%d" % age), (b"cache-status", b"bff; hit; ttl=%d" % ttl)]
 
 

@@ -1,7 +1,7 @@
 """Content codings: which one a client wants (RFC 9110 §12.5.3), and making it. Pure.
 
-Compressing is done once for each kept payload and view, so it may take a while: 0.2 to 0.9 ms for
-15 KB of JSON.
+A body is compressed once for each stored payload and view, so it may take a while: 0.2 to 0.9 ms
+for 15 KB of JSON.
 """
 
 import gzip

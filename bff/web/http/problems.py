@@ -26,7 +26,7 @@ def problem(
 ) -> Reply:
     """A problem document as a reply.
 
-    `reason` is a word that programs can tell problems of one status apart by; `members` are
+    `reason` is a word by which programs distinguish problems of one status; `members` are
     further ones: `step`, `errors`, `views`, `steps`.
     """
     body = to_json(
@@ -89,4 +89,4 @@ def bad_host(request: GatewayRequest) -> Reply:
 
 def internal_error(request: GatewayRequest) -> Reply:
     """A bug; the log has the rest, under the same request id."""
-    return problem(request, 500, "bug", "The gateway failed. Its log says more under this id.")
+    return problem(request, 500, "bug", "The gateway failed. Its log has more under this id.")

@@ -72,14 +72,14 @@ class GatewayRequest:
         self.client_host = client_host
         self.version = version
         self.started_at = time.perf_counter()
-        # One pass in C; of headers that came twice it keeps the last, so it is only for those
-        # that may not come twice.
+        # One pass in C. Of a header that came twice it has the last line, so it serves those that
+        # may not come twice; see `header_list` for others.
         self.single = dict(headers)
         wanted_id = self.single.get(b"x-request-id")
         if wanted_id is not None and _REQUEST_ID.fullmatch(wanted_id):
             self.request_id = wanted_id
         else:
-            # Told apart, not secret: `urandom` is a system call, of 1 to 2 µs.
+            # Unique, not secret: `urandom` is a system call, of 1 to 2 µs.
             self.request_id = b"%032x" % getrandbits(128)
 
     def header_values(self, name: str) -> list[str]:
@@ -121,7 +121,7 @@ class GatewayRequest:
 
 
 def raw_path_in(scope: Mapping[str, Any]) -> str:
-    """The path in an ASGI scope as it came, percent-encoded. Servers need not have kept it."""
+    """The path in an ASGI scope as it came, percent-encoded. A server need not have stored it."""
     raw_path: bytes | None = scope.get("raw_path")
     return quote(scope["path"]) if raw_path is None else raw_path.decode("latin-1")
 
@@ -129,7 +129,7 @@ def raw_path_in(scope: Mapping[str, Any]) -> str:
 def without_underscores(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
     """The headers without those whose names hold an underscore.
 
-    CGI's spelling folds `X_User` into `X-User`, so whoever reads the one may be told the other;
-    nginx, gunicorn and werkzeug drop them too.
+    CGI's spelling folds `X_User` into `X-User`, so a reader of the one may get the other. nginx,
+    gunicorn and werkzeug drop them too.
     """
     return [header for header in headers if b"_" not in header[0]]

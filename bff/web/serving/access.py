@@ -3,7 +3,7 @@
 Rules:
 1. Every request comes through the endpoint's `Guard`, whatever its host: compositions, routes, and
    lines that the dispatcher remembers.
-2. The guard decides before memory is asked and before the request's body is read.
+2. The guard decides before memory is looked up and before the request's body is read.
 3. The guard identifies the caller, once a request. Where nothing depends on the caller, nobody is
    asked.
 4. A kind of access without a rule can't be served: `AccessControl` raises when a release is built.

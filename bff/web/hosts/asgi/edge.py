@@ -42,7 +42,7 @@ class AppBehind(Protocol):
     """The application that gets what is not the gateway's."""
 
     def takes(self, request: GatewayRequest) -> bool:
-        """Whether the request goes to the app, whatever the gateway has at its path. Asked for
+        """Whether the request goes to the app, whatever the gateway has at its path. Called for
         every request, on any thread: takes under a microsecond for most."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

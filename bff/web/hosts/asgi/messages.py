@@ -43,7 +43,7 @@ def request_of(scope: Scope) -> GatewayRequest:
 
 
 def has_body(request: GatewayRequest, scope: Scope) -> bool:
-    """Whether a body follows, as far as the head tells."""
+    """Whether a body follows, according to the head."""
     length = request.single.get(b"content-length")
     if length is not None:
         return length != b"0"
@@ -116,7 +116,7 @@ class ClientWatches:
     ) -> None:
         """As `unless_client_leaves`, for a `pump` that sends a stream.
 
-        The watch begins at once: granian tells nobody of a client that left while a `send` waited
+        The watch begins at once: granian reports no client that left while a `send` waited
         for room, unless `receive` was waiting already; and its `send` then takes everything and
         drops it, so that an endless stream would be read for ever.
         """

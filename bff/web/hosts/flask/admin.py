@@ -1,6 +1,6 @@
 """The operators' endpoint: purging by tags, behind a token.
 
-It is not there at all without `BFF_ADMIN_TOKEN`. Problems are told as everywhere (RFC 9457).
+It exists only with `BFF_ADMIN_TOKEN`. Problems are reported as everywhere (RFC 9457).
 """
 
 import asyncio
@@ -76,7 +76,7 @@ def _purge(request: GatewayRequest, at_work: AtWork) -> Reply:
             503,
             "purge_delayed",
             "Redis does not answer now. What this worker held is gone; the others, and Redis, will"
-            " be told when it answers again.",
+            " hear of it when it answers again.",
             headers=((b"retry-after", b"1"),),
         )
     return Reply(200, [(b"content-type", JSON), NO_STORE], b'{"purged":%d}' % gone)

@@ -1,8 +1,8 @@
 """The Flask host: compositions and routes of a project as views of an app, on any WSGI server.
 
 Rules:
-1. The app's own views win: the project is asked for what none of them takes, before Flask answers
-   with 404, 405 or a redirect. So nothing redirects slashes on data paths.
+1. The app's own views win: the project gets what none of them takes, before Flask answers with
+   404, 405 or a redirect. So nothing redirects slashes on data paths.
 2. Compositions and routes are a view like others. Whatever guards the app's requests guards them:
    hooks that are registered before or after, on the app or by its blueprints, and what wraps it.
 3. The view's thread waits for the gateway's loop: the ASGI host's where the app is behind one, else
@@ -200,8 +200,8 @@ class FlaskGateway:
         return resources
 
     def _begin_anew(self, settings: Settings) -> None:
-        """In a forked child: the loop's thread stayed with the parent. The child's copies are kept
-        for ever, since closing them would reach for that thread."""
+        """In a forked child: the loop's thread stayed with the parent. The child's copies stay for
+        ever, since closing them would reach for that thread."""
         _LOST.append((self._thread, self.core.abandon(settings)))
         self._thread = None
         self._lock = threading.Lock()

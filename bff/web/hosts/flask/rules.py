@@ -1,6 +1,6 @@
 """What a Flask app has of its own: views that come before compositions and routes, and guards.
 
-Behind the ASGI host this is asked for every request, so paths are sorted out first: one set look-up
+Behind the ASGI host every request comes through `take`, so paths are sorted first: one set look-up
 and one `startswith` decide for most, and only the rest pay for werkzeug's matcher (some 15 µs).
 """
 

@@ -1,7 +1,7 @@
 """What WSGI brings: a request out of an environ, and a reply as a Flask response.
 
 A WSGI environ has folded the headers' names already, and may have decoded the path; where the
-server keeps the raw target, that is used.
+server passes the raw target on, that is used.
 """
 
 from collections.abc import Callable, Iterable
