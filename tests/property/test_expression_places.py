@@ -6,8 +6,7 @@ from typing import Any
 import jmespath
 from hypothesis import assume, given, settings
 
-from bff.plan.expressions.grammar.nodes import Node
-from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, parse_expression
+from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, Node, parse_expression
 from tests.support.examples import examples
 from tests.support.expressions import expressions
 

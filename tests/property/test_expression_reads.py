@@ -8,8 +8,7 @@ from hypothesis import assume, event, example, given, settings
 
 from bff.errors import EvaluationError
 from bff.plan.expressions.closures.compile import compile_node
-from bff.plan.expressions.grammar.nodes import Node
-from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, parse_expression
+from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, Node, parse_expression
 from bff.plan.expressions.grammar.reads import static_reads
 from tests.support.examples import examples
 from tests.support.expressions import expressions, json_objects

@@ -7,8 +7,7 @@ from hypothesis import assume, event, example, given, settings
 
 from bff.errors import EvaluationError
 from bff.plan.expressions.closures.compile import compile_node
-from bff.plan.expressions.grammar.nodes import Node
-from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, parse_expression
+from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, Node, parse_expression
 from bff.plan.expressions.types.uses import uses_of
 from bff.plan.model.uses import Part, part_of
 from bff.plan.types.algebra import type_of_value

@@ -247,3 +247,18 @@ def test_declared_bytes_are_the_serializers_and_not_the_upstreams(screens: Scree
     assert screen.get().body == (
         b'{"user":{"id":1,"firstName":"Ann","last_name":null,"born":null,"role":"admin"}}'
     )
+
+
+def test_payload_that_repeats_eight_bytes_four_million_times_is_too_large(screens: Screens) -> None:
+    doubled = " | ".join(["user.firstName", *["[@, @]"] * 22])
+    screen = screens(
+        f"""
+        endpoint: GET /screen
+        steps:
+          user: {{call: shop.get_user, with: {{id: 1}}}}
+        response: {{names: "${{{doubled}}}"}}
+        """,
+        {"/users/1": user()},
+    )
+    answer = screen.get()
+    assert (answer.status, answer.json()["reason"]) == (502, "too_large")

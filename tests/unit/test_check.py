@@ -301,3 +301,11 @@ response: {{"a\\nb": {nested}, c: '${{{"x" * 3000}}}'}}
     for problem in (first, second):
         assert len(str(problem)) < 1000
         assert "\n" not in str(problem)
+
+
+def test_expression_whose_value_nests_without_end_is_refused(tmp_path: Path) -> None:
+    source = " | ".join(["user", *["[@]"] * 900])
+    text = HOME.partition("response:")[0] + f"response: {{all: '${{{source}}}'}}\n"
+    (problem,) = problems_of(tmp_path, compositions={"home": text})
+    assert problem.path == "response.all"
+    assert problem.what == "the value would be nested too deeply"

@@ -4,8 +4,7 @@ import warnings
 
 import pytest
 
-from bff.plan.expressions.grammar.nodes import Node
-from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, parse_expression
+from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, Node, parse_expression
 
 
 def _places(source: str) -> list[tuple[str, str]]:

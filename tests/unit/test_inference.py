@@ -3,8 +3,7 @@
 import pytest
 from jmespath.functions import Functions
 
-from bff.plan.expressions.grammar.nodes import Node
-from bff.plan.expressions.grammar.parsing import parse_expression
+from bff.plan.expressions.grammar.parsing import Node, parse_expression
 from bff.plan.expressions.types.inference import infer
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import describe

@@ -95,7 +95,10 @@ def compile_expression(
     if () in reads:
         known = ", ".join(name for name, _ in scope.root.fields)
         return report(0, "`@` here is everything at once", f"Name what you mean: {known}.")
-    inferred, problems = infer(node, scope.root)
+    try:
+        inferred, problems = infer(node, scope.root)
+    except RecursionError:  # `[@] | [@] | …`: each part nests the type once more
+        return report(0, "the value would be nested too deeply", "Use fewer parts.")
     for problem in problems:
         report(problem.offset, problem.what, problem.mend)
     if problems:
@@ -182,8 +185,13 @@ def render_text(value: Any) -> str:
             return value
         case bool():
             return "true" if value else "false"
-        case int() | float():
+        case float():
             return str(value)
+        case int():
+            try:
+                return str(value)
+            except ValueError:  # of more than 4300 digits
+                raise EvaluationError("an integer is too long for a text") from None
         case _:
             raise EvaluationError("a null, a list or an object stands among text")
 

@@ -18,7 +18,8 @@ from typing import Any
 
 from bff.plan.expressions.closures import chains, conditions, projections
 from bff.plan.expressions.closures.functions import FUNCTIONS
-from bff.plan.expressions.grammar.nodes import Node
+from bff.plan.expressions.closures.growth import copies, with_checks
+from bff.plan.expressions.grammar.parsing import Node
 
 Evaluate = Callable[[Any], Any]
 
@@ -35,16 +36,16 @@ def compile_node(node: Node) -> Evaluate:
     arguments, `&` where no function takes it.
     """
     links = list(_links(node))
-    steps: list[Evaluate] = []
+    steps: list[tuple[Evaluate, int]] = []
     while links:
         names = _leading_fields(links)
         if names:
-            steps.append(chains.fields(names))
+            steps.append((chains.fields(names), 1))
             del links[: len(names)]
         else:
             link = links.pop(0)
-            steps.append(_COMPILERS[link.kind](link))
-    return chains.in_a_row(steps)
+            steps.append((_COMPILERS[link.kind](link), copies(link)))
+    return chains.in_a_row(with_checks(steps))
 
 
 def _links(node: Node) -> list[Node]:

@@ -34,6 +34,7 @@ from bff.plan.expressions.closures.arguments import (
     require_comparable,
     too_deep_to_compare,
 )
+from bff.plan.expressions.closures.growth import LARGEST_VALUE, too_large
 
 Key = Callable[[Any], Any]
 
@@ -120,6 +121,8 @@ def _ends_with(text: Any, suffix: Any) -> bool:
 def _join(separator: Any, texts: Any) -> str:
     require("join", 1, separator, STRINGS, "a string")
     require_all("join", 2, texts, STRINGS, "an array of strings")
+    if sum(map(len, texts), len(separator) * len(texts)) > LARGEST_VALUE:
+        raise too_large()
     return str(separator.join(texts))
 
 

@@ -9,15 +9,15 @@ runs.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from jmespath.exceptions import ParseError
 from jmespath.parser import Parser
 
-from bff.plan.expressions.grammar.nodes import Node
 from bff.plan.expressions.grammar.tokens import MAX_DEPTH, ExpressionSyntaxError, end_of, scan
 
-__all__ = ["ExpressionSyntaxError", "parse_expression"]
+__all__ = ["ExpressionSyntaxError", "Node", "parse_expression"]
 
 _Tree = dict[str, Any]  # a node of the library's, with `start` and `end` where we put them
 _Rule = Callable[[_Tree], _Tree]
@@ -30,6 +30,23 @@ _MENDS = {
     "unquoted_identifier": "Is there an operator, a comma or a dot missing before it?",
     "quoted_identifier": "A string stands in single quotes: 'text'.",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node of the tree; frozen, so that one parse serves the checker, the compiler and the key.
+
+    `kind` is the kind that the library's parser gives (`field`, `subexpression`, `projection`,
+    `function_expression`, …); `value` and `children` are as there, but for a `slice`: its `value`
+    is `(start, stop, step)`, integers or None, and it has no children. `start` and `end` are
+    offsets in characters within the expression's source, which the library's nodes lack.
+    """
+
+    kind: str
+    value: Any = None
+    children: tuple["Node", ...] = ()
+    start: int = 0
+    end: int = 0
 
 
 def parse_expression(source: str) -> Node:

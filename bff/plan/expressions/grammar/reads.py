@@ -6,7 +6,7 @@ stops where its value is used whole: at a list that is walked through or indexed
 argument, a condition, an object that a multi-select is built on (whether it is null shows).
 """
 
-from bff.plan.expressions.grammar.nodes import Node
+from bff.plan.expressions.grammar.parsing import Node
 
 Paths = frozenset[tuple[str, ...]]
 

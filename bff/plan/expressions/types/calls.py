@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from bff.declarations.suggestions import known_names
-from bff.plan.expressions.grammar.nodes import Node
+from bff.plan.expressions.grammar.parsing import Node
 from bff.plan.expressions.types import problems as problem
 from bff.plan.expressions.types.functions import SIGNATURES, WORDS, Signature, element_of
 from bff.plan.expressions.types.problems import TypeProblem

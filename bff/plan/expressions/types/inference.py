@@ -12,7 +12,7 @@ Function calls are in `calls`, conditions in `narrowing`, sentences in `type_pro
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bff.plan.expressions.grammar.nodes import Node
+from bff.plan.expressions.grammar.parsing import Node
 from bff.plan.expressions.types import problems as problem
 from bff.plan.expressions.types.calls import infer_call
 from bff.plan.expressions.types.functions import element_of, values_of

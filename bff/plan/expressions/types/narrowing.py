@@ -6,7 +6,7 @@ Only what is sure is concluded: a condition that isn't understood narrows nothin
 
 from collections.abc import Callable
 
-from bff.plan.expressions.grammar.nodes import Node
+from bff.plan.expressions.grammar.parsing import Node
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import disjoint, map_alternatives, type_of_value, union
 

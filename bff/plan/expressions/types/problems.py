@@ -6,7 +6,7 @@ The sentences stand here, away from the rules that find the mistakes.
 from dataclasses import dataclass
 
 from bff.declarations.suggestions import known_names, nearest
-from bff.plan.expressions.grammar.nodes import Node
+from bff.plan.expressions.grammar.parsing import Node
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import alternatives, brief, fits, union, without_null
 

@@ -13,7 +13,7 @@ each order's id. Fields are lost by name alone; what lists there are, and how lo
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bff.plan.expressions.grammar.nodes import Node
+from bff.plan.expressions.grammar.parsing import Node
 from bff.plan.expressions.types.functions import element_of
 from bff.plan.expressions.types.inference import infer
 from bff.plan.model.uses import NOWHERE, ROOT, Places, Uses

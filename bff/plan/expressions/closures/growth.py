@@ -1,0 +1,143 @@
+"""How far a value may grow while an expression is evaluated, and the check where it may grow much.
+
+`[@, @]` costs two references and is written twice. Twenty-two of them in a row make 25 MB of 8
+bytes. So the compiler counts, for each node, how often a part of its input may stand in its value;
+where that exceeds `MOST_COPIES`, the closure weighs its value. Other expressions are not slowed.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from bff.errors import TooLargeError
+from bff.plan.expressions.closures.arguments import too_deep_to_compare
+from bff.plan.expressions.grammar.parsing import Node
+
+MOST_COPIES: Final = 16
+LARGEST_VALUE: Final = 8 * 1024 * 1024  # bytes as JSON, about
+
+_BYTES_OF_AN_ELEMENT: Final = 64  # that a projection puts a literal beside
+_ESCAPED: Final = 7  # bytes that one may take within a text of JSON
+_SMALL: Final = frozenset(
+    {"abs", "avg", "ceil", "contains", "ends_with", "floor", "length", "starts_with", "sum",
+     "to_number", "type"}
+)  # fmt: skip
+
+Evaluate = Callable[[Any], Any]
+_Copies = Mapping[tuple[str, ...], int]  # how often what lies at a path may stand in the value
+
+
+def copies(node: Node) -> int:
+    """How often a part of the current value may stand in the node's value; at least 1."""
+    return _most(_copies(node))
+
+
+def with_checks(steps: Sequence[tuple[Evaluate, int]]) -> list[Evaluate]:
+    """The steps, each with how often it may copy its input, and checks where they may copy much:
+    before the step that would exceed `MOST_COPIES`, and at the end."""
+    checked: list[Evaluate] = []
+    grown = 1
+    for step, count in steps:
+        if grown > 1 and grown * count > MOST_COPIES:
+            checked.append(_bounded)
+            grown = 1
+        checked.append(step)
+        grown *= count
+    return [*checked, _bounded] if _bounded in checked or grown > MOST_COPIES else checked
+
+
+def too_large() -> TooLargeError:
+    """What is raised for a value that is larger than `LARGEST_VALUE`."""
+    return TooLargeError(f"a value of more than {LARGEST_VALUE} bytes")
+
+
+def _bounded(value: Any) -> Any:
+    """The value; raises `TooLargeError` when its JSON text would be larger than `LARGEST_VALUE`."""
+    try:
+        if _weigh(value, {}) > LARGEST_VALUE:
+            raise too_large()
+    except RecursionError:
+        raise too_deep_to_compare() from None
+    return value
+
+
+def _most(found: _Copies) -> int:
+    return max(
+        [1, *(sum(found.get(path[:end], 0) for end in range(len(path) + 1)) for path in found)]
+    )
+
+
+def _copies(node: Node) -> _Copies:
+    match node.kind:
+        case "field":
+            return {(node.value,): 1}
+        case "literal":
+            return {(): len(json.dumps(node.value)) // _BYTES_OF_AN_ELEMENT}
+        case "subexpression" | "index_expression" | "pipe":
+            found: _Copies = {(): 1}
+            for child in node.children:
+                found = _applied(_copies(child), found)
+            return found
+        case "projection" | "value_projection" | "filter_projection":
+            base, element, *_ = node.children
+            return _times(_copies(base), copies(element))
+        case "function_expression":
+            return _copies_of_function(node)
+        case "comparator" | "not_expression" | "expref":
+            return {}
+        case "current" | "identity" | "index" | "slice":
+            return {(): 1}
+        case _:
+            return _sum(node.children)
+
+
+def _copies_of_function(node: Node) -> _Copies:
+    if node.value in _SMALL:
+        return {}
+    found = _sum(node.children)
+    match node.value, node.children:
+        case "map", (reference, _):
+            return _times(found, copies(reference.children[0]))
+        case "to_string", _:
+            return _times(found, _ESCAPED)
+        case _:
+            return found
+
+
+def _sum(nodes: tuple[Node, ...]) -> _Copies:
+    found: Counter[tuple[str, ...]] = Counter()
+    for node in nodes:
+        found.update(_copies(node))
+    return found
+
+
+def _applied(outer: _Copies, inner: _Copies) -> _Copies:
+    """The copies in the value of an expression on another's value."""
+    match list(inner.items()):
+        case [(place, 1)]:
+            return {(*place, *path): count for path, count in outer.items()}
+        case _:
+            return _times(inner, _most(outer))
+
+
+def _times(found: _Copies, factor: int) -> _Copies:
+    return {path: count * factor for path, count in found.items()}
+
+
+def _weigh(value: Any, known: dict[int, int]) -> int:
+    """The length of the value's JSON text, about; what stands in several places is weighed once."""
+    match value:
+        case str():
+            return len(value) + 2
+        case list():
+            weight, parts = 2, value
+        case dict():
+            weight, parts = sum(map(len, value), 2 + 4 * len(value)), list(value.values())
+        case _:
+            return 8
+    if id(value) not in known:
+        for part in parts:
+            weight += _weigh(part, known) + 1
+        known[id(value)] = weight
+    return known[id(value)]
