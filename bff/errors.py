@@ -1,4 +1,4 @@
-"""Every error that bff raises, and the problems that broken declarations are reported as.
+"""Every error that bff raises, and the problems of broken declarations.
 
     BffError
     ├── ProjectError        the project's files are broken; carries every Problem found

@@ -10,7 +10,7 @@ _COMMANDS = ("check", "plan", "routes", "serve", "purge")
 
 
 class _Commands(click.Group):
-    """Imports the module of a command when it is asked for: each needs little of the whole."""
+    """Imports the module of a command when the command runs: each needs a small part of bff."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)

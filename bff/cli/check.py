@@ -1,4 +1,4 @@
-"""`bff check`: compile everything, tell every problem."""
+"""`bff check`: compile everything, print every problem."""
 
 import json
 import sys

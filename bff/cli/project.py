@@ -1,4 +1,4 @@
-"""What the commands share: the `--project` option, and compiling or saying why not."""
+"""What the commands share: the `--project` option, the compiled project, printed problems."""
 
 import sys
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def project_option(command: _Command) -> _Command:
-    """`--project DIR`, also from BFF_PROJECT; the current folder when neither is given."""
+    """`--project DIR`, or BFF_PROJECT, or else the current folder."""
     return click.option(
         "--project",
         type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -29,7 +29,7 @@ def project_option(command: _Command) -> _Command:
 
 
 def compile_or_exit(folder: Path) -> "CompiledProject":
-    """The compiled project; with problems, they are printed and the command ends with 1."""
+    """The compiled project. Where it has problems, print them and end the command with 1."""
     # Not above, so that `bff serve` answers signals before it imports the compiler.
     from bff.plan.compiler.project import compile_project
 
@@ -42,7 +42,7 @@ def compile_or_exit(folder: Path) -> "CompiledProject":
 
 
 def print_problems(problems: tuple[Problem, ...]) -> None:
-    """One line each, on standard output so that they can be piped, then the count."""
+    """Print a line for each problem on standard output, for pipes, then their number."""
     for problem in problems:
         click.echo(str(problem))
     count = len(problems)

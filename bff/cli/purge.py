@@ -73,10 +73,10 @@ def _ask_gateway(settings: Settings, token: str, tags: tuple[str, ...]) -> int:
             timeout=_SECONDS,
             trust_env=False,
         )
-        said = reply.json()
+        answer = reply.json()
         if reply.status_code == 200:
-            return int(said["purged"])
-        why = said["detail"]
+            return int(answer["purged"])
+        why = answer["detail"]
     except httpx.HTTPError as error:
         why = f"no answer from {url}: {error}"
     except (ValueError, KeyError, TypeError):

@@ -1,7 +1,7 @@
 """The demo's processes: three sample services and the gateway, started together, stopped together.
 
 Each runs in a process group of its own, so that Ctrl-C reaches the demo alone and the demo stops
-them in order; what a process says goes to a file, which is quoted when the process fails.
+them in order; their output goes to files, which are quoted when a process fails.
 """
 
 import os
@@ -38,7 +38,7 @@ _PROJECT_PARTS = ("services", "schemas", "compositions", "gateway.yaml")
 
 
 class DemoFailed(click.ClickException):
-    """The demo can't go on; the message says what failed, and why."""
+    """The demo can't go on; the message names what failed, and why."""
 
 
 @dataclass(frozen=True, slots=True)

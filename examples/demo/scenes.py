@@ -157,7 +157,7 @@ def _payload(body: bytes) -> Text:
 
 
 def _json_lines(value: Any, indent: str, before: str, after: str = "") -> Iterator[str]:
-    """JSON text with everything on one line that fits on one, so that the beginning tells much."""
+    """JSON text with everything on one line that fits on one, so that the beginning shows much."""
     line = f"{indent}{before}{json.dumps(value, ensure_ascii=False)}{after}"
     if len(line) <= _PAYLOAD_WIDTH or not isinstance(value, list | dict):
         yield line

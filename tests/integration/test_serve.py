@@ -22,7 +22,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         yield start
 
 
-def told(port: int) -> str:
+def message(port: int) -> str:
     return (
         f"Error: cannot listen at 127.0.0.1:{port}: the port is taken."
         " Stop what listens there, or choose another with --port or BFF_PORT.\n"
@@ -33,7 +33,7 @@ def test_second_gateway_on_a_port_says_so_and_the_first_goes_on(serve: Serve) ->
     first = serve("--workers", "2")
     first.wait_until_it_answers()
     second = serve(port=first.port)
-    assert second.said() == told(first.port)
+    assert second.said() == message(first.port)
     assert second.process.returncode == 1
     assert first.answers()
 
@@ -49,7 +49,7 @@ def test_of_two_gateways_that_start_together_one_says_that_the_port_is_taken(
         if first.process.poll() is not None or second.process.poll() is not None:
             break
     loser, winner = (second, first) if first.process.poll() is None else (first, second)
-    assert loser.said() == told(first.port)
+    assert loser.said() == message(first.port)
     winner.wait_until_it_answers()
 
 
@@ -89,7 +89,7 @@ def test_head_of_a_request_may_have_32_kib_and_never_48(serve: Serve) -> None:
     assert gateway.host.get("/healthz", x_large="a" * 50_000).status == 431
 
 
-def test_port_of_another_program_is_told_in_a_line_before_a_redis_is_started(
+def test_port_of_another_program_is_reported_in_a_line_before_a_redis_is_started(
     serve: Serve, tmp_path: Path
 ) -> None:
     redis = tmp_path / "programs" / "redis-server"
@@ -99,7 +99,7 @@ def test_port_of_another_program_is_told_in_a_line_before_a_redis_is_started(
     with socket.create_server(("127.0.0.1", 0)) as other:
         port: int = other.getsockname()[1]
         serving = serve(port=port, programs=redis.parent)
-        assert serving.said() == told(port)
+        assert serving.said() == message(port)
     assert serving.process.returncode == 1
     assert not (tmp_path / "started").exists()
 

@@ -58,7 +58,7 @@ def test_check_as_json_of_a_sound_project_is_an_empty_list(sound: str) -> None:
     assert (result.exit_code, json.loads(result.stdout)) == (0, {"problems": []})
 
 
-def test_plan_tells_steps_calls_budget_and_type(sound: str) -> None:
+def test_plan_shows_steps_calls_budget_and_type(sound: str) -> None:
     result = run("plan", "home", "--project", sound)
     assert result.exit_code == 0
     assert result.stdout == PLAN
@@ -158,7 +158,7 @@ def test_routes_lists_what_answers_where_a_line_each_however_long(tmp_path: Path
     ]
 
 
-def test_routes_tell_for_how_long_and_by_whom_payloads_are_shared_and_what_is_purged(
+def test_routes_show_for_how_long_and_by_whom_payloads_are_shared_and_what_is_purged(
     tmp_path: Path,
 ) -> None:
     mine = HOME.replace("${params.user_id}", "${claims.sub}").replace("/home/", "/mine/")
@@ -203,14 +203,14 @@ def test_routes_stand_in_the_order_in_which_they_match(tmp_path: Path) -> None:
     ]
 
 
-def test_serve_of_a_broken_project_tells_its_problems_and_starts_nothing(broken: str) -> None:
+def test_serve_of_a_broken_project_prints_its_problems_and_starts_nothing(broken: str) -> None:
     result = run("serve", "--project", broken)
     assert result.exit_code == 1
     assert "shop has no operation 'get_usr'" in result.stdout
     assert result.stderr == "\n1 problem.\n"
 
 
-def test_serve_tells_every_bad_setting_on_a_line_and_starts_nothing(
+def test_serve_reports_every_bad_setting_on_a_line_and_starts_nothing(
     sound: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BFF_PORT", "http")
@@ -229,7 +229,7 @@ def test_serve_tells_every_bad_setting_on_a_line_and_starts_nothing(
     )
 
 
-def test_serve_tells_an_option_of_the_redis_url_that_can_not_be_read(
+def test_serve_reports_an_option_of_the_redis_url_that_can_not_be_read(
     sound: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BFF_REDIS_URL", "redis://user:hunter2@cache?db=first")
@@ -254,7 +254,7 @@ def test_option_of_serve_stands_in_for_its_variable(
     assert [line.partition(":")[0] for line in result.stderr.splitlines()] == ["BFF_WORKERS"]
 
 
-def test_serve_tells_of_an_address_that_it_cannot_listen_at_and_starts_nothing(sound: str) -> None:
+def test_serve_reports_an_address_that_it_cannot_listen_at_and_starts_nothing(sound: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         result = run("serve", "--project", sound, "--port", str(port))

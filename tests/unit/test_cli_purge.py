@@ -31,21 +31,21 @@ def test_without_a_tag_it_purges_nothing() -> None:
     assert "TAG…" in result.stderr
 
 
-def test_bad_setting_is_told_by_its_name() -> None:
+def test_bad_setting_is_reported_by_its_name() -> None:
     result = purge("a", BFF_ADMIN_TOKEN="short")
     assert result.exit_code == 1
     assert "BFF_ADMIN_TOKEN: must be 16 characters or more" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["BFF_REDIS_URL", "REDIS_URL"])
-def test_redis_that_is_not_there_is_told(name: str) -> None:
+def test_redis_that_is_not_there_is_reported(name: str) -> None:
     result = purge("a", **{name: f"redis://:hunter2@127.0.0.1:{free_port()}"})
     assert (result.exit_code, result.stdout) == (1, "")
     assert "nothing was purged: " in result.stderr
     assert "hunter2" not in result.stderr
 
 
-def test_gateway_that_is_not_there_is_told_with_its_address() -> None:
+def test_gateway_that_is_not_there_is_reported_with_its_address() -> None:
     port = str(free_port())
     result = purge("a", BFF_PORT=port, BFF_ADMIN_TOKEN=TOKEN)
     assert (result.exit_code, result.stdout) == (1, "")
@@ -55,7 +55,7 @@ def test_gateway_that_is_not_there_is_told_with_its_address() -> None:
 @pytest.mark.parametrize(
     "script", [json_reply("{}"), json_reply("[]", 401), reply(200, [], b"<html>"), reply(500)]
 )
-def test_what_is_no_gateway_is_told(script: Script) -> None:
+def test_what_is_no_gateway_is_reported(script: Script) -> None:
     with WireServer(script) as server:
         port = server.url.rpartition(":")[2]
         result = purge("a", BFF_PORT=port, BFF_ADMIN_TOKEN=TOKEN)

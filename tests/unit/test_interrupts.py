@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bff.cli.serving.interrupts import Interrupt
+from bff.cli.serving.workers import Interrupt
 from tests.support.hosts import WAIT_BUDGET_SECONDS
 
 

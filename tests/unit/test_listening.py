@@ -1,4 +1,4 @@
-"""The address that `bff serve` listens at: claimed before anything is started, or told why not."""
+"""The address that `bff serve` listens at: claimed before a worker starts, or refused."""
 
 import errno
 import os
@@ -94,21 +94,21 @@ def test_connections_that_linger_from_before_do_not_make_a_port_taken(
 
 
 @pytest.mark.parametrize("host", ["gateway.invalid", "a" * 70])
-def test_host_that_nobody_knows_is_told(host: str) -> None:
+def test_host_that_nobody_knows_is_reported(host: str) -> None:
     assert refusal(host, 8080) == (
         f"cannot listen at {host}:8080: no such host is known."
         " Choose one with --host or BFF_HOST: 127.0.0.1, or 0.0.0.0 for every network."
     )
 
 
-def test_address_of_another_machine_is_told() -> None:
+def test_address_of_another_machine_is_reported() -> None:
     assert refusal("192.0.2.1", 8080) == (  # RFC 5737: nobody's
         "cannot listen at 192.0.2.1:8080: that is no address of this machine."
         " Choose one with --host or BFF_HOST: 127.0.0.1, or 0.0.0.0 for every network."
     )
 
 
-def test_address_with_a_zone_is_told() -> None:
+def test_address_with_a_zone_is_reported() -> None:
     (_, loopback), *_ = socket.if_nameindex()
     assert "an address with a zone can't be used" in refusal(f"fe80::1%{loopback}", 8080)
 
@@ -131,7 +131,7 @@ def test_ipv6_is_claimed_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "told"),
+    ("number", "message"),
     [
         (errno.EADDRINUSE, "another with --port or BFF_PORT."),
         (errno.EACCES, "may not listen at that port. Choose one from 1024 on with --port"),
@@ -141,8 +141,8 @@ def test_ipv6_is_claimed_too() -> None:
         (errno.ENOBUFS, "No buffer space available. Choose another address with --host and"),
     ],
 )
-def test_each_reason_says_how_to_mend_it(number: int, told: str) -> None:
-    assert told in why(OSError(number, os.strerror(number)))
+def test_each_reason_says_how_to_mend_it(number: int, message: str) -> None:
+    assert message in why(OSError(number, os.strerror(number)))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 It reads the settings, compiles the project, claims the address, and starts the embedded Redis where
 none is given; only then granian starts the workers, which `create_asgi` gives the same settings
-through the environment. So what is wrong is told once, and before anything runs.
+through the environment. So each mistake is reported once, and before anything runs.
 """
 
 import os
@@ -29,8 +29,8 @@ _HEAD_BYTES = 32 * 1024
 
 
 def launch(environ: dict[str, str]) -> None:
-    """Serve until a signal ends it. Ends the process with 1 when something is wrong at the start,
-    having told it."""
+    """Serve until a signal ends it. Report what is wrong at the start, and end the process with 1
+    then."""
     settings = _settings_or_exit(environ)
     for line in describe_ignored(environ):
         click.echo(line, err=True)
@@ -69,13 +69,13 @@ def launch(environ: dict[str, str]) -> None:
             log_access=False,
         )
         # granian's own loader would put the current folder before all others on the import path.
-        load = partial(load_in_worker, server.says_serving, settings.scheduling)
+        load = partial(load_in_worker, server.serving_reports, settings.scheduling)
         server.serve(target_loader=load, wrap_loader=False)
 
 
 def _allow_open_files() -> None:
-    """As many open files as this user may have: every client and every call is one, and the usual
-    1,024 are too few for a crowd. The workers inherit it."""
+    """Allow as many open files as this user may have. Every client and every call takes one, and
+    the usual 1,024 are too few for a crowd. The workers inherit the limit."""
     if sys.platform == "win32":
         return
     import resource
@@ -87,7 +87,7 @@ def _allow_open_files() -> None:
 
 
 def _running_redis(environ: dict[str, str]) -> RunningRedis:
-    """The Redis to share, unless another store is configured in Flask-Caching's own words."""
+    """The Redis that workers share, unless Flask-Caching's configuration names another store."""
     backend = environ.get("FLASK_CACHE_TYPE")
     if backend:
         return RunningRedis(None, f"Flask-Caching's {backend}")

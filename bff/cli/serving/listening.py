@@ -1,8 +1,8 @@
 """The address that `bff serve` listens at, claimed before anything is started.
 
 Each of granian's workers has a socket of its own at one port (SO_REUSEPORT). So a second gateway
-would start beside the first, and each would get a share of the requests; and a port that another
-program holds would be found by the workers. granian takes no socket that is bound already, hence:
+would start beside the first, and each would get a share of the requests. A port that another
+program holds would fail in the workers. granian takes no socket that is bound already, so:
 
 1. An exclusive socket is bound as a test, and closed. It fails beside any socket that listens.
 2. Until the gateway ends, a socket that does not listen holds the port beside the workers', so that

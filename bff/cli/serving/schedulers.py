@@ -1,7 +1,7 @@
-"""Replies out of memory that the event loop doesn't hear of.
+"""Replies out of memory, without the event loop.
 
 granian hands each request, on a thread of its own, to a function that has the loop make a task of
-it. Where memory has the reply, that needs no task: it is sent from the thread that it came on.
+it. A reply that memory has needs no task: this thread sends it.
 """
 
 import logging
@@ -20,9 +20,9 @@ _futures_of_granian: Any = _futures  # untyped
 def answer_at_once(edge: "Edge") -> None:
     """From now on let `edge` answer what it can, before granian in this process schedules the rest.
 
-    It saves 20 of the 73 µs of a cached screen, which is answered while the loop is busy, too.
-    granian's interface has no place for it, so `pyproject.toml` holds granian to the versions that
-    have this one; in one that hasn't, the loop answers everything.
+    This saves 20 of the 73 µs of a cached screen, which is answered while the loop is busy, too.
+    granian's public interface has no place for it, so `pyproject.toml` allows only versions of
+    granian that have the private one. Without it, the loop answers everything.
     """
     make_schedule = getattr(_futures_of_granian, "_cbsched_aioschedule", None)
     if make_schedule is None:
