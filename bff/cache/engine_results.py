@@ -6,12 +6,11 @@ from dataclasses import replace
 
 from bff.cache.cache import Cache
 from bff.cache.results import Job, RunResult
-from bff.deadline import Deadline
-from bff.engine.ports import CachedReply, Call, CallResult, UpstreamReply
+from bff.deadline import Deadline, WaitBudget
+from bff.engine.ports import CachedReply, CallResult, SendCall, UpstreamReply
 from bff.engine.steps.failures import is_trouble
 from bff.engine.values.freshness import UNLIMITED, Freshness
-from bff.engine.values.results import CompositionFailure, Degradation, Produced
-from bff.engine.values.wait_budget import WaitBudget
+from bff.engine.values.results import CompositionFailure, CompositionPayload, Degradation
 from bff.plan.model.caching import CachePolicy, Scope
 
 # A failure that is stored for a second has these parts alone, so that it stays small.
@@ -20,7 +19,7 @@ _READ_HEADERS = ("retry-after", "content-encoding")
 _MOST_HEADER_CHARACTERS = 200
 
 
-def payload_result(made: Produced | CompositionFailure, scope: Scope) -> RunResult:
+def payload_result(made: CompositionPayload | CompositionFailure, scope: Scope) -> RunResult:
     """The result of a run as the cache takes it: complete, degraded, trouble that may pass, or an
     answer that is a failure. What an upstream calls private is stored for one caller alone."""
     if isinstance(made, CompositionFailure):
@@ -45,12 +44,17 @@ class CachedReplies:
         self._clock = clock
 
     async def get(
-        self, key: str, policy: CachePolicy, call: Call, deadline: Deadline, patience: WaitBudget
+        self,
+        key: str,
+        policy: CachePolicy,
+        send: SendCall,
+        deadline: Deadline,
+        wait_budget: WaitBudget,
     ) -> CachedReply:
         """See `ReplyCache.get`."""
 
         async def run(deadline: Deadline) -> RunResult:
-            called = _without_bulk(await call(deadline))
+            called = _without_bulk(await send(deadline))
             return RunResult(
                 called,
                 called.body,
@@ -61,7 +65,7 @@ class CachedReplies:
                 untagged=called.untagged,
             )
 
-        served = await self._cache.get(Job("a reply", key, policy, run, deadline, patience))
+        served = await self._cache.get(Job("a reply", key, policy, run, deadline, wait_budget))
         entry, called = served.entry, served.outcome
         if entry is None:
             return CachedReply(None, UNLIMITED, called)

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from bff.cache.entries import Entry
-from bff.deadline import Deadline
+from bff.deadline import Deadline, WaitBudget
 from bff.engine.values.freshness import UNLIMITED, Freshness
-from bff.engine.values.wait_budget import WaitBudget
 from bff.plan.model.caching import CachePolicy
 
 

@@ -1,9 +1,9 @@
 """Running compositions: the engine's front door.
 
-    plan + params → Run (steps, calls, deadline) → joins and merge → Produced | CompositionFailure
+    plan + params → Run (steps, calls, deadline) → joins and merge → payload or failure
 
-Upstream trouble ends in one of the two; what is raised is a bug, or the caller's cancellation.
-Reads no files, keeps no cache, knows no web framework. Next: `bff.engine.run` for the rules of a
+Upstream trouble ends in one of the two. What is raised is a bug, or the caller's cancellation.
+Reads no files, stores nothing, knows no web framework. Next: `bff.engine.run` for the rules of a
 run, `bff.engine.steps.inputs` for what a step sends, `bff.engine.steps.bodies` for what a reply
 becomes.
 """
@@ -18,29 +18,29 @@ from bff.engine.payload.merge import merge
 from bff.engine.ports import ReplyCache, Services
 from bff.engine.prepared import PreparedComposition, prepare
 from bff.engine.run import Run
-from bff.engine.steps.calls import Caller
-from bff.engine.steps.failures import client_status, degradation, said, write_states
+from bff.engine.steps.calls import DirectCalls
+from bff.engine.steps.failures import client_status, degradation, explain, write_states
 from bff.engine.steps.shared_calls import SharedCalls
 from bff.engine.values.freshness import UNLIMITED, least
 from bff.engine.values.outcomes import Failed, Reason, reason_of
 from bff.engine.values.results import (
     CompositionFailure,
+    CompositionPayload,
     Degradation,
     Inputs,
     Limits,
-    Produced,
     WriteState,
 )
 from bff.errors import EvaluationError, TooManyTagsError
 from bff.plan.model.caching import EVERYTHING, PurgedTags, bounded_tags
-from bff.plan.model.composition import Composition, Root
+from bff.plan.model.composition import Composition, Root, Step
 
 
 class Engine:
     """Runs the compositions of one compiled project.
 
     Belongs to one event loop, like its services; any number of runs go on at once. `clock` gives
-    seconds, for timings alone: deadlines go by the loop's clock.
+    seconds for timings alone: deadlines go by the loop's clock.
     """
 
     def __init__(
@@ -52,40 +52,46 @@ class Engine:
         limits: Limits | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._caller = Caller(services, limits or Limits())
-        self._shared = None if replies is None else SharedCalls(self._caller, replies)
+        self.limits = limits or Limits()
+        self._calls = DirectCalls(services, self.limits)
+        self._shared = None if replies is None else SharedCalls(self._calls, replies)
         self._heavy_work = heavy_work
         self._clock = clock
-        self.limits = self._caller.limits
 
     def prepare(self, composition: Composition) -> PreparedComposition:
-        """The composition in the form that `run` takes; to be made once and held."""
+        """The composition in the form that `run` takes. Make it once and hold it."""
         return prepare(composition)
 
     async def run(
         self, prepared: PreparedComposition, inputs: Inputs
-    ) -> Produced | CompositionFailure:
-        """Run every step by the deadline, and merge. Cancelling cancels every call."""
+    ) -> CompositionPayload | CompositionFailure:
+        """Run every step by the deadline, and merge. A cancellation cancels every call."""
         composition = prepared.composition
-        run = Run(prepared, inputs, self._caller, self._shared, self._heavy_work, self._clock)
+        run = Run(prepared, inputs, self._calls, self._shared, self._heavy_work, self._clock)
         await run.settle_all()
-        told = _told(composition, run) if run.in_trouble else ()
+        degraded = _degradations(composition, run) if run.in_trouble else ()
         if run.failed_by is not None:
-            return _failure(composition, run, run.failed_by, told)
+            failed = run.outcomes[run.failed_by]
+            assert isinstance(failed, Failed)  # noqa: S101  (what `failed_by` means)
+            return _failure(composition, run, degraded, failed, composition.steps[run.failed_by])
         bounds = Bounds(run.read_weight, self.limits.payload_bytes)
         try:
-            if run.read_weight <= self._caller.limits.off_loop_bytes:
-                merged = merge(composition, run.root, run.texts, told, bounds)
+            if run.read_weight <= self.limits.off_loop_bytes:
+                merged = merge(composition, run.root, run.texts, degraded, bounds)
             else:
-                merged = await run.heavy.run(merge, composition, run.root, run.texts, told, bounds)
+                merged = await run.heavy.run(
+                    merge, composition, run.root, run.texts, degraded, bounds
+                )
         except EvaluationError as error:
-            return _unmergeable(composition, run, told, reason_of(error), str(error))
+            failed = Failed(reason_of(error), detail=str(error))
+            return _failure(composition, run, degraded, failed)
         except DeadlinePassed as error:
-            return _unmergeable(composition, run, told, Reason.DEADLINE, str(error))
-        return Produced(
+            failed = Failed(Reason.DEADLINE, detail=str(error))
+            return _failure(composition, run, degraded, failed)
+        return CompositionPayload(
             merged.body,
             merged.views,
-            told,
+            degraded,
             run.timings(),
             merged.ambiguous_matches,
             least(run.freshness) if run.freshness else UNLIMITED,
@@ -95,7 +101,7 @@ class Engine:
         )
 
 
-def _told(composition: Composition, run: Run) -> tuple[Degradation, ...]:
+def _degradations(composition: Composition, run: Run) -> tuple[Degradation, ...]:
     """The failures that were known when the run ended, in declared order."""
     return tuple(
         each
@@ -107,46 +113,28 @@ def _told(composition: Composition, run: Run) -> tuple[Degradation, ...]:
 
 
 def _failure(
-    composition: Composition, run: Run, index: int, told: tuple[Degradation, ...]
+    composition: Composition,
+    run: Run,
+    failures: tuple[Degradation, ...],
+    failed: Failed,
+    step: Step | None = None,
 ) -> CompositionFailure:
-    step, failed = composition.steps[index], run.outcomes[index]
-    assert isinstance(failed, Failed)  # noqa: S101  (what `failed_by` means)
-    status, retry_after = client_status(step, failed)
+    """The failure of a required step, or of the response where there is none."""
+    reason = failed.reason
+    status, retry_after = client_status(step, failed) if step else (reason.client_status, None)
     return CompositionFailure(
         status,
-        step.name,
-        failed.reason.word,
-        said(failed),
-        failed.reason.proxy_error,
+        None if step is None else step.name,
+        reason.word,
+        explain(failed),
+        reason.proxy_error,
         retry_after,
-        told,
+        failures,
         run.timings(),
         _write_states(composition, run),
         failed.detail,
         _purges(composition, run, run.root),
         failed.refused,
-    )
-
-
-def _unmergeable(
-    composition: Composition,
-    run: Run,
-    told: tuple[Degradation, ...],
-    reason: Reason,
-    detail: str,
-) -> CompositionFailure:
-    return CompositionFailure(
-        reason.client_status,
-        None,
-        reason.word,
-        reason.said,
-        reason.proxy_error,
-        None,
-        told,
-        run.timings(),
-        _write_states(composition, run),
-        detail,
-        _purges(composition, run, run.root),
     )
 
 
@@ -157,9 +145,8 @@ def _write_states(composition: Composition, run: Run) -> Mapping[str, WriteState
 
 
 def _purges(composition: Composition, run: Run, seen: Root) -> PurgedTags:
-    """What a run that wrote anything, or may have, makes out of date: everything, where that is
-    more than can be named. What steps that failed would have named is left out: it can't be
-    known."""
+    """The tags of what a run that wrote, or may have written, makes out of date: everything, where
+    they are too many. Tags by values of failed steps are left out, since the values are unknown."""
     states = _write_states(composition, run) if composition.purges else None
     if states is None or not {"done", "unknown"} & set(states.values()):
         return ()

@@ -1,4 +1,4 @@
-"""What the engine asks of the outside: services called by name, and their replies stored.
+"""What the engine needs from outside: services that are called by name, and stored replies.
 
 `bff.upstream` calls the services, and knows their addresses; `bff.cache` stores the replies.
 """
@@ -6,13 +6,12 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from bff.deadline import Deadline
+from bff.deadline import Deadline, WaitBudget
 from bff.engine.values.freshness import Freshness
 from bff.engine.values.outcomes import Failed
-from bff.engine.values.wait_budget import WaitBudget
 from bff.plan.model.caching import CachePolicy
 
-Headers = Sequence[tuple[str, str]]  # names in lower case; values as latin-1 text; order kept
+Headers = Sequence[tuple[str, str]]  # names in lower case; values as latin-1 text; in order
 
 
 # What every call makes several of is a named tuple here and in the engine: a frozen dataclass takes
@@ -51,9 +50,9 @@ class Services(Protocol):
 
 
 class CallResult(NamedTuple):
-    """What a call came to, for all who would have made the same. `body` is what may be kept: it
-    fits its schema. `failed` means that an earlier reply is better than this one, `untagged` why
-    the body has no tags, so that it may not be stored."""
+    """The result of a call, for everyone who shares it. `body` may be stored: it fits its schema.
+    `failed` means that an earlier reply is better than this one. `untagged` is the reason why the
+    body has no tags, so that it may not be stored."""
 
     reply: UpstreamReply | Failed
     body: bytes | None
@@ -64,22 +63,28 @@ class CallResult(NamedTuple):
 
 
 class CachedReply(NamedTuple):
-    """A kept `body`; or what a call `called` came to, one's own or another's; or both, where the
-    call failed and the body is what is left. `freshness` is what that leaves a payload."""
+    """A stored `body`; or the `result` of a call, this caller's or another's; or both, where the
+    call failed and the body is an earlier one. `freshness` is the most that a payload made of it
+    may have."""
 
     body: bytes | None
     freshness: Freshness
-    called: CallResult | None
+    result: CallResult | None
 
 
-Call = Callable[[Deadline], Awaitable[CallResult]]
+SendCall = Callable[[Deadline], Awaitable[CallResult]]
 
 
 class ReplyCache(Protocol):
-    """Keeps upstream replies for steps, compositions and callers to share. One per event loop."""
+    """Stores upstream replies that steps, compositions and callers share. One per event loop."""
 
     async def get(
-        self, key: str, policy: CachePolicy, call: Call, deadline: Deadline, patience: WaitBudget
+        self,
+        key: str,
+        policy: CachePolicy,
+        send: SendCall,
+        deadline: Deadline,
+        wait_budget: WaitBudget,
     ) -> CachedReply:
-        """The reply under `key`, or what `call` comes to, by the deadline; `patience` bounds the
-        waiting for what other workers have."""
+        """The reply under `key`, or the result of `send`, by the deadline; `wait_budget` bounds the
+        waiting for other workers."""

@@ -6,8 +6,8 @@ Worked out once per composition, so that a run only counts down and looks up. Im
 from dataclasses import dataclass
 
 from bff.engine.steps.bodies import NULL, fallback_value
-from bff.engine.steps.reply_keys import ReplyKeyRecipe
 from bff.engine.steps.requests import Renderer, compile_renderer
+from bff.engine.steps.shared_calls import ReplyKeyRecipe
 from bff.engine.values.outcomes import Value
 from bff.plan.model.composition import Composition, Fallback, Step
 

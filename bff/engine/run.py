@@ -1,4 +1,4 @@
-"""One run of a composition over its params: which step begins when, and when the run is over.
+"""One run of a composition over its params: when each step begins, and when the run is over.
 
 Rules:
 1. A step begins the moment every step that it waits for is settled, in declared order among those
@@ -6,13 +6,13 @@ Rules:
 2. A step is settled once, by its first outcome. Its JSON form and text are in place before any
    step that waits for it begins.
 3. The first failure that takes the composition down ends the run, after the callbacks that the
-   loop has ready by then: of failures known at one moment, the first in declared order speaks.
-   Nothing is sent any more from the failure on.
-4. At the deadline every unsettled step becomes `Failed(DEADLINE)`. Steps in flight speak before
-   those that were waiting for them. A little time is kept back, to merge and to answer in.
-5. When `settle_all` is left, however that is, the run's tasks are over.
+   loop has ready by then: of failures known at one moment, the first in declared order counts.
+   Nothing is sent after the failure.
+4. At the deadline every unsettled step becomes `Failed(DEADLINE)`. Steps in flight count before
+   those that were waiting for them. A little time is reserved for merging and answering.
+5. When `settle_all` ends, in whatever way, the run's tasks are over.
 
-All state is the event loop's; a thread only reads it, while large values are at hand.
+All state is the event loop's. The thread for heavy work only reads it.
 """
 
 import asyncio
@@ -21,27 +21,26 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import NoneType
 from typing import Any, TypeVar
 
-from bff.deadline import Deadline, DeadlinePassed
+from bff.deadline import Deadline, DeadlinePassed, WaitBudget
 from bff.engine.heavy_work import HeavyWork
 from bff.engine.prepared import PreparedComposition, PreparedStep
 from bff.engine.steps.bodies import NULL
-from bff.engine.steps.calls import Caller
+from bff.engine.steps.calls import DirectCalls, StepCalls, StepPart
 from bff.engine.steps.failures import takes_composition_down
-from bff.engine.steps.inputs import Calls, plan_calls
-from bff.engine.steps.jobs import StepJob
+from bff.engine.steps.inputs import CallPlan, plan_calls
+from bff.engine.steps.requests import StepRequest
 from bff.engine.steps.shared_calls import SharedCalls
 from bff.engine.values.freshness import UNLIMITED, Freshness
 from bff.engine.values.outcomes import Failed, Outcome, Reason, Skipped, Value
 from bff.engine.values.results import Inputs, StepOutcome, StepTiming
-from bff.engine.values.wait_budget import WaitBudget
 
 T = TypeVar("T")
 
-# A twentieth of the deadline is kept back for merging, and at most this.
-_MOST_KEPT_BACK_SECONDS = 0.05
-# How long cancelled calls may take to close their connections before they are left to themselves.
-_PATIENCE_SECONDS = 0.1
-_TOLD: Mapping[type[Outcome | None], StepOutcome] = {
+# A twentieth of the deadline is reserved for merging, and at most this.
+_MOST_RESERVED_SECONDS = 0.05
+# The run waits no longer for cancelled calls to close their connections.
+_CLOSING_SECONDS = 0.1
+_STEP_OUTCOMES: Mapping[type[Outcome | None], StepOutcome] = {
     Value: "ok",
     Skipped: "skipped",
     Failed: "failed",
@@ -57,7 +56,7 @@ class Run:
         self,
         prepared: PreparedComposition,
         inputs: Inputs,
-        caller: Caller,
+        calls: DirectCalls,
         shared: SharedCalls | None,
         heavy_work: HeavyWork,
         clock: Callable[[], float],
@@ -69,11 +68,11 @@ class Run:
         self.failed_by: int | None = None  # the step that took the composition down
         self.in_trouble = False  # some step has no value of its own
         self.read_weight = inputs.weight  # of all the bodies that were read
-        self.freshness: list[Freshness] = []  # of the replies whose upstreams told of it
+        self.freshness: list[Freshness] = []  # of the replies whose upstreams limit it
         self._prepared = prepared
         self._identity_key = inputs.identity_key
-        self._patience = inputs.patience or WaitBudget()
-        self._caller = caller
+        self._wait_budget = inputs.wait_budget or WaitBudget()
+        self._calls = calls
         self._shared = shared
         self._clock = clock
         self._loop = asyncio.get_running_loop()
@@ -83,17 +82,15 @@ class Run:
         self._waits = list(prepared.waits)
         self._unsettled = count
         self._tainted: set[str] = set()
-        self._jobs: list[StepJob | None] = [None] * count
+        self._in_flight: list[StepCalls | None] = [None] * count
         self._tasks: list[asyncio.Task[None]] = []
         self._began_at: list[float | None] = [None] * count
         self._ended_at: list[float | None] = [None] * count
         self._started_at = clock()
         seconds = prepared.composition.deadline_seconds
-        kept_back = min(seconds / 20, _MOST_KEPT_BACK_SECONDS)
+        self._reserved = min(seconds / 20, _MOST_RESERVED_SECONDS)
         self._deadline = inputs.deadline or Deadline.after(seconds, self._loop.time)
-        self._waiting = self._deadline.earlier(kept_back)
-        # A shared call ends earlier still, so that a stored reply can stand in for it.
-        self._sharing = self._waiting.earlier(kept_back)
+        self._waiting = self._deadline.earlier(self._reserved)
         self.heavy = heavy_work.share(self._deadline)
 
     async def settle_all(self) -> None:
@@ -111,36 +108,36 @@ class Run:
                 task.cancel()
             self._forget_tasks()
             if running:
-                await asyncio.wait(running, timeout=_PATIENCE_SECONDS)
+                await asyncio.wait(running, timeout=_CLOSING_SECONDS)
 
     def calls_sent(self) -> list[int | None]:
-        """By step: how many requests were sent; None where the step was not begun."""
+        """By step: the count of requests sent; None where the step did not begin."""
         return [
-            None if began is None else 0 if job is None else job.next
-            for began, job in zip(self._began_at, self._jobs, strict=True)
+            None if began is None else 0 if calls is None else calls.next
+            for began, calls in zip(self._began_at, self._in_flight, strict=True)
         ]
 
     def was_begun(self, index: int) -> bool:
-        """Whether the step's turn came; one that failed without it did so as the run was over."""
+        """Whether the step began; a step that failed without that failed as the run was over."""
         return index == self.failed_by or self._began_at[index] is not None
 
     def timings(self) -> tuple[StepTiming, ...]:
-        """When each step that was begun ran, in declared order."""
+        """The times of each step that began, in declared order."""
         now, start = self._clock(), self._started_at
-        made = []
+        timings = []
         for index, began in enumerate(self._began_at):
             if began is not None:
-                ended, job = self._ended_at[index], self._jobs[index]
-                made.append(
+                ended, calls = self._ended_at[index], self._in_flight[index]
+                timings.append(
                     StepTiming(
                         self._prepared.steps[index].step.name,
                         (began - start) * 1000,
                         ((now if ended is None else ended) - began) * 1000,
-                        0 if job is None else job.next,
-                        _TOLD[type(self.outcomes[index])],
+                        0 if calls is None else calls.next,
+                        _STEP_OUTCOMES[type(self.outcomes[index])],
                     )
                 )
-        return tuple(made)
+        return tuple(timings)
 
     # -------------------------------------------------------------------- beginning a step
 
@@ -150,35 +147,35 @@ class Run:
             index = self._ready.popleft()
             prepared = self._prepared.steps[index]
             self._began_at[index] = self._clock()
-            if self.read_weight > self._caller.limits.off_loop_bytes:
+            if self.read_weight > self._calls.limits.off_loop_bytes:
                 self._start(index, self._begin_off_loop, prepared)
             else:
-                planned = plan_calls(prepared.step, prepared.render, self.root, self._tainted)
-                self._send(index, planned)
+                plan = plan_calls(prepared.step, prepared.render, self.root, self._tainted)
+                self._send(index, plan)
         if not self._unsettled:
             self._finish()
 
     async def _begin_off_loop(self, index: int, prepared: PreparedStep) -> None:
-        planned: Calls | Skipped | Failed
+        plan: CallPlan | Skipped | Failed
         try:
-            planned = await self.heavy.run(
+            plan = await self.heavy.run(
                 plan_calls, prepared.step, prepared.render, self.root, self._tainted
             )
         except DeadlinePassed as error:
-            planned = Failed(Reason.DEADLINE, detail=str(error), was_sent=False)
-        self._send(index, planned)
+            plan = Failed(Reason.DEADLINE, detail=str(error), was_sent=False)
+        self._send(index, plan)
         self._advance()
 
-    def _send(self, index: int, planned: Calls | Skipped | Failed) -> None:
-        if not isinstance(planned, Calls):
-            self._settle(index, planned)
+    def _send(self, index: int, plan: CallPlan | Skipped | Failed) -> None:
+        if not isinstance(plan, CallPlan):
+            self._settle(index, plan)
             return
-        job = self._jobs[index] = StepJob(planned)
-        if not job.requests:
-            self._settle(index, job.combined(self._prepared.steps[index].step))
+        calls = self._in_flight[index] = StepCalls(plan)
+        if not calls.requests:
+            self._settle(index, calls.combined(self._prepared.steps[index].step))
             return
-        for _ in range(planned.at_once):
-            job.tasks.append(self._start(index, self._work, job))
+        for _ in range(plan.at_once):
+            calls.tasks.append(self._start(index, self._work, calls))
 
     def _start(
         self, index: int, work: Callable[[int, T], Awaitable[None]], about: T
@@ -190,60 +187,65 @@ class Run:
     async def _guarded(
         self, index: int, work: Callable[[int, T], Awaitable[None]], about: T
     ) -> None:
-        """End the run when a task of it ends in a way that nobody foresaw."""
+        """End the run when one of its tasks is cancelled from elsewhere, or raises."""
         try:
             await work(index, about)
         except asyncio.CancelledError:
             if not self._closing and self.outcomes[index] is None:
                 self._done.cancel()
             raise
-        except Exception as error:  # a bug: raised by `settle_all`, not lost in a task
+        except Exception as error:  # a bug: `settle_all` raises it
             if not self._done.done():
                 self._done.set_exception(error)
 
     def _forget_tasks(self) -> None:
-        """What was cancelled holds frames that hold this run: a cycle for the collector."""
+        """Break the cycle of run, tasks and frames, or it waits for the garbage collector."""
         self._tasks.clear()
-        for job in self._jobs:
-            if job is not None:
-                job.tasks.clear()
+        for calls in self._in_flight:
+            if calls is not None:
+                calls.tasks.clear()
 
     # -------------------------------------------------------------------- a step in flight
 
-    async def _work(self, index: int, job: StepJob) -> None:
-        """Send the job's requests one after the other, beside its other tasks."""
+    async def _work(self, index: int, calls: StepCalls) -> None:
+        """Send the step's requests one after the other, beside its other tasks."""
         prepared = self._prepared.steps[index]
-        step, caching, keys = prepared.step, prepared.step.cache, prepared.reply_key
-        while job.next < len(job.requests) and not self._closing:
+        step = prepared.step
+        while calls.next < len(calls.requests) and not self._closing:
             if self._waiting.seconds_left() <= 0:  # the loop was held, and the timer is late
                 self._end_waiting()
                 return
-            place, rendered = job.requests[job.next]
-            job.next += 1
-            if caching is None or keys is None or self._shared is None:
-                reply = await self._caller.send(step, rendered, self._deadline)
-                part = await self._caller.read(step, reply, self.heavy)
-            else:
-                key = keys(rendered, self._identity_key)
-                part = await self._shared.call(
-                    step, caching, key, rendered, self._sharing, self._patience, self.heavy
-                )
+            place, request = calls.requests[calls.next]
+            calls.next += 1
+            part = await self._call(prepared, request)
             self.read_weight += part.weight
             if part.freshness is not UNLIMITED:
                 self.freshness.append(part.freshness)
             value = part.value
             if isinstance(value, Failed):
                 if value.stand_in is None:
-                    job.abandon()
+                    calls.abandon()
                     self._settle(index, value)
                     self._advance()
                     return
-                job.papered_over, value = value, value.stand_in
-            job.parts[place] = value
-            job.missing -= 1
-            if not job.missing:
-                self._settle(index, job.combined(step))
+                calls.replaced, value = value, value.stand_in
+            calls.parts[place] = value
+            calls.missing -= 1
+            if not calls.missing:
+                self._settle(index, calls.combined(step))
                 self._advance()
+
+    async def _call(self, prepared: PreparedStep, request: StepRequest) -> StepPart:
+        step, keys = prepared.step, prepared.reply_key
+        if step.cache is None or keys is None or self._shared is None:
+            reply = await self._calls.send(step, request, self._deadline)
+            return await self._calls.read(step, reply, self.heavy)
+        key = keys(request, self._identity_key)
+        # It ends before the waiting does, so that a stored reply can stand in for it.
+        deadline = self._waiting.earlier(self._reserved)
+        return await self._shared.call(
+            step, step.cache, key, request, deadline, self._wait_budget, self.heavy
+        )
 
     # -------------------------------------------------------------------- settling
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bff.engine.values.outcomes import Failed, Reason
-from bff.engine.values.results import CompositionFailure, Inputs, Produced
+from bff.engine.values.results import CompositionFailure, CompositionPayload, Inputs
 from bff.plan.model.composition import Composition, Fail, Fallback, Optional, Step
 from tests.support.engine_runs import run_over
 from tests.support.examples import examples
@@ -243,7 +243,7 @@ SEEDS = st.integers(0, 2**32)
 @given(worlds(), SEEDS, SEEDS)
 def test_completion_order_never_changes_the_payload(world, one, other):
     first, second = run(world, one)[0], run(world, other)[0]
-    assert isinstance(first, Produced)
+    assert isinstance(first, CompositionPayload)
     assert first.body == second.body
     assert first.degraded == second.degraded
 
@@ -275,7 +275,7 @@ def test_run_fails_exactly_when_a_required_step_does_and_names_one(world, seed):
     naive = Naive(world)
     result = run(world, seed)[0]
     if not naive.required_failed:
-        assert isinstance(result, Produced)
+        assert isinstance(result, CompositionPayload)
         return
     assert isinstance(result, CompositionFailure)
     assert result.step in naive.required_failed
@@ -295,4 +295,4 @@ def test_nothing_is_sent_and_nobody_waits_after_the_deadline(world, seed, deadli
     assert took <= deadline
     assert all(began - 1000 < deadline for began in transport.began_at)
     assert all(0 < given <= deadline + rounding for given in transport.timeouts)
-    assert isinstance(result, Produced) or result.status == 504
+    assert isinstance(result, CompositionPayload) or result.status == 504

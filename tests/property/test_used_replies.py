@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from bff.engine.values.results import Produced
+from bff.engine.values.results import CompositionPayload
 from tests.support.engine_runs import run
 from tests.support.examples import examples
 from tests.support.scripted import json_reply
@@ -51,13 +51,13 @@ def test_payload_is_the_same_whichever_part_of_the_replies_is_validated(
     }
     by_full = run(compiled(text, "full"), scripts).result
     by_used = run(compiled(text), scripts).result
-    if isinstance(by_full, Produced):
+    if isinstance(by_full, CompositionPayload):
         event("both take it")
-        assert isinstance(by_used, Produced)
+        assert isinstance(by_used, CompositionPayload)
         assert by_used.body == by_full.body
     else:
-        event("used takes it" if isinstance(by_used, Produced) else "none takes it")
-    if isinstance(by_used, Produced):
+        event("used takes it" if isinstance(by_used, CompositionPayload) else "none takes it")
+    if isinstance(by_used, CompositionPayload):
         assert b"secret" not in by_used.body
 
 

@@ -14,9 +14,8 @@ from bff.cache.shared.envelope import encode
 from bff.cache.shared.health import LONGEST_PAUSE_SECONDS, store_breaker
 from bff.cache.shared.store import SharedStore
 from bff.cache.shared.store_clients import RedisStoreClient, StoreClient
-from bff.deadline import Deadline
-from bff.engine.values.results import Produced
-from bff.engine.values.wait_budget import WAIT_BUDGET_SECONDS, WaitBudget
+from bff.deadline import WAIT_BUDGET_SECONDS, Deadline, WaitBudget
+from bff.engine.values.results import CompositionPayload
 from bff.plan.model.caching import CachePolicy
 from tests.support.payload_runs import FAILURE, Runs, payload
 from tests.support.steady_clock import steady_seconds
@@ -198,7 +197,7 @@ def entry_bytes(
     return encode(Entry(key, body, {}, stored_at, ttl, stored_at, frozenset(tags)))
 
 
-def tagged(tags: Iterable[str], body: bytes = b'{"id":1}') -> Produced:
+def tagged(tags: Iterable[str], body: bytes = b'{"id":1}') -> CompositionPayload:
     """A complete payload with tags."""
     return payload(body)._replace(tags=frozenset(tags))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyWork
-from bff.engine.values.results import CompositionFailure, Inputs, Limits, Produced
+from bff.engine.values.results import CompositionFailure, CompositionPayload, Inputs, Limits
 from bff.plan.model.composition import Composition
 from bff.plan.model.service import Service
 from bff.upstream.pipeline.stack import ServiceClient
@@ -21,17 +21,17 @@ from tests.support.scripted import Script, ScriptedTransport
 class Ended:
     """How a run ended; `payload` and `failure` fail when it ended the other way."""
 
-    result: Produced | CompositionFailure
+    result: CompositionPayload | CompositionFailure
     transport: ScriptedTransport
 
     @property
     def payload(self) -> Any:
-        assert isinstance(self.result, Produced), self.result
+        assert isinstance(self.result, CompositionPayload), self.result
         return json.loads(self.result.body)
 
     @property
     def degraded(self) -> list[tuple[str, str]]:
-        assert isinstance(self.result, Produced), self.result
+        assert isinstance(self.result, CompositionPayload), self.result
         return [(each.step, each.reason) for each in self.result.degraded]
 
     @property
@@ -73,7 +73,7 @@ async def run_over(
     composition: Composition,
     inputs: Inputs | None = None,
     **options: Any,
-) -> Produced | CompositionFailure:
+) -> CompositionPayload | CompositionFailure:
     """Run the composition once on this loop; `options` are the engine's."""
     heavy_work = HeavyWork()
     try:

@@ -7,14 +7,14 @@ from bff.cache.engine_results import payload_result
 from bff.cache.results import RunResult
 from bff.deadline import Deadline
 from bff.engine.values.freshness import UNLIMITED, Freshness
-from bff.engine.values.results import CompositionFailure, Degradation, Produced
+from bff.engine.values.results import CompositionFailure, CompositionPayload, Degradation
 
 DEGRADATION = Degradation("reviews", "timeout", "http_response_timeout")
 FAILURE = CompositionFailure(
     status=502,
     step="user",
     reason="refused",
-    said="its service refuses connections",
+    explanation="its service refuses connections",
     proxy_error="connection_refused",
     retry_after=None,
     failures=(),
@@ -23,30 +23,32 @@ FAILURE = CompositionFailure(
 )
 
 
-NOT_FOUND = replace(FAILURE, status=404, reason="status", said="its service answered 404")
+NOT_FOUND = replace(FAILURE, status=404, reason="status", explanation="its service answered 404")
 
 
-def payload(body: bytes = b'{"id":1}', **views: bytes) -> Produced:
+def payload(body: bytes = b'{"id":1}', **views: bytes) -> CompositionPayload:
     """A complete payload."""
-    return Produced(body, views, (), ())
+    return CompositionPayload(body, views, (), ())
 
 
 def payload_with(
     freshness: Freshness = UNLIMITED, tags: frozenset[str] | None = frozenset()
-) -> Produced:
+) -> CompositionPayload:
     """A complete payload, as long as its upstreams say, under these tags."""
-    return Produced(b'{"id":1}', {}, (), (), freshness=freshness, tags=tags)
+    return CompositionPayload(b'{"id":1}', {}, (), (), freshness=freshness, tags=tags)
 
 
-def degraded(body: bytes = b'{"id":1,"reviews":null}') -> Produced:
+def degraded(body: bytes = b'{"id":1,"reviews":null}') -> CompositionPayload:
     """A payload in which a failure was papered over."""
-    return Produced(body, {}, (DEGRADATION,), ())
+    return CompositionPayload(body, {}, (DEGRADATION,), ())
 
 
 class Runs:
     """Called, it waits for `gate` (open unless closed) and gives the outcome or raises it."""
 
-    def __init__(self, outcome: Produced | CompositionFailure | Exception | None = None) -> None:
+    def __init__(
+        self, outcome: CompositionPayload | CompositionFailure | Exception | None = None
+    ) -> None:
         self.outcome = outcome or payload()
         self.count = 0
         self.seconds_left = 0.0  # as the last one was told

@@ -7,7 +7,7 @@ from bff.cache.cache import Cache
 from bff.cache.engine_results import payload_result
 from bff.cache.results import CacheResult, Run, RunResult
 from bff.deadline import Deadline
-from bff.engine.values.results import CompositionFailure, Produced
+from bff.engine.values.results import CompositionFailure, CompositionPayload
 from tests.support.cache_worker import job
 from tests.support.fake_time import run_in_fake_time
 from tests.support.memory_caches import WINDOWS, Clock, memory_cache
@@ -19,7 +19,7 @@ SLOW, QUICK = payload(b'"slow"'), payload(b'"quick"')
 class Slow:
     """Runs that take one time after the other, and are told how long they may."""
 
-    def __init__(self, *takes: tuple[float, Produced | CompositionFailure]) -> None:
+    def __init__(self, *takes: tuple[float, CompositionPayload | CompositionFailure]) -> None:
         self._takes = iter(takes)
         self.began: list[tuple[float, float]] = []  # when, and the seconds that were left
 

@@ -6,7 +6,7 @@ import pytest
 
 from bff.cache.keys import KeyRecipe
 from bff.engine.prepared import prepare
-from bff.engine.steps.requests import Rendered
+from bff.engine.steps.requests import StepRequest
 from bff.plan.compiler.project import compile_project
 from bff.plan.model.composition import Access, CompiledProject
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
@@ -59,7 +59,7 @@ def keys(folder: Path, port: int, gateway: str = "") -> tuple[str, str]:
     assert step.reply_key is not None
     return (
         KeyRecipe(composition)({"user_id": 1}, {}, ""),
-        step.reply_key(Rendered("/users/1", (), None, {}), ""),
+        step.reply_key(StepRequest("/users/1", (), None, {}), ""),
     )
 
 

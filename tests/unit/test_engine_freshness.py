@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bff.engine.values.freshness import UNLIMITED, Freshness, least, told_freshness
+from bff.engine.values.freshness import UNLIMITED, Freshness, least, read_freshness
 
 NOT_KEPT = Freshness(0.0)
 
@@ -16,7 +16,7 @@ def told(*control: str, age: str | None = None) -> Freshness:
     headers = [("cache-control", value) for value in control]
     if age is not None:
         headers.append(("age", age))
-    return told_freshness([("content-type", "application/json"), *headers])
+    return read_freshness([("content-type", "application/json"), *headers])
 
 
 @pytest.mark.parametrize("age", [None, "5"])

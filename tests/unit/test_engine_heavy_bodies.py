@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from bff.engine.values.results import CompositionFailure, Inputs, Limits, Produced
+from bff.engine.values.results import CompositionFailure, CompositionPayload, Inputs, Limits
 from bff.errors import EvaluationError
 from bff.plan.model.composition import Optional, Template
 from bff.plan.types.kinds import ANYTHING
@@ -145,7 +145,7 @@ def test_deadline_does_not_wait_for_a_large_body_that_is_being_read():
         result, _ = run_on_a_real_loop(composition)
     finally:
         released.set()
-    assert isinstance(result, Produced)
+    assert isinstance(result, CompositionPayload)
     assert [each.reason for each in result.degraded] == ["deadline"]
 
 

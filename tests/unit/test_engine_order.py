@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bff.engine.values.outcomes import Failed, Reason
-from bff.engine.values.results import Produced
+from bff.engine.values.results import CompositionPayload
 from bff.plan.model.composition import Optional
 from tests.support.engine_runs import run, run_over
 from tests.support.fake_time import run_in_fake_time
@@ -24,7 +24,7 @@ def test_independent_steps_are_in_flight_at_once():
         await transport.wait_for_calls(3)
         assert transport.in_flight == 3
         gate.set()
-        assert isinstance(await running, Produced)
+        assert isinstance(await running, CompositionPayload)
 
     run_in_fake_time(main())
 

@@ -20,7 +20,7 @@ def test_value_that_a_param_refuses_fails_the_step_before_any_call():
     )
     ended = run(composition, {"GET /a": json_reply({"id": 0})})
     assert (ended.failure.status, ended.failure.reason) == (502, "bad_input")
-    assert ended.failure.said == "its service can't be sent a value"
+    assert ended.failure.explanation == "its service can't be sent a value"
     assert ended.failure.detail == "n must be at least 1"
     assert ended.targets == ["GET /a"]
 
@@ -38,7 +38,7 @@ def test_value_of_the_clients_own_that_a_param_refuses_is_the_clients_fault(iter
     )
     ended = run(composition, {}, {"n": [1, 0] if iterated else 0})
     assert (ended.failure.status, ended.failure.reason) == (400, "bad_params")
-    assert ended.failure.said == "the param 'n' must be at least 1"
+    assert ended.failure.explanation == "the param 'n' must be at least 1"
     assert ended.targets == []
 
 

@@ -10,10 +10,10 @@ import pytest
 from bff.cache.engine_results import CachedReplies
 from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyWork
-from bff.engine.steps.reply_keys import ReplyKeyRecipe
-from bff.engine.steps.requests import Rendered
+from bff.engine.steps.requests import StepRequest
+from bff.engine.steps.shared_calls import ReplyKeyRecipe
 from bff.engine.values.outcomes import Failed, Reason
-from bff.engine.values.results import CompositionFailure, Inputs, Produced
+from bff.engine.values.results import CompositionFailure, CompositionPayload, Inputs
 from bff.plan.model.caching import CachePolicy, ReplyCaching, Scope, Tags
 from bff.plan.model.composition import Composition
 from bff.plan.model.uses import NO_USES
@@ -24,7 +24,7 @@ from tests.support.plans import compose, constant, for_each, operation, step
 from tests.support.scripted import Script, ScriptedTransport, after, json_reply, reply
 
 GET = operation("GET /users/{id}")
-RENDERED = Rendered("/users/1", (("accept", "a"),), None, {})
+RENDERED = StepRequest("/users/1", (("accept", "a"),), None, {})
 
 
 def kept(stale_if_error: float = 0.0, scope: Scope = "public") -> ReplyCaching:
@@ -40,12 +40,14 @@ class Shop:
         replies = CachedReplies(memory_cache(self.clock), self.clock)
         self._engine = Engine(service_client(self.transport), HeavyWork(), replies=replies)
 
-    async def run(self, composition: Composition, who: str = "") -> Produced | CompositionFailure:
+    async def run(
+        self, composition: Composition, who: str = ""
+    ) -> CompositionPayload | CompositionFailure:
         return await self._engine.run(self._engine.prepare(composition), Inputs({}, {}, who))
 
     async def payload(self, composition: Composition, who: str = "") -> bytes:
         made = await self.run(composition, who)
-        assert isinstance(made, Produced), made
+        assert isinstance(made, CompositionPayload), made
         return made.body
 
 
@@ -99,7 +101,7 @@ def test_payload_of_a_kept_reply_is_fresh_for_what_is_left_of_it() -> None:
         await shop.run(screen)
         shop.clock.now += 20.0
         made = await shop.run(screen)
-        assert isinstance(made, Produced)
+        assert isinstance(made, CompositionPayload)
         assert made.freshness.seconds == pytest.approx(10.0)
 
     at_work({"GET /users/1": json_reply({"id": 1})}, test)
@@ -125,7 +127,7 @@ def test_older_reply_stands_in_for_trouble_and_the_step_is_told_of(trouble: Any)
         before = await shop.payload(screen)
         shop.clock.now += 30.0
         made = await shop.run(screen)
-        assert isinstance(made, Produced)
+        assert isinstance(made, CompositionPayload)
         assert made.body == before
         assert [each.step for each in made.degraded] == ["user"]
 
@@ -156,7 +158,7 @@ def test_older_reply_stands_in_for_a_call_that_is_too_slow_in_time_for_the_deadl
 
         shop.transport.scripts["GET /users/1"] = slow
         made = await shop.run(screen)
-        assert isinstance(made, Produced)
+        assert isinstance(made, CompositionPayload)
         assert (made.body, [each.reason for each in made.degraded]) == (before, ["deadline"])
 
     at_work({"GET /users/1": json_reply({"id": 1})}, test)

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from bff.engine.payload.masks import apply_mask
+from bff.engine.payload.merge import apply_mask
 from bff.plan.model.fields import MaskNode
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bff.engine.values.results import Produced
+from bff.engine.values.results import CompositionPayload
 from bff.errors import ProjectError
 from bff.plan.model.composition import Composition
 from tests.support.engine_runs import Ended, run
@@ -116,9 +116,9 @@ def test_used_notices_what_is_wrong_where_somebody_looks_and_full_anywhere(text:
     assert ended(used, replies()).payload == right.payload
     noticed = set()
     for field, wrong in damaged(full):
-        assert not isinstance(ended(full, wrong).result, Produced), field
+        assert not isinstance(ended(full, wrong).result, CompositionPayload), field
         result = ended(used, wrong).result
-        if not isinstance(result, Produced):
+        if not isinstance(result, CompositionPayload):
             assert result.reason == "invalid"
             noticed.add(field)
         else:

@@ -27,7 +27,7 @@ from bff.cache.shared.envelope import MAX_TTL_SECONDS, MAX_VALUE_BYTES
 from bff.cache.shared.health import StoreHealth, store_breaker
 from bff.cache.shared.owed_purges import THREADS, OwedPurges
 from bff.cache.shared.store_clients import RedisStoreClient, StoreClient
-from bff.engine.values.wait_budget import WAIT_BUDGET_SECONDS, WaitBudget
+from bff.deadline import WAIT_BUDGET_SECONDS, WaitBudget
 from bff.plan.model.caching import PurgedTags
 
 T = TypeVar("T")

@@ -1,11 +1,11 @@
-"""Writing a payload: a shape's segments to bytes, from the steps' JSON forms and texts. Pure.
+"""Writing a payload: the segments of its shape to bytes, and the fields that a mask keeps. Pure.
 
-What goes out whole is spliced from the serializer's own bytes; only what is reshaped is
+A step that goes out whole is spliced from the serializer's bytes; only values of expressions are
 serialised here.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bff.engine.payload.joins import Bounds, apply_joins
 from bff.engine.payload.texts import write_json
@@ -13,14 +13,15 @@ from bff.engine.values.results import Degradation
 from bff.errors import EvaluationError, TooLargeError
 from bff.plan.model.caching import evaluate_tags
 from bff.plan.model.composition import Composition, Root, Shape, ShapeView, Splice, Text
+from bff.plan.model.fields import MaskNode
 
 _NO_TAGS: frozenset[str] = frozenset()
 
 
 class Merged(NamedTuple):
-    """The payload, the views that have a form of their own, what joins found twice, the tags (None
-    where there are none that could be purged, and `untagged` is why), and what expressions see when
-    the joins are applied."""
+    """The payload; the views with a form of their own; how many keys the joins' sources repeated;
+    the tags, or None and in `untagged` the reason why it can't be purged; and the root with the
+    joins applied."""
 
     body: bytes
     views: Mapping[str, bytes]
@@ -47,8 +48,8 @@ def merge(
     joined, ambiguous = root, 0
     if composition.joins:
         joined, ambiguous = apply_joins(composition.joins, root, bounds)
-    told = [{"step": each.step, "reason": each.reason} for each in degraded]
-    whole = {**joined, "degraded": told}
+    failures = [{"step": each.step, "reason": each.reason} for each in degraded]
+    whole = {**joined, "degraded": failures}
     body = write_shape(composition.payload, whole, texts, bounds.payload_bytes)
     views = {}
     for view in composition.views.values():
@@ -81,3 +82,27 @@ def _tags(composition: Composition, root: Root) -> tuple[frozenset[str] | None, 
         return evaluate_tags(composition.tags, root), ""
     except EvaluationError as error:
         return None, str(error)
+
+
+def apply_mask(mask: MaskNode, value: Any) -> Any:
+    """The part of a JSON value that `mask` names; the value itself stays as it is.
+
+    Lists are walked through, at any depth. An empty mask means everything below it, and scalars and
+    null stay whole. Fields that the value lacks are left out.
+
+        {"user": {"name": {}}}  of  {"user": {"name": "Ada", "id": 1}}  →  {"user": {"name": "Ada"}}
+    """
+    fields = mask.fields
+    if not fields:
+        return value
+    match value:
+        case dict():
+            return {
+                name: apply_mask(below, value[name])
+                for name, below in fields.items()
+                if name in value
+            }
+        case list():
+            return [apply_mask(mask, each) for each in value]
+        case _:
+            return value

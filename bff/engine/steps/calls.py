@@ -1,40 +1,44 @@
-"""A call's two halves: the request sent to a service, and the reply judged and read.
+"""A step's calls: requests sent to its service, replies judged and read, parts collected.
 
 Knows nothing of steps that wait for each other; see `bff.engine.run`.
 """
 
+import asyncio
+from dataclasses import replace
 from typing import NamedTuple
 
 from bff.deadline import Deadline, DeadlinePassed
 from bff.engine.heavy_work import HeavyShare
 from bff.engine.payload.texts import weigh
 from bff.engine.ports import ServiceCall, Services, UpstreamReply
-from bff.engine.steps.bodies import judge, read_body
-from bff.engine.steps.requests import Rendered
-from bff.engine.values.freshness import UNLIMITED, Freshness, told_freshness
-from bff.engine.values.outcomes import Failed, Reason, Value
+from bff.engine.steps.bodies import EMPTY_LIST, NULL, combine, judge, read_body
+from bff.engine.steps.inputs import CallPlan
+from bff.engine.steps.requests import StepRequest
+from bff.engine.values.freshness import UNLIMITED, Freshness, read_freshness
+from bff.engine.values.outcomes import Failed, Reason, Value, reason_of
 from bff.engine.values.results import Limits
+from bff.errors import EvaluationError
 from bff.plan.model.composition import Step
 
 
-class Part(NamedTuple):
-    """What a call comes to: a part of its step's value, the weight of what was read for it, and
-    for how long it may be used again."""
+class StepPart(NamedTuple):
+    """The result of one call: a part of its step's value, the weight of the body that was read for
+    it, and how long it may be used again."""
 
     value: Value | Failed
     weight: int = 0
     freshness: Freshness = UNLIMITED
 
 
-class Caller:
-    """Sends steps' requests. One per event loop; shared by all runs on it."""
+class DirectCalls:
+    """Sends steps' requests and reads the replies. One per event loop; shared by all its runs."""
 
     def __init__(self, services: Services, limits: Limits) -> None:
         self.limits = limits
         self._services = services
 
     async def send(
-        self, step: Step, rendered: Rendered, deadline: Deadline
+        self, step: Step, request: StepRequest, deadline: Deadline
     ) -> UpstreamReply | Failed:
         """The reply, whatever its status, within the step's time and by the deadline."""
         left = deadline.seconds_left()
@@ -42,11 +46,7 @@ class Caller:
             return Failed(Reason.DEADLINE, was_sent=False)
         operation = step.operation
         call = ServiceCall(
-            operation.service,
-            operation.method,
-            rendered.target,
-            rendered.headers,
-            rendered.body,
+            operation.service, operation.method, request.target, request.headers, request.body
         )
         timeout = step.timeout_seconds
         reply = await self._services.fetch(call, timeout if timeout < left else left)
@@ -54,25 +54,61 @@ class Caller:
             return Failed(Reason.DEADLINE, detail=reply.detail, was_sent=reply.was_sent)
         return reply
 
-    async def read(self, step: Step, reply: UpstreamReply | Failed, heavy: HeavyShare) -> Part:
-        """The part that a reply comes to; a heavy body is read on the thread."""
+    async def read(self, step: Step, reply: UpstreamReply | Failed, heavy: HeavyShare) -> StepPart:
+        """The part that a reply makes; a heavy body is read on the thread."""
         if isinstance(reply, Failed):
-            return Part(reply)
+            return StepPart(reply)
         freshness = UNLIMITED
-        if reply.header("cache-control") is not None:  # most say nothing, and headers are lazy
-            freshness = told_freshness(reply.headers)
+        if reply.header("cache-control") is not None:  # most have none, and headers are lazy
+            freshness = read_freshness(reply.headers)
         judged = judge(step, reply)
         if judged is not None:
-            return Part(judged, 0, freshness)
+            return StepPart(judged, 0, freshness)
         body, status = reply.body, reply.status
         weight = weigh(body, self.limits.reply_bytes)
         if weight <= self.limits.off_loop_bytes:
-            return Part(read_body(step, body, status), weight, freshness)
+            return StepPart(read_body(step, body, status), weight, freshness)
         if weight > self.limits.reply_bytes:
             detail = "more objects and lists than its size allows"
-            return Part(Failed(Reason.TOO_LARGE, status, detail=detail), 0, freshness)
+            return StepPart(Failed(Reason.TOO_LARGE, status, detail=detail), 0, freshness)
         try:
             read = await heavy.run(read_body, step, body, status)
         except DeadlinePassed as error:
             read = Failed(Reason.DEADLINE, status, detail=str(error))
-        return Part(read, weight, freshness)
+        return StepPart(read, weight, freshness)
+
+
+class StepCalls:
+    """A step in flight: its requests, the parts of its value, the tasks that send the requests.
+
+    A task takes the next request when it has the part of its last one. So there are as many tasks
+    as requests may be in flight; a plain step has one.
+    """
+
+    __slots__ = ("missing", "next", "parts", "replaced", "requests", "tasks")
+
+    def __init__(self, plan: CallPlan) -> None:
+        self.requests = plan.requests
+        self.next = 0  # the count of requests sent
+        self.missing = len(plan.requests)
+        self.parts = [NULL] * plan.parts
+        for place in plan.empty:
+            self.parts[place] = EMPTY_LIST
+        self.replaced: Failed | None = None  # the last failed part that an earlier value replaced
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def abandon(self) -> None:
+        """Cancel the other tasks: one part failed, and with it the step."""
+        if len(self.tasks) > 1:
+            current = asyncio.current_task()
+            for task in self.tasks:
+                if task is not current:
+                    task.cancel()
+
+    def combined(self, step: Step) -> Value | Failed:
+        """The step's value, once no part is missing."""
+        try:
+            value = combine(step, self.parts)
+        except EvaluationError as error:
+            return Failed(reason_of(error), detail=str(error))
+        return value if self.replaced is None else replace(self.replaced, stand_in=value)

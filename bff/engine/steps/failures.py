@@ -1,6 +1,6 @@
-"""What a failed step means for others: the composition, the client's status, the state of writes.
+"""The consequences of a failed step: for the composition, the client's status, the write states.
 
-Decisions only, as tables and pure functions.
+Decisions, as tables and pure functions.
 """
 
 import re
@@ -11,25 +11,25 @@ from bff.engine.values.outcomes import Failed, Outcome, Reason, Skipped
 from bff.engine.values.results import Degradation, WriteState
 from bff.plan.model.composition import Fail, Stale, Step
 
-# What an upstream answered and a frontend can act on; anything else is the gateway's 502.
+# A frontend can act on these statuses of an upstream; anything else is the gateway's 502.
 _KEPT_STATUSES = frozenset({401, 403, 404, 409, 410, 422, 429, 504})
 
 
 def takes_composition_down(step: Step, failed: Failed) -> bool:
-    """Whether no payload can be made: the step is required, or `statuses` says `fail`."""
+    """Whether no payload can be made: the step is required, or `statuses` declares `fail`."""
     if failed.stand_in is not None:
         return False
     return isinstance(step.on_failure, Fail | Stale) or _is_declared(step, failed)
 
 
 def may_pass(failed: Failed) -> bool:
-    """Whether the failure is its service's trouble, so that an earlier value is better than none;
-    a 404 is an answer."""
+    """Whether the failure is trouble of its service, so that an earlier value is better than none.
+    A 404 is an answer."""
     return failed.reason is not Reason.STATUS or is_trouble(failed.status or 0)
 
 
 def is_trouble(status: int) -> bool:
-    """Whether a status tells of trouble that may pass (RFC 5861 §4, and too many requests)."""
+    """Whether a status means trouble that may pass (RFC 5861 §4, and too many requests)."""
     return status >= 500 or status == 429
 
 
@@ -46,17 +46,17 @@ def client_status(step: Step, failed: Failed) -> tuple[int, str | None]:
     return Reason.STATUS.client_status, None
 
 
-def said(failed: Failed) -> str:
-    """Why the step failed, as a client may read it."""
+def explain(failed: Failed) -> str:
+    """The reason of a failure, as a client may read it."""
     if failed.reason is Reason.STATUS:
         return f"its service answered {failed.status}"
     if failed.refused is not None:
         return "the param '{}' {}".format(*failed.refused)
-    return failed.reason.said
+    return failed.reason.explanation
 
 
 def degradation(step: Step, outcome: Outcome) -> Degradation | None:
-    """How the outcome is told; None when there is nothing to tell."""
+    """The report of an outcome to the client; None when there is nothing to report."""
     match outcome:
         case Failed(reason, status, _, detail):
             return Degradation(step.name, reason.word, reason.proxy_error, status, detail)
@@ -70,9 +70,9 @@ def degradation(step: Step, outcome: Outcome) -> Degradation | None:
 def write_states(
     steps: Sequence[Step], outcomes: Sequence[Outcome | None], calls: Sequence[int | None]
 ) -> Mapping[str, WriteState]:
-    """What became of each step of a composition that writes, by name.
+    """The state of each step of a composition that writes, by name.
 
-    `calls` is how many requests each step sent; None for a step that was not begun.
+    `calls` counts the requests that each step sent; None for a step that was not started.
     """
     return {
         step.name: _write_state(step, outcome, sent)

@@ -21,7 +21,7 @@ from collections.abc import Hashable, Iterable, Set
 from typing import Any, NamedTuple
 
 from bff.engine.payload.joins import strict_key
-from bff.engine.steps.requests import Rendered, Renderer, Unsendable
+from bff.engine.steps.requests import Renderer, StepRequest, Unsendable
 from bff.engine.values.outcomes import Failed, Reason, Skipped, reason_of
 from bff.errors import EvaluationError
 from bff.plan.model.composition import Batch, ForEach, Root, Step, Template
@@ -33,7 +33,7 @@ _PARAM_ALONE = re.compile(r'\$\{params\.(\w+|"[^"\\]+")(?:\.\w+)*\}')
 _EMPTY_INPUT = Skipped("empty input")
 
 
-class Calls(NamedTuple):
+class CallPlan(NamedTuple):
     """The requests that a step sends, at most `at_once` of them at a time.
 
     Each stands beside its place among the step's `parts`: 1 for a plain step, a chunk each for a
@@ -41,7 +41,7 @@ class Calls(NamedTuple):
     `empty` are empty lists.
     """
 
-    requests: tuple[tuple[int, Rendered], ...]
+    requests: tuple[tuple[int, StepRequest], ...]
     parts: int
     at_once: int
     empty: tuple[int, ...] = ()
@@ -49,7 +49,7 @@ class Calls(NamedTuple):
 
 def plan_calls(
     step: Step, render: Renderer, root: Root, tainted: Set[str]
-) -> Calls | Skipped | Failed:
+) -> CallPlan | Skipped | Failed:
     """The step's calls over the values in `root`."""
     try:
         if step.when is not None and not is_true(step.when.evaluate(root)):
@@ -60,8 +60,8 @@ def plan_calls(
             return _plan_chunks(step, step.batch, render, root, tainted)
         bound = _bind(step, root, tainted)
         if isinstance(bound, Skipped):
-            return Calls((), 1, 0, (0,)) if _is_empty_list(step, bound) else bound
-        return Calls(((0, render(bound)),), 1, 1)
+            return CallPlan((), 1, 0, (0,)) if _is_empty_list(step, bound) else bound
+        return CallPlan(((0, render(bound)),), 1, 1)
     except EvaluationError as error:
         return _refused(reason_of(error), error)
     except Unsendable as error:
@@ -144,10 +144,10 @@ def _unsendable(template: Template | None, error: Unsendable) -> Failed:
 
 def _plan_chunks(
     step: Step, batch: Batch, render: Renderer, root: Root, tainted: Set[str]
-) -> Calls | Skipped | Failed:
+) -> CallPlan | Skipped | Failed:
     bound = _bind(step, root, tainted, batch.over)
     if isinstance(bound, Skipped):
-        return Calls((), 0, 0) if bound is _EMPTY_INPUT else bound
+        return CallPlan((), 0, 0) if bound is _EMPTY_INPUT else bound
     elements: Iterable[Any] = _list(bound[batch.over])
     if not step.operation.writes:
         # Nulls stand for nothing that could be read, as in a projection, which drops them too.
@@ -163,12 +163,12 @@ def _plan_chunks(
     requests = tuple(
         (place, render({**bound, batch.over: chunk})) for place, chunk in enumerate(chunks)
     )
-    return Calls(requests, len(chunks), len(chunks))
+    return CallPlan(requests, len(chunks), len(chunks))
 
 
 def _plan_elements(
     step: Step, for_each: ForEach, render: Renderer, root: Root, tainted: Set[str]
-) -> Calls | Skipped | Failed:
+) -> CallPlan | Skipped | Failed:
     over = for_each.over.evaluate(root)
     if over is None and step.operation.writes:
         return _unsendable(for_each.over, Unsendable("for_each.over", "must have a value"))
@@ -178,7 +178,7 @@ def _plan_elements(
     if len(elements) > for_each.max:
         return _too_many(f"{len(elements)} elements, at most {for_each.max} are allowed")
     inner = dict(root)
-    requests: list[tuple[int, Rendered]] = []
+    requests: list[tuple[int, StepRequest]] = []
     empty: list[int] = []
     for place, element in enumerate(elements):
         inner[for_each.as_name] = element
@@ -188,7 +188,7 @@ def _plan_elements(
         elif _is_empty_list(step, bound):
             empty.append(place)
     at_once = min(for_each.concurrency, len(requests))
-    return Calls(tuple(requests), len(elements), at_once, tuple(empty))
+    return CallPlan(tuple(requests), len(elements), at_once, tuple(empty))
 
 
 def _is_empty_list(step: Step, skipped: Skipped) -> bool:

@@ -23,7 +23,7 @@ from bff.version import __version__
 Values = Mapping[str, Any]  # JSON values by operation param; what is dropped is not there
 
 
-class Rendered(NamedTuple):
+class StepRequest(NamedTuple):
     """A request without its instance. `target` is the path below the base, and the query;
     `values` what it was rendered from."""
 
@@ -33,7 +33,7 @@ class Rendered(NamedTuple):
     values: Values
 
 
-Renderer = Callable[[Values], Rendered]
+Renderer = Callable[[Values], StepRequest]
 
 
 class Unsendable(ValueError):
@@ -69,7 +69,7 @@ def compile_renderer(operation: Operation) -> Renderer:
         fixed["content-type"] = "application/json"
     always = tuple(fixed.items()) if in_body else FIXED_HEADERS
 
-    def render(values: Values) -> Rendered:
+    def render(values: Values) -> StepRequest:
         target = "".join(
             [
                 part if isinstance(part, str) else _path_text(part, values[part.name])
@@ -86,7 +86,7 @@ def compile_renderer(operation: Operation) -> Renderer:
             if pairs:
                 target = f"{target}?{'&'.join(pairs)}"
         headers = _headers(fixed, named, values) if named else always
-        return Rendered(target, headers, _body(in_body, values) if in_body else None, values)
+        return StepRequest(target, headers, _body(in_body, values) if in_body else None, values)
 
     return render
 

@@ -1,32 +1,38 @@
-"""Calls whose replies are shared between steps, compositions and callers, where a project says so.
+"""Calls whose replies steps, compositions and callers share, where a project declares it.
 
-What is kept is the upstream's body, and only one that fits its schema; it is read anew by every
-step that uses it, each in its own way. Under which keys: `bff.engine.steps.reply_keys`.
+The upstream's body is stored, and only one that fits its schema. Every step that uses it reads it
+again, in its own way. A reply depends on the request as it goes on the wire and on nothing else, so
+the request is the key, whoever the caller is. The same request stored for another time, or under
+other tags, has another key.
 """
 
-from dataclasses import replace
+import hashlib
+from dataclasses import astuple, replace
 
-from bff.deadline import Deadline
+from pydantic_core import to_json
+
+from bff.deadline import Deadline, WaitBudget
 from bff.engine.heavy_work import HeavyShare
 from bff.engine.ports import CallResult, ReplyCache, UpstreamReply
-from bff.engine.steps.calls import Caller, Part
+from bff.engine.steps.calls import DirectCalls, StepPart
 from bff.engine.steps.failures import may_pass
-from bff.engine.steps.requests import Rendered
+from bff.engine.steps.requests import StepRequest
 from bff.engine.values.freshness import least
 from bff.engine.values.outcomes import Failed, Value
-from bff.engine.values.wait_budget import WaitBudget
 from bff.errors import EvaluationError
 from bff.plan.model.caching import ReplyCaching, evaluate_tags
 from bff.plan.model.composition import Step
+from bff.plan.model.service import Operation
 
-_KEPT_STATUS = 200
+_STORED_STATUS = 200
+_DIGEST_BYTES = 20
 
 
 class SharedCalls:
-    """Calls through a `ReplyCache`. One per event loop; shared by all runs on it."""
+    """Calls through a `ReplyCache`. One per event loop; shared by all its runs."""
 
-    def __init__(self, caller: Caller, replies: ReplyCache) -> None:
-        self._caller = caller
+    def __init__(self, calls: DirectCalls, replies: ReplyCache) -> None:
+        self._calls = calls
         self._replies = replies
 
     async def call(
@@ -34,43 +40,69 @@ class SharedCalls:
         step: Step,
         caching: ReplyCaching,
         key: str,
-        rendered: Rendered,
+        request: StepRequest,
         deadline: Deadline,
-        patience: WaitBudget,
+        wait_budget: WaitBudget,
         heavy: HeavyShare,
-    ) -> Part:
-        """What the call comes to, or a reply that is there already under `key`; where the call
-        fails, and an earlier reply is good enough, that is the failure's `stand_in`."""
-        own: Part | None = None
+    ) -> StepPart:
+        """The part that the stored reply under `key`, or else the call, makes. Where the call fails
+        and an earlier reply is good enough, that is the failure's `stand_in`."""
+        own: StepPart | None = None
 
-        async def call(deadline: Deadline) -> CallResult:
+        async def send(deadline: Deadline) -> CallResult:
             nonlocal own
-            reply = await self._caller.send(step, rendered, deadline)
-            own = await self._caller.read(step, reply, heavy)
-            return _called(step, caching, rendered, reply, own)
+            reply = await self._calls.send(step, request, deadline)
+            own = await self._calls.read(step, reply, heavy)
+            return _result(step, caching, request, reply, own)
 
-        kept = await self._replies.get(key, caching.policy, call, deadline, patience)
-        if kept.called is not None and own is None:
-            own = await self._caller.read(step, kept.called.reply, heavy)
-        if kept.body is None:
+        cached = await self._replies.get(key, caching.policy, send, deadline, wait_budget)
+        if cached.result is not None and own is None:
+            own = await self._calls.read(step, cached.result.reply, heavy)
+        if cached.body is None:
             if own is None:
-                raise AssertionError("neither a kept reply nor a call")
-            return own._replace(freshness=least((own.freshness, kept.freshness)))
+                raise AssertionError("neither a stored reply nor a call")
+            return own._replace(freshness=least((own.freshness, cached.freshness)))
         if own is not None and not isinstance(own.value, Failed):
             return own
-        stored = UpstreamReply(_KEPT_STATUS, (), kept.body)
-        earlier = await self._caller.read(step, stored, heavy)
+        stored = UpstreamReply(_STORED_STATUS, (), cached.body)
+        earlier = await self._calls.read(step, stored, heavy)
         if own is None:
-            return earlier._replace(freshness=kept.freshness)
+            return earlier._replace(freshness=cached.freshness)
         if isinstance(own.value, Failed) and isinstance(earlier.value, Value):
-            return Part(replace(own.value, stand_in=earlier.value), earlier.weight)
+            return StepPart(replace(own.value, stand_in=earlier.value), earlier.weight)
         return own
 
 
-def _called(
-    step: Step, caching: ReplyCaching, rendered: Rendered, reply: UpstreamReply | Failed, own: Part
+class ReplyKeyRecipe:
+    """Makes the keys of one operation's replies, 40 hexadecimal digits each. What doesn't depend on
+    the request is computed once. Immutable."""
+
+    __slots__ = ("_by_identity", "_start")
+
+    def __init__(self, operation: Operation, caching: ReplyCaching, namespace: str) -> None:
+        self._by_identity = caching.scope == "identity"
+        tags = [each.source for each in caching.tags]
+        common = to_json([namespace, operation.digest, tags, astuple(caching.policy)])
+        self._start = hashlib.blake2b(common + b"\0", digest_size=_DIGEST_BYTES)
+
+    def __call__(self, request: StepRequest, identity_key: str) -> str:
+        """The key of a request's reply; `identity_key` counts where a reply belongs to one
+        caller."""
+        owner = identity_key if self._by_identity else None
+        digest = self._start.copy()
+        digest.update(to_json([request.target, request.headers, owner]))
+        digest.update(b"\0" if request.body is None else b"\1" + request.body)
+        return digest.hexdigest()
+
+
+def _result(
+    step: Step,
+    caching: ReplyCaching,
+    request: StepRequest,
+    reply: UpstreamReply | Failed,
+    own: StepPart,
 ) -> CallResult:
-    """What others may know of a call of one's own."""
+    """The result of a call, for everyone who shares it."""
     value, freshness = own.value, own.freshness
     failed = isinstance(value, Failed) and may_pass(value)
     body, tags, untagged = None, frozenset[str](), ""
@@ -83,17 +115,16 @@ def _called(
     ):
         body = reply.body
         try:
-            tags = _tags(step, caching, rendered, body)
-        except (EvaluationError, ValueError) as error:
-            body = None  # what can't be named can't be purged
-            untagged = (
-                str(error) if isinstance(error, EvaluationError) else "its tags can't be read"
-            )
+            tags = _tags(step, caching, request, body)
+        except EvaluationError as error:  # without its tags it could not be purged
+            body, untagged = None, str(error)
+        except ValueError:
+            body, untagged = None, "its tags can't be read"
     return CallResult(reply, body, tags, freshness, failed, untagged)
 
 
-def _tags(step: Step, caching: ReplyCaching, rendered: Rendered, body: bytes) -> frozenset[str]:
-    root = {"params": rendered.values}
+def _tags(step: Step, caching: ReplyCaching, request: StepRequest, body: bytes) -> frozenset[str]:
+    root = {"params": request.values}
     if caching.needs_json:
         root["reply"], _ = step.operation.returns.read(body, json=True, text=False)
     return evaluate_tags(caching.tags, root)

@@ -35,7 +35,7 @@ def least(parts: Iterable[Freshness]) -> Freshness:
     return Freshness(seconds, is_private, may_be_stale, observed_at)
 
 
-def told_freshness(headers: Iterable[tuple[str, str]]) -> Freshness:
+def read_freshness(headers: Iterable[tuple[str, str]]) -> Freshness:
     """What a reply's headers allow; without `Cache-Control` there is no limit."""
     control, age = [], None
     for name, value in headers:

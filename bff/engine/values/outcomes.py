@@ -1,7 +1,7 @@
-"""What a step came to. Upstream trouble is a value; only bugs and cancellation raise.
+"""The outcomes of steps. Upstream trouble is a value; only bugs and cancellation raise.
 
-`Reason` names every way in which a step can fail, with the RFC 9209 error type that
-`Proxy-Status` tells and the status that a client gets when the step was required.
+`Reason` names every way in which a step can fail, with the RFC 9209 error type for `Proxy-Status`
+and the client's status when the step was required.
 """
 
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from bff.errors import EvaluationError, TooLargeError
 
 
 class Reason(Enum):
-    """Why a step failed: (public word, RFC 9209 §2.3 error type, status when required, said).
+    """Why a step failed: (public word, RFC 9209 §2.3 error type, client's status, explanation).
 
-    The word stands in `degraded` and in problem documents; what is said is for people.
+    The word stands in `degraded` and in problem documents; the explanation is for people.
     """
 
     DEADLINE = ("deadline", "http_response_timeout", 504, "it was not there by the deadline")
@@ -39,11 +39,11 @@ class Reason(Enum):
     BAD_INPUT = ("bad_input", "http_request_denied", 502, "its service can't be sent a value")
     BAD_PARAM = ("bad_params", "http_request_denied", 400, "its service can't be sent a param")
 
-    def __init__(self, word: str, proxy_error: str, client_status: int, said: str) -> None:
+    def __init__(self, word: str, proxy_error: str, client_status: int, explanation: str) -> None:
         self.word = word
         self.proxy_error = proxy_error
         self.client_status = client_status
-        self.said = said
+        self.explanation = explanation
 
 
 def reason_of(error: EvaluationError) -> Reason:
@@ -52,9 +52,9 @@ def reason_of(error: EvaluationError) -> Reason:
 
 
 class Value(NamedTuple):
-    """The step has a value, in the forms that someone reads: its JSON form for expressions, joins
-    and views; its serialised text where it goes out whole. Both None where `statuses` made it null.
-    """
+    """The step has a value, in the forms that are needed: its JSON form for expressions, joins and
+    views, and its serialised text where it goes out whole. Both are None where `statuses` made it
+    null."""
 
     json: Any = None
     text: bytes | None = None
@@ -70,10 +70,10 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The step failed. `status` is the upstream's where it answered; `detail` is for the log
-    alone and never reaches a client; `was_sent` says that the request may have been received;
-    `refused` is the client's own param that can't be sent, and why (`BAD_PARAM`); `stand_in` an
-    earlier value of the same call, good enough to go on with."""
+    """The step failed. `status` is the upstream's where it answered. `detail` is for the log and
+    never reaches a client. `was_sent` is True where the request may have been received. `refused`
+    is the client's param that can't be sent, and the reason (`BAD_PARAM`). `stand_in` is an earlier
+    value of the same call that the run may use instead."""
 
     reason: Reason
     status: int | None = None

@@ -1,15 +1,14 @@
-"""What a run of a composition comes to: a payload, or the failure that a client is told of.
+"""The inputs of a run, and its results: a payload, or the failure that is reported to the client.
 
-Values only; how they become replies, headers and log lines is for `bff.web` to say.
+Values only. `bff.web` makes replies, headers and log lines of them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from bff.deadline import Deadline
+from bff.deadline import Deadline, WaitBudget
 from bff.engine.values.freshness import UNLIMITED, Freshness
-from bff.engine.values.wait_budget import WaitBudget
 from bff.plan.model.caching import PurgedTags
 
 WriteState = Literal["done", "failed", "unknown", "not started"]
@@ -26,25 +25,25 @@ class Limits:
 
 
 class Inputs(NamedTuple):
-    """What a run is given: every declared param by name, parsed; what is known of the caller, and
-    what tells callers apart; what the params weigh where that is much (see
-    `bff.engine.steps.bodies`); the request's deadline, where that isn't the composition's, from the
-    run's begin on; and how long it may still wait for what is shared."""
+    """The inputs of a run. `params` has every declared param by name, parsed. `claims` describe the
+    caller, and `identity_key` separates callers. `weight` is that of the params where it is much
+    (see `bff.engine.steps.bodies`). Without a `deadline` the run has the composition's, from its
+    start on. `wait_budget` bounds the waiting for what other workers make."""
 
     params: Mapping[str, Any]
     claims: Mapping[str, Any] = {}
     identity_key: str = ""
     weight: int = 0
     deadline: Deadline | None = None
-    patience: WaitBudget | None = None
+    wait_budget: WaitBudget | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Degradation:
-    """A step whose failure was papered over, or which failed the composition.
+    """A step whose failure degraded the payload, or failed the composition.
 
-    `step` and `reason` are public; `proxy_error` is the RFC 9209 error type, `received_status`
-    what the upstream answered, if it did; `detail` is for the log alone.
+    `step` and `reason` are public; `proxy_error` is the RFC 9209 error type, `received_status` the
+    upstream's status where it answered; `detail` is for the log alone.
     """
 
     step: str
@@ -55,7 +54,7 @@ class Degradation:
 
 
 class StepTiming(NamedTuple):
-    """When a step ran: milliseconds, `started_ms` counted from the run's begin."""
+    """When a step ran: milliseconds, `started_ms` counted from the start of the run."""
 
     step: str
     started_ms: float
@@ -64,7 +63,7 @@ class StepTiming(NamedTuple):
     outcome: StepOutcome
 
 
-class Produced(NamedTuple):
+class CompositionPayload(NamedTuple):
     """A payload. `views` holds those with a form of their own; masks are cut from `body`.
 
     `degraded` is empty when the payload is complete, and in declared order.
@@ -83,8 +82,8 @@ class Produced(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CompositionFailure:
-    """No payload: `step` is the required one that failed, None when the response itself did;
-    `said` is why, for people.
+    """No payload. `step` is the required step that failed, None when the response failed;
+    `explanation` is the reason, for people.
 
     `failures` are all that were known when the run ended, in declared order. `write_states` has
     every step of a composition that writes, by name; None for one that reads.
@@ -93,7 +92,7 @@ class CompositionFailure:
     status: int
     step: str | None
     reason: str
-    said: str
+    explanation: str
     proxy_error: str
     retry_after: str | None
     failures: tuple[Degradation, ...]

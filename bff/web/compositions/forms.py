@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from bff.cache.entries import Entry
 from bff.engine.heavy_work import HeavyShare
-from bff.engine.values.results import Produced
+from bff.engine.values.results import CompositionPayload
 from bff.plan.model.composition import Composition
 from bff.web.compositions.outcome_replies import degraded_headers
 from bff.web.compositions.request import FIELDS, PayloadForm
@@ -54,7 +54,9 @@ class PayloadForms:
             return variant
         return await heavy.run(self._coded, entry, form, coding)
 
-    async def uncached(self, payload: Produced, form: PayloadForm, heavy: HeavyShare) -> Variant:
+    async def uncached(
+        self, payload: CompositionPayload, form: PayloadForm, heavy: HeavyShare
+    ) -> Variant:
         """The variant of a payload that is not stored, without a coding. Raises
         `DeadlinePassed`."""
         if len(payload.body) > self._off_loop_bytes:
@@ -94,7 +96,7 @@ def _count_fields(entry: Entry) -> int:
     return sum(name.startswith(FIELDS) for name, _ in list(entry.variants))
 
 
-def _body_in(form: PayloadForm, payload: Entry | Produced) -> bytes:
+def _body_in(form: PayloadForm, payload: Entry | CompositionPayload) -> bytes:
     if form.mask is None:
         return payload.views[form.name]
     return masked(payload.body, form.mask) if form.mask.fields else payload.body

@@ -18,12 +18,11 @@ from bff.cache.engine_results import payload_result
 from bff.cache.entries import Entry
 from bff.cache.keys import KeyRecipe
 from bff.cache.results import Job, RunResult
-from bff.deadline import Deadline, DeadlinePassed
+from bff.deadline import Deadline, DeadlinePassed, WaitBudget
 from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyShare, HeavyWork
 from bff.engine.values.outcomes import Reason
-from bff.engine.values.results import CompositionFailure, Inputs, Produced
-from bff.engine.values.wait_budget import WaitBudget
+from bff.engine.values.results import CompositionFailure, CompositionPayload, Inputs
 from bff.identity.ports import Identity
 from bff.plan.model.composition import Composition
 from bff.web.compositions.bodies import WEIGHT_PER_BYTE, read_json_body
@@ -195,7 +194,7 @@ class CompositionHandler:
         self,
         request: GatewayRequest,
         target: Target,
-        made: Produced | CompositionFailure | None,
+        made: CompositionPayload | CompositionFailure | None,
         entry: Entry | None,
         why_forwarded: str,
         heavy: HeavyShare,
@@ -215,7 +214,7 @@ class CompositionHandler:
                 age = max(0, int(now - entry.stored_at))
                 if age or is_stale(why_forwarded):  # RFC 9111 §5.1: not what was made just now
                     headers.append((b"age", b"%d" % age))
-            elif isinstance(made, Produced):
+            elif isinstance(made, CompositionPayload):
                 variant = await self._forms.uncached(made, target.request.form, heavy)
             else:
                 raise AssertionError("the cache came to nothing")
@@ -239,7 +238,7 @@ class CompositionHandler:
 
     def _too_late(self, request: GatewayRequest) -> Reply:
         reason = Reason.DEADLINE
-        text = f"The composition failed: {reason.said}."
+        text = f"The composition failed: {reason.explanation}."
         return self._named(problem(request, reason.client_status, reason.word, text))
 
     def _named(self, reply: Reply) -> Reply:

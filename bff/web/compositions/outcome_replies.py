@@ -8,7 +8,7 @@ from typing import Any
 
 from bff.cache.entries import Entry
 from bff.cache.results import CacheResult
-from bff.engine.values.results import CompositionFailure, Degradation, Produced
+from bff.engine.values.results import CompositionFailure, CompositionPayload, Degradation
 from bff.plan.model.caching import EVERYTHING
 from bff.plan.model.service import CompositionParam
 from bff.web.http.problems import problem
@@ -16,10 +16,12 @@ from bff.web.http.replies import RawHeader, Reply, proxy_status, server_timing
 from bff.web.http.requests import GatewayRequest
 
 
-def run_headers(request: GatewayRequest, made: Produced | CompositionFailure) -> list[RawHeader]:
+def run_headers(
+    request: GatewayRequest, made: CompositionPayload | CompositionFailure
+) -> list[RawHeader]:
     """`Server-Timing`, and `Proxy-Status` where a step failed."""
     headers = [(b"server-timing", server_timing(made.timings, request.elapsed_ms))]
-    failures = made.degraded if isinstance(made, Produced) else made.failures
+    failures = made.degraded if isinstance(made, CompositionPayload) else made.failures
     if failures:
         headers.append((b"proxy-status", proxy_status(map(_member, failures))))
     return headers
@@ -73,18 +75,18 @@ def failure_reply(
         request,
         failure.status,
         failure.reason,
-        f"{what} failed: {failure.said}.",
+        f"{what} failed: {failure.explanation}.",
         headers=tuple(headers),
         **members,
     )
 
 
-def run_facts(made: Produced | CompositionFailure) -> dict[str, Any]:
+def run_facts(made: CompositionPayload | CompositionFailure) -> dict[str, Any]:
     """The log's own: each step's outcome, and why those that failed did."""
     facts: dict[str, Any] = {
         "steps": {timing.step: timing.outcome for timing in made.timings},
     }
-    failures = made.degraded if isinstance(made, Produced) else made.failures
+    failures = made.degraded if isinstance(made, CompositionPayload) else made.failures
     if failures:
         facts["failures"] = [
             {
@@ -99,9 +101,9 @@ def run_facts(made: Produced | CompositionFailure) -> dict[str, Any]:
         facts["detail"] = made.detail
     if made.purges is EVERYTHING:
         facts["purged"] = EVERYTHING.value
-    if isinstance(made, Produced) and made.untagged:
+    if isinstance(made, CompositionPayload) and made.untagged:
         facts["not_stored"] = made.untagged
-    if isinstance(made, Produced) and made.ambiguous_matches:
+    if isinstance(made, CompositionPayload) and made.ambiguous_matches:
         facts["ambiguous_matches"] = made.ambiguous_matches
     return facts
 

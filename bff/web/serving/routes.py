@@ -78,7 +78,7 @@ def _failed(request: GatewayRequest, prefix: str, failed: Failed) -> Reply:
         request,
         reason.client_status,
         reason.word,
-        f"The route failed: {reason.said}.",
+        f"The route failed: {reason.explanation}.",
         headers=((b"proxy-status", proxy_status([member])),),
     )
     reply.facts = {**reply.facts, "detail": failed.detail}
