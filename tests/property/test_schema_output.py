@@ -15,7 +15,6 @@ from bff.plan.types.algebra import describe
 from tests.property.test_schema_parts import draw_part
 from tests.support.annotations import draw_source
 from tests.support.examples import examples
-from tests.support.examples import examples
 from tests.support.schema_sources import IMPORTS, write
 from tests.support.typed_values import has_type
 
