@@ -21,16 +21,12 @@ from pydantic_core import CoreSchema, core_schema
 from bff.declarations.suggestions import known_names
 from bff.errors import Place, Problem
 from bff.plan.model.uses import Part
+from bff.plan.schemas.json_schemas import outgoing_schema
 from bff.plan.schemas.modules import SchemaModules, import_schemas
 from bff.plan.schemas.pruning import prune
 from bff.plan.schemas.readers import SchemaReader
 from bff.plan.schemas.refusals import find_refusal
-from bff.plan.schemas.types import (
-    incoming_type,
-    is_described_by_hand,
-    outgoing_json_schema,
-    outgoing_type,
-)
+from bff.plan.schemas.types import incoming_type, is_described_by_hand, outgoing_type
 from bff.plan.schemas.validators import bound_integers
 from bff.plan.types import kinds as t
 
@@ -63,16 +59,16 @@ class PydanticSchema(SchemaReader):
     __slots__ = ("_core_schema", "_modules", "digest", "input_type", "name")
 
     def __init__(self, name: str, schema: CoreSchema, modules: SchemaModules) -> None:
-        json_schema, defaults = outgoing_json_schema(schema)
+        outgoing = outgoing_schema(schema)
         super().__init__(
             schema,
-            outgoing_type(json_schema, defaults, modules.public),
-            is_described_by_hand=is_described_by_hand(schema),
+            outgoing_type(outgoing, modules.public),
+            is_described_by_hand=is_described_by_hand(schema, outgoing),
         )
         self.name = name
         self.input_type: t.Type = incoming_type(schema, modules.public)
         self.digest = _digest(
-            name, modules.public(json.dumps(json_schema, sort_keys=True)), modules
+            name, modules.public(json.dumps(outgoing.json, sort_keys=True)), modules
         )
         self._core_schema = schema
         self._modules = modules  # kept: its names leave sys.modules with it
