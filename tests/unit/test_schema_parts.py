@@ -13,9 +13,10 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
+from bff.plan.schemas.json_schemas import outgoing_schema
 from bff.plan.schemas.pruning import prune
 from bff.plan.schemas.readers import SchemaReader
-from bff.plan.schemas.types import outgoing_json_schema, outgoing_type
+from bff.plan.schemas.types import outgoing_type
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import describe
 from tests.support.schema_parts import TWO, Inner, SeesOthers, model, pruned, read, used
@@ -118,7 +119,7 @@ def test_type_of_a_pruned_schema_is_told_for_each_place_of_a_model() -> None:
     whole = TypeAdapter(model(a=(Inner, ...), b=(Inner, ...))).core_schema
     schema = prune(whole, used("a.x", "b.y"))
     assert schema is not None
-    found = outgoing_type(*outgoing_json_schema(schema), lambda name: name)
+    found = outgoing_type(outgoing_schema(schema), lambda name: name)
     assert describe(found) == "{a: {x: integer}, b: {y: integer}}"
 
 
