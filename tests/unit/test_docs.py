@@ -121,3 +121,29 @@ def test_every_local_link_leads_somewhere() -> None:
     for document in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text("utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+CONTRIBUTING = (ROOT / "docs/contributing.md").read_text("utf-8")
+
+
+def test_every_file_that_the_contributors_page_names_exists() -> None:
+    folders = "bff|tests|docs|house|examples|bench"
+    named = set(re.findall(rf"`((?:{folders})/[^`:]*)", CONTRIBUTING))
+    assert len(named) > 40
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_every_test_that_the_contributors_page_names_exists() -> None:
+    named = re.findall(r"`(tests/[^`]*)::(test_\w+)`", CONTRIBUTING)
+    assert len(named) > 8
+    for file, name in named:
+        assert f"def {name}(" in (ROOT / file).read_text("utf-8"), f"{file}::{name}"
+
+
+def test_every_name_of_code_that_the_contributors_page_names_exists() -> None:
+    files = [*(ROOT / "bff").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
+    code = "".join(path.read_text("utf-8") for path in files)
+    named = re.findall(r"`([A-Z]\w*(?:\.\w+)*|[a-z]+(?:_[a-z]+)+)`", CONTRIBUTING)
+    for name in set(named) - {"CHANGELOG.md"}:
+        for part in name.split("."):
+            assert re.search(rf"\b{part}\b", code), name
