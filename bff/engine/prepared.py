@@ -1,6 +1,6 @@
-"""A composition made ready to run: who waits for whom, and how each step's requests are rendered.
+"""A composition ready to run: which step waits for which, and how its requests are made.
 
-Worked out once per composition, so that a run only counts down and looks up. Immutable.
+Computed once per composition, so that a run only counts down and looks up. Immutable.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from bff.plan.model.composition import Composition, Fallback, Step
 
 @dataclass(frozen=True, slots=True)
 class PreparedStep:
-    """A step; the indexes of those that wait for it, in declared order; its value if it fails; the
-    keys of its replies, where they are kept."""
+    """A step; the indexes of the steps that wait for it, in declared order; its value if it fails;
+    the keys of its replies, where they are stored."""
 
     step: Step
     render: Renderer
@@ -26,12 +26,12 @@ class PreparedStep:
 
 @dataclass(frozen=True, slots=True)
 class PreparedComposition:
-    """`waits` counts, per step, those that must be settled before it may begin."""
+    """`waits` counts, for each step, the steps that must be settled before it begins."""
 
     composition: Composition
     steps: tuple[PreparedStep, ...]
     waits: tuple[int, ...]
-    first: tuple[int, ...]  # those that wait for nothing
+    first: tuple[int, ...]  # the steps that wait for none
 
 
 def prepare(composition: Composition) -> PreparedComposition:

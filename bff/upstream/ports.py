@@ -1,6 +1,6 @@
 """What the pipeline needs of an HTTP client: one exchange with one instance.
 
-Each transport has a folder here; tests script their own. Every transport keeps these rules:
+Each transport has a folder here; tests script their own. Every transport obeys these rules:
 1. Nothing is added to or taken from the request target and headers but what HTTP's framing needs
    (`Host`, `Content-Length` or `Transfer-Encoding`), and `Accept: */*` and `User-Agent: bff` where
    there is none. Redirects are not followed, no cookies are stored, nothing is decoded, and proxies

@@ -4,7 +4,7 @@ import pytest
 
 from bff.version import __version__
 from tests.support.screens import Screens, value_reply
-from tests.support.wire_scripts import reply
+from tests.support.wire_scripts import refusing_url, reply
 
 LOOSE = {"/look": value_reply({"value": 1})}
 
@@ -260,6 +260,32 @@ def test_base_with_a_path_is_kept_and_instances_take_turns(screens: Screens) -> 
         ["GET /one/x", "GET /two/x", "GET /one/x"],
         ["GET /two/x", "GET /one/x", "GET /two/x"],
     )
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_service_with_a_dead_instance_answers_every_call_of_steps_and_routes(
+    screens: Screens, method: str
+) -> None:
+    with refusing_url() as dead:
+        screen = screens(
+            f"""
+            endpoint: {method} /screen
+            steps:
+              a: {{call: two.get}}
+              b: {{call: two.get, after: a}}
+            """,
+            value_reply({}),
+            services={
+                "two": f"""
+                instances: ['{dead}', '{{shop}}']
+                operations:
+                  get: {{request: {method} /x, returns: 'schemas.shop:Loose'}}
+                """
+            },
+            gateway="routes: {/raw: {service: two}}",
+        )
+        for target in ("/screen", "/raw/x", "/screen", "/raw/x"):
+            assert screen.request(method, target).status == 200
 
 
 def test_no_cookie_of_one_reply_is_sent_with_the_next_request(screens: Screens) -> None:

@@ -3,7 +3,10 @@
 import asyncio
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from bff.engine.steps.failures import client_status
 from bff.engine.values.outcomes import Failed, Reason
 from bff.engine.values.results import Degradation, Inputs
 from bff.plan.model.composition import Fallback, Optional
@@ -274,3 +277,13 @@ def test_response_that_cannot_be_computed_is_502_without_a_step():
     composition = compose(step("a", "GET /a"), response={"n": "sum(a.id)"})
     failure = run(composition, {"GET /a": OK}).failure
     assert (failure.status, failure.step, failure.reason) == (502, None, "expression")
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=255), max_size=60))
+@example("Mon, 01 Jan 9999999999 00:00:00 GMT")
+@example("Mon, 01 Jan 2026 00:00:00 +99999999999999")
+def test_no_retry_after_raises(text):
+    plan = compose(step("a", "GET /a")).steps[0]
+    status, wait = client_status(plan, Failed(Reason.STATUS, 429, text))
+    assert status == 429
+    assert wait in (None, text)

@@ -1,4 +1,4 @@
-"""Writing a payload: the segments of its shape to bytes, and the fields that a mask keeps. Pure.
+"""Writing a payload: the segments of its shape to bytes, and the fields that a mask names. Pure.
 
 A step that goes out whole is spliced from the serializer's bytes; only values of expressions are
 serialised here.

@@ -1,11 +1,11 @@
-"""From a reply to a step's part: its status judged, its body validated and put in the forms needed.
+"""From a reply to a part of its step's value: the status judged, the body validated and written.
 
-**How long the event loop can be held.** pydantic-core keeps the GIL for the whole of a call, so a
-thread doesn't shorten one. It lets the loop in between the calls (parse, JSON form, text) and
-between the bytecodes of validators, expressions and joins. Time goes with the number of objects
-and lists as much as with bytes, so a body's *weight* is its bytes, or 40 for each object and list
-where that is more (a list of orders has about 60). Longest hold measured, for bodies of each kind
-at the limit (on an idle machine; twice as long where others compete for the core):
+**How long the event loop can be held.** pydantic-core holds the GIL for the whole of a call, so a
+thread doesn't shorten one. The event loop runs between the calls (parse, JSON form, text) and
+between the bytecodes of validators, expressions and joins. The time depends on the number of
+objects and lists as much as on the bytes. So a body's *weight* is its bytes, or 40 for each object
+and list where that is more (a list of orders has about 60). Longest holds measured, for bodies of
+each kind at the limit (on an idle machine; twice as long where others compete for the core):
 
     on the loop     up to 64 KiB              1 ms products of 110 bytes, 25 ms `{"a":1}` × 8,000,
                                               45 ms as many of a union of four models
@@ -19,12 +19,12 @@ These are pydantic's. A fast reader (see `bff.plan.schemas.fast_readers`) takes 
 pydantic reads again what it refuses: 34 ms and 17 ms for the products and objects in the thread,
 210 ms for the keys.
 
-Who is served meanwhile needs several turns of the loop and may wait for a hold in each: 0.45 s were
-the longest seen beside 4 MiB of small products, 0.64 s beside one of keys or of numbers.
+Another request needs several turns of the loop, and may wait for a hold in each: at most 0.45 s
+beside 4 MiB of small products, and 0.64 s beside as many bytes of keys or of numbers.
 
-By bytes alone, 4 MiB of `{"a":1}` held it for 1.7 s. The cyclic garbage collector is off while a
-body is read: it would walk the growing value again and again (4 MiB of products: 62 ms with it, 40
-without). A process of its own would hold nothing, and cost every heavy body a copy and a pickle.
+By bytes alone, 4 MiB of `{"a":1}` held the loop for 1.7 s. The cyclic garbage collector is off
+while a body is read: it would walk the growing value again and again (4 MiB of products: 62 ms with
+it, 40 without). Another process would hold nothing, and cost every heavy body a copy and a pickle.
 """
 
 import gc
@@ -41,7 +41,7 @@ EMPTY_LIST = Value([], b"[]")
 
 
 def judge(step: Step, reply: UpstreamReply) -> Value | Failed | None:
-    """What the reply's head decides alone; None when its body is to be read."""
+    """The part that the reply's head decides; None when the body has to be read."""
     status = reply.status
     if status in step.statuses:
         if step.statuses[status] == "null":
@@ -55,8 +55,8 @@ def judge(step: Step, reply: UpstreamReply) -> Value | Failed | None:
 
 
 def read_body(step: Step, body: bytes, status: int) -> Value | Failed:
-    """A successful reply's body as a part of the step's value, or why it is none. Thread-safe."""
-    collects = gc.isenabled()  # asking and switching takes 0.1 µs
+    """A successful reply's body as a part of the step's value, or the failure. Thread-safe."""
+    collects = gc.isenabled()  # this and the switches take 0.1 µs
     gc.disable()
     try:
         return _read(step, body)
@@ -113,10 +113,10 @@ def _read(step: Step, body: bytes) -> Value:
 
 
 def _list_part(part: Value) -> Value:
-    """A batch's part. Null adds nothing; what is neither it nor a list can't be joined."""
+    """The part of a batch. A null adds nothing; what is neither null nor a list can't be joined."""
     text = part.text
     if not isinstance(part.json, list | None) or not (
         text is None or text == b"null" or text.startswith(b"[")
     ):
-        raise EvaluationError("a batch joins lists, and a part of it is none")
+        raise EvaluationError("a batch joins lists, and one of its replies has no list")
     return part

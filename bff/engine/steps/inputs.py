@@ -12,8 +12,8 @@ Rules, for a value without which there is no call (a path param, a required one,
 3. A call that writes is made, or fails: a null or an empty list is sent in the body where the param
    takes it. Only `when` skips what writes.
 
-A step's own null is told from one that stems from a failure by *tainted* names: the steps that
-failed, or were skipped because one of theirs did.
+A null that stems from a failure is recognised by *tainted* names: the steps that failed, or were
+skipped because one of their inputs did.
 """
 
 import re

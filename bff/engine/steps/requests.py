@@ -1,10 +1,10 @@
 """Requests from values: an operation's params in path, query, headers and JSON body. Pure.
 
-What can be known without values is worked out by `compile_renderer`, once per operation. Text
-forms: integers as digits, booleans as `true` and `false`, other numbers in the shortest form that
-reads back as the same, without exponents. Whatever would be another request than the declaration
-says (a path segment of dots, a comma inside a comma-separated element, a line break in a header)
-is refused: a `ValueError`, mostly `Unsendable`, before anything is sent. Its text holds no values.
+`compile_renderer` computes what needs no values, once per operation. Text forms: integers as
+digits, booleans as `true` and `false`, other numbers in the shortest form that reads back as the
+same, without exponents. A value that would make another request than the declared one (a path
+segment of dots, a comma inside a comma-separated element, a line break in a header) is refused: a
+`ValueError`, mostly `Unsendable`, before anything is sent. The error's text holds no values.
 """
 
 import re
@@ -20,12 +20,12 @@ from bff.plan.model.service import Operation, OperationParam
 from bff.plan.params.sendable import wrong_in_commas, wrong_in_header, wrong_in_path
 from bff.version import __version__
 
-Values = Mapping[str, Any]  # JSON values by operation param; what is dropped is not there
+Values = Mapping[str, Any]  # JSON values by operation param, without those that are left out
 
 
 class StepRequest(NamedTuple):
-    """A request without its instance. `target` is the path below the base, and the query;
-    `values` what it was rendered from."""
+    """A request without its instance. `target` is the path below the base URL, and the query;
+    `values` are the values that it was made from."""
 
     target: str
     headers: tuple[tuple[str, str], ...]
@@ -37,7 +37,8 @@ Renderer = Callable[[Values], StepRequest]
 
 
 class Unsendable(ValueError):
-    """A value that the operation's param can't hold: `what` is wrong with it, without the value."""
+    """A value that the operation's param can't hold. `what` describes the fault without the
+    value."""
 
     def __init__(self, param: str, what: str) -> None:
         self.param = param
@@ -45,10 +46,10 @@ class Unsendable(ValueError):
         super().__init__(f"{param} {what}")
 
 
-# Most requests have these and no others. They are one object then, by which a transport knows them.
+# Most requests have these and no others. A transport recognises them as they are one object.
 FIXED_HEADERS = (
     ("accept", "application/json"),
-    ("accept-encoding", "identity"),  # a reply's size is then what the byte cap counts
+    ("accept-encoding", "identity"),  # so that the byte cap counts the reply's size
     ("user-agent", f"bff/{__version__}"),
 )
 
@@ -92,7 +93,7 @@ def compile_renderer(operation: Operation) -> Renderer:
 
 
 def plain_text(value: Any) -> str:
-    """A scalar's text form. Raises `ValueError` for what has none."""
+    """A scalar's text form. Raises `ValueError` for a value without one."""
     match value:
         case str():
             return value
@@ -133,7 +134,7 @@ def _query_pairs(param: OperationParam, name: str, value: Any) -> list[str]:
 
 def _quoted(value: Any) -> str:
     text = plain_text(value)
-    # Asking first takes ids 0.13 µs instead of quote's 0.37.
+    # For ids the match takes 0.13 µs, and `quote` 0.37.
     return text if _PLAIN.fullmatch(text) else quote(text, safe="")
 
 
@@ -184,6 +185,6 @@ def _refuse(param: OperationParam, what: str | None) -> None:
 
 
 def _check_not_empty(param: OperationParam, values: list[Any]) -> None:
-    # A list of nothing leaves no trace in a query, and a filter that isn't there lets all through.
+    # An empty list leaves no trace in a query, and a query without its filter returns everything.
     if not values and param.required:
         raise Unsendable(param.name, "is an empty list, which can't be sent")

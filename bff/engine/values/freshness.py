@@ -1,7 +1,7 @@
 """How long upstreams allow their replies to be used again: `Cache-Control` (RFC 9111 §5.2.2). Pure.
 
-They can only shorten what a project declares: a payload is never fresh for longer than its least
-fresh part.
+Upstreams can only shorten the time that a project declares. A payload is never fresh for longer
+than its least fresh part.
 """
 
 import math
@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 
 class Freshness(NamedTuple):
-    """`seconds` is 0 for what may not be kept; `is_private` for what belongs to one caller;
-    `observed_at`, in seconds since the epoch, tells of something kept when it was asked for."""
+    """`seconds` is 0 for a reply that may not be stored; `is_private` marks one that belongs to one
+    caller. `observed_at` is when a stored reply was requested, in seconds since the epoch."""
 
     seconds: float = math.inf
     is_private: bool = False
@@ -24,7 +24,7 @@ _NOTHING = Freshness(0.0)
 
 
 def least(parts: Iterable[Freshness]) -> Freshness:
-    """What holds for a whole that is made of the parts."""
+    """The freshness of a whole that is made of these parts."""
     seconds, is_private, may_be_stale, observed_at = UNLIMITED
     for part in parts:
         if part is not UNLIMITED:
@@ -36,7 +36,7 @@ def least(parts: Iterable[Freshness]) -> Freshness:
 
 
 def read_freshness(headers: Iterable[tuple[str, str]]) -> Freshness:
-    """What a reply's headers allow; without `Cache-Control` there is no limit."""
+    """The freshness that a reply's headers allow; without `Cache-Control` it has no limit."""
     control, age = [], None
     for name, value in headers:
         if name == "cache-control":
@@ -51,7 +51,7 @@ def _read(control: str, age: str | None) -> Freshness:
     for directive in _split(control):
         name, _, value = directive.partition("=")
         name, value = name.strip().lower(), value.strip().strip('"')
-        # Of one that comes twice the smaller holds; a number that is none counts as 0 below.
+        # Of a directive that comes twice the smaller counts. What is no number counts as 0.
         if name not in directives or _seconds(value) < _seconds(directives[name]):
             directives[name] = value
     if "no-store" in directives or "no-cache" in directives:
@@ -82,6 +82,6 @@ def _split(control: str) -> list[str]:
 
 
 def _seconds(text: str) -> float:
-    """Delta-seconds (§1.2.2); what is none is 0, so that it is never taken for fresh."""
+    """Delta-seconds (§1.2.2); 0 for any other text, so that the reply is not fresh."""
     text = text.strip().strip('"')
     return float(text) if text.isascii() and text.isdigit() and len(text) < 12 else 0.0
