@@ -1,7 +1,7 @@
 """A param's constraints as one function from JSON value to JSON value, built once.
 
-pydantic checks, in strict mode; what it finds is told in plain words, as what the value must be
-(`must be at least 1`), never with the value itself. Texts are another module's (`param_texts`).
+pydantic checks, in strict mode. An error describes what the value must be (`must be at least 1`),
+and never holds the value. Read next: `bff.plan.params.texts`, for params that come as text.
 """
 
 import re
@@ -20,7 +20,7 @@ from bff.plan.schemas.validators import LEAST_INTEGER, MOST_INTEGER
 OUT_OF_64_BITS = "must be an integer of 64 bits"
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-# RFC 3339 §5.6, with the zone that makes it one moment; microseconds are what Python keeps.
+# RFC 3339 §5.6, with the zone that makes it one moment; Python has no finer time than microseconds.
 _DATE_TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -200,7 +200,7 @@ def _by_pydantic(annotation: Any) -> Check:
         try:
             return validate(value)
         except ValidationError as error:
-            raise ValueError(_told(error)) from None
+            raise ValueError(_describe(error)) from None
 
     return check
 
@@ -227,7 +227,7 @@ _WORDS = {
 }
 
 
-def _told(error: ValidationError) -> str:
+def _describe(error: ValidationError) -> str:
     detail = error.errors(include_url=False, include_input=False)[0]
     context = detail.get("ctx", {})
     if context.get("ge") == LEAST_INTEGER or context.get("le") == MOST_INTEGER:

@@ -1,6 +1,6 @@
 """Params, compiled: types, checks and parsers for what compositions take and operations send.
 
-Declared constraints become functions here, once; requests are read in `param_parsing`.
+Declared constraints become functions here, once; `bff.plan.params.parsing` reads requests.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -30,8 +30,8 @@ from bff.plan.types.algebra import nullable, union
 def compile_composition_params(
     reporter: Reporter[CompositionFile], schemas: SchemaLibrary
 ) -> tuple[CompositionParam, ...]:
-    """The params in declared order; each one with problems is told and still there, as `Any`, so
-    that expressions which read it are checked."""
+    """The params in declared order. Reports their problems; a param with one is still there, as
+    `Any`, so that expressions which read it are checked."""
     declared = reporter.document.model
     locations = declared.locations()
     params = []
@@ -58,8 +58,8 @@ def compile_composition_params(
 def compile_operation_params(
     reporter: Reporter[ServiceFile], path: Path, declared: OperationDecl, schemas: SchemaLibrary
 ) -> tuple[OperationParam, ...]:
-    """An operation's params in declared order; `path` is the operation's. Problems are told, and
-    what has one is there as `Any`."""
+    """An operation's params in declared order; `path` is the operation's. Reports their problems; a
+    param with one is there as `Any`."""
     locations = declared.locations()
     params = []
     for name, param in declared.params.items():
@@ -101,8 +101,8 @@ def _compile_value(
     schemas: SchemaLibrary,
     sends: Callable[[Check], Check] | None,
 ) -> _Value:
-    """`sends`, of an operation's param, adds to the check what can be sent. The type is then what
-    the check takes, and not what it gives: of a schema, the two differ."""
+    """`sends`, for an operation's param, adds to the check what can be sent. The type is then what
+    the check takes, and not what it returns: for a schema, the two differ."""
     is_sound = reporter.document.is_sound(path)
     inferred: t.Type = t.ANYTHING
     if declared.schema_ is not None:
@@ -136,11 +136,11 @@ def _without_constraints(declared: ParamDecl) -> ParamDecl:
 def _from_schema(
     reporter: Reporter[Any], path: Path, reference: str, schemas: SchemaLibrary
 ) -> tuple[t.Type, t.Type, Check]:
-    """What the schema gives, what it takes, and its check."""
+    """The types of what the schema writes and of what it takes, and its check."""
     try:
         schema = schemas.resolve(reference).bounded()
     except UnknownSchema as unknown:
-        if unknown.place is None:  # else the module's own problem says why
+        if unknown.place is None:  # else the module's own problem is reported
             reporter.report((*path, "schema"), unknown.what, unknown.mend)
         return t.ANYTHING, t.ANYTHING, _unchecked
 
@@ -154,7 +154,7 @@ def _from_schema(
 
 
 def _check_patterns(reporter: Reporter[Any], path: Path, declared: ParamDecl) -> bool:
-    """Whether the param's patterns compile; those that don't are told."""
+    """Whether the param's patterns compile; reports those that don't."""
     all_compile = True
     patterns: Iterable[tuple[Path, str | None]] = (
         (("pattern",), declared.pattern),
@@ -191,7 +191,7 @@ def _wire_name(name: str, location: Location) -> str:
 
 
 def _is_comma(declared: ParamDecl, location: Location) -> bool:
-    """Whether a list is one text: where it is said, and where there can't be several."""
+    """Whether a list is one text: where it is declared so, and where there can't be several."""
     return declared.type == "array" and (
         declared.style == "comma" or location in ("path", "header")
     )

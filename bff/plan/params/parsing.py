@@ -1,7 +1,7 @@
 """A request's texts and body to a composition's params, as plain JSON values.
 
-Runs for every request, cached ones too: everything that can be is compiled before
-(`bff.plan.params.compile`). Reads what is declared and nothing else; `view` is the web layer's.
+Runs for every request, cached ones too: all that can be compiled is compiled before
+(`bff.plan.params.compile`). It reads declared params and nothing else; `view` is the web layer's.
 """
 
 import json
@@ -22,8 +22,8 @@ _NOTHING: Mapping[str, list[str]] = {}
 
 @dataclass(frozen=True, slots=True)
 class BadParam:
-    """A param that can't be used; the message says what it must be (`must be at least 1`), never
-    its value. Without a name, it is the body as a whole."""
+    """A param that can't be used. The message describes what it must be (`must be at least 1`), and
+    never holds its value. Without a name, it is the body as a whole."""
 
     name: str
     location: Location
@@ -74,7 +74,7 @@ def parse_params(
                     if isinstance(in_body, BadParam):
                         bad.append(in_body)
                 if isinstance(in_body, BadParam):
-                    continue  # told once, for all its fields
+                    continue  # reported once, for all its fields
                 if name in in_body:
                     values[name] = param.parse_json(in_body[name])
                     continue
@@ -88,7 +88,7 @@ def parse_params(
 
 
 def _split_query(query: str) -> Mapping[str, list[str]]:
-    """The texts of each name, still encoded; names that can't be decoded are nobody's."""
+    """The texts of each name, still encoded; names that can't be decoded are left out."""
     if not query:
         return _NOTHING
     found: dict[str, list[str]] = {}
@@ -134,7 +134,7 @@ def _read_body(body: bytes | None) -> dict[str, Any] | BadParam:
     """The fields of the one JSON object that a body is; none when there is no body.
 
     Parsed twice: pydantic's parser refuses what is deeper than 200, not UTF-8, or half a
-    surrogate pair; Python's tells repeated names and numbers that are no finite ones.
+    surrogate pair; Python's finds repeated names and numbers that are not finite.
     """
     if not body:
         return {}

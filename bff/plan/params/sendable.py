@@ -1,9 +1,9 @@
-"""What a request can hold of a text, by where the text stands in it.
+"""The texts that a request can hold, by their place in it.
 
-Whatever would be another request than the declaration says is refused: a path segment of dots, a
-comma inside an element that commas separate, a line break in a header. Constants are held to this
-when a project is checked, everything else before it is sent. Each function says what is wrong, in
-words that go on from the param's name and hold no value; None when nothing is.
+A text is refused if it would make another request than the declaration describes: a path segment of
+dots, a comma inside an element that commas separate, a line break in a header. Constants are
+checked with the project, everything else before it is sent. Each function returns what is wrong, in
+words that follow the param's name and hold no value, or None.
 """
 
 import re
@@ -48,8 +48,8 @@ def wrong_in_commas(text: str) -> str | None:
 def wrong_in_part(
     part: str, ends: tuple[bool, bool], location: Location, *, comma: bool, slash: bool
 ) -> str | None:
-    """Why no text with this constant part can be sent, whatever stands beside it; `ends` says
-    whether the text starts and ends with it."""
+    """Why no text with this constant part can be sent, whatever stands beside it; `ends` holds
+    whether the text starts with it, and whether it ends with it."""
     if comma and (what := wrong_in_commas(part)):
         return what
     if location == "header":

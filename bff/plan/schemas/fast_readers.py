@@ -145,7 +145,7 @@ class _Types:
                 _allow(schema, "multiple_of", *_BOUNDS)
                 return _limited(int, schema, _BOUNDS | {"multiple_of"})
             case "float":
-                # Whatever is said of them, numbers that are not finite are refused
+                # With or without it, numbers that are not finite are refused
                 _allow(schema, "allow_inf_nan", *_BOUNDS)
                 return _limited(float, schema, _BOUNDS)
             case "bool":

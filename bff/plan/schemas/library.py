@@ -2,7 +2,7 @@
 
 `load_schemas` imports the modules once; `SchemaLibrary.resolve` turns a reference from a service
 file (`schemas.orders:OrderPage`, `list[schemas.orders:Order]`) into a `Schema`: one of each, built
-here and never on a request's path. What a schema does is in `bff.plan.schemas.readers`.
+here and never during a request. Read next: `bff.plan.schemas.readers`, for what a schema does.
 """
 
 import hashlib
@@ -53,7 +53,7 @@ class UnknownSchema(ValueError):
 class PydanticSchema(SchemaReader):
     """A pydantic type as a `Schema` of `bff.plan.model.service`. Immutable; safe between threads.
 
-    `type` is what `to_json` gives, `input_type` what `validate_value` takes.
+    `type` is the type of what `to_json` returns, `input_type` of what `validate_value` takes.
     """
 
     __slots__ = ("_core_schema", "_modules", "digest", "input_type", "name")
@@ -71,7 +71,7 @@ class PydanticSchema(SchemaReader):
             name, modules.public(json.dumps(outgoing.json, sort_keys=True)), modules
         )
         self._core_schema = schema
-        self._modules = modules  # kept: its names leave sys.modules with it
+        self._modules = modules  # its names leave sys.modules with it
 
     def narrowed(self, part: Part) -> "PydanticSchema | None":
         """The same schema without what is not used; None where nothing can be left out."""
@@ -80,7 +80,7 @@ class PydanticSchema(SchemaReader):
             if schema is None:
                 return None
             return PydanticSchema(self.name, schema, self._modules)
-        except Exception:  # as a whole it could be built, and so it is kept
+        except Exception:  # the whole schema could be built, so it stays
             return None
 
     def bounded(self) -> "PydanticSchema":
@@ -164,10 +164,12 @@ class SchemaLibrary:
             adapter.rebuild(_types_namespace=vars(home))
             schema = PydanticSchema(name, adapter.core_schema, self._modules)
         except PydanticInvalidForJsonSchema as error:
-            raise UnknownSchema(f"{name} has no JSON form: {self._said(error)}", _WANTED) from None
+            raise UnknownSchema(
+                f"{name} has no JSON form: {self._reason(error)}", _WANTED
+            ) from None
         except Exception as error:  # a type's own hooks may raise anything
             raise UnknownSchema(
-                f"{name} is no type for pydantic: {self._said(error)}", _WANTED
+                f"{name} is no type for pydantic: {self._reason(error)}", _WANTED
             ) from None
         refusal = find_refusal(adapter.core_schema)
         if refusal is None:
@@ -175,7 +177,7 @@ class SchemaLibrary:
         where = f"{name}, in {refusal.place}," if refusal.place else name
         raise UnknownSchema(f"{where} {refusal.what}", refusal.mend)
 
-    def _said(self, error: Exception) -> str:
+    def _reason(self, error: Exception) -> str:
         return self._modules.public(" ".join(str(error).split("\n", 1)[0].split()))[:300]
 
 

@@ -31,7 +31,7 @@ from typing import Any
 from bff.declarations.suggestions import known_names
 from bff.errors import Place, Problem
 
-ROOT = "schemas"  # the package's name as the project's files say it
+ROOT = "schemas"  # the package's name in the project's files
 
 _numbers = itertools.count(1)
 

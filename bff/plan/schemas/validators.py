@@ -52,7 +52,7 @@ def strict_serializer(schema: CoreSchema, config: CoreConfig | None = None) -> S
 def authored_names(schema: CoreSchema) -> frozenset[str]:
     """Every name that the schema's author wrote: fields, aliases, tags.
 
-    An error's location may be told with these; other texts in it may come from the input.
+    An error's location may show these; other texts in it may come from the input.
     """
     found: set[str] = set()
     _collect_names(schema, found)
@@ -150,8 +150,8 @@ def _checked_before(check: Callable[[Any], Any], schema: dict[str, Any]) -> Any:
 
 
 def _without_repeats(schema: dict[str, Any]) -> Any:
-    """The schema of a model that keeps extra fields, but none that is called as a field is written:
-    the name would be written twice."""
+    """The schema of a model that keeps extra fields, without those that have a written field's
+    name: the name would be written twice."""
     if schema["schema"]["type"] != "model-fields":
         return schema
     fields: dict[str, Any] = schema["schema"]["fields"]

@@ -1,4 +1,4 @@
-"""What can be computed with types: unions, nulls, whether one fits another, and their text.
+"""Computing with types: unions, nulls, whether one fits another, and their text.
 
 Pure functions over `bff.plan.types.kinds`; nothing here knows expressions or schemas.
 """
@@ -40,7 +40,7 @@ def without_null(inferred: t.Type) -> t.Type:
 
 
 def may_be_null(inferred: t.Type) -> bool:
-    """Whether null is known to be among the values. Of `Anything` it is not: gradual."""
+    """Whether null is known to be among the values. `Anything` is gradual: false."""
     return t.NULL in alternatives(inferred)
 
 
@@ -121,7 +121,7 @@ def fits(source: t.Type, target: t.Type) -> bool:
 def disjoint(left: t.Type, right: t.Type) -> bool:
     """Whether it is sure that no value of `left` equals one of `right` (as JMESPath's `==`).
 
-    Two objects, or two lists, are never said to be.
+    Two objects, or two lists, are never reported as disjoint.
     """
     return not any(_meet(a, b) for a in alternatives(left) for b in alternatives(right))
 

@@ -1,7 +1,7 @@
-"""The types that expressions, steps and payloads are given at compile time.
+"""The types that expressions, steps and payloads have at compile time.
 
 They describe JSON values as a frontend sees them: field names are serialization aliases, dates
-are strings. `Anything` is gradual: it fits everywhere and everything fits it. Types are frozen,
+are strings. `Anything` is gradual: it fits every type, and every type fits it. Types are frozen,
 compare by value and may be shared between threads.
 """
 
@@ -49,7 +49,7 @@ class ListOf:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of an object; `required` says that the key is always there (it may be null)."""
+    """One field of an object; a `required` key is always there (its value may be null)."""
 
     type: "Type"
     required: bool = True

@@ -1,6 +1,6 @@
 """The one small grammar of paths, in `joins.into` and view masks: dotted names.
 
-`orders.orders.items`: lists are walked through; `orders[].items` says so and means the same.
+`orders.orders.items`: a path walks through lists; `orders[].items` means the same.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What kinds of values the functions of expressions take, and how they refuse others.
+"""The kinds of values that functions of expressions take, and the refusals of others.
 
 A refusal is an `EvaluationError` that names the function, the argument, what it takes and what
 kind of value came; never the value, which may be a person's.

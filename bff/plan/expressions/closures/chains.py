@@ -1,6 +1,6 @@
 """Closures that go down into a value: fields, elements and slices, one after the other.
 
-What isn't there is null, and so is whatever is asked of a value of another kind.
+What isn't there is null, and so is any part of a value of another kind.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,6 +1,6 @@
 """Compiles an expression's tree to a closure over plain JSON values.
 
-The closures give what the `jmespath` library's interpreter gives (`tests/property/
+The closures return what the `jmespath` library's interpreter returns (`tests/property/
 test_closures_match_jmespath.py` holds them to it); the few places where the library lets Python
 show through are listed in `bff.plan.expressions.closures.functions`. All that can be decided from
 the tree is decided here, once: a request only calls.
@@ -30,8 +30,8 @@ _SELF = frozenset(("identity", "current"))
 def compile_node(node: Node) -> Evaluate:
     """The closure of a parsed expression: a JSON value in, a JSON value out.
 
-    Calling it raises `EvaluationError` and nothing else; it keeps no state, so threads may share
-    it. Its result may share structure with the value and with literals: don't change it. Raises
+    It raises `EvaluationError` and nothing else. It has no state, so threads may share it. Its
+    result may share structure with the value and with literals: don't change it. Raises
     `ValueError` for a tree that type inference refuses: an unknown function, a wrong number of
     arguments, `&` where no function takes it.
     """

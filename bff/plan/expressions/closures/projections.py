@@ -32,9 +32,9 @@ def of_values(base: Evaluate, element: Evaluate | None) -> Evaluate:
 
 
 def of_filter(base: Evaluate, condition: Evaluate, element: Evaluate | None) -> Evaluate:
-    """`base[?condition].element`; the condition's result is taken as Python takes it.
+    """`base[?condition].element`; the condition's result is true as Python has it.
 
-    The condition is asked of nulls too, before they are dropped: it may refuse them.
+    The condition sees nulls too, before they are dropped: it may refuse them.
     """
 
     def project(value: Any) -> Any:

@@ -1,11 +1,10 @@
-"""From an expression's text to its tree, every node with the place it stands at.
+"""From an expression's text to its tree, with the place of every node.
 
 The grammar is the `jmespath` library's: its parser makes the nodes, and this module notes the
-tokens that each was made of. It may not give a node another meaning, but `a || b || c`, to the
-library two nodes one within the other, is one node of three parts: a chain is no nesting. What it
-refuses beyond the library: nesting that would exhaust the stack (here or in whoever walks the
-tree), chains without end, and a slice with a step of 0, which the library refuses only once it
-runs.
+tokens of each. It may not change a node's meaning. But `a || b || c` is one node of three parts
+here, where the library has one node within another: a chain is not nested. This module refuses more
+than the library: nesting that would exhaust the stack, here or where the tree is walked; chains
+without end; and a slice with a step of 0, which the library refuses only when it runs.
 """
 
 from collections.abc import Callable
@@ -108,7 +107,7 @@ class _PlacingParser(Parser):  # type: ignore[misc]
         if nud is None:
             raise self._unexpected(token)
         left = nud(token)
-        if token["type"] != "lparen":  # what stands in brackets keeps its own place
+        if token["type"] != "lparen":  # the node in brackets has its own place
             self._put(left, first)
         return left
 

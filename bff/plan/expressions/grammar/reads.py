@@ -1,9 +1,9 @@
-"""What an expression reads, known from its tree alone: paths of names from the root.
+"""The paths of names that an expression reads from the root, by its tree alone.
 
-The cache key and the order of steps rest on this, so it may name too much and never too little:
-changing anything that lies outside of these paths can't change the expression's value. A path
-stops where its value is used whole: at a list that is walked through or indexed, a function's
-argument, a condition, an object that a multi-select is built on (whether it is null shows).
+The cache key and the order of steps depend on them, so they may be too many and never too few: no
+change outside of these paths changes the expression's value. A path stops where its value is used
+whole: at a list that is walked through or indexed, a function's argument, a condition, an object
+that a multi-select is built on (whether it is null shows).
 """
 
 from bff.plan.expressions.grammar.parsing import Node

@@ -6,7 +6,7 @@ literals and multi-select hashes may hold braces of their own: `${join('}', name
 There is no escape, and none is needed: `$${price}` is a dollar sign and a price, as in
 JavaScript's template literals; the text `${` itself is written `${'${'}`. (Taking `$${` for an
 escape, as compose files do, was rejected: a price would go out as `${price}`, and no check could
-tell.)
+find that.)
 """
 
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ def split_template(text: str) -> tuple[str | Embedded, ...]:
     """A text's parts in order, none of them empty; `("Hello ", Embedded("user.name", 8), "!")`.
 
     Raises `ExpressionSyntaxError`, its offset in `text`, for a `${` that is not closed or holds
-    nothing. What stands between is only split into tokens here: parse it to know that it is an
-    expression.
+    nothing. The text between is only split into tokens here; whether it is an expression is for
+    the parser.
     """
     parts: list[str | Embedded] = []
     position = 0

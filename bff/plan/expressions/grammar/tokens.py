@@ -1,4 +1,4 @@
-"""An expression's tokens, each with the place it stands at, and the error of broken syntax.
+"""An expression's tokens, each with its place, and the error of broken syntax.
 
 The tokens are the `jmespath` library's. Two things are stricter than there: what stands in
 backticks must be JSON (the library takes `` `abc` `` for a string, with a warning), and every
@@ -53,7 +53,7 @@ class Token:
 def scan(source: str) -> Iterator[Token]:
     """The tokens of an expression one by one, the last of kind `eof`.
 
-    It reads no further than it is asked to, so what follows an expression need not be one.
+    It reads one token at a time, so what follows an expression need not be one.
     Raises `ExpressionSyntaxError`.
     """
     if not source:

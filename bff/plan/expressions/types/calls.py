@@ -18,9 +18,9 @@ _ORDINALS = {0: "1st", 1: "2nd", 2: "3rd"}
 
 
 def infer_call(node: Node, here: _InferHere, over: _InferOver, report: _Report) -> t.Type:
-    """The type of what the call gives.
+    """The type of the call's value.
 
-    `here` infers an argument, `over` what an `&expression` makes of an element.
+    `here` infers an argument, `over` the value of an `&expression` over an element.
     """
     name = node.value
     signature = SIGNATURES.get(name)
@@ -70,7 +70,7 @@ class _Call:
         return t.ANYTHING if self.broken else self.signature.gives(types)
 
     def _value(self, index: int, argument: Node, wanted: t.Type) -> t.Type:
-        found = self.here(argument)  # says itself that an &expression is no value
+        found = self.here(argument)  # it reports an &expression itself
         self._check(index, argument, found, wanted)
         return found
 
@@ -82,7 +82,7 @@ class _Call:
         self._refuse(problem.wrong_argument(where, argument, found, wanted, WORDS[wanted]))
 
     def _reference(self, argument: Node, over: t.Type) -> t.Type:
-        """What an `&expression` makes of an element; for all but map, something to order by."""
+        """The type of an `&expression` over an element; for all but map, a key to order by."""
         if argument.kind != "expref":
             self.over(argument, t.ANYTHING)  # what it would read depends on what was meant
             self._refuse(

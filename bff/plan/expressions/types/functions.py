@@ -1,6 +1,6 @@
-"""The 26 built-in functions: what each takes, and the type of what it gives.
+"""The 26 built-in functions: the types of their arguments and of their values.
 
-What they do at run time is in `bff.plan.expressions.closures.functions`.
+Their code is in `bff.plan.expressions.closures.functions`.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,15 +33,15 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a function takes and gives.
+    """The types of a function's arguments, and how its value's type follows from them.
 
     None among `takes` is an `&expression`. `gives` gets the arguments' types, each of which fits;
-    in the place of an `&expression`, the type of what it makes of one element.
+    in the place of an `&expression`, the type of its value over one element.
     """
 
     takes: tuple[t.Type | None, ...]
     gives: Callable[[Sequence[t.Type]], t.Type]
-    repeats: bool = False  # any number of arguments more, like the last
+    repeats: bool = False  # the last argument may come any number of times
 
     def accepts(self, count: int) -> bool:
         """Whether it may be called with so many arguments."""

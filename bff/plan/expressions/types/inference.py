@@ -4,9 +4,9 @@ Rules:
 1. Sound: where there is no problem, the value has the inferred type and nothing raises, but for
    what `Anything` hides.
 2. One mistake, one problem: what is wrong is `Anything` from there on.
-3. Gradual: nothing is said about `Anything`.
+3. Gradual: `Anything` has no problems.
 
-Function calls are in `calls`, conditions in `narrowing`, sentences in `type_problems`.
+Read next: `calls` (function calls), `narrowing` (conditions), `problems` (the sentences).
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ __all__ = ["TypeProblem", "infer"]
 
 _Change = Callable[[t.Type], t.Type]
 
-_SETTLED = (t.ANYTHING, t.NULL, t.NOTHING)  # of these nothing can be said
+_SETTLED = (t.ANYTHING, t.NULL, t.NOTHING)  # nothing can be inferred of their parts
 
 
 def infer(node: Node, root: t.Type) -> tuple[t.Type, tuple[TypeProblem, ...]]:
@@ -45,8 +45,8 @@ def infer(node: Node, root: t.Type) -> tuple[t.Type, tuple[TypeProblem, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """What `@` is; `is_root` while names still mean the root's, `after_dot` behind a value that
-    the next name is plainly read from."""
+    """The type of `@`. `is_root` holds while names still mean the root's; `after_dot` holds behind
+    a value that the next name is read from."""
 
     type: t.Type
     is_root: bool = False
@@ -64,7 +64,7 @@ class _Inference:
         return t.ANYTHING
 
     def of(self, node: Node, scope: _Scope) -> t.Type:
-        """The type of what the node gives over a value of the scope's type."""
+        """The type of the node's value over a value of the scope's type."""
         match node.kind:
             case "current" | "identity":
                 return scope.type
@@ -190,7 +190,7 @@ class _Inference:
         return _unless(base, t.ListOf, t.ListOf(union(*inner)))
 
     def _base(self, left: Node, scope: _Scope) -> t.Type:
-        """What a projection goes over; `!a[]` goes over `!a`, which no one means."""
+        """The base of a projection. That of `!a[]` is `!a`, which nobody means."""
         inferred = self.of(left, scope)
         if left.kind == "not_expression":
             return self.report(problem.read_from_negation(left))
@@ -211,7 +211,7 @@ class _Inference:
         projected: t.Type,
         over: type[t.ListOf] | type[t.ObjectOf] = t.ListOf,
     ) -> t.Type:
-        """A projection's result: nulls are dropped; null where there is nothing to go over."""
+        """A projection's result: a list without nulls, or null where its base is no list."""
         if not isinstance(source, t.ListOf):
             return source
         return _unless(base, over, t.ListOf(without_null(projected)))

@@ -1,7 +1,7 @@
-"""What a condition tells about the value that it was asked of.
+"""Narrows a value's type by a condition that holds for the value.
 
-JMESPath holds null, false, `''`, `[]` and `{}` for false, and everything else, 0 too, for true.
-Only what is sure is concluded: a condition that isn't understood narrows nothing.
+To JMESPath, null, false, `''`, `[]` and `{}` are false; everything else is true, 0 too. A condition
+that the checker doesn't understand narrows nothing.
 """
 
 from collections.abc import Callable

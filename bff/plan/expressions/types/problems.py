@@ -1,6 +1,6 @@
-"""What the checker says about an expression: where in it, what is wrong, how to mend it.
+"""The problems of expressions: where each is, what is wrong, and how to mend it.
 
-The sentences stand here, away from the rules that find the mistakes.
+The sentences are here, apart from the rules that find the mistakes.
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ def perhaps_text(found: TypeProblem, node: Node) -> TypeProblem:
 
 
 def unreachable_root(node: Node) -> TypeProblem:
-    """A root name where only an element can be seen; it would be null without a word."""
+    """A name of the root where an expression sees an element alone, and would read null."""
     return TypeProblem(
         node.start,
         f"'{node.value}' can't be reached from here and would always be null: within a "
@@ -137,7 +137,7 @@ def mixed_order(node: Node, left: t.Type, right: t.Type) -> TypeProblem:
 def wrong_argument(
     where: str, node: Node, found: t.Type, wanted: t.Type, words: str
 ) -> TypeProblem:
-    """An argument that may be refused at run time; `where` says whose and which."""
+    """An argument that may be refused at run time; `where` names the function and the argument."""
     bare = without_null(found)
     if bare != found and fits(bare, wanted):
         if bare == t.NOTHING:

@@ -1,13 +1,14 @@
-"""What of the objects that an expression reads it can tell apart: fields of fields, through lists.
+"""The fields that an expression uses of the objects that it reads, through lists.
 
-`static_reads` stops at the first list; this goes on, so that of a reply only the fields need be
-validated that somebody uses (`validate: used`). It may name too much and never too little:
+`static_reads` stops at the first list. This module goes on, so that a reply needs validation only
+in the fields that somebody uses (`validate: used`). It may name too much and never too little:
 
-**The rule.** Where objects lose fields that are not named, but none of them its last, or have them
-changed, the expression's value stays the same, but for the same fields in what it passes on.
+**The rule.** Objects may lose or change the fields that are not named here, as long as no object
+loses its last field: the expression's value stays the same, except for these fields in what it
+passes on.
 
-A *place* is a path of names from the root, with every list on it walked through: `orders.id` is
-each order's id. Fields are lost by name alone; what lists there are, and how long, stays as it is.
+A *place* is a path of names from the root that walks through every list: `orders.id` is each
+order's id. Fields are lost by name alone; lists stay, and keep their length.
 """
 
 from collections.abc import Iterable
@@ -23,7 +24,7 @@ from bff.plan.types.algebra import alternatives
 
 def uses_of(node: Node, root: t.Type) -> Uses:
     """What the expression uses of a root of type `root`."""
-    walk = _Walk(asks_length=_asks_length(node))
+    walk = _Walk(reads_length=_reads_length(node))
     value = walk.follow(node, _Here(ROOT, root))
     return Uses(value, frozenset(walk.whole), frozenset(walk.seen))
 
@@ -37,18 +38,18 @@ class _Here:
 
 
 class _Walk:
-    """Works types out where lengths are asked for alone: nothing else hangs on them."""
+    """Infers types only where the expression reads a length: nothing else depends on them."""
 
-    def __init__(self, *, asks_length: bool) -> None:
+    def __init__(self, *, reads_length: bool) -> None:
         self.whole: set[tuple[str, ...]] = set()
         self.seen: set[tuple[str, ...]] = set()
-        self._asks_length = asks_length
+        self._reads_length = reads_length
 
     def type_of(self, node: Node, here: _Here) -> t.Type:
-        return infer(node, here.type)[0] if self._asks_length else t.ANYTHING
+        return infer(node, here.type)[0] if self._reads_length else t.ANYTHING
 
     def follow(self, node: Node, here: _Here) -> Places:
-        """Where the node's value lies; nowhere if it is made. What it uses beyond that is noted."""
+        """Where the node's value lies; nowhere if it is made. Notes what else the node uses."""
         match node.kind:
             case "field":
                 return frozenset((*place, node.value) for place in here.places)
@@ -135,9 +136,9 @@ class _Walk:
         return NOWHERE
 
 
-def _asks_length(node: Node) -> bool:
-    is_asked = node.kind == "function_expression" and node.value == "length"
-    return is_asked or any(map(_asks_length, node.children))
+def _reads_length(node: Node) -> bool:
+    reads = node.kind == "function_expression" and node.value == "length"
+    return reads or any(map(_reads_length, node.children))
 
 
 def _is_no_object(inferred: t.Type) -> bool:
