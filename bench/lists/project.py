@@ -46,7 +46,7 @@ def write_project(
 ) -> Path:
     """The project's folder, `folder` itself; `bases` are the service's instances."""
     files = {
-        "gateway.yaml": f"defaults: {{timeout: {timeout}, deadline: {deadline}}}\n",
+        "gateway.yaml": f"defaults: {{access: public, timeout: {timeout}, deadline: {deadline}}}\n",
         "services/lists.yaml": _SERVICE.format(bases=", ".join(bases)),
         "schemas/lists.py": _SCHEMA,
         **{f"compositions/{name}.yaml": text for name, text in compositions.items()},

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bff.cli.project import print_problems, project_option
-from bff.plan.compiler.project import Checked, check_project
+from bff.plan.compiler.project import CheckResult, check_project
 
 
 @click.command()
@@ -32,7 +32,7 @@ def _counted(count: int, thing: str) -> str:
     return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
-def _as_json(checked: Checked) -> str:
+def _as_json(checked: CheckResult) -> str:
     problems = [
         {
             "file": problem.place.file,

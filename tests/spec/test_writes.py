@@ -46,6 +46,23 @@ def test_steps_run_in_declared_order_though_they_need_nothing_from_each_other(
     assert screen.upstream.requests[1].header("content-type") == "application/json"
 
 
+def test_null_for_a_required_body_param_is_the_clients_400_and_nothing_is_written(
+    screens: Screens,
+) -> None:
+    text = BUY.replace("type: integer, minimum: 1", "type: integer, required: false")
+    screen = screens(text.replace("'${user.id}', note", "'${params.user_id}', note"), GOOD)
+    answer = screen.post({})
+    assert (answer.status, answer.json()["reason"]) == (400, "bad_params")
+    assert answer.json()["step"] == "order"
+    assert answer.json()["steps"] == {
+        "user": "done",  # it reads, and was skipped
+        "order": "failed",
+        "payment": "not started",
+        "cancelled": "not started",
+    }
+    assert screen.calls() == []
+
+
 def test_reply_of_a_write_is_never_stored(screens: Screens) -> None:
     screen = screens(BUY, GOOD)
     for calls in (4, 8):

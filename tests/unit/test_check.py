@@ -165,6 +165,10 @@ AFTER_STEPS_CASES = {
         "joins: [{into: orders.orders, as: user, from: ▶user, match: {id: id}}]",
         "joins[0].from", "a join takes from a list of objects", "",
     ),
+    "join into a path of 21 names": (
+        f"joins: [{{into: orders{'.items' * 19}.▶items, as: a, from: products, match: {{id: id}}}}]",
+        "joins[0].into", "a path has at most 20 names", "Stop above",
+    ),
     "join into what is not there": (
         "joins: [{into: orders.▶order, as: product, from: products, match: {id: id}}]",
         "joins[0].into", "'orders' has no field 'order'", "Did you mean 'orders'?",

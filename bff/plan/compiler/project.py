@@ -25,7 +25,7 @@ from bff.plan.schemas.library import load_schemas
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckResult:
     """The result of a check: every problem, sorted; the plan only when there is none."""
 
     project: CompiledProject | None
@@ -42,7 +42,7 @@ def compile_project(folder: FilePath) -> CompiledProject:
     return checked.project
 
 
-def check_project(folder: FilePath) -> Checked:
+def check_project(folder: FilePath) -> CheckResult:
     """Compile everything and report everything; raises nothing for a broken project."""
     files = read_project(folder)
     schemas = load_schemas(folder)
@@ -85,7 +85,7 @@ def check_project(folder: FilePath) -> Checked:
             digest=digest_of({each.name: each.digest for each in compositions}),
             namespace=namespace,
         )
-    return Checked(
+    return CheckResult(
         project,
         tuple(sorted(set(problems))),
         len(files.compositions),

@@ -15,7 +15,7 @@ from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import union
 
-_Written = tuple[list[Segment], t.Type, list[Template]]
+_Body = tuple[list[Segment], t.Type, list[Template]]
 
 
 def compile_shape(
@@ -31,7 +31,7 @@ def compile_shape(
     )
 
 
-def _write(scope: ExpressionScope, value: Any, path: Path, whole: Mapping[str, int]) -> _Written:
+def _write(scope: ExpressionScope, value: Any, path: Path, whole: Mapping[str, int]) -> _Body:
     match value:
         case dict() if value:
             return _write_mapping(scope, value, path, whole)
@@ -53,7 +53,7 @@ def _names_only(template: Template, step: str) -> bool:
 
 def _write_mapping(
     scope: ExpressionScope, values: dict[str, Any], path: Path, whole: Mapping[str, int]
-) -> _Written:
+) -> _Body:
     check_keys(scope, values, path)
     segments: list[Segment] = []
     fields: list[tuple[str, t.Field]] = []
@@ -69,7 +69,7 @@ def _write_mapping(
 
 def _write_list(
     scope: ExpressionScope, values: list[Any], path: Path, whole: Mapping[str, int]
-) -> _Written:
+) -> _Body:
     segments: list[Segment] = []
     elements: list[t.Type] = []
     templates: list[Template] = []

@@ -226,7 +226,7 @@ def _longest(step: Step) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
+class _SourceText:
     """The text written at one place: an expression, or a step as its serializer writes it."""
 
     text: str
@@ -237,9 +237,9 @@ def _shape(composition: Composition, shape: Shape) -> Iterable[str]:
     yield from layout(shape.type)
     written = iter(
         [
-            _Written(f"${{{composition.steps[segment.step].name}}} (spliced)")
+            _SourceText(f"${{{composition.steps[segment.step].name}}} (spliced)")
             if isinstance(segment, Splice)
-            else _Written(source_text(segment.template))
+            else _SourceText(source_text(segment.template))
             for segment in shape.segments
             if not isinstance(segment, Text)
         ]
@@ -263,7 +263,7 @@ def _form(value: Any) -> list[str]:
                 for inner in value
                 for index, line in enumerate(_form(inner))
             ]
-        case _Written(text):
+        case _SourceText(text):
             return [text]
         case _:
             return [json_text(value)]
