@@ -33,7 +33,9 @@ from bff.engine.values.results import (
 )
 from bff.errors import EvaluationError, TooManyTagsError
 from bff.plan.model.caching import EVERYTHING, PurgedTags, bounded_tags
-from bff.plan.model.composition import Composition, Root, Step
+from bff.plan.model.composition import Composition
+from bff.plan.model.expressions import Root
+from bff.plan.model.steps import Step
 
 
 class Engine:

@@ -9,7 +9,8 @@ from bff.engine.steps.bodies import NULL, fallback_value
 from bff.engine.steps.requests import Renderer, compile_renderer
 from bff.engine.steps.shared_calls import ReplyKeyRecipe
 from bff.engine.values.outcomes import Value
-from bff.plan.model.composition import Composition, Fallback, Step
+from bff.plan.model.composition import Composition
+from bff.plan.model.steps import Fallback, Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from bff.cache.keys import KeyRecipe
 from bff.plan.model.caching import CachePolicy, Scope
-from bff.plan.model.composition import Access, Composition, Shape
+from bff.plan.model.composition import Access, Composition
+from bff.plan.model.payload import Shape
 from bff.plan.types.kinds import Anything
 
 NAMES = st.text("abcdef_", min_size=1, max_size=4)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from bff.engine.values.outcomes import Failed, Reason
 from bff.engine.values.results import CompositionFailure, CompositionPayload, Inputs
-from bff.plan.model.composition import Composition, Fail, Fallback, Optional, Step
+from bff.plan.model.composition import Composition
+from bff.plan.model.steps import Fail, Fallback, Optional, Step
 from tests.support.engine_runs import run_over
 from tests.support.examples import examples
 from tests.support.fake_time import run_in_fake_time

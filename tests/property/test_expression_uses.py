@@ -9,7 +9,7 @@ from bff.errors import EvaluationError
 from bff.plan.expressions.closures.compile import compile_node
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, Node, parse_expression
 from bff.plan.expressions.types.uses import uses_of
-from bff.plan.model.uses import Part, part_of
+from bff.plan.model.expressions import Part, part_of
 from bff.plan.types.algebra import type_of_value
 from tests.support.examples import examples
 from tests.support.expressions import expressions, json_objects

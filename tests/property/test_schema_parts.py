@@ -8,7 +8,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from bff.plan.model.uses import Part
+from bff.plan.model.expressions import Part
 from bff.plan.schemas.pruning import prune
 from bff.plan.schemas.readers import SchemaReader
 from bff.plan.types import kinds as t

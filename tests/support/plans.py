@@ -18,25 +18,11 @@ from typing import Any, get_origin
 from pydantic import TypeAdapter
 
 from bff.plan.model.caching import ReplyCaching
-from bff.plan.model.composition import (
-    Access,
-    Batch,
-    Binding,
-    Composition,
-    Computed,
-    Fail,
-    ForEach,
-    Join,
-    OnFailure,
-    Segment,
-    Shape,
-    ShapeView,
-    Splice,
-    Step,
-    Template,
-    Text,
-)
+from bff.plan.model.composition import Access, Composition
+from bff.plan.model.expressions import Template
+from bff.plan.model.payload import Computed, Join, Segment, Shape, ShapeView, Splice, Text
 from bff.plan.model.service import Operation, OperationParam, Service
+from bff.plan.model.steps import Batch, Binding, Fail, ForEach, OnFailure, Step
 from bff.plan.types.kinds import ANYTHING, Type
 from tests.support.templates import constant, expression
 

@@ -11,7 +11,7 @@ from pydantic import (
     field_validator,
 )
 
-from bff.plan.model.uses import Part, Uses, part_of
+from bff.plan.model.expressions import Part, Uses, part_of
 from bff.plan.schemas.pruning import prune
 from bff.plan.schemas.readers import SchemaReader
 from bff.plan.types import kinds as t

@@ -7,7 +7,7 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from bff.errors import EvaluationError
-from bff.plan.model.composition import Template
+from bff.plan.model.expressions import Template
 from bff.plan.types.kinds import ANYTHING
 
 

@@ -166,7 +166,7 @@ AFTER_STEPS_CASES = {
         "joins[0].from", "a join takes from a list of objects", "",
     ),
     "join into a path of 21 names": (
-        f"joins: [{{into: orders{'.items' * 19}.▶items, as: a, from: products, match: {{id: id}}}}]",
+        f"joins: [{{into: orders{'.items' * 19}.▶items, as: a, from: products, match: {{a: b}}}}]",
         "joins[0].into", "a path has at most 20 names", "Stop above",
     ),
     "join into what is not there": (

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bff.plan.compiler.project import check_project, compile_project
-from bff.plan.model.composition import Step
+from bff.plan.model.steps import Step
 from bff.plan.types.algebra import describe
 from tests.support.projects import write_project
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from bff.plan.compiler.project import compile_project
-from bff.plan.model.composition import CompiledProject, Composition, Computed, Splice, Step
+from bff.plan.model.composition import CompiledProject, Composition
+from bff.plan.model.payload import Computed, Splice
+from bff.plan.model.steps import Step
 from bff.plan.types.algebra import describe
 from tests.support.projects import HOME, SHOP_SCHEMAS, SHOP_SERVICE, write_project
 

@@ -7,7 +7,8 @@ import pytest
 
 from bff.plan.compiler.project import compile_project
 from bff.plan.model.caching import CachePolicy
-from bff.plan.model.composition import Composition, Stale, Step
+from bff.plan.model.composition import Composition
+from bff.plan.model.steps import Stale, Step
 from bff.plan.types.algebra import describe
 from tests.support.projects import SHOP_SCHEMAS, SHOP_SERVICE, write_project
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bff.engine.values.results import Inputs
-from bff.plan.model.composition import Fallback, Optional
+from bff.plan.model.steps import Fallback, Optional
 from tests.support.engine_runs import run, run_over
 from tests.support.fake_time import run_in_fake_time
 from tests.support.plans import batch, compose, constant, param, step

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bff.engine.steps.failures import client_status
 from bff.engine.values.outcomes import Failed, Reason
 from bff.engine.values.results import Degradation, Inputs
-from bff.plan.model.composition import Fallback, Optional
+from bff.plan.model.steps import Fallback, Optional
 from tests.support.engine_runs import run, run_over
 from tests.support.fake_time import run_in_fake_time
 from tests.support.plans import compose, expression, for_each, param, step

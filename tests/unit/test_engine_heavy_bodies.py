@@ -10,7 +10,8 @@ import pytest
 
 from bff.engine.values.results import CompositionFailure, CompositionPayload, Inputs, Limits
 from bff.errors import EvaluationError
-from bff.plan.model.composition import Optional, Template
+from bff.plan.model.expressions import Template
+from bff.plan.model.steps import Optional
 from bff.plan.types.kinds import ANYTHING
 from tests.support.engine_runs import run_over
 from tests.support.plans import AdapterSchema, batch, compose, operation, param, step

@@ -3,7 +3,7 @@
 import pytest
 
 from bff.engine.steps.inputs import is_true
-from bff.plan.model.composition import Optional
+from bff.plan.model.steps import Optional
 from tests.support.engine_runs import run
 from tests.support.plans import compose, constant, param, step
 from tests.support.scripted import json_reply

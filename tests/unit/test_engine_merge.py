@@ -9,7 +9,7 @@ from bff.engine.payload.merge import merge
 from bff.engine.payload.texts import write_json
 from bff.engine.values.results import Degradation, Limits
 from bff.errors import EvaluationError, TooLargeError
-from bff.plan.model.composition import Template
+from bff.plan.model.expressions import Template
 from bff.plan.types.kinds import ANYTHING
 from tests.support.engine_runs import run
 from tests.support.plans import compose, constant, join, step

@@ -6,7 +6,7 @@ import pytest
 
 from bff.engine.values.outcomes import Failed, Reason
 from bff.engine.values.results import CompositionPayload
-from bff.plan.model.composition import Optional
+from bff.plan.model.steps import Optional
 from tests.support.engine_runs import run, run_over
 from tests.support.fake_time import run_in_fake_time
 from tests.support.plans import compose, param, step

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from bff.engine.payload.texts import weigh
 from bff.engine.values.outcomes import Failed, Reason
 from bff.engine.values.results import Limits
-from bff.plan.model.composition import Optional
+from bff.plan.model.steps import Optional
 from tests.support.engine_runs import run
 from tests.support.plans import batch, compose, for_each, param, step
 from tests.support.scripted import json_reply, reply

@@ -16,7 +16,7 @@ from bff.engine.values.outcomes import Failed, Reason
 from bff.engine.values.results import CompositionFailure, CompositionPayload, Inputs
 from bff.plan.model.caching import CachePolicy, ReplyCaching, Scope, Tags
 from bff.plan.model.composition import Composition
-from bff.plan.model.uses import NO_USES
+from bff.plan.model.expressions import NO_USES
 from tests.support.engine_runs import service_client
 from tests.support.fake_time import run_in_fake_time
 from tests.support.memory_caches import Clock, memory_cache

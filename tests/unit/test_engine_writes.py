@@ -3,7 +3,7 @@
 import pytest
 
 from bff.engine.values.outcomes import Failed, Reason
-from bff.plan.model.composition import Optional
+from bff.plan.model.steps import Optional
 from tests.support.engine_runs import run
 from tests.support.plans import compose, for_each, param, step
 from tests.support.scripted import after, json_reply, never, reply

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bff.plan.compiler.masks import compile_mask, selectable_fields
-from bff.plan.model.fields import LONGEST_PATH, MaskNode, SelectableFields
+from bff.plan.model.payload import LONGEST_PATH, MaskNode, SelectableFields
 from bff.plan.types import kinds as t
 from bff.web.compositions.fields import TooManyFields, UnknownField, parse_fields
 

@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from bff.engine.payload.merge import apply_mask
-from bff.plan.model.fields import MaskNode
+from bff.plan.model.payload import MaskNode
 
 
 def mask(*paths):

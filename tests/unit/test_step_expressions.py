@@ -14,8 +14,9 @@ from bff.plan.compiler.reads import Readers, key_reads, with_needs
 from bff.plan.compiler.used_replies import used_parts
 from bff.plan.compiler.values import ExpressionScope, compile_expression
 from bff.plan.compiler.waiting import waits_of_reader
-from bff.plan.model.composition import Shape, Step, StepExpression, Template
-from bff.plan.model.uses import Part
+from bff.plan.model.expressions import Part, Template
+from bff.plan.model.payload import Shape
+from bff.plan.model.steps import Step, StepExpression
 from bff.plan.reporter import Reporter
 from bff.plan.types import kinds as t
 from tests.support.plans import compose, step

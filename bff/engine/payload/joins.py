@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 from bff.engine.payload.texts import weigh, write_json
 from bff.errors import EvaluationError, TooLargeError
-from bff.plan.model.composition import Join, Root
+from bff.plan.model.expressions import Root
+from bff.plan.model.payload import Join
 
 _KeyOf = Callable[[dict[str, Any]], Hashable]
 _Index = Mapping[Hashable, dict[str, Any]]

@@ -12,8 +12,9 @@ from bff.engine.payload.texts import write_json
 from bff.engine.values.results import Degradation
 from bff.errors import EvaluationError, TooLargeError
 from bff.plan.model.caching import evaluate_tags
-from bff.plan.model.composition import Composition, Root, Shape, ShapeView, Splice, Text
-from bff.plan.model.fields import MaskNode
+from bff.plan.model.composition import Composition
+from bff.plan.model.expressions import Root
+from bff.plan.model.payload import MaskNode, Shape, ShapeView, Splice, Text
 
 _NO_TAGS: frozenset[str] = frozenset()
 

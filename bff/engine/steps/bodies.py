@@ -34,7 +34,7 @@ from bff.engine.payload.texts import write_json
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason, Value, reason_of
 from bff.errors import EvaluationError
-from bff.plan.model.composition import Fallback, Step
+from bff.plan.model.steps import Fallback, Step
 
 NULL = Value()
 EMPTY_LIST = Value([], b"[]")

@@ -18,7 +18,7 @@ from bff.engine.values.freshness import UNLIMITED, Freshness, read_freshness
 from bff.engine.values.outcomes import Failed, Reason, Value, reason_of
 from bff.engine.values.results import Limits
 from bff.errors import EvaluationError
-from bff.plan.model.composition import Step
+from bff.plan.model.steps import Step
 
 
 class StepPart(NamedTuple):

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from bff.engine.values.outcomes import Failed, Outcome, Reason, Skipped
 from bff.engine.values.results import Degradation, WriteState
-from bff.plan.model.composition import Fail, Stale, Step
+from bff.plan.model.steps import Fail, Stale, Step
 
 # A frontend can act on these statuses of an upstream; anything else is the gateway's 502.
 _KEPT_STATUSES = frozenset({401, 403, 404, 409, 410, 422, 429, 504})

@@ -24,8 +24,9 @@ from bff.engine.payload.joins import strict_key
 from bff.engine.steps.requests import Renderer, StepRequest, Unsendable
 from bff.engine.values.outcomes import Failed, Reason, Skipped, reason_of
 from bff.errors import EvaluationError
-from bff.plan.model.composition import Batch, ForEach, Root, Step, Template
+from bff.plan.model.expressions import Root, Template
 from bff.plan.model.service import OperationParam
+from bff.plan.model.steps import Batch, ForEach, Step
 
 # An expression that is a param, or a field of one, and nothing else.
 _PARAM_ALONE = re.compile(r'\$\{params\.(\w+|"[^"\\]+")(?:\.\w+)*\}')

@@ -21,8 +21,8 @@ from bff.engine.values.freshness import least
 from bff.engine.values.outcomes import Failed, Value
 from bff.errors import EvaluationError
 from bff.plan.model.caching import ReplyCaching, evaluate_tags
-from bff.plan.model.composition import Step
 from bff.plan.model.service import Operation
+from bff.plan.model.steps import Step
 
 _STORED_STATUS = 200
 _DIGEST_BYTES = 20

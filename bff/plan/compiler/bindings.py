@@ -12,8 +12,9 @@ from bff.declarations.suggestions import known_names, nearest
 from bff.plan.compiler.roots import may_give_null
 from bff.plan.compiler.values import ExpressionScope, compile_value, is_constant
 from bff.plan.expressions.grammar.templates import Embedded, split_template
-from bff.plan.model.composition import Binding, Template
+from bff.plan.model.expressions import Template
 from bff.plan.model.service import Operation, OperationParam
+from bff.plan.model.steps import Binding
 from bff.plan.params.sendable import wrong_in_part
 from bff.plan.reporter import Path
 from bff.plan.types import kinds as t

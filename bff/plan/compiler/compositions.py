@@ -21,8 +21,10 @@ from bff.plan.compiler.tags import compile_tags
 from bff.plan.compiler.used_replies import narrow_steps
 from bff.plan.compiler.values import ExpressionScope
 from bff.plan.digests import digest_of
-from bff.plan.model import composition as nodes
+from bff.plan.model.composition import Access, Composition
+from bff.plan.model.payload import Shape, ShapeView, View
 from bff.plan.model.service import CompositionParam
+from bff.plan.model.steps import Step
 from bff.plan.params.compile import compile_composition_params
 from bff.plan.reporter import Path, Reporter
 from bff.plan.schemas.library import SchemaLibrary
@@ -36,7 +38,7 @@ def compile_composition(
     schemas: SchemaLibrary,
     defaults: GatewayDefaults,
     namespace: str,
-) -> nodes.Composition | None:
+) -> Composition | None:
     """Compile one composition file. Returns None where the project has any problem by then."""
     document = reporter.document
     declared = document.model
@@ -66,7 +68,7 @@ def compile_composition(
     if reporter.problems:
         return None
 
-    own_forms = [view.shape for view in views.values() if isinstance(view, nodes.ShapeView)]
+    own_forms = [view.shape for view in views.values() if isinstance(view, ShapeView)]
     readers = Readers(steps.steps, joins, (payload, *own_forms), tags, purges)
     is_public = cache is not None and cache.scope == "public"
     purges_by_claim = any(path[0] == CLAIMS for each in purges for path in each.reads)
@@ -85,14 +87,14 @@ def compile_composition(
         replace(step, scope="identity" if step.name in paths.steps else "public")
         for step in with_needs(readers)
     )
-    return nodes.Composition(
+    return Composition(
         name=name,
         file=document.file,
         method=method,
         path=_split_endpoint(target, {param.name: param for param in params}),
         path_text=target,
         summary=declared.summary,
-        access=nodes.Access(declared.access or defaults.access),
+        access=Access(declared.access or defaults.access),
         params=params,
         deadline_seconds=declared.deadline or defaults.deadline,
         steps=finished,
@@ -125,15 +127,15 @@ def _response(document: Document[CompositionFile]) -> object:
 def _compile_views(
     scope: ExpressionScope,
     declared: CompositionFile,
-    payload: nodes.Shape,
+    payload: Shape,
     whole: Mapping[str, int],
-) -> dict[str, nodes.View]:
-    views: dict[str, nodes.View] = {}
+) -> dict[str, View]:
+    views: dict[str, View] = {}
     for name, view in declared.views.items():
         path: Path = ("views", name)
         if isinstance(view, ShapeViewDecl):
             shape = compile_shape(scope, view.response, (*path, "response"), whole)
-            views[name] = nodes.ShapeView(name, shape)
+            views[name] = ShapeView(name, shape)
             continue
         views[name], problems = compile_mask(name, view, payload.type)
         for index, problem in problems:
@@ -150,7 +152,7 @@ def _split_endpoint(
     )
 
 
-def _digest(declared: CompositionFile, steps: tuple[nodes.Step, ...]) -> str:
+def _digest(declared: CompositionFile, steps: tuple[Step, ...]) -> str:
     """Changes whenever anything that shapes the payload changes: files, schemas, the gateway."""
     used = {step.operation.name: step.operation for step in steps}
     return digest_of(

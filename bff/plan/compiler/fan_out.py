@@ -5,8 +5,8 @@ from dataclasses import replace
 from bff.declarations.models.step import BatchDecl, ForEachDecl
 from bff.declarations.suggestions import known_names
 from bff.plan.compiler.values import ExpressionScope, compile_expression, compile_single
-from bff.plan.model.composition import Batch, Binding, ForEach
 from bff.plan.model.service import Operation
+from bff.plan.model.steps import Batch, Binding, ForEach
 from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import brief, resolved, without_null

@@ -17,16 +17,10 @@ from dataclasses import dataclass
 
 from bff.plan.compiler.roots import CLAIMS
 from bff.plan.model.caching import Tags
-from bff.plan.model.composition import (
-    Composition,
-    Join,
-    Shape,
-    ShapeView,
-    Step,
-    StepExpression,
-    View,
-)
+from bff.plan.model.composition import Composition
+from bff.plan.model.payload import Join, Shape, ShapeView, View
 from bff.plan.model.service import CompositionParam
+from bff.plan.model.steps import Step, StepExpression
 
 # A header whose name says that its value identifies the caller.
 _IDENTITY_HEADER = re.compile(

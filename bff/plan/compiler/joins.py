@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from bff.plan.compiler.values import ExpressionScope, compile_expression
-from bff.plan.model.composition import Join
+from bff.plan.model.payload import Join
 from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import brief, nullable, resolved, union, without_null

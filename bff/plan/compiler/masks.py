@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from bff.plan.model.composition import MaskView
-from bff.plan.model.fields import FieldPlace, MaskNode, SelectableFields, mask_of
+from bff.plan.model.payload import FieldPlace, MaskNode, MaskView, SelectableFields, mask_of
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import union
 from bff.plan.types.paths import PathProblem, field_type, objects_in, parse_path, step_into

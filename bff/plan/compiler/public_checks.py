@@ -7,8 +7,8 @@ from bff.declarations.models.caching import CacheDecl
 from bff.declarations.models.composition import CompositionFile
 from bff.plan.compiler.identity_paths import IdentityPath, path_to_request
 from bff.plan.compiler.services import Services
-from bff.plan.model.composition import Step
 from bff.plan.model.service import CompositionParam
+from bff.plan.model.steps import Step
 from bff.plan.reporter import Path, Reporter
 
 

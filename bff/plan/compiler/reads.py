@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 
 from bff.plan.compiler.roots import CLAIMS
 from bff.plan.model.caching import Tags
-from bff.plan.model.composition import Computed, Join, Shape, Splice, Step, Template
+from bff.plan.model.expressions import Template
+from bff.plan.model.payload import Computed, Join, Shape, Splice
+from bff.plan.model.steps import Step
 
 _INPUTS = ("params", CLAIMS)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile
 from bff.errors import EvaluationError
-from bff.plan.model.composition import Template
+from bff.plan.model.expressions import Template
 from bff.plan.model.service import CompositionParam, OperationParam
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import may_be_null, nullable

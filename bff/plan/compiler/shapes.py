@@ -10,7 +10,8 @@ from typing import Any
 from pydantic_core import to_json
 
 from bff.plan.compiler.values import ExpressionScope, check_keys, compile_value, is_constant
-from bff.plan.model.composition import Computed, Segment, Shape, Splice, Template, Text
+from bff.plan.model.expressions import Template
+from bff.plan.model.payload import Computed, Segment, Shape, Splice, Text
 from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import union

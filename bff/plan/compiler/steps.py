@@ -18,7 +18,7 @@ from bff.plan.compiler.roots import may_give_null, root_of_steps
 from bff.plan.compiler.services import Services
 from bff.plan.compiler.values import ExpressionScope, compile_single
 from bff.plan.compiler.waiting import waits_of_reader, waits_of_writer
-from bff.plan.model import composition as nodes
+from bff.plan.model import steps as nodes
 from bff.plan.model.service import Operation
 from bff.plan.reporter import Path, Reporter
 from bff.plan.types import kinds as t

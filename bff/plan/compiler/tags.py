@@ -20,8 +20,7 @@ from bff.plan.compiler.values import (
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError
 from bff.plan.expressions.grammar.templates import Embedded, split_template
 from bff.plan.model.caching import MOST_TAGS, Tags
-from bff.plan.model.composition import Template
-from bff.plan.model.uses import union_of
+from bff.plan.model.expressions import Template, union_of
 from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import alternatives, brief

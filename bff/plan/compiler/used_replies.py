@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from bff.plan.compiler.reads import Readers
 from bff.plan.digests import digest_of
-from bff.plan.model.composition import Computed, Join, Splice, Step
-from bff.plan.model.uses import NO_USES, Part, Uses, part_of, union_of
+from bff.plan.model.expressions import NO_USES, Part, Uses, part_of, union_of
+from bff.plan.model.payload import Computed, Join, Splice
+from bff.plan.model.steps import Step
 
 _REPLY = "reply"  # the root's name for it in the tags of replies
 

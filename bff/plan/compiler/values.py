@@ -16,8 +16,7 @@ from bff.plan.expressions.grammar.reads import static_reads
 from bff.plan.expressions.grammar.templates import Embedded, split_template
 from bff.plan.expressions.types.inference import infer
 from bff.plan.expressions.types.uses import uses_of
-from bff.plan.model.composition import Root, Template
-from bff.plan.model.uses import union_of
+from bff.plan.model.expressions import Root, Template, union_of
 from bff.plan.reporter import Path, Reporter
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import brief, fits, may_be_null, type_of_value, union, without_null

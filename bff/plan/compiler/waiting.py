@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.forms import ROOT_NAMES
 from bff.declarations.suggestions import known_names
-from bff.plan.model.composition import Step
+from bff.plan.model.steps import Step
 from bff.plan.reporter import Path, Reporter
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from bff.plan.compiler.identity_paths import IdentityPath
 from bff.plan.explain.texts import indented, one_line, seconds_text
 from bff.plan.model.caching import CachePolicy, Tags
-from bff.plan.model.composition import Composition, Stale, Step
+from bff.plan.model.composition import Composition
+from bff.plan.model.steps import Stale, Step
 
 
 def cache_facts(composition: Composition, path: IdentityPath | None) -> Iterable[str]:

@@ -17,20 +17,9 @@ from bff.plan.explain.texts import (
     seconds_text,
     source_text,
 )
-from bff.plan.model.composition import (
-    Composition,
-    Fail,
-    Fallback,
-    Join,
-    MaskView,
-    Optional,
-    Shape,
-    ShapeView,
-    Splice,
-    Stale,
-    Step,
-    Text,
-)
+from bff.plan.model.composition import Composition
+from bff.plan.model.payload import Join, MaskView, Shape, ShapeView, Splice, Text
+from bff.plan.model.steps import Fail, Fallback, Optional, Stale, Step
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import describe, without_null
 

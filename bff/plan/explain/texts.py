@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from bff.plan.model.composition import Access, Template
+from bff.plan.model.composition import Access
+from bff.plan.model.expressions import Template
 
 
 def source_text(template: Template) -> str:

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, Literal
 
 from bff.errors import TooManyTagsError
-from bff.plan.model.uses import Uses
+from bff.plan.model.expressions import Uses
 
 Scope = Literal["public", "identity"]
 

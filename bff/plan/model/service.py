@@ -1,13 +1,13 @@
 """The compiled form of what services offer and what requests bring: schemas, operations, params.
 
-Immutable, like everything in a plan; see `bff.plan.model.composition` for what is built of these.
+Immutable, like everything in a plan; see `bff.plan.model.steps` for what is built of these.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from bff.plan.model.uses import Part
+from bff.plan.model.expressions import Part
 from bff.plan.types.kinds import Type
 
 

@@ -20,7 +20,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from bff.declarations.suggestions import known_names
 from bff.errors import Place, Problem
-from bff.plan.model.uses import Part
+from bff.plan.model.expressions import Part
 from bff.plan.schemas.json_schemas import outgoing_schema
 from bff.plan.schemas.modules import SchemaModules, import_schemas
 from bff.plan.schemas.pruning import prune

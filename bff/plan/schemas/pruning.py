@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from pydantic_core import CoreSchema
 
-from bff.plan.model.uses import Part
+from bff.plan.model.expressions import Part
 
 # What means the same for some of the fields as it does for all of them
 _SILENT: Final = frozenset({"type", "ref", "metadata"})

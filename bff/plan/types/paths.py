@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from bff.declarations.suggestions import known_names
-from bff.plan.model.fields import LONGEST_PATH
+from bff.plan.model.payload import LONGEST_PATH
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import brief, describe, union, without_null
 

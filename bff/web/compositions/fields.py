@@ -5,7 +5,7 @@ No message holds what the client sent: messages name declared fields alone.
 
 import re
 
-from bff.plan.model.fields import LONGEST_PATH, FieldPlace, MaskNode, SelectableFields, mask_of
+from bff.plan.model.payload import LONGEST_PATH, FieldPlace, MaskNode, SelectableFields, mask_of
 
 _LONGEST_TEXT = 2000  # characters
 _MOST_SHOWN = 15  # fields in one message

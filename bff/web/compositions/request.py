@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from bff.identity.ports import Identity
-from bff.plan.model.composition import Composition, MaskView
-from bff.plan.model.fields import MaskNode, SelectableFields
+from bff.plan.model.composition import Composition
+from bff.plan.model.payload import MaskNode, MaskView, SelectableFields
 from bff.plan.params.parsing import BadParam, parse_params
 from bff.web.compositions.fields import TooManyFields, UnknownField, parse_fields
 from bff.web.http.problems import problem

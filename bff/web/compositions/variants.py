@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pydantic_core import from_json, to_json
 
 from bff.engine.payload.merge import apply_mask
-from bff.plan.model.fields import MaskNode
+from bff.plan.model.payload import MaskNode
 from bff.web.http.codings import IDENTITY, encode
 from bff.web.http.logs import Facts
 from bff.web.http.replies import (

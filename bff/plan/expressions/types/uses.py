@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from bff.plan.expressions.grammar.parsing import Node
 from bff.plan.expressions.types.functions import element_of
 from bff.plan.expressions.types.inference import infer
-from bff.plan.model.uses import NOWHERE, ROOT, Places, Uses
+from bff.plan.model.expressions import NOWHERE, ROOT, Places, Uses
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import alternatives
 

@@ -1,12 +1,14 @@
-"""What an expression uses of the objects that it reads, as places; made by
-`bff.plan.expressions.types.uses`.
+"""The compiled form of expressions: templates, and what they use of the objects that they read.
 
 A *place* is a path of names from the root, with every list on it walked through: `orders.id` is
-each order's id.
+each order's id. Uses are worked out by `bff.plan.expressions.types.uses`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from bff.plan.types.kinds import Type
 
 Places = frozenset[tuple[str, ...]]
 
@@ -85,3 +87,24 @@ def _part(whole: Places, used: Places) -> Part:
 
 def _under(places: Places, name: str) -> Places:
     return frozenset(path[1:] for path in places if path[:1] == (name,))
+
+
+Root = Mapping[str, Any]  # what expressions see: `params`, `claims`, `degraded`, each step's JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A declared value with `${…}` anywhere in it, compiled.
+
+    `evaluate` may raise `EvaluationError`. `roots` are the root names that it reads, and
+    `reads` the static paths from the root, as deep as they are known: `("params", "user_id")`.
+    `uses` goes on through lists, where `reads` stop. A template without expressions is constant:
+    `roots` is empty.
+    """
+
+    evaluate: Callable[[Root], Any]
+    type: Type
+    roots: frozenset[str] = frozenset()
+    reads: frozenset[tuple[str, ...]] = frozenset()
+    source: str = ""  # as declared, for `bff plan`
+    uses: Uses = NO_USES

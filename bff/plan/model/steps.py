@@ -1,0 +1,140 @@
+"""The compiled form of a step: what it calls and sends, when, how often, and what a failure means.
+
+Immutable, like everything in a plan; see `bff.plan.model.composition` for what holds steps.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bff.plan.model.caching import ReplyCaching, Scope
+from bff.plan.model.expressions import Template
+from bff.plan.model.service import Operation, OperationParam
+from bff.plan.types.kinds import Type
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a step sends as one operation param; `None` for `template` means the default.
+
+    `skips_when` are the values of the template, of those that it is known to give, without which
+    the call is not made.
+    """
+
+    param: OperationParam
+    template: Template | None
+    skips_when: frozenset[Literal["null", "empty"]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One call per chunk of distinct elements of the list bound to the param `over`.
+
+    `select` reads the list from a chunk's JSON value, which is what it is evaluated on; None
+    means that the value is the list.
+    """
+
+    over: str  # the operation param's name
+    size: int
+    max: int  # elements in all; more fail the step before any call
+    select: Template | None
+    select_source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ForEach:
+    """One call per element; the element stands under `as_name` in the root of the bindings."""
+
+    over: Template
+    as_name: str
+    concurrency: int
+    max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The step is required: its failure is the composition's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Optional:
+    """A failed step is null, and the payload degraded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """A failed step is this value (JSON form, checked against the schema), and degraded."""
+
+    value: Any
+    validated: Any  # the same value as the schema's own object, for splicing
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A failed step has its own last good value, and is degraded; without one it fails as `Fail`
+    does. The step's `cache` states for how long a value is good enough."""
+
+
+OnFailure = Fail | Optional | Fallback | Stale
+
+
+@dataclass(frozen=True, slots=True)
+class StepExpression:
+    """An expression that a step evaluates. `label` is its place in the declared step: "with.id".
+
+    `sent_as` is the param that its value is sent as; None where the value decides whether, or how
+    often, the step calls.
+    """
+
+    label: str
+    template: Template
+    sent_as: OperationParam | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A composition's use of an operation. Where `reads_part`, the operation's schema is narrowed
+    to the fields that the composition uses, and its digest differs from that of the whole."""
+
+    name: str
+    index: int  # its place in declared order
+    operation: Operation
+    reads_part: bool
+    bindings: tuple[Binding, ...]
+    when: Template | None
+    batch: Batch | None
+    for_each: ForEach | None
+    on_failure: OnFailure
+    statuses: Mapping[int, Literal["null", "fail"]]
+    waits_for: tuple[int, ...]  # indexes of steps: referred to, or named in `after`
+    input_steps: tuple[int, ...]  # of those, the ones whose values it reads
+    hidden: bool
+    timeout_seconds: float
+    cache: ReplyCaching | None  # None: every call goes out
+    scope: Scope  # "identity": the caller's identity reaches the step by some path
+    type: Type  # as expressions and the payload see it, nulls for failure and skips included
+    needs_json: bool  # some expression, join or view reads its JSON form
+    needs_bytes: bool  # it goes out whole, spliced from the serializer's bytes
+
+    def expressions(self) -> tuple[StepExpression, ...]:
+        """Everything that the step evaluates on the root of values before it calls.
+
+        The cache key, the scope, the order of steps, and the used fields of replies come from this
+        list alone: an expression that is not in it would be missed by all of them.
+        """
+        found = [
+            StepExpression(f"with.{each.param.name}", each.template, each.param)
+            for each in self.bindings
+            if each.template is not None
+        ]
+        if self.when is not None:
+            found.append(StepExpression("when", self.when))
+        if self.for_each is not None:
+            found.append(StepExpression("for_each.over", self.for_each.over))
+        return tuple(found)
+
+    def reads_steps(self, names: Collection[str]) -> frozenset[str]:
+        """The names, out of those of steps, whose values the step's expressions read."""
+        roots = frozenset().union(*(each.template.roots for each in self.expressions()))
+        element = set() if self.for_each is None else {self.for_each.as_name}
+        return (roots - element) & frozenset(names)
