@@ -4,7 +4,7 @@ Rules:
 1. One fault hides no other. Read with `TOLERANT`, a mapping keeps the keys that are right; what is
    wrong has its default, or the emptiest value of its type, and `knows` says which keys those are.
    Its errors stay with it until `bff.declarations.validation` gathers them.
-2. A model's own checks look between keys and yield `Finding`s, told relative to the mapping. They
+2. A model's own checks look between keys and yield `Violation`s, told relative to the mapping. They
    are asked of what is partly wrong too, so each says nothing of what isn't known.
 3. An unknown key is taken for the one that it is near to, among those that are not there; one
    that is near to none and holds a mapping, for all that could hold it. These are not known then.
@@ -31,14 +31,14 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from bff.declarations.suggestions import nearest
 
-ERROR_TYPE = "findings"
+ERROR_TYPE = "violations"
 TOLERANT: Final = object()  # the validation context that keeps what is right
 
 _WRONG: Final = object()  # stands under a required key whose value is wrong
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Violation:
     """One thing wrong at `path`: with the value there, or with the key that the path ends in."""
 
     what: str
@@ -47,9 +47,9 @@ class Finding:
     at_key: bool = False
 
 
-def refusal(*findings: Finding) -> PydanticCustomError:
-    """The error that carries findings; to be raised in validators."""
-    return PydanticCustomError(ERROR_TYPE, "found wrong", {"findings": findings})
+def refusal(*violations: Violation) -> PydanticCustomError:
+    """The error that carries violations; to be raised in validators."""
+    return PydanticCustomError(ERROR_TYPE, "found wrong", {"violations": violations})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Declaration(BaseModel):
     _unknown: frozenset[str] = PrivateAttr(default=frozenset())
     _misspelt: tuple[Misspelt, ...] = PrivateAttr(default=())
 
-    def findings(self) -> Iterator[Finding]:
+    def violations(self) -> Iterator[Violation]:
         """What is wrong between this mapping's keys."""
         yield from ()
 
@@ -135,12 +135,12 @@ def keys_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
 
 
 def check_keys(
-    key: str, names: Iterable[str], check: Callable[[str], Finding | None]
-) -> Iterator[Finding]:
+    key: str, names: Iterable[str], check: Callable[[str], Violation | None]
+) -> Iterator[Violation]:
     """What is wrong with the names that a mapping under `key` has for its keys."""
     for name in names:
         if found := check(name):
-            yield Finding(found.what, found.mend, (key, name), at_key=True)
+            yield Violation(found.what, found.mend, (key, name), at_key=True)
 
 
 def _divide(

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from bff.declarations.declaration import Declaration, Finding, keys_of
+from bff.declarations.declaration import Declaration, Violation, keys_of
 from bff.declarations.validation import validate
 from bff.declarations.yaml.offsets import source_index
 from bff.declarations.yaml.syntax_errors import SyntaxProblem
@@ -106,19 +106,19 @@ def read_document(file: str, content: bytes, model: type[M]) -> Read[M]:
     needed = [key for key, each in keys_of(model).items() if each.is_required()]
     if tree.data is None and needed:
         what, mend = "the file is empty", f"It needs: {', '.join(needed)}."
-        return _broken(_problem(source, tree.root, Finding(what, mend)))
+        return _broken(_problem(source, tree.root, Violation(what, mend)))
     validated = validate(data, model)
     lost = frozenset(note.path for note in tree.notes if note.loses)
-    findings = [each for each in validated.findings if each.path not in lost]
+    violations = [each for each in validated.violations if each.path not in lost]
     problems = [_syntax_problem(source, note.path, note.problem) for note in tree.notes]
-    problems += [_problem(source, tree.root, each) for each in findings]
+    problems += [_problem(source, tree.root, each) for each in violations]
     document = Document(
         file,
         validated.model,
         source,
         tree.root,
         validated.unknown | lost,
-        frozenset(each.path for each in findings),
+        frozenset(each.path for each in violations),
     )
     return Read(document, tuple(problems))
 
@@ -162,9 +162,9 @@ def _syntax_problem(source: Source, path: KeyPath, problem: SyntaxProblem) -> Pr
     return problem_at(source.place(problem.index), path, problem.what, problem.mend)
 
 
-def _problem(source: Source, root: SourceSpan, finding: Finding) -> Problem:
-    where = _place(source, root, finding.path, key=finding.at_key)
-    return problem_at(where, finding.path, finding.what, finding.mend)
+def _problem(source: Source, root: SourceSpan, violation: Violation) -> Problem:
+    where = _place(source, root, violation.path, key=violation.at_key)
+    return problem_at(where, violation.path, violation.what, violation.mend)
 
 
 def _source(file: str, text: str) -> Source:

@@ -12,7 +12,7 @@ from typing import TypeVar
 from bff.declarations.declaration import Declaration
 from bff.declarations.documents import Document, empty_document, read_document
 from bff.declarations.models.composition import CompositionFile
-from bff.declarations.models.forms import label_finding
+from bff.declarations.models.forms import label_violation
 from bff.declarations.models.gateway import GatewayFile
 from bff.declarations.models.service import ServiceFile
 from bff.errors import Place, Problem
@@ -99,7 +99,7 @@ class _Reader:
                 f"Move it to {SERVICES}/: its name is the service's.",
             )  # fmt: skip
             return False
-        if any(map(label_finding, name.split("/"))):
+        if any(map(label_violation, name.split("/"))):
             self._add(
                 self._file(path), f"'{name}' is no name",
                 "Name the file with letters, digits, underscores and dashes.",

@@ -1,4 +1,4 @@
-"""Plain data to a frozen model; pydantic's errors become findings in words for people."""
+"""Plain data to a frozen model; pydantic's errors become violations in words for people."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic_core import ErrorDetails
 
-from bff.declarations.declaration import ERROR_TYPE, TOLERANT, Declaration, Finding, keys_of
+from bff.declarations.declaration import ERROR_TYPE, TOLERANT, Declaration, Violation, keys_of
 from bff.declarations.suggestions import known_names
 
 M = TypeVar("M", bound=Declaration)
@@ -20,29 +20,31 @@ class Validated(Generic[M]):
     what is therefore not known."""
 
     model: M
-    findings: tuple[Finding, ...]
+    violations: tuple[Violation, ...]
     unknown: frozenset[_Path]
 
 
 def validate(data: object, model: type[M]) -> Validated[M]:
     """The model of `data`, as far as it is one."""
     found = model.model_validate(data, context=TOLERANT)
-    findings: list[Finding] = []
+    violations: list[Violation] = []
     unknown: set[_Path] = set()
     for path, declared in _declarations(found, ()):
         unknown |= {(*path, key) for key in declared.unknown}
-        findings += [replace(each, path=(*path, *each.path)) for each in _all_findings(declared)]
-    return Validated(found, tuple(findings), frozenset(unknown))
+        violations += [
+            replace(each, path=(*path, *each.path)) for each in _all_violations(declared)
+        ]
+    return Validated(found, tuple(violations), frozenset(unknown))
 
 
-def _all_findings(declared: Declaration) -> Iterator[Finding]:
+def _all_violations(declared: Declaration) -> Iterator[Violation]:
     """What is wrong with the mapping's own keys, between them, and below those it misspells."""
     for error in declared.errors:
-        yield from _findings(error, type(declared))
-    yield from declared.findings()
+        yield from _violations(error, type(declared))
+    yield from declared.violations()
     for misspelt in declared.misspelt:
         for path, mended in _declarations(misspelt.mended, ()):
-            for each in _all_findings(mended):
+            for each in _all_violations(mended):
                 whole = (*path, *each.path)
                 if whole[:1] == (misspelt.meant,):
                     yield replace(each, path=(misspelt.key, *whole[1:]))
@@ -68,24 +70,24 @@ def _declarations(value: Any, path: _Path) -> Iterator[tuple[_Path, Declaration]
         yield from _declarations(part, (*path, key))
 
 
-def _findings(error: ErrorDetails, model: type[Declaration]) -> list[Finding]:
+def _violations(error: ErrorDetails, model: type[Declaration]) -> list[Violation]:
     path: _Path = error["loc"]
     match error["type"]:
         case kind if kind == ERROR_TYPE:
-            found: tuple[Finding, ...] = error["ctx"]["findings"]
+            found: tuple[Violation, ...] = error["ctx"]["violations"]
             return [replace(each, path=(*path, *each.path)) for each in found]
         case "extra_forbidden":
             name = str(path[-1])
             mend = known_names(name, keys_of(model))
-            finding = Finding(f"unknown key '{name}'", mend, path, at_key=True)
+            violation = Violation(f"unknown key '{name}'", mend, path, at_key=True)
         case "missing":
-            finding = Finding(f"needs the key '{path[-1]}'", "", path[:-1])
+            violation = Violation(f"needs the key '{path[-1]}'", "", path[:-1])
         case _ if error["input"] is None:
-            finding = Finding("has no value", _none_mend(error), path)
+            violation = Violation("has no value", _none_mend(error), path)
         case _:
             what, mend = _words(error)
-            finding = Finding(what, mend, path)
-    return [finding]
+            violation = Violation(what, mend, path)
+    return [violation]
 
 
 def _none_mend(error: ErrorDetails) -> str:

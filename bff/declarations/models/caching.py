@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bff.declarations.declaration import Declaration, Finding
+from bff.declarations.declaration import Declaration, Violation
 from bff.declarations.models.forms import Duration, FromList, Window
 
 LONGEST_TAG = 200  # characters beside its expressions
@@ -32,7 +32,7 @@ class CacheDecl(Declaration):
     scope: Literal["public", "identity"] | None = None
     tags: TagTexts = ()
 
-    def findings(self) -> Iterator[Finding]:
+    def violations(self) -> Iterator[Violation]:
         yield from repeated_tags("tags", self.tags)
 
 
@@ -42,36 +42,36 @@ class FieldsDecl(Declaration):
     max: Annotated[int, Field(ge=1, le=MOST_FIELDS)]
 
 
-def repeated_tags(key: str, tags: Iterable[str]) -> Iterator[Finding]:
+def repeated_tags(key: str, tags: Iterable[str]) -> Iterator[Violation]:
     """Tags that stand twice in the list under `key`."""
     seen: set[str] = set()
     for index, tag in enumerate(tags):
         if tag in seen:
-            yield Finding(f"the tag '{tag}' is there twice", "Keep one.", (key, index))
+            yield Violation(f"the tag '{tag}' is there twice", "Keep one.", (key, index))
         seen.add(tag)
 
 
-def tag_finding(text: str, constant: str) -> Finding | None:
+def tag_violation(text: str, constant: str) -> Violation | None:
     """What keeps `text` from being a tag; `constant` is what stands beside its expressions."""
     if not constant:
-        return Finding(
+        return Violation(
             "a tag says what it is a tag of", "Write a word beside the expression: user:${user.id}."
         )
     if len(constant) > LONGEST_TAG:
-        return Finding(f"a tag has {LONGEST_TAG} characters at most beside its expressions")
+        return Violation(f"a tag has {LONGEST_TAG} characters at most beside its expressions")
     if _CONTROL.search(constant):
-        return Finding(
+        return Violation(
             "a tag with a line break or another control character", "Write it on one line."
         )
     if text != text.strip():
-        return Finding("a tag with blanks at an end", "Leave them out.")
+        return Violation("a tag with blanks at an end", "Leave them out.")
     return None
 
 
-def constant_tag_finding(text: str) -> Finding | None:
+def constant_tag_violation(text: str) -> Violation | None:
     """What keeps `text` from being a tag that is always the same."""
     if "${" in text:
-        return Finding(
+        return Violation(
             "a route has no values for expressions", "Write a tag that is always the same: orders."
         )
-    return tag_finding(text, text)
+    return tag_violation(text, text)

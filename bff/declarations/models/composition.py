@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
-from bff.declarations.declaration import Declaration, Finding, check_keys, refusal
+from bff.declarations.declaration import Declaration, Violation, check_keys, refusal
 from bff.declarations.models.caching import CacheDecl, FieldsDecl, TagTexts, repeated_tags
 from bff.declarations.models.endpoint import (
     check_endpoint,
     default_location,
-    endpoint_findings,
+    endpoint_violations,
     method_of,
 )
 from bff.declarations.models.forms import (
@@ -20,8 +20,8 @@ from bff.declarations.models.forms import (
     Deadline,
     FromList,
     Location,
-    label_finding,
-    root_name_finding,
+    label_violation,
+    root_name_violation,
 )
 from bff.declarations.models.param import ParamDecl, check_incoming_header, check_incoming_values
 from bff.declarations.models.step import JoinDecl, StepDecl, Validation
@@ -30,7 +30,9 @@ from bff.methods import READING_METHODS, WRITING_METHODS
 
 def _filled(value: Any) -> Any:
     if value is None:
-        raise refusal(Finding("is empty: every payload would be null", "Fill it, or leave it out."))
+        raise refusal(
+            Violation("is empty: every payload would be null", "Fill it, or leave it out.")
+        )
     return value
 
 
@@ -52,12 +54,12 @@ def _view(value: Any, info: ValidationInfo) -> Any:
         return ShapeViewDecl.model_validate(value, context=info.context)
     if not isinstance(value, list):
         raise refusal(
-            Finding("this is no view", "List the paths that stay, or write {response: …}.")
+            Violation("this is no view", "List the paths that stay, or write {response: …}.")
         )
     if not value:
-        raise refusal(Finding("a view of nothing", "List the paths that stay."))
+        raise refusal(Violation("a view of nothing", "List the paths that stay."))
     found = [
-        Finding("a mask is a list of paths", "Write names with dots between.", (index,))
+        Violation("a mask is a list of paths", "Write names with dots between.", (index,))
         for index, path in enumerate(value)
         if not isinstance(path, str)
     ]
@@ -93,30 +95,30 @@ class CompositionFile(Declaration):
             for name, param in self.params.items()
         }
 
-    def findings(self) -> Iterator[Finding]:
-        yield from check_keys("steps", self.steps, root_name_finding)
-        yield from check_keys("views", self.views, label_finding)
-        wrong = endpoint_findings(self.endpoint)
+    def violations(self) -> Iterator[Violation]:
+        yield from check_keys("steps", self.steps, root_name_violation)
+        yield from check_keys("views", self.views, label_violation)
+        wrong = endpoint_violations(self.endpoint)
         yield from check_endpoint(self, "endpoint", self.endpoint, wrong, self.params)
         reserved = {VIEW_PARAM: "a view"} | ({FIELDS_PARAM: "fields"} if self.fields else {})
         locations = self.locations()
         for name, param in self.params.items():
             if name in reserved:
-                yield Finding(
+                yield Violation(
                     f"'{name}' asks for {reserved[name]}", "Give the param another name.",
                     ("params", name), at_key=True,
                 )  # fmt: skip
-            if param.location == "header" and (finding := check_incoming_header(name)):
-                yield finding
+            if param.location == "header" and (violation := check_incoming_header(name)):
+                yield violation
             yield from check_incoming_values(name, param, locations[name])
         method = method_of(self.endpoint)
         if self.cache is not None and method in WRITING_METHODS:
-            yield Finding(
+            yield Violation(
                 f"{method} writes, so its replies are never cached", "Leave `cache` out.",
                 ("cache",), at_key=True,
             )  # fmt: skip
         if self.purges and method in READING_METHODS:
-            yield Finding(
+            yield Violation(
                 f"{method} reads, so there is nothing to purge after it", "Leave `purges` out.",
                 ("purges",), at_key=True,
             )  # fmt: skip

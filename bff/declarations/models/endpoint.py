@@ -5,13 +5,13 @@ operation's may fill parts of one (`/users/{id}.json`). Literal text of a compos
 with decoded paths; an operation's goes on the wire as it is.
 
 Where the path is wrong the method is still known, so the models keep the text as it is written,
-and ask for its finding among their other ones.
+and ask for its violation among their other ones.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from bff.declarations.declaration import Declaration, Finding
+from bff.declarations.declaration import Declaration, Violation
 from bff.declarations.models.forms import Location
 from bff.declarations.models.param import ParamDecl, check_params
 from bff.declarations.suggestions import known_names
@@ -44,31 +44,31 @@ def default_location(name: str, endpoint: str) -> Location:
     return "query" if endpoint.startswith(("GET ", "DELETE ")) else "body"
 
 
-def endpoint_findings(endpoint: str) -> tuple[Finding, ...]:
+def endpoint_violations(endpoint: str) -> tuple[Violation, ...]:
     """What is wrong with a composition's endpoint, each fault once."""
-    return tuple(dict.fromkeys(_endpoint_findings(endpoint)))
+    return tuple(dict.fromkeys(_endpoint_violations(endpoint)))
 
 
-def request_findings(request: str) -> tuple[Finding, ...]:
+def request_violations(request: str) -> tuple[Violation, ...]:
     """What is wrong with an operation's request line, each fault once."""
-    return tuple(dict.fromkeys(_request_findings(request)))
+    return tuple(dict.fromkeys(_request_violations(request)))
 
 
 def check_endpoint(
-    declared: Declaration, key: str, endpoint: str, wrong: Sequence[Finding], params: Params
-) -> Iterator[Finding]:
+    declared: Declaration, key: str, endpoint: str, wrong: Sequence[Violation], params: Params
+) -> Iterator[Violation]:
     """What is wrong with what stands under `key` of a composition or an operation, and between it
     and the params; `wrong` is what is wrong with it by itself."""
     if declared.knows(key):
-        yield from (Finding(each.what, each.mend, (key,)) for each in wrong)
+        yield from (Violation(each.what, each.mend, (key,)) for each in wrong)
     is_right = declared.knows(key) and not wrong
     locations = _locations(endpoint if is_right else None, params)
     if is_right and declared.knows("params"):
-        yield from _path_findings(endpoint, key, params, locations)
+        yield from _path_violations(endpoint, key, params, locations)
     if method_of(endpoint) == "GET":
         for name, location in locations.items():
             if location == "body":
-                yield Finding(
+                yield Violation(
                     f"'{name}' is in the body, and GET has none",
                     "Use in: query, or another method.",
                     ("params", name),
@@ -88,97 +88,97 @@ def _locations(endpoint: str | None, params: Params) -> dict[str, Location]:
     return found
 
 
-def _path_findings(
+def _path_violations(
     endpoint: str, key: str, params: Params, locations: Mapping[str, Location]
-) -> Iterator[Finding]:
+) -> Iterator[Violation]:
     names = path_params(endpoint)
     for name in names:
         if name not in params:
-            yield Finding(
+            yield Violation(
                 f"the path's '{name}' is no declared param",
                 f"Declare it: params: {{{name}: {{type: …}}}}.",
                 (key,),
             )
     for name, location in locations.items():
         if location == "path" and name not in names:
-            yield Finding(
+            yield Violation(
                 f"'{name}' is not in the path of {endpoint}",
                 f"Put {{{name}}} there, or say where it is: in: query.",
                 ("params", name),
                 at_key=True,
             )
         elif location != "path" and name in names:
-            yield Finding(
+            yield Violation(
                 f"'{name}' is in the path of {endpoint}",
                 "Leave `in` out, or take it from the path.",
                 ("params", name, "in"),
             )
 
 
-def _endpoint_findings(endpoint: str) -> Iterator[Finding]:
-    yield from _form_findings(endpoint)
+def _endpoint_violations(endpoint: str) -> Iterator[Violation]:
+    yield from _form_violations(endpoint)
     segments = _segments(endpoint)
     for segment in segments:
         if segment == "" and len(segments) > 1:
-            yield Finding("a path with an empty segment", "Leave the extra `/` out.")
+            yield Violation("a path with an empty segment", "Leave the extra `/` out.")
         if not _PARAM.fullmatch(segment) and not _DECODED.fullmatch(segment):
-            yield _segment_finding(segment)
-    yield from _param_findings(endpoint)
-    yield from _dot_findings(segments)
+            yield _segment_violation(segment)
+    yield from _param_violations(endpoint)
+    yield from _dot_violations(segments)
 
 
-def _request_findings(request: str) -> Iterator[Finding]:
-    yield from _form_findings(request)
+def _request_violations(request: str) -> Iterator[Violation]:
+    yield from _form_violations(request)
     segments = _segments(request)
     for index, segment in enumerate(segments):
         if segment == "" and index < len(segments) - 1:
-            yield Finding("a path with an empty segment", "Leave the extra `/` out.")
+            yield Violation("a path with an empty segment", "Leave the extra `/` out.")
         if not _ENCODED.fullmatch(_PARAM.sub("", segment)):
-            yield _segment_finding(segment)
-    yield from _param_findings(request)
-    yield from _dot_findings(segments)
+            yield _segment_violation(segment)
+    yield from _param_violations(request)
+    yield from _dot_violations(segments)
 
 
 def _segments(endpoint: str) -> list[str]:
     return endpoint.partition(" ")[2].partition("?")[0].split("/")[1:]
 
 
-def _form_findings(endpoint: str) -> Iterator[Finding]:
+def _form_violations(endpoint: str) -> Iterator[Violation]:
     method, blank, target = endpoint.partition(" ")
     has_method = blank != "" and method.isalpha()
     if has_method and method not in METHODS:
-        yield Finding(f"unknown method '{method}'", known_names(method, METHODS))
+        yield Violation(f"unknown method '{method}'", known_names(method, METHODS))
     if not has_method or not target.startswith("/"):
-        yield Finding(f"'{endpoint}' is no endpoint", "Write METHOD /path: GET /users/{id}.")
+        yield Violation(f"'{endpoint}' is no endpoint", "Write METHOD /path: GET /users/{id}.")
     if "?" in target:
-        yield Finding("a path with a query", "Declare it under params, with `in: query`.")
+        yield Violation("a path with a query", "Declare it under params, with `in: query`.")
 
 
-def _segment_finding(segment: str) -> Finding:
+def _segment_violation(segment: str) -> Violation:
     if "{" in segment or "}" in segment:
-        return Finding(
+        return Violation(
             f"'{segment}' is no segment of a path",
             "Write a param as {name}; a composition's is a segment of its own.",
         )
-    return Finding(
+    return Violation(
         f"'{segment}' is no segment of a path",
         "Use letters, digits and -._~ in it.",
     )
 
 
-def _param_findings(endpoint: str) -> Iterator[Finding]:
+def _param_violations(endpoint: str) -> Iterator[Violation]:
     names = path_params(endpoint)
     for index, name in enumerate(names):
         if not _NAME.fullmatch(name):
-            yield Finding(
+            yield Violation(
                 f"'{{{name}}}' is no param",
                 "A param's name has letters, digits and underscores, and no digit first.",
             )
         if name in names[:index]:
-            yield Finding(f"'{{{name}}}' is in the path twice", "Name each once.")
+            yield Violation(f"'{{{name}}}' is in the path twice", "Name each once.")
 
 
-def _dot_findings(segments: Sequence[str]) -> Iterator[Finding]:
+def _dot_violations(segments: Sequence[str]) -> Iterator[Violation]:
     for segment in segments:
         if segment.lower().replace("%2e", ".") in (".", ".."):
-            yield Finding(f"'{segment}' in a path means another path", "Write the path out.")
+            yield Violation(f"'{segment}' in a path means another path", "Write the path out.")

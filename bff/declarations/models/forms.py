@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Strict
 
-from bff.declarations.declaration import Finding, refusal
+from bff.declarations.declaration import Violation, refusal
 
 Location = Literal["path", "query", "header", "body"]
 
@@ -37,48 +37,50 @@ def _parse_window(value: Any) -> float:
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         what = "a duration has a unit" if isinstance(value, int | float) else "this is no duration"
-        raise refusal(Finding(what, "Write 800ms, 1s, 5m or 1h."))
+        raise refusal(Violation(what, "Write 800ms, 1s, 5m or 1h."))
     return float(match[1]) * _SECONDS[match[2]]
 
 
 def _parse_duration(value: Any) -> float:
     seconds = _parse_window(value)
     if seconds <= 0:
-        raise refusal(Finding("a duration is more than nothing"))
+        raise refusal(Violation("a duration is more than nothing"))
     return seconds
 
 
 def _check_deadline(seconds: float) -> float:
     if seconds > LONGEST_DEADLINE_SECONDS:
-        raise refusal(Finding(f"a deadline is {LONGEST_DEADLINE_SECONDS:g}s at most"))
+        raise refusal(Violation(f"a deadline is {LONGEST_DEADLINE_SECONDS:g}s at most"))
     return seconds
 
 
-def identifier_finding(name: str) -> Finding | None:
+def identifier_violation(name: str) -> Violation | None:
     """Why expressions can't use the name, if so."""
     if _IDENTIFIER.fullmatch(name):
         return None
-    return Finding(
+    return Violation(
         f"'{name}' is no name that expressions can use",
         "Use letters, digits and underscores, and no digit first.",
     )
 
 
-def root_name_finding(name: str) -> Finding | None:
+def root_name_violation(name: str) -> Violation | None:
     """Why no step, and no element of a `for_each`, can be called so, if so."""
     if name in ROOT_NAMES:
-        return Finding(f"'{name}' has a meaning of its own in expressions", "Choose another name.")
-    return identifier_finding(name)
+        return Violation(
+            f"'{name}' has a meaning of its own in expressions", "Choose another name."
+        )
+    return identifier_violation(name)
 
 
-def label_finding(name: str) -> Finding | None:
+def label_violation(name: str) -> Violation | None:
     """Why no service, no view and no part of a composition's name may be called so, if so."""
     if _LABEL.fullmatch(name):
         return None
-    return Finding(f"'{name}' is no name", "Use letters, digits, underscores and dashes.")
+    return Violation(f"'{name}' is no name", "Use letters, digits, underscores and dashes.")
 
 
-def _refusing(find: Callable[[str], Finding | None]) -> AfterValidator:
+def _refusing(find: Callable[[str], Violation | None]) -> AfterValidator:
     def check(text: str) -> str:
         if found := find(text):
             raise refusal(found)
@@ -90,20 +92,22 @@ def _refusing(find: Callable[[str], Finding | None]) -> AfterValidator:
 def _check_call(call: str) -> str:
     if not _CALL.fullmatch(call):
         raise refusal(
-            Finding(f"'{call}' is no operation", "Write service.operation: users.get_user.")
+            Violation(f"'{call}' is no operation", "Write service.operation: users.get_user.")
         )
     return call
 
 
 def _check_embedded(text: str) -> str:
     if "${" not in text:
-        raise refusal(Finding("this is no expression", f"Write ${{{text}}} if it is meant as one."))
+        raise refusal(
+            Violation("this is no expression", f"Write ${{{text}}} if it is meant as one.")
+        )
     return text
 
 
 def _check_bare(text: str) -> str:
     if text.startswith("${"):
-        raise refusal(Finding("an expression stands alone here", "Leave out `${` and `}`."))
+        raise refusal(Violation("an expression stands alone here", "Leave out `${` and `}`."))
     return text
 
 
@@ -113,10 +117,10 @@ def _check_constant(value: Any) -> Any:
     return value
 
 
-def _expressions_in(value: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+def _expressions_in(value: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     match value:
         case str() if "${" in value:
-            yield Finding(
+            yield Violation(
                 "a constant stands here, and `${…}` would be sent as it is",
                 "Write the value itself: neither expressions nor the environment are read here.",
                 path,
@@ -132,7 +136,7 @@ def _expressions_in(value: Any, path: tuple[str | int, ...]) -> Iterator[Finding
 def _check_access(value: Any) -> Any:
     if value != "public":
         raise refusal(
-            Finding(
+            Violation(
                 "this is no access that an endpoint can have", "Write public: anyone may call it."
             )
         )
@@ -142,7 +146,7 @@ def _check_access(value: Any) -> Any:
 def _check_namespace(name: str) -> str:
     if len(name) > LONGEST_NAMESPACE or not _LABEL.fullmatch(name):
         raise refusal(
-            Finding(
+            Violation(
                 "this is no namespace",
                 "Use letters, digits, underscores and dashes,"
                 f" {LONGEST_NAMESPACE} characters at most.",
@@ -154,7 +158,7 @@ def _check_namespace(name: str) -> str:
 def _check_origin(origin: str) -> str:
     if origin in ("*", "null"):
         raise refusal(
-            Finding(f"'{origin}' would let any page read replies", "Name each origin exactly.")
+            Violation(f"'{origin}' would let any page read replies", "Name each origin exactly.")
         )
     parts = _split(origin)
     if parts is None or "@" in origin:
@@ -163,7 +167,9 @@ def _check_origin(origin: str) -> str:
         meant = f"{parts.scheme}://{_host_as_sent(parts)}"
     if origin != meant:
         raise refusal(
-            Finding(f"no browser sends the origin '{origin}'", f"Write it as browsers do: {meant}.")
+            Violation(
+                f"no browser sends the origin '{origin}'", f"Write it as browsers do: {meant}."
+            )
         )
     return origin
 
@@ -183,15 +189,17 @@ def _check_base_url(url: str) -> str:
     """A service's address: http or https, a host, perhaps a path; returned without a last `/`."""
     parts = _split(url)
     if parts is None:
-        raise refusal(Finding("this is no http address", "Write it whole: http://127.0.0.1:9102."))
+        raise refusal(
+            Violation("this is no http address", "Write it whole: http://127.0.0.1:9102.")
+        )
     if "@" in parts.netloc:
-        raise refusal(Finding("an address with a user or a password", "Send them in a header."))
+        raise refusal(Violation("an address with a user or a password", "Send them in a header."))
     if "?" in url or "#" in url:
         raise refusal(
-            Finding("an address with a query or a fragment", "Queries belong to operations.")
+            Violation("an address with a query or a fragment", "Queries belong to operations.")
         )
     if any(segment in (".", "..") for segment in parts.path.lower().replace("%2e", ".").split("/")):
-        raise refusal(Finding("an address with `.` or `..` in its path", "Write the path out."))
+        raise refusal(Violation("an address with `.` or `..` in its path", "Write the path out."))
     return url.rstrip("/")
 
 
@@ -214,8 +222,8 @@ def _split(url: str) -> SplitResult | None:
 Duration = Annotated[float, BeforeValidator(_parse_duration)]  # seconds
 Window = Annotated[float, BeforeValidator(_parse_window)]  # seconds; a duration that may be nothing
 Deadline = Annotated[Duration, AfterValidator(_check_deadline)]
-Identifier = Annotated[str, _refusing(identifier_finding)]
-RootName = Annotated[str, _refusing(root_name_finding)]
+Identifier = Annotated[str, _refusing(identifier_violation)]
+RootName = Annotated[str, _refusing(root_name_violation)]
 Call = Annotated[str, AfterValidator(_check_call)]
 EmbeddedExpression = Annotated[str, AfterValidator(_check_embedded)]  # "${…}"
 BareExpression = Annotated[str, AfterValidator(_check_bare)]  # "…"

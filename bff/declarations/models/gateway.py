@@ -6,17 +6,17 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bff.declarations.declaration import Declaration, Finding, check_keys
-from bff.declarations.models.caching import TagTexts, constant_tag_finding, repeated_tags
+from bff.declarations.declaration import Declaration, Violation, check_keys
+from bff.declarations.models.caching import TagTexts, constant_tag_violation, repeated_tags
 from bff.declarations.models.forms import Access, Deadline, Duration, FromList, Namespace, Origin
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+|/")
 
 
-def _prefix_finding(prefix: str) -> Finding | None:
+def _prefix_violation(prefix: str) -> Violation | None:
     if _PREFIX.fullmatch(prefix) and not {".", ".."} & set(prefix.split("/")):
         return None
-    return Finding(
+    return Violation(
         f"'{prefix}' is no path prefix",
         "Write whole segments from the root, without a last `/`: /raw/orders.",
     )
@@ -39,10 +39,10 @@ class RouteDecl(Declaration):
     purges: TagTexts = ()
     access: Access | None = None  # the gateway's default when None
 
-    def findings(self) -> Iterator[Finding]:
+    def violations(self) -> Iterator[Violation]:
         for index, tag in enumerate(self.purges):
-            if found := constant_tag_finding(tag):
-                yield Finding(found.what, found.mend, ("purges", index))
+            if found := constant_tag_violation(tag):
+                yield Violation(found.what, found.mend, ("purges", index))
         yield from repeated_tags("purges", self.purges)
 
 
@@ -68,5 +68,5 @@ class GatewayFile(Declaration):
     cors: CorsDecl = CorsDecl()
     cache: GatewayCacheDecl = GatewayCacheDecl()
 
-    def findings(self) -> Iterator[Finding]:
-        yield from check_keys("routes", self.routes, _prefix_finding)
+    def violations(self) -> Iterator[Violation]:
+        yield from check_keys("routes", self.routes, _prefix_violation)

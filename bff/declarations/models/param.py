@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from bff.declarations.declaration import Declaration, Finding, refusal
+from bff.declarations.declaration import Declaration, Violation, refusal
 from bff.declarations.models.forms import Constant, FromList, Location
 
 ScalarType = Literal["string", "integer", "number", "boolean"]
@@ -57,24 +57,24 @@ def _number(value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         is_quoted = isinstance(value, str) and _NUMERIC.fullmatch(value)
         mend = f"Write {value} without quotes." if is_quoted else ""
-        raise refusal(Finding("this is no number", mend))
+        raise refusal(Violation("this is no number", mend))
     if value != value or value in (float("inf"), float("-inf")):
-        raise refusal(Finding("a number that is not finite", "Leave the key out for no bound."))
+        raise refusal(Violation("a number that is not finite", "Leave the key out for no bound."))
     return value
 
 
 def _positive(value: int | float) -> int | float:
     if value <= 0:
-        raise refusal(Finding(f"{value} is not more than 0"))
+        raise refusal(Violation(f"{value} is not more than 0"))
     return value
 
 
 def _choices(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if not values:
-        raise refusal(Finding("no value is allowed", "List at least one."))
+        raise refusal(Violation("no value is allowed", "List at least one."))
     for index, value in enumerate(values):
         if any(value == other and type(value) is type(other) for other in values[:index]):
-            raise refusal(Finding(f"{value!r} is there twice", "Keep one.", (index,)))
+            raise refusal(Violation(f"{value!r} is there twice", "Keep one.", (index,)))
     return values
 
 
@@ -102,11 +102,11 @@ class ScalarDecl(Declaration):
         """`string`, `integer`, …; None for a param whose type is a schema, or isn't known."""
         raise NotImplementedError
 
-    def findings(self) -> Iterator[Finding]:
+    def violations(self) -> Iterator[Violation]:
         kind = self.type_name()
         for key in sorted(self.model_fields_set & _APPLIES.keys()):
             if kind is not None and kind not in _APPLIES[key] and getattr(self, key):
-                yield Finding(
+                yield Violation(
                     f"'{key}' says nothing of the type {kind}",
                     f"It is for {' and '.join(_APPLIES[key])}.",
                     (key,),
@@ -115,14 +115,14 @@ class ScalarDecl(Declaration):
         for lower, upper in _LOWER_AND_UPPER:
             least, most = getattr(self, lower, None), getattr(self, upper, None)
             if least is not None and most is not None and least > most:
-                yield Finding(f"{lower} {least} is more than {upper} {most}", "", (lower,))
+                yield Violation(f"{lower} {least} is more than {upper} {most}", "", (lower,))
         yield from _check_members(kind, self.enum)
         if kind == "integer":
             for key in ("minimum", "maximum", "exclusive_minimum", "exclusive_maximum"):
                 if isinstance(getattr(self, key), float):
-                    yield Finding("a bound of an integer is an integer", "", (key,))
+                    yield Violation("a bound of an integer is an integer", "", (key,))
             if isinstance(self.multiple_of, float):
-                yield Finding("an integer is a multiple of an integer", "", ("multiple_of",))
+                yield Violation("an integer is a multiple of an integer", "", ("multiple_of",))
 
 
 class ItemsDecl(ScalarDecl):
@@ -165,23 +165,23 @@ class ParamDecl(ScalarDecl):
     def type_name(self) -> str | None:
         return self.type
 
-    def findings(self) -> Iterator[Finding]:
-        yield from super().findings()
+    def violations(self) -> Iterator[Violation]:
+        yield from super().violations()
         if self.type is None and self.schema_ is None and self.knows("type", "schema"):
-            yield Finding("needs a type", "Say `type:`, or `schema:` for a pydantic type.")
+            yield Violation("needs a type", "Say `type:`, or `schema:` for a pydantic type.")
         if self.schema_ is not None:
             for key in sorted(self.model_fields_set & (_APPLIES.keys() | {"type"})):
-                yield Finding(
+                yield Violation(
                     f"'{key}' says nothing beside `schema`", "The schema says it all.", (key,), True
                 )
         if self.type == "array" and self.items is None and self.knows("items"):
-            yield Finding("a list needs `items`", "Say what is in it: items: {type: integer}.")
+            yield Violation("a list needs `items`", "Say what is in it: items: {type: integer}.")
         if self.has_default and self.required:
-            yield Finding(
+            yield Violation(
                 "a param with a default is never required", "Leave one of them out.", ("required",)
             )
         if self.has_default and self.default is None:
-            yield Finding(
+            yield Violation(
                 "null is no default", "Write `required: false`: then it is null.", ("default",)
             )
 
@@ -194,7 +194,7 @@ class OperationParamDecl(ParamDecl):
 
 def check_params(
     params: Mapping[str, ParamDecl], locations: Mapping[str, Location]
-) -> Iterator[Finding]:
+) -> Iterator[Violation]:
     """What is wrong between params and where they are, for compositions and operations alike;
     those whose location is not known are passed over."""
     headers: dict[str, str] = {}
@@ -217,25 +217,25 @@ def check_params(
                 "Leave `default` and `required` out.",
             )  # fmt: skip
         if param.schema_ is not None and location != "body":
-            yield Finding(
+            yield Violation(
                 f"a schema describes JSON, and '{name}' is in the {location}",
                 "Say `in: body`, or give it a type.", ("params", name, "schema"),
             )  # fmt: skip
         if param.style is not None and (
             location == "body" or (param.style == "repeat" and location != "query")
         ):
-            yield Finding(
+            yield Violation(
                 f"a list in the {location} has a form of its own",
                 "Leave `style` out; only a list in the query has a choice.",
                 ("params", name, "style"), at_key=True,
             )  # fmt: skip
         if isinstance(param, OperationParamDecl) and param.slash and location != "path":
-            yield Finding(
+            yield Violation(
                 "`slash` is for params in the path", "", ("params", name, "slash"), at_key=True
             )
 
 
-def check_incoming_header(name: str) -> Finding | None:
+def check_incoming_header(name: str) -> Violation | None:
     """What is wrong with a header that a composition reads."""
     if "_" not in name:
         return None
@@ -248,7 +248,7 @@ def check_incoming_header(name: str) -> Finding | None:
 
 def check_incoming_values(
     name: str, param: ParamDecl, location: Location | None
-) -> Iterator[Finding]:
+) -> Iterator[Violation]:
     """What is wrong with the values that a composition's param may have: those that never come."""
     if location in (None, "body"):
         return
@@ -256,7 +256,7 @@ def check_incoming_values(
     for index, each in enumerate(declared.enum or ()):
         if isinstance(each, str) and (why := _never_comes(param, location, each)):
             at = ("params", name, *path, "enum", index)
-            yield Finding(f"{why}, so this value never comes", "Leave it out.", at)
+            yield Violation(f"{why}, so this value never comes", "Leave it out.", at)
 
 
 def _never_comes(param: ParamDecl, location: Location | None, text: str) -> str | None:
@@ -270,18 +270,18 @@ def _never_comes(param: ParamDecl, location: Location | None, text: str) -> str 
     return None
 
 
-def check_outgoing_header(name: str) -> Finding | None:
+def check_outgoing_header(name: str) -> Violation | None:
     """What is wrong with a header that an operation sends."""
     if name.lower() not in _OWN_HEADERS:
         return None
     return _at(name, f"the header '{name}' is the gateway's own to set", "Leave it out.")
 
 
-def _at(name: str, what: str, mend: str = "") -> Finding:
-    return Finding(what, mend, ("params", name), at_key=True)
+def _at(name: str, what: str, mend: str = "") -> Violation:
+    return Violation(what, mend, ("params", name), at_key=True)
 
 
-def _check_members(kind: str | None, values: tuple[Any, ...] | None) -> Iterator[Finding]:
+def _check_members(kind: str | None, values: tuple[Any, ...] | None) -> Iterator[Violation]:
     """Each member of an enum is of the param's type."""
     wanted: Mapping[str, tuple[type, ...]] = {
         "string": (str,),
@@ -291,4 +291,4 @@ def _check_members(kind: str | None, values: tuple[Any, ...] | None) -> Iterator
     for index, value in enumerate(values or ()):
         types = wanted.get(kind or "")
         if types and (isinstance(value, bool) or not isinstance(value, types)):
-            yield Finding(f"this is no {kind}", "", ("enum", index))
+            yield Violation(f"this is no {kind}", "", ("enum", index))

@@ -5,20 +5,20 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from bff.declarations.declaration import Declaration, Finding, check_keys, refusal
+from bff.declarations.declaration import Declaration, Violation, check_keys, refusal
 from bff.declarations.models.caching import CacheDecl
 from bff.declarations.models.endpoint import (
     check_endpoint,
     default_location,
     method_of,
-    request_findings,
+    request_violations,
 )
 from bff.declarations.models.forms import (
     BaseUrl,
     Duration,
     FromList,
     Location,
-    identifier_finding,
+    identifier_violation,
 )
 from bff.declarations.models.param import OperationParamDecl, check_outgoing_header
 from bff.methods import WRITING_METHODS
@@ -26,10 +26,10 @@ from bff.methods import WRITING_METHODS
 
 def _distinct(urls: tuple[str, ...]) -> tuple[str, ...]:
     if not urls:
-        raise refusal(Finding("no instance", "Give at least one address."))
+        raise refusal(Violation("no instance", "Give at least one address."))
     for index, url in enumerate(urls):
         if url in urls[:index]:
-            raise refusal(Finding(f"{url} is there twice", "Keep one.", (index,)))
+            raise refusal(Violation(f"{url} is there twice", "Keep one.", (index,)))
     return urls
 
 
@@ -50,15 +50,15 @@ class OperationDecl(Declaration):
             for name, param in self.params.items()
         }
 
-    def findings(self) -> Iterator[Finding]:
-        wrong = request_findings(self.request)
+    def violations(self) -> Iterator[Violation]:
+        wrong = request_violations(self.request)
         yield from check_endpoint(self, "request", self.request, wrong, self.params)
         for name, param in self.params.items():
-            if param.location == "header" and (finding := check_outgoing_header(name)):
-                yield finding
+            if param.location == "header" and (violation := check_outgoing_header(name)):
+                yield violation
         method = method_of(self.request)
         if self.cache is not None and method in WRITING_METHODS:
-            yield Finding(
+            yield Violation(
                 f"{method} writes, so its replies are never cached", "Leave `cache` out.",
                 ("cache",), at_key=True,
             )  # fmt: skip
@@ -77,13 +77,13 @@ class ServiceFile(Declaration):
         """The base URLs, without a trailing slash."""
         return self.instances or ((self.base,) if self.base is not None else ())
 
-    def findings(self) -> Iterator[Finding]:
-        yield from check_keys("operations", self.operations, identifier_finding)
+    def violations(self) -> Iterator[Violation]:
+        yield from check_keys("operations", self.operations, identifier_violation)
         if not self.knows("base", "instances"):
             return
         if self.base is None and self.instances is None:
-            yield Finding("needs an address", "Say base: http://…, or list several as instances.")
+            yield Violation("needs an address", "Say base: http://…, or list several as instances.")
         elif self.base is not None and self.instances is not None:
-            yield Finding(
+            yield Violation(
                 "`base` and `instances` are one too many", "Keep one.", ("instances",), at_key=True
             )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
-from bff.declarations.declaration import Declaration, Finding, refusal
+from bff.declarations.declaration import Declaration, Violation, refusal
 from bff.declarations.models.caching import CacheDecl
 from bff.declarations.models.forms import (
     BareExpression,
@@ -32,7 +32,7 @@ def _statuses(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     found = [
-        Finding(
+        Violation(
             f"'{key}' is no status that can be overridden", "They are 204, 205 and 300 to 599.",
             (key,), at_key=True,
         )
@@ -40,7 +40,7 @@ def _statuses(value: Any) -> Any:
         if not (key in ("204", "205") or (len(key) == 3 and key.isdecimal() and "3" <= key < "6"))
     ]  # fmt: skip
     found += [
-        Finding("a status means null or fail", "Write null without quotes, or fail.", (key,))
+        Violation("a status means null or fail", "Write null without quotes, or fail.", (key,))
         for key, meaning in value.items()
         if meaning is not None and meaning != "fail"
     ]
@@ -58,7 +58,7 @@ def _on_failure(value: Any, info: ValidationInfo) -> Any:
         return FallbackDecl.model_validate(value, context=info.context)
     forms = ("fail", "optional", "stale", "{fallback: …}")
     written = value if isinstance(value, str) else ""
-    raise refusal(Finding("this is no way to take a failure", known_names(written, forms)))
+    raise refusal(Violation("this is no way to take a failure", known_names(written, forms)))
 
 
 class FallbackDecl(Declaration):
@@ -75,9 +75,9 @@ class BatchDecl(Declaration):
     max: Positive
     select: BareExpression | None = None  # the list within a reply; None: the reply is the list
 
-    def findings(self) -> Iterator[Finding]:
+    def violations(self) -> Iterator[Violation]:
         if self.knows("max", "size") and self.max < self.size:
-            yield Finding(
+            yield Violation(
                 f"max {self.max} is less than size {self.size}",
                 "`max` counts the elements of all chunks.", ("max",),
             )  # fmt: skip
@@ -113,9 +113,9 @@ class StepDecl(Declaration):
     timeout: Duration | None = None  # seconds; the operation's when None
     cache: CacheDecl | None = None  # of its calls' replies; the operation's when None
 
-    def findings(self) -> Iterator[Finding]:
+    def violations(self) -> Iterator[Violation]:
         if self.batch is not None and self.for_each is not None:
-            yield Finding(
+            yield Violation(
                 "a step has `batch` or `for_each`, not both",
                 "Keep one.",
                 ("for_each",),

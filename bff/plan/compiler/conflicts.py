@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 
 from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile
-from bff.declarations.models.endpoint import endpoint_findings
+from bff.declarations.models.endpoint import endpoint_violations
 from bff.declarations.models.gateway import GatewayFile
 from bff.declarations.suggestions import known_names
 from bff.errors import Problem
@@ -23,7 +23,7 @@ def report_endpoints(
     for document in documents:
         reporter = Reporter(document, problems)
         endpoint = document.model.endpoint
-        if endpoint_findings(endpoint):
+        if endpoint_violations(endpoint):
             continue
         form = re.sub(r"\{[^{}]*\}", "{}", endpoint)
         if endpoint.partition(" ")[2] in RESERVED_PATHS:

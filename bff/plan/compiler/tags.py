@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bff.declarations.models.caching import tag_finding
+from bff.declarations.models.caching import tag_violation
 from bff.errors import EvaluationError, TooManyTagsError
 from bff.plan.compiler.values import (
     ExpressionScope,
@@ -51,7 +51,7 @@ def _compile_tag(scope: ExpressionScope, text: str, path: Path) -> Tags:
         scope.report_in_text(path, error.offset, error.what, error.mend)
         return _compiled(text, ())
     constant = "".join(piece for piece in pieces if isinstance(piece, str))
-    if found := tag_finding(text, constant):
+    if found := tag_violation(text, constant):
         scope.report(path, found.what, found.mend)
     parts: list[_Part] = []
     has_list = False
