@@ -29,8 +29,14 @@ REQUESTS = 300
 
 @contextmanager
 def stalled() -> Iterator[IO[bytes]]:
-    """A pipe with a reader that does not read."""
+    """A full pipe whose reader does not read."""
     read, write = os.pipe()
+    os.set_blocking(write, False)
+    for piece in (bytes(4096), b"\n"):
+        with suppress(BlockingIOError):
+            while True:
+                os.write(write, piece)
+    os.set_blocking(write, True)
     try:
         with open(write, "wb") as stream:
             yield stream

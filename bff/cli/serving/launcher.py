@@ -17,6 +17,7 @@ from bff.cache.redis.clients import refuse_bad_url
 from bff.cache.redis.embedded import RunningRedis, start_embedded_redis
 from bff.cli.project import compile_or_exit
 from bff.cli.serving.listening import claimed, shown
+from bff.cli.serving.server_lines import ServerLines
 from bff.cli.serving.workers import WorkerServer, load_in_worker
 from bff.errors import SettingsError
 from bff.settings import Settings, describe_ignored, load_settings
@@ -26,6 +27,7 @@ _OPEN_FILES = 1 << 20
 _HEADER_READ_TIMEOUT_MS = 10_000
 # Of a request's line and headers. granian reads by pieces, and refuses from 48 KiB on, with 431.
 _HEAD_BYTES = 32 * 1024
+_SERVER_LINES = {"()": ServerLines, "formatter": "generic"}  # instead of granian's handlers
 
 
 def launch(environ: dict[str, str]) -> None:
@@ -67,6 +69,7 @@ def launch(environ: dict[str, str]) -> None:
             workers_kill_timeout=_KILL_TIMEOUT_SECONDS,
             respawn_failed_workers=True,
             log_access=False,
+            log_dictconfig={"handlers": {"console": _SERVER_LINES, "access": _SERVER_LINES}},
         )
         # granian's own loader would put the current folder before all others on the import path.
         load = partial(load_in_worker, server.serving_reports, settings.scheduling)
