@@ -90,7 +90,7 @@ def test_header_value_with_a_line_break_is_never_sent(screens: Screens) -> None:
         """,
         LOOSE,
     )
-    for text in ("a%0d%0aX-Evil:1", "a%0a", "a%7f", "%E2%82%AC"):
+    for text in ("a%0d%0aX-Evil:1", "a%0a", "a%7f"):
         answer = screen.get(f"/screen?text={text}")
         assert (answer.status, answer.json()["reason"]) == (400, "bad_params")
     assert screen.calls() == []
