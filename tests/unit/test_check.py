@@ -1,4 +1,4 @@
-"""Every mistake is told at its place: `▶` in a file stands right before what is wrong."""
+"""Every mistake is reported at its place: `▶` in a file stands right before what is wrong."""
 
 from pathlib import Path
 
@@ -117,7 +117,7 @@ STEP_CASES = {
 
 
 @pytest.mark.parametrize("case", STEP_CASES)
-def test_mistake_in_a_step_is_told_at_its_place(case: str, tmp_path: Path) -> None:
+def test_mistake_in_a_step_is_reported_at_its_place(case: str, tmp_path: Path) -> None:
     steps, path, what, mend = STEP_CASES[case]
     text = f"""
 endpoint: GET /home/{{user_id}}
@@ -191,7 +191,7 @@ AFTER_STEPS_CASES = {
 
 
 @pytest.mark.parametrize("case", AFTER_STEPS_CASES)
-def test_mistake_after_the_steps_is_told_at_its_place(case: str, tmp_path: Path) -> None:
+def test_mistake_after_the_steps_is_reported_at_its_place(case: str, tmp_path: Path) -> None:
     rest, path, what, mend = AFTER_STEPS_CASES[case]
     text = f"""
 endpoint: GET /home/{{user_id}}
@@ -232,13 +232,13 @@ def test_composition_on_the_health_path_is_refused(tmp_path: Path) -> None:
     assert "the gateway's own path" in problem.what
 
 
-def test_route_to_an_unknown_service_is_told_in_the_gateway_file(tmp_path: Path) -> None:
+def test_route_to_an_unknown_service_is_reported_in_the_gateway_file(tmp_path: Path) -> None:
     gateway = "routes:\n  /raw: {service: shp}\n"
     (problem,) = problems_of(tmp_path, gateway=gateway)
     assert str(problem).startswith("gateway.yaml:2:19 routes./raw.service: unknown service 'shp'")
 
 
-def test_unknown_schema_is_told_where_the_operation_names_it(tmp_path: Path) -> None:
+def test_unknown_schema_is_reported_where_the_operation_names_it(tmp_path: Path) -> None:
     services = {"shop": SHOP_SERVICE.replace("schemas.shop:User", "schemas.shop:Usr")}
     problems = problems_of(tmp_path, services=services)
     assert [problem.place.file for problem in problems] == ["services/shop.yaml"]
@@ -246,7 +246,7 @@ def test_unknown_schema_is_told_where_the_operation_names_it(tmp_path: Path) -> 
     assert "Did you mean 'User'?" in problems[0].mend
 
 
-def test_schema_module_that_fails_to_import_is_told_with_its_line(tmp_path: Path) -> None:
+def test_schema_module_that_fails_to_import_is_reported_with_its_line(tmp_path: Path) -> None:
     broken = SHOP_SCHEMAS.lstrip("\n") + "\nboom = 1 / 0\n"
     problems = problems_of(tmp_path, schemas={"shop": broken})
     line = broken.count("\n")

@@ -41,7 +41,7 @@ def problems_of(folder: Path, call: str, bound: str) -> tuple[Problem, ...]:
 
 
 UNKNOWN = {
-    # the operation and what is bound: what is told, each with a part of its remedy
+    # the operation and what is bound: what is reported, each with a part of its remedy
     "beside one that is needed": (
         "one", "{wanted: a}", [("shop.one has no param 'wanted'", "Did you mean 'name'?")],
     ),
@@ -72,7 +72,7 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("case", UNKNOWN)
-def test_unknown_param_that_can_mean_one_alone_is_told_once(case: str, tmp_path: Path) -> None:
+def test_unknown_param_that_can_mean_one_alone_is_reported_once(case: str, tmp_path: Path) -> None:
     call, bound, expected = UNKNOWN[case]
     found = sorted(problems_of(tmp_path, call, bound), key=lambda each: each.what)
     assert [each.what for each in found] == [what for what, _ in expected]
@@ -84,7 +84,7 @@ def test_unknown_param_that_can_mean_one_alone_is_told_once(case: str, tmp_path:
     ("name", "mend"),
     [("query", "Declare it under params."), ("qq", "Known: q. Did you mean 'q'?")],
 )
-def test_param_that_the_composition_lacks_is_told_as_one(
+def test_param_that_the_composition_lacks_is_reported_as_one(
     name: str, mend: str, tmp_path: Path
 ) -> None:
     (problem,) = problems_of(tmp_path, "one", f"{{name: '${{params.{name}}}'}}")
@@ -92,7 +92,7 @@ def test_param_that_the_composition_lacks_is_told_as_one(
 
 
 UNSENDABLE = {
-    # the operation and what is bound: what is told at the mark
+    # the operation and what is bound: what is reported at the mark
     "slash in a path": ("one", "{name: '▶a/${params.q}'}", "name holds a slash"),
     "slash after an expression": ("one", "{name: '${params.q}▶/a'}", "name holds a slash"),
     "dots in a path of several": ("file", "{file: '${params.q}▶/../b'}", "only dots"),
@@ -111,7 +111,7 @@ UNSENDABLE = {
 
 
 @pytest.mark.parametrize("case", UNSENDABLE)
-def test_constant_part_that_can_never_be_sent_is_told(case: str, tmp_path: Path) -> None:
+def test_constant_part_that_can_never_be_sent_is_reported(case: str, tmp_path: Path) -> None:
     call, marked, what = UNSENDABLE[case]
     bound, _, column = without_mark(marked)
     (problem,) = problems_of(tmp_path, call, bound)

@@ -1,4 +1,4 @@
-"""What is wrong with caching is told at its place: `▶` stands right before it."""
+"""What is wrong with caching is reported at its place: `▶` stands right before it."""
 
 from pathlib import Path
 
@@ -107,7 +107,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_mistake_is_told_at_its_place(case: str, tmp_path: Path) -> None:
+def test_mistake_is_reported_at_its_place(case: str, tmp_path: Path) -> None:
     composition, service, path, what, mend = CASES[case]
     files = {"compositions/home.yaml": composition, "services/shop.yaml": service.lstrip("\n")}
     plain = {name: text.replace(MARK, "") for name, text in files.items()}
@@ -143,27 +143,27 @@ def test_steps_own_cache_is_what_its_scope_is_asked_of(tmp_path: Path) -> None:
     assert check_project(tmp_path).problems == ()
 
 
-def test_each_composition_that_brings_the_caller_into_public_replies_is_told(
+def test_each_composition_that_brings_the_caller_into_public_replies_is_reported(
     tmp_path: Path,
 ) -> None:
     text = f"{HEAD}steps:\n  user: {{{MINE}}}\n"
     service = PUBLIC_USERS.replace(MARK, "")
     both = {"a": text, "b": text.replace("/home", "/other")}
     write_project(tmp_path, both, services={"shop": service})
-    told = [problem.what for problem in check_project(tmp_path).problems]
-    assert len(told) == 2
-    assert "compositions/a.yaml" in told[0]
-    assert "compositions/b.yaml" in told[1]
+    reported = [problem.what for problem in check_project(tmp_path).problems]
+    assert len(reported) == 2
+    assert "compositions/a.yaml" in reported[0]
+    assert "compositions/b.yaml" in reported[1]
 
 
-def test_scope_is_told_beside_other_mistakes(tmp_path: Path) -> None:
+def test_scope_is_reported_beside_other_mistakes(tmp_path: Path) -> None:
     text = (
         f"{HEAD}steps:\n  user: {{{MINE}}}\n  two: {{call: shop.nope}}\n"
         "cache: {ttl: 1m, scope: public}\n"
     )
     write_project(tmp_path, {"home": text})
-    told = [problem.path for problem in check_project(tmp_path).problems]
-    assert told == ["steps.two.call", "cache.scope"]
+    reported = [problem.path for problem in check_project(tmp_path).problems]
+    assert reported == ["steps.two.call", "cache.scope"]
 
 
 def test_operations_cache_that_a_write_does_not_read_is_asked_nothing(tmp_path: Path) -> None:

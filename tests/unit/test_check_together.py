@@ -1,4 +1,4 @@
-"""One run tells every mistake, and nothing that only follows from one: `▶` stands before each."""
+"""One run reports every mistake, and nothing that only follows from one: `▶` stands before each."""
 
 from pathlib import Path
 
@@ -9,7 +9,9 @@ from tests.support.marks import MARK
 from tests.support.projects import SHOP_SERVICE, write_project
 
 
-def assert_told(folder: Path, text: str, service: str = SHOP_SERVICE, gateway: str = "") -> None:
+def assert_reported(
+    folder: Path, text: str, service: str = SHOP_SERVICE, gateway: str = ""
+) -> None:
     """The problems of these files stand at their marks, one at each."""
     files = {
         "compositions/home.yaml": text.lstrip("\n"),
@@ -24,9 +26,9 @@ def assert_told(folder: Path, text: str, service: str = SHOP_SERVICE, gateway: s
         gateway=plain["gateway.yaml"],
     )
     problems = check_project(folder).problems
-    told = sorted((each.place.file, each.place.line, each.place.column) for each in problems)
+    reported = sorted((each.place.file, each.place.line, each.place.column) for each in problems)
     expected = [place for name, each in files.items() for place in places_of_marks(name, each)]
-    assert told == sorted(expected), "\n".join(str(each) for each in problems)
+    assert reported == sorted(expected), "\n".join(str(each) for each in problems)
 
 
 def places_of_marks(name: str, text: str) -> list[tuple[str, int, int]]:
@@ -37,7 +39,7 @@ def places_of_marks(name: str, text: str) -> list[tuple[str, int, int]]:
     return found
 
 
-def test_all_independent_mistakes_of_a_composition_are_told_and_no_more(tmp_path: Path) -> None:
+def test_all_independent_mistakes_of_a_composition_are_reported_and_no_more(tmp_path: Path) -> None:
     text = """
 endpoint: ▶GET home/{user_id}
 ▶colour: red
@@ -79,7 +81,7 @@ views:
   web: {response: '${▶wrong}'}
 cache: {ttl: 1s, ▶stael: 1s, tags: ["user:${first.▶idd}"], scope: ▶all}
 """
-    assert_told(tmp_path, text)
+    assert_reported(tmp_path, text)
 
 
 STEPS = {
@@ -196,14 +198,14 @@ response: {a: "${join('', [user.firstName])}"}""",
 
 
 @pytest.mark.parametrize("case", STEPS)
-def test_mistakes_beside_each_other_are_all_told_and_no_more(case: str, tmp_path: Path) -> None:
+def test_mistakes_beside_each_other_are_all_reported_and_no_more(case: str, tmp_path: Path) -> None:
     head = """endpoint: GET /home/{user_id}
 params:
   user_id: {type: integer}
   name: {in: query, type: string, required: false}
   sizes: {in: query, type: array, items: {type: integer}}
 steps:"""
-    assert_told(tmp_path, f"{head} {STEPS[case]}\n")
+    assert_reported(tmp_path, f"{head} {STEPS[case]}\n")
 
 
 PARAMS = {
@@ -250,11 +252,11 @@ steps: {user: {call: shop.get_user, with: {id: '${params.a.b}', ▶ids: '${param
 
 @pytest.mark.parametrize("case", PARAMS)
 def test_mistakes_of_params_hide_none_and_make_none(case: str, tmp_path: Path) -> None:
-    assert_told(tmp_path, PARAMS[case])
+    assert_reported(tmp_path, PARAMS[case])
 
 
 SERVICES = {
-    # the service's operations, beside a composition whose mistakes are all told too
+    # the service's operations, beside a composition whose mistakes are all reported too
     "misspelt params": ("▶parms: {id: {type: integer}}\n    returns: schemas.shop:User", "▶namee"),
     "params under another name": ("▶query: {id: {}}\n    returns: schemas.shop:User", "▶namee"),
     "misspelt returns": ("params: {id: {type: integer}}\n    ▶retuns: schemas.shop:User", "namee"),
@@ -291,14 +293,14 @@ steps:
 response: {{a: '${{user.{field}}}', b: '${{▶usr}}'}}
 """
     gateway = "▶colour: red\nroutes: {/raw: {service: ▶shp}, ▶raw: ▶{}}\n"
-    assert_told(tmp_path, text, service, gateway)
+    assert_reported(tmp_path, text, service, gateway)
 
 
 def test_service_whose_operations_are_not_known_makes_no_call_wrong(tmp_path: Path) -> None:
     text = "endpoint: GET /home\nsteps: {a: {call: shop.x, with: {id: '${▶b}'}}}\n"
-    assert_told(tmp_path, text, "base: http://127.0.0.1:9\n▶operatons: ▶{}\n")
+    assert_reported(tmp_path, text, "base: http://127.0.0.1:9\n▶operatons: ▶{}\n")
 
 
-def test_files_that_are_no_yaml_are_told_beside_the_others(tmp_path: Path) -> None:
+def test_files_that_are_no_yaml_are_reported_beside_the_others(tmp_path: Path) -> None:
     text = "endpoint: GET /home\nsteps: {a: {call: shop.x, with: {id: '${▶b}'}}}\n"
-    assert_told(tmp_path, text, "base: [\n▶", "routes: {/a: {service: shop, ▶strp: true}}\n")
+    assert_reported(tmp_path, text, "base: [\n▶", "routes: {/a: {service: shop, ▶strp: true}}\n")

@@ -27,7 +27,7 @@ from bff.plan.compiler.project import check_project
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs/project-files.md").read_text(encoding="utf-8")
 
-# Each model of the declarations, and the heading under which its keys are told.
+# Each model of the declarations, and the heading that describes its keys.
 SECTIONS = {
     GatewayFile: "gateway.yaml",
     GatewayDefaults: "defaults",
@@ -70,7 +70,7 @@ def test_every_key_stands_in_its_section(model: type[BaseModel]) -> None:
 
 
 @pytest.mark.parametrize("title", sorted(set(SECTIONS.values())))
-def test_no_section_tells_of_a_key_that_is_not_there(title: str) -> None:
+def test_no_section_describes_a_key_that_is_not_there(title: str) -> None:
     known = {
         field.alias or name
         for model, section in SECTIONS.items()

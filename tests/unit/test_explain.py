@@ -66,7 +66,7 @@ def below(text: str, heading: str) -> list[str]:
     return inner
 
 
-def test_every_binding_is_told_a_default_that_is_sent_too_and_what_is_left_out_is_not(
+def test_every_binding_is_shown_a_default_that_is_sent_too_and_what_is_left_out_is_not(
     tmp_path: Path,
 ) -> None:
     text = explained(tmp_path, HEAD, ORDERS)
@@ -80,7 +80,7 @@ def test_values_without_which_there_is_no_call_are_named(tmp_path: Path) -> None
     assert "    no call where: ids is empty or null\n" in text
 
 
-def test_constants_are_told_as_json_so_that_a_text_differs_from_a_number(tmp_path: Path) -> None:
+def test_constants_are_shown_as_json_so_that_a_text_differs_from_a_number(tmp_path: Path) -> None:
     order = """
   order:
     call: shop.create_order
@@ -90,7 +90,7 @@ def test_constants_are_told_as_json_so_that_a_text_differs_from_a_number(tmp_pat
     assert below(text, "    with:") == ["user_id: 7", 'note: "7"']
 
 
-def test_statuses_that_mean_something_else_are_told(tmp_path: Path) -> None:
+def test_statuses_that_mean_something_else_are_shown(tmp_path: Path) -> None:
     text = explained(tmp_path, HEAD, USER, "    statuses: {409: fail, 404: null}")
     assert "statuses: 404 → null, 409 → fail" in below(text, "  user: shop.get_user")
 
@@ -102,7 +102,7 @@ def test_step_that_is_hidden_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("declared", "told"),
+    ("declared", "shown"),
     [
         ("fail", "the composition fails"),
         ("optional", "null, degraded"),
@@ -110,9 +110,9 @@ def test_step_that_is_hidden_says_so(tmp_path: Path) -> None:
         ("{fallback: {orders: []}}", 'fallback {"orders": []}, degraded'),
     ],
 )
-def test_what_a_failure_comes_to_is_told(tmp_path: Path, declared: str, told: str) -> None:
+def test_what_a_failure_comes_to_is_shown(tmp_path: Path, declared: str, shown: str) -> None:
     text = explained(tmp_path, HEAD, ORDERS, f"    on_failure: {declared}")
-    assert f"on failure: {told}" in below(text, "  orders: shop.list_orders")
+    assert f"on failure: {shown}" in below(text, "  orders: shop.list_orders")
 
 
 def test_step_that_waits_for_another_without_its_value_is_marked(tmp_path: Path) -> None:
@@ -156,12 +156,12 @@ def test_blanks_within_an_expression_on_one_line_stay(tmp_path: Path) -> None:
     assert below(text, "  written from:") == ["a: ${join('  ', [params.name])}"]
 
 
-def test_batch_tells_which_list_of_each_reply_it_takes(tmp_path: Path) -> None:
+def test_batch_shows_which_list_of_each_reply_it_takes(tmp_path: Path) -> None:
     text = explained(tmp_path, HEAD, ORDERS, PRODUCTS)
     assert "batch: over ids, 50 a call, at most 500, select products" in text
 
 
-def test_joins_are_told_in_their_order(tmp_path: Path) -> None:
+def test_joins_are_shown_in_their_order(tmp_path: Path) -> None:
     second = """
   - into: orders.orders
     as: buyer
@@ -179,7 +179,7 @@ def test_composition_without_joins_has_no_such_heading(tmp_path: Path) -> None:
     assert "joins" not in explained(tmp_path, HEAD, USER)
 
 
-def test_response_is_told_place_by_place(tmp_path: Path) -> None:
+def test_response_is_shown_place_by_place(tmp_path: Path) -> None:
     text = explained(
         tmp_path, HEAD, USER, ORDERS, """
 response:
@@ -212,21 +212,21 @@ response:
 
 
 @pytest.mark.parametrize(
-    ("response", "told"),
+    ("response", "shown"),
     [
         ("${orders.orders[].id}", "${orders.orders[].id}"),
         ("${user}", "${user} (spliced)"),
         ("done", '"done"'),
     ],
 )
-def test_response_that_is_one_value_is_told_on_the_line(
-    tmp_path: Path, response: str, told: str
+def test_response_that_is_one_value_is_shown_on_the_line(
+    tmp_path: Path, response: str, shown: str
 ) -> None:
     text = explained(tmp_path, HEAD, USER, ORDERS, f'response: "{response}"')
-    assert f"\n  written from: {told}\n" in text
+    assert f"\n  written from: {shown}\n" in text
 
 
-def test_view_with_a_form_of_its_own_tells_what_it_is_written_from(tmp_path: Path) -> None:
+def test_view_with_a_form_of_its_own_shows_what_it_is_written_from(tmp_path: Path) -> None:
     text = explained(
         tmp_path, HEAD, USER, """
 views:
@@ -249,7 +249,7 @@ def critical_path(text: str) -> str:
     return line.removeprefix("critical path: ")
 
 
-def test_deadline_that_cuts_the_critical_path_is_told_beside_what_its_timeouts_allow(
+def test_deadline_that_cuts_the_critical_path_is_shown_beside_what_its_timeouts_allow(
     tmp_path: Path,
 ) -> None:
     text = explained(tmp_path, "deadline: 800ms", HEAD, USER, ORDERS, PRODUCTS)
@@ -277,14 +277,14 @@ def test_critical_path_counts_the_rounds_of_an_iteration(tmp_path: Path) -> None
     assert critical_path(text) == "orders → each: 2.3 s by its timeouts, within the deadline of 5 s"
 
 
-def test_text_beyond_ascii_is_told_as_it_is(tmp_path: Path) -> None:
+def test_text_beyond_ascii_is_shown_as_it_is(tmp_path: Path) -> None:
     assert below(explained(tmp_path, HEAD, USER), "params")[1] == (
         'name (query): string, default "Zoë"'
     )
 
 
-def test_step_of_whose_replies_some_is_left_out_tells_what_is_validated(tmp_path: Path) -> None:
+def test_step_of_whose_replies_some_is_left_out_shows_what_is_validated(tmp_path: Path) -> None:
     response = "validate: used\nresponse: {user: '${user}', ids: '${orders.orders[].id}'}\n"
     text = explained(tmp_path, HEAD, USER, ORDERS, response)
-    told = [line.strip() for line in text.splitlines() if "validates only" in line]
-    assert told == ["validates only: {orders: list[{id: integer}]}"]
+    shown = [line.strip() for line in text.splitlines() if "validates only" in line]
+    assert shown == ["validates only: {orders: list[{id: integer}]}"]

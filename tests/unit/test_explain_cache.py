@@ -1,4 +1,4 @@
-"""What `bff plan` tells of caching: for how long, shared by whom and why, under which tags."""
+"""`bff plan` on caching: for how long, shared by whom and why, under which tags."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def below(lines: list[str], heading: str) -> list[str]:
     return inner
 
 
-def test_windows_scope_key_and_tags_of_a_payload_are_told(tmp_path: Path) -> None:
+def test_windows_scope_key_and_tags_of_a_payload_are_shown(tmp_path: Path) -> None:
     end = 'cache: {ttl: 30s, stale: 5m, stale_if_error: 0s, tags: [home, "user:${user.id}"]}'
     lines = explained(tmp_path, end)
     assert below(lines, "cache: fresh 30 s, then stale 300 s, on errors 0 s") == [
@@ -58,7 +58,7 @@ def test_key_of_nothing_is_the_plan_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("user", "scope", "told"),
+    ("user", "scope", "shown"),
     [
         ("", "", "public"),
         ("", "scope: public", "public, as declared: browsers and proxies share it too"),
@@ -66,11 +66,11 @@ def test_key_of_nothing_is_the_plan_alone(tmp_path: Path) -> None:
         (MINE, "", "identity, by claims.sub → 'user' (when) → response"),
     ],
 )
-def test_who_shares_a_payload_is_told_with_the_reason(
-    user: str, scope: str, told: str, tmp_path: Path
+def test_who_shares_a_payload_is_shown_with_the_reason(
+    user: str, scope: str, shown: str, tmp_path: Path
 ) -> None:
     lines = explained(tmp_path, f"cache: {{ttl: 1m, {scope}}}", user=user)
-    assert f"  scope: {told}" in lines
+    assert f"  scope: {shown}" in lines
 
 
 def test_steps_that_who_is_calling_reaches_say_so_and_others_do_not(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_steps_that_who_is_calling_reaches_say_so_and_others_do_not(tmp_path: Pa
     assert not any("scope" in line for line in below(lines, "  orders: shop.list_orders"))
 
 
-def test_replies_that_are_kept_are_told_at_the_step(tmp_path: Path) -> None:
+def test_replies_that_are_kept_are_shown_at_the_step(tmp_path: Path) -> None:
     own = ", cache: {ttl: 5s, scope: identity, tags: ['o:${params.user_id}', orders]}"
     lines = explained(tmp_path, orders=own)
     step = below(lines, "  orders: shop.list_orders")
@@ -95,11 +95,11 @@ def test_replies_that_are_kept_are_told_at_the_step(tmp_path: Path) -> None:
 def test_replies_that_are_stored_for_failures_alone_are_shown_so(tmp_path: Path) -> None:
     step = below(explained(tmp_path, user=", on_failure: stale"), "  user: shop.get_user")
     assert "  replies: stored 3600 s, for failures alone" in step
-    told = "  on failure: its last good value, degraded; without one the composition fails"
-    assert told in step
+    shown = "  on failure: its last good value, degraded; without one the composition fails"
+    assert shown in step
 
 
-def test_what_is_purged_and_how_many_fields_may_be_asked_for_is_told(tmp_path: Path) -> None:
+def test_what_is_purged_and_how_many_fields_may_be_asked_for_is_shown(tmp_path: Path) -> None:
     end = "fields: {max: 7}\npurges: ['orders:${params.id}', carts]\n"
     text = HEAD.replace("USER", "").replace("ORDERS", "").replace("GET", "POST") + end
     write_project(tmp_path, {"screen": text})
@@ -109,7 +109,7 @@ def test_what_is_purged_and_how_many_fields_may_be_asked_for_is_told(tmp_path: P
     assert "fields: at most 7 at once" in lines
 
 
-def test_plan_without_any_of_it_tells_none(tmp_path: Path) -> None:
+def test_plan_without_any_of_it_shows_none(tmp_path: Path) -> None:
     lines = explained(tmp_path)
     assert "cache: off" in lines
     assert not any(word in line for line in lines for word in ("purges", "fields", "replies"))

@@ -122,7 +122,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_can_not_be_a_tag_is_told_at_its_place(case: str) -> None:
+def test_what_can_not_be_a_tag_is_reported_at_its_place(case: str) -> None:
     marked, what, mend = WRONG[case]
     text, _, column = without_mark(f"  - {marked}")
     _, (problem,) = compile_one(text.removeprefix("  - "))

@@ -143,7 +143,7 @@ def test_validation_is_part_of_the_digest() -> None:
     assert compiled(text).digest != compiled(text, "full").digest
 
 
-def test_unknown_way_to_validate_is_told_with_the_nearest_one() -> None:
+def test_unknown_way_to_validate_is_reported_with_the_nearest_one() -> None:
     with pytest.raises(
         ProjectError, match=r"validate: 'uesd' means nothing here\. Known: full, "
     ) as e:
