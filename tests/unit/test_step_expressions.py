@@ -71,7 +71,7 @@ def test_an_option_with_an_expression_is_waited_for(
 
 
 def test_an_option_with_an_expression_uses_fields_of_replies(readers: Readers) -> None:
-    assert used_parts(readers)["user"] == Part(fields={"level": Part()})
+    assert used_parts(readers)["user"] == Part(fields={"level": Part(is_whole=True)})
 
 
 def test_an_option_with_an_expression_needs_the_json_of_what_it_reads(readers: Readers) -> None:

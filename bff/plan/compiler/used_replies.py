@@ -46,7 +46,7 @@ def _by_requests(steps: Sequence[Step]) -> Uses:
     found: list[Uses] = []
     for step in steps:
         own = [
-            each.template.uses.consumed() if each.sent_as else each.template.uses.tested()
+            each.template.uses.tested() if each.is_tested else each.template.uses.consumed()
             for each in step.expressions()
         ]
         found += own

@@ -82,13 +82,14 @@ OnFailure = Fail | Optional | Fallback | Stale
 class StepExpression:
     """An expression that a step evaluates. `label` is its place in the declared step: "with.id".
 
-    `sent_as` is the param that its value is sent as; None where the value decides whether, or how
-    often, the step calls.
+    `sent_as` is the param that its value is sent as, if it is sent. `is_tested` states that nothing
+    counts of the value but its truth and its elements; else all that is in it counts.
     """
 
     label: str
     template: Template
     sent_as: OperationParam | None = None
+    is_tested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +129,9 @@ class Step:
             if each.template is not None
         ]
         if self.when is not None:
-            found.append(StepExpression("when", self.when))
+            found.append(StepExpression("when", self.when, is_tested=True))
         if self.for_each is not None:
-            found.append(StepExpression("for_each.over", self.for_each.over))
+            found.append(StepExpression("for_each.over", self.for_each.over, is_tested=True))
         return tuple(found)
 
     def reads_steps(self, names: Collection[str]) -> frozenset[str]:
