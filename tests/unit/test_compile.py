@@ -107,6 +107,23 @@ def test_step_is_nullable_where_a_path_param_may_be_null(tmp_path: Path) -> None
     assert describe(compiled(tmp_path, text).steps[3].type).endswith("| null")
 
 
+def test_step_is_nullable_where_what_it_needs_may_be_anything(tmp_path: Path) -> None:
+    schemas = (
+        SHOP_SCHEMAS + "\n\nfrom typing import Any\n\nclass Loose(BaseModel):\n    value: Any\n"
+    )
+    service = SHOP_SERVICE + ("  look: {request: GET /look, returns: schemas.shop:Loose}\n")
+    text = SCREEN + (
+        "  loose: {call: shop.look}\n"
+        "  one: {call: shop.get_user, with: {id: '${loose.value}'}}\n"
+        "  each:\n    call: shop.get_user\n    with: {id: 1}\n"
+        "    for_each: {over: '${loose.value}', as: e, max: 9}\n"
+    )
+    files = {"services": {"shop": service}, "schemas": {"shop": schemas}}
+    *_, one, each = compiled(tmp_path, text, **files).steps
+    assert describe(one.type).endswith("} | null")
+    assert describe(each.type).endswith("}] | null")
+
+
 def test_step_is_not_nullable_where_an_optional_param_may_be_null(tmp_path: Path) -> None:
     text = SCREEN + (
         "  one: {call: shop.list_orders, with: {user_id: 1, limit: '${params.maybe}'}}\n"

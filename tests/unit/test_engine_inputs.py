@@ -51,6 +51,17 @@ def test_null_for_a_path_param_or_a_required_one_skips_the_step_and_is_complete(
     assert ended.targets == []
 
 
+def test_empty_list_for_a_required_param_that_is_no_list_fails_the_step():
+    def refuse(value):
+        raise ValueError("must be an integer")
+
+    composition = compose(
+        step("a", "GET /a", {"q": constant([])}, params=[param("q", check=refuse)])
+    )
+    failure = run(composition, {}).failure
+    assert (failure.status, failure.reason) == (502, "bad_input")
+
+
 def test_null_for_an_optional_param_drops_it_default_or_not():
     optional = param("q", required=False)
     with_default = param("limit", default=10)

@@ -101,7 +101,7 @@ def _bind(
             if not writes:
                 return _null_input(template, tainted)
             values[param.name] = _checked_null(param, over)
-        elif value == [] and is_needed and not writes:
+        elif param.is_list and value == [] and is_needed and not writes:
             return _EMPTY_INPUT
         else:
             values[param.name] = value if param.name == over else _checked(param, value)

@@ -52,11 +52,11 @@ def compile_bindings(
         if param is not None:
             fitted = _fitted(scope, operation, param, template, at)
             skips = frozenset[SkippingValue]()
-            if not operation.writes and (param.required or name == over):
-                skips = _skipping_values(scope.document, value, fitted)
-            bound[name] = Binding(param, fitted, skips)
             if len(scope.problems) == found:
                 _report_unsendable(scope, param, value, at)
+                if not operation.writes and (param.required or name == over):
+                    skips = _skipping_values(scope.document, param, value, fitted)
+            bound[name] = Binding(param, fitted, skips)
             continue
         bound[name] = Binding(_param_of_anything(name), template)
         if is_known:
@@ -77,13 +77,13 @@ def compile_bindings(
 
 
 def _skipping_values(
-    document: Document[CompositionFile], value: Any, template: Template
+    document: Document[CompositionFile], param: OperationParam, value: Any, template: Template
 ) -> frozenset[SkippingValue]:
     """The values without which there is no call, of those that the template is known to have."""
     found: set[SkippingValue] = set()
     if may_give_null(template):
         found.add("null")
-    if _may_give_empty_list(document, value, template):
+    if param.is_list and _may_give_empty_list(document, value, template):
         found.add("empty")
     return frozenset(found)
 

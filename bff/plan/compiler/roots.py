@@ -62,11 +62,14 @@ def type_of_params(
 
 
 def may_give_null(template: Template) -> bool:
-    """Whether null is known to be among the template's values: by its type, or, where the type is
-    anything because claims are, by its value for a caller without claims."""
-    has_problem = "?" in template.roots
-    if CLAIMS not in template.roots or template.type != t.ANYTHING or has_problem:
+    """Whether null may be among the template's values. A value that may be anything may be null; of
+    one that may be anything because claims are, its value for a caller without claims decides."""
+    if template.type != t.ANYTHING:
         return may_be_null(template.type)
+    if "?" in template.roots:  # it has a problem
+        return False
+    if CLAIMS not in template.roots:
+        return True
     try:
         return template.evaluate({CLAIMS: {}}) is None
     except EvaluationError:
