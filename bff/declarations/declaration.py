@@ -1,14 +1,15 @@
-"""What the models of declarations find wrong, and what they keep of a mapping that is partly wrong.
+"""The base of all declared mappings: it reports violations, and keeps what is right of a mapping.
 
 Rules:
-1. One fault hides no other. Read with `TOLERANT`, a mapping keeps the keys that are right; what is
-   wrong has its default, or the emptiest value of its type, and `knows` says which keys those are.
-   Its errors stay with it until `bff.declarations.validation` gathers them.
-2. A model's own checks look between keys and yield `Violation`s, told relative to the mapping. They
-   are asked of what is partly wrong too, so each says nothing of what isn't known.
-3. An unknown key is taken for the one that it is near to, among those that are not there; one
-   that is near to none and holds a mapping, for all that could hold it. These are not known then.
-   What stands under the former is read as if it were spelt right, to tell its faults, and left out.
+1. One violation hides no other. Under `TOLERANT`, a mapping keeps its right keys. A wrong key has
+   its default, or the emptiest value of its type, and `knows` returns false for it. The mapping
+   holds its errors until `bff.declarations.validation` collects them.
+2. A model's own checks compare keys and yield `Violation`s, with paths from the mapping. They run
+   on mappings that are partly wrong too, so a check skips the keys that aren't known.
+3. An unknown key counts as a misspelling of the nearest key that is absent; where none is near and
+   it holds a mapping, as any absent key that could hold one. Those keys are not known then. The
+   value of a misspelt key is read as if the key were right, which reports its violations, and left
+   out.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,14 +33,14 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from bff.declarations.suggestions import nearest
 
 ERROR_TYPE = "violations"
-TOLERANT: Final = object()  # the validation context that keeps what is right
+TOLERANT: Final = object()  # the validation context under which right keys are kept
 
 _WRONG: Final = object()  # stands under a required key whose value is wrong
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One thing wrong at `path`: with the value there, or with the key that the path ends in."""
+    """What is wrong at `path`: with the value there, or with the key that the path ends in."""
 
     what: str
     mend: str = ""
@@ -48,13 +49,13 @@ class Violation:
 
 
 def refusal(*violations: Violation) -> PydanticCustomError:
-    """The error that carries violations; to be raised in validators."""
+    """The error that carries violations, for validators to raise."""
     return PydanticCustomError(ERROR_TYPE, "found wrong", {"violations": violations})
 
 
 @dataclass(frozen=True, slots=True)
-class Misspelt:
-    """An unknown key, the one that is meant, and the mapping as it is with that one instead."""
+class Misspelling:
+    """An unknown key, the key that is meant, and the mapping read with that key instead."""
 
     key: str
     meant: str
@@ -62,29 +63,29 @@ class Misspelt:
 
 
 class Declaration(BaseModel):
-    """What every mapping in a project's files is: frozen, strict, with no unknown keys."""
+    """A mapping in a project's files: frozen, strict, without unknown keys."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
     _errors: tuple[ErrorDetails, ...] = PrivateAttr(default=())
     _unknown: frozenset[str] = PrivateAttr(default=frozenset())
-    _misspelt: tuple[Misspelt, ...] = PrivateAttr(default=())
+    _misspelt: tuple[Misspelling, ...] = PrivateAttr(default=())
 
     def violations(self) -> Iterator[Violation]:
         """What is wrong between this mapping's keys."""
         yield from ()
 
     def knows(self, *keys: str) -> bool:
-        """Whether what is under these keys (as files write them) is what the file means."""
+        """Whether the values of these keys (as files write them) are what the file means."""
         return self._unknown.isdisjoint(keys)
 
     @property
     def unknown(self) -> frozenset[str]:
-        """The keys that `knows` says no of."""
+        """The keys for which `knows` is false."""
         return self._unknown
 
     @property
-    def misspelt(self) -> tuple[Misspelt, ...]:
+    def misspelt(self) -> tuple[Misspelling, ...]:
         """The unknown keys that are near to one that is not there."""
         return self._misspelt
 
@@ -108,7 +109,7 @@ class Declaration(BaseModel):
         found = validate(kept)
         found._errors, found._unknown = tuple(errors), unknown
         found._misspelt = tuple(
-            Misspelt(key, meant, cls._mended(kept | {meant: data[key]}, unknown - {meant}))
+            Misspelling(key, meant, cls._mended(kept | {meant: data[key]}, unknown - {meant}))
             for meant, key in _misspelt(data, errors, keys_of(cls)).items()
         )
         return found
@@ -146,7 +147,7 @@ def check_keys(
 def _divide(
     data: Any, errors: list[ErrorDetails], fields: Mapping[str, FieldInfo]
 ) -> tuple[dict[str, Any], frozenset[str], list[ErrorDetails]]:
-    """What is right of a mapping, the keys that are not known, and the errors that say why."""
+    """The right keys of a mapping, the keys that are not known, and the errors that explain it."""
     given: dict[str, Any] = data if isinstance(data, dict) else {}
     kept, unknown = dict(given), set(fields if given is not data else ())
     meant: set[str] = set()
@@ -161,10 +162,10 @@ def _divide(
         elif key in fields:
             kept.pop(key, None)
             unknown.add(key)
-    told = [each for each in errors if each["type"] != "missing" or each["loc"][0] not in meant]
+    reported = [each for each in errors if each["type"] != "missing" or each["loc"][0] not in meant]
     unknown |= meant
     kept |= {key: _WRONG for key in unknown if fields[key].is_required()}
-    return kept, frozenset(unknown), told
+    return kept, frozenset(unknown), reported
 
 
 def _misspelt(

@@ -1,7 +1,7 @@
 """A declaration file, read: its frozen model, and the place of every key, value and character.
 
-Knows YAML and pydantic, no project and no folder. Read next: `trees` (YAML to data), `offsets`
-(within a text), `validation` (data to model).
+Knows YAML and pydantic, no project and no folder. Read next: `yaml.tree` (YAML to data),
+`yaml.offsets` (within a text), `validation` (data to model).
 """
 
 from bisect import bisect_right
@@ -18,7 +18,7 @@ from bff.errors import Place, Problem
 LARGEST_FILE = 1024 * 1024  # bytes
 
 _LONGEST = 400  # characters of a problem's parts
-_LONGEST_PATH = 120  # characters; a longer one keeps both its ends
+_LONGEST_PATH = 120  # characters; a longer one is shown with both its ends
 
 M = TypeVar("M", bound=Declaration)
 M_co = TypeVar("M_co", covariant=True)
@@ -53,8 +53,8 @@ class Document(Generic[M_co]):
     _wrong: frozenset[KeyPath] = field(default=frozenset(), repr=False)
 
     def knows(self, path: KeyPath) -> bool:
-        """Whether what the model has at `path` is what the file means there: not where something
-        wrong is left out, or a key may be misspelt."""
+        """Whether the model has at `path` what the file means. It has not where something wrong is
+        left out, or where a key may be misspelt."""
         return path not in self._unknown
 
     def is_sound(self, path: KeyPath) -> bool:
@@ -65,31 +65,31 @@ class Document(Generic[M_co]):
     def place(self, path: KeyPath, *, key: bool = False) -> Place:
         """Where the value at `path` starts, or with `key` the key that the path ends in.
 
-        A path that doesn't exist gives its nearest ancestor that does. What an alias stands for
-        is where its anchor is.
+        For a path that doesn't exist it returns the nearest ancestor that does. The value of an
+        alias is where its anchor is.
         """
         return _place(self._source, self._root, path, key=key)
 
     def place_in_text(self, path: KeyPath, offset: int) -> Place:
         """Where the character `offset` of the text at `path` stands in the file, through quotes,
         escapes and folded lines."""
-        spot = _find(self._root, path)
-        if spot is None or spot.text is None:
+        span = _find(self._root, path)
+        if span is None or span.text is None:
             return self.place(path)
-        index = source_index(self._source.text, spot.start, spot.end, spot.style, spot.text, offset)
+        index = source_index(self._source.text, span.start, span.end, span.style, span.text, offset)
         return self._source.place(index)
 
 
 @dataclass(frozen=True, slots=True)
-class Read(Generic[M]):
-    """What came of a file: its problems, and a document unless it is no YAML or says nothing."""
+class ReadResult(Generic[M]):
+    """A file's problems, and its document unless the file is not YAML or lacks everything."""
 
     document: Document[M] | None
     problems: tuple[Problem, ...]
 
 
-def read_document(file: str, content: bytes, model: type[M]) -> Read[M]:
-    """Read a file's bytes as `model`. Every problem is told, syntax errors alone."""
+def read_document(file: str, content: bytes, model: type[M]) -> ReadResult[M]:
+    """Read a file's bytes as `model`. Reports every problem; a syntax error, alone."""
     if len(content) > LARGEST_FILE:
         where = Place(file, 1, 1)
         return _broken(Problem(where, "", f"larger than {LARGEST_FILE} bytes", "Divide it."))
@@ -120,7 +120,7 @@ def read_document(file: str, content: bytes, model: type[M]) -> Read[M]:
         validated.unknown | lost,
         frozenset(each.path for each in violations),
     )
-    return Read(document, tuple(problems))
+    return ReadResult(document, tuple(problems))
 
 
 def empty_document(file: str, model: M) -> Document[M]:
@@ -144,8 +144,8 @@ def problem_at(where: Place, path: KeyPath, what: str, mend: str) -> Problem:
     return Problem(where, *(" ".join(text.splitlines()) for text in shown))
 
 
-def _broken(problem: Problem) -> Read[M]:
-    return Read(None, (problem,))
+def _broken(problem: Problem) -> ReadResult[M]:
+    return ReadResult(None, (problem,))
 
 
 def _undecodable(file: str, content: bytes, error: UnicodeDecodeError) -> Problem:
@@ -176,32 +176,32 @@ def _source(file: str, text: str) -> Source:
 
 
 def _place(source: Source, root: SourceSpan, path: KeyPath, *, key: bool) -> Place:
-    spot = root
+    span = root
     for depth, part in enumerate(path):
-        below = _below(spot, part)
+        below = _below(span, part)
         if below is None:
             break
-        if key and depth == len(path) - 1 and str(part) in spot.keys:
-            return source.place(spot.keys[str(part)])
-        spot = below
-    return source.place(spot.start)
+        if key and depth == len(path) - 1 and str(part) in span.keys:
+            return source.place(span.keys[str(part)])
+        span = below
+    return source.place(span.start)
 
 
 def _find(root: SourceSpan, path: KeyPath) -> SourceSpan | None:
-    spot: SourceSpan | None = root
+    span: SourceSpan | None = root
     for part in path:
-        if spot is None:
+        if span is None:
             return None
-        spot = _below(spot, part)
-    return spot
+        span = _below(span, part)
+    return span
 
 
-def _below(spot: SourceSpan, part: str | int) -> SourceSpan | None:
+def _below(span: SourceSpan, part: str | int) -> SourceSpan | None:
     """What stands under a key or an index; `404` finds the key "404"."""
-    match spot.items:
+    match span.items:
         case dict():
-            return spot.items.get(str(part))
-        case list() if isinstance(part, int) and 0 <= part < len(spot.items):
-            return spot.items[part]
+            return span.items.get(str(part))
+        case list() if isinstance(part, int) and 0 <= part < len(span.items):
+            return span.items[part]
         case _:
             return None

@@ -1,7 +1,7 @@
 """A project's folder to documents: gateway.yaml, services/*.yaml, compositions/**/*.yaml.
 
-Every file is read and every problem told, whatever else is broken; files in sorted order. Reads
-files and nothing else: whether names in one file exist in another is the compiler's to say.
+Reads every file, in sorted order, and reports every problem, whatever else is broken. The compiler
+checks whether names in one file exist in another.
 """
 
 from collections.abc import Mapping
@@ -26,8 +26,8 @@ M = TypeVar("M", bound=Declaration)
 
 @dataclass(frozen=True, slots=True)
 class ProjectFiles:
-    """What a project's files say. All problems are told; of a file that has some, what is right is
-    there. One that is no YAML is left out, as a gateway.yaml with the defaults.
+    """A project's files as documents, and all their problems. The document of a file with problems
+    holds what is right. A file that is not YAML has none; gateway.yaml has its defaults then.
 
     Services are named by their files' stems, compositions by their paths below `compositions/`
     without the ending: `account/history`.
@@ -119,7 +119,7 @@ class _Reader:
         return read.document
 
     def _check_link(self, path: Path) -> None:
-        """Tell of a link that nothing would be read through."""
+        """Report a link that leads to no file."""
         if not path.is_symlink() or path.is_file():
             return
         if not path.is_dir():

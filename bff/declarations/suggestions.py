@@ -1,4 +1,4 @@
-"""Nearest-name hints: what is known instead of an unknown name.
+"""Suggestions for an unknown name: the known names, and the nearest one.
 
 One wording for every unknown key, service, operation, field, view and schema.
 """
@@ -14,7 +14,7 @@ _NEAR = 0.65  # a little above difflib's own, at which `colour` means `cors`
 def known_names(wrong: str, known: Iterable[str]) -> str:
     """How to mend the unknown name `wrong`: `Known: orders, users. Did you mean 'orders'?`
 
-    Long lists are cut to the nearest names; an empty one says so.
+    A long list is cut to the nearest names; for an empty one the text is `None is known here.`
     """
     names = sorted(set(known))
     if not names:

@@ -1,4 +1,4 @@
-"""Plain data to a frozen model; pydantic's errors become violations in words for people."""
+"""Plain data to a frozen model; pydantic's errors become violations in plain words."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -15,16 +15,16 @@ _Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Validated(Generic[M]):
-    """A model with all that is right of its data, what is wrong with the rest, and the paths of
-    what is therefore not known."""
+class ValidationResult(Generic[M]):
+    """A model with what is right of its data, the violations of the rest, and the paths whose
+    values are therefore not known."""
 
     model: M
     violations: tuple[Violation, ...]
     unknown: frozenset[_Path]
 
 
-def validate(data: object, model: type[M]) -> Validated[M]:
+def validate(data: object, model: type[M]) -> ValidationResult[M]:
     """The model of `data`, as far as it is one."""
     found = model.model_validate(data, context=TOLERANT)
     violations: list[Violation] = []
@@ -34,11 +34,11 @@ def validate(data: object, model: type[M]) -> Validated[M]:
         violations += [
             replace(each, path=(*path, *each.path)) for each in _all_violations(declared)
         ]
-    return Validated(found, tuple(violations), frozenset(unknown))
+    return ValidationResult(found, tuple(violations), frozenset(unknown))
 
 
 def _all_violations(declared: Declaration) -> Iterator[Violation]:
-    """What is wrong with the mapping's own keys, between them, and below those it misspells."""
+    """The violations of the mapping's own keys, between them, and below its misspelt keys."""
     for error in declared.errors:
         yield from _violations(error, type(declared))
     yield from declared.violations()

@@ -138,7 +138,7 @@ MISTAKES = {
     ),
     "param called fields": (
         "composition", f"{READS}fields: {{max: 9}}\nparams: {{▶fields: {{type: string}}}}",
-        "params.fields", "'fields' asks for fields", "another name",
+        "params.fields", "'fields' is reserved", "another name",
     ),
     "cache of an operation that writes": (
         "service",
@@ -158,7 +158,7 @@ MISTAKES = {
     ),
     "empty tag of a route": (
         "gateway", "routes: {/raw: {service: s, purges: [▶'']}}", "routes./raw.purges[0]",
-        "a tag says what it is a tag of", "",
+        "a tag needs a word for what it marks", "",
     ),
     "long tag of a route": (
         "gateway", f"routes: {{/raw: {{service: s, purges: [▶{'x' * 201}]}}}}",

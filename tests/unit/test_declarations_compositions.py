@@ -167,7 +167,7 @@ WHOLE = {
     ),
     "param called view": (
         "endpoint: GET /a\nparams:\n  ▶view: {type: string}", "params.view",
-        "'view' asks for a view", "another name",
+        "'view' is reserved", "another name",
     ),
     "body of a GET": (
         "endpoint: GET /a\nparams:\n  ▶q: {in: body, type: string}", "params.q", "GET has none",

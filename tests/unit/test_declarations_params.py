@@ -31,16 +31,16 @@ PARAMS = {
         "{q: {type: array, items: {type: ▶array}}}", "q.items.type", "'array' means", "",
     ),
     "key for another type": (
-        "{q: {type: string, ▶minimum: 1}}", "q.minimum", "says nothing of the type string",
+        "{q: {type: string, ▶minimum: 1}}", "q.minimum", "does not apply to the type string",
         "integer and number",
     ),
     "items of no list": (
         "{q: {type: string, ▶items: {type: string}}}", "q.items",
-        "says nothing of the type string", "array",
+        "does not apply to the type string", "array",
     ),
     "key for another type in items": (
         "{q: {type: array, items: {type: integer, ▶pattern: x}}}", "q.items.pattern",
-        "says nothing of the type integer", "string",
+        "does not apply to the type integer", "string",
     ),
     "least above most": (
         "{q: {type: integer, minimum: ▶3, maximum: 2}}", "q.minimum",
@@ -79,7 +79,7 @@ PARAMS = {
         "{q: {type: string, enum: [a, ▶a]}}", "q.enum[1]", "is there twice", "",
     ),
     "enum of booleans": (
-        "{q: {type: boolean, ▶enum: [true]}}", "q.enum", "says nothing of the type boolean", "",
+        "{q: {type: boolean, ▶enum: [true]}}", "q.enum", "does not apply to the type boolean", "",
     ),
     "unknown format": (
         "{q: {type: string, format: ▶datetime}}", "q.format", "'datetime' means nothing",
@@ -118,7 +118,7 @@ PARAMS = {
         "{q: {schema: ▶'a:B'}}", "q.schema", "'q' is in the query", "in: body",
     ),
     "style of a scalar": (
-        "{q: {type: string, ▶style: comma}}", "q.style", "says nothing of the type string",
+        "{q: {type: string, ▶style: comma}}", "q.style", "does not apply to the type string",
         "array",
     ),
     "style in a header": (

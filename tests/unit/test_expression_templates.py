@@ -2,7 +2,7 @@
 
 import pytest
 
-from bff.plan.expressions.grammar.templates import Embedded, split_template
+from bff.plan.expressions.grammar.templates import Interpolation, split_template
 from bff.plan.expressions.grammar.tokens import ExpressionSyntaxError
 
 
@@ -11,23 +11,23 @@ from bff.plan.expressions.grammar.tokens import ExpressionSyntaxError
     [
         ("", ()),
         ("no expression } { $ here", ("no expression } { $ here",)),
-        ("${user.id}", (Embedded("user.id", 2),)),
-        ("Hello ${user.name}!", ("Hello ", Embedded("user.name", 8), "!")),
-        ("${a}${b}", (Embedded("a", 2), Embedded("b", 6))),
-        ("${ a }", (Embedded(" a ", 2),)),
-        ("${join('}', names)}", (Embedded("join('}', names)", 2),)),
-        ('${"x}y"} {z}', (Embedded('"x}y"', 2), " {z}")),
-        ('${`{"a": "}"}`.a}', (Embedded('`{"a": "}"}`.a', 2),)),
-        ("${{x: {y: a}}}}", (Embedded("{x: {y: a}}", 2), "}")),
-        ("${'it\\'s }'}", (Embedded("'it\\'s }'", 2),)),
-        ("${a}, it's # open `", (Embedded("a", 2), ", it's # open `")),
-        ("$${price}", ("$", Embedded("price", 3))),
-        ("${'${'}name}", (Embedded("'${'", 2), "name}")),
-        ("${a\n  || b}", (Embedded("a\n  || b", 2),)),
+        ("${user.id}", (Interpolation("user.id", 2),)),
+        ("Hello ${user.name}!", ("Hello ", Interpolation("user.name", 8), "!")),
+        ("${a}${b}", (Interpolation("a", 2), Interpolation("b", 6))),
+        ("${ a }", (Interpolation(" a ", 2),)),
+        ("${join('}', names)}", (Interpolation("join('}', names)", 2),)),
+        ('${"x}y"} {z}', (Interpolation('"x}y"', 2), " {z}")),
+        ('${`{"a": "}"}`.a}', (Interpolation('`{"a": "}"}`.a', 2),)),
+        ("${{x: {y: a}}}}", (Interpolation("{x: {y: a}}", 2), "}")),
+        ("${'it\\'s }'}", (Interpolation("'it\\'s }'", 2),)),
+        ("${a}, it's # open `", (Interpolation("a", 2), ", it's # open `")),
+        ("$${price}", ("$", Interpolation("price", 3))),
+        ("${'${'}name}", (Interpolation("'${'", 2), "name}")),
+        ("${a\n  || b}", (Interpolation("a\n  || b", 2),)),
     ],
 )
 def test_an_expression_ends_at_the_brace_that_closes_it(
-    text: str, parts: tuple[str | Embedded, ...]
+    text: str, parts: tuple[str | Interpolation, ...]
 ) -> None:
     assert split_template(text) == parts
 

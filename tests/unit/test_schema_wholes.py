@@ -33,12 +33,12 @@ class Level(enum.Enum):
     LOW = "low"
 
 
-class Validated(BaseModel):
+class ValidationResult(BaseModel):
     a: int
     b: int
 
     @model_validator(mode="after")
-    def compare(self) -> "Validated":
+    def compare(self) -> "ValidationResult":
         if self.a > self.b:
             raise ValueError("no")
         return self
@@ -138,7 +138,7 @@ def _from_data(data: dict[str, Any]) -> int:
 
 WHOLE = {
     "used as a whole": (Inner, "x y"),
-    "validator of the model": (Validated, "a"),
+    "validator of the model": (ValidationResult, "a"),
     "validator before the model": (ValidatedBefore, "a"),
     "computed field": (Computed, "a"),
     "serializer of the model": (Serialized, "a"),
@@ -179,7 +179,7 @@ def test_what_may_hang_on_all_of_its_fields_is_read_as_a_whole(annotation: Any, 
 
 
 def test_what_is_below_such_a_model_stays_whole_and_what_is_beside_it_does_not() -> None:
-    outer = model(a=(Validated, ...), b=(int, ...), c=(list[Computed], ...))
+    outer = model(a=(ValidationResult, ...), b=(int, ...), c=(list[Computed], ...))
     body = '{"a":{"a":1,"b":2},"c":[{"a":1,"b":2}]}'
     whole = {"a": {"a": 1, "b": 2}, "c": [{"a": 1, "b": 2, "c": 3}]}
     assert read(outer, body, "a.a", "c.c") == whole

@@ -112,9 +112,9 @@ WRONG = {
     "an unknown field": ("'i:${item.▶idd}'", "no field 'idd'", "'id'"),
     "an expression that is never closed": ("'i:▶${item.id'", "never closed", "}"),
     "an expression alone": (
-        "▶'${item.id}'", "a tag says what it is a tag of", "user:${user.id}",
+        "▶'${item.id}'", "a tag needs a word for what it marks", "user:${user.id}",
     ),
-    "nothing": ("▶''", "a tag says what it is a tag of", ""),
+    "nothing": ("▶''", "a tag needs a word for what it marks", ""),
     "too long a text": (f"▶'{'x' * 201}${{flag}}'", "200 characters at most", ""),
     "a blank at the end": ("▶'i:${flag} '", "blanks at an end", ""),
     "a line break": ('▶"i:\\n${flag}"', "control character", "one line"),

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ConfigDict
 
 from bff.declarations.declaration import Declaration
-from bff.declarations.documents import LARGEST_FILE, Read, read_document
+from bff.declarations.documents import LARGEST_FILE, ReadResult, read_document
 from bff.declarations.models.composition import CompositionFile
 from bff.declarations.yaml.tree import DEEPEST
 from tests.support.marks import without_mark
@@ -18,7 +18,7 @@ class Holder(Declaration):
     model_config = ConfigDict(extra="allow")
 
 
-def read(text: str | bytes) -> Read[Holder]:
+def read(text: str | bytes) -> ReadResult[Holder]:
     return read_document("a.yaml", text.encode() if isinstance(text, str) else text, Holder)
 
 

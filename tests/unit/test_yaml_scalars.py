@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bff.declarations.yaml.scalars import LONGEST_NUMBER, TooLong, resolve_plain
+from bff.declarations.yaml.scalars import LONGEST_NUMBER, NumberTooLong, resolve_plain
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_not_a_number_is_read_as_one() -> None:
 
 @pytest.mark.parametrize("text", ["9" * 100_000, "0x" + "f" * 100, "1." + "0" * 50])
 def test_overlong_number_is_refused_by_its_length(text: str) -> None:
-    with pytest.raises(TooLong, match=f"a number of {len(text)} characters"):
+    with pytest.raises(NumberTooLong, match=f"a number of {len(text)} characters"):
         resolve_plain(text)
 
 

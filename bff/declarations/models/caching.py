@@ -1,6 +1,6 @@
-"""What files say about caching: for how long, shared by whom, under which tags, and purged by whom.
+"""Caching as declared: for how long, shared by whom, under which tags, and purged by what.
 
-A composition, an operation and a step say it alike.
+A composition, an operation and a step declare it alike.
 """
 
 import re
@@ -21,9 +21,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class CacheDecl(Declaration):
-    """How long something is served again, in seconds, and who may share it.
+    """How long a stored value is served, in seconds, and who may share it.
 
-    `scope` is None where the plan is to say it.
+    `scope` is None where the plan derives it.
     """
 
     ttl: Duration
@@ -37,7 +37,7 @@ class CacheDecl(Declaration):
 
 
 class FieldsDecl(Declaration):
-    """That a client may ask for some of the fields, and for how many at once."""
+    """How many fields a client may select at once, where it may select any."""
 
     max: Annotated[int, Field(ge=1, le=MOST_FIELDS)]
 
@@ -52,10 +52,11 @@ def repeated_tags(key: str, tags: Iterable[str]) -> Iterator[Violation]:
 
 
 def tag_violation(text: str, constant: str) -> Violation | None:
-    """What keeps `text` from being a tag; `constant` is what stands beside its expressions."""
+    """Why `text` can't be a tag, or None; `constant` is the text beside its expressions."""
     if not constant:
         return Violation(
-            "a tag says what it is a tag of", "Write a word beside the expression: user:${user.id}."
+            "a tag needs a word for what it marks",
+            "Write a word beside the expression: user:${user.id}.",
         )
     if len(constant) > LONGEST_TAG:
         return Violation(f"a tag has {LONGEST_TAG} characters at most beside its expressions")
@@ -69,7 +70,7 @@ def tag_violation(text: str, constant: str) -> Violation | None:
 
 
 def constant_tag_violation(text: str) -> Violation | None:
-    """What keeps `text` from being a tag that is always the same."""
+    """Why `text` can't be a constant tag, or None."""
     if "${" in text:
         return Violation(
             "a route has no values for expressions", "Write a tag that is always the same: orders."

@@ -49,7 +49,7 @@ Mask = tuple[str, ...]
 
 
 def _view(value: Any, info: ValidationInfo) -> Any:
-    """A list is a mask, a mapping a form of its own; told apart before pydantic looks inside."""
+    """A list is a mask, a mapping a form; decided here, before pydantic looks inside."""
     if isinstance(value, dict):
         return ShapeViewDecl.model_validate(value, context=info.context)
     if not isinstance(value, list):
@@ -89,7 +89,7 @@ class CompositionFile(Declaration):
     fields: FieldsDecl | None = None
 
     def locations(self) -> Mapping[str, Location]:
-        """Where each param is, said or not."""
+        """The location of each param, declared or by default."""
         return {
             name: param.location or default_location(name, self.endpoint)
             for name, param in self.params.items()
@@ -105,7 +105,7 @@ class CompositionFile(Declaration):
         for name, param in self.params.items():
             if name in reserved:
                 yield Violation(
-                    f"'{name}' asks for {reserved[name]}", "Give the param another name.",
+                    f"'{name}' is reserved for {reserved[name]}", "Give the param another name.",
                     ("params", name), at_key=True,
                 )  # fmt: skip
             if param.location == "header" and (violation := check_incoming_header(name)):

@@ -5,7 +5,7 @@ operation's may fill parts of one (`/users/{id}.json`). Literal text of a compos
 with decoded paths; an operation's goes on the wire as it is.
 
 Where the path is wrong the method is still known, so the models keep the text as it is written,
-and ask for its violation among their other ones.
+and report its violations among their own.
 """
 
 import re
@@ -37,7 +37,7 @@ def path_params(endpoint: str) -> tuple[str, ...]:
 
 
 def default_location(name: str, endpoint: str) -> Location:
-    """Where a param is that doesn't say `in`: the path where it is named there, the query of what
+    """Where a param without `in` is: the path where it is named there, the query of what
     reads or deletes, and the body of everything else."""
     if name in path_params(endpoint):
         return "path"
@@ -78,7 +78,7 @@ def check_endpoint(
 
 
 def _locations(endpoint: str | None, params: Params) -> dict[str, Location]:
-    """Where the params are, of which that can be said."""
+    """Where the params are, as far as that is known."""
     found: dict[str, Location] = {}
     for name, param in params.items():
         if param.location is not None:
@@ -103,7 +103,7 @@ def _path_violations(
         if location == "path" and name not in names:
             yield Violation(
                 f"'{name}' is not in the path of {endpoint}",
-                f"Put {{{name}}} there, or say where it is: in: query.",
+                f"Put {{{name}}} there, or write where it is: in: query.",
                 ("params", name),
                 at_key=True,
             )

@@ -21,8 +21,8 @@ LONGEST_NAMESPACE = 100  # characters
 
 # Root names of expressions that no step, and no element of a `for_each`, may be called.
 ROOT_NAMES = frozenset({"params", "claims", "degraded"})
-VIEW_PARAM = "view"  # the query param that asks for a view
-FIELDS_PARAM = "fields"  # and the one that asks for some of the fields, where that is allowed
+VIEW_PARAM = "view"  # the query param that selects a view
+FIELDS_PARAM = "fields"  # and the one that selects fields, where that is allowed
 
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}

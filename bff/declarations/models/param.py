@@ -1,7 +1,7 @@
 """A param as declared: where it is, its type, its constraints.
 
-What only the compiled type can tell (a default that breaks the constraints, a pattern that does
-not compile) is checked in `bff.plan.params.compile`.
+`bff.plan.params.compile` checks what needs the compiled type: a default that breaks the
+constraints, a pattern that does not compile.
 """
 
 import re
@@ -16,7 +16,7 @@ from bff.declarations.models.forms import Constant, FromList, Location
 ScalarType = Literal["string", "integer", "number", "boolean"]
 
 _NUMBERS = ("integer", "number")
-# Which types each constraint says something of; aliases as in the file.
+# The types that each constraint applies to; aliases as in the file.
 _APPLIES: Mapping[str, tuple[str, ...]] = {
     "minimum": _NUMBERS,
     "maximum": _NUMBERS,
@@ -44,7 +44,7 @@ _NUMERIC = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
-# What frames a request or belongs to one connection (RFC 9110 §7.6.1), and what the gateway says
+# What frames a request or belongs to one connection (RFC 9110 §7.6.1), and what the gateway sends
 # itself: no operation's param may set it.
 _OWN_HEADERS = frozenset({
     "accept-encoding", "connection", "content-length", "content-type", "expect", "host",
@@ -85,7 +85,7 @@ Choices = Annotated[tuple[Constant, ...], FromList, AfterValidator(_choices)]
 
 
 class ScalarDecl(Declaration):
-    """A type that is no list, and its constraints; by itself what `items:` of a list holds."""
+    """A type that is no list, and its constraints: what `items:` of a list holds."""
 
     minimum: Number | None = None
     maximum: Number | None = None
@@ -107,7 +107,7 @@ class ScalarDecl(Declaration):
         for key in sorted(self.model_fields_set & _APPLIES.keys()):
             if kind is not None and kind not in _APPLIES[key] and getattr(self, key):
                 yield Violation(
-                    f"'{key}' says nothing of the type {kind}",
+                    f"'{key}' does not apply to the type {kind}",
                     f"It is for {' and '.join(_APPLIES[key])}.",
                     (key,),
                     at_key=True,
@@ -138,7 +138,7 @@ class ParamDecl(ScalarDecl):
     """A param of a composition.
 
     `in` left out means: the path where the endpoint names it, the query of GET and DELETE, and
-    the body otherwise. It is required unless it has a default or says `required: false`; whether
+    the body otherwise. It is required unless it has a default or `required: false`; whether
     `default` was given is in `model_fields_set`. The name of a param `in: header` is the
     header's, in any case.
     """
@@ -172,7 +172,10 @@ class ParamDecl(ScalarDecl):
         if self.schema_ is not None:
             for key in sorted(self.model_fields_set & (_APPLIES.keys() | {"type"})):
                 yield Violation(
-                    f"'{key}' says nothing beside `schema`", "The schema says it all.", (key,), True
+                    f"'{key}' does not apply beside `schema`",
+                    "Put it into the schema.",
+                    (key,),
+                    True,
                 )
         if self.type == "array" and self.items is None and self.knows("items"):
             yield Violation("a list needs `items`", "Say what is in it: items: {type: integer}.")
@@ -219,7 +222,7 @@ def check_params(
         if param.schema_ is not None and location != "body":
             yield Violation(
                 f"a schema describes JSON, and '{name}' is in the {location}",
-                "Say `in: body`, or give it a type.", ("params", name, "schema"),
+                "Add `in: body`, or give it a type.", ("params", name, "schema"),
             )  # fmt: skip
         if param.style is not None and (
             location == "body" or (param.style == "repeat" and location != "query")

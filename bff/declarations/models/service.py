@@ -44,7 +44,7 @@ class OperationDecl(Declaration):
     cache: CacheDecl | None = None  # of its replies
 
     def locations(self) -> Mapping[str, Location]:
-        """Where each param is, said or not."""
+        """The location of each param, declared or by default."""
         return {
             name: param.location or default_location(name, self.request)
             for name, param in self.params.items()

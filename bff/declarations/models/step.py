@@ -50,7 +50,7 @@ def _statuses(value: Any) -> Any:
 
 
 def _on_failure(value: Any, info: ValidationInfo) -> Any:
-    """`fail`, `optional`, `stale` or `{fallback: …}`, told apart before pydantic looks at the
+    """`fail`, `optional`, `stale` or `{fallback: …}`, decided before pydantic looks at the
     mapping."""
     if value in ("fail", "optional", "stale"):
         return value
@@ -86,7 +86,7 @@ class BatchDecl(Declaration):
 class ForEachDecl(Declaration):
     """One call per element of `over`, which stands under the name `as` in `with`.
 
-    At most `concurrency` calls run at once: 8 where nothing is said.
+    At most `concurrency` calls run at once: 8 by default.
     """
 
     over: EmbeddedExpression
@@ -96,7 +96,8 @@ class ForEachDecl(Declaration):
 
 
 class StepDecl(Declaration):
-    """One use of an operation. `statuses` gives what an upstream's status means: None for null."""
+    """One use of an operation. `statuses` maps an upstream's status to its meaning: None for
+    null."""
 
     call: Call
     with_: dict[str, Any] = Field(default={}, alias="with")

@@ -1,8 +1,8 @@
 """Which character of the source a character of a parsed YAML scalar came from.
 
-PyYAML tells where a scalar starts and ends, no more; expressions need the place inside it. So the
-scalar's source is read again, by the folding rules of YAML 1.2 (§7.3, §8.1), and the result held
-against the parsed text: where they differ there is no map, and the scalar's start must do.
+PyYAML marks where a scalar starts and ends; expressions need the place inside it. So this module
+reads the scalar's source again, by the folding rules of YAML 1.2 (§7.3, §8.1), and compares the
+result with the parsed text. Where they differ there is no map, and the scalar's start is the place.
 """
 
 import re
@@ -20,7 +20,7 @@ _ESCAPES = {
     "r": "\r", "e": "\x1b", " ": " ", '"': '"', "\\": "\\", "/": "/",
     "N": "\x85", "_": "\xa0", "L": "\u2028", "P": "\u2029",
 }  # fmt: skip
-_DEEPEST_INDENT = 200  # columns tried for a block whose header gives its indentation
+_DEEPEST_INDENT = 200  # columns tried for a block whose header states its indentation
 
 _Piece = tuple[str, int]  # a parsed character, and the index in the source it came from
 
@@ -29,7 +29,7 @@ def source_index(source: str, start: int, end: int, style: str | None, text: str
     """The index in `source` of the character `at` of the scalar that was parsed to `text`.
 
     `start` and `end` enclose the scalar as PyYAML marks it, without an anchor. A folded line break
-    stands at the break, an escape at its backslash; `at` beyond the end gives the scalar's end.
+    stands at the break, an escape at its backslash; for `at` beyond the end it is the scalar's end.
     """
     pieces = _pieces(source, start, end, style, text)
     if pieces is None:
@@ -93,7 +93,7 @@ def _block_pieces(source: str, start: int, style: str, text: str) -> list[_Piece
         return None
     lines = list(_lines(source, header.end()))
     given = source[start : header.end()].split("#")[0].strip("|>+- \t\r\n\x85")
-    # What the parent's indentation is, which a given number adds to, is not known here: only one
+    # A stated number adds to the parent's indentation, which is not known here: only one
     # indentation yields the parsed text.
     indents = range(int(given), _DEEPEST_INDENT) if given else (_found_indent(lines),)
     for indent in indents:

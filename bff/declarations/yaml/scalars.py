@@ -24,12 +24,12 @@ _NOT_A_NUMBER = frozenset({".nan", ".NaN", ".NAN"})
 LONGEST_NUMBER = 40  # characters; longer ones could not be written back as decimal digits
 
 
-class TooLong(ValueError):
+class NumberTooLong(ValueError):
     """A number of more than `LONGEST_NUMBER` characters."""
 
 
 def resolve_plain(text: str) -> str | int | float | bool | None:
-    """The value of a plain (unquoted) scalar. Raises `TooLong`."""
+    """The value of a plain (unquoted) scalar. Raises `NumberTooLong`."""
     if text in _NULLS:
         return None
     if text in _BOOLEANS:
@@ -53,5 +53,5 @@ def resolve_plain(text: str) -> str | int | float | bool | None:
 
 def _short(text: str) -> str:
     if len(text) > LONGEST_NUMBER:
-        raise TooLong(f"a number of {len(text)} characters")
+        raise NumberTooLong(f"a number of {len(text)} characters")
     return text

@@ -1,7 +1,7 @@
-"""What PyYAML's errors mean, in words for people who write compositions.
+"""PyYAML's errors in plain words, for people who write compositions.
 
-The commonest cause of a parse error here is an expression without quotes: `{`, `,` and `: ` in it
-are YAML's own. Where an error lies inside one, that is what is said.
+Most parse errors here come from an expression without quotes: `{`, `,` and `: ` in it are YAML's
+own. An error inside an expression is reported as that.
 """
 
 import re
@@ -24,9 +24,9 @@ class SyntaxProblem:
 
 _NEVER_CLOSED = "found unexpected end of stream"
 _NO_COLON = "could not find expected ':'"
-_TOLD_AT_THE_END = (_NEVER_CLOSED, _NO_COLON)  # of what the context's mark starts
+_REPORTED_AT_THE_END = (_NEVER_CLOSED, _NO_COLON)  # of what the context's mark starts
 
-# What PyYAML says → what is wrong, how to mend it. The first that occurs in the error counts.
+# A part of PyYAML's message → what is wrong, how to mend it. The first that occurs counts.
 _WORDS = (
     (
         "found character '\\t' that cannot start any token",
@@ -77,7 +77,7 @@ _WORDS = (
 
 
 def explain_syntax(source: str, error: Exception) -> SyntaxProblem:
-    """The problem that PyYAML's `error` is; for errors other than PyYAML's, their own text."""
+    """The problem of PyYAML's `error`; of other errors, with their own text."""
     if isinstance(error, ReaderError):
         code = ord(source[error.position])
         escape = f"\\x{code:02X}" if code < 0x100 else f"\\u{code:04X}"
@@ -90,19 +90,19 @@ def explain_syntax(source: str, error: Exception) -> SyntaxProblem:
         return SyntaxProblem(0, f"YAML that can't be read: {error}")
     mark = error.problem_mark or error.context_mark
     index = min(mark.index, len(source)) if mark is not None else 0
-    told = f"{error.context or ''} {error.problem or ''}".strip()
-    if any(said in told for said in _TOLD_AT_THE_END) and error.context_mark is not None:
+    message = f"{error.context or ''} {error.problem or ''}".strip()
+    if any(part in message for part in _REPORTED_AT_THE_END) and error.context_mark is not None:
         index = error.context_mark.index
     elif (expression := _expression_around(source, index)) is not None:
         return expression
-    for said, what, mend in _WORDS:
-        if said in told:
+    for part, what, mend in _WORDS:
+        if part in message:
             return SyntaxProblem(index, what, mend)
-    return SyntaxProblem(index, told or "YAML that can't be read")
+    return SyntaxProblem(index, message or "YAML that can't be read")
 
 
 def _expression_around(source: str, index: int) -> SyntaxProblem | None:
-    """What to say when `index` lies inside an expression: it lacks quotes, or its quotes end
+    """The problem where `index` lies inside an expression: it lacks quotes, or its quotes end
     within it."""
     opened = source.rfind("${", max(0, index - 2000), index + 1)
     if opened < 0 or not _is_open(source[opened + 1 : index]):

@@ -4,7 +4,7 @@ Rules:
 1. Built from PyYAML's events, not with its constructor: no recursion, no tags, no classes.
 2. Keys are texts as they are written: `404:` is "404", as JSON has it.
 3. Aliases share what their anchor holds, within `MOST_VALUES`; merge keys are refused.
-4. A text that can't be parsed raises `BrokenYaml`; what is merely not allowed is noted, and
+4. A text that can't be parsed raises `BrokenYaml`; what is only not allowed is noted, and
    reading goes on.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from bff.declarations.suggestions import known_names
-from bff.declarations.yaml.scalars import TooLong, resolve_plain
+from bff.declarations.yaml.scalars import NumberTooLong, resolve_plain
 from bff.declarations.yaml.syntax_errors import SyntaxProblem, explain_syntax
 
 DEEPEST = 64  # levels of nesting
@@ -44,8 +44,8 @@ class SourceSpan:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something in the YAML that is not allowed here; `loses` where the data therefore lacks what
-    the file says at the path."""
+    """Something in the YAML that is not allowed here. `loses` is true where the data lacks the
+    value at the path because of it."""
 
     path: KeyPath
     problem: SyntaxProblem
@@ -54,7 +54,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A YAML file, read: its data (dicts, lists, scalars) and the spots of the data."""
+    """A YAML file, read: its data (dicts, lists, scalars) and the spans of the data."""
 
     data: Any
     root: SourceSpan
@@ -85,11 +85,11 @@ def _events(source: str, builder: "_Builder") -> Iterator[yaml.Event]:
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenCollection:
     """A collection whose end has not come yet."""
 
     data: dict[str, Any] | list[Any]
-    spot: SourceSpan
+    span: SourceSpan
     anchor: str | None
     key: str | None = None  # of a mapping: the key whose value comes next
     skipped: bool = False  # the value that comes next is left out
@@ -102,7 +102,7 @@ class _Builder:
         self.data: Any = None
         self.root = SourceSpan(0, 0)
         self.notes: list[Note] = []
-        self._stack: list[_Open] = []
+        self._stack: list[_OpenCollection] = []
         self._anchors: dict[str, tuple[Any, SourceSpan]] = {}
         self._documents = 0
 
@@ -141,22 +141,22 @@ class _Builder:
         end = _index(event.end_mark)
         if event.anchor is not None and (anchor := _ANCHOR.match(self.source, index)):
             index = min(anchor.end(), end)
-        spot = SourceSpan(index, end, event.style, event.value)
+        span = SourceSpan(index, end, event.style, event.value)
         if self._expects_key():
-            self._take_key(spot)
+            self._take_key(span)
             return
         if event.style is None:
             try:
                 value = resolve_plain(event.value)
-            except TooLong as error:
+            except NumberTooLong as error:
                 value = None
                 self._note(index, str(error), "Put it in quotes if it is a text.", loses=True)
-            self._check_cut_off(event, spot)
+            self._check_cut_off(event, span)
         else:
             value = event.value
         if isinstance(value, str) and not _is_unicode(value):
             self._note(index, "half of a surrogate pair", "Write the character itself.", loses=True)
-        self._put(value, spot, event.anchor, index)
+        self._put(value, span, event.anchor, index)
 
     def _alias(self, event: yaml.AliasEvent, index: int) -> None:
         if self._expects_key():
@@ -180,14 +180,18 @@ class _Builder:
             )  # fmt: skip
         self._check_depth(1, index)
         if isinstance(event, yaml.MappingStartEvent):
-            self._stack.append(_Open({}, SourceSpan(index, index, items={}), event.anchor))
+            self._stack.append(
+                _OpenCollection({}, SourceSpan(index, index, items={}), event.anchor)
+            )
         else:
-            self._stack.append(_Open([], SourceSpan(index, index, items=[]), event.anchor))
+            self._stack.append(
+                _OpenCollection([], SourceSpan(index, index, items=[]), event.anchor)
+            )
 
     def _close(self, event: yaml.CollectionEndEvent) -> None:
         closed = self._stack.pop()
-        closed.spot.end = _index(event.end_mark)
-        self._put(closed.data, closed.spot, closed.anchor, closed.spot.start)
+        closed.span.end = _index(event.end_mark)
+        self._put(closed.data, closed.span, closed.anchor, closed.span.start)
 
     # -------------------------------------------------------------------------- keys and values
 
@@ -198,52 +202,52 @@ class _Builder:
             and not self._stack[-1].skipped
         )
 
-    def _take_key(self, spot: SourceSpan) -> None:
-        opened, key = self._stack[-1], spot.text or ""
-        if spot.style is None and key in ("", "<<"):
+    def _take_key(self, span: SourceSpan) -> None:
+        opened, key = self._stack[-1], span.text or ""
+        if span.style is None and key in ("", "<<"):
             what, mend = (
                 ("a key that is empty", 'Write the key; an empty text is "".')
                 if not key
                 else ("a merge key", "YAML 1.2 has none: write the keys out.")
             )
-            self._note(spot.start, what, mend)
+            self._note(span.start, what, mend)
             opened.skipped, opened.merges = True, bool(key)
-        elif key in opened.spot.keys:
+        elif key in opened.span.keys:
             opened.key = key
-            line = self.source.count("\n", 0, opened.spot.keys[key]) + 1
+            line = self.source.count("\n", 0, opened.span.keys[key]) + 1
             self._note(
-                spot.start, f"the key '{key}' is there already, in line {line}", "Keep one of them."
+                span.start, f"the key '{key}' is there already, in line {line}", "Keep one of them."
             )
             opened.key, opened.skipped = None, True
         else:
             opened.key = key
-            opened.spot.keys[key] = spot.start
-            opened.spot.values += 1
+            opened.span.keys[key] = span.start
+            opened.span.values += 1
 
-    def _put(self, value: Any, spot: SourceSpan, anchor: str | None, index: int) -> None:
+    def _put(self, value: Any, span: SourceSpan, anchor: str | None, index: int) -> None:
         if anchor is not None:
-            self._anchors[anchor] = (value, spot)
+            self._anchors[anchor] = (value, span)
         if not self._stack:
-            self.data, self.root = value, spot
+            self.data, self.root = value, span
             return
-        self._check_depth(spot.levels, index)
+        self._check_depth(span.levels, index)
         opened = self._stack[-1]
-        opened.spot.levels = max(opened.spot.levels, spot.levels + 1)
-        opened.spot.values += spot.values
-        if opened.spot.values > MOST_VALUES:
+        opened.span.levels = max(opened.span.levels, span.levels + 1)
+        opened.span.values += span.values
+        if opened.span.values > MOST_VALUES:
             self._refuse(index, f"more than {MOST_VALUES} values in one file", "Divide it.")
         if opened.skipped:
             if opened.merges and isinstance(opened.data, dict) and isinstance(value, dict):
                 # as it is meant, so that the keys which come with it are not missed
                 opened.data.update({**value, **opened.data})
-                opened.spot.items.update({**spot.items, **opened.spot.items})  # type: ignore[dict-item, union-attr]
+                opened.span.items.update({**span.items, **opened.span.items})  # type: ignore[dict-item, union-attr]
             opened.skipped = opened.merges = False
         elif isinstance(opened.data, list):
             opened.data.append(value)
-            opened.spot.items.append(spot)  # type: ignore[union-attr]
+            opened.span.items.append(span)  # type: ignore[union-attr]
         elif opened.key is not None:
             opened.data[opened.key] = value
-            opened.spot.items[opened.key] = spot  # type: ignore[index, call-overload]
+            opened.span.items[opened.key] = span  # type: ignore[index, call-overload]
             opened.key = None
 
     # -------------------------------------------------------------------------- what is not allowed
@@ -256,16 +260,16 @@ class _Builder:
         if tag is not None:
             self._note(index, f"the tag {tag}", "Tags mean nothing here: leave it out.")
 
-    def _check_cut_off(self, event: yaml.ScalarEvent, spot: SourceSpan) -> None:
+    def _check_cut_off(self, event: yaml.ScalarEvent, span: SourceSpan) -> None:
         """A ` #` starts a comment, within an expression too: YAML sees no error there."""
         opened = event.value.rfind("${")
         if (
             opened >= 0
             and event.value.count("{", opened) > event.value.count("}", opened)
-            and _COMMENT.match(self.source, spot.end)
+            and _COMMENT.match(self.source, span.end)
         ):
             self._note(
-                spot.start, "this expression is cut off: ` #` starts a comment",
+                span.start, "this expression is cut off: ` #` starts a comment",
                 "Put it in quotes: \"${…}\", or '${…}' when it holds double quotes.", loses=True,
             )  # fmt: skip
 
@@ -277,7 +281,7 @@ class _Builder:
 
 
 def _index(mark: Any) -> int:
-    """PyYAML types an event's marks as optional; its parser gives each event both."""
+    """The mark's index. PyYAML types marks as optional; its parser sets both on each event."""
     return int(mark.index)
 
 

@@ -11,7 +11,7 @@ from bff.declarations.models.step import StepDecl
 from bff.declarations.suggestions import known_names, nearest
 from bff.plan.compiler.roots import may_give_null
 from bff.plan.compiler.values import ExpressionScope, compile_value, is_constant
-from bff.plan.expressions.grammar.templates import Embedded, split_template
+from bff.plan.expressions.grammar.templates import Interpolation, split_template
 from bff.plan.model.expressions import Template
 from bff.plan.model.service import Operation, OperationParam
 from bff.plan.model.steps import Binding
@@ -140,7 +140,7 @@ def _report_unsendable(
         parts = split_template(text)
         position = 0
         for index, part in enumerate(parts):
-            if isinstance(part, Embedded):
+            if isinstance(part, Interpolation):
                 position = part.start + len(part.source) + len("}")
                 continue
             ends = (index == 0, index == len(parts) - 1)

@@ -18,7 +18,7 @@ from bff.plan.compiler.values import (
     roots_of,
 )
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError
-from bff.plan.expressions.grammar.templates import Embedded, split_template
+from bff.plan.expressions.grammar.templates import Interpolation, split_template
 from bff.plan.model.caching import MOST_TAGS, Tags
 from bff.plan.model.expressions import Template, union_of
 from bff.plan.reporter import Path
@@ -71,7 +71,7 @@ def _compile_tag(scope: ExpressionScope, text: str, path: Path) -> Tags:
     return _compiled(text, tuple(parts))
 
 
-def _check_part(scope: ExpressionScope, inferred: t.Type, piece: Embedded, path: Path) -> bool:
+def _check_part(scope: ExpressionScope, inferred: t.Type, piece: Interpolation, path: Path) -> bool:
     """Whether the expression may be a list. A type that can't be in a tag is reported."""
     each = alternatives(inferred)
     elements = [

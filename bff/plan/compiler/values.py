@@ -13,7 +13,7 @@ from bff.errors import EvaluationError
 from bff.plan.expressions.closures.compile import compile_node
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, parse_expression
 from bff.plan.expressions.grammar.reads import static_reads
-from bff.plan.expressions.grammar.templates import Embedded, split_template
+from bff.plan.expressions.grammar.templates import Interpolation, split_template
 from bff.plan.expressions.types.inference import infer
 from bff.plan.expressions.types.uses import uses_of
 from bff.plan.model.expressions import Root, Template, union_of
@@ -64,7 +64,7 @@ def compile_single(scope: ExpressionScope, text: str, path: Path) -> Template:
     compiled = [
         compile_expression(scope, part.source, path, part.start)
         for part in parts
-        if isinstance(part, Embedded)
+        if isinstance(part, Interpolation)
     ]
     if len(compiled) == 1 and not any(isinstance(part, str) and part.strip() for part in parts):
         return compiled[0]
@@ -140,14 +140,14 @@ def _compile_text(scope: ExpressionScope, text: str, path: Path) -> Template:
             return constant("")
         case (str() as literal,):
             return constant(literal)
-        case (Embedded(source, start),):
+        case (Interpolation(source, start),):
             return compile_expression(scope, source, path, start)
         case _:
             return _compile_mixed(scope, text, parts, path)
 
 
 def _compile_mixed(
-    scope: ExpressionScope, text: str, parts: tuple[str | Embedded, ...], path: Path
+    scope: ExpressionScope, text: str, parts: tuple[str | Interpolation, ...], path: Path
 ) -> Template:
     found = len(scope.problems)
     pieces: list[Template] = []

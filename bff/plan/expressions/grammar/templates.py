@@ -17,21 +17,22 @@ _OPENING = "${"
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
+class Interpolation:
     """One expression within a text, and the offset of its first character there."""
 
     source: str
     start: int
 
 
-def split_template(text: str) -> tuple[str | Embedded, ...]:
-    """A text's parts in order, none of them empty; `("Hello ", Embedded("user.name", 8), "!")`.
+def split_template(text: str) -> tuple[str | Interpolation, ...]:
+    """A text's parts in order, none of them empty; `("Hello ", Interpolation("user.name", 8),
+    "!")`.
 
     Raises `ExpressionSyntaxError`, its offset in `text`, for a `${` that is not closed or holds
     nothing. The text between is only split into tokens here; whether it is an expression is for
     the parser.
     """
-    parts: list[str | Embedded] = []
+    parts: list[str | Interpolation] = []
     position = 0
     while (opening := text.find(_OPENING, position)) >= 0:
         if opening > position:
@@ -43,7 +44,7 @@ def split_template(text: str) -> tuple[str | Embedded, ...]:
             raise ExpressionSyntaxError(
                 "nothing stands in ${ }", opening, "Name a value: ${params.id}."
             )
-        parts.append(Embedded(source, start))
+        parts.append(Interpolation(source, start))
         position = end + 1
     if position < len(text):
         parts.append(text[position:])
