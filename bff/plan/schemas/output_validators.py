@@ -1,13 +1,16 @@
 """Holds what is written to the inferred type, where a project's own code may have broken it. Pure.
 
-A computed field may return null, a validator may change a value's type, a serializer may return
-something else than its annotation says, and an author's own JSON schema may be wrong. pydantic
-writes all of that. A type with such code in it is therefore validated once more, as the text that
-goes out: 90 µs for 12 KB that pydantic takes 210 µs to read and write.
+A computed field may return null, a validator may change a value's type, a serializer may return a
+value that its annotation excludes, and a JSON schema by hand may be wrong. pydantic writes all of
+that. A type with such code in it is therefore validated once more, as the text that goes out.
+msgspec accepts nearly all texts; pydantic decides about the rest, and about types that msgspec
+can't express.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal, Union
 
+import msgspec
 from pydantic_core import CoreSchema, SchemaValidator, core_schema
 
 from bff.plan.types import kinds as t
@@ -20,6 +23,9 @@ _SCALARS: dict[t.Type, CoreSchema] = {
     t.NUMBER: core_schema.float_schema(strict=True),  # takes integers of any length as well
     t.STRING: core_schema.str_schema(strict=True),
 }
+_STRUCT_SCALARS: dict[str, Any] = {
+    "null": None, "boolean": bool, "integer": int, "number": float, "string": str,
+}  # fmt: skip
 _PYDANTICS_GETTERS = ("operator.attrgetter('value')", "operator.attrgetter('pattern')")
 _NO_SCHEMAS = frozenset({"metadata", "default", "config", "expected", "members"})
 
@@ -51,11 +57,78 @@ def is_pydantics_own(function: Any) -> bool:
     return module.startswith("pydantic") or repr(function) in _PYDANTICS_GETTERS
 
 
-def output_validator(inferred: t.Type) -> SchemaValidator:
-    """A validator of JSON texts that takes those of the type alone: no undeclared keys."""
-    schemas = _Schemas()
-    schema = schemas.of(inferred)
-    return SchemaValidator(core_schema.definitions_schema(schema, schemas.definitions()))
+class OutputValidator:
+    """Accepts the JSON texts of one type: no undeclared keys. Immutable; safe between threads.
+
+    12 KB take 50 µs, where pydantic takes 280, and 240 to read and write them.
+    """
+
+    __slots__ = ("_decoder", "_validator")
+
+    def __init__(self, inferred: t.Type) -> None:
+        schemas = _Schemas()
+        schema = schemas.of(inferred)
+        self._validator = SchemaValidator(
+            core_schema.definitions_schema(schema, schemas.definitions())
+        )
+        self._decoder = _decoder(inferred)
+
+    def validate(self, text: bytes) -> None:
+        """Raises pydantic's `ValidationError` for a text of another type."""
+        if self._decoder is not None:
+            try:
+                self._decoder.decode(text)
+            except msgspec.DecodeError:
+                pass
+            else:
+                return
+        self._validator.validate_json(text)
+
+
+def _decoder(inferred: t.Type) -> msgspec.json.Decoder[Any] | None:
+    try:
+        return msgspec.json.Decoder(_struct_type(inferred))
+    except TypeError:  # ours, or what msgspec raises for a union that it can't tell apart
+        return None
+
+
+def _struct_type(inferred: t.Type) -> Any:
+    """msgspec's type of texts that are all of the type. Raises `TypeError` where it has none."""
+    match inferred:
+        case t.Anything():
+            return msgspec.Raw
+        case t.Scalar(kind):
+            return _STRUCT_SCALARS[kind]
+        case t.Constant(str() | int() as value) if not isinstance(value, bool):
+            return Literal[value]
+        case t.ListOf(element):
+            return list[_struct_type(element)]  # type: ignore[misc]
+        case t.ObjectOf(fields, None):
+            return _struct(fields)
+        case t.ObjectOf((), extra) if extra is not None:
+            return dict[str, _struct_type(extra)]  # type: ignore[misc]
+        case t.Union(members) if members:
+            return Union[tuple(map(_struct_type, members))]  # noqa: UP007 - made of a tuple
+        case _:
+            raise TypeError(inferred)
+
+
+def _struct(fields: Sequence[tuple[str, t.Field]]) -> type[msgspec.Struct]:
+    # Python's names may be any that differ: those of JSON are given apart
+    names = {f"f{at}": name for at, (name, _) in enumerate(fields)}
+    return msgspec.defstruct(
+        "Output",
+        [
+            (own, _struct_type(field.type))
+            if field.required
+            else (own, Union[_struct_type(field.type), msgspec.UnsetType], msgspec.UNSET)  # noqa: UP007
+            for own, (_, field) in zip(names, fields, strict=True)
+        ],
+        rename=names,
+        kw_only=True,
+        forbid_unknown_fields=True,
+        gc=False,
+    )
 
 
 class _Schemas:

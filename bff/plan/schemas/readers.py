@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import CoreSchema, from_json
 
 from bff.plan.schemas.fast_readers import compile_fast_reader
-from bff.plan.schemas.output_validators import output_validator, runs_own_code
+from bff.plan.schemas.output_validators import OutputValidator, runs_own_code
 from bff.plan.schemas.validators import authored_names, strict_serializer, strict_validator
 from bff.plan.types import kinds as t
 
@@ -37,7 +37,7 @@ class SchemaReader:
         self._validator = strict_validator(schema)
         self._serializer = strict_serializer(schema)
         self._output_validator = (
-            output_validator(written) if is_described_by_hand or runs_own_code(schema) else None
+            OutputValidator(written) if is_described_by_hand or runs_own_code(schema) else None
         )
         self._names = authored_names(schema)
         self._fast_reader = None if is_described_by_hand else compile_fast_reader(schema)
@@ -85,7 +85,7 @@ class SchemaReader:
         try:
             text = self._serializer.to_json(value, by_alias=True, warnings=False)
             if self._output_validator is not None:
-                self._output_validator.validate_json(text)
+                self._output_validator.validate(text)
         except ValidationError as error:
             raise ValueError(
                 f"written as another type than declared: {self._describe(error)}"
