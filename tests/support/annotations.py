@@ -58,6 +58,15 @@ class Cat(BaseModel):
 class Dog(BaseModel):
     kind: Literal["dog"]
     weight: float = math.inf
+class Listed(RootModel[list[int]]):
+    root: list[int] = Field(json_schema_extra={"type": "object"})
+class Plain(BaseModel):
+    a: int
+    @model_serializer
+    def write(self) -> dict[str, int]: return {"x": self.a}
+def kind_of(value):
+    kind = value["kind"] if isinstance(value, dict) else value.kind
+    return kind[0]
 Tree = TypeAliasType("Tree", "dict[str, Tree] | int")
 """
 
@@ -141,6 +150,20 @@ _LEAVES: dict[str, str] = {
     "Page": "[{\"items\": [1, \"a\"]}]",
     "Tree": "[1, {\"a\": {\"b\": 1}}]",
     "Annotated[Cat | Dog, Discriminator('kind')]": "[{\"kind\": \"cat\"}, {\"kind\": \"dog\"}]",
+    "Annotated[Annotated[Cat, Tag('c')] | Annotated[Dog, Tag('d')], Discriminator(kind_of)]": (
+        "[{\"kind\": \"cat\"}, {\"kind\": \"dog\"}]"
+    ),
+    "Annotated[Base, ValidateAs(int, lambda n: Base(id=n))]": "[1]",
+    "Listed": "[[1, 2]]",
+    "Plain": "[{\"a\": 1}]",
+    "Annotated[list[int], FailFast()]": "[[1, 2], [1, \"x\"]]",
+    "Annotated[str, Strict()]": "[\"a\", 1]",
+    "Annotated[datetime.date, Field(gt=datetime.date(2020, 1, 1))]": "[\"2024-02-29\"]",
+    "dict[datetime.date, int]": "[{\"2024-02-29\": 1}]",
+    "dict[Level, float]": "[{\"a\": 1}]",
+    "dict[tuple[int, int], int]": "[{}]",
+    "dict[Literal['a', 'b'], int]": "[{\"a\": 1}]",
+    "dict[decimal.Decimal, bool]": "[{\"1.50\": true}]",
     "Cat | Dog": "[{\"kind\": \"cat\", \"lives\": 3}, {\"kind\": \"dog\", \"weight\": 1}]",
     "Callable[[], int]": "[1]",
     "type[int]": "[\"int\"]",
@@ -294,6 +317,10 @@ class _Module:
                 options.append("exclude=True")
             case 4:
                 options.append("exclude_if=lambda v: v == 1")
+            case 5:
+                options.append(f"validation_alias=AliasChoices('B', '{name}')")
+            case 6:
+                options.append("validation_alias=AliasPath('B', 0)")
         return options, key
 
     def _typed_dict(self, depth: int) -> tuple[str, Sample]:

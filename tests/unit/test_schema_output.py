@@ -76,6 +76,16 @@ WRITTEN: dict[str, tuple[str, str, str, str]] = {
         "[1,3]",
     ),
     "what skips validation and is right": ("T = SkipValidation[int]", "integer", "5", "5"),
+    "what is validated as another type": (
+        """
+        class Base(BaseModel):
+            id: int
+        T = Annotated[Base, ValidateAs(int, lambda number: Base(id=number))]
+        """,
+        "{id: integer}",
+        "5",
+        '{"id":5}',
+    ),
     "a subclass where its base is declared": (
         """
         class Base(BaseModel):

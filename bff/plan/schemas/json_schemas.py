@@ -24,7 +24,7 @@ from pydantic_core import (
     to_json,
 )
 
-from bff.plan.schemas.output_validators import is_pydantics_own
+from bff.plan.schemas.output_validators import is_pydantics_own, writes_as_schema
 from bff.plan.schemas.validators import strict_serializer
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import type_of_value
@@ -163,6 +163,8 @@ class _Outgoing(_NamedJsonSchema):
         match schema["type"]:
             case "function-plain" if schema["function"] is _SECRET["serialization"]["function"]:
                 return {"type": "string"}
+            case "function-wrap" if writes_as_schema(schema["function"]):
+                return self.generate_inner(schema["schema"])
             case "function-plain" | "function-wrap" if is_pydantics_own(schema["function"]):
                 return None  # Sequence, defaultdict, SecretStr, …: as they are described
             case "function-plain" | "function-wrap" | "any":

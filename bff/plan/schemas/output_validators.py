@@ -31,13 +31,13 @@ _NO_SCHEMAS = frozenset({"metadata", "default", "config", "expected", "members"}
 
 
 def runs_own_code(schema: Any) -> bool:
-    """Whether code of the project's may change a value after it is validated."""
+    """Whether a value may go out that no validator of the schema has seen as it is written."""
     match schema:
         case {"type": "no-info" | "with-info", "function": function}:
             return not is_pydantics_own(function)
         case {"type": "function-plain" | "function-wrap", "function": function} if callable(
             function
-        ) and not is_pydantics_own(function):
+        ) and (not is_pydantics_own(function) or writes_as_schema(function)):
             return True
         case {"custom_init": True} | {"post_init": str() | True}:
             return True
@@ -49,6 +49,12 @@ def runs_own_code(schema: Any) -> bool:
             return any(map(runs_own_code, schema))
         case _:
             return False
+
+
+def writes_as_schema(function: Any) -> bool:
+    """Whether a serializer is that of `SkipValidation`, `InstanceOf` or `ValidateAs`: it writes by
+    another schema than the one that validates."""
+    return getattr(function, "__module__", "") == "pydantic.functional_validators"
 
 
 def is_pydantics_own(function: Any) -> bool:
