@@ -7,8 +7,15 @@ from bff.plan.compiler.values import ExpressionScope, compile_expression
 from bff.plan.model.payload import Join
 from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
-from bff.plan.types.algebra import brief, nullable, resolved, union, without_null
-from bff.plan.types.paths import Part, PathProblem, objects_in, parse_path, step_into
+from bff.plan.types.algebra import brief, nullable, resolved, without_null
+from bff.plan.types.paths import (
+    Part,
+    PathProblem,
+    map_objects,
+    objects_in,
+    parse_path,
+    step_into,
+)
 
 
 def compile_joins(
@@ -151,59 +158,40 @@ def _has(inferred: t.ObjectOf | t.Anything, name: str) -> bool:
     return isinstance(inferred, t.ObjectOf) and any(key == name for key, _ in inferred.fields)
 
 
-def _with_field(
-    inferred: t.Type,
-    path: tuple[str, ...],
-    name: str,
-    added: t.Field,
-    seen: frozenset[str] = frozenset(),
-) -> t.Type:
-    """The type with `added` in every object at `path`; `seen` as in `masked_type`."""
-    match inferred:
-        case t.Named(each):
-            if each in seen:
-                return inferred
-            return _with_field(inferred.resolve(), path, name, added, seen | {each})
-        case t.ListOf(element):
-            return t.ListOf(_with_field(element, path, name, added, seen))
-        case t.Union(members):
-            return union(*(_with_field(member, path, name, added, seen) for member in members))
-        case t.ObjectOf(fields, extra, title) if not path:
-            rest = tuple((key, field) for key, field in fields if key != name)
-            return t.ObjectOf((*rest, (name, added)), extra, title)
-        case t.ObjectOf(fields, extra, title):
-            changed = tuple(
-                (key, t.Field(_with_field(field.type, path[1:], name, added), field.required))
-                if key == path[0]
-                else (key, field)
-                for key, field in fields
-            )
-            if extra is not None and path[0] not in dict(fields):
-                extra = _with_field(extra, path[1:], name, added)
-            return t.ObjectOf(changed, extra, title)
-        case _:
-            return inferred
+def _with_field(inferred: t.Type, path: tuple[str, ...], name: str, added: t.Field) -> t.Type:
+    """The type with `added` in every object at `path`."""
+
+    def change(each: t.ObjectOf, _: frozenset[str]) -> t.ObjectOf:
+        if not path:
+            rest = tuple((key, field) for key, field in each.fields if key != name)
+            return t.ObjectOf((*rest, (name, added)), each.extra, each.name)
+        first, *below = path
+        changed = tuple(
+            (key, t.Field(_with_field(field.type, tuple(below), name, added), field.required))
+            if key == first
+            else (key, field)
+            for key, field in each.fields
+        )
+        extra = each.extra
+        if extra is not None and first not in dict(each.fields):
+            extra = _with_field(extra, tuple(below), name, added)
+        return t.ObjectOf(changed, extra, each.name)
+
+    return map_objects(inferred, change)
 
 
 def _perhaps_with(inferred: t.Type, name: str | None, seen: frozenset[str] = frozenset()) -> t.Type:
     """The type with `name` in every object that lacks it: a join that can't be placed may have put
-    it there. `seen` as in `masked_type`."""
-    match inferred:
-        case _ if name is None:
-            return t.ANYTHING
-        case t.Named(each):
-            if each in seen:
-                return inferred
-            return _perhaps_with(inferred.resolve(), name, seen | {each})
-        case t.ListOf(element):
-            return t.ListOf(_perhaps_with(element, name, seen))
-        case t.Union(members):
-            return union(*(_perhaps_with(member, name, seen) for member in members))
-        case t.ObjectOf(fields, extra, title):
-            opened = {
-                key: t.Field(_perhaps_with(field.type, name, seen), field.required)
-                for key, field in fields
-            }
-            return t.ObjectOf(tuple(({name: t.Field(t.ANYTHING)} | opened).items()), extra, title)
-        case _:
-            return inferred
+    it there. `seen` as in `map_objects`."""
+    if name is None:
+        return t.ANYTHING
+
+    def change(each: t.ObjectOf, seen: frozenset[str]) -> t.ObjectOf:
+        opened = {
+            key: t.Field(_perhaps_with(field.type, name, seen), field.required)
+            for key, field in each.fields
+        }
+        fields = {name: t.Field(t.ANYTHING)} | opened
+        return t.ObjectOf(tuple(fields.items()), each.extra, each.name)
+
+    return map_objects(inferred, change, seen)

@@ -5,7 +5,14 @@ from collections.abc import Sequence
 from bff.plan.model.payload import FieldPlace, MaskNode, MaskView, SelectableFields, mask_of
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import union
-from bff.plan.types.paths import PathProblem, field_type, objects_in, parse_path, step_into
+from bff.plan.types.paths import (
+    PathProblem,
+    field_type,
+    map_objects,
+    objects_in,
+    parse_path,
+    step_into,
+)
 
 
 def compile_mask(
@@ -61,41 +68,24 @@ def selectable_fields(payload: t.Type, most: int) -> SelectableFields:
     return SelectableFields(most, tuple(places))
 
 
-def masked_type(inferred: t.Type, mask: MaskNode, seen: frozenset[str] = frozenset()) -> t.Type:
-    """The type of what the mask leaves of a value of type `inferred`.
-
-    `seen` holds the names met since the last field, so that a list of itself ends.
-    """
+def masked_type(inferred: t.Type, mask: MaskNode) -> t.Type:
+    """The type of what the mask leaves of a value of type `inferred`."""
     if not mask.fields:
         return inferred
-    match inferred:
-        case t.Named(name):
-            return (
-                inferred if name in seen else masked_type(inferred.resolve(), mask, seen | {name})
-            )
-        case t.ListOf(element):
-            return t.ListOf(masked_type(element, mask, seen))
-        case t.Union(members):
-            return union(*(masked_type(member, mask, seen) for member in members))
-        case t.ObjectOf(fields, extra, name):
-            return t.ObjectOf(_kept(fields, extra, mask), None, name)
-        case _:
-            return inferred
+    return map_objects(inferred, lambda each, _: _masked(each, mask))
 
 
-def _kept(
-    fields: tuple[tuple[str, t.Field], ...], extra: t.Type | None, mask: MaskNode
-) -> tuple[tuple[str, t.Field], ...]:
-    declared = {name for name, _ in fields}
-    kept = [
+def _masked(inferred: t.ObjectOf, mask: MaskNode) -> t.ObjectOf:
+    declared = {name for name, _ in inferred.fields}
+    left = [
         (name, t.Field(masked_type(field.type, mask.fields[name]), field.required))
-        for name, field in fields
+        for name, field in inferred.fields
         if name in mask.fields
     ]
-    if extra is not None:
-        kept += [
-            (name, t.Field(masked_type(extra, node), required=False))
+    if inferred.extra is not None:
+        left += [
+            (name, t.Field(masked_type(inferred.extra, node), required=False))
             for name, node in mask.fields.items()
             if name not in declared
         ]
-    return tuple(kept)
+    return t.ObjectOf(tuple(left), None, inferred.name)

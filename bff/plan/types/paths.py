@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bff.declarations.suggestions import known_names
@@ -67,6 +68,28 @@ def objects_in(
             return (inferred,)
         case _:
             return ()
+
+
+def map_objects(
+    inferred: t.Type,
+    change: Callable[[t.ObjectOf, frozenset[str]], t.Type],
+    seen: frozenset[str] = frozenset(),
+) -> t.Type:
+    """The type with each object changed that a path meets in a value of it, `seen` as in
+    `objects_in`. `change` gets what was seen on the way, to go on with in the object's fields."""
+    match inferred:
+        case t.Named(name) if name in seen:
+            return inferred
+        case t.Named(name):
+            return map_objects(inferred.resolve(), change, seen | {name})
+        case t.ListOf(element):
+            return t.ListOf(map_objects(element, change, seen))
+        case t.Union(members):
+            return union(*(map_objects(member, change, seen) for member in members))
+        case t.ObjectOf():
+            return change(inferred, seen)
+        case _:
+            return inferred
 
 
 def step_into(inferred: t.Type, part: Part, inside: str) -> t.Type:
