@@ -16,30 +16,9 @@ def host(
         yield served
 
 
-def test_unknown_view_is_told_which_there_are(host: Host) -> None:
-    for target in ("/home/1?view=tall", "/cached/1?view=", "/home/1?view=Short"):
-        document = problem(host.get(target))
-        assert (document["status"], document["reason"]) == (404, "unknown_view")
-        assert document["views"] == ["short", "shout"]
-
-
 def test_view_that_is_named_twice_is_refused(host: Host) -> None:
     document = problem(host.get("/home/1?view=short&view=short"))
     assert (document["status"], document["reason"]) == (400, "view_twice")
-
-
-def test_every_bad_param_is_named_and_no_value_repeated(host: Host) -> None:
-    answer = host.get("/home/evil-1?limit=evil-2")
-    document = problem(answer)
-    assert (document["status"], document["reason"]) == (400, "bad_params")
-    errors = document["errors"]
-    assert isinstance(errors, list)
-    assert [(error["name"], error["in"]) for error in errors] == [
-        ("user_id", "path"),
-        ("limit", "query"),
-    ]
-    assert all(error["detail"] for error in errors)
-    assert b"evil" not in answer.body
 
 
 def test_failed_required_step_is_named_and_its_retry_after_passed_on(host: Host) -> None:
@@ -52,15 +31,6 @@ def test_failed_required_step_is_named_and_its_retry_after_passed_on(host: Host)
         'bff; error=http_request_error; received-status=429; details="user: status"'
     )
     assert "steps" not in document
-
-
-def test_failed_write_says_what_became_of_each_step(host: Host) -> None:
-    answer = host.post("/buy", {"user_id": 1})
-    document = problem(answer)
-    assert document["status"] == 502
-    assert document["step"] == "order"
-    assert document["steps"] == {"user": "done", "order": "unknown", "again": "not started"}
-    assert answer.header("cache-status") == "bff; fwd=method"
 
 
 @pytest.mark.parametrize(
