@@ -51,16 +51,16 @@ class StalledPipe:
     """A real pipe that nobody reads until `read_lines`."""
 
     def __enter__(self) -> "StalledPipe":
-        read, self._write = os.pipe()
+        read, write = os.pipe()
         self._reader = open(read, "rb")
-        self.stream = io.FileIO(self._write, "wb", closefd=False)
+        self.stream = io.FileIO(write, "wb")
         return self
 
     def __exit__(
         self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
     ) -> None:
         self._reader.close()  # a thread that still writes gets EPIPE
-        os.close(self._write)
+        self.stream.close()
 
     def read_lines(self, until_event: str) -> list[dict[str, Any]]:
         """All lines up to the first of this event."""
