@@ -12,8 +12,8 @@ from typing import Any, Protocol
 # measured with tracemalloc, headers and dict slots included.
 OVERHEAD_BYTES = 1024
 FAILURE_BYTES = 4096  # what a failure may take that an entry holds for a second
-_TAG_BYTES = 500  # a tag in an entry and in the index of the memory that holds it
-_VIEW_BYTES = 200
+_TAG_BYTES = 400  # a tag in an entry and in the index of the memory that holds it
+_VIEW_BYTES = 120
 
 
 class FinishedReply(Protocol):

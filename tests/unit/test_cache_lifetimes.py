@@ -121,3 +121,17 @@ def test_other_values_than_the_last_are_not_served_for_it() -> None:
             assert await turns.ask(1000.0) == ("miss", number)
 
     run_quietly(test)
+
+
+def test_clock_that_is_set_back_makes_no_entry_good_for_longer() -> None:
+    async def test() -> None:
+        turns = Turns(Runs(payload(b"1")))
+        assert await turns.ask() == ("miss", b"1")
+        turns.clock.now -= 3600.0
+        assert turns.cache.lookup("k") is None
+        assert turns.cache.lookup_stale(turns.job) is None
+        turns.runs.outcome = payload(b"2")
+        assert await turns.ask() == ("miss", b"2")
+        assert turns.cache.lookup("k") is not None
+
+    run_quietly(test)

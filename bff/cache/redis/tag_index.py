@@ -37,6 +37,7 @@ REMEMBERED_SECONDS = 60
 _MOST_NOTES = 100_000
 # Entries that one round of a purge deletes. Redis serves others between two rounds.
 _AT_ONCE = 500
+_SETS_AT_ONCE = 100  # that one script adds an entry to: 1 ms
 _EVERYTHING_SECONDS = int(MAX_TTL_SECONDS) + 3600  # longer than any entry
 
 # Members that have ended go on the way, ten at a time, so that a set that is written to stays as
@@ -116,7 +117,9 @@ class TagIndex:
     def add(self, tags: Iterable[str], key: str, ends_at: float) -> None:
         """Note that the entry `key` has these tags until `ends_at`, seconds since the epoch."""
         sets = [self._set(tag) for tag in tags]
-        self._client.eval(_ADD, len(sets), *sets, key, f"{ends_at:.3f}")
+        for start in range(0, len(sets), _SETS_AT_ONCE):
+            part = sets[start : start + _SETS_AT_ONCE]
+            self._client.eval(_ADD, len(part), *part, key, f"{ends_at:.3f}")
 
     def were_purged(self, tags: Iterable[str], since: float) -> bool:
         """Whether any of the tags was purged at `since` or later."""

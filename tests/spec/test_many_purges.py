@@ -1,0 +1,84 @@
+"""Writes and payloads that name more than can be purged one by one."""
+
+import time
+
+import pytest
+
+from bff.plan.model.caching import MOST_TAGS
+from bff.settings import Settings
+from tests.support.cache_answers import cache_facts, is_hit
+from tests.support.screens import Screen, Screens, order, product, value_reply
+
+QUIET = Settings(log_level="warning")
+MANY_IDS = 120_000
+COMPOSITIONS = {
+    "best": """
+        endpoint: GET /best
+        steps: {best: {call: shop.list_bestsellers}}
+        cache: {ttl: 5m, tags: ['product:${best[].id}']}
+        """,
+    "plain": """
+        endpoint: GET /plain
+        steps: {best: {call: shop.list_bestsellers}}
+        cache: {ttl: 5m}
+        """,
+    "buy": """
+        endpoint: POST /buy
+        params:
+          ids: {in: body, type: array, items: {type: integer}}
+        steps: {order: {call: shop.create_order, with: {user_id: 1}}}
+        purges: ['product:${params.ids}']
+        """,
+}
+
+
+def shop(screens: Screens, products: int = 2) -> Screen:
+    return screens(
+        COMPOSITIONS,
+        {
+            "/bestsellers": value_reply([product(number) for number in range(products)]),
+            "/orders": value_reply(order(5, 1)),
+        },
+        settings=QUIET,
+    )
+
+
+def test_write_that_names_as_many_tags_as_may_be_purges_these_alone(screens: Screens) -> None:
+    screen = shop(screens)
+    assert not is_hit(screen.get("/best"))
+    assert screen.post({"ids": list(range(10, MOST_TAGS + 10))}, "/buy").status == 200
+    assert is_hit(screen.get("/best"))
+    assert screen.post({"ids": list(range(1, MOST_TAGS + 1))}, "/buy").status == 200
+    assert not is_hit(screen.get("/best"))
+
+
+def test_write_that_names_more_tags_purges_everything_that_has_tags_at_once(
+    screens: Screens, caplog: pytest.LogCaptureFixture
+) -> None:
+    screen = shop(screens)
+    for target in ("/best", "/plain"):
+        screen.get(target)
+    started = time.monotonic()
+    assert screen.post({"ids": list(range(10, MANY_IDS))}, "/buy").status == 200
+    took = time.monotonic() - started
+    assert not is_hit(screen.get("/best"))
+    assert is_hit(screen.get("/plain"))
+    assert took < 3.0  # 120,000 integers are parsed and checked
+    assert "a purge of more than 1000 tags: everything that has tags is purged" in caplog.text
+
+
+def test_payload_with_more_tags_than_may_be_is_served_and_not_stored(
+    screens: Screens, caplog: pytest.LogCaptureFixture
+) -> None:
+    screen = shop(screens, products=MOST_TAGS + 1)
+    for _ in range(2):
+        answer = screen.get("/best")
+        assert answer.status == 200
+        assert cache_facts(answer) == {"fwd": "miss"}
+    assert caplog.text.count("best: not stored: more than 1000 tags") == 1
+
+
+def test_payload_with_as_many_tags_as_may_be_is_stored(screens: Screens) -> None:
+    screen = shop(screens, products=MOST_TAGS)
+    assert not is_hit(screen.get("/best"))
+    assert is_hit(screen.get("/best"))
