@@ -16,7 +16,12 @@ from bff.cache.memory import MemoryLayer
 from bff.cache.shared.owed_purges import OwedTags
 from bff.cache.shared.store import SharedStore
 from bff.cache.shared.store_clients import StoreClient
-from bff.engine.values.results import CompositionFailure, Degradation, Produced, StepTiming
+from bff.engine.values.results import (
+    CompositionFailure,
+    CompositionPayload,
+    Degradation,
+    StepTiming,
+)
 from bff.plan.model.caching import EVERYTHING, MOST_TAGS
 from bff.web.compositions.variants import Variant
 from tests.support.cache_worker import job
@@ -99,7 +104,7 @@ def big_failure() -> CompositionFailure:
     return replace(FAILURE, failures=failures, timings=timings, detail="y" * 20_000)
 
 
-def big_degraded(number: int) -> Produced:
+def big_degraded(number: int) -> CompositionPayload:
     return degraded(b"%d" % number * 20_000)._replace(
         degraded=big_failure().failures, timings=big_failure().timings
     )
