@@ -45,7 +45,7 @@ class KeyRecipe:
         self, params: Mapping[str, Any], claims: Mapping[str, Any], identity_key: str
     ) -> str:
         """The key for these inputs, which are JSON values; an absent one reads as null.
-        `identity_key` tells callers apart; it and the claims count where they reach the payload."""
+        `identity_key` separates callers; it and the claims count where they reach the payload."""
         # JSON text is unambiguous: 1, 1.0, "1", true and null differ, strings and lists end where
         # they end. The order of an object's keys counts, since expressions can see it.
         read = _values(self._params, params)

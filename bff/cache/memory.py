@@ -1,7 +1,7 @@
 """Entries in this process's memory: bounded by bytes, the least recently used go first.
 
 Looking up never changes the total, so it takes no lock: the Flask host looks up from many threads
-while one loop puts. May not wait, and knows no clock: who asks decides what is fresh.
+while one loop puts. May not wait, and knows no clock: the caller decides what is fresh.
 """
 
 import threading
@@ -12,7 +12,7 @@ from bff.cache.entries import Entry
 
 
 class MemoryLayer:
-    """Holds entries of at most `max_bytes` in all; kept replies count as `Entry.keep` says."""
+    """Holds entries of at most `max_bytes` in all; finished replies count as in `Entry.keep`."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -31,11 +31,11 @@ class MemoryLayer:
             try:  # noqa: SIM105 - `suppress` takes 0.3 µs, half of a look-up
                 self._entries.move_to_end(key)
             except KeyError:
-                pass  # put out by another thread since; what we hold is still good
+                pass  # dropped by another thread since; the entry is still good
         return entry
 
     def put(self, entry: Entry) -> bool:
-        """Hold the entry in place of one with its key; False when it is larger than the bound."""
+        """Store the entry in place of one with its key; False when it is larger than the bound."""
         with self._changing:
             self._forget(entry.key)
             if entry.size_bytes > self._max_bytes:
@@ -49,19 +49,19 @@ class MemoryLayer:
             return True
 
     def drop(self, key: str) -> None:
-        """Forget the entry with this key, if there is one."""
+        """Delete the entry with this key, if there is one."""
         with self._changing:
             self._forget(key)
 
     def drop_tagged(self, tags: Iterable[str]) -> None:
-        """Forget every entry that has one of the tags."""
+        """Delete every entry that has one of the tags."""
         with self._changing:
             for tag in tags:
                 for key in list(self._keys_by_tag.get(tag, ())):
                     self._forget(key)
 
     def drop_all_tagged(self) -> None:
-        """Forget every entry that has tags."""
+        """Delete every entry that has tags."""
         self.drop_tagged(list(self._keys_by_tag))
 
     def _note_growth(self, entry: Entry, growth: int) -> None:

@@ -5,8 +5,8 @@
     redis+cluster://host[:port],host…                   also rediss+cluster://
 
 `valkey` may stand for `redis` everywhere: the protocol is the same. Options stand in the query, as
-redis-py reads them. Every client gives up after the same short time and never repeats a command:
-what is in trouble here is a cache.
+redis-py reads them. Every client gives up after the same short time and never repeats a command,
+since a cache may fail.
 """
 
 import re

@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 class RunningRedis:
-    """`url` is None when there is no Redis; `description` says which it is, without secrets."""
+    """`url` is None when there is no Redis; `description` names it, without secrets."""
 
     def __init__(self, url: str | None, description: str) -> None:
         self.url = url
@@ -63,8 +63,8 @@ class RunningRedis:
 
 
 def start_embedded_redis(environ: Mapping[str, str] = os.environ) -> RunningRedis:
-    """Find or start a Redis; blocks until it answers. What fails to start is logged and passed
-    over. A named Redis is taken as it is, whether it answers or not."""
+    """Find or start a Redis; blocks until it answers. A server that fails to start is logged, and
+    the next is tried. A named Redis is taken as it is, whether it answers or not."""
     for variable in _URL_VARIABLES:
         if environ.get(variable):
             return RunningRedis(environ[variable], f"{_place(environ[variable])} ({variable})")
@@ -165,7 +165,7 @@ class _OwnRedis(RunningRedis):
 
     def _last_words(self) -> str:
         lines = (self._directory / "server.log").read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+        return lines[-1] if lines else "its log is empty"
 
 
 def _place(url: str) -> str:

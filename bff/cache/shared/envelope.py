@@ -1,9 +1,9 @@
 """Entries as bytes for a store that others can write to: our own format, never a pickle.
 
     4   magic and version            b"bff\\x02"
-    16  digest of all that follows   blake2b: finds damage; no signature, whoever can write to the
-                                     store can forge a payload, but run no code
-    16  digest of the key            finds an answer that was meant for another question
+    16  digest of all that follows   blake2b: detects damage; it is no signature: whoever can write
+                                     to the store can forge a payload, but run no code
+    16  digest of the key            detects an answer to another question
     8   stored_at, 8 ttl_seconds, 8 observed_at: IEEE doubles, big-endian, as everything here
     1   flags: 1 for may_be_stale
     4   length of the body, 2 number of views, 2 number of tags
@@ -21,8 +21,8 @@ import struct
 
 from bff.cache.entries import Entry
 
-# Read within the store's time even on a busy machine: 16 MiB took 35 to 116 ms of its 100, and five
-# reads that are too late let the store alone for a while.
+# So much is read within the store's time even on a busy machine: 16 MiB took 35 to 116 ms of its
+# 100, and after five late reads the store is left alone for a while.
 MAX_VALUE_BYTES = 4 * 1024 * 1024
 MAX_TTL_SECONDS = 366 * 24 * 3600.0
 MAGIC = b"bff\x02"
@@ -36,7 +36,7 @@ _MAY_BE_STALE = 1
 
 
 def encode(entry: Entry) -> bytes:
-    """The entry's bytes; `decode` gives it back. Kept replies don't travel."""
+    """The entry's bytes; `decode` gives it back. Finished replies don't travel."""
     names = [name.encode() for name in entry.views]
     views = list(entry.views.values())
     tags = sorted(tag.encode() for tag in entry.tags)
@@ -63,7 +63,7 @@ def decode(data: bytes, key: str) -> Entry | None:
 
 
 def flaw(data: bytes, key: str) -> str | None:
-    """Why `decode` refuses these bytes, for people; None when it doesn't."""
+    """The reason why `decode` refuses these bytes, for people; None when it doesn't."""
     opened = _open(data, key)
     return opened if isinstance(opened, str) else None
 
