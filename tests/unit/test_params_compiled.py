@@ -21,9 +21,10 @@ from tests.support.marks import without_mark
 SCHEMAS = """
 from datetime import date
 from typing import Any
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 class Many(BaseModel):
+    model_config = ConfigDict(extra="allow")
     ids: list[int]
     wide: int = Field(0, le=2**80)
     more: Any = None
@@ -299,6 +300,7 @@ def test_schema_param_takes_what_validates_and_gives_its_json_form(
         ({"ids": [-(2**63) - 1]}, "ids.0: greater_than_equal"),
         ({"ids": [], "wide": -(2**64)}, "wide: greater_than_equal"),
         ({"ids": [], "more": {"deep": [2**64]}}, "more: value_error"),
+        ({"ids": [], "extra": [2**64]}, r"\*: value_error"),
     ],
 )
 def test_integers_in_a_schema_param_have_64_bits(

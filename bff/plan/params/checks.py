@@ -107,16 +107,18 @@ def _list_check(declared: ParamDecl) -> Check:
     whole = _by_pydantic(Annotated[list[Any], Strict(), lengths])
     item = build_check(declared.items) if declared.items is not None else _unchecked
 
-    def check(value: Any) -> Any:
-        found = []
-        for position, element in enumerate(whole(value), start=1):
-            try:
-                found.append(item(element))
-            except ValueError as error:
-                raise ValueError(f"has an element, number {position}, that {error}") from None
-        return found
+    return lambda value: each_element(item, whole(value))
 
-    return check
+
+def each_element(read: Callable[[Any], Any], elements: list[Any]) -> list[Any]:
+    """What `read` returns for each element. Its `ValueError` then names the element's position."""
+    found = []
+    for position, element in enumerate(elements, start=1):
+        try:
+            found.append(read(element))
+        except ValueError as error:
+            raise ValueError(f"has an element, number {position}, that {error}") from None
+    return found
 
 
 def _unchecked(value: Any) -> Any:

@@ -35,7 +35,7 @@ def single_text(kind: str, check: Check) -> ParseText:
 def repeated_texts(kind: str, check: Check) -> ParseText:
     """The parser of a list with an element in each text."""
     read = _READERS[kind]
-    return lambda texts: check(_elements(read, texts))
+    return lambda texts: check(each_element(read, texts))
 
 
 def comma_text(kind: str, check: Check) -> ParseText:
@@ -45,7 +45,7 @@ def comma_text(kind: str, check: Check) -> ParseText:
     def parse(texts: list[str]) -> object:
         if len(texts) != 1:
             raise ValueError("must come once, with commas between its elements")
-        return check(_elements(read, texts[0].split(",")))
+        return check(each_element(read, texts[0].split(",")))
 
     return parse
 
@@ -56,19 +56,9 @@ def header_texts(kind: str, check: Check) -> ParseText:
     read = _READERS[kind]
 
     def parse(texts: list[str]) -> object:
-        return check(_elements(read, [part.strip(" \t") for part in ",".join(texts).split(",")]))
+        return check(each_element(read, [part.strip(" \t") for part in ",".join(texts).split(",")]))
 
     return parse
-
-
-def _elements(read: Callable[[str], object], texts: list[str]) -> list[object]:
-    found = []
-    for position, text in enumerate(texts, start=1):
-        try:
-            found.append(read(text))
-        except ValueError as error:
-            raise ValueError(f"has an element, number {position}, that {error}") from None
-    return found
 
 
 def _read_integer(text: str) -> int:

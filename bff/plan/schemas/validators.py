@@ -71,11 +71,14 @@ def bound_integers(schema: Any) -> Any:
             return bounds | ({} if schema.keys() & {"le", "lt"} else {"le": MOST_INTEGER}) | schema
         case {"type": "any"}:
             return core_schema.no_info_after_validator_function(_check_integers, schema)
-        case {"type": str()}:
+        case {"type": str(kind)}:
             copy = {
                 key: value if key in _NOT_VALIDATED else bound_integers(value)
                 for key, value in schema.items()
             }
+            fields = copy["schema"] if kind == "model" else copy
+            if _keeps_extra(schema) and fields["type"] in ("model-fields", "typed-dict"):
+                fields.setdefault("extras_schema", bound_integers(core_schema.any_schema()))
             return _checked_before(_check_integers, copy) if schema.get("custom_init") else copy
         case dict():
             return {key: bound_integers(value) for key, value in schema.items()}
@@ -83,6 +86,11 @@ def bound_integers(schema: Any) -> Any:
             return type(schema)(map(bound_integers, schema))
         case _:
             return schema
+
+
+def _keeps_extra(schema: dict[str, Any]) -> bool:
+    config = schema.get("config") or {}
+    return bool(config.get("extra_fields_behavior") == "allow")
 
 
 def _check_integers(value: Any) -> Any:
@@ -120,8 +128,7 @@ def _strict_node(kind: str, schema: dict[str, Any], extra_allowed: bool) -> Any:
     if kind == "any":
         return _CHECKED_ANY
     if kind in ("model", "typed-dict"):
-        config = schema.get("config") or {}
-        extra_allowed = config.get("extra_fields_behavior") == "allow"
+        extra_allowed = _keeps_extra(schema)
     copy = {
         key: _strict_part(key, value, extra_allowed)
         for key, value in schema.items()

@@ -17,11 +17,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bff.plan.expressions.closures import chains, conditions, projections
+from bff.plan.expressions.closures.chains import Evaluate
 from bff.plan.expressions.closures.functions import FUNCTIONS
 from bff.plan.expressions.closures.growth import copies, with_checks
 from bff.plan.expressions.grammar.parsing import Node
-
-Evaluate = Callable[[Any], Any]
 
 _IN_A_ROW = frozenset(("subexpression", "index_expression", "pipe"))
 _SELF = frozenset(("identity", "current"))

@@ -10,8 +10,7 @@ from typing import Any
 
 from bff.errors import EvaluationError
 from bff.plan.expressions.closures.arguments import NUMBERS, STRINGS, kind_of, too_deep_to_compare
-
-Evaluate = Callable[[Any], Any]
+from bff.plan.expressions.closures.chains import Evaluate
 
 ORDERINGS: Mapping[str, tuple[str, Callable[[Any, Any], Any]]] = {
     "lt": ("<", operator.lt),

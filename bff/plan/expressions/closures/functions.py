@@ -34,9 +34,8 @@ from bff.plan.expressions.closures.arguments import (
     require_comparable,
     too_deep_to_compare,
 )
+from bff.plan.expressions.closures.chains import Evaluate
 from bff.plan.expressions.closures.growth import LARGEST_VALUE, too_large
-
-Key = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +162,7 @@ def _to_array(value: Any) -> list[Any]:
     return value if type(value) is list else [value]
 
 
-def _map(key: Key, array: Any) -> list[Any]:
+def _map(key: Evaluate, array: Any) -> list[Any]:
     require_array("map", 2, array)
     return [key(element) for element in array]
 
@@ -183,22 +182,22 @@ def _sort(array: Any) -> list[Any]:
     return sorted(array)
 
 
-def _sort_by(array: Any, key: Key) -> list[Any]:
+def _sort_by(array: Any, key: Evaluate) -> list[Any]:
     keys = _keys_of("sort_by", array, key)
     return [array[index] for index in sorted(range(len(keys)), key=keys.__getitem__)]
 
 
-def _max_by(array: Any, key: Key) -> Any:
+def _max_by(array: Any, key: Evaluate) -> Any:
     keys = _keys_of("max_by", array, key)
     return array[max(range(len(keys)), key=keys.__getitem__)] if keys else None
 
 
-def _min_by(array: Any, key: Key) -> Any:
+def _min_by(array: Any, key: Evaluate) -> Any:
     keys = _keys_of("min_by", array, key)
     return array[min(range(len(keys)), key=keys.__getitem__)] if keys else None
 
 
-def _keys_of(name: str, array: Any, key: Key) -> list[Any]:
+def _keys_of(name: str, array: Any, key: Evaluate) -> list[Any]:
     require_array(name, 1, array)
     keys = [key(element) for element in array]
     if all_of_one_kind(keys):

@@ -7,11 +7,12 @@ where that exceeds `MOST_COPIES`, the closure weighs its value. Other expression
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from bff.errors import TooLargeError
 from bff.plan.expressions.closures.arguments import too_deep_to_compare
+from bff.plan.expressions.closures.chains import Evaluate
 from bff.plan.expressions.grammar.parsing import Node
 
 MOST_COPIES: Final = 16
@@ -24,7 +25,6 @@ _SMALL: Final = frozenset(
      "to_number", "type"}
 )  # fmt: skip
 
-Evaluate = Callable[[Any], Any]
 _Copies = Mapping[tuple[str, ...], int]  # how often what lies at a path may stand in the value
 
 

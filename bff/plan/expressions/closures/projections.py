@@ -4,11 +4,11 @@
 null. `element` is applied to each part; None stands for the part itself.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
-Evaluate = Callable[[Any], Any]
+from bff.plan.expressions.closures.chains import Evaluate
 
 
 def of_list(base: Evaluate, element: Evaluate | None) -> Evaluate:
