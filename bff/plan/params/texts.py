@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 
 from bff.plan.model.service import Check
-from bff.plan.params.checks import OUT_OF_64_BITS
+from bff.plan.params.checks import OUT_OF_64_BITS, each_element
 
 ParseText = Callable[[list[str]], object]  # raises ValueError
 
