@@ -262,3 +262,16 @@ def test_payload_that_repeats_eight_bytes_four_million_times_is_too_large(screen
     )
     answer = screen.get()
     assert (answer.status, answer.json()["reason"]) == (502, "too_large")
+
+
+def test_integer_of_4301_digits_among_text_is_a_failed_payload(screens: Screens) -> None:
+    most = "9" * 4300
+    screen = screens(
+        """
+        endpoint: GET /screen
+        steps: {look: {call: shop.look}}
+        response: {text: "n=${sum(look.value)}"}
+        """,
+        {"/look": json_reply(f'{{"value": [{most}, {most}]}}')},
+    )
+    assert screen.get().status == 502

@@ -83,6 +83,7 @@ GIVES: list[tuple[str, Any]] = [
     ("to_number(words)", None),
     ("to_number('nan')", None),
     ("to_number('1e999')", None),
+    (f"to_number('{'1' * 4301}')", None),
     ("to_string('a')", "a"),
     ("to_string(`1.5`)", "1.5"),
     ("to_string(`true`)", "true"),

@@ -225,9 +225,9 @@ REFUSED: dict[str, tuple[str, str, str]] = {
 
 @pytest.mark.parametrize("case", WRITTEN)
 def test_what_goes_out_is_of_the_type_in_every_form(case: str, tmp_path: Path) -> None:
-    text, told, body, written = WRITTEN[case]
+    text, described, body, written = WRITTEN[case]
     schema = schema_of(tmp_path, text)
-    assert describe(schema.type) == told
+    assert describe(schema.type) == described
     value, found = schema.read(body.encode(), json=True, text=True)
     assert found == written.encode()
     assert value == json.loads(written)
