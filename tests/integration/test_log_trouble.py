@@ -102,3 +102,29 @@ def test_server_answers_and_ends_as_ever(name: str, trouble: object, tmp_path: P
                 assert host.get("/home/1").status == 200
                 assert host.get("/nowhere/" + "n" * 200).status == 404
             assert host.request("POST", "/raw/x", [], b"{}").status == 200
+
+
+_ASK_WITHOUT_REDIS = """
+import sys
+from bff import create_app
+app = create_app(sys.argv[1])
+with app.test_client() as client:
+    for _ in range(30):
+        assert client.get("/home/1").status_code == 200
+app.extensions["bff"].close()
+"""
+
+
+def test_warning_of_a_part_does_not_wait_for_the_reader_of_standard_error(tmp_path: Path) -> None:
+    with WireServer(json_reply('{"id": 1, "first_name": "Ann"}')) as upstream, stalled() as errors:
+        services = {"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", upstream.url)}
+        write_project(tmp_path, {"home": HOME + "cache: {ttl: 1ms}\n"}, services=services)
+        ended = subprocess.run(
+            [sys.executable, "-c", _ASK_WITHOUT_REDIS, str(tmp_path)],
+            env={**os.environ, "BFF_REDIS_URL": f"redis://127.0.0.1:{free_port()}"},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            timeout=WAIT_BUDGET_SECONDS,
+        )
+    assert ended.returncode == 0
+    assert b'"logger":"bff.cache.' in ended.stdout

@@ -154,11 +154,12 @@ def test_library_lines_go_the_same_way_until_their_handler_is_removed() -> None:
     stream = Recorder()
     log = Log("info", stream)
     library = logging.getLogger("bff.cache.anything")
-    handler = log.take_library_lines()
+    log.take_library_lines()
     try:
         library.warning("the store at %s is down", "a place")
     finally:
-        logging.getLogger("bff").removeHandler(handler)
+        log.leave_library_lines()
+    library.warning("and nobody cares")
     log.flush()
     (line,) = stream.lines()
     assert (line["event"], line["level"], line["logger"]) == (

@@ -48,6 +48,7 @@ class Log:
             ],
             wrapper_class=structlog.make_filtering_bound_logger(number),
         ).bind()
+        self._library_lines = _LibraryLines(self._log)
 
     def request(self, request: GatewayRequest, reply: Reply, sent_bytes: int) -> None:
         """Write the request's one line, once its reply is out."""
@@ -88,12 +89,13 @@ class Log:
         """Wait until what was logged is written, for a second at most."""
         self._writer.flush()
 
-    def take_library_lines(self) -> logging.Handler:
-        """Also write what bff's other parts log, until the returned handler is removed from the
-        logger `bff`. For processes that are bff's own; an app has its own logging."""
-        handler = _LibraryLines(self._log)
-        logging.getLogger("bff").addHandler(handler)
-        return handler
+    def take_library_lines(self) -> None:
+        """From now on, also write what bff's other parts log with `logging`."""
+        logging.getLogger("bff").addHandler(self._library_lines)
+
+    def leave_library_lines(self) -> None:
+        """No longer write what bff's other parts log."""
+        logging.getLogger("bff").removeHandler(self._library_lines)
 
 
 class Facts(dict[str, Any]):

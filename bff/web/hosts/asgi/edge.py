@@ -10,7 +10,6 @@ Rules:
 
 import asyncio
 import gc
-import logging
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -188,7 +187,7 @@ class Edge:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         # Whoever gets lifespan events owns the process.
-        library_lines = self._log.take_library_lines()
+        self._log.take_library_lines()
         try:
             try:
                 await self._start()
@@ -202,7 +201,7 @@ class Edge:
             await self._behind.close()
             await self._gateway.close()
         finally:
-            logging.getLogger("bff").removeHandler(library_lines)
+            self._log.leave_library_lines()
             self._log.flush()
         await send({"type": "lifespan.shutdown.complete"})
 

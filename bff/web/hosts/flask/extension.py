@@ -145,6 +145,7 @@ class FlaskGateway:
         if thread is not None:
             thread.run(self.core.close())
             thread.stop()
+        self.core.log.leave_library_lines()
         self.core.log.flush()
 
     def answer(self, environ: Environ) -> GatewayResponse:
@@ -197,6 +198,9 @@ class FlaskGateway:
             thread.stop()
             raise
         self._thread = thread
+        # Without a handler, Python writes warnings to standard error and waits for its reader.
+        if not logging.getLogger("bff").hasHandlers():
+            self.core.log.take_library_lines()
         return resources
 
     def _begin_anew(self, settings: Settings) -> None:
