@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bff.cache.cache import Cache
 from bff.identity.ports import Anonymous, IdentityProvider
 from bff.plan.compiler.project import compile_project
 from bff.plan.model.composition import CompiledProject
@@ -58,20 +59,20 @@ class Gateway:
         nothing where that is done. Raises `SettingsError`."""
         async with self._opening:
             if self.resources is None:
-                resources = await open_resources(
-                    self.settings, self.project.namespace, self._backend
-                )
-                self._release = self._build(self.project, resources)
+                resources = await open_resources(self.settings, self._backend)
+                try:
+                    self._release = self._build(self.project, resources)
+                except BaseException:
+                    await resources.close()
+                    raise
                 self.resources = resources  # last: from now on other threads may `begin`
             return self.resources
 
     def serve(self, project: CompiledProject) -> None:
-        """From now on, begin requests with a release of this version of the project, which has the
-        namespace of the one before: purges of another would not be heard."""
+        """From now on, begin requests with a release of this version of the project. Runs on the
+        loop of the resources."""
         if self.resources is None:
             raise RuntimeError("the gateway is not open")
-        if project.namespace != self.project.namespace:
-            raise ValueError("another cache namespace takes a new gateway")
         release = self._build(project, self.resources)
         self.project = project
         self._release = release
@@ -80,6 +81,11 @@ class Gateway:
         """The reply, where memory has it or the request is refused; else what takes waiting; None
         where nothing of the project's is at the path."""
         return self._current.dispatcher.begin(request)
+
+    @property
+    def cache(self) -> Cache:
+        """The cache of the current release."""
+        return self._current.cache
 
     def finds(self, method: str, raw_path: str) -> bool:
         """Whether `begin` has anything for this method and path."""

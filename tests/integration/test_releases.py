@@ -26,13 +26,14 @@ ANN = '{"id": 1, "first_name": "Ann"}'
 SWAPS = 1000
 
 
-def version(folder: Path, url: str, word: str) -> CompiledProject:
+def version(folder: Path, url: str, word: str, gateway: str = "") -> CompiledProject:
     screen = HOME + f"response: {{version: {word}, name: '${{user.firstName}}'}}\n"
     return compile_project(
         write_project(
             folder / word,
             {"home": screen, "cached": screen.replace("/home/", "/cached/") + "cache: {ttl: 5m}\n"},
             services={"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", url)},
+            gateway=gateway,
         )
     )
 
@@ -53,6 +54,13 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def live_releases(versions: list[CompiledProject]) -> list[Release]:
+    """The releases of these versions that are still in memory."""
+    gc.collect()
+    releases = [each for each in gc.get_objects() if isinstance(each, Release)]
+    return [each for each in releases if any(each.project is one for one in versions)]
+
+
 def test_request_keeps_the_release_that_it_began_with(tmp_path: Path) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -68,6 +76,37 @@ def test_request_keeps_the_release_that_it_began_with(tmp_path: Path) -> None:
             opened.set()
             assert text(await in_flight) == '{"version":"old","name":"Ann"}'
             assert text(await begun_later) == '{"version":"new","name":"Ann"}'
+            await gateway.close()
+
+    asyncio.run(main())
+
+
+def test_release_in_another_namespace_has_a_cache_of_its_own_and_the_old_one_is_closed(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        opened = threading.Event()
+        with WireServer(held(opened, json_reply(ANN))) as upstream:
+            versions = [
+                version(tmp_path, upstream.url, word, f"cache: {{namespace: {word}}}\n")
+                for word in ("old", "new")
+            ]
+            gateway = Gateway(versions[0], SETTINGS)
+            resources = await gateway.open()
+            old_cache = gateway.cache
+            in_flight = loop.create_task(ask(gateway, "/cached/1"))
+            await loop.run_in_executor(None, upstream.wait_for_requests, 1)
+            gateway.serve(versions[1])
+            assert gateway.cache is not old_cache
+            assert len(resources.caches) == 2  # a request uses the old one
+            opened.set()
+            assert text(await in_flight) == '{"version":"old","name":"Ann"}'
+            assert text(await ask(gateway, "/cached/1")) == '{"version":"new","name":"Ann"}'
+            del in_flight
+            gc.collect()
+            await asyncio.sleep(0)
+            assert len(resources.caches) == 1
             await gateway.close()
 
     asyncio.run(main())
@@ -105,8 +144,7 @@ def test_a_thousand_swaps_under_load_fail_no_request_and_leave_memory_flat(tmp_p
                     sizes.append(resident_bytes())
             swapping = False
             await asyncio.gather(*clients)
-            gc.collect()
-            releases = [each for each in gc.get_objects() if isinstance(each, Release)]
+            releases = live_releases(versions)
             await gateway.close()
             assert answered > SWAPS / 10
             assert len(releases) == 1, "releases that were served stay in memory"

@@ -1,6 +1,6 @@
 """What serves a project: resources, which last as long as the process, and releases of the project.
 
-    Resources   connections, memory, the heavy-work thread: opened once, on the loop that uses them
+    Resources   connections, caches, the heavy-work thread: opened once, on the loop that uses them
     Release     one version of the project over them: built in milliseconds, never changed
 
 A request uses the release that it began with. To serve another version is to build it and assign it
@@ -29,6 +29,7 @@ from bff.web.compositions.handler import CompositionHandler
 from bff.web.http.cors import CrossOrigin
 from bff.web.http.logs import Log
 from bff.web.serving.access import AccessControl
+from bff.web.serving.caches import Caches
 from bff.web.serving.dispatch import Dispatcher
 from bff.web.serving.routes import RouteHandler
 from bff.web.serving.routing import RoutingTable
@@ -40,28 +41,28 @@ class Resources:
 
     loop: asyncio.AbstractEventLoop
     transport: Transport
-    cache: Cache
+    caches: Caches
     heavy_work: HeavyWork
 
     async def close(self) -> None:
         """End what is in flight and let go of every connection."""
-        await self.cache.close()
+        await self.caches.close()
         await self.transport.close()
         self.heavy_work.close()
 
 
-async def open_resources(
-    settings: Settings, namespace: str, backend: Mapping[str, Any] | None
-) -> Resources:
+async def open_resources(settings: Settings, backend: Mapping[str, Any] | None) -> Resources:
     """Open a process's resources on the running loop, after any fork. No upstream is connected to
-    yet. Tags and purges are those of the namespace. `backend` is Flask-Caching's configuration,
-    where another store than Redis is meant."""
-    cache = Cache(
-        partial(open_store, settings.redis_url, namespace, backend),
-        memory_bytes=settings.cache_memory_bytes,
-    )
+    yet. `backend` is Flask-Caching's configuration, where another store than Redis is meant."""
+
+    def open_cache(namespace: str) -> Cache:
+        return Cache(
+            partial(open_store, settings.redis_url, namespace, backend),
+            memory_bytes=settings.cache_memory_bytes,
+        )
+
     transport = open_transport(settings.transport)
-    return Resources(asyncio.get_running_loop(), transport, cache, HeavyWork())
+    return Resources(asyncio.get_running_loop(), transport, Caches(open_cache), HeavyWork())
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Release:
 
     project: CompiledProject
     dispatcher: Dispatcher
+    cache: Cache
 
 
 def build_release(
@@ -80,8 +82,10 @@ def build_release(
     *,
     url_prefix: str = "",
 ) -> Release:
-    """Build a release of a compiled project. `url_prefix` stands before every public path."""
-    loop, transport, cache = resources.loop, resources.transport, resources.cache
+    """Build a release of a compiled project, on the loop of the resources. `url_prefix` stands
+    before every public path. Raises `SettingsError`."""
+    loop, transport = resources.loop, resources.transport
+    cache = resources.caches.of(project.namespace)
     limits = Limits()
     services = ServiceClient(transport, project.services, limits.reply_bytes, loop.time)
     engine = Engine(services, resources.heavy_work, limits=limits, replies=CachedReplies(cache))
@@ -102,4 +106,6 @@ def build_release(
         access,
         log,
     )
-    return Release(project, dispatcher)
+    # Requests in flight hold the dispatcher.
+    resources.caches.keep_for(dispatcher, project.namespace)
+    return Release(project, dispatcher, cache)

@@ -188,7 +188,7 @@ class FlaskGateway:
         if resources is None:
             with self._lock:
                 resources = self.core.resources or self._open()
-        return resources.loop, resources.cache
+        return resources.loop, self.core.cache
 
     def _open(self) -> Any:
         thread = LoopThread()
