@@ -151,3 +151,25 @@ def test_a_thousand_swaps_under_load_fail_no_request_and_leave_memory_flat(tmp_p
             assert sizes[1] - sizes[0] < 4 * 1024 * 1024
 
     asyncio.run(main())
+
+
+def test_closed_gateway_leaves_no_thread_for_heavy_work(tmp_path: Path) -> None:
+    def heavy_threads() -> set[threading.Thread]:
+        return {each for each in threading.enumerate() if each.name == "bff-heavy-work"}
+
+    async def main() -> set[threading.Thread]:
+        long_name = json_reply(f'{{"id": 1, "first_name": "{"x" * 300_000}"}}')
+        with WireServer(long_name) as upstream:
+            gateway = Gateway(version(tmp_path, upstream.url, "heavy"), SETTINGS)
+            await gateway.open()
+            assert (await ask(gateway, "/home/1")).status == 200
+            threads = heavy_threads() - before
+            await gateway.close()
+        return threads
+
+    before = heavy_threads()
+    threads = asyncio.run(main())
+    assert len(threads) == 1
+    for each in threads:
+        each.join(10)
+        assert not each.is_alive()
