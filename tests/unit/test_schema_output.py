@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bff.plan.schemas.library import UnknownSchema, load_schemas
 from bff.plan.types.algebra import describe
-from tests.support.schema_sources import IMPORTS, schema_of, write
+from tests.support.schema_sources import schema_of
 from tests.support.typed_values import has_type
 
 # a class; its type; what comes; what is written
@@ -244,10 +243,3 @@ def test_what_is_not_of_its_type_does_not_go_out(case: str, tmp_path: Path) -> N
     for json_form, in_text in ((True, False), (False, True)):
         with pytest.raises(ValueError, match=f"^{why}$"):
             schema.read(body.encode(), json=json_form, text=in_text)
-
-
-def test_two_fields_that_are_written_under_one_name_are_refused(tmp_path: Path) -> None:
-    text = "class T(BaseModel):\n    a: int\n    b: str = Field(serialization_alias='a')"
-    write(tmp_path, m=IMPORTS + text)
-    with pytest.raises(UnknownSchema, match=r"^schemas\.m:T, in T, writes two fields as 'a'$"):
-        load_schemas(tmp_path).resolve("schemas.m:T")

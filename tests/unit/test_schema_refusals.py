@@ -1,4 +1,4 @@
-"""What pydantic validates only once it is walked through is refused."""
+"""What pydantic accepts and no type can describe is refused where it stands."""
 
 from pathlib import Path
 
@@ -48,3 +48,25 @@ def test_iterable_which_nobody_would_validate_is_refused_where_it_stands(
         schema_of(tmp_path, text)
     assert said in refused.value.what
     assert "list[" in refused.value.mend
+
+
+def test_two_fields_that_are_written_under_one_name_are_refused(tmp_path: Path) -> None:
+    text = """
+        class T(BaseModel):
+            a: int
+            b: str = Field(serialization_alias="a")
+        """
+    with pytest.raises(UnknownSchema, match="^schemas.m:T, in T, writes two fields as 'a'$"):
+        schema_of(tmp_path, text)
+
+
+def test_computed_field_under_a_fields_name_is_refused(tmp_path: Path) -> None:
+    text = """
+        class T(BaseModel):
+            a: int
+            @computed_field(alias="a")
+            def b(self) -> int:
+                return 1
+        """
+    with pytest.raises(UnknownSchema, match="^schemas.m:T, in T, writes two fields as 'a'$"):
+        schema_of(tmp_path, text)
