@@ -56,7 +56,7 @@ def test_two_fields_that_are_written_under_one_name_are_refused(tmp_path: Path) 
             a: int
             b: str = Field(serialization_alias="a")
         """
-    with pytest.raises(UnknownSchema, match="^schemas.m:T, in T, writes two fields as 'a'$"):
+    with pytest.raises(UnknownSchema, match=r"^schemas\.m:T, in T, writes two fields as 'a'$"):
         schema_of(tmp_path, text)
 
 
@@ -68,5 +68,5 @@ def test_computed_field_under_a_fields_name_is_refused(tmp_path: Path) -> None:
             def b(self) -> int:
                 return 1
         """
-    with pytest.raises(UnknownSchema, match="^schemas.m:T, in T, writes two fields as 'a'$"):
+    with pytest.raises(UnknownSchema, match=r"^schemas\.m:T, in T, writes two fields as 'a'$"):
         schema_of(tmp_path, text)
