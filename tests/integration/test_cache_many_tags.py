@@ -117,6 +117,25 @@ def test_other_keys_do_not_wait_behind_tags(server: RedisServer) -> None:
     asyncio.run(test())
 
 
+def test_purge_by_an_operator_is_answered_while_many_writes_purge(server: RedisServer) -> None:
+    async def test() -> None:
+        async with calm_worker(server.url) as one:
+            await one.hears_purges()
+            await one.expect("miss", "k", tags=["t"])
+            await one.writes_are_done()
+            writes = [
+                asyncio.create_task(one.cache.purge([f"t{number}-{n}" for n in range(MOST_TAGS)]))
+                for number in range(10)
+            ]
+            await asyncio.sleep(0)
+            began = time.monotonic()
+            assert await one.cache.purge(["t"], 5.0) == 1
+            print(f"answered after {(time.monotonic() - began) * 1000:.0f} ms")
+            await asyncio.gather(*writes)
+
+    asyncio.run(test())
+
+
 # ---------------------------------------------------------------------------- everything
 
 

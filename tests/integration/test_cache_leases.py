@@ -1,4 +1,4 @@
-"""One run among workers that share a Redis: who leads, who follows, and what ends the wait."""
+"""One run among workers that share a Redis: the lease, those that wait for it, and the end of waiting."""
 
 import asyncio
 import statistics
@@ -34,7 +34,7 @@ def worker(server: RedisServer) -> Worker:
 
 
 class LateClient(RedisStoreClient):
-    """Takes a lead just after another worker has stored what it made, and let go."""
+    """Takes a lease just after another worker has stored its result, and released its own."""
 
     def take_lease(self, key: str, life_seconds: float) -> Lease | None:
         super().write(small(key), TTL, time.time() + TTL)
@@ -48,13 +48,13 @@ def closed(outcome: object = None) -> Runs:
     return runs
 
 
-def test_what_was_made_between_a_look_and_the_lead_is_not_made_again(server: RedisServer) -> None:
+def test_what_was_made_between_a_look_and_the_lease_is_not_made_again(server: RedisServer) -> None:
     async def test() -> None:
         async with calm_worker(server.url, client=LateClient) as one:
             runs = Runs(payload(b"[1]"))
             served = await one.cache.get(job("k", runs))
             assert (served.how, runs.count) == ("hit", 0)
-            assert server.all_keys() == [b"bff:3:k"]  # the lead is let go
+            assert server.all_keys() == [b"bff:3:k"]  # the lease is released
 
     asyncio.run(test())
 
@@ -223,7 +223,7 @@ def test_a_leader_whose_caller_left_finishes_for_the_others(server: RedisServer)
     asyncio.run(test())
 
 
-def test_a_worker_that_closes_lets_go_of_its_leads(server: RedisServer) -> None:
+def test_a_worker_that_closes_releases_its_leases(server: RedisServer) -> None:
     async def test() -> None:
         async with worker(server) as other:
             runs, own, is_following = closed(), Runs(), follows(server)
@@ -240,7 +240,7 @@ def test_a_worker_that_closes_lets_go_of_its_leads(server: RedisServer) -> None:
     asyncio.run(test())
 
 
-def test_nobody_releases_anothers_lead(server: RedisServer) -> None:
+def test_nobody_releases_the_lease_of_another(server: RedisServer) -> None:
     async def test() -> None:
         async with worker(server) as one:
             runs = closed()
@@ -258,7 +258,7 @@ def test_nobody_releases_anothers_lead(server: RedisServer) -> None:
 
 def test_a_lead_that_came_too_late_is_let_go(server: RedisServer) -> None:
     async def test() -> None:
-        # Looking takes 50 ms and the lead 50 more: 25 more than there are.
+        # Looking takes 50 ms and the lease 50 more: 25 more than there are.
         async with Between(server) as between, worker(server) as other:
             slow = Worker(between.url, clock=RunningClock())
             async with slow:
@@ -272,7 +272,7 @@ def test_a_lead_that_came_too_late_is_let_go(server: RedisServer) -> None:
                 assert steady_seconds() - began < 0.1 + SLACK_SECONDS
                 await eventually(lambda: LOCK in server.all_keys())
                 gone_after = await eventually(lambda: LOCK not in server.all_keys())
-                print(f"the late lead was let go after {gone_after * 1000:.0f} ms")
+                print(f"the late lease was released after {gone_after * 1000:.0f} ms")
                 assert gone_after < 0.2 + SLACK_SECONDS  # of 2 s that it lives
                 await other.expect("miss", "k")
                 runs.gate.set()
