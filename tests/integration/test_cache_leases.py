@@ -1,4 +1,4 @@
-"""One run among workers that share a Redis: the lease, those that wait for it, and the end of waiting."""
+"""One run among workers that share a Redis: the lease, and those that wait for it."""
 
 import asyncio
 import statistics
