@@ -27,6 +27,7 @@ MEMBERS = Access("members")  # type: ignore[arg-type]  # a second kind, which pr
 COMPOSITIONS = {
     "plain": HOME,
     "cached": HOME.replace("/home/", "/cached/") + "cache: {ttl: 5m}\n",
+    "open": HOME.replace("/home/", "/open/") + "cache: {ttl: 5m, scope: public}\n",
     "buy": """
         endpoint: POST /buy
         params: {note: {in: body, type: string}}
@@ -80,6 +81,17 @@ def test_second_kind_of_caller_is_refused_and_the_first_is_served(
             assert host.request(method, path, bearer("ann").items()).status == 200
         assert provider.asked == 6, "the caller is identified once a request"
         assert len(upstream.requests) == (1 if path.startswith("/cached") else 3)
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_reply_that_not_everybody_may_have_is_never_public(tmp_path: Path, name: str) -> None:
+    with (
+        WireServer(json_reply('{"id": 1, "first_name": "Ann"}')) as upstream,
+        members_shop(name, tmp_path, ByName(), upstream.url) as host,
+    ):
+        for _ in range(2):
+            answer = host.get("/open/1", **bearer("ann"))
+            assert (answer.status, answer.header("cache-control")) == (200, "private, no-cache")
 
 
 @pytest.mark.parametrize("name", HOSTS)

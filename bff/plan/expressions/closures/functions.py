@@ -1,4 +1,4 @@
-"""The 26 built-in functions of JMESPath at run time.
+"""The built-in functions of JMESPath at run time.
 
 They do what the `jmespath` library's do, over plain JSON values (dict, list, str, int, float,
 bool, None). What a function refuses is an `EvaluationError`

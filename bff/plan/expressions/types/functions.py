@@ -1,4 +1,4 @@
-"""The 26 built-in functions: the types of their arguments and of their values.
+"""The built-in functions: the types of their arguments and of their values.
 
 Their code is in `bff.plan.expressions.closures.functions`.
 """
