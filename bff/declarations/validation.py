@@ -41,6 +41,7 @@ def _all_violations(declared: Declaration) -> Iterator[Violation]:
     """The violations of the mapping's own keys, between them, and below its misspelt keys."""
     for error in declared.errors:
         yield from _violations(error, type(declared))
+    yield from _empty_keys(declared)
     yield from declared.violations()
     for misspelt in declared.misspelt:
         for path, mended in _declarations(misspelt.mended, ()):
@@ -48,6 +49,16 @@ def _all_violations(declared: Declaration) -> Iterator[Violation]:
                 whole = (*path, *each.path)
                 if whole[:1] == (misspelt.meant,):
                     yield replace(each, path=(misspelt.key, *whole[1:]))
+
+
+def _empty_keys(declared: Declaration) -> Iterator[Violation]:
+    """The keys with nothing after them, which would mean the same as no key at all."""
+    for key, (name, field) in zip(
+        keys_of(type(declared)), type(declared).model_fields.items(), strict=True
+    ):
+        is_given = name in declared.model_fields_set and declared.knows(key)
+        if is_given and field.annotation is not Any and getattr(declared, name) is None:
+            yield Violation("has no value", "Give it a value, or leave the key out.", (key,))
 
 
 def _declarations(value: Any, path: _Path) -> Iterator[tuple[_Path, Declaration]]:

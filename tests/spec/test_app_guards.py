@@ -8,6 +8,7 @@ from typing import Any
 
 import flask
 import pytest
+from werkzeug.exceptions import HTTPException, NotFound
 
 from bff import Gateway
 from bff.settings import Settings
@@ -64,6 +65,38 @@ def by_url_values(app: flask.Flask) -> None:
     app.url_value_preprocessor(lambda endpoint, values: login())
 
 
+def by_signal(app: flask.Flask) -> None:
+    flask.request_started.connect(check_started, app)
+
+
+def check_started(app: flask.Flask, **_: Any) -> None:
+    login()
+
+
+def by_assigned_method(app: flask.Flask) -> None:
+    create = app.create_url_adapter
+
+    def create_url_adapter(request: flask.Request | None) -> Any:
+        if request is not None and request.headers.get("Authorization") != "Bearer ann":
+            flask.abort(401)
+        return create(request)
+
+    app.create_url_adapter = create_url_adapter  # type: ignore[method-assign]
+
+
+class GuardedSession(flask.sessions.SecureCookieSessionInterface):
+    """Guards an app by who has a session."""
+
+    def open_session(self, app: flask.Flask, request: flask.Request) -> Any:
+        if request.headers.get("Authorization") != "Bearer ann":
+            flask.abort(401)
+        return super().open_session(app, request)
+
+
+def by_session(app: flask.Flask) -> None:
+    app.session_interface = GuardedSession()
+
+
 @contextmanager
 def mounted(
     name: str,
@@ -95,7 +128,7 @@ def ask(host: Host, path: str, name: str) -> Answer:
 
 
 @pytest.mark.parametrize("name", HOSTS)
-@pytest.mark.parametrize("guard", [by_hook, by_blueprint, by_wrapping, by_url_values])
+@pytest.mark.parametrize("guard", [by_hook, by_blueprint, by_wrapping, by_url_values, by_signal])
 @pytest.mark.parametrize("order", ["before", "after"])
 def test_login_of_the_app_holds_for_compositions_and_routes(
     tmp_path: Path, name: str, guard: Callable[[flask.Flask], None], order: str
@@ -107,6 +140,39 @@ def test_login_of_the_app_holds_for_compositions_and_routes(
         for path in ("/own", *PATHS, *PATHS):
             assert ask(host, path, "ann").status == 200
             assert ask(host, path, "mallory").status == 401
+
+
+@pytest.mark.parametrize("name", HOSTS)
+@pytest.mark.parametrize("guard", [by_assigned_method, by_session])
+def test_whatever_of_the_app_refuses_a_request_refuses_compositions_and_routes(
+    tmp_path: Path, name: str, guard: Callable[[flask.Flask], None]
+) -> None:
+    with mounted(name, tmp_path, after=guard) as (host, upstream):
+        for path in ("/own", *PATHS):
+            assert ask(host, path, "mallory").status >= 400
+        assert upstream.requests == []
+        for path in ("/own", *PATHS):
+            assert ask(host, path, "ann").status == 200
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_hosts_that_the_app_trusts_are_those_of_compositions_and_routes(
+    tmp_path: Path, name: str
+) -> None:
+    def trust(app: flask.Flask) -> None:
+        app.config["TRUSTED_HOSTS"] = ["127.0.0.1"]
+
+    with mounted(name, tmp_path, after=trust) as (host, _):
+        for path in ("/own", *PATHS):
+            assert host.get(path).status == 200
+            assert host.get(path, host="evil.example").status == 400
+
+
+def test_guard_that_comes_after_the_edge_has_started_is_refused(tmp_path: Path) -> None:
+    with mounted("edge", tmp_path) as (host, _):
+        assert host.get("/home/1").status == 200
+        with pytest.raises(AssertionError, match="before_request"):
+            host.app.before_request(login)
 
 
 @pytest.mark.parametrize("name", HOSTS)
@@ -146,6 +212,19 @@ def test_error_handler_of_the_app_answers_what_its_guard_raises(tmp_path: Path, 
         for path in PATHS:
             answer = ask(host, path, "mallory")
             assert (answer.status, answer.body) == (401, b"log in first")
+
+
+@pytest.mark.parametrize("name", HOSTS)
+@pytest.mark.parametrize("error", [HTTPException, Exception, NotFound, 404])
+def test_page_of_the_app_for_what_is_not_there_stays(
+    tmp_path: Path, name: str, error: type[Exception] | int
+) -> None:
+    def page(app: flask.Flask) -> None:
+        app.register_error_handler(error, lambda error: ("my page", 404))
+
+    with mounted(name, tmp_path, after=page) as (host, _):
+        assert host.get("/nowhere").body == b"my page"
+        assert host.get("/home/x").json()["reason"] == "bad_params"
 
 
 @pytest.mark.parametrize("name", HOSTS)

@@ -42,6 +42,7 @@ STEPS = {
     ),
     "call of a number": ("a: {call: ▶1}", "a.call", "1 is not a text", "quotes"),
     "with a list": ("a: {call: s.o, with: ▶[1]}", "a.with", "a list is not a mapping", ""),
+    "when with nothing": ("a: {call: s.o, when:▶ }", "a.when", "has no value", "leave the key out"),
     "with nothing": ("a: {call: s.o, with:▶ }", "a.with", "has no value", "leave the key out"),
     "after a number": ("a: {call: s.o, after: ▶1}", "a.after", "1 is not a list", ""),
     "after numbers": ("a: {call: s.o, after: [b, ▶1]}", "a.after[1]", "1 is not a text", ""),

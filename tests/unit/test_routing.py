@@ -149,6 +149,26 @@ def test_prefix_has_the_one_spelling_that_is_forwarded() -> None:
     assert (match.route.prefix, match.below) == ("/ä b", "/x")
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/raw/%61dmin/x", "/raw//admin/x", "/raw/%2fadmin/x", "/raw/a/%2e/admin", "/raw/users//7",
+     "/raw/us%65rs/7", "/raw%2Fadmin/x"],
+)  # fmt: skip
+def test_path_that_a_service_may_read_as_another_endpoints_is_no_route(path: str) -> None:
+    routing = table("GET /raw/users/{id}", routes=("/raw", "/raw/admin"))
+    match = routing.match("GET", path)
+    assert not isinstance(match, ToRoute) or match.route.prefix == "/raw", path
+    if path not in ("/raw/a/%2e/admin", "/raw/us%65rs/7"):
+        assert match in (BadPath(), NoMatch())
+
+
+@pytest.mark.parametrize("path", ["/raw//x", "/raw/a%2Fb", "/raw/x/", "/raw/%61", "/raw/x//admin"])
+def test_path_that_every_service_reads_below_the_same_prefix_is_the_routes(path: str) -> None:
+    match = table("GET /raw/users/{id}", routes=("/raw", "/raw/admin")).match("GET", path)
+    assert isinstance(match, ToRoute)
+    assert match.below == path.removeprefix("/raw")
+
+
 def test_url_prefix_stands_before_compositions_and_routes() -> None:
     found = RoutingTable(
         [composition("GET /a/{x}")],

@@ -71,12 +71,12 @@ def wrong_method(request: GatewayRequest, allow: tuple[str, ...]) -> Reply:
 
 
 def bad_path(request: GatewayRequest) -> Reply:
-    """The path's percent-encoding is broken."""
+    """The path's percent-encoding is broken, or it reads in two ways."""
     return problem(
         request,
         400,
         "bad_path",
-        "The path must be UTF-8, percent-encoded with two digits.",
+        "The path must be UTF-8, percent-encoded with two digits, and read in one way.",
     )
 
 

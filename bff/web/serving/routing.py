@@ -6,7 +6,9 @@ Rules:
 2. A static segment wins over a param, from left to right; where that leads nowhere, the param is
    tried. An empty segment matches neither.
 3. Compositions win over routes; of the routes, the longest prefix that ends at a segment's end.
-4. A route's prefix has one spelling, the one that is forwarded: `/%72aw` is not `/raw`.
+4. A route's prefix has one spelling, the one that is forwarded: `/%72aw` is not `/raw`. A path to a
+   route that goes elsewhere once it is decoded and its slashes are merged is refused: the service
+   may read it so.
 5. HEAD goes where GET goes. A route takes every method that no composition takes there.
 
 Pure: no sockets, no Flask. Safe to share between threads.
@@ -50,7 +52,8 @@ class NoMatch:
 
 @dataclass(frozen=True, slots=True)
 class BadPath:
-    """A percent sign without two hex digits, or bytes that are not UTF-8."""
+    """A percent sign without two hex digits, bytes that are not UTF-8, or a path that reads in two
+    ways."""
 
 
 Match = ToComposition | ToRoute | WrongMethod | NoMatch | BadPath
@@ -96,8 +99,19 @@ class RoutingTable:
             return ToComposition(*name_and_params)
         route = _match_route(self._routes, raw_segments)
         if route is not None:
-            return route
+            return route if self._has_one_reading(route, method, segments) else _BAD_PATH
         return WrongMethod(_methods(found)) if found else _NO_MATCH
+
+    def _has_one_reading(self, route: ToRoute, method: str, segments: list[str]) -> bool:
+        """Whether a service that decodes the path and merges its slashes finds it below the same
+        prefix, and at no composition (rule 4)."""
+        if "%" not in route.below and "//" not in route.below:
+            return True
+        decoded = "/".join(segments).split("/")
+        plain = [each for each in decoded[:-1] if each] + decoded[-1:]
+        found = _match_route(self._routes, [_quoted(each) for each in plain])
+        at_composition = _walk(self._root, plain, _looked_up(method), [])
+        return found is not None and found.route is route.route and at_composition is None
 
     def allowed_methods(self, raw_path: str) -> tuple[str, ...]:
         """Every method that a path takes, for preflights; empty where nothing is."""
@@ -145,6 +159,11 @@ _NO_PARAMS: Mapping[str, str] = {}
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 
+def _quoted(segment: str) -> str:
+    """The one spelling of a route's segment."""
+    return quote(segment, safe="!$&'()*+,;=:@~")
+
+
 def _looked_up(method: str) -> str:
     return "GET" if method == "HEAD" else method
 
@@ -175,7 +194,7 @@ def _add_composition(root: _Node, before: list[str], composition: Composition) -
 def _add_route(root: _RouteNode, before: list[str], route: Route) -> None:
     node = root
     for segment in [*before, *route.prefix.split("/")[1:]]:
-        node = node.static.setdefault(quote(segment, safe="!$&'()*+,;=:@~"), _RouteNode())
+        node = node.static.setdefault(_quoted(segment), _RouteNode())
     node.route = route
 
 

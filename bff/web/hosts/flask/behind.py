@@ -39,7 +39,9 @@ class FlaskBehind:
         await self._wsgi(scope, receive_in_coroutine, send)
 
     def started(self) -> None:
-        """Look for the app's guards. Flask lets nobody add any once it answers."""
+        """Look for the app's guards. From now on Flask refuses to register more: requests are
+        answered, though Flask sees none of them."""
+        self._extension.app._got_first_request = True
         guards = self._extension.guards()
         self._takes_all = bool(guards)
         if guards:

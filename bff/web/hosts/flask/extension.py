@@ -32,7 +32,7 @@ from bff.web.gateway import Gateway, load_gateway
 from bff.web.hosts.flask.admin import add_admin
 from bff.web.hosts.flask.answers import Answers
 from bff.web.hosts.flask.loop_thread import LoopThread
-from bff.web.hosts.flask.rules import FlaskRules, guards_of
+from bff.web.hosts.flask.rules import FlaskRules, guards_of, mark_ours
 from bff.web.hosts.flask.wsgi import Environ, GatewayResponse, is_behind_edge, request_of
 from bff.web.http.problems import not_found, wrong_method
 from bff.web.http.requests import GatewayRequest
@@ -115,7 +115,7 @@ class FlaskGateway:
         if self._guards == "app":
             _match_last(app, self)
         else:
-            app.wsgi_app = _BeforeApp(app.wsgi_app, self)  # type: ignore[method-assign]
+            app.wsgi_app = mark_ours(_BeforeApp(app.wsgi_app, self))  # type: ignore[method-assign]
         _EXTENSIONS.add(self)
 
     @property
@@ -171,8 +171,12 @@ class FlaskGateway:
     def _view(self) -> GatewayResponse:
         return self.answer(flask.request.environ)
 
-    def _answer_error(self, error: HTTPException) -> GatewayResponse:
-        """Flask found nothing either."""
+    def _answer_error(self, error: HTTPException) -> Any:
+        """Flask found nothing either. The app's own page for any error comes first."""
+        of_all = self.app.error_handler_spec[None][None]
+        own = next((of_all[each] for each in type(error).__mro__ if each in of_all), None)
+        if own is not None:
+            return self.app.ensure_sync(own)(error)
         environ = flask.request.environ
         request = request_of(environ)
         self._at_work()
@@ -251,7 +255,7 @@ def _match_last(app: flask.Flask, extension: FlaskGateway) -> None:
         adapter.match = match_last  # type: ignore[method-assign]
         return adapter
 
-    app.create_url_adapter = create_url_adapter  # type: ignore[method-assign]
+    app.create_url_adapter = mark_ours(create_url_adapter)  # type: ignore[method-assign]
 
 
 _EXTENSIONS: "weakref.WeakSet[FlaskGateway]" = weakref.WeakSet()

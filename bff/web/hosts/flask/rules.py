@@ -5,20 +5,21 @@ and one `startswith` decide for most, and only the rest pay for werkzeug's match
 """
 
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 from urllib.parse import unquote_to_bytes
 
 from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
+from flask.signals import request_finished, request_started, request_tearing_down
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
 from bff.plan.model.composition import CompiledProject
 from bff.web.http.requests import GatewayRequest
 
-# What a subclass, or whoever assigns to the app, replaces to see each request.
-_METHODS = (
-    "__call__", "wsgi_app", "request_context", "full_dispatch_request", "preprocess_request",
-    "dispatch_request", "finalize_request", "process_response", "do_teardown_request",
-)  # fmt: skip
+T = TypeVar("T")
+
+_REQUEST = "request_class"
 
 
 class FlaskRules:
@@ -70,23 +71,50 @@ class FlaskRules:
 
 
 def guards_of(app: Flask) -> tuple[str, ...]:
-    """The hooks by which an app sees each of its requests: `before_request: shop.login`.
+    """Whatever of an app sees each of its requests, by name: `before_request: shop.login`.
 
-    Error handlers are not among them: they see what hooks raise, and Flask calls them for those.
+    Error handlers are not among them: they see what the others raise, and Flask calls them there.
     """
     hooks: list[tuple[str, Iterable[object]]] = [
         ("url_value_preprocessor", app.url_value_preprocessors.get(None, ())),
         ("before_request", app.before_request_funcs.get(None, ())),
         ("after_request", app.after_request_funcs.get(None, ())),
         ("teardown_request", app.teardown_request_funcs.get(None, ())),
+        ("teardown_appcontext", app.teardown_appcontext_funcs),
     ]
     found = [f"{kind}: {_name(hook)}" for kind, each in hooks for hook in each]
-    for method in _METHODS:
-        if method in vars(app):
-            found.append(f"{method}: {_name(vars(app)[method])}")
-        elif getattr(type(app), method) is not getattr(Flask, method):
-            found.append(f"{method}: {_name(getattr(type(app), method))}")
-    return tuple(found)
+    found += [
+        f"signal: {signal.name}"
+        for signal in (request_started, request_finished, request_tearing_down)
+        if signal.has_receivers_for(app)
+    ]
+    if app.config["TRUSTED_HOSTS"]:
+        found.append("config: TRUSTED_HOSTS")
+    if type(app.session_interface) is not SecureCookieSessionInterface:
+        found.append(f"session_interface: {_name(app.session_interface)}")
+    return (*found, *_replaced_methods(app))
+
+
+def _replaced_methods(app: Flask) -> Iterator[str]:
+    """The methods of Flask's that the app's class overrides, or that were assigned to the app."""
+    classes = type(app).__mro__[: type(app).__mro__.index(Flask)]
+    for holder in (vars(app), *map(vars, classes)):
+        for name, method in holder.items():
+            # Of the classes that an app names for its parts, the request's sees each request.
+            is_method = callable(method) and (not isinstance(method, type) or name == _REQUEST)
+            if is_method and hasattr(Flask, name) and name != "__init__" and not is_ours(method):
+                yield f"{name}: {_name(method)}"
+
+
+def mark_ours(method: T) -> T:
+    """Mark what the extension assigns to an app: it is no guard."""
+    method.__bff__ = True  # type: ignore[attr-defined]
+    return method
+
+
+def is_ours(method: object) -> bool:
+    """Whether the extension assigned it."""
+    return hasattr(method, "__bff__")
 
 
 def _name(hook: object) -> str:
