@@ -1,6 +1,5 @@
 """What the engine's results become in the cache: payloads, and the replies that steps share."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -39,7 +38,7 @@ class CachedReplies:
     """The engine's `ReplyCache`: replies lie in `cache` beside payloads. `clock` returns seconds
     since the epoch, as the cache's own does."""
 
-    def __init__(self, cache: Cache, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, cache: Cache, clock: Callable[[], float]) -> None:
         self._cache = cache
         self._clock = clock
 

@@ -12,7 +12,8 @@ Rules:
 """
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ from bff.web.serving.release import Release, Resources, build_release, open_reso
 class Gateway:
     """Serves a compiled project on one event loop. `begin` is safe on any thread once it is open.
 
-    `backend` is Flask-Caching's configuration, where another store than Redis is meant.
+    `backend` is Flask-Caching's configuration, where another store than Redis is meant. `clock`
+    returns seconds since the epoch: the age of what is cached goes by it.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Gateway:
         access: AccessControl | None = None,
         backend: Mapping[str, Any] | None = None,
         url_prefix: str = "",
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.project = project
         self.settings = settings
@@ -51,6 +54,7 @@ class Gateway:
         self.resources: Resources | None = None
         self._access = access or AccessControl(Anonymous())
         self._backend = backend
+        self._clock = clock
         self._release: Release | None = None
         self._opening = asyncio.Lock()
 
@@ -59,7 +63,7 @@ class Gateway:
         nothing where that is done. Raises `SettingsError`."""
         async with self._opening:
             if self.resources is None:
-                resources = await open_resources(self.settings, self._backend)
+                resources = await open_resources(self.settings, self._backend, self._clock)
                 try:
                     self._release = self._build(self.project, resources)
                 except BaseException:

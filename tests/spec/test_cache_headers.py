@@ -159,6 +159,13 @@ def test_first_reply_is_in_the_clients_coding_already(best: Screen) -> None:
     assert cache_facts(answer).keys() == {"fwd", "stored", "ttl"}
 
 
+@pytest.mark.parametrize("codings", [("x", "gzip"), ("gzip", "x")])
+def test_codings_may_come_in_several_lines(best: Screen, codings: tuple[str, str]) -> None:
+    answer = best.request("GET", headers=[("Accept-Encoding", coding) for coding in codings])
+    assert answer.header("content-encoding") == "gzip"
+    assert gzip.decompress(answer.body) == best.get().body
+
+
 def test_small_payload_is_not_coded(screens: Screens) -> None:
     screen = screens(SHARED, {"/users/1": user()})
     plain = screen.get()

@@ -1,11 +1,11 @@
 """Payloads after their time, served while or where they can't be made anew; degraded ones."""
 
 import threading
-from functools import partial
 
 import pytest
 
 from tests.support.cache_answers import cache_facts, directives, is_hit, ttl_of, until
+from tests.support.fake_time import Clock
 from tests.support.hosts import Answer
 from tests.support.screens import Screen, Screens, user
 from tests.support.structured_fields import read_list
@@ -23,13 +23,13 @@ BROKEN: list[Script] = [reply(503), reply(429)]
 
 
 def screen_with(
-    screens: Screens, *, ttl: str = "50ms", stale: str = "0s", if_error: str = "0s",
+    screens: Screens, clock: Clock, *, ttl: str = "10s", stale: str = "0s", if_error: str = "0s",
     policy: str = "fail", scope: str = "",
 ) -> Screen:  # fmt: skip
-    """A screen that shows Ann."""
+    """A screen that shows Ann, on a clock that the test turns."""
     text = SCREEN.replace("POLICY", policy).replace("TTL", ttl).replace("STALE", stale)
     text = text.replace("IF_ERROR", if_error + scope)
-    screen = screens(text, {"/users/1": ANN})
+    screen = screens(text, {"/users/1": ANN}, clock=clock)
     assert shows(screen.get(), "Ann")
     return screen
 
@@ -37,8 +37,8 @@ def screen_with(
 def shows(answer: Answer, name: str | None, reason: str | None = None) -> bool:
     """Whether this is the whole payload, or the degraded one with its warning."""
     warnings = [{"step": "user", "reason": reason}] if reason else []
-    said: object = answer.json()
-    return answer.status == 200 and said == {"name": name, "warnings": warnings}
+    payload: object = answer.json()
+    return answer.status == 200 and payload == {"name": name, "warnings": warnings}
 
 
 def is_stale_if_error(answer: Answer) -> bool:
@@ -46,16 +46,17 @@ def is_stale_if_error(answer: Answer) -> bool:
 
 
 def test_stale_payload_is_served_to_all_while_one_call_makes_it_anew(screens: Screens) -> None:
-    screen, gate = screen_with(screens, stale="30s"), threading.Event()
+    clock, gate = Clock(), threading.Event()
+    screen = screen_with(screens, clock, stale="30s")
     screen.let("/users/1", held(gate, BO))
-    until(screen.get, lambda _: len(screen.calls()) == 2)
+    clock.now += 15
     for _ in range(5):
         answer = screen.get()
         assert shows(answer, "Ann")
         assert is_hit(answer)
-    last = until(screen.get, lambda answer: ttl_of(answer) < 0)[-1]
-    assert is_hit(last)
-    assert int(last.header("age") or 0) >= 1
+        assert answer.header("age") == "15"
+        assert ttl_of(answer) < 0
+        screen.upstream.wait_for_requests(2)
     assert len(screen.calls()) == 2
     gate.set()
     for answer in until(screen.get, lambda answer: shows(answer, "Bo")):
@@ -63,16 +64,29 @@ def test_stale_payload_is_served_to_all_while_one_call_makes_it_anew(screens: Sc
 
 
 def test_client_that_wants_nothing_stale_waits_and_gets_what_is_new(screens: Screens) -> None:
-    screen = screen_with(screens, stale="30s")
+    clock = Clock()
+    screen = screen_with(screens, clock, stale="30s")
     for number, wish in enumerate(("no-cache", "max-age=0", "no-store", "No-Cache, x=1")):
         screen.let("/users/1", user(name=f"Bo {number}"))
-        *hits, new = until(partial(screen.get, cache_control=wish), lambda each: not is_hit(each))
-        assert not any(shows(each, f"Bo {number}") for each in hits)  # what is fresh is good enough
+        clock.now += 15
+        new = screen.get(cache_control=wish)
+        assert not is_hit(new)
+        assert shows(new, f"Bo {number}")
+
+
+def test_wish_for_nothing_stale_may_stand_in_either_of_two_lines(screens: Screens) -> None:
+    clock = Clock()
+    screen = screen_with(screens, clock, stale="30s")
+    for number, lines in enumerate((("no-cache", "x"), ("x", "no-cache"))):
+        screen.let("/users/1", user(name=f"Bo {number}"))
+        clock.now += 15
+        new = screen.request("GET", headers=[("Cache-Control", line) for line in lines])
+        assert not is_hit(new)
         assert shows(new, f"Bo {number}")
 
 
 def test_client_can_not_make_upstreams_work_while_a_payload_is_fresh(screens: Screens) -> None:
-    screen = screen_with(screens, ttl="5m")
+    screen = screen_with(screens, Clock(), ttl="5m")
     for wish in ("no-cache", "max-age=0", "no-store"):
         assert is_hit(screen.get(cache_control=wish, pragma="no-cache"))
     assert len(screen.calls()) == 1
@@ -82,14 +96,16 @@ def test_client_can_not_make_upstreams_work_while_a_payload_is_fresh(screens: Sc
 def test_older_payload_stands_in_while_the_service_is_broken_and_no_longer(
     screens: Screens, broken: Script
 ) -> None:
-    screen = screen_with(screens, if_error="30s")
+    clock = Clock()
+    screen = screen_with(screens, clock, if_error="30s")
     tag = screen.get().header("etag")
     screen.let("/users/1", broken)
-    *hits, answer = until(screen.get, is_stale_if_error)
-    assert all(is_hit(each) for each in hits)
+    clock.now += 15
+    answer = screen.get()
+    assert is_stale_if_error(answer)
     assert shows(answer, "Ann")
     assert answer.header("etag") == tag
-    assert answer.header("age") is not None
+    assert answer.header("age") == "15"
     facts = cache_facts(answer)
     assert facts["detail"] == "stale-if-error"
     assert facts["fwd-status"] in (502, 429)
@@ -98,36 +114,46 @@ def test_older_payload_stands_in_while_the_service_is_broken_and_no_longer(
     assert failed["details"] == "user: status"
     assert screen.get(if_none_match=tag or "").status == 304
 
-    calls = len(screen.calls())
     screen.let("/users/1", BO)
-    *spared, new = until(screen.get, lambda answer: shows(answer, "Bo"))
-    assert spared  # the service is left alone for a second
-    assert all(is_stale_if_error(each) and shows(each, "Ann") for each in spared)
+    clock.now += 0.9  # the service is left alone for a second
+    spared = screen.get()
+    assert is_stale_if_error(spared)
+    assert shows(spared, "Ann")
+    assert len(screen.calls()) == 2
+    clock.now += 0.1
+    new = screen.get()
+    assert shows(new, "Bo")
     assert {"fwd": "miss", "stored": True}.items() <= cache_facts(new).items()
-    assert len(screen.calls()) == calls + 1
+    assert len(screen.calls()) == 3
 
 
 def test_what_is_not_there_any_more_is_not_papered_over(screens: Screens) -> None:
-    screen = screen_with(screens, if_error="30s")
+    clock = Clock()
+    screen = screen_with(screens, clock, if_error="30s")
     screen.let("/users/1", reply(404))
-    answer = until(screen.get, lambda answer: not is_hit(answer))[-1]
+    clock.now += 15
+    answer = screen.get()
     assert (answer.status, answer.json()["step"]) == (404, "user")
     screen.let("/users/1", reply(503))
     assert screen.get().status == 502  # the older payload has ended
 
 
 def test_what_is_not_there_any_more_ends_the_stale_payload_too(screens: Screens) -> None:
-    screen = screen_with(screens, stale="30s")
+    clock = Clock()
+    screen = screen_with(screens, clock, stale="30s")
     screen.let("/users/1", reply(410))
+    clock.now += 15
     *hits, answer = until(screen.get, lambda answer: answer.status != 200)
     assert all(is_hit(each) for each in hits)
     assert answer.status == 410
 
 
 def test_degraded_payload_is_kept_for_a_second_and_marked_as_it_was(screens: Screens) -> None:
-    screen = screen_with(screens, policy="optional", ttl="1s", scope=", scope: public")
+    clock = Clock()
+    screen = screen_with(screens, clock, policy="optional", scope=", scope: public")
     screen.let("/users/1", reply(503))
-    first = until(screen.get, lambda answer: not is_hit(answer))[-1]
+    clock.now += 15
+    first = screen.get()
     assert cache_facts(first) == {"fwd": "miss"}  # not stored as what is complete
     second = screen.get()
     assert is_hit(second)
@@ -137,17 +163,21 @@ def test_degraded_payload_is_kept_for_a_second_and_marked_as_it_was(screens: Scr
     assert second.header("proxy-status") == first.header("proxy-status") is not None
     assert len(screen.calls()) == 2
     screen.let("/users/1", BO)
-    *marked, new = until(screen.get, lambda answer: shows(answer, "Bo"))
-    assert all(is_hit(each) and shows(each, None, "status") for each in marked)
+    clock.now += 1
+    new = screen.get()
+    assert shows(new, "Bo")
     assert {"fwd": "miss", "stored": True}.items() <= cache_facts(new).items()
     assert new.header("proxy-status") is None
     assert "public" in directives(new)
 
 
 def test_complete_older_payload_is_preferred_to_a_degraded_one(screens: Screens) -> None:
-    screen = screen_with(screens, policy="optional", if_error="30s")
+    clock = Clock()
+    screen = screen_with(screens, clock, policy="optional", if_error="30s")
     screen.let("/users/1", reply(503))
-    answer = until(screen.get, is_stale_if_error)[-1]
+    clock.now += 15
+    answer = screen.get()
+    assert is_stale_if_error(answer)
     assert shows(answer, "Ann")
     assert (answer.header("proxy-status") or "").startswith("bff; error=http_request_error")
     assert "fwd-status" not in cache_facts(answer)
@@ -160,7 +190,7 @@ LAST_GOOD = """
     """
 
 
-def test_stale_step_is_its_last_good_value_and_told_of(screens: Screens) -> None:
+def test_stale_step_is_its_last_good_value_and_reported(screens: Screens) -> None:
     screen = screens(LAST_GOOD, {"/users/1": ANN})
     assert shows(screen.get(), "Ann")
     screen.let("/users/1", BO)
@@ -168,8 +198,8 @@ def test_stale_step_is_its_last_good_value_and_told_of(screens: Screens) -> None
     screen.let("/users/1", reply(503))
     answer = screen.get()
     assert shows(answer, "Bo", "status")
-    ((_, told),) = read_list(answer.header("proxy-status") or "")
-    assert (told["received-status"], told["details"]) == (503, "user: status")
+    ((_, failed),) = read_list(answer.header("proxy-status") or "")
+    assert (failed["received-status"], failed["details"]) == (503, "user: status")
 
 
 def test_stale_step_without_a_last_good_value_fails(screens: Screens) -> None:

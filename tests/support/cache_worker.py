@@ -17,6 +17,7 @@ from bff.cache.shared.store_clients import RedisStoreClient, StoreClient
 from bff.deadline import WAIT_BUDGET_SECONDS, Deadline, WaitBudget
 from bff.engine.values.results import CompositionPayload
 from bff.plan.model.caching import CachePolicy
+from tests.support.fake_time import Clock
 from tests.support.payload_runs import FAILURE, Runs, payload
 from tests.support.steady_clock import steady_seconds
 
@@ -24,16 +25,6 @@ TTL = 30.0
 NAMESPACE = "tests"
 CALM_SECONDS = 1.0
 SLACK_SECONDS = 0.2  # of a busy machine, beside the 0.1 s that trouble with Redis may cost
-
-
-class Clock:
-    """Stands still between a test's moves."""
-
-    def __init__(self, now: float) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class RunningClock:

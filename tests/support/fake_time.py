@@ -1,7 +1,8 @@
-"""An event loop whose clock jumps to the next timer when there is nothing else to do.
+"""Time that takes no time: a clock that the test turns, and an event loop whose clock jumps.
 
-Deadlines and timeouts then take no time and no luck. Not for tests that use threads or sockets:
-the clock would run ahead of them.
+The loop's clock jumps to the next timer when there is nothing else to do. Deadlines and timeouts
+then take no time and no luck. The loop is not for tests that use threads or sockets: its clock
+would run ahead of them.
 """
 
 import asyncio
@@ -10,6 +11,16 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+
+class Clock:
+    """Stands still between a test's turns."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
 
 
 class FakeTimeLoop(asyncio.SelectorEventLoop):

@@ -13,7 +13,7 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,10 +24,12 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from bff import create_app, create_asgi
+from bff import Gateway, create_app, create_asgi
 from bff.cli.serving.schedulers import answer_at_once
 from bff.identity.ports import IdentityProvider
+from bff.plan.compiler.project import compile_project
 from bff.settings import Settings
+from bff.web import gateway as core
 from bff.web.hosts.asgi.edge import Edge
 
 HOSTS = ("edge", "flask")
@@ -119,13 +121,17 @@ def serving(
     settings: Settings | None = None,
     app: Flask | None = None,
     identity: IdentityProvider | None = None,
+    clock: Callable[[], float] | None = None,
 ) -> Iterator[Host]:
     """The project in the host called `name`, until the context is left.
 
     `app` is a Flask application that a `Gateway` is mounted in already; `identity` identifies
-    callers.
+    callers; the age of what is cached goes by `clock`, which returns seconds since the epoch.
     """
     settings = settings or Settings(log_level="warning")
+    if clock is not None:
+        app = Flask("clocked", static_folder=None)
+        Gateway().attach(app, core.Gateway(compile_project(project), settings, clock=clock))
     app = app or create_app(project, settings, identity=identity)
     if name == "edge":
         with _granian(create_asgi(app=app)) as port:

@@ -10,18 +10,10 @@ from typing import Any
 from bff.cache.cache import Cache
 from bff.cache.results import CacheResult, Job
 from tests.support.cache_worker import job, policy
+from tests.support.fake_time import Clock
 from tests.support.payload_runs import Runs
 
 WINDOWS = policy(stale=10.0, stale_if_error=60.0)
-
-
-class Clock:
-    """Stands still between a test's moves."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def run_quietly(test: Callable[[], Awaitable[None]]) -> None:

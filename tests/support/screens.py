@@ -17,7 +17,7 @@ it started with the test. The shop's operations are `SERVICE`, what they return 
 
 import json
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -175,6 +175,7 @@ class Screens:
         settings: Settings | None = None,
         app: Flask | None = None,
         identity: IdentityProvider | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> Screen:
         """Serve these compositions (one alone is called `screen`) over the scripted shop.
 
@@ -196,7 +197,10 @@ class Screens:
             schemas={"shop": schemas},
             gateway=gateway,
         )
-        served = serving(self.host_name, folder, settings=settings, app=app, identity=identity)
-        host = self._stack.enter_context(served)
+        host = self._stack.enter_context(
+            serving(
+                self.host_name, folder, settings=settings, app=app, identity=identity, clock=clock
+            )
+        )
         threads = self._stack.enter_context(ThreadPoolExecutor(_AT_ONCE))
         return Screen(host, shop, folder, threads)

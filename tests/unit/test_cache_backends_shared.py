@@ -12,7 +12,8 @@ from bff.cache.shared.envelope import decode, encode
 from bff.cache.shared.store import SharedStore
 from bff.cache.shared.store_clients import StoreClient
 from tests.support.cache_worker import TTL, job
-from tests.support.memory_caches import WINDOWS, Clock, land_all, run_quietly
+from tests.support.fake_time import Clock
+from tests.support.memory_caches import WINDOWS, land_all, run_quietly
 from tests.support.payload_runs import FAILURE, NOT_FOUND, Runs, payload, payload_with
 
 OLD, NEW = b'"old"', b'"new"'

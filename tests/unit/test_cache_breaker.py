@@ -5,15 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from bff.breaker import Breaker
+from tests.support.fake_time import Clock
 
 FAILURES, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5, 0.25, 4.0
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

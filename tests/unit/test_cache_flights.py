@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tests.support.cache_worker import TTL, job, policy
-from tests.support.memory_caches import Clock, leave, memory_cache, run_quietly, start
+from tests.support.fake_time import Clock
+from tests.support.memory_caches import leave, memory_cache, run_quietly, start
 from tests.support.payload_runs import DEGRADATION, FAILURE, Runs, degraded, payload
 
 

@@ -9,8 +9,8 @@ from bff.cache.results import CacheResult, Run, RunResult
 from bff.deadline import Deadline
 from bff.engine.values.results import CompositionFailure, CompositionPayload
 from tests.support.cache_worker import job
-from tests.support.fake_time import run_in_fake_time
-from tests.support.memory_caches import WINDOWS, Clock, memory_cache
+from tests.support.fake_time import Clock, run_in_fake_time
+from tests.support.memory_caches import WINDOWS, memory_cache
 from tests.support.payload_runs import FAILURE, degraded, payload
 
 SLOW, QUICK = payload(b'"slow"'), payload(b'"quick"')

@@ -8,7 +8,8 @@ from bff.cache.engine_results import payload_result
 from bff.cache.results import RunResult
 from bff.engine.values.freshness import UNLIMITED, Freshness
 from tests.support.cache_worker import TTL, job, policy
-from tests.support.memory_caches import WINDOWS, Clock, Turns, memory_cache, run_quietly
+from tests.support.fake_time import Clock
+from tests.support.memory_caches import WINDOWS, Turns, memory_cache, run_quietly
 from tests.support.payload_runs import (
     DEGRADATION,
     FAILURE,

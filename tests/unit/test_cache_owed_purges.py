@@ -13,7 +13,8 @@ from bff.breaker import Breaker
 from bff.cache.shared.health import FAILURES, store_breaker
 from bff.cache.shared.store import SharedStore
 from bff.cache.shared.store_clients import StoreClient
-from tests.support.cache_worker import Clock, eventually
+from tests.support.cache_worker import eventually
+from tests.support.fake_time import Clock
 from tests.support.memory_caches import run_quietly
 
 

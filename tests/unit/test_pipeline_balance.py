@@ -8,15 +8,9 @@ import pytest
 from bff.engine.ports import ServiceCall
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.pipeline.balance import REST_SECONDS, Instances, balanced
+from tests.support.fake_time import Clock
 
 REFUSED = Failed(Reason.REFUSED, was_sent=False)
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Sender:

@@ -9,7 +9,6 @@ no host. Access, request ids, CORS and what to do about bugs are the dispatcher'
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -67,7 +66,7 @@ class CompositionHandler:
         loop: asyncio.AbstractEventLoop,
         *,
         caller_headers: Sequence[str] = (),
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float],
     ) -> None:
         self.writes = composition.writes
         self.takes_body = composition.writes or any(

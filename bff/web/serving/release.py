@@ -8,7 +8,7 @@ A request uses the release that it began with. To serve another version is to bu
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -37,12 +37,14 @@ from bff.web.serving.routing import RoutingTable
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What one event loop holds, for every release. `close` it on that loop."""
+    """What one event loop holds, for every release; `clock` returns seconds since the epoch.
+    `close` it on that loop."""
 
     loop: asyncio.AbstractEventLoop
     transport: Transport
     caches: Caches
     heavy_work: HeavyWork
+    clock: Callable[[], float]
 
     async def close(self) -> None:
         """End what is in flight and let go of every connection."""
@@ -51,7 +53,9 @@ class Resources:
         self.heavy_work.close()
 
 
-async def open_resources(settings: Settings, backend: Mapping[str, Any] | None) -> Resources:
+async def open_resources(
+    settings: Settings, backend: Mapping[str, Any] | None, clock: Callable[[], float]
+) -> Resources:
     """Open a process's resources on the running loop, after any fork. No upstream is connected to
     yet. `backend` is Flask-Caching's configuration, where another store than Redis is meant."""
 
@@ -59,10 +63,12 @@ async def open_resources(settings: Settings, backend: Mapping[str, Any] | None) 
         return Cache(
             partial(open_store, settings.redis_url, namespace, backend),
             memory_bytes=settings.cache_memory_bytes,
+            clock=clock,
         )
 
     transport = open_transport(settings.transport)
-    return Resources(asyncio.get_running_loop(), transport, Caches(open_cache), HeavyWork())
+    loop = asyncio.get_running_loop()
+    return Resources(loop, transport, Caches(open_cache), HeavyWork(), clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +94,18 @@ def build_release(
     cache = resources.caches.of(project.namespace)
     limits = Limits()
     services = ServiceClient(transport, project.services, limits.reply_bytes, loop.time)
-    engine = Engine(services, resources.heavy_work, limits=limits, replies=CachedReplies(cache))
+    replies = CachedReplies(cache, resources.clock)
+    engine = Engine(services, resources.heavy_work, limits=limits, replies=replies)
     cross_origin = CrossOrigin(project)
     handlers = {
         each.name: CompositionHandler(
-            each, engine, resources.heavy_work, cache, loop, caller_headers=access.provider.headers
+            each,
+            engine,
+            resources.heavy_work,
+            cache,
+            loop,
+            caller_headers=access.provider.headers,
+            clock=resources.clock,
         )
         for each in project.compositions
     }
