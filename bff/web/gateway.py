@@ -51,6 +51,7 @@ class Gateway:
         self.settings = settings
         self.log = Log(settings.log_level)
         self.url_prefix = url_prefix
+        self.is_guarded = False  # a host's app decides who may ask; set before `open`
         self.resources: Resources | None = None
         self._access = access or AccessControl(Anonymous())
         self._backend = backend
@@ -114,7 +115,14 @@ class Gateway:
         return resources
 
     def _build(self, project: CompiledProject, resources: Resources) -> Release:
-        return build_release(project, resources, self._access, self.log, url_prefix=self.url_prefix)
+        return build_release(
+            project,
+            resources,
+            self._access,
+            self.log,
+            url_prefix=self.url_prefix,
+            is_guarded=self.is_guarded,
+        )
 
     @property
     def _current(self) -> Release:

@@ -13,6 +13,7 @@ from bff import Gateway, create_app
 from bff.errors import ProjectError
 from bff.settings import Settings
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
+from tests.support.redis_server import RedisServer
 from tests.support.wire import WireServer
 from tests.support.wire_scripts import json_reply
 
@@ -113,4 +114,22 @@ def test_child_of_a_fork_makes_a_loop_of_its_own(folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FORKING], env=environ, timeout=60, capture_output=True, check=False
     )
+    assert (done.returncode, done.stderr.decode()) == (0, "")
+
+
+LEAVING = """
+import sys
+from bff import create_app
+
+app = create_app(sys.argv[1])
+assert app.test_client().get("/home/1").status_code == 200
+"""
+
+
+def test_process_with_redis_ends_without_a_word(folder: Path, server: RedisServer) -> None:
+    environ = {**os.environ, "BFF_REDIS_URL": server.url, "BFF_LOG_LEVEL": "error"}
+    done = subprocess.run(
+        [sys.executable, "-c", LEAVING, str(folder)],
+        env=environ, timeout=60, capture_output=True, check=False,
+    )  # fmt: skip
     assert (done.returncode, done.stderr.decode()) == (0, "")

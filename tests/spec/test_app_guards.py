@@ -93,6 +93,18 @@ class GuardedSession(flask.sessions.SecureCookieSessionInterface):
         return super().open_session(app, request)
 
 
+def by_wrapping_every_view(app: flask.Flask) -> None:
+    def guarded(view: Callable[..., Any]) -> Callable[..., Any]:
+        def answer(**values: Any) -> Any:
+            login()
+            return view(**values)
+
+        return answer
+
+    for endpoint, view in list(app.view_functions.items()):
+        app.view_functions[endpoint] = guarded(view)
+
+
 def by_session(app: flask.Flask) -> None:
     app.session_interface = GuardedSession()
 
@@ -110,7 +122,11 @@ def mounted(
     with WireServer(json_reply('{"id": 1, "first_name": "Ann"}')) as upstream:
         write_project(
             folder,
-            {"home": HOME, "cached": HOME.replace("/home/", "/cached/") + "cache: {ttl: 5m}\n"},
+            {
+                "home": HOME,
+                "cached": HOME.replace("/home/", "/cached/") + "cache: {ttl: 5m}\n",
+                "shared": HOME.replace("/home/", "/shared/") + "cache: {ttl: 5m, scope: public}\n",
+            },
             services={"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", upstream.url)},
             gateway="routes: {/raw: {service: shop, strip: true}}\n",
         )
@@ -143,7 +159,7 @@ def test_login_of_the_app_holds_for_compositions_and_routes(
 
 
 @pytest.mark.parametrize("name", HOSTS)
-@pytest.mark.parametrize("guard", [by_assigned_method, by_session])
+@pytest.mark.parametrize("guard", [by_assigned_method, by_session, by_wrapping_every_view])
 def test_whatever_of_the_app_refuses_a_request_refuses_compositions_and_routes(
     tmp_path: Path, name: str, guard: Callable[[flask.Flask], None]
 ) -> None:
@@ -198,7 +214,7 @@ def test_hooks_after_a_request_see_compositions_and_routes(tmp_path: Path, name:
     with mounted(name, tmp_path, after=hooks) as (host, _):
         for path in PATHS:
             answer = ask(host, path, "ann")
-            assert (answer.status, answer.header("x-signed")) == (200, "bff.project")
+            assert (answer.status, answer.header("x-signed")) == (200, "bff_project")
         assert ended == PATHS
 
 
@@ -212,6 +228,68 @@ def test_error_handler_of_the_app_answers_what_its_guard_raises(tmp_path: Path, 
         for path in PATHS:
             answer = ask(host, path, "mallory")
             assert (answer.status, answer.body) == (401, b"log in first")
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_reply_of_an_app_that_guards_its_requests_is_never_public(
+    tmp_path: Path, name: str
+) -> None:
+    for guard, expected in ((None, "public, max-age="), (by_hook, "private, no-cache")):
+        folder = tmp_path / expected[:6]
+        folder.mkdir()
+        after = guard or (lambda app: None)
+        with mounted(name, folder, after=after) as (host, _):
+            for _ in range(2):
+                control = ask(host, "/shared/1", "ann").header("cache-control") or ""
+                assert control.startswith(expected)
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_view_of_the_app_wins_however_its_rule_is_spelled(tmp_path: Path, name: str) -> None:
+    def views(app: flask.Flask) -> None:
+        app.add_url_rule("/raw/mine/", "mine", lambda: "mine", strict_slashes=False)
+
+    with mounted(name, tmp_path, before=views) as (host, upstream):
+        for path in ("/raw/mine", "/raw/mine/"):
+            assert host.get(path).body == b"mine"
+        assert upstream.requests == []
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_path_that_the_app_rewrites_is_the_path(tmp_path: Path, name: str) -> None:
+    class WithoutVersion:
+        def __init__(self, wsgi_app: Any) -> None:
+            self._wsgi_app = wsgi_app
+
+        def __call__(self, environ: Any, start_response: Any) -> Any:
+            environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix("/v1")
+            return self._wsgi_app(environ, start_response)
+
+    def rewrite(app: flask.Flask) -> None:
+        app.wsgi_app = WithoutVersion(app.wsgi_app)  # type: ignore[method-assign]
+
+    with mounted(name, tmp_path, after=rewrite) as (host, _):
+        for path in ("/own", *PATHS):
+            assert host.get(f"/v1{path}").status == 200
+
+
+def test_second_gateway_in_one_app_is_refused(tmp_path: Path) -> None:
+    app = flask.Flask("own", static_folder=None)
+    write_project(tmp_path)
+    Gateway(app, tmp_path, SETTINGS)
+    with pytest.raises(RuntimeError, match="already"):
+        Gateway(app, tmp_path, SETTINGS)
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_text_of_an_error_that_a_view_of_the_app_raises_stays(tmp_path: Path, name: str) -> None:
+    def view(app: flask.Flask) -> None:
+        app.add_url_rule("/users/7", "user", lambda: flask.abort(404, "no such user"))
+
+    with mounted(name, tmp_path, before=view) as (host, _):
+        answer = host.get("/users/7")
+        assert answer.status == 404
+        assert b"no such user" in answer.body
 
 
 @pytest.mark.parametrize("name", HOSTS)

@@ -250,3 +250,16 @@ def test_loop_goes_on_while_the_log_stalls() -> None:
         return turns
 
     assert asyncio.run(count_turns()) == 2 * QUEUE_LINES
+
+
+def test_line_that_can_not_be_made_is_lost_and_the_next_is_written() -> None:
+    class Broken:
+        def __repr__(self) -> str:
+            raise ZeroDivisionError
+
+    stream = Recorder()
+    log = Log("info", stream)
+    log.request(request("/a"), Reply(200, [], facts={"broken": Broken()}), 1)
+    log.request(request("/b"), _OK, 1)
+    log.flush()
+    assert [each.get("path", each["event"]) for each in stream.lines()] == ["log lines lost", "/b"]

@@ -8,7 +8,7 @@ from werkzeug.test import EnvironBuilder
 
 from bff.web.hosts.asgi import messages as asgi
 from bff.web.hosts.flask import wsgi
-from bff.web.http.requests import GatewayRequest, without_underscores
+from bff.web.http.requests import GatewayRequest, raw_path_in, without_underscores
 
 MADE = re.compile(rb"[0-9a-f]{32}")
 
@@ -115,3 +115,16 @@ def test_environ_gives_headers_by_their_wire_names() -> None:
     assert made.header_values("content-type") == ["text/x"]
     assert made.header_values("content-length") == ["3"]
     assert made.header_values("x-tag") == ["é"]
+
+
+@pytest.mark.parametrize(
+    ("raw_path", "root", "path"),
+    [
+        (b"/bff/home/1", "/bff", "/home/1"),
+        (b"/b%20f/home/a%2Fb", "/b f", "/home/a%2Fb"),
+        (b"/home/1", "/bff", "/home/1"),
+        (b"/home/1", "", "/home/1"),
+    ],
+)
+def test_path_is_below_the_mount_point_of_the_server(raw_path: bytes, root: str, path: str) -> None:
+    assert raw_path_in({"path": "", "raw_path": raw_path, "root_path": root}) == path

@@ -120,8 +120,6 @@ def _cache_control(composition: Composition, entry: Entry | None) -> RawHeader:
     policy = composition.cache
     if entry is None or policy is None or not composition.is_public:
         return REVALIDATE
-    if composition.access.kind not in (None, "public"):  # not everybody may have it
-        return REVALIDATE
     parts = ["public", f"max-age={int(entry.ttl_seconds)}"]
     if entry.may_be_stale:  # RFC 5861
         parts += [

@@ -141,7 +141,12 @@ class LogWriter(Generic[_Record]):
 
     def _take_line(self, item: _Record | bytes) -> bytes:
         if not isinstance(item, bytes):
-            return self._render(item)
+            try:
+                return self._render(item)
+            except Exception:  # a bug here must not end the log
+                with self._lock:
+                    self._lost += 1
+                return b""
         with self._lock:
             self._text_bytes -= len(item)
         return item

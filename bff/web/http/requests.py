@@ -121,9 +121,12 @@ class GatewayRequest:
 
 
 def raw_path_in(scope: Mapping[str, Any]) -> str:
-    """The path in an ASGI scope as it came, percent-encoded. A server need not have stored it."""
+    """The path in an ASGI scope below its mount point, as it came, percent-encoded. A server need
+    not have stored it."""
     raw_path: bytes | None = scope.get("raw_path")
-    return quote(scope["path"]) if raw_path is None else raw_path.decode("latin-1")
+    path = quote(scope["path"]) if raw_path is None else raw_path.decode("latin-1")
+    root = scope.get("root_path")
+    return path.removeprefix(quote(root)) if root else path
 
 
 def without_underscores(headers: RawHeaders) -> list[tuple[bytes, bytes]]:

@@ -9,7 +9,7 @@ A request uses the release that it began with. To serve another version is to bu
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from bff.cache.shared.store import open_store
 from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyWork
 from bff.engine.values.results import Limits
-from bff.plan.model.composition import CompiledProject
+from bff.plan.model.composition import CompiledProject, Composition
 from bff.settings import Settings
 from bff.upstream.passthrough.passthrough import Passthrough
 from bff.upstream.pipeline.stack import ServiceClient
@@ -87,9 +87,17 @@ def build_release(
     log: Log,
     *,
     url_prefix: str = "",
+    is_guarded: bool = False,
 ) -> Release:
     """Build a release of a compiled project, on the loop of the resources. `url_prefix` stands
-    before every public path. Raises `SettingsError`."""
+    before every public path; `is_guarded` says that an app decides who may ask, too. Raises
+    `SettingsError`."""
+    project = replace(
+        project,
+        compositions=tuple(
+            _shared_by_all(each, is_guarded=is_guarded) for each in project.compositions
+        ),
+    )
     loop, transport = resources.loop, resources.transport
     cache = resources.caches.of(project.namespace)
     limits = Limits()
@@ -122,3 +130,13 @@ def build_release(
     # Requests in flight hold the dispatcher.
     resources.caches.keep_for(dispatcher, project.namespace)
     return Release(project, dispatcher, cache)
+
+
+def _shared_by_all(composition: Composition, *, is_guarded: bool) -> Composition:
+    """The composition, whose payloads browsers and proxies may share only where everybody may ask
+    for them."""
+    if not composition.is_public or (
+        composition.access.kind in (None, "public") and not is_guarded
+    ):
+        return composition
+    return replace(composition, is_public=False)

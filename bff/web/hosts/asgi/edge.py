@@ -47,8 +47,8 @@ class AppBehind(Protocol):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer an HTTP request; the scope has `BEHIND_EDGE`."""
 
-    def started(self) -> None:
-        """The gateway is open, and requests come."""
+    def start(self) -> None:
+        """The gateway is about to open, and requests will come."""
 
     async def close(self) -> None:
         """Wait, for a while, for what runs: its replies go out on the running loop."""
@@ -208,8 +208,8 @@ class Edge:
     async def _start(self) -> ClientWatches:
         async with self._starting:
             if self._watches is None:
+                self._behind.start()
                 await self._gateway.open()
-                self._behind.started()
                 self._watches = ClientWatches(asyncio.get_running_loop())
             return self._watches
 

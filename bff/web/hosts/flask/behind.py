@@ -38,12 +38,12 @@ class FlaskBehind:
 
         await self._wsgi(scope, receive_in_coroutine, send)
 
-    def started(self) -> None:
+    def start(self) -> None:
         """Look for the app's guards. From now on Flask refuses to register more: requests are
         answered, though Flask sees none of them."""
         self._extension.app._got_first_request = True
         guards = self._extension.guards()
-        self._takes_all = bool(guards)
+        self._takes_all = self._extension.core.is_guarded = bool(guards)
         if guards:
             _log.warning(
                 "compositions and routes go through Flask, on its threads, since the app guards its"

@@ -38,7 +38,7 @@ from bff.web.http.problems import not_found, wrong_method
 from bff.web.http.requests import GatewayRequest
 
 _HEALTH = "/healthz"
-_VIEW = "bff.project"
+_VIEW = "bff_project"  # without a dot, which would make it a blueprint's
 
 _log = logging.getLogger(__name__)
 
@@ -97,7 +97,9 @@ class FlaskGateway:
         self.attach(app, core)
 
     def attach(self, app: flask.Flask, core: Gateway) -> None:
-        """Serve a gateway in `app`."""
+        """Serve a gateway in `app`. Raises `RuntimeError` where one is served there already."""
+        if "bff" in app.extensions:
+            raise RuntimeError("a Gateway is mounted in this app already: one app has one")
         self.app, self.core = app, core
         self.rules = FlaskRules(app)
         self._answers = Answers(core.log)
@@ -111,7 +113,8 @@ class FlaskGateway:
             known = app.error_handler_spec[None].get(error.code, {})
             if error not in known:  # the app's own error pages stay
                 app.register_error_handler(error, self._answer_error)
-        app.endpoint(_VIEW)(self._view)
+        self._wrapped_view = self._view  # one object, to be known again
+        app.endpoint(_VIEW)(self._wrapped_view)
         if self._guards == "app":
             _match_last(app, self)
         else:
@@ -125,7 +128,12 @@ class FlaskGateway:
 
     def guards(self) -> tuple[str, ...]:
         """The app's hooks that guard compositions and routes, by name."""
-        return guards_of(self.app) if self._guards == "app" else ()
+        if self._guards == "none":
+            return ()
+        found = guards_of(self.app)
+        if self.app.view_functions[_VIEW] is not self._wrapped_view:
+            found = (*found, f"view_functions: {_VIEW} is replaced")
+        return found
 
     def warn_of_hidden(self) -> None:
         """Warn, once, of what the app's own views hide."""
@@ -172,7 +180,10 @@ class FlaskGateway:
         return self.answer(flask.request.environ)
 
     def _answer_error(self, error: HTTPException) -> Any:
-        """Flask found nothing either. The app's own page for any error comes first."""
+        """Flask found nothing either. The app's own page for any error comes first, and what a view
+        of the app's has raised is the app's."""
+        if flask.request.routing_exception is not error:
+            return error
         of_all = self.app.error_handler_spec[None][None]
         own = next((of_all[each] for each in type(error).__mro__ if each in of_all), None)
         if own is not None:
@@ -195,6 +206,7 @@ class FlaskGateway:
         return resources.loop, self.core.cache
 
     def _open(self) -> Any:
+        self.core.is_guarded = bool(self.guards())
         thread = LoopThread()
         try:
             resources = thread.run(self.core.open())
@@ -248,6 +260,8 @@ def _match_last(app: flask.Flask, extension: FlaskGateway) -> None:
             try:
                 return match(*arguments, **options)
             except HTTPException:
+                if arguments or options != {"return_rule": True}:
+                    raise  # not Flask, which asks for the request's own path
                 if extension.finds(request_of(request.environ)):
                     return rule, {}
                 raise
@@ -274,12 +288,17 @@ def _begin_anew_after_fork() -> None:
 
 def _close_all() -> None:
     for extension in list(_EXTENSIONS):
-        extension.close()
+        try:
+            extension.close()
+        except Exception:
+            _log.exception("a gateway could not be closed")
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_anew_after_fork)
-atexit.register(_close_all)
+# Before `concurrent.futures` ends its pools, which comes before any `atexit` callback: without them
+# the cache could not make the purges that it owes. Where Python has no such place any more, later.
+getattr(threading, "_register_atexit", atexit.register)(_close_all)
 
 
 def _read_settings() -> Settings:

@@ -40,7 +40,10 @@ class FlaskRules:
         if path not in self._exact and not path.startswith(self._prefixes):
             return False
         host = request.single.get(b"host", b"").decode("latin-1")
-        return self._match(host, request.scheme, path, request.method) is not None
+        try:
+            return self._match(host, request.scheme, path, request.method) is not None
+        except Exception:  # a converter's bug is the app's to report
+            return True
 
     def hidden(self, project: CompiledProject, url_prefix: str) -> Iterator[tuple[str, Rule]]:
         """The compositions and routes that a view of the app's takes the requests of, and its rule:
@@ -65,7 +68,7 @@ class FlaskRules:
             if converter:
                 prefixes.add(literal)
             else:
-                exact.add(literal)
+                exact |= {literal, literal.rstrip("/"), f"{literal}/"}  # rules may be lax
         self._prefixes = tuple(prefixes)
         return frozenset(exact)
 
@@ -88,6 +91,8 @@ def guards_of(app: Flask) -> tuple[str, ...]:
         for signal in (request_started, request_finished, request_tearing_down)
         if signal.has_receivers_for(app)
     ]
+    if app.url_map.host_matching or app.subdomain_matching:
+        found.append("rules that match hosts")
     if app.config["TRUSTED_HOSTS"]:
         found.append("config: TRUSTED_HOSTS")
     if type(app.session_interface) is not SecureCookieSessionInterface:

@@ -13,7 +13,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.wsgi import get_input_stream
 
 from bff.web.http.replies import RawHeader, Reply
-from bff.web.http.requests import BEHIND_EDGE, LOGGED, GatewayRequest, raw_path_in
+from bff.web.http.requests import BEHIND_EDGE, LOGGED, GatewayRequest
 
 Environ = dict[str, Any]
 
@@ -56,9 +56,11 @@ def raw_path_of(environ: Environ) -> str:
     gunicorn, werkzeug and its test client keep the target. Where it isn't what `PATH_INFO` was
     made from (a middleware rewrote that), `PATH_INFO` is encoded anew.
     """
+    target: str
     if is_behind_edge(environ):
-        return raw_path_in(environ["asgi.scope"])
-    target: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+        target = environ["asgi.scope"].get("raw_path", b"").decode("latin-1")
+    else:
+        target = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
     path, _, _ = target.partition("?")
     if not path.startswith("/"):
         _, _, rest = path.partition("://")
