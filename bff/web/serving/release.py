@@ -92,12 +92,7 @@ def build_release(
     """Build a release of a compiled project, on the loop of the resources. `url_prefix` stands
     before every public path; `is_guarded` says that an app decides who may ask, too. Raises
     `SettingsError`."""
-    project = replace(
-        project,
-        compositions=tuple(
-            _shared_by_all(each, is_guarded=is_guarded) for each in project.compositions
-        ),
-    )
+    compositions = [_shared_by_all(each, is_guarded=is_guarded) for each in project.compositions]
     loop, transport = resources.loop, resources.transport
     cache = resources.caches.of(project.namespace)
     limits = Limits()
@@ -115,7 +110,7 @@ def build_release(
             caller_headers=access.provider.headers,
             clock=resources.clock,
         )
-        for each in project.compositions
+        for each in compositions
     }
     passthrough = Passthrough(services)
     dispatcher = Dispatcher(
