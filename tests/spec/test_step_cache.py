@@ -179,6 +179,21 @@ KEPT_SERVICE = """
     """
 
 
+def test_two_services_with_the_same_operation_share_nothing(screens: Screens) -> None:
+    text = "{endpoint: GET /french, steps: {user: {call: french.get}}}"
+    screen = screens(
+        {"french": text, "german": text.replace("french", "german")},
+        {"/fr/users/1": user(name="Anne"), "/de/users/1": user(name="Anna")},
+        services={
+            "french": KEPT_SERVICE.replace("{shop}", "{shop}/fr"),
+            "german": KEPT_SERVICE.replace("{shop}", "{shop}/de"),
+        },
+    )
+    for _ in range(2):
+        assert name_in(screen.get("/french")) == "Anne"
+        assert name_in(screen.get("/german")) == "Anna"
+
+
 def test_composition_that_writes_reads_no_operations_cache(screens: Screens) -> None:
     text = "{endpoint: GET /one, steps: {user: {call: kept.get}}}"
     screen = screens(

@@ -115,7 +115,7 @@ def _compile_operation(
         returns_list=is_list(returns.type),
         timeout_seconds=declared.timeout or service_timeout,
         writes=method in WRITING_METHODS,
-        digest=_digest(declared, returns),
+        digest=_digest(f"{service}.{name}", declared, returns),
     )
 
 
@@ -131,9 +131,10 @@ def _compile_caching(
     return compile_reply_caching(reporter, declared, root, (*path, "cache"))
 
 
-def _digest(declared: OperationDecl, returns: Schema) -> str:
-    """Changes whenever anything that shapes a reply changes, except where the service is."""
-    return digest_of([declared.model_dump(mode="json", by_alias=True), returns.digest])
+def _digest(full_name: str, declared: OperationDecl, returns: Schema) -> str:
+    """Changes whenever anything that shapes a reply changes, except where the service is. The name
+    separates services that declare the same operation."""
+    return digest_of([full_name, declared.model_dump(mode="json", by_alias=True), returns.digest])
 
 
 def _compile_returns(
