@@ -10,7 +10,8 @@ Rules:
 4. Only complete values are shared. A degraded one is stored for a second in this process, marked,
    and only where there is no complete one left; a failure goes to those who waited for it.
 5. A result whose run started before a purge of one of its tags is returned to the caller that
-   started it, and is not stored. Whatever an entry is served for, no purge has made it void.
+   started it, and is not stored. Callers that came later fly anew; of a result without known tags
+   they do so after any purge. Whatever an entry is served for, no purge has made it void.
 6. What has more tags than can be purged one by one is not stored; where a run purges more than can
    be named, everything that has tags is purged.
 
@@ -113,8 +114,7 @@ class Cache:
                 return flight.result()
             if await flight.lands_within(longest_wait(job.deadline)):
                 shared = flight.shared_result()
-                is_void = shared.entry is not None and self._purges.was_purged(shared.entry)
-                if not (is_void and may_fly_anew):
+                if not (may_fly_anew and self._may_be_purged(shared, flight)):
                     return shared
                 may_fly_anew = False  # we may have come after the purge: the first of us flies
                 continue
@@ -172,6 +172,13 @@ class Cache:
             return True
         return self._purges.makes_void(entry, held_since)
 
+    def _may_be_purged(self, shared: CacheResult, flight: Flight) -> bool:
+        """Whether what a flight came to may hold what was true before a purge. What is not stored
+        has no tags that are known, so that any purge since the flight began counts."""
+        if shared.entry is None:
+            return self._purges.noted > flight.purges_before
+        return self._purges.was_purged(shared.entry)
+
     def _take_loss(self) -> None:
         """Purges may have gone unheard: nothing that has tags can be trusted."""
         self._purges.note_unheard(self._clock())
@@ -206,7 +213,9 @@ class Cache:
                 del self._flights[job.key]
 
         finishes = in_background or self._store is not None
-        flight = self._flights[job.key] = Flight(task, None if finishes else forget)
+        flight = self._flights[job.key] = Flight(
+            task, None if finishes else forget, self._purges.noted
+        )
         self._flying.add(task)
 
         def landed(task: asyncio.Task[CacheResult]) -> None:

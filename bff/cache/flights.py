@@ -9,11 +9,17 @@ from bff.cache.results import CacheResult
 
 class Flight:
     """A run under way. Where nobody waits for it any more, `forget` is called and it is cancelled;
-    without `forget` it finishes."""
+    without `forget` it finishes. `purges_before` is the count of purges noted when it began."""
 
-    __slots__ = ("_forget", "_task", "_waiting")
+    __slots__ = ("_forget", "_task", "_waiting", "purges_before")
 
-    def __init__(self, task: asyncio.Task[CacheResult], forget: Callable[[], None] | None) -> None:
+    def __init__(
+        self,
+        task: asyncio.Task[CacheResult],
+        forget: Callable[[], None] | None,
+        purges_before: int,
+    ) -> None:
+        self.purges_before = purges_before
         self._task = task
         self._forget = forget
         self._waiting = 0

@@ -22,12 +22,14 @@ class Purges:
         self._at: OrderedDict[str, float] = OrderedDict()  # in the order in which they were noted
         self._everything_at = -math.inf
         self._unheard_until = -math.inf
+        self.noted = 0  # purges, and losses of them, that were noted so far
 
     def __len__(self) -> int:
         return len(self._at)
 
     def note(self, tags: PurgedTags, at: float) -> None:
         """Note that these tags were purged at `at`."""
+        self.noted += 1
         if isinstance(tags, Everything):
             self._everything_at = max(self._everything_at, at)
             return
@@ -41,6 +43,7 @@ class Purges:
 
     def note_unheard(self, until: float) -> None:
         """Note that purges of any tag may have gone unheard until this time, by our own clock."""
+        self.noted += 1
         self._unheard_until = max(self._unheard_until, until)
 
     def was_purged(self, entry: Entry) -> bool:

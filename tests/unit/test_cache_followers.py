@@ -3,15 +3,18 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
+
 from bff.cache.cache import Cache
 from bff.cache.engine_results import payload_result
 from bff.cache.results import CacheResult, Run, RunResult
 from bff.deadline import Deadline
+from bff.engine.values.freshness import Freshness
 from bff.engine.values.results import CompositionFailure, CompositionPayload
 from tests.support.cache_worker import job
 from tests.support.fake_time import Clock, run_in_fake_time
 from tests.support.memory_caches import WINDOWS, memory_cache
-from tests.support.payload_runs import FAILURE, degraded, payload
+from tests.support.payload_runs import FAILURE, NOT_FOUND, degraded, payload, payload_with
 
 SLOW, QUICK = payload(b'"slow"'), payload(b'"quick"')
 
@@ -133,5 +136,46 @@ def test_degraded_flight_that_lands_after_a_complete_one_is_not_kept_in_its_plac
         entry = cache.lookup("k")
         assert entry is not None
         assert (entry.body, entry.flaw) == (b'"quick"', None)
+
+    in_fake_time(test)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        payload_with(tags=frozenset({"a"})),
+        payload_with(Freshness(0.0), frozenset({"a"})),
+        payload_with(Freshness(is_private=True), frozenset({"a"})),
+        payload_with(tags=None),
+        degraded()._replace(tags=frozenset({"a"})),
+        NOT_FOUND,
+        FAILURE,
+    ],
+    ids=["stored", "no-store", "private", "too many tags", "degraded", "404", "trouble"],
+)
+def test_caller_after_a_purge_gets_nothing_of_a_flight_from_before_it(
+    before: CompositionPayload | CompositionFailure,
+) -> None:
+    async def test(cache: Cache, clock: Clock) -> None:
+        slow = Slow((1.0, before), (0.5, QUICK))
+        leader = asyncio.create_task(ask(cache, slow))
+        await asyncio.sleep(0.3)
+        clock.now += 0.3
+        await cache.purge(("a",))
+        clock.now += 0.1
+        followers = await asyncio.gather(*(ask(cache, slow) for _ in range(3)))
+        assert [body for _, _, body in followers] == [QUICK.body] * 3
+        assert len(slow.began) == 2
+        await leader
+
+    in_fake_time(test)
+
+
+def test_caller_before_any_purge_shares_what_is_not_stored() -> None:
+    async def test(cache: Cache, _: Clock) -> None:
+        await cache.purge(("a",))
+        slow = Slow((1.0, degraded()))
+        _, follower = await asyncio.gather(ask(cache, slow), ask(cache, slow))
+        assert follower == (1.0, "collapsed", degraded().body)
 
     in_fake_time(test)
