@@ -27,6 +27,7 @@ from tests.support.cache_worker import (
 )
 from tests.support.payload_runs import FAILURE, Runs, payload
 from tests.support.redis_server import RedisServer
+from tests.support.steady_clock import steady_seconds
 
 MANY = [f"product:{number}" for number in range(MOST_TAGS)]
 SLOW_MICROSECONDS = 100_000  # of a busy machine: 4,000 were measured on an idle one
@@ -90,7 +91,7 @@ def test_one_purge_of_many_tags_takes_a_handful_of_commands(server: RedisServer)
 
 
 def test_other_keys_do_not_wait_behind_tags(server: RedisServer) -> None:
-    """While entries with many tags are written and purged, a plain one is read within 50 ms."""
+    """While entries with many tags are written and purged, no read of another takes 150 ms."""
 
     async def test() -> None:
         async with Worker(server.url, clock=RunningClock(), seconds=2.0) as one:
@@ -105,14 +106,12 @@ def test_other_keys_do_not_wait_behind_tags(server: RedisServer) -> None:
             waits = []
             while not writing.done():
                 plant(server, f"plain{len(waits)}", entry_bytes(f"plain{len(waits)}"))
-                began = time.monotonic()
+                began = steady_seconds()
                 entry, _ = await one.store.look(f"plain{len(waits)}")
-                waits.append(time.monotonic() - began)
+                waits.append(steady_seconds() - began)
                 assert entry is not None
             await writing
-            waits.sort()
-            print(f"{len(waits)} reads: median {waits[len(waits) // 2] * 1000:.1f} ms")
-            assert waits[len(waits) // 2] < 0.05
+            assert max(waits) < 0.15, sorted(waits)  # 25 ms was the longest of an idle machine
 
     asyncio.run(test())
 

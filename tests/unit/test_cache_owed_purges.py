@@ -93,8 +93,10 @@ def test_a_part_that_fails_is_owed_again_and_the_others_are_told_once() -> None:
         server.refused = {"t7"}
         tags = [f"t{number}" for number in range(240)]
         await owe(server, store, tags)
+        server.news()  # or it waits for its pauses
         await eventually(lambda: sum(map(len, server.told)) >= 140)
         server.refused = set()
+        server.news()
         await eventually(lambda: not store._owed)
         assert sorted(tag for part in server.told for tag in part) == sorted(tags)
 
