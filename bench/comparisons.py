@@ -1,4 +1,4 @@
-"""What is asked of the rows: of each, its requests per second over another's. Pure."""
+"""The targets of the rows: of each, its requests per second over another's. Pure."""
 
 from dataclasses import dataclass
 

@@ -86,7 +86,7 @@ def _compared(row: Row, rows: dict[str, Row], compared: list[Ratio]) -> list[tup
         else:
             continue
         if each.comparison.at_least is not None:
-            text += f", asked {each.comparison.at_least:g}: {each.verdict}"
+            text += f", target {each.comparison.at_least:g}: {each.verdict}"
         said.append((text, _VERDICTS.get(each.verdict, _FAINT)))
     return said
 

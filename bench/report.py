@@ -82,7 +82,7 @@ def _ratios_table(results: Results, compared: list[Ratio]) -> Table:
     )
     table.add_column("row", no_wrap=True)
     table.add_column("over")
-    for column in ("times", "lowest–highest", "asked", "", "times by CPU"):
+    for column in ("times", "lowest–highest", "target", "", "times by CPU"):
         table.add_column(column, justify="right", no_wrap=True)
     rows = {row.key: row for row in results.rows}
     for each in compared:

@@ -1,6 +1,6 @@
 """What is measured: rows, each one address of one server under load. Pure.
 
-What is asked of them stands in `bench.comparisons`.
+Their targets stand in `bench.comparisons`.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
-"""Who is calling, as the gateway sees it: a port for providers, and the identity of nobody.
+"""Callers: a port for identity providers, and the identity of nobody.
 
-A provider is asked once for each request to something that depends on who is calling, and for no
-other. What it tells is all that expressions see as `claims`, and what tells callers' payloads apart
-in the cache; so it must tell two callers apart by `key` wherever their claims could differ.
+The gateway calls a provider once for each request to an endpoint that depends on the caller, and
+for no other request. Expressions see the `claims` that it returns. The cache separates callers'
+payloads by `key`, so two callers whose claims could differ must have two keys.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,8 +25,8 @@ NOBODY = Identity()
 
 
 class IdentityProvider(Protocol):
-    """Tells who a request is from. Called on event loops and threads: keeps no state of its own
-    that requests change, and doesn't wait."""
+    """Identifies callers. It is called on event loops and on threads: it has no state that requests
+    change, and never waits."""
 
     headers: tuple[str, ...]  # the headers that it reads, in lower case: replies vary by them
 
@@ -35,7 +35,7 @@ class IdentityProvider(Protocol):
 
 
 class Anonymous:
-    """Knows nobody."""
+    """Identifies nobody."""
 
     headers: tuple[str, ...] = ()
 

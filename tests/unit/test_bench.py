@@ -81,7 +81,7 @@ def test_target_met_by_cpu_as_well_is_met_whatever_the_baseline_had_left() -> No
 
 def test_missed_target_stands_in_the_picture() -> None:
     found = results({"home": 50, "home-tailcall": 100})
-    assert "0.50 ×, asked 1.1: missed" in draw(found, row_figures(found), ratios(found))
+    assert "0.50 ×, target 1.1: missed" in draw(found, row_figures(found), ratios(found))
 
 
 def test_row_without_its_program_has_no_figures_and_says_why() -> None:
@@ -94,7 +94,7 @@ def test_row_without_its_program_has_no_figures_and_says_why() -> None:
 
 def test_target_that_could_not_be_judged_stands_in_the_picture() -> None:
     found = results({"gzip-nginx": 50}, missing="gzip")
-    assert "asked 0.4: not measured" in draw(found, row_figures(found), ratios(found))
+    assert "target 0.4: not measured" in draw(found, row_figures(found), ratios(found))
 
 
 def test_comparisons_are_of_rows_that_exist() -> None:
