@@ -7,6 +7,8 @@ Each transport has a folder here; tests script their own. Every transport obeys 
    and netrc of the environment are ignored.
 2. Trouble is a returned `Failed`; only cancellation and bugs raise.
 3. `Failed.was_sent` is False only where the instance can't have received any of the request.
+4. Connecting takes half of an exchange's time at most. So an exchange without a connection is known
+   to be unsent, and leaves time for another instance.
 """
 
 from collections.abc import AsyncIterator

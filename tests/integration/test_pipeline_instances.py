@@ -62,10 +62,12 @@ def route(
     return scenario
 
 
-def fetches(count: int, method: str) -> Callable[[ServiceClient], Awaitable[list[object]]]:
+def fetches(
+    count: int, method: str, seconds: float = 5.0
+) -> Callable[[ServiceClient], Awaitable[list[object]]]:
     async def scenario(services: ServiceClient) -> list[object]:
         call = ServiceCall("orders", method, "/1", (), b"{}" if method == "POST" else None)
-        return [await services.fetch(call, 5.0) for _ in range(count)]
+        return [await services.fetch(call, seconds) for _ in range(count)]
 
     return scenario
 
@@ -121,6 +123,24 @@ def test_instance_that_never_answers_a_connection_costs_one_call_its_time(
         slow, *quick = with_instances(name, (dead, alive.url), scenario)
     assert slow >= 0.4  # the time to connect in, which stands in `bff.upstream.transports`
     assert max(quick) < 0.4
+
+
+@every_transport
+@pytest.mark.parametrize("seconds", [0.3, 0.5, 0.9])
+def test_call_in_a_hurry_has_time_left_for_the_instance_that_is_alive(
+    name: TransportName, seconds: float
+) -> None:
+    with unreachable_url() as dead, WireServer(json_reply("1")) as alive:
+        replies = with_instances(name, (dead, alive.url), fetches(2, "POST", seconds))
+    assert [reply.body for reply in replies if isinstance(reply, UpstreamReply)] == [b"1"] * 2
+
+
+@every_transport
+def test_write_in_a_hurry_that_found_no_connection_was_not_sent(name: TransportName) -> None:
+    with unreachable_url() as dead:
+        [answer] = with_instances(name, (dead,), fetches(1, "POST", 0.2))
+    assert isinstance(answer, Failed)
+    assert (answer.reason, answer.was_sent) == (Reason.CONNECT_TIMEOUT, False)
 
 
 @every_transport

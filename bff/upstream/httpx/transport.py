@@ -86,7 +86,7 @@ class HttpxTransport:
     ) -> httpx.Response:
         given = {name for name, _ in request.headers}
         implied = [pair for pair in IMPLIED_HEADERS if pair[0] not in given]
-        connect = min(self._connect_timeout_seconds, timeout_seconds)
+        connect = min(self._connect_timeout_seconds, timeout_seconds / 2)
         outgoing = httpx.Request(
             request.method,
             request.url,

@@ -49,6 +49,9 @@ _ONE_READ_BYTES: Final = 65_536
 # The longest time of an upload and its reply together; see fact 1 above.
 _UPLOAD_BOUND: Final = timedelta(hours=1)
 
+# Connect timeouts of clients are halves of the longest one, down to this.
+_LEAST_CONNECT_SECONDS: Final = 0.01
+
 _SWITCHED: Final = Failed(Reason.PROTOCOL, status=101, detail="switched protocols unasked")
 
 
@@ -60,7 +63,8 @@ class PyreqwestTransport:
         self.loop = asyncio.get_running_loop()
         self._connect_timeout_seconds = connect_timeout_seconds
         self._idle_seconds = idle_seconds
-        self._client = self._build_client(None)
+        self._client = self._build_client(connect_timeout_seconds)
+        self._hurried_clients: dict[float, Client] = {}  # by their connect timeouts
         self._streaming_clients: dict[float, Client] = {}
         self._exact: HttpxTransport | None = None
 
@@ -91,23 +95,35 @@ class PyreqwestTransport:
 
     async def close(self) -> None:
         """See `Transport.close`."""
-        for client in (self._client, *self._streaming_clients.values()):
+        more = (*self._hurried_clients.values(), *self._streaming_clients.values())
+        for client in (self._client, *more):
             await client.close()
         if self._exact is not None:
             await self._exact.close()
 
-    def client_for(self, timeout_seconds: float | None) -> Client:
-        """The client with this bound on the wait for a head and on each later silence; None means
-        no bound.
+    def client_within(self, timeout_seconds: float) -> Client:
+        """The client for exchanges with a timeout of their own, that connects in half of it.
 
-        In the library the bound belongs to a client. So there is one client for each timeout that
-        a service declares.
+        In the library the connect timeout belongs to a client, and a client costs 20 ms. So there
+        is one for each halving of the longest connect timeout: seven at most.
         """
-        if timeout_seconds is None:
+        seconds = self._connect_timeout_seconds
+        if timeout_seconds >= 2 * seconds:
             return self._client
+        while seconds > timeout_seconds / 2 and seconds > _LEAST_CONNECT_SECONDS:
+            seconds /= 2
+        client = self._hurried_clients.get(seconds)
+        if client is None:
+            client = self._hurried_clients[seconds] = self._build_client(seconds)
+        return client
+
+    def client_for_silence(self, timeout_seconds: float) -> Client:
+        """The client with this bound on the wait for a head and on each later silence: one for each
+        timeout that a service declares."""
         client = self._streaming_clients.get(timeout_seconds)
         if client is None:
-            client = self._build_client(timedelta(seconds=timeout_seconds))
+            connect = min(self._connect_timeout_seconds, timeout_seconds / 2)
+            client = self._build_client(connect, timedelta(seconds=timeout_seconds))
             self._streaming_clients[timeout_seconds] = client
         return client
 
@@ -117,7 +133,7 @@ class PyreqwestTransport:
         upload = upload_of(request, timeout_seconds)
         try:
             exchange = (
-                built(self._client, request, upload)
+                built(self.client_within(timeout_seconds), request, upload)
                 .timeout(timedelta(seconds=timeout_seconds))
                 .build_streamed()
             )
@@ -158,7 +174,9 @@ class PyreqwestTransport:
             )
         return self._exact
 
-    def _build_client(self, read_timeout: timedelta | None) -> Client:
+    def _build_client(
+        self, connect_seconds: float, read_timeout: timedelta | None = None
+    ) -> Client:
         builder = (
             ClientBuilder()
             .follow_redirects(False)
@@ -173,7 +191,7 @@ class PyreqwestTransport:
             .http1_lower_case_headers()
             .user_agent("bff")
             .tcp_nodelay(True)
-            .connect_timeout(timedelta(seconds=self._connect_timeout_seconds))
+            .connect_timeout(timedelta(seconds=connect_seconds))
             .pool_idle_timeout(timedelta(seconds=self._idle_seconds))
         )
         if read_timeout is not None:
@@ -222,7 +240,11 @@ class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
 
     async def _open(self) -> UpstreamStream | Failed:
         upload = self._upload
-        client = self._transport.client_for(self._timeout_seconds if upload is None else None)
+        transport, seconds = self._transport, self._timeout_seconds
+        if upload is None:
+            client = transport.client_for_silence(seconds)
+        else:
+            client = transport.client_within(seconds)
         try:
             builder = built(client, self._request, upload).streamed_read_buffer_limit(0)
             if upload is not None:
