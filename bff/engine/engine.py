@@ -22,13 +22,13 @@ from bff.engine.steps.calls import DirectCalls
 from bff.engine.steps.failures import client_status, degradation, explain, write_states
 from bff.engine.steps.shared_calls import SharedCalls
 from bff.engine.values.freshness import UNLIMITED, least
+from bff.engine.values.limits import Limits
 from bff.engine.values.outcomes import Failed, Reason, reason_of
 from bff.engine.values.results import (
     CompositionFailure,
     CompositionPayload,
     Degradation,
     Inputs,
-    Limits,
     WriteState,
 )
 from bff.errors import EvaluationError, TooManyTagsError

@@ -6,6 +6,7 @@ Computed once per composition, so that a run only counts down and looks up. Immu
 from dataclasses import dataclass
 
 from bff.engine.steps.bodies import NULL, fallback_value
+from bff.engine.steps.inputs import OwnParams, params_alone
 from bff.engine.steps.requests import Renderer, compile_renderer
 from bff.engine.steps.shared_calls import ReplyKeyRecipe
 from bff.engine.values.outcomes import Value
@@ -27,12 +28,14 @@ class PreparedStep:
 
 @dataclass(frozen=True, slots=True)
 class PreparedComposition:
-    """`waits` counts, for each step, the steps that must be settled before it begins."""
+    """`waits` counts, for each step, the steps that must be settled before it begins. `own_params`
+    are checked before the first request is sent; there are none where the composition reads."""
 
     composition: Composition
     steps: tuple[PreparedStep, ...]
     waits: tuple[int, ...]
     first: tuple[int, ...]  # the steps that wait for none
+    own_params: tuple[OwnParams, ...]
 
 
 def prepare(composition: Composition) -> PreparedComposition:
@@ -57,4 +60,9 @@ def prepare(composition: Composition) -> PreparedComposition:
     )
     waits = tuple(len(needed) for needed in waits_for)
     first = tuple(index for index, count in enumerate(waits) if count == 0)
-    return PreparedComposition(composition, steps, waits, first)
+    own_params = tuple(
+        OwnParams(alone, compile_renderer(alone.operation))
+        for step in composition.steps
+        if composition.writes and (alone := params_alone(step)) is not None
+    )
+    return PreparedComposition(composition, steps, waits, first, own_params)

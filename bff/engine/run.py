@@ -10,7 +10,9 @@ Rules:
    Nothing is sent after the failure.
 4. At the deadline every unsettled step becomes `Failed(DEADLINE)`. Steps in flight count before
    those that were waiting for them. A little time is reserved for merging and answering.
-5. When `settle_all` ends, in whatever way, the run's tasks are over.
+5. In a composition that writes, what the client sent is checked for all steps before the first
+   request is sent.
+6. When `settle_all` ends, in whatever way, the run's tasks are over.
 
 All state is the event loop's. The thread for heavy work only reads it.
 """
@@ -27,10 +29,11 @@ from bff.engine.prepared import PreparedComposition, PreparedStep
 from bff.engine.steps.bodies import NULL
 from bff.engine.steps.calls import DirectCalls, StepCalls, StepPart
 from bff.engine.steps.failures import takes_composition_down
-from bff.engine.steps.inputs import CallPlan, plan_calls
+from bff.engine.steps.inputs import CallPlan, plan_calls, refused_params
 from bff.engine.steps.requests import StepRequest
 from bff.engine.steps.shared_calls import SharedCalls
 from bff.engine.values.freshness import UNLIMITED, Freshness
+from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed, Outcome, Reason, Skipped, Value
 from bff.engine.values.results import Inputs, StepOutcome, StepTiming
 
@@ -73,6 +76,8 @@ class Run:
         self._identity_key = inputs.identity_key
         self._wait_budget = inputs.wait_budget or WaitBudget()
         self._calls = calls
+        self._requests = Budget(calls.limits.requests_bytes, "the run's requests")
+        self._replies = Budget(calls.limits.replies_bytes, "the run's replies")
         self._shared = shared
         self._clock = clock
         self._loop = asyncio.get_running_loop()
@@ -97,6 +102,8 @@ class Run:
         """Run until every step is settled, or `failed_by` is set. Raises what is a bug."""
         timer = self._loop.call_at(self._waiting.ends_at, self._end_waiting)
         try:
+            if self._prepared.own_params:
+                await self._check_own_params()
             self._advance()
             if self._unsettled:
                 await self._done
@@ -141,6 +148,21 @@ class Run:
 
     # -------------------------------------------------------------------- beginning a step
 
+    async def _check_own_params(self) -> None:
+        """Fail the run where the client's own params can't be sent (rule 5)."""
+        own = self._prepared.own_params
+        budget = Budget(self._requests.most, "the run's requests")
+        try:
+            if self.read_weight > self._calls.limits.off_loop_bytes:
+                refused = await self.heavy.run(refused_params, own, self.root, budget)
+            else:
+                refused = refused_params(own, self.root, budget)
+        except DeadlinePassed as error:
+            late = Failed(Reason.DEADLINE, detail=str(error), was_sent=False)
+            refused = own[0].step.index, late
+        if refused is not None:
+            self._settle(*refused)
+
     def _advance(self) -> None:
         """Begin every step that is ready. Steps that need no call may make others ready."""
         while self._ready and not self._closing:
@@ -150,8 +172,10 @@ class Run:
             if self.read_weight > self._calls.limits.off_loop_bytes:
                 self._start(index, self._begin_off_loop, prepared)
             else:
-                plan = plan_calls(prepared.step, prepared.render, self.root, self._tainted)
-                self._send(index, plan)
+                step, render = prepared.step, prepared.render
+                self._send(
+                    index, plan_calls(step, render, self.root, self._tainted, self._requests)
+                )
         if not self._unsettled:
             self._finish()
 
@@ -159,7 +183,12 @@ class Run:
         plan: CallPlan | Skipped | Failed
         try:
             plan = await self.heavy.run(
-                plan_calls, prepared.step, prepared.render, self.root, self._tainted
+                plan_calls,
+                prepared.step,
+                prepared.render,
+                self.root,
+                self._tainted,
+                self._requests,
             )
         except DeadlinePassed as error:
             plan = Failed(Reason.DEADLINE, detail=str(error), was_sent=False)
@@ -239,12 +268,19 @@ class Run:
         step, keys = prepared.step, prepared.reply_key
         if step.cache is None or keys is None or self._shared is None:
             reply = await self._calls.send(step, request, self._deadline)
-            return await self._calls.read(step, reply, self.heavy)
+            return await self._calls.read(step, reply, self.heavy, self._replies)
         key = keys(request, self._identity_key)
         # It ends before the waiting does, so that a stored reply can stand in for it.
         deadline = self._waiting.earlier(self._reserved)
         return await self._shared.call(
-            step, step.cache, key, request, deadline, self._wait_budget, self.heavy
+            step,
+            step.cache,
+            key,
+            request,
+            deadline,
+            self._wait_budget,
+            self.heavy,
+            self._replies,
         )
 
     # -------------------------------------------------------------------- settling

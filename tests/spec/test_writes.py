@@ -55,12 +55,34 @@ def test_null_for_a_required_body_param_is_the_clients_400_and_nothing_is_writte
     assert (answer.status, answer.json()["reason"]) == (400, "bad_params")
     assert answer.json()["step"] == "order"
     assert answer.json()["steps"] == {
-        "user": "done",  # it reads, and was skipped
-        "order": "failed",
+        "user": "not started",
+        "order": "not started",
         "payment": "not started",
         "cancelled": "not started",
     }
     assert screen.calls() == []
+
+
+def test_param_that_a_later_step_can_not_send_is_refused_before_the_first_write(
+    screens: Screens,
+) -> None:
+    """Whoever mends the param and repeats the request orders once."""
+    screen = screens(
+        """
+        endpoint: POST /screen
+        params: {n: {in: body, type: integer, required: false}}
+        steps:
+          order: {call: shop.create_order, with: {user_id: 1}}
+          payment: {call: shop.pay, with: {order_id: '${params.n}'}}
+        """,
+        GOOD,
+    )
+    answer = screen.post({})
+    assert (answer.status, answer.json()["step"]) == (400, "payment")
+    assert answer.json()["steps"] == {"order": "not started", "payment": "not started"}
+    assert screen.calls() == []
+    assert screen.post({"n": 5}).status == 200
+    assert screen.calls() == ["POST /orders", "POST /payments"]
 
 
 def test_reply_of_a_write_is_never_stored(screens: Screens) -> None:

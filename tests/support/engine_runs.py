@@ -8,7 +8,8 @@ from typing import Any
 
 from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyWork
-from bff.engine.values.results import CompositionFailure, CompositionPayload, Inputs, Limits
+from bff.engine.values.limits import Limits
+from bff.engine.values.results import CompositionFailure, CompositionPayload, Inputs
 from bff.plan.model.composition import Composition
 from bff.plan.model.service import Service
 from bff.upstream.pipeline.stack import ServiceClient

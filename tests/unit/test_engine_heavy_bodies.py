@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from bff.engine.values.results import CompositionFailure, CompositionPayload, Inputs, Limits
+from bff.engine.values.limits import Limits
+from bff.engine.values.results import CompositionFailure, CompositionPayload, Inputs
 from bff.errors import EvaluationError
 from bff.plan.model.expressions import Template
 from bff.plan.model.steps import Optional

@@ -7,7 +7,8 @@ import pytest
 from bff.engine.payload.joins import Bounds
 from bff.engine.payload.merge import merge
 from bff.engine.payload.texts import write_json
-from bff.engine.values.results import Degradation, Limits
+from bff.engine.values.limits import Limits
+from bff.engine.values.results import Degradation
 from bff.errors import EvaluationError, TooLargeError
 from bff.plan.model.expressions import Template
 from bff.plan.types.kinds import ANYTHING

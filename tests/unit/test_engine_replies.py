@@ -6,8 +6,8 @@ import pytest
 from pydantic import BaseModel, Field
 
 from bff.engine.payload.texts import weigh
+from bff.engine.values.limits import Limits
 from bff.engine.values.outcomes import Failed, Reason
-from bff.engine.values.results import Limits
 from bff.plan.model.steps import Optional
 from tests.support.engine_runs import run
 from tests.support.plans import batch, compose, for_each, param, step

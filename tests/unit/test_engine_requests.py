@@ -6,16 +6,20 @@ import pytest
 
 from bff import __version__
 from bff.engine.steps.requests import compile_renderer
+from bff.engine.values.limits import Budget
 from tests.support.plans import operation, param
 
 
+def rendered(of, values, budget=1_000_000):
+    return compile_renderer(of)(values, Budget(budget, "requests"))
+
+
 def target(request, values, *params):
-    return compile_renderer(operation(request, *params))(values).target
+    return rendered(operation(request, *params), values).target
 
 
 def sent_headers(values, *params):
-    rendered = compile_renderer(operation("GET /x", *params))(values)
-    return dict(rendered.headers)
+    return dict(rendered(operation("GET /x", *params), values).headers)
 
 
 @pytest.mark.parametrize(
@@ -140,15 +144,13 @@ def test_every_request_has_the_fixed_headers_and_no_others():
 
 
 def test_header_param_is_sent_and_replaces_a_fixed_one():
-    render = compile_renderer(
-        operation(
-            "GET /x",
-            param("x-tenant", "header"),
-            param("accept", "header"),
-            param("x-absent", "header", required=False),
-        )
+    named = operation(
+        "GET /x",
+        param("x-tenant", "header"),
+        param("accept", "header"),
+        param("x-absent", "header", required=False),
     )
-    headers = render({"x-tenant": " blue \t", "accept": "text/plain"}).headers
+    headers = rendered(named, {"x-tenant": " blue \t", "accept": "text/plain"}).headers
     assert sorted(headers) == [
         ("accept", "text/plain"),
         ("accept-encoding", "identity"),
@@ -158,8 +160,8 @@ def test_header_param_is_sent_and_replaces_a_fixed_one():
 
 
 def test_list_in_a_header_is_repeated_or_separated_by_commas():
-    repeated = compile_renderer(operation("GET /x", param("h", "header", is_list=True)))
-    assert repeated({"h": [1, True]}).headers[-2:] == (("h", "1"), ("h", "true"))
+    repeated = operation("GET /x", param("h", "header", is_list=True))
+    assert rendered(repeated, {"h": [1, True]}).headers[-2:] == (("h", "1"), ("h", "true"))
     comma = param("h", "header", is_list=True, comma=True)
     assert sent_headers({"h": [1, "b"]}, comma)["h"] == "1,b"
 
@@ -181,27 +183,27 @@ def test_body_params_make_one_json_object():
         "POST /orders/{id}", param("note", "body"), param("items", "body"), param("gift", "body")
     )
     values = {"id": 1, "items": [{"n": 1.5, "x": None}], "note": "ü", "gift": True}
-    rendered = compile_renderer(create)(values)
-    assert rendered.target == "/orders/1"
-    assert json.loads(rendered.body) == {
+    sent = rendered(create, values)
+    assert sent.target == "/orders/1"
+    assert json.loads(sent.body) == {
         "note": "ü",
         "items": [{"n": 1.5, "x": None}],
         "gift": True,
     }
-    assert dict(rendered.headers)["content-type"] == "application/json"
+    assert dict(sent.headers)["content-type"] == "application/json"
 
 
 def test_body_without_a_value_is_an_empty_object():
     create = operation("POST /x", param("note", "body", required=False))
-    assert compile_renderer(create)({}).body == b"{}"
+    assert rendered(create, {}).body == b"{}"
 
 
 def test_request_without_body_params_has_no_body_and_no_content_type():
-    rendered = compile_renderer(operation("POST /x", param("q")))({"q": 1})
-    assert rendered.body is None
-    assert "content-type" not in dict(rendered.headers)
+    sent = rendered(operation("POST /x", param("q")), {"q": 1})
+    assert sent.body is None
+    assert "content-type" not in dict(sent.headers)
 
 
 def test_number_that_json_does_not_have_is_refused_in_a_body():
     with pytest.raises(ValueError, match="finite"):
-        compile_renderer(operation("POST /x", param("n", "body")))({"n": [float("inf")]})
+        rendered(operation("POST /x", param("n", "body")), {"n": [float("inf")]})

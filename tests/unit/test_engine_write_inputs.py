@@ -1,13 +1,16 @@
 """What writes is sent or fails: neither a null nor an empty list keeps it from being called."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from tests.support.engine_runs import Ended, run
+from bff.engine.values.results import CompositionPayload, Inputs
+from bff.plan.model.steps import Optional
+from tests.support.engine_runs import Ended, run, run_over
+from tests.support.plans import Draft, compose, constant, for_each, param, step
 from tests.support.plans import batch as batch_of
-from tests.support.plans import compose, constant, for_each, param, step
-from tests.support.scripted import json_reply
+from tests.support.scripted import ScriptedTransport, json_reply
 
 OK = json_reply({"id": 1})
 
@@ -43,7 +46,7 @@ def test_null_that_can_not_be_sent_is_the_clients_400_where_it_is_its_own_param(
     failure = write(None, **options).failure
     assert (failure.status, failure.reason) == (400, "bad_params")
     assert failure.refused == ("v", "must have a value")
-    assert failure.write_states == {"a": "failed"}
+    assert failure.write_states == {"a": "not started"}
 
 
 def test_null_that_the_gateway_made_fails_the_step() -> None:
@@ -79,7 +82,7 @@ def test_null_to_batch_or_iterate_over_fails_a_write_before_any_call(each: str, 
     )
     ended = run(compose(draft, writes=True), {"POST /a": OK}, {"v": given})
     assert ended.targets == []
-    assert (ended.failure.status, ended.failure.write_states) == (400, {"a": "failed"})
+    assert (ended.failure.status, ended.failure.write_states) == (400, {"a": "not started"})
 
 
 def test_empty_list_to_batch_or_iterate_over_writes_nothing_and_is_an_empty_list() -> None:
@@ -99,3 +102,73 @@ def test_when_alone_skips_a_write() -> None:
         writes=True,
     )
     assert run(composition, {}, {"v": None}).payload == {"a": None}
+
+
+# ------------------------------------------------------------------------------ before all writes
+
+NUMBER = param("n", "body", check=whole_number)
+BEFORE = step("before", "POST /before", {"x": constant(1)}, params=[param("x", "body")])
+LATE = {
+    "a value": step("late", "POST /l", {"n": "params.v"}, params=[NUMBER]),
+    "a value beside one of another step": step(
+        "late", "POST /l/{id}", {"id": "before.id", "n": "params.v"}, params=[NUMBER]
+    ),
+    "a segment of a path": step("late", "POST /l/{n}/x", {"n": "params.v"}),
+    "an element": step("late", "POST /l", {"n": "e"}, params=[NUMBER],
+                       for_each=for_each("params.vs", "e")),
+    "a value for each element": step("late", "POST /l", {"n": "params.v", "e": "e"},
+                                     params=[NUMBER, param("e", "body")],
+                                     for_each=for_each("before.ids", "e")),
+    "a chunk": step("late", "POST /l", {"ids": "params.vs"},
+                    params=[param("ids", is_list=True, comma=True)],
+                    batch=batch_of("ids", 1, 9)),
+}  # fmt: skip
+BAD = {"v": "..", "vs": [1, "a,b"]}
+GOOD = {"v": 1, "vs": [1, 2]}
+SCRIPTS = {
+    "POST /before": json_reply({"id": 1, "ids": [1]}),
+    "POST /l": json_reply([1]),
+    "POST /l/1": OK,
+    "POST /l/1/x": OK,
+}
+
+
+@pytest.mark.parametrize("weight", [0, 10_000_000], ids=["light params", "heavy params"])
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE)
+def test_param_that_a_later_step_can_not_send_is_refused_before_anything_is_written(
+    late: Draft, weight: int
+) -> None:
+    """Whoever mends the param and repeats the request writes everything once."""
+
+    async def main(params: dict[str, Any]) -> tuple[Any, list[str]]:
+        transport = ScriptedTransport(SCRIPTS)
+        composition = compose(BEFORE, late, writes=True)
+        return await run_over(transport, composition, Inputs(params, weight=weight)), (
+            transport.targets()
+        )
+
+    failure, targets = asyncio.run(main(BAD))
+    assert targets == []
+    assert (failure.status, failure.step, failure.reason) == (400, "late", "bad_params")
+    assert failure.refused[0] in BAD
+    assert failure.write_states == {"before": "not started", "late": "not started"}
+    result, targets = asyncio.run(main(GOOD))
+    assert isinstance(result, CompositionPayload)
+    assert targets[0] == "POST /before"
+
+
+@pytest.mark.parametrize("options", [{"when": "before.none"}, {"on_failure": Optional()}])
+def test_param_of_a_step_that_may_be_skipped_or_may_fail_refuses_nothing(
+    options: dict[str, Any],
+) -> None:
+    late = step("late", "POST /l", {"n": "params.v"}, params=[NUMBER], **options)
+    ended = run(compose(BEFORE, late, writes=True), SCRIPTS, BAD)
+    assert ended.payload["late"] is None
+    assert ended.targets == ["POST /before"]
+
+
+def test_composition_that_reads_sends_what_it_can_and_checks_each_step_as_it_begins() -> None:
+    first = step("first", "GET /first")
+    late = step("late", "GET /l/{n}", {"n": "params.v"}, after=["first"])
+    ended = run(compose(first, late), {"GET /first": OK}, BAD)
+    assert (ended.failure.status, ended.targets) == (400, ["GET /first"])

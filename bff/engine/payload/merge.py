@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from bff.engine.payload.joins import Bounds, apply_joins
 from bff.engine.payload.texts import write_json
+from bff.engine.values.limits import Budget
 from bff.engine.values.results import Degradation
-from bff.errors import EvaluationError, TooLargeError
+from bff.errors import EvaluationError
 from bff.plan.model.caching import evaluate_tags
 from bff.plan.model.composition import Composition
 from bff.plan.model.expressions import Root
@@ -44,26 +45,26 @@ def merge(
     `root` holds `params` and every step's unjoined JSON form; `texts` each step's serialised text
     by index, None for null. Raises `EvaluationError` when a join's source or the response meets a
     value that it can't take, a number that is not finite among them, and `TooLargeError` when the
-    payload, a view or what the joins repeat is beyond the bounds.
+    payload and all views, or what the joins repeat, are beyond the bounds.
     """
     joined, ambiguous = root, 0
     if composition.joins:
         joined, ambiguous = apply_joins(composition.joins, root, bounds)
     failures = [{"step": each.step, "reason": each.reason} for each in degraded]
     whole = {**joined, "degraded": failures}
-    body = write_shape(composition.payload, whole, texts, bounds.payload_bytes)
+    budget = Budget(bounds.payload_bytes, "the payload and its views")
+    body = write_shape(composition.payload, whole, texts, budget)
     views = {}
     for view in composition.views.values():
         if isinstance(view, ShapeView):
-            views[view.name] = write_shape(view.shape, whole, texts, bounds.payload_bytes)
+            views[view.name] = write_shape(view.shape, whole, texts, budget)
     tags, untagged = _tags(composition, joined) if composition.tags else (_NO_TAGS, "")
     return Merged(body, views, ambiguous, tags, untagged, joined)
 
 
-def write_shape(shape: Shape, root: Root, texts: Sequence[bytes | None], most_bytes: int) -> bytes:
+def write_shape(shape: Shape, root: Root, texts: Sequence[bytes | None], budget: Budget) -> bytes:
     """The body that a shape describes. Raises `EvaluationError`, and `TooLargeError`."""
     parts: list[bytes] = []
-    size = 0
     for segment in shape.segments:
         if isinstance(segment, Text):  # `match` takes three times as long
             part = segment.text
@@ -71,9 +72,7 @@ def write_shape(shape: Shape, root: Root, texts: Sequence[bytes | None], most_by
             part = texts[segment.step] or b"null"
         else:
             part = write_json(segment.template.evaluate(root))
-        size += len(part)
-        if size > most_bytes:
-            raise TooLargeError(f"the payload has more than {most_bytes} bytes")
+        budget.spend(len(part))
         parts.append(part)
     return b"".join(parts)
 

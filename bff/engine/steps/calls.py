@@ -15,9 +15,9 @@ from bff.engine.steps.bodies import EMPTY_LIST, NULL, combine, judge, read_body
 from bff.engine.steps.inputs import CallPlan
 from bff.engine.steps.requests import StepRequest
 from bff.engine.values.freshness import UNLIMITED, Freshness, read_freshness
+from bff.engine.values.limits import Budget, Limits
 from bff.engine.values.outcomes import Failed, Reason, Value, reason_of
-from bff.engine.values.results import Limits
-from bff.errors import EvaluationError
+from bff.errors import EvaluationError, TooLargeError
 from bff.plan.model.steps import Step
 
 
@@ -54,8 +54,11 @@ class DirectCalls:
             return Failed(Reason.DEADLINE, detail=reply.detail, was_sent=reply.was_sent)
         return reply
 
-    async def read(self, step: Step, reply: UpstreamReply | Failed, heavy: HeavyShare) -> StepPart:
-        """The part that a reply makes; a heavy body is read on the thread."""
+    async def read(
+        self, step: Step, reply: UpstreamReply | Failed, heavy: HeavyShare, budget: Budget
+    ) -> StepPart:
+        """The part that a reply makes; a heavy body is read on the thread. `budget` is that of the
+        run's replies, and counts their weight."""
         if isinstance(reply, Failed):
             return StepPart(reply)
         freshness = UNLIMITED
@@ -66,11 +69,15 @@ class DirectCalls:
             return StepPart(judged, 0, freshness)
         body, status = reply.body, reply.status
         weight = weigh(body, self.limits.reply_bytes)
-        if weight <= self.limits.off_loop_bytes:
-            return StepPart(read_body(step, body, status), weight, freshness)
         if weight > self.limits.reply_bytes:
             detail = "more objects and lists than its size allows"
             return StepPart(Failed(Reason.TOO_LARGE, status, detail=detail), 0, freshness)
+        try:
+            budget.spend(weight)
+        except TooLargeError as error:
+            return StepPart(Failed(Reason.TOO_LARGE, status, detail=str(error)), 0, freshness)
+        if weight <= self.limits.off_loop_bytes:
+            return StepPart(read_body(step, body, status), weight, freshness)
         try:
             read = await heavy.run(read_body, step, body, status)
         except DeadlinePassed as error:

@@ -12,21 +12,26 @@ Rules, for a value without which there is no call (a path param, a required one,
 3. A call that writes is made, or fails: a null or an empty list is sent in the body where the param
    takes it. Only `when` skips what writes.
 
+4. What the client sent is refused before the first request of a composition that writes: see
+   `params_alone`.
+
 A null that stems from a failure is recognised by *tainted* names: the steps that failed, or were
 skipped because one of their inputs did.
 """
 
 import re
-from collections.abc import Hashable, Iterable, Set
+from collections.abc import Hashable, Iterable, Sequence, Set
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bff.engine.payload.joins import strict_key
 from bff.engine.steps.requests import Renderer, StepRequest, Unsendable
+from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed, Reason, Skipped, reason_of
 from bff.errors import EvaluationError
 from bff.plan.model.expressions import Root, Template
 from bff.plan.model.service import OperationParam
-from bff.plan.model.steps import Batch, ForEach, Step
+from bff.plan.model.steps import Batch, Fail, ForEach, Stale, Step
 
 # An expression that is a param, or a field of one, and nothing else.
 _PARAM_ALONE = re.compile(r'\$\{params\.(\w+|"[^"\\]+")(?:\.\w+)*\}')
@@ -48,21 +53,69 @@ class CallPlan(NamedTuple):
     empty: tuple[int, ...] = ()
 
 
+class OwnParams(NamedTuple):
+    """What a step sends just as the client sent it: see `params_alone`."""
+
+    step: Step
+    render: Renderer
+
+
+def params_alone(step: Step) -> Step | None:
+    """The step with only those of its inputs that are the client's own params, passed on unchanged.
+    None where it has none, or where they can't fail the composition: `when` may skip it, or it is
+    not required."""
+    if step.when is not None or not isinstance(step.on_failure, Fail | Stale):
+        return None
+    for_each = step.for_each if step.for_each and _own_param(step.for_each.over) else None
+    bindings = tuple(
+        each for each in step.bindings if _own_param(_sent_as(step, each.param.name)) is not None
+    )
+    if not bindings and for_each is None:
+        return None
+    names = {each.param.name for each in bindings}
+    operation = step.operation
+    return replace(
+        step,
+        operation=replace(
+            operation,
+            path=tuple(
+                each for each in operation.path if isinstance(each, str) or each.name in names
+            ),
+            params=tuple(each.param for each in bindings),
+        ),
+        bindings=bindings,
+        for_each=for_each,
+        batch=step.batch if step.batch and step.batch.over in names else None,
+    )
+
+
+def refused_params(
+    own: Sequence[OwnParams], root: Root, budget: Budget
+) -> tuple[int, Failed] | None:
+    """The index and the failure of the first step to which the client's own params can't be sent.
+    Nothing is sent then: whoever mends a param and repeats the request writes everything once."""
+    for step, render in own:
+        planned = plan_calls(step, render, root, frozenset(), budget)
+        if isinstance(planned, Failed):
+            return step.index, planned
+    return None
+
+
 def plan_calls(
-    step: Step, render: Renderer, root: Root, tainted: Set[str]
+    step: Step, render: Renderer, root: Root, tainted: Set[str], budget: Budget
 ) -> CallPlan | Skipped | Failed:
-    """The step's calls over the values in `root`."""
+    """The step's calls over the values in `root`; `budget` is that of the run's requests."""
     try:
         if step.when is not None and not is_true(step.when.evaluate(root)):
             return Skipped("when", complete=step.when.roots.isdisjoint(tainted))
         if step.for_each is not None:
-            return _plan_elements(step, step.for_each, render, root, tainted)
+            return _plan_elements(step, step.for_each, render, root, tainted, budget)
         if step.batch is not None:
-            return _plan_chunks(step, step.batch, render, root, tainted)
-        bound = _bind(step, root, tainted)
+            return _plan_chunks(step, step.batch, render, root, tainted, budget)
+        bound = _bind(step, root, tainted, budget)
         if isinstance(bound, Skipped):
             return CallPlan((), 1, 0, (0,)) if _is_empty_list(step, bound) else bound
-        return CallPlan(((0, render(bound)),), 1, 1)
+        return CallPlan(((0, render(bound, budget)),), 1, 1)
     except EvaluationError as error:
         return _refused(reason_of(error), error)
     except Unsendable as error:
@@ -77,14 +130,15 @@ def is_true(value: Any) -> bool:
 
 
 def _bind(
-    step: Step, root: Root, tainted: Set[str], over: str | None = None
+    step: Step, root: Root, tainted: Set[str], budget: Budget, over: str | None = None
 ) -> dict[str, Any] | Skipped:
     """Each operation param's JSON value; or why there is no call, of one that reads.
 
     `over` is the param that a batch divides: it is checked chunk by chunk, and there is no call
-    without a list for it, even where it is optional. Raises `EvaluationError`, and `Unsendable` for
-    a value that breaks a param's constraints.
+    without a list for it, even where it is optional. Raises `EvaluationError`, `TooLargeError` for
+    more text than the budget has, and `Unsendable` for a value that breaks a param's constraints.
     """
+    characters = 0
     writes = step.operation.writes
     values: dict[str, Any] = {}
     for binding in step.bindings:
@@ -94,6 +148,9 @@ def _bind(
                 values[param.name] = param.default
             continue
         value = template.evaluate(root)
+        if isinstance(value, str):
+            characters += len(value)
+            budget.require(characters)
         is_needed = param.required or param.name == over
         if value is None:
             if not is_needed:
@@ -136,17 +193,23 @@ def _sent_as(step: Step, name: str) -> Template | None:
 
 def _unsendable(template: Template | None, error: Unsendable) -> Failed:
     """The client's fault where its own param is sent just as it came, and else the step's."""
-    param = None if template is None else _PARAM_ALONE.fullmatch(template.source)
+    param = _own_param(template)
     if param is None:
-        return _refused(Reason.BAD_INPUT, error)
-    refused = (param[1].strip('"'), error.what)
+        return _refused(error.reason, error)
+    refused = (param, error.what)
     return Failed(Reason.BAD_PARAM, detail=str(error), was_sent=False, refused=refused)
 
 
+def _own_param(template: Template | None) -> str | None:
+    """The param of the client whose value, or a field of it, the template is."""
+    found = None if template is None else _PARAM_ALONE.fullmatch(template.source)
+    return None if found is None else found[1].strip('"')
+
+
 def _plan_chunks(
-    step: Step, batch: Batch, render: Renderer, root: Root, tainted: Set[str]
+    step: Step, batch: Batch, render: Renderer, root: Root, tainted: Set[str], budget: Budget
 ) -> CallPlan | Skipped | Failed:
-    bound = _bind(step, root, tainted, batch.over)
+    bound = _bind(step, root, tainted, budget, batch.over)
     if isinstance(bound, Skipped):
         return CallPlan((), 0, 0) if bound is _EMPTY_INPUT else bound
     elements: Iterable[Any] = _list(bound[batch.over])
@@ -162,13 +225,13 @@ def _plan_chunks(
         for start in range(0, len(distinct), batch.size)
     ]
     requests = tuple(
-        (place, render({**bound, batch.over: chunk})) for place, chunk in enumerate(chunks)
+        (place, render({**bound, batch.over: chunk}, budget)) for place, chunk in enumerate(chunks)
     )
     return CallPlan(requests, len(chunks), len(chunks))
 
 
 def _plan_elements(
-    step: Step, for_each: ForEach, render: Renderer, root: Root, tainted: Set[str]
+    step: Step, for_each: ForEach, render: Renderer, root: Root, tainted: Set[str], budget: Budget
 ) -> CallPlan | Skipped | Failed:
     over = for_each.over.evaluate(root)
     if over is None and step.operation.writes:
@@ -183,9 +246,9 @@ def _plan_elements(
     empty: list[int] = []
     for place, element in enumerate(elements):
         inner[for_each.as_name] = element
-        bound = _bind(step, inner, tainted)
+        bound = _bind(step, inner, tainted, budget)
         if not isinstance(bound, Skipped):
-            requests.append((place, render(bound)))
+            requests.append((place, render(bound, budget)))
         elif _is_empty_list(step, bound):
             empty.append(place)
     at_once = min(for_each.concurrency, len(requests))

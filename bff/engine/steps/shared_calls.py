@@ -18,6 +18,7 @@ from bff.engine.steps.calls import DirectCalls, StepPart
 from bff.engine.steps.failures import may_pass
 from bff.engine.steps.requests import StepRequest
 from bff.engine.values.freshness import least
+from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed, Value
 from bff.errors import EvaluationError
 from bff.plan.model.caching import ReplyCaching, evaluate_tags
@@ -44,6 +45,7 @@ class SharedCalls:
         deadline: Deadline,
         wait_budget: WaitBudget,
         heavy: HeavyShare,
+        budget: Budget,
     ) -> StepPart:
         """The part that the stored reply under `key`, or else the call, makes. Where the call fails
         and an earlier reply is good enough, that is the failure's `stand_in`."""
@@ -52,12 +54,12 @@ class SharedCalls:
         async def send(deadline: Deadline) -> CallResult:
             nonlocal own
             reply = await self._calls.send(step, request, deadline)
-            own = await self._calls.read(step, reply, heavy)
+            own = await self._calls.read(step, reply, heavy, budget)
             return _result(step, caching, request, reply, own)
 
         cached = await self._replies.get(key, caching.policy, send, deadline, wait_budget)
         if cached.result is not None and own is None:
-            own = await self._calls.read(step, cached.result.reply, heavy)
+            own = await self._calls.read(step, cached.result.reply, heavy, budget)
         if cached.body is None:
             if own is None:
                 raise AssertionError("neither a stored reply nor a call")
@@ -65,7 +67,7 @@ class SharedCalls:
         if own is not None and not isinstance(own.value, Failed):
             return own
         stored = UpstreamReply(_STORED_STATUS, (), cached.body)
-        earlier = await self._calls.read(step, stored, heavy)
+        earlier = await self._calls.read(step, stored, heavy, budget)
         if own is None:
             return earlier._replace(freshness=cached.freshness)
         if isinstance(own.value, Failed) and isinstance(earlier.value, Value):

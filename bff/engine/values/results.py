@@ -15,15 +15,6 @@ WriteState = Literal["done", "failed", "unknown", "not started"]
 StepOutcome = Literal["ok", "skipped", "failed", "cancelled"]
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one request may cost. All count weight: see `bff.engine.steps.bodies`."""
-
-    reply_bytes: int = 4 * 1024 * 1024  # of one upstream reply
-    payload_bytes: int = 16 * 1024 * 1024  # of the payload, each view, and all that joins repeat
-    off_loop_bytes: int = 256 * 1024  # heavier bodies, and what reads them, leave the loop
-
-
 class Inputs(NamedTuple):
     """The inputs of a run. `params` has every declared param by name, parsed. `claims` describe the
     caller, and `identity_key` separates callers. `weight` is that of the params where it is much

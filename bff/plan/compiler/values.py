@@ -1,16 +1,23 @@
 """Compiles declared values with `${…}` in them to templates: types, closures, and what they read.
 
 A string that is exactly one `${…}` has the type of its value; among other characters the value
-is text. Each part of a list or a mapping is compiled by itself. Keys are never expressions.
+is text. Each part of a list or a mapping is compiled by itself. Keys are never expressions. What is
+made of several parts is weighed part by part, since each may be large.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bff.errors import EvaluationError
 from bff.plan.expressions.closures.compile import compile_node
+from bff.plan.expressions.closures.growth import (
+    LARGEST_VALUE,
+    MOST_COPIES,
+    too_large,
+    weight_of,
+)
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, parse_expression
 from bff.plan.expressions.grammar.reads import static_reads
 from bff.plan.expressions.grammar.templates import Interpolation, split_template
@@ -172,7 +179,14 @@ def _compile_mixed(
     evaluators = tuple(piece.evaluate for piece in pieces)
 
     def evaluate(root: Root) -> str:
-        return "".join([render_text(evaluator(root)) for evaluator in evaluators])
+        texts: list[str] = []
+        characters = 0
+        for evaluator in evaluators:
+            texts.append(render_text(evaluator(root)))
+            characters += len(texts[-1])
+            if characters > LARGEST_VALUE:
+                raise too_large()
+        return "".join(texts)
 
     return _combined(pieces, evaluate, t.STRING, text)
 
@@ -199,10 +213,9 @@ def _compile_list(scope: ExpressionScope, values: list[Any], path: Path) -> Temp
     parts = [compile_value(scope, value, (*path, index)) for index, value in enumerate(values)]
     if all(map(is_constant, parts)):
         return constant([part.evaluate({}) for part in parts])
-    evaluators = tuple(part.evaluate for part in parts)
     return _combined(
         parts,
-        lambda root: [evaluator(root) for evaluator in evaluators],
+        _evaluator_of(values, parts),
         t.ListOf(union(*(part.type for part in parts))),
         f"[{', '.join(part.source for part in parts)}]",
     )
@@ -213,10 +226,10 @@ def _compile_mapping(scope: ExpressionScope, values: dict[str, Any], path: Path)
     parts = {key: compile_value(scope, value, (*path, key)) for key, value in values.items()}
     if all(map(is_constant, parts.values())):
         return constant({key: part.evaluate({}) for key, part in parts.items()})
-    evaluators = tuple((key, part.evaluate) for key, part in parts.items())
+    evaluate = _evaluator_of(list(values.values()), list(parts.values()))
     return _combined(
         list(parts.values()),
-        lambda root: {key: evaluator(root) for key, evaluator in evaluators},
+        lambda root: dict(zip(parts, evaluate(root), strict=True)),
         t.ObjectOf(tuple((key, t.Field(part.type)) for key, part in parts.items())),
         f"{{{', '.join(f'{key}: {part.source}' for key, part in parts.items())}}}",
     )
@@ -230,6 +243,33 @@ def check_keys(scope: ExpressionScope, values: dict[str, Any], path: Path) -> No
                 (*path, key), "a key is never an expression",
                 "Write the key out, or build the object in one expression.",
             )  # fmt: skip
+
+
+def _evaluator_of(
+    declared: Sequence[Any], parts: Sequence[Template]
+) -> Callable[[Root], list[Any]]:
+    """The function that evaluates the parts; it raises `TooLargeError`. Texts count, and what is
+    made here of several parts; an expression bounds its own value, so that a few are not weighed.
+    """
+    several = len(parts) > MOST_COPIES
+    weighed = tuple(
+        (part.evaluate, several or isinstance(value, dict | list))
+        for value, part in zip(declared, parts, strict=True)
+    )
+
+    def evaluate(root: Root) -> list[Any]:
+        values: list[Any] = []
+        weight = 0
+        for evaluator, is_weighed in weighed:
+            value = evaluator(root)
+            if is_weighed or isinstance(value, str):
+                weight += weight_of(value)
+                if weight > LARGEST_VALUE:
+                    raise too_large()
+            values.append(value)
+        return values
+
+    return evaluate
 
 
 def _combined(

@@ -18,7 +18,7 @@ from bff.cache.engine_results import CachedReplies
 from bff.cache.shared.store import open_store
 from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyWork
-from bff.engine.values.results import Limits
+from bff.engine.values.limits import Limits
 from bff.plan.model.composition import CompiledProject, Composition
 from bff.settings import Settings
 from bff.upstream.passthrough.passthrough import Passthrough

@@ -52,13 +52,18 @@ def too_large() -> TooLargeError:
     return TooLargeError(f"a value of more than {LARGEST_VALUE} bytes")
 
 
-def _bounded(value: Any) -> Any:
-    """The value; raises `TooLargeError` when its JSON text would be larger than `LARGEST_VALUE`."""
+def weight_of(value: Any) -> int:
+    """The length of the value's JSON text, about. Raises `EvaluationError` for one too deep."""
     try:
-        if _weigh(value, {}) > LARGEST_VALUE:
-            raise too_large()
+        return _weigh(value, {})
     except RecursionError:
         raise too_deep_to_compare() from None
+
+
+def _bounded(value: Any) -> Any:
+    """The value; raises `TooLargeError` when its JSON text would be larger than `LARGEST_VALUE`."""
+    if weight_of(value) > LARGEST_VALUE:
+        raise too_large()
     return value
 
 
