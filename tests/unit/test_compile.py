@@ -85,6 +85,25 @@ def test_step_that_a_join_goes_into_is_computed_not_spliced(tmp_path: Path) -> N
     )
 
 
+def test_join_into_one_key_of_a_dict_changes_the_type_of_that_key_alone(tmp_path: Path) -> None:
+    schemas = SHOP_SCHEMAS + "\nclass Shelf(BaseModel):\n    items: dict[str, Item]\n"
+    service = SHOP_SERVICE + "  get_shelf: {request: GET /shelf, returns: schemas.shop:Shelf}\n"
+    text = """
+endpoint: GET /shelf
+steps:
+  shelf: {call: shop.get_shelf}
+  products: {call: shop.list_products, with: {ids: [1]}}
+joins: [{into: shelf.items.top, as: product, from: products.products, match: {product_id: id}}]
+response: ${shelf.items}
+"""
+    composition = compiled(tmp_path, text, schemas={"shop": schemas}, services={"shop": service})
+    assert describe(composition.payload.type) == (
+        "{top?: {product_id: integer, quantity: integer,"
+        " product: {id: integer, title: string, price: number} | null},"
+        " *: {product_id: integer, quantity: integer}}"
+    )
+
+
 NULLABLE = {
     "plain": ("", False),
     "optional": ("on_failure: optional", True),

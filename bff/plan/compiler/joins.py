@@ -172,10 +172,10 @@ def _with_field(inferred: t.Type, path: tuple[str, ...], name: str, added: t.Fie
             else (key, field)
             for key, field in each.fields
         )
-        extra = each.extra
-        if extra is not None and first not in dict(each.fields):
-            extra = _with_field(extra, tuple(below), name, added)
-        return t.ObjectOf(changed, extra, each.name)
+        if each.extra is not None and first not in dict(each.fields):
+            own = _with_field(each.extra, tuple(below), name, added)
+            changed = (*changed, (first, t.Field(own, required=False)))
+        return t.ObjectOf(changed, each.extra, each.name)
 
     return map_objects(inferred, change)
 
