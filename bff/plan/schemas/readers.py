@@ -58,7 +58,7 @@ class SchemaReader:
     def validate(self, body: bytes) -> Any:
         """Parse and validate JSON text. Raises `ValueError`, with no input values in its text."""
         try:
-            return self._validator.validate_json(body)
+            return self._validator.validate_json(body, context={})
         except ValidationError as error:
             raise ValueError(self._describe(error)) from None
         except KeyboardInterrupt:
