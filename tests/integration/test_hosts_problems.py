@@ -21,18 +21,6 @@ def test_view_that_is_named_twice_is_refused(host: Host) -> None:
     assert (document["status"], document["reason"]) == (400, "view_twice")
 
 
-def test_failed_required_step_is_named_and_its_retry_after_passed_on(host: Host) -> None:
-    answer = host.get("/busy")
-    document = problem(answer)
-    assert document["status"] == 429
-    assert (document["step"], document["reason"]) == ("user", "status")
-    assert answer.header("retry-after") == "7"
-    assert answer.header("proxy-status") == (
-        'bff; error=http_request_error; received-status=429; details="user: status"'
-    )
-    assert "steps" not in document
-
-
 @pytest.mark.parametrize(
     ("media_type", "body", "status", "reason"),
     [

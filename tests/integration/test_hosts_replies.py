@@ -32,12 +32,6 @@ def test_payload_comes_as_json_with_what_a_browser_needs_to_know(host: Host) -> 
     assert ", total;dur=" in timing
 
 
-def test_views_are_cut_from_a_payload_that_is_not_cached(host: Host) -> None:
-    assert host.get("/home/1?view=short").body == b'{"name":"Ann"}'
-    assert host.get("/home/1?limit=5&view=shout").body == b'{"shout":"Ann!"}'
-    assert host.get("/home/1?v%69ew=short").body == b'{"name":"Ann"}'
-
-
 def test_page_of_a_known_origin_may_read_every_reply(host: Host) -> None:
     host.get("/cached/1")
     for target in ("/home/1", "/cached/1", "/busy", "/home/x", "/nowhere"):

@@ -163,14 +163,6 @@ def test_service_that_gives_no_reply_is_a_problem(
     assert b"127.0.0.1" not in answer.body
 
 
-@pytest.mark.parametrize("target", ["/raw/a/../b", "/raw/%2e%2e/b", "/raw/..%2fb", "/raw/."])
-def test_dot_segment_is_refused(host: Host, upstream: WireServer, target: str) -> None:
-    seen = len(upstream.requests)
-    answer = host.get(target)
-    assert (answer.status, answer.json()["reason"]) == (400, "dot_segment")
-    assert len(upstream.requests) == seen
-
-
 def test_cors_of_the_gateway_takes_the_place_of_the_upstreams(host: Host) -> None:
     answer = host.get("/raw/open", origin=PAGE)
     assert answer.header("access-control-allow-origin") == PAGE

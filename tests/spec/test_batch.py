@@ -1,10 +1,8 @@
 """`batch`: one call per chunk of distinct elements, and their lists joined in chunk order."""
 
-import pytest
-
 from tests.support.screens import Screens, order, product, value_reply
 from tests.support.wire import Exchange
-from tests.support.wire_scripts import in_turn, json_reply, reply, when_arrived
+from tests.support.wire_scripts import json_reply, when_arrived
 
 PRODUCTS = """
     endpoint: GET /screen
@@ -48,28 +46,6 @@ def test_chunks_are_in_flight_together_and_joined_in_chunk_order_whoever_answers
     """No chunk is answered before all three have arrived."""
     screen = screens(PRODUCTS, {"/products": when_arrived(3, by_ids)})
     assert ids_of(screen.get(target(1, 2, 3, 4, 5))) == [1, 2, 3, 4, 5]
-
-
-def test_empty_list_is_an_empty_result_without_a_call(screens: Screens) -> None:
-    screen = screens(PRODUCTS, {"/products": by_ids})
-    answer = screen.get()
-    assert answer.body == b'{"products":[]}'
-    assert answer.header("proxy-status") is None
-    assert screen.calls() == []
-
-
-def test_more_distinct_elements_than_max_fail_the_step_before_any_call(screens: Screens) -> None:
-    screen = screens(PRODUCTS, {"/products": by_ids})
-    answer = screen.get(target(1, 2, 3, 4, 5, 6))
-    assert (answer.status, answer.json()["reason"]) == (502, "too_many")
-    assert screen.calls() == []
-    assert ids_of(screen.get(target(1, 2, 3, 4, 5, 5, 5))) == [1, 2, 3, 4, 5]
-
-
-def test_one_failed_chunk_fails_the_step(screens: Screens) -> None:
-    screen = screens(PRODUCTS, {"/products": in_turn(by_ids, reply(404), by_ids)})
-    answer = screen.get(target(1, 2, 3, 4, 5))
-    assert (answer.status, answer.json()["step"]) == (404, "products")
 
 
 def test_batch_over_lists_that_other_steps_returned_drops_nulls_and_repeats(
@@ -120,26 +96,3 @@ def test_batch_without_select_joins_the_replies_themselves(screens: Screens) -> 
     answer = screen.get(target(3, 2, 1))
     assert answer.json() == {"products": [product(3), product(1)]}
     assert sorted(screen.calls()) == ["GET /by-ids?ids=1", "GET /by-ids?ids=2", "GET /by-ids?ids=3"]
-
-
-def test_status_declared_null_adds_nothing_for_its_chunk(screens: Screens) -> None:
-    def only_odd(exchange: Exchange) -> None:
-        (reply(404) if exchange.request.target.endswith("=2") else by_ids)(exchange)
-
-    screen = screens(
-        PRODUCTS.replace("size: 2", "size: 1") + "    statuses: {404: null}\n",
-        {"/products": only_odd},
-    )
-    answer = screen.get(target(1, 2, 3))
-    assert ids_of(answer) == [1, 3]
-    assert answer.header("proxy-status") is None
-
-
-@pytest.mark.parametrize("ids", [[1], [1, 2], [1, 2, 3], [1, 2, 3, 4]])
-def test_every_chunk_but_the_last_is_full(screens: Screens, ids: list[int]) -> None:
-    screen = screens(PRODUCTS, {"/products": by_ids})
-    assert ids_of(screen.get(target(*ids))) == ids
-    expected = {
-        f"GET /products?ids={','.join(map(str, ids[i : i + 2]))}" for i in (0, 2) if ids[i:]
-    }
-    assert set(screen.calls()) == expected

@@ -1,9 +1,7 @@
 """One deadline: it ends waiting, not the reply."""
 
-import threading
-
-from tests.support.screens import Screens, user, value_reply
-from tests.support.wire_scripts import drip, head, held, never, when_arrived
+from tests.support.screens import Screens, user
+from tests.support.wire_scripts import drip, head, never
 
 SERVICE = "timeout: 10s\n"
 
@@ -60,32 +58,6 @@ def test_required_step_pending_at_the_deadline_is_504(screens: Screens) -> None:
     )
 
 
-def test_deadline_is_one_for_steps_after_each_other_and_the_one_in_flight_speaks(
-    screens: Screens,
-) -> None:
-    """Each call alone would be in time; `third` was not begun when the time was over."""
-    screen = screens(
-        """
-        endpoint: GET /screen
-        deadline: 300ms
-        steps:
-          third: {call: shop.get_user, with: {id: '${second.id}'}}
-          first: {call: shop.get_user, with: {id: 1}}
-          second: {call: shop.get_user, with: {id: '${first.id}'}}
-        """,
-        when_arrived(2, never()),
-        service=SERVICE,
-    )
-    gate = threading.Event()
-    screen.upstream.script = lambda exchange: (
-        user()(exchange) if len(screen.calls()) == 1 else held(gate, never())(exchange)
-    )
-    answer = screen.get()
-    gate.set()
-    assert (answer.status, answer.json()["step"]) == (504, "second")
-    assert len(screen.calls()) == 2
-
-
 def test_body_that_drips_does_not_outlive_the_deadline(screens: Screens) -> None:
     body = b'{"id": 1, "first_name": "Ann"}'
     screen = screens(
@@ -122,23 +94,3 @@ def test_gateways_timeout_holds_where_a_service_says_nothing(screens: Screens) -
         gateway="defaults: {timeout: 100ms}",
     )
     assert screen.get().json() == [{"step": "user", "reason": "timeout"}]
-
-
-def test_all_of_a_for_each_has_the_one_deadline(screens: Screens) -> None:
-    screen = screens(
-        """
-        endpoint: GET /screen
-        deadline: 300ms
-        steps:
-          each:
-            call: shop.get_product
-            for_each: {over: '${params.ids}', as: id, max: 9, concurrency: 1}
-            with: {id: '${id}'}
-            on_failure: optional
-        params: {ids: {type: array, items: {type: integer}, default: [1, 2, 3]}}
-        """,
-        {"/products/1": value_reply({"id": 1, "title": "a", "price": 1}), "/products/2": never()},
-        service=SERVICE,
-    )
-    assert screen.get().json() == {"each": None}
-    assert screen.calls() == ["GET /products/1", "GET /products/2"]

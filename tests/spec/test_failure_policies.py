@@ -1,8 +1,6 @@
 """Steps that fail and take nothing down with them: what the payload holds instead."""
 
-import pytest
-
-from tests.support.screens import Screens, order, user, value_reply
+from tests.support.screens import Screens, user, value_reply
 from tests.support.wire_scripts import refusing_url, reply, when_arrived
 
 
@@ -143,29 +141,6 @@ def test_service_that_refuses_connections_fails_the_step_and_no_address_gets_out
     assert "127.0.0.1" not in status
 
 
-@pytest.mark.parametrize("policy", ["optional", "{fallback: {orders: []}}"])
-def test_value_that_no_function_takes_fails_the_step_and_never_the_gateway(
-    screens: Screens, policy: str
-) -> None:
-    """`Loose.value` may be anything, so the checker lets it through; here it is a text."""
-    screen = screens(
-        f"""
-        endpoint: GET /screen
-        steps:
-          loose: {{call: shop.look}}
-          orders:
-            call: shop.list_orders
-            with: {{user_id: '${{abs(loose.value)}}'}}
-            on_failure: {policy}
-        response: {{warnings: '${{degraded}}'}}
-        """,
-        {"/look": value_reply({"value": "text"})},
-    )
-    answer = screen.get()
-    assert answer.status == 200
-    assert answer.json() == {"warnings": [{"step": "orders", "reason": "expression"}]}
-
-
 def test_fallback_is_the_same_in_every_request_though_joins_add_to_it(screens: Screens) -> None:
     screen = screens(
         """
@@ -219,19 +194,3 @@ def test_fallback_may_be_taken_by_a_step_in_for_each_and_batch(screens: Screens)
         "each": [],
         "all": [{"id": 1, "title": "None at all", "price": 0.0}],
     }
-
-
-def test_orders_of_a_user_come_whole_when_nothing_fails(screens: Screens) -> None:
-    screen = screens(
-        """
-        endpoint: GET /screen
-        steps:
-          orders:
-            call: shop.list_orders
-            with: {user_id: 1}
-            on_failure: {fallback: {orders: []}}
-        response: {orders: '${orders.orders}', warnings: '${degraded}'}
-        """,
-        {"/orders": value_reply({"orders": [order(1, 2)]})},
-    )
-    assert screen.get().json() == {"orders": [order(1, 2)], "warnings": []}

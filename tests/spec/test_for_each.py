@@ -70,54 +70,10 @@ def test_as_many_calls_as_concurrency_says_are_in_flight_and_no_more(screens: Sc
     assert [each["id"] for each in answer.result().json()["products"]] == [1, 2, 3]
 
 
-def test_never_more_than_concurrency_at_once(screens: Screens) -> None:
-    now, most, lock = 0, 0, threading.Lock()
-
-    def counted(exchange: Exchange) -> None:
-        nonlocal now, most
-        with lock:
-            now += 1
-            most = max(most, now)
-        exchange.server.stopping.wait(0.01)
-        with lock:
-            now -= 1
-        one(exchange)
-
-    screen = screens(EACH.replace("max: 5", "max: 20"), counted)
-    ids = list(range(1, 13))
-    assert [each["id"] for each in screen.get(target(*ids)).json()["products"]] == ids
-    assert most == 2
-
-
-def test_empty_list_is_an_empty_result_without_a_call(screens: Screens) -> None:
-    screen = screens(EACH, one)
-    assert screen.get().body == b'{"products":[]}'
-    assert screen.calls() == []
-
-
-def test_element_whose_input_is_null_is_null_and_complete(screens: Screens) -> None:
-    elements = [{"id": 1}, {"id": None}, {"other": 2}, {"id": 3}]
-    screen = screens(LOOSE, {"/look": value_reply({"value": elements}), "/products/1": one,
-                             "/products/3": one})  # fmt: skip
-    answer = screen.get()
-    assert answer.json() == {"products": [product(1), None, None, product(3)], "warnings": []}
-
-
 def test_failed_element_fails_the_step(screens: Screens) -> None:
     screen = screens(EACH, {"/products/1": one, "/products/2": reply(410), "/products/3": one})
     answer = screen.get(target(1, 2, 3))
     assert (answer.status, answer.json()["step"]) == (410, "products")
-
-
-def test_failed_element_makes_an_optional_step_null_and_degraded(screens: Screens) -> None:
-    screen = screens(
-        LOOSE.replace("with:", "on_failure: optional\n        with:"),
-        {"/look": value_reply({"value": [{"id": 1}, {"id": 2}]}), "/products/1": one},
-    )
-    assert screen.get().json() == {
-        "products": None,
-        "warnings": [{"step": "products", "reason": "status"}],
-    }
 
 
 def test_more_elements_than_max_fail_the_step_before_any_call(screens: Screens) -> None:

@@ -79,8 +79,8 @@ def test_http_1_0_needs_no_host(host: Host, path: str) -> None:
 
 @pytest.mark.parametrize(
     "segment",
-    ["..%00", "..%09", "..%23", "..%3f", "..%20", "%09..", ".%00.", "%2e%00%2E", "..%3Bx", "..%7F",
-     "..%0d%0a", ".%1f"],
+    [".", "..", "%2e%2e", "..%00", "..%09", "..%23", "..%3f", "..%20", "%09..", ".%00.",
+     "%2e%00%2E", "..%3Bx", "..%7F", "..%0d%0a", ".%1f"],
 )  # fmt: skip
 def test_segment_that_some_server_reads_as_dots_is_refused(
     host: Host, upstream: WireServer, segment: str

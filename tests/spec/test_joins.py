@@ -1,7 +1,5 @@
 """Joins: what one step returned, put into what another returned, after all steps."""
 
-import pytest
-
 from tests.support.screens import Screens, order, product, value_reply
 
 JOINED = """
@@ -39,18 +37,6 @@ def test_match_is_put_into_every_object_at_the_path_and_the_step_stays_whole_oth
     ]
     assert body["products"] == {"products": [product(7, "Hat"), product(8, "Cap")]}
     assert body["orders"]["orders"][0]["total"] == 1.5
-
-
-def test_no_match_gives_null_under_the_key(screens: Screens) -> None:
-    screen = screens(
-        JOINED.replace("[].product.title", "[0]"), upstream([order(1, 7)], [product(8)])
-    )
-    assert screen.get().json() == [{"product_id": 7, "quantity": 1, "product": None}]
-
-
-def test_key_that_stands_twice_in_the_source_takes_the_first(screens: Screens) -> None:
-    screen = screens(JOINED, upstream([order(1, 7)], [product(7, "First"), product(7, "Second")]))
-    assert screen.get().json() == ["First"]
 
 
 def test_source_of_a_failed_step_gives_nulls(screens: Screens) -> None:
@@ -137,53 +123,6 @@ def test_join_of_several_matches_by_an_expression_as_source(screens: Screens) ->
         upstream([order(1, 7, 8)], [product(7, "Hat", 9), product(8, "Pin", 1)]),
     )
     assert screen.get().json() == ["Hat"]
-
-
-@pytest.mark.parametrize(
-    ("there", "source", "matches"),
-    [(1, 1, True), (1, 1.0, True), (1, "1", False), (1, True, False), ("a", "a", True)],
-)
-def test_values_match_as_json_has_them_equal(
-    screens: Screens, there: object, source: object, matches: bool
-) -> None:
-    screen = screens(
-        """
-        endpoint: GET /screen
-        steps:
-          a: {call: shop.find}
-          b: {call: shop.find, with: {b: 1}}
-        joins:
-          - {into: a.list, as: found, from: b.list, match: {key: key}}
-        response: ${a.list[0].found != null}
-        """.replace("null}", "`null`}"),
-        lambda exchange: value_reply(
-            {"list": [{"key": source if "b=1" in exchange.request.target else there}]}
-        )(exchange),
-        schemas=_KEYED,
-        services={
-            "shop": """
-            base: {shop}
-            operations:
-              find:
-                request: GET /f
-                params: {b: {type: integer, required: false}}
-                returns: schemas.shop:Page
-            """
-        },
-    )
-    assert screen.get().json() is matches
-
-
-_KEYED = """
-from typing import Any
-from pydantic import BaseModel
-
-class Keyed(BaseModel):
-    key: Any
-
-class Page(BaseModel):
-    list: list[Keyed]
-"""
 
 
 def test_join_that_would_make_hundreds_of_megabytes_of_small_replies_is_too_large(

@@ -93,30 +93,14 @@ def test_no_value_is_repeated_in_the_problem(typed: Screen) -> None:
     assert b"hush" not in answer.body
 
 
-ODD_INTEGERS = [
-    "", "+1", "1_000", "1.0", "1e3", "%201", "1%20", "1+", "+", "１", "%EF%BC%91", "%D9%A1", "0x1",
-    "01", "-0x", "--1", "1,1", "true", "null", "NaN", "9223372036854775808", "9" * 5000, "1%00",
-    "1%0A", "%2B1", "[1]",
-]  # fmt: skip
-
-
-def test_integer_in_an_odd_spelling_is_bad_in_the_query_and_in_the_path(typed: Screen) -> None:
-    for odd in ODD_INTEGERS:
-        text = odd if odd.isascii() else "%EF%BC%91"
-        assert bad(typed.get(f"/screen/1?whole={text}")) == [("whole", "query")], odd
-        if text:
-            assert bad(typed.get(f"/screen/{text}")) == [("id", "path")], odd
-    assert typed.calls() == []
-    assert typed.get("/screen/1?whole=0").json()["whole"] == 0
-
-
 def test_empty_path_segment_is_no_param(typed: Screen) -> None:
     assert typed.get("/screen/").status == 404
     assert typed.get("/screen//").status == 404
 
 
-def test_other_types_are_as_strict(typed: Screen) -> None:
+def test_each_type_has_one_strict_form(typed: Screen) -> None:
     for name, texts in {
+        "whole": ["", "+1", "1_000", "1.0", "1e3", "%201", "%EF%BC%91", "01", "9" * 5000, "1%00"],
         "part": ["", ".5", "5.", "+1", "1_0", "NaN", "Infinity", "inf", "1e999", "%201", "0x1p3"],
         "flag": ["", "True", "TRUE", "1", "0", "yes", "on", "%20true"],
         "text": ["", "a", "abcdef", "Ab", "ab%0A", "%F0%9F%98%80"],
@@ -127,6 +111,9 @@ def test_other_types_are_as_strict(typed: Screen) -> None:
         for text in texts:
             answer = typed.get(f"/screen/1?{name}={text.replace(' ', '%20')}")
             assert bad(answer) == [(name, "query")], (name, text)
+            if name == "whole" and text:
+                assert bad(typed.get(f"/screen/{text}")) == [("id", "path")], text
+    assert typed.calls() == []
     assert typed.get("/screen/1").status == 200
 
 
@@ -134,16 +121,6 @@ def test_param_that_is_no_list_and_comes_twice_is_bad(typed: Screen) -> None:
     assert bad(typed.get("/screen/1?whole=1&whole=1")) == [("whole", "query")]
     assert bad(typed.get("/screen/1?ids=1&ids=2")) == [("ids", "query")]
     assert bad(typed.get("/screen/1?whole=1&wh%6Fle=1")) == [("whole", "query")]
-
-
-def test_number_outside_its_bounds_is_bad_and_on_them_is_good(typed: Screen) -> None:
-    for text, status in (("0", 400), ("1", 200), ("1000", 200), ("1001", 400), ("-1", 400)):
-        assert typed.get(f"/screen/{text}").status == status
-
-
-def test_query_that_is_not_declared_is_never_read(typed: Screen) -> None:
-    answer = typed.get("/screen/1?other=1&other=2&id=5&__proto__=x&&=&%zz=%zz")
-    assert (answer.status, answer.json()["id"]) == (200, 1)
 
 
 def test_text_that_is_not_utf_8_is_bad(typed: Screen) -> None:
@@ -247,22 +224,6 @@ def test_field_of_a_body_that_is_bad_is_named(
     assert posted.calls() == []
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"", b"null", b"[]", b'"text"', b"1", b"{", b'{"count": 1', b"{'count': 1}", b"\xff",
-        b'{"count": NaN}', b'{"count": 1e999}', b"\xef\xbb\xbf{}", b"[" * 100_000,
-        b'{"a":' * 100_000,
-    ],
-)  # fmt: skip
-def test_body_that_is_no_json_object_is_a_bad_param(posted: Screen, body: bytes) -> None:
-    headers = [("Content-Type", "application/json")]
-    answer = posted.request("POST", "/screen/1", headers, body)
-    assert answer.status == 400
-    assert {location for _, location in bad(answer)} == {"body"}
-    assert posted.post({"count": 1}, "/screen/1").status == 200
-
-
 def test_body_may_hold_more_than_is_read_and_a_model_drops_what_it_lacks(posted: Screen) -> None:
     body = {"count": 2, "other": [1], "item": {"product_id": 1, "quantity": 2, "x": "hush"}}
     assert posted.post(body, "/screen/7").json() == {
@@ -271,10 +232,6 @@ def test_body_may_hold_more_than_is_read_and_a_model_drops_what_it_lacks(posted:
         "note": None,
         "item": {"product_id": 1, "quantity": 2},
     }
-
-
-def test_bad_body_and_bad_path_are_told_together(posted: Screen) -> None:
-    assert bad(posted.post({"count": 0}, "/screen/x")) == [("id", "path"), ("count", "body")]
 
 
 def test_problem_names_what_is_wrong_in_words(typed: Screen) -> None:

@@ -45,34 +45,6 @@ def test_failed_required_step_speaks_though_another_call_is_still_unanswered(
     screen.upstream.wait_until(lambda server: server.peers_left == 1)
 
 
-def test_first_required_step_to_fail_speaks_whatever_the_declared_order(screens: Screens) -> None:
-    screen = screens(
-        """
-        endpoint: GET /screen
-        steps:
-          user: {call: shop.get_user, with: {id: 1}}
-          orders: {call: shop.list_orders, with: {user_id: 1}}
-        """,
-        {"/users/1": never(), "/orders": when_arrived(2, reply(409))},
-    )
-    answer = screen.get()
-    assert (answer.status, answer.json()["step"]) == (409, "orders")
-
-
-def test_step_that_depends_on_a_failed_required_one_is_never_called(screens: Screens) -> None:
-    screen = screens(
-        """
-        endpoint: GET /screen
-        steps:
-          user: {call: shop.get_user, with: {id: 1}}
-          orders: {call: shop.list_orders, with: {user_id: '${user.id}'}}
-        """,
-        {"/users/1": reply(404)},
-    )
-    assert screen.get().status == 404
-    assert screen.calls() == ["GET /users/1"]
-
-
 def test_connection_reset_fails_the_step(screens: Screens) -> None:
     screen = screens(
         "{endpoint: GET /screen, steps: {user: {call: shop.get_user, with: {id: 1}}}}",

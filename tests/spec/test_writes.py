@@ -167,24 +167,6 @@ def test_write_on_a_connection_that_the_service_closed_is_not_sent_twice(
     assert screen.post({}).status == 200
 
 
-def test_write_at_the_deadline_is_unknown_and_those_after_it_not_started(
-    screens: Screens,
-) -> None:
-    screen = screens(
-        BUY.replace("    params:", "    deadline: 200ms\n    params:", 1),
-        GOOD | {"/orders": never()},
-        service="timeout: 10s\n",
-    )
-    answer = screen.post({"user_id": 1})
-    assert (answer.status, answer.json()["reason"]) == (504, "deadline")
-    assert answer.json()["steps"] == {
-        "user": "done",
-        "order": "unknown",
-        "payment": "not started",
-        "cancelled": "not started",
-    }
-
-
 def test_optional_step_of_a_write_may_fail_and_the_next_still_runs(screens: Screens) -> None:
     screen = screens(
         BUY.replace("with: {order_id: '${order.id}'}", "with: {order_id: 1}, on_failure: optional"),

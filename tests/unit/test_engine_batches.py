@@ -1,15 +1,11 @@
 """Batches: one call per chunk of distinct elements."""
 
-import asyncio
-
 import pytest
 
-from bff.engine.values.results import Inputs
-from bff.plan.model.steps import Fallback, Optional
-from tests.support.engine_runs import run, run_over
-from tests.support.fake_time import run_in_fake_time
+from bff.plan.model.steps import Optional
+from tests.support.engine_runs import run
 from tests.support.plans import batch, compose, constant, param, step
-from tests.support.scripted import ScriptedTransport, after, held, json_reply, never, reply
+from tests.support.scripted import after, json_reply, never, reply
 
 IDS = param("ids", is_list=True, comma=True)
 
@@ -38,21 +34,6 @@ def test_batch_asks_for_distinct_elements_in_chunks_and_joins_the_lists_in_chunk
     assert ended.payload == {"products": rows(3, 1, 2, 5, 4)}
     assert ended.targets == list(scripts)
     assert ended.result.timings[0].calls == 3
-
-
-def test_chunks_are_in_flight_together():
-    async def main():
-        gate = asyncio.Event()
-        transport = ScriptedTransport({"GET /p": held(gate, page())})
-        running = asyncio.create_task(
-            run_over(transport, compose(products(size=1)), Inputs({"ids": [1, 2, 3]}))
-        )
-        await transport.wait_for_calls(3)
-        assert transport.in_flight == 3
-        gate.set()
-        await running
-
-    run_in_fake_time(main())
 
 
 @pytest.mark.parametrize("response", [{"p": "products"}, {"p": "products[]"}])
@@ -169,7 +150,8 @@ def test_one_failed_chunk_fails_the_step_and_cancels_the_others():
 def test_chunk_made_null_by_statuses_adds_nothing():
     scripts = {"GET /p?ids=1": reply(404), "GET /p?ids=2": page(2)}
     composition = compose(products(size=1, statuses={404: "null"}))
-    assert run(composition, scripts, {"ids": [1, 2]}).payload == {"products": rows(2)}
+    ended = run(composition, scripts, {"ids": [1, 2]})
+    assert (ended.payload, ended.degraded) == ({"products": rows(2)}, [])
 
 
 def test_selected_null_adds_nothing_and_what_is_no_list_fails_the_step():
@@ -207,14 +189,3 @@ def test_batch_in_a_body_is_a_json_list():
         b'{"ids":["a","b"]}',
         b'{"ids":["c"]}',
     ]
-
-
-def test_fallback_stands_for_a_failed_batch_whole():
-    fallback = [{"id": 0}]
-    composition = compose(
-        step("p", "GET /p", {"ids": "params.ids"}, params=[IDS], batch=batch("ids", 2, 9),
-             on_failure=Fallback(fallback, fallback)),
-        response={"p": "p", "first": "p[0].id"},
-    )  # fmt: skip
-    ended = run(composition, {"GET /p": reply(500)}, {"ids": [1]})
-    assert ended.payload == {"p": [{"id": 0}], "first": 0}

@@ -26,12 +26,6 @@ def test_iteration_calls_once_per_element_and_keeps_their_order(response):
     assert ended.payload == {"r": ["two", "one", "three"]}
 
 
-def test_equal_elements_are_called_for_each():
-    ended = run(compose(reviews()), {"GET /r/1": json_reply("x")}, {"ids": [1, 1]})
-    assert ended.payload == {"reviews": ["x", "x"]}
-    assert ended.transport.calls["GET /r/1"] == 2
-
-
 def test_no_more_calls_are_in_flight_than_its_concurrency():
     scripts = {"GET /r/1": after(3, json_reply(1))}
     scripts |= {f"GET /r/{each}": after(1, json_reply(each)) for each in range(2, 7)}
@@ -68,11 +62,6 @@ def test_iteration_over_a_failed_input_is_degraded():
     composition = compose(step("a", "GET /a", on_failure=Optional()), reviews(over="a.ids"))
     ended = run(composition, {"GET /a": reply(500)})
     assert ended.degraded == [("a", "status"), ("reviews", "input_failed")]
-
-
-def test_more_elements_than_max_fail_the_step_before_any_call():
-    ended = run(compose(reviews(most=2, optional=True)), {}, {"ids": [1, 1, 1]})
-    assert (ended.degraded, ended.targets) == ([("reviews", "too_many")], [])
 
 
 def test_element_that_a_param_refuses_fails_the_step_before_any_call():

@@ -2,7 +2,6 @@
 
 import pytest
 
-from bff.engine.steps.inputs import is_true
 from bff.plan.model.steps import Optional
 from tests.support.engine_runs import run
 from tests.support.plans import compose, constant, param, step
@@ -32,11 +31,6 @@ def test_when_false_by_jmespath_skips_the_step_and_is_complete(value):
 def test_when_true_by_jmespath_calls_the_step(value):
     ended = run(compose(step("a", "GET /a", when="params.v")), {"GET /a": OK}, {"v": value})
     assert ended.payload == {"a": {"id": 1}}
-
-
-def test_truth_is_jmespath_truth():
-    assert [is_true(each) for each in (0, 0.0, 1, "a", True)] == [True] * 5
-    assert [is_true(each) for each in (None, False, "", [], {})] == [False] * 5
 
 
 @pytest.mark.parametrize(

@@ -5,48 +5,13 @@ import asyncio
 import pytest
 
 from bff.engine.values.outcomes import Failed, Reason
-from bff.engine.values.results import CompositionPayload
 from bff.plan.model.steps import Optional
 from tests.support.engine_runs import run, run_over
 from tests.support.fake_time import run_in_fake_time
 from tests.support.plans import compose, param, step
-from tests.support.scripted import ScriptedTransport, after, held, json_reply, never, reply
+from tests.support.scripted import ScriptedTransport, after, json_reply, never, reply
 
 OK = json_reply({"id": 1})
-
-
-def test_independent_steps_are_in_flight_at_once():
-    async def main():
-        gate = asyncio.Event()
-        transport = ScriptedTransport(dict.fromkeys(["GET /a", "GET /b", "GET /c"], held(gate, OK)))
-        composition = compose(step("a", "GET /a"), step("b", "GET /b"), step("c", "GET /c"))
-        running = asyncio.create_task(run_over(transport, composition))
-        await transport.wait_for_calls(3)
-        assert transport.in_flight == 3
-        gate.set()
-        assert isinstance(await running, CompositionPayload)
-
-    run_in_fake_time(main())
-
-
-def test_step_begins_while_steps_that_it_does_not_need_are_still_pending():
-    async def main():
-        slow = asyncio.Event()
-        transport = ScriptedTransport(
-            {"GET /slow": held(slow, OK), "GET /user": OK, "GET /orders": OK}
-        )
-        composition = compose(
-            step("slow", "GET /slow"),
-            step("user", "GET /user"),
-            step("orders", "GET /orders", {"user": "user.id"}),
-        )
-        running = asyncio.create_task(run_over(transport, composition))
-        await transport.wait_for_calls(3)
-        assert transport.targets()[2] == "GET /orders?user=1"
-        slow.set()
-        await running
-
-    run_in_fake_time(main())
 
 
 def test_after_orders_steps_that_share_no_value():
@@ -54,14 +19,6 @@ def test_after_orders_steps_that_share_no_value():
     ended = run(composition, {"GET /a": after(1, OK), "GET /b": OK})
     assert ended.targets == ["GET /a", "GET /b"]
     assert ended.transport.began_at == [1000, 1001]
-
-
-def test_step_after_a_failed_optional_one_still_runs():
-    composition = compose(
-        step("a", "GET /a", on_failure=Optional()), step("b", "GET /b", after=["a"])
-    )
-    ended = run(composition, {"GET /a": reply(500), "GET /b": OK})
-    assert ended.payload == {"a": None, "b": {"id": 1}}
 
 
 def test_steps_that_become_ready_together_begin_in_declared_order():

@@ -36,13 +36,6 @@ def test_steps_run_one_after_the_other_in_declared_order():
     assert ended.degraded == []
 
 
-def test_refused_step_is_failed_and_those_after_it_are_not_started():
-    assert states({"POST /stock": OK, "POST /charge": reply(409)}) == (
-        409,
-        {"stock": "done", "charge": "failed", "ship": "not started", "mail": "not started"},
-    )
-
-
 @pytest.mark.parametrize(
     ("trouble", "status", "state"),
     [
@@ -76,18 +69,6 @@ def test_step_is_done_where_2xx_was_answered_and_unknown_where_nothing_or_5xx_wa
         "ship": "not started",
         "mail": "not started",
     }
-
-
-def test_no_write_is_sent_twice():
-    ended = run(checkout(), {"POST /stock": Failed(Reason.DISCONNECTED, was_sent=False)})
-    assert ended.targets == ["POST /stock"]
-
-
-def test_optional_step_that_fails_is_degraded_and_the_rest_goes_on():
-    scripts = {"POST /stock": OK, "POST /charge": reply(500), "POST /ship": OK, "POST /mail": OK}
-    ended = run(checkout(charge_optional=True), scripts)
-    assert ended.degraded == [("charge", "status")]
-    assert ended.payload["ship"] == {"id": 1}
 
 
 def test_optional_step_that_failed_is_told_when_a_later_one_fails():
