@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from bff.deadline import Deadline, WaitBudget
 from bff.engine.values.freshness import Freshness
+from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed
 from bff.plan.model.caching import CachePolicy
 
@@ -20,13 +21,15 @@ Headers = Sequence[tuple[str, str]]  # names in lower case; values as latin-1 te
 
 class ServiceCall(NamedTuple):
     """One call of a service, whichever instance answers it. `target` is the path below the
-    instance's base URL, and the query, percent-encoded."""
+    instance's base URL, and the query, percent-encoded. Long bodies are taken from `arriving`
+    as they come, so that concurrent calls have a bound together."""
 
     service: str
     method: str
     target: str
     headers: Headers = ()
     body: bytes | AsyncIterator[bytes] | None = None
+    arriving: Budget | None = None
 
 
 class UpstreamReply(NamedTuple):

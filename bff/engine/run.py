@@ -77,6 +77,7 @@ class Run:
         self._wait_budget = inputs.wait_budget or WaitBudget()
         self._calls = calls
         self._requests = Budget(calls.limits.requests_bytes, "the run's requests")
+        self._arriving = Budget(calls.limits.replies_bytes, "the run's replies")
         self._replies = Budget(calls.limits.replies_bytes, "the run's replies")
         self._shared = shared
         self._clock = clock
@@ -267,7 +268,7 @@ class Run:
     async def _call(self, prepared: PreparedStep, request: StepRequest) -> StepPart:
         step, keys = prepared.step, prepared.reply_key
         if step.cache is None or keys is None or self._shared is None:
-            reply = await self._calls.send(step, request, self._deadline)
+            reply = await self._calls.send(step, request, self._deadline, self._arriving)
             return await self._calls.read(step, reply, self.heavy, self._replies)
         key = keys(request, self._identity_key)
         # It ends before the waiting does, so that a stored reply can stand in for it.

@@ -16,6 +16,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
 from bff.engine.ports import Headers, UpstreamReply
+from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed
 
 
@@ -23,12 +24,14 @@ class UpstreamRequest(NamedTuple):
     """One request to an instance. `url` is absolute, percent-encoded, and goes out as it is.
 
     A body that is still arriving goes out chunked, unless `content-length` is among the headers.
+    `fetch` takes the bytes of a long reply from `arriving` as they come.
     """
 
     method: str
     url: str
     headers: Headers = ()
     body: bytes | AsyncIterator[bytes] | None = None
+    arriving: Budget | None = None
 
 
 class UpstreamStream(NamedTuple):
@@ -60,7 +63,8 @@ class Transport(Protocol):
     ) -> UpstreamReply | Failed:
         """Send, and read the whole reply within `timeout_seconds` (connect included).
 
-        A body longer than `byte_cap` is `Failed(TOO_LARGE)`; reading stops there.
+        A body longer than `byte_cap`, or than what is left of the request's `arriving`, is
+        `Failed(TOO_LARGE)`; reading stops there.
         """
 
     def stream(

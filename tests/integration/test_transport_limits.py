@@ -3,6 +3,7 @@
 import pytest
 
 from bff.engine.ports import UpstreamReply
+from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.transports import TransportName
 from tests.support.transports import NAMES, failed, fetch, get
@@ -70,6 +71,17 @@ def test_byte_cap_is_exact(name: TransportName, cap: int, framing: str) -> None:
         else:
             assert isinstance(outcome, UpstreamReply)
             assert outcome.body == body
+
+
+@every_transport
+def test_long_replies_of_one_budget_are_too_large_together(name: TransportName) -> None:
+    budget = Budget(3 * MEGABYTE, "replies")
+    with WireServer(reply(body=b"x" * 2 * MEGABYTE)) as server:
+        request = get(server.url + "/")._replace(arriving=budget)
+        assert isinstance(fetch(name, request, byte_cap=4 * MEGABYTE), UpstreamReply)
+        outcome = fetch(name, request, byte_cap=4 * MEGABYTE)
+    assert isinstance(outcome, Failed)
+    assert (outcome.reason, outcome.status) == (Reason.TOO_LARGE, 200)
 
 
 # ---------------------------------------------------------------------------- malformed

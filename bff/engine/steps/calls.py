@@ -17,7 +17,7 @@ from bff.engine.steps.requests import StepRequest
 from bff.engine.values.freshness import UNLIMITED, Freshness, read_freshness
 from bff.engine.values.limits import Budget, Limits
 from bff.engine.values.outcomes import Failed, Reason, Value, reason_of
-from bff.errors import EvaluationError, TooLargeError
+from bff.errors import EvaluationError
 from bff.plan.model.steps import Step
 
 
@@ -38,15 +38,25 @@ class DirectCalls:
         self._services = services
 
     async def send(
-        self, step: Step, request: StepRequest, deadline: Deadline
+        self,
+        step: Step,
+        request: StepRequest,
+        deadline: Deadline,
+        arriving: Budget | None = None,
     ) -> UpstreamReply | Failed:
-        """The reply, whatever its status, within the step's time and by the deadline."""
+        """The reply, whatever its status, within the step's time and by the deadline. `arriving` is
+        None where other runs may share the reply: it has the bound of one reply alone then."""
         left = deadline.seconds_left()
         if left <= 0:
             return Failed(Reason.DEADLINE, was_sent=False)
         operation = step.operation
         call = ServiceCall(
-            operation.service, operation.method, request.target, request.headers, request.body
+            operation.service,
+            operation.method,
+            request.target,
+            request.headers,
+            request.body,
+            arriving,
         )
         timeout = step.timeout_seconds
         reply = await self._services.fetch(call, timeout if timeout < left else left)
@@ -72,10 +82,9 @@ class DirectCalls:
         if weight > self.limits.reply_bytes:
             detail = "more objects and lists than its size allows"
             return StepPart(Failed(Reason.TOO_LARGE, status, detail=detail), 0, freshness)
-        try:
-            budget.spend(weight)
-        except TooLargeError as error:
-            return StepPart(Failed(Reason.TOO_LARGE, status, detail=str(error)), 0, freshness)
+        if not budget.take(weight):
+            detail = "the replies of one run are too large together"
+            return StepPart(Failed(Reason.TOO_LARGE, status, detail=detail), 0, freshness)
         if weight <= self.limits.off_loop_bytes:
             return StepPart(read_body(step, body, status), weight, freshness)
         try:

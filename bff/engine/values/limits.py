@@ -35,6 +35,13 @@ class Budget:
         self.require(size)
         self.left -= size
 
+    def take(self, size: int) -> bool:
+        """Take `size` bytes, and return whether there were as many; else it takes none."""
+        if size > self.left:
+            return False
+        self.left -= size
+        return True
+
     def require(self, size: int) -> None:
         """Raises `TooLargeError` where fewer than `size` bytes are left."""
         if size > self.left:

@@ -18,6 +18,7 @@ from typing import Final
 import httpx
 
 from bff.engine.ports import Headers, UpstreamReply
+from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.guards import content_length, refuse
 from bff.upstream.httpx.failures import UpstreamError, failure_of
@@ -58,7 +59,7 @@ class HttpxTransport:
                 try:
                     if response.status_code == 101:
                         return _SWITCHED
-                    return await _read_whole(response, byte_cap)
+                    return await _read_whole(response, byte_cap, request.arriving)
                 finally:
                     await _byte_stream(response).aclose()
         except TimeoutError:
@@ -157,12 +158,18 @@ class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
             await _byte_stream(self._response).aclose()
 
 
-async def _read_whole(response: httpx.Response, byte_cap: int) -> UpstreamReply | Failed:
+async def _read_whole(
+    response: httpx.Response, byte_cap: int, arriving: Budget | None
+) -> UpstreamReply | Failed:
     body = bytearray()
     declared_bytes = content_length(response.headers.get("content-length", "")) or 0
     async for chunk in _byte_stream(response):  # a reply to HEAD declares a body that it lacks
         body += chunk
-        if len(body) > byte_cap or declared_bytes > byte_cap:
+        if (
+            len(body) > byte_cap
+            or declared_bytes > byte_cap
+            or (arriving is not None and not arriving.take(len(chunk)))
+        ):
             return Failed(Reason.TOO_LARGE, status=response.status_code)
     return UpstreamReply(response.status_code, _headers(response), bytes(body))
 

@@ -90,4 +90,5 @@ class ServiceClient:
 
 
 def _request(base: str, call: ServiceCall) -> UpstreamRequest:
-    return UpstreamRequest(call.method, base + call.target, call.headers, call.body)
+    url = base + call.target
+    return UpstreamRequest(call.method, url, call.headers, call.body, call.arriving)

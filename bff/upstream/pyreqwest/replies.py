@@ -11,6 +11,7 @@ from pyreqwest.http import HeaderMap
 from pyreqwest.response import Response, ResponseBodyReader
 
 from bff.engine.ports import UpstreamReply
+from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.guards import content_length
 from bff.upstream.ports import BrokenStream, UpstreamStream
@@ -162,8 +163,11 @@ class LazyReply(UpstreamReply):
         return headers.first(name)
 
 
-async def read_on(reply: Response, first: Bytes, byte_cap: int) -> bytes | None:
-    """The whole of a body whose first read came back full, or None for one beyond the cap."""
+async def read_on(
+    reply: Response, first: Bytes, byte_cap: int, arriving: Budget | None
+) -> bytes | None:
+    """The whole of a body whose first read came back full, or None for one beyond the cap, or
+    beyond what is left of the budget."""
     declared = reply.get_header("content-length")
     if declared is not None and (content_length(declared) or 0) > byte_cap:
         return None
@@ -172,6 +176,8 @@ async def read_on(reply: Response, first: Bytes, byte_cap: int) -> bytes | None:
         piece = await reply.body_reader.read(min(_NEXT_READ_BYTES, byte_cap + 1 - size))
         if piece is None:
             return b"".join(pieces)
+        if arriving is not None and not arriving.take(len(piece)):
+            return None
         pieces.append(piece)
         size += len(piece)
     return None

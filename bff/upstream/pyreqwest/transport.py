@@ -150,7 +150,7 @@ class PyreqwestTransport:
             piece = await reader.read(first_bytes)
             if piece is None or len(piece) < first_bytes:
                 body = b"" if piece is None else piece.to_bytes()
-            elif (rest := await read_on(reply, piece, byte_cap)) is None:
+            elif (rest := await read_on(reply, piece, byte_cap, request.arriving)) is None:
                 return Failed(Reason.TOO_LARGE, status=reply.status)
             else:
                 body = rest
