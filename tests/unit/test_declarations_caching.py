@@ -89,6 +89,13 @@ MISTAKES = {
     "ttl of nothing": (
         "composition", f"{READS}cache: {{ttl: ▶0s}}", "cache.ttl", "more than nothing", "",
     ),
+    "ttl of more than a year": (
+        "composition", f"{READS}cache: {{ttl: ▶8784.1h}}", "cache.ttl", "8784h at most", "",
+    ),
+    "window of more than a year": (
+        "composition", f"{READS}cache: {{ttl: 8784h, stale: 8784h, stale_if_error: ▶9000h}}",
+        "cache.stale_if_error", "8784h at most", "",
+    ),
     "window without a unit": (
         "composition", f"{READS}cache: {{ttl: 1s, stale: ▶0}}", "cache.stale",
         "a duration has a unit", "1s",

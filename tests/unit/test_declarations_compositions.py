@@ -135,6 +135,14 @@ STEPS = {
     "step with a dash": (
         "▶my-step: {call: s.o}", "my-step", "no name that expressions can use", "underscores",
     ),
+    "batch of more than there can be": (
+        "a: {call: s.o, batch: {over: ids, size: 1, max: ▶2147483648}}", "a.batch.max",
+        "is not at most 2147483647", "",
+    ),
+    "calls at once of more than there can be": (
+        "a: {call: s.o, for_each: {over: '${b}', as: x, max: 1, concurrency: ▶2147483648}}",
+        "a.for_each.concurrency", "is not at most 2147483647", "",
+    ),
     "timeout without a unit": (
         "a: {call: s.o, timeout: ▶5}", "a.timeout", "a duration has a unit", "",
     ),

@@ -56,6 +56,18 @@ PARAMS = {
     "negative length": (
         "{q: {type: string, min_length: ▶-1}}", "q.min_length", "-1 is not at least 0", "",
     ),
+    "length beyond any text's": (
+        "{q: {type: string, max_length: ▶18446744073709551616}}", "q.max_length",
+        "is not at most 2147483647", "",
+    ),
+    "least length beyond any text's": (
+        "{q: {type: array, items: {type: string, min_length: ▶18446744073709551616}}}",
+        "q.items.min_length", "is not at most 2147483647", "",
+    ),
+    "length beyond any list's": (
+        "{q: {type: array, items: {type: string}, max_items: ▶18446744073709551616}}",
+        "q.max_items", "is not at most 2147483647", "",
+    ),
     "bound that is no number": (
         "{q: {type: integer, minimum: ▶'1'}}", "q.minimum", "this is no number",
         "Write 1 without quotes.",

@@ -45,6 +45,7 @@ ADDRESSES = {
     "dots": ("base: ▶http://h/a/%2E./b", "an address with `.` or `..` in its path", ""),
     "timeout without a unit": ("base: http://h\ntimeout: ▶1", "a duration has a unit", "1s"),
     "timeout of nothing": ("base: http://h\ntimeout: ▶0s", "more than nothing", ""),
+    "timeout of more than a day": ("base: http://h\ntimeout: ▶25h", "24h at most", ""),
     "no timeout at all": ("base: http://h\ntimeout: ▶soon", "this is no duration", "800ms"),
     "unknown key": ("▶bse: http://h\ntimeout: 1s", "unknown key 'bse'", "Did you mean 'base'?"),
 }  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bff.declarations.declaration import Declaration, Violation
-from bff.declarations.models.forms import Duration, FromList, Window
+from bff.declarations.models.forms import FromList, Lifetime, Window
 
 LONGEST_TAG = 200  # characters beside its expressions
 MOST_FIELDS = 100
@@ -26,7 +26,7 @@ class CacheDecl(Declaration):
     `scope` is None where the plan derives it.
     """
 
-    ttl: Duration
+    ttl: Lifetime
     stale: Window = 10.0
     stale_if_error: Window = 60.0
     scope: Literal["public", "identity"] | None = None

@@ -10,14 +10,14 @@ from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Strict
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from bff.declarations.declaration import Violation, refusal
 
 Location = Literal["path", "query", "header", "body"]
 
-LONGEST_DEADLINE_SECONDS = 15.0
 LONGEST_NAMESPACE = 100  # characters
+LARGEST_COUNT = 2**31 - 1  # of elements, calls or characters
 
 # Root names of expressions that no step, and no element of a `for_each`, may be called.
 ROOT_NAMES = frozenset({"params", "claims", "degraded"})
@@ -48,10 +48,13 @@ def _parse_duration(value: Any) -> float:
     return seconds
 
 
-def _check_deadline(seconds: float) -> float:
-    if seconds > LONGEST_DEADLINE_SECONDS:
-        raise refusal(Violation(f"a deadline is {LONGEST_DEADLINE_SECONDS:g}s at most"))
-    return seconds
+def _at_most(longest: float, what: str) -> AfterValidator:
+    def check(seconds: float) -> float:
+        if seconds > longest:
+            raise refusal(Violation(what))
+        return seconds
+
+    return AfterValidator(check)
 
 
 def identifier_violation(name: str) -> Violation | None:
@@ -220,8 +223,14 @@ def _split(url: str) -> SplitResult | None:
 
 
 Duration = Annotated[float, BeforeValidator(_parse_duration)]  # seconds
-Window = Annotated[float, BeforeValidator(_parse_window)]  # seconds; a duration that may be nothing
-Deadline = Annotated[Duration, AfterValidator(_check_deadline)]
+Deadline = Annotated[Duration, _at_most(15, "a deadline is 15s at most")]
+Timeout = Annotated[Duration, _at_most(24 * 3600, "a timeout is 24h at most")]
+# Stores refuse entries of longer lifetimes.
+_in_cache = _at_most(366 * 24 * 3600, "the cache holds for 8784h at most: 366 days")
+Lifetime = Annotated[Duration, _in_cache]
+Window = Annotated[float, BeforeValidator(_parse_window), _in_cache]  # may be nothing
+Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
+PositiveCount = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
 Identifier = Annotated[str, _refusing(identifier_violation)]
 RootName = Annotated[str, _refusing(root_name_violation)]
 Call = Annotated[str, AfterValidator(_check_call)]

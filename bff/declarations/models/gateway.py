@@ -8,7 +8,7 @@ from pydantic import Field
 
 from bff.declarations.declaration import Declaration, Violation, check_keys
 from bff.declarations.models.caching import TagTexts, constant_tag_violation, repeated_tags
-from bff.declarations.models.forms import Access, Deadline, Duration, FromList, Namespace, Origin
+from bff.declarations.models.forms import Access, Deadline, FromList, Namespace, Origin, Timeout
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+|/")
 
@@ -26,7 +26,7 @@ class GatewayDefaults(Declaration):
     """What compositions, routes and services get that state nothing themselves; in seconds."""
 
     deadline: Deadline = 5.0
-    timeout: Duration = 2.0
+    timeout: Timeout = 2.0
     access: Access | None = None
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from bff.declarations.declaration import Declaration, Violation, refusal
-from bff.declarations.models.forms import Constant, FromList, Location
+from bff.declarations.models.forms import Constant, Count, FromList, Location
 
 ScalarType = Literal["string", "integer", "number", "boolean"]
 
@@ -80,7 +80,6 @@ def _choices(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 Number = Annotated[int | float, BeforeValidator(_number)]
 PositiveNumber = Annotated[Number, AfterValidator(_positive)]
-Count = Annotated[int, Field(ge=0)]
 Choices = Annotated[tuple[Constant, ...], FromList, AfterValidator(_choices)]
 
 

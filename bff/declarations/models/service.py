@@ -15,9 +15,9 @@ from bff.declarations.models.endpoint import (
 )
 from bff.declarations.models.forms import (
     BaseUrl,
-    Duration,
     FromList,
     Location,
+    Timeout,
     identifier_violation,
 )
 from bff.declarations.models.param import OperationParamDecl, check_outgoing_header
@@ -40,7 +40,7 @@ class OperationDecl(Declaration):
     request: str
     params: dict[str, OperationParamDecl] = Field(default={})
     returns: str  # a pydantic type: "schemas.orders:OrderPage"
-    timeout: Duration | None = None  # seconds; the service's when None
+    timeout: Timeout | None = None  # seconds; the service's when None
     cache: CacheDecl | None = None  # of its replies
 
     def locations(self) -> Mapping[str, Location]:
@@ -69,7 +69,7 @@ class ServiceFile(Declaration):
 
     base: BaseUrl | None = None
     instances: Annotated[tuple[BaseUrl, ...], FromList, AfterValidator(_distinct)] | None = None
-    timeout: Duration | None = None  # seconds; the gateway's default when None
+    timeout: Timeout | None = None  # seconds; the gateway's default when None
     operations: dict[str, OperationDecl] = Field(min_length=1)
 
     @property

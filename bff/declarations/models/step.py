@@ -11,16 +11,16 @@ from bff.declarations.models.forms import (
     BareExpression,
     Call,
     Constant,
-    Duration,
     EmbeddedExpression,
     FromList,
     Identifier,
+    PositiveCount,
     RootName,
+    Timeout,
 )
 from bff.declarations.suggestions import known_names
 
 Validation = Literal["full", "used"]  # of replies: all of them, or what is used of them
-Positive = Annotated[int, Field(ge=1)]
 
 
 def _one_or_many(value: Any) -> Any:
@@ -71,8 +71,8 @@ class BatchDecl(Declaration):
     """One call per chunk of the list bound to the param `over`; `max` bounds the elements."""
 
     over: str
-    size: Positive
-    max: Positive
+    size: PositiveCount
+    max: PositiveCount
     select: BareExpression | None = None  # the list within a reply; None: the reply is the list
 
     def violations(self) -> Iterator[Violation]:
@@ -91,8 +91,8 @@ class ForEachDecl(Declaration):
 
     over: EmbeddedExpression
     as_: RootName = Field(alias="as")
-    concurrency: Positive = 8
-    max: Positive
+    concurrency: PositiveCount = 8
+    max: PositiveCount
 
 
 class StepDecl(Declaration):
@@ -111,7 +111,7 @@ class StepDecl(Declaration):
     on_failure: Annotated[
         Literal["fail", "optional", "stale"] | FallbackDecl, BeforeValidator(_on_failure)
     ] = "fail"
-    timeout: Duration | None = None  # seconds; the operation's when None
+    timeout: Timeout | None = None  # seconds; the operation's when None
     cache: CacheDecl | None = None  # of its calls' replies; the operation's when None
 
     def violations(self) -> Iterator[Violation]:
