@@ -129,7 +129,10 @@ class Cache:
         if tags is not EVERYTHING:
             tags = bounded_tags(tags)
         if tags is EVERYTHING:
-            self._warn(f"a purge of more than {MOST_TAGS} tags: {EVERYTHING.value} is purged")
+            self._warn(
+                f"a purge of more than {MOST_TAGS} tags, or of unknown ones: "
+                f"{EVERYTHING.value} is purged"
+            )
         self._take_purge(tags, self._clock())
         return 0 if self._store is None else await self._store.purge(tags, seconds)
 

@@ -10,6 +10,7 @@ becomes.
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from bff.deadline import DeadlinePassed
 from bff.engine.heavy_work import HeavyWork
@@ -23,7 +24,7 @@ from bff.engine.steps.failures import client_status, degradation, explain, write
 from bff.engine.steps.shared_calls import SharedCalls
 from bff.engine.values.freshness import UNLIMITED, least
 from bff.engine.values.limits import Limits
-from bff.engine.values.outcomes import Failed, Reason, reason_of
+from bff.engine.values.outcomes import Failed, Reason, has_own_value, reason_of
 from bff.engine.values.results import (
     CompositionFailure,
     CompositionPayload,
@@ -31,11 +32,13 @@ from bff.engine.values.results import (
     Inputs,
     WriteState,
 )
-from bff.errors import EvaluationError, TooManyTagsError
+from bff.errors import EvaluationError
 from bff.plan.model.caching import EVERYTHING, PurgedTags, bounded_tags
 from bff.plan.model.composition import Composition
 from bff.plan.model.expressions import Root
 from bff.plan.model.steps import Step
+
+_MAY_HAVE_WRITTEN: Final = frozenset[WriteState]({"done", "unknown"})
 
 
 class Engine:
@@ -148,17 +151,31 @@ def _write_states(composition: Composition, run: Run) -> Mapping[str, WriteState
 
 def _purges(composition: Composition, run: Run, seen: Root) -> PurgedTags:
     """The tags of what a run that wrote, or may have written, makes out of date: everything, where
-    they are too many. Tags by values of failed steps are left out, since the values are unknown."""
+    they are too many, or can't all be known."""
     states = _write_states(composition, run) if composition.purges else None
-    if states is None or not {"done", "unknown"} & set(states.values()):
+    if states is None or not _MAY_HAVE_WRITTEN & set(states.values()):
         return ()
+    unknown = _unknown_values(composition, run, states)
     root = {**dict.fromkeys(step.name for step in composition.steps), **seen}
     found: set[str] = set()
     for each in composition.purges:
+        if not each.roots.isdisjoint(unknown):
+            return EVERYTHING
         try:
             found.update(each.evaluate(root))
-        except TooManyTagsError:
-            return EVERYTHING
         except EvaluationError:
-            continue
+            return EVERYTHING
     return bounded_tags(found)
+
+
+def _unknown_values(
+    composition: Composition, run: Run, states: Mapping[str, WriteState]
+) -> set[str]:
+    """The steps that have no value of their own although there may be one. A write that was not
+    made has none, so that it makes nothing out of date."""
+    return {
+        step.name
+        for step, outcome in zip(composition.steps, run.outcomes, strict=True)
+        if not has_own_value(outcome)
+        and (not step.operation.writes or states[step.name] in _MAY_HAVE_WRITTEN)
+    }

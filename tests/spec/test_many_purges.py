@@ -1,4 +1,4 @@
-"""Writes and payloads that name more than can be purged one by one."""
+"""Writes and payloads that name more than can be purged one by one, or nobody knows what."""
 
 import time
 
@@ -7,10 +7,13 @@ import pytest
 from bff.plan.model.caching import MOST_TAGS
 from bff.settings import Settings
 from tests.support.cache_answers import cache_facts, is_hit
-from tests.support.screens import Screen, Screens, order, product, value_reply
+from tests.support.screens import Screen, Screens, order, product, user, value_reply
+from tests.support.wire import Script
+from tests.support.wire_scripts import json_reply, reply
 
 QUIET = Settings(log_level="warning")
 MANY_IDS = 120_000
+NAMELESS = "a purge of more than 1000 tags, or of unknown ones: everything that has tags is purged"
 COMPOSITIONS = {
     "best": """
         endpoint: GET /best
@@ -28,6 +31,15 @@ COMPOSITIONS = {
           ids: {in: body, type: array, items: {type: integer}}
         steps: {order: {call: shop.create_order, with: {user_id: 1}}}
         purges: ['product:${params.ids}']
+        """,
+    "order": """
+        endpoint: POST /order
+        params:
+          note: {in: body, type: string, default: ""}
+        steps:
+          user: {call: shop.get_user, with: {id: 1}, on_failure: optional}
+          order: {call: shop.create_order, with: {user_id: 1}}
+        purges: ['user:${user.id}', 'order:${order.id}', 'note:${params.note}']
         """,
 }
 
@@ -64,7 +76,43 @@ def test_write_that_names_more_tags_purges_everything_that_has_tags_at_once(
     assert not is_hit(screen.get("/best"))
     assert is_hit(screen.get("/plain"))
     assert took < 3.0  # 120,000 integers are parsed and checked
-    assert "a purge of more than 1000 tags: everything that has tags is purged" in caplog.text
+    assert NAMELESS in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("orders", "users", "note", "purges"),
+    [
+        (value_reply(order(5, 1)), user(1), "", False),
+        (reply(504), user(1), "", True),
+        (reply(204), user(1), "", True),
+        (json_reply('{"id": "no number"}'), user(1), "", True),
+        (reply(409), user(1), "", False),
+        (value_reply(order(5, 1)), reply(500), "", True),
+        (reply(409), reply(500), "", False),
+        (value_reply(order(5, 1)), user(1), "x" * 1000, True),
+    ],
+    ids=[
+        "all known", "504", "204", "breaks its schema", "not written", "a read failed",
+        "not written, a read failed", "no tag holds it",
+    ],
+)  # fmt: skip
+def test_write_with_a_tag_that_nobody_knows_purges_everything_that_has_tags(
+    screens: Screens,
+    caplog: pytest.LogCaptureFixture,
+    orders: Script,
+    users: Script,
+    note: str,
+    purges: bool,
+) -> None:
+    screen = shop(screens)
+    screen.let("/orders", orders)
+    screen.let("/users/1", users)
+    for target in ("/best", "/plain"):
+        screen.get(target)
+    screen.post({"note": note}, "/order")
+    assert is_hit(screen.get("/best")) is not purges
+    assert is_hit(screen.get("/plain"))
+    assert (NAMELESS in caplog.text) is purges
 
 
 def test_payload_with_more_tags_than_may_be_is_served_and_not_stored(

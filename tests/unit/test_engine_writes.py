@@ -89,6 +89,19 @@ def test_skipped_step_is_done_since_nothing_of_it_is_left_to_do():
     )
 
 
+def test_step_that_a_failed_input_skipped_is_not_started():
+    composition = compose(
+        step("gift", "GET /gift", on_failure=Optional()),
+        step("wrap", "POST /wrap", when="gift.id"),
+        step("ship", "POST /ship"),
+        writes=True,
+    )
+    assert states({"GET /gift": reply(500), "POST /ship": reply(409)}, composition) == (
+        409,
+        {"gift": "failed", "wrap": "not started", "ship": "failed"},
+    )
+
+
 def test_step_refused_before_it_was_sent_is_failed():
     composition = compose(
         step("ship", "POST /ship/{id}", {"id": "params.id || params.none"}),

@@ -82,10 +82,13 @@ def write_states(
 
 def _write_state(step: Step, outcome: Outcome | None, calls: int | None) -> WriteState:
     """A step is done where its service answered 2xx, whatever the body, and where it was skipped:
-    nothing of it is left to do. It is unknown where a request may have arrived and nothing, or a
-    5xx, was answered, and where one call among several failed: to repeat it could be to do it
-    twice. A step that only reads is never in doubt."""
+    nothing of it is left to do. Where a failed input skipped it, it is not started. It is unknown
+    where a request may have arrived and nothing, or a 5xx, was answered, and where one call among
+    several failed: to repeat it could be to do it twice. A step that only reads is never in doubt.
+    """
     if calls is None or outcome is None:
+        return "not started"
+    if isinstance(outcome, Skipped) and not outcome.complete:
         return "not started"
     if not isinstance(outcome, Failed):
         return "done"

@@ -85,3 +85,14 @@ class Failed:
 
 
 Outcome = Value | Skipped | Failed
+
+
+def has_own_value(outcome: Outcome | None) -> bool:
+    """Whether the step's value, be it null, is its own, and nothing that stands in for it."""
+    match outcome:
+        case Value() | Skipped(complete=True):
+            return True
+        case Failed(stand_in=stand_in):
+            return stand_in is not None
+        case _:
+            return False
