@@ -1,5 +1,6 @@
 """Tags: what each gives for which values, and what can't be one."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -92,6 +93,18 @@ def test_tag_names_what_its_values_are(case: str) -> None:
 def test_value_that_can_not_be_in_a_tag_raises(text: str, value: Any) -> None:
     with pytest.raises(EvaluationError):
         compiled(text).evaluate({"any": value, "items": [{"id": 1}]})
+
+
+@pytest.mark.parametrize("text", ["i:${any}:${items[].id}", "i:${items[].id}:${any}"])
+def test_long_text_beside_a_list_is_refused_before_tags_are_built_of_it(text: str) -> None:
+    root = {"any": "x" * 1_000_000, "items": [{"id": number} for number in range(1000)]}
+    tag = compiled(text)
+    tracemalloc.start()
+    with pytest.raises(EvaluationError, match="more than 500 characters"):
+        tag.evaluate(root)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000  # a gigabyte, where every tag is built
 
 
 def test_tag_knows_what_it_reads() -> None:

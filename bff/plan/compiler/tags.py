@@ -98,26 +98,22 @@ def _compiled(text: str, parts: Sequence[_Part]) -> Tags:
     evaluators = [part if isinstance(part, str) else part.evaluate for part in parts]
 
     def evaluate(root: Mapping[str, Any]) -> tuple[str, ...]:
-        written = [""]
+        written: Sequence[str] = ("",)
         went_over_list = False
         for evaluator in evaluators:
             value = evaluator if isinstance(evaluator, str) else evaluator(root)
             if value is None:
                 return ()
             if not isinstance(value, list):
-                added = _text(value)
-                written = [before + added for before in written]
-                continue
-            if went_over_list:
+                texts: Iterable[str] = (_text(value),)
+            elif went_over_list:
                 raise EvaluationError("a second list stands in a tag")
-            went_over_list = True
-            texts = _distinct_texts(value)
-            written = [before + added for before in written for added in texts]
-        for tag in written:
-            if len(tag) > LONGEST_EVALUATED:
-                raise EvaluationError(f"a tag has more than {LONGEST_EVALUATED} characters")
-            if _UNFIT.search(tag):
-                raise EvaluationError("a tag has a control character in it")
+            else:
+                went_over_list = True
+                texts = _distinct_texts(value)
+            written = [_bounded(before + added) for before in written for added in texts]
+        if any(map(_UNFIT.search, written)):
+            raise EvaluationError("a tag has a control character in it")
         return tuple(dict.fromkeys(written))
 
     return Tags(evaluate, roots_of(reads), reads, text, uses)
@@ -136,4 +132,11 @@ def _distinct_texts(values: list[Any]) -> Iterable[str]:
 def _text(value: Any) -> str:
     if isinstance(value, list | dict):
         raise EvaluationError("a list or an object stands in a tag")
-    return render_text(value)
+    return _bounded(render_text(value))
+
+
+def _bounded(text: str) -> str:
+    """The text of a tag, or of a part, which is refused before anything is built of it."""
+    if len(text) > LONGEST_EVALUATED:
+        raise EvaluationError(f"a tag has more than {LONGEST_EVALUATED} characters")
+    return text
