@@ -226,10 +226,22 @@ def test_two_compositions_with_one_endpoint_are_both_named(tmp_path: Path) -> No
     assert str(problem).startswith("compositions/b.yaml:1:11 endpoint: compositions/a.yaml")
 
 
-def test_composition_on_the_health_path_is_refused(tmp_path: Path) -> None:
-    text = "endpoint: GET /healthz\nsteps:\n  user: {call: shop.get_user, with: {id: 1}}\n"
+@pytest.mark.parametrize("path", ["/healthz", "/admin/purge"])
+def test_composition_on_a_path_of_the_gateways_own_is_refused(path: str, tmp_path: Path) -> None:
+    text = f"endpoint: POST {path}\nsteps:\n  user: {{call: shop.get_user, with: {{id: 1}}}}\n"
     (problem,) = problems_of(tmp_path, compositions={"a": text})
-    assert "the gateway's own path" in problem.what
+    assert f"{path} is the gateway's own path" in problem.what
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/admin/purge"])
+def test_route_on_a_path_of_the_gateways_own_is_refused(path: str, tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path, gateway=f"routes:\n  {path}: {{service: shop}}\n")
+    assert str(problem).startswith(f"gateway.yaml:2:3 routes.{path}: {path} is the gateway's own")
+
+
+def test_route_around_the_gateways_own_paths_is_fine(tmp_path: Path) -> None:
+    gateway = "routes: {/: {service: shop}, /admin: {service: shop}}"
+    assert problems_of(tmp_path, gateway=gateway) == []
 
 
 def test_route_to_an_unknown_service_is_reported_in_the_gateway_file(tmp_path: Path) -> None:

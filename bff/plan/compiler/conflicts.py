@@ -11,7 +11,7 @@ from bff.declarations.suggestions import known_names
 from bff.errors import Problem
 from bff.plan.reporter import Path, Reporter
 
-RESERVED_PATHS = ("/healthz",)
+_OWN_PATHS = ("/healthz", "/admin/purge")
 
 
 def report_endpoints(
@@ -26,11 +26,9 @@ def report_endpoints(
         if endpoint_violations(endpoint):
             continue
         form = re.sub(r"\{[^{}]*\}", "{}", endpoint)
-        if endpoint.partition(" ")[2] in RESERVED_PATHS:
-            reporter.report(
-                ("endpoint",), f"{endpoint.partition(' ')[2]} is the gateway's own path",
-                "Choose another.",
-            )  # fmt: skip
+        path = endpoint.partition(" ")[2]
+        if path in _OWN_PATHS:
+            reporter.report(("endpoint",), f"{path} is the gateway's own path", "Choose another.")
         if form in first:
             reporter.report(
                 ("endpoint",), f"{first[form]} answers at {endpoint} already",
@@ -40,8 +38,13 @@ def report_endpoints(
 
 
 def report_routes(reporter: Reporter[GatewayFile], known: Collection[str]) -> None:
-    """Report routes to a service that no file describes."""
+    """Report routes to a service that no file describes, and those with a path of the gateway's own
+    for their prefix, whose requests never reach them."""
     for prefix, route in reporter.document.model.routes.items():
+        if prefix in _OWN_PATHS:
+            reporter.report_key(
+                ("routes", prefix), f"{prefix} is the gateway's own path", "Choose another."
+            )
         at: Path = ("routes", prefix, "service")
         if route.service not in known and reporter.knows(at):
             what = f"unknown service '{route.service}'"
