@@ -188,16 +188,22 @@ def _body_text(value: Any) -> bytes:
 def _texts(param: OperationParam, value: Any, most: int) -> list[str]:
     """The texts of a value, one for each element of a list; at most `most` characters in all."""
     if not isinstance(value, list):
-        texts = [plain_text(value)]
-    elif not value and param.required:
+        text = plain_text(value)
+        if len(text) > most:
+            raise _too_long(param, most)
+        return [text]
+    if not value and param.required:
         # It leaves no trace in a query, and a query without its filter returns everything.
         raise Unsendable(param.name, "is an empty list, which can't be sent")
-    else:
-        texts = [_element_text(param, each) for each in value[: most + 1]]
+    texts = [_element_text(param, each) for each in value[: most + 1]]
     if len(texts) > most or sum(map(len, texts)) > most:
-        what = f"has more than {most} characters, which can't be sent"
-        raise Unsendable(param.name, what, Reason.VALUE_TOO_LARGE)
+        raise _too_long(param, most)
     return texts
+
+
+def _too_long(param: OperationParam, most: int) -> Unsendable:
+    what = f"has more than {most} characters, which can't be sent"
+    return Unsendable(param.name, what, Reason.VALUE_TOO_LARGE)
 
 
 def _element_text(param: OperationParam, value: Any) -> str:
