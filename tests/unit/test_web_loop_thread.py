@@ -32,6 +32,11 @@ def produce(reply: Reply) -> Callable[[], Awaitable[Reply]]:
     return done
 
 
+def reply_of(exchange: Exchange, make: Callable[[], Awaitable[Reply]]) -> Reply:
+    exchange.begin(make)
+    return exchange.reply()
+
+
 def test_body_is_read_on_the_requests_own_thread(thread: LoopThread) -> None:
     readers: list[int] = []
 
@@ -44,7 +49,7 @@ def test_body_is_read_on_the_requests_own_thread(thread: LoopThread) -> None:
     async def echo() -> Reply:
         return Reply(200, [], b"".join([chunk async for chunk in exchange.request_body()]))
 
-    assert exchange.reply(echo).body == b"abab"
+    assert reply_of(exchange, echo).body == b"abab"
     assert set(readers) == {threading.get_ident()}
 
 
@@ -58,7 +63,7 @@ def test_client_that_leaves_while_its_body_is_read_is_gone(thread: LoopThread) -
         return Reply(200, [], b"".join([chunk async for chunk in exchange.request_body()]))
 
     with pytest.raises(ClientGone):
-        exchange.reply(echo)
+        reply_of(exchange, echo)
 
 
 def test_chunks_arrive_in_order_and_body_may_still_be_read(thread: LoopThread) -> None:
@@ -68,9 +73,9 @@ def test_chunks_arrive_in_order_and_body_may_still_be_read(thread: LoopThread) -
         async for chunk in exchange.request_body():
             yield chunk + b"!"
 
-    exchange.reply(produce(Reply(200, [], shout())))
+    reply_of(exchange, produce(Reply(200, [], shout())))
     assert list(exchange.chunks()) == [b"1!", b"2!"]
-    exchange.close()
+    exchange.abandon()
 
 
 def test_stream_that_breaks_off_raises_after_what_came(thread: LoopThread) -> None:
@@ -79,12 +84,12 @@ def test_stream_that_breaks_off_raises_after_what_came(thread: LoopThread) -> No
         raise RuntimeError("broke off")
 
     exchange = Exchange(thread.loop, reader())
-    exchange.reply(produce(Reply(200, [], half())))
+    reply_of(exchange, produce(Reply(200, [], half())))
     chunks = exchange.chunks()
     assert next(chunks) == b"half"
     with pytest.raises(RuntimeError, match="broke off"):
         next(chunks)
-    exchange.close()
+    exchange.abandon()
 
 
 def test_what_producing_raises_is_raised_to_the_waiting_thread(thread: LoopThread) -> None:
@@ -92,7 +97,7 @@ def test_what_producing_raises_is_raised_to_the_waiting_thread(thread: LoopThrea
         raise ValueError("a bug")
 
     with pytest.raises(ValueError, match="a bug"):
-        Exchange(thread.loop, reader()).reply(fail)
+        reply_of(Exchange(thread.loop, reader()), fail)
 
 
 def test_slow_client_holds_the_upstream_back(thread: LoopThread) -> None:
@@ -107,7 +112,7 @@ def test_slow_client_holds_the_upstream_back(thread: LoopThread) -> None:
             yield b"x"
 
     exchange = Exchange(thread.loop, reader())
-    exchange.reply(produce(Reply(200, [], endless())))
+    reply_of(exchange, produce(Reply(200, [], endless())))
     for _ in range(3):  # turns of the loop, each of which lets the stream run as far as it may
         waiting.clear()
         thread.loop.call_soon_threadsafe(waiting.set)
@@ -117,7 +122,7 @@ def test_slow_client_holds_the_upstream_back(thread: LoopThread) -> None:
     chunks = exchange.chunks()
     assert [next(chunks) for _ in range(50)] == [b"x"] * 50
     assert made >= 50
-    exchange.close()
+    exchange.abandon()
 
 
 def test_closing_an_unfinished_exchange_ends_the_source(thread: LoopThread) -> None:
@@ -131,9 +136,9 @@ def test_closing_an_unfinished_exchange_ends_the_source(thread: LoopThread) -> N
             ended.set()
 
     exchange = Exchange(thread.loop, reader())
-    exchange.reply(produce(Reply(200, [], endless())))
+    reply_of(exchange, produce(Reply(200, [], endless())))
     assert next(exchange.chunks()) == b"first"
-    exchange.close()
+    exchange.abandon()
     assert ended.wait(WAIT_BUDGET_SECONDS)
 
 

@@ -87,6 +87,18 @@ def bad_host(request: GatewayRequest) -> Reply:
     )
 
 
+def slow_body(request: GatewayRequest) -> Reply:
+    """The host does not wait for the rest of the body."""
+    return problem(request, 408, "slow_body", "The body came too slowly.")
+
+
+def closing(request: GatewayRequest) -> Reply:
+    """The process closes the gateway; another one serves, or soon will."""
+    return problem(
+        request, 503, "closing", "The gateway is closing.", headers=((b"retry-after", b"1"),)
+    )
+
+
 def internal_error(request: GatewayRequest) -> Reply:
     """A bug; the log has the rest, under the same request id."""
     return problem(request, 500, "bug", "The gateway failed. Its log has more under this id.")

@@ -17,6 +17,8 @@ RawHeaders = Sequence[tuple[bytes, bytes]]  # names in lower case
 # environ; set by that app when it has logged the request itself.
 BEHIND_EDGE = "bff.edge"
 LOGGED = "bff.logged"
+# The request's body, set by the ASGI host too: what `IncomingBody` is, or None where there is none.
+REQUEST_BODY = "bff.body"
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # RFC 3986 §3.2.2: a name or IPv4 address, or an IPv6 address in brackets; then perhaps a port. No
@@ -28,6 +30,10 @@ _known_hosts: set[bytes] = set()  # a match takes 0.5 µs, and most requests nam
 
 class ClientGone(Exception):
     """The client left before its request's body was there; there is nobody to answer."""
+
+
+class SlowBody(ClientGone):
+    """The client sends its request's body so slowly that the host does not wait for the rest."""
 
 
 class GatewayRequest:

@@ -44,8 +44,9 @@ class AppBehind(Protocol):
         """Whether the request goes to the app, whatever the gateway has at its path. Called for
         every request, on any thread: takes under a microsecond for most."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer an HTTP request; the scope has `BEHIND_EDGE`."""
+    async def __call__(self, scope: Scope, send: Send) -> None:
+        """Answer an HTTP request; the scope has `BEHIND_EDGE` and `REQUEST_BODY`. It is cancelled
+        when the client leaves, and ends soon then. Raises `ClientGone`."""
 
     def start(self) -> None:
         """The gateway is about to open, and requests will come."""
@@ -94,7 +95,7 @@ class Edge:
         watches = self._watches or await self._start()
         request, begun = scope.get(BEGUN) or self._begin(scope)
         if begun is None:
-            await self._hand_over(request, scope, receive, send)
+            await self._hand_over(request, scope, watches, receive, send)
             return
         incoming = None
         if isinstance(begun, Reply):
@@ -162,11 +163,17 @@ class Edge:
         self._log.request(request, reply, sent_bytes)
 
     async def _hand_over(
-        self, request: GatewayRequest, scope: Scope, receive: Receive, send: Send
+        self,
+        request: GatewayRequest,
+        scope: Scope,
+        watches: ClientWatches,
+        receive: Receive,
+        send: Send,
     ) -> None:
         """Have the app behind answer; log what it doesn't log itself."""
-        status, sent_bytes = 500, 0
-        scope = scope_for_app(request, scope)
+        status, sent_bytes, broken = 500, 0, {}
+        incoming = IncomingBody(receive) if has_body(request, scope) else None
+        scope = scope_for_app(request, scope, incoming)
 
         async def send_and_note(message: Message) -> None:
             nonlocal status, sent_bytes
@@ -178,11 +185,17 @@ class Edge:
                 sent_bytes += len(message["body"])
             await send(message)
 
+        async def answer() -> None:
+            await self._behind(scope, send_and_note)
+
         try:
-            await self._behind(scope, receive, send_and_note)
+            await watches.stream_unless_client_leaves(answer, incoming, receive)
+        except ClientGone:
+            broken = {"broken": "client left"}
         finally:
             if LOGGED not in scope:
-                self._log.request(request, Reply(status, [], facts={"flask": True}), sent_bytes)
+                reply = Reply(status, [], facts={"flask": True, **broken})
+                self._log.request(request, reply, sent_bytes)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from bff.web.http.requests import (
     BEHIND_EDGE,
+    REQUEST_BODY,
     ClientGone,
     GatewayRequest,
     raw_path_in,
@@ -53,15 +54,22 @@ def has_body(request: GatewayRequest, scope: Scope) -> bool:
     return scope["http_version"] == "2" and request.method not in ("GET", "HEAD", "OPTIONS")
 
 
-def scope_for_app(request: GatewayRequest, scope: Scope) -> Scope:
-    """The scope as the app behind may see it: one spelling for each header, our request id."""
+def scope_for_app(request: GatewayRequest, scope: Scope, incoming: "IncomingBody | None") -> Scope:
+    """The scope as the app behind may see it: one spelling for each header, our request id, and the
+    body."""
     known = without_underscores(scope["headers"])
     headers = [header for header in known if header[0] != b"x-request-id"]
     headers.append((b"x-request-id", request.request_id))
     query = scope["query_string"]
     if not query.isascii():  # WSGI adapters take ASCII alone
         query = quote(query, safe="%/?:@!$&'()*+,;=-._~").encode()
-    return {**scope, "headers": headers, "query_string": query, BEHIND_EDGE: True}
+    return {
+        **scope,
+        "headers": headers,
+        "query_string": query,
+        BEHIND_EDGE: True,
+        REQUEST_BODY: incoming,
+    }
 
 
 class IncomingBody:
@@ -69,10 +77,17 @@ class IncomingBody:
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
+        self._is_read = False
         self.finished = False
+
+    def end_unread(self) -> None:
+        """The reply goes out. Where nobody has read of the body until now, nobody will: a watch may
+        take the rest, to see the client leave."""
+        self.finished = self.finished or not self._is_read
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Each piece as it arrives. Raises `ClientGone` when the client leaves before the end."""
+        self._is_read = True
         while not self.finished:
             message = await self._receive()
             if message["type"] == "http.disconnect":

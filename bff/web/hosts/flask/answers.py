@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Iterator
 
-from bff.web.hosts.flask.loop_thread import Exchange
+from bff.web.hosts.flask.loop_thread import Closing, Exchange
+from bff.web.hosts.flask.visits import visit_in
 from bff.web.hosts.flask.wsgi import (
     Environ,
     GatewayResponse,
@@ -12,8 +13,9 @@ from bff.web.hosts.flask.wsgi import (
     response_of,
 )
 from bff.web.http.logs import Log
+from bff.web.http.problems import closing, slow_body
 from bff.web.http.replies import Reply
-from bff.web.http.requests import ClientGone, GatewayRequest
+from bff.web.http.requests import ClientGone, GatewayRequest, SlowBody
 from bff.web.serving.dispatch import Pending
 
 
@@ -22,6 +24,12 @@ class Answers:
 
     def __init__(self, log: Log) -> None:
         self._log = log
+        self._exchanges: set[Exchange] = set()
+
+    def close(self) -> None:
+        """End what waits for a reply now: its answer is 503."""
+        for exchange in [*self._exchanges]:
+            exchange.stop()
 
     def answer(
         self,
@@ -33,18 +41,35 @@ class Answers:
         """The response; this thread waits for the loop where there is anything to wait for."""
         if isinstance(begun, Reply):
             return self.whole(environ, request, begun)
-        read = body_reader(environ) if begun.reads_body else None
+        visit = visit_in(environ)
+        read = None
+        if begun.reads_body and visit is None:
+            read = body_reader(environ)
         exchange = Exchange(loop, read or _nothing)
         if read is not None:
             request.body = exchange.request_body()
+        elif begun.reads_body and visit is not None:
+            request.body = visit.body
+        self._exchanges.add(exchange)
         try:
-            reply = exchange.reply(begun.reply)
+            exchange.begin(begun.reply)
+            if visit is not None and begun.may_be_abandoned:
+                visit.when_left(exchange.abandon)
+            reply = exchange.reply()
+        except SlowBody:
+            return self.whole(environ, request, slow_body(request))
         except ClientGone:
             mark_logged(environ)
             self._log.abandoned(request)
             return GatewayResponse(status=400)  # nobody is there to read it
+        except Closing:
+            return self.whole(environ, request, closing(request))
+        finally:
+            self._exchanges.discard(exchange)
         if isinstance(reply.body, bytes):
             return self.whole(environ, request, reply)
+        if visit is not None:
+            visit.when_left(exchange.abandon)
         return self._streamed(environ, request, reply, exchange)
 
     def whole(self, environ: Environ, request: GatewayRequest, reply: Reply) -> GatewayResponse:
@@ -66,13 +91,16 @@ class Answers:
                 for chunk in exchange.chunks():
                     yield chunk
                     sent_bytes += len(chunk)
-            except Exception:
-                why_broken = "upstream broke off"
+            except ClientGone:
+                raise
+            except Exception as error:
+                is_closing = isinstance(error, Closing)
+                why_broken = "gateway closed" if is_closing else "upstream broke off"
                 raise
             why_broken = None
 
         def end() -> None:
-            exchange.close()
+            exchange.abandon()
             if why_broken is None:
                 self._log.request(request, reply, sent_bytes)
             else:

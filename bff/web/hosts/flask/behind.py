@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-from a2wsgi import WSGIMiddleware
-
 from bff.web.hosts.flask.extension import FlaskGateway
+from bff.web.hosts.flask.visits import BODY_SECONDS, Visit
 from bff.web.http.requests import GatewayRequest
 
 _END_SECONDS = 10
@@ -17,26 +16,42 @@ _log = logging.getLogger(__name__)
 
 
 class FlaskBehind:
-    """The app that a `FlaskGateway` is mounted in, as an ASGI application. `threads` bounds the
-    requests that it answers at a time; more wait."""
+    """The app that a `FlaskGateway` is mounted in, for the ASGI host. `threads` bounds the requests
+    that it answers at a time; more wait. `body_seconds` bounds how long a client's body is waited
+    for (see `Visit`)."""
 
-    def __init__(self, extension: FlaskGateway, threads: int) -> None:
+    def __init__(
+        self, extension: FlaskGateway, threads: int, *, body_seconds: float = BODY_SECONDS
+    ) -> None:
         self._extension = extension
         self._rules = extension.rules
-        self._wsgi = WSGIMiddleware(self._terminated, workers=threads)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="bff-flask")
+        self._body_seconds = body_seconds
+        self._visits: set[Visit] = set()
         self._takes_all = False
 
     def takes(self, request: GatewayRequest) -> bool:
         """Whether the app answers: it guards every request, or has a view for this one."""
         return self._takes_all or self._rules.take(request)
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer on a thread of the app's."""
-
-        async def receive_in_coroutine() -> Any:
-            return await receive()  # a2wsgi takes coroutines alone, granian's gives a future
-
-        await self._wsgi(scope, receive_in_coroutine, send)
+    async def __call__(self, scope: Any, send: Any) -> None:
+        """Answer on a thread of the app's. A cancelled call ends when its thread does: at once, or
+        when what writes is written."""
+        visit = Visit(scope, send, self._body_seconds)
+        work = self._threads.submit(visit.run, self._extension.app)
+        done = asyncio.wrap_future(work)
+        self._visits.add(visit)
+        try:
+            await asyncio.wait({done})
+        except asyncio.CancelledError:
+            work.cancel()
+            visit.leave()
+            await asyncio.wait({done})
+            raise
+        finally:
+            self._visits.discard(visit)
+        done.result()
+        await visit.end()
 
     def start(self) -> None:
         """Look for the app's guards. From now on Flask refuses to register more: requests are
@@ -53,13 +68,10 @@ class FlaskBehind:
         self._extension.warn_of_hidden()
 
     async def close(self) -> None:
-        """Wait for views that run or wait for a thread: their replies go out on this loop."""
-        end = asyncio.to_thread(self._wsgi.executor.shutdown)
+        """Wait for views that run or wait for a thread: their replies go out on this loop. After
+        10 s they are left, so that no thread waits for a loop that has ended."""
+        end = asyncio.to_thread(self._threads.shutdown)
         with suppress(TimeoutError):
             await asyncio.wait_for(end, _END_SECONDS)
-
-    def _terminated(self, environ: Any, start_response: Any) -> Iterable[bytes]:
-        # The server ends the input by itself, so bodies without a length are read too (werkzeug
-        # takes them for empty otherwise).
-        environ["wsgi.input_terminated"] = True
-        return self._extension.app(environ, start_response)
+        for visit in [*self._visits]:
+            visit.leave()

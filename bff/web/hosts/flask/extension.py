@@ -151,6 +151,7 @@ class FlaskGateway:
         with self._lock:
             thread, self._thread = self._thread, None
         if thread is not None:
+            self._answers.close()
             thread.run(self.core.close())
             thread.stop()
         self.core.log.leave_library_lines()
