@@ -121,8 +121,6 @@ _LEAVES: dict[str, str] = {
     "Base64Str": "[\"YQ==\"]",
     "Base64Bytes": "[\"YQ==\"]",
     "Base64UrlStr": "[\"YQ==\"]",
-    "ImportString": "[\"math.pi\", \"math.inf\"]",
-    "ImportString[Any]": "[\"math.cos\"]",
     "UUID4": "[\"12345678-1234-4678-9234-567812345678\"]",
     "PastDate": "[\"2001-02-28\"]",
     "AwareDatetime": "[\"2024-02-29T10:00:00Z\"]",

@@ -50,6 +50,30 @@ def test_iterable_which_nobody_would_validate_is_refused_where_it_stands(
     assert "list[" in refused.value.mend
 
 
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        "ImportString", "ImportString[Any]", "list[ImportString[int]] | None", "FilePath",
+        "DirectoryPath", "NewPath", "SocketPath",
+    ],
+)  # fmt: skip
+def test_type_for_which_a_sender_names_what_the_gateway_touches_is_refused(
+    annotation: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UnknownSchema, match=r"in T\.a, has \w+, with which a sender") as refused:
+        schema_of(tmp_path, f"class T(BaseModel):\n    a: {annotation}\n")
+    assert refused.value.mend == "Use str."
+
+
+def test_validator_of_ones_own_may_have_the_name_of_pydantics(tmp_path: Path) -> None:
+    text = """
+        def import_string(text: str) -> str:
+            return text
+        T = Annotated[str, AfterValidator(import_string)]
+        """
+    assert schema_of(tmp_path, text).read(b'"os"', json=True, text=False) == ("os", None)
+
+
 def test_two_fields_that_are_written_under_one_name_are_refused(tmp_path: Path) -> None:
     text = """
         class T(BaseModel):

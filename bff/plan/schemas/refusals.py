@@ -6,6 +6,17 @@ from typing import Any
 
 from pydantic_core import CoreSchema
 
+from bff.plan.schemas.output_validators import is_pydantics_own
+
+# pydantic's validators that do more than look at a value, by their names, and the types that have
+# them: the gateway would import a module, or look for a file, that a sender names.
+_ACTS = {
+    "import_string": "ImportString",
+    "PathType.validate_file": "FilePath",
+    "PathType.validate_directory": "DirectoryPath",
+    "PathType.validate_new": "NewPath",
+    "PathType.validate_socket": "SocketPath",
+}
 _NO_SCHEMAS = frozenset({"metadata", "default", "serialization", "config"})
 
 
@@ -48,6 +59,14 @@ def _find(schema: Any, place: str) -> Iterator[Refusal]:
                 "has an Iterable or a Generator, which is not checked before it goes out",
                 "Use list[…].",
             )
+        case {"type": "no-info" | "with-info", "function": function} if is_pydantics_own(function):
+            name = getattr(function, "__qualname__", "")
+            if name in _ACTS:
+                yield Refusal(
+                    place,
+                    f"has {_ACTS[name]}, with which a sender names what is imported or looked for",
+                    "Use str.",
+                )
         case {"cls": type() as cls}:
             place = cls.__qualname__
         case {"name": str(name), "schema": _}:  # of a dataclass or a named tuple
