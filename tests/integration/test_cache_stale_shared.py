@@ -82,16 +82,6 @@ def test_workers_that_serve_the_same_stale_entry_make_it_anew_once(server: Redis
     asyncio.run(test())
 
 
-def test_who_will_not_have_what_is_stale_waits_for_what_is_made_anew(server: RedisServer) -> None:
-    async def test() -> None:
-        plant_expired(server, 30)
-        async with worker(server) as one:
-            runs = Runs(payload(NEW))
-            assert await is_served(one, runs, accepts_stale=False) == ("miss", NEW)
-
-    asyncio.run(test())
-
-
 def test_what_is_left_in_redis_is_served_where_it_cannot_be_made_anew(server: RedisServer) -> None:
     async def test() -> None:
         plant_expired(server, 90)  # past its stale window
@@ -111,16 +101,6 @@ def test_what_is_left_in_redis_is_served_where_it_cannot_be_made_anew(server: Re
             await other.writes_are_done()
             one.clock.ahead = 3.0
             assert await is_served(one, runs) == ("hit", NEW)
-
-    asyncio.run(test())
-
-
-def test_what_is_left_is_served_no_longer_than_declared(server: RedisServer) -> None:
-    async def test() -> None:
-        plant_expired(server, 121)
-        async with worker(server) as one:
-            served = await one.cache.get(job("k", Runs(FAILURE), WINDOWS))
-            assert (served.how, served.entry, served.outcome) == ("miss", None, FAILURE)
 
     asyncio.run(test())
 

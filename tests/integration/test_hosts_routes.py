@@ -12,7 +12,6 @@ from tests.support.projects import SHOP_SERVICE, write_project
 from tests.support.wire import Exchange, WireServer
 from tests.support.wire_scripts import (
     chunk,
-    chunked,
     head,
     held,
     never,
@@ -45,7 +44,6 @@ SCRIPTS = {
     "/raw/x": reply(200, [], b"not stripped"),
     "/whole/x": reply(200, [], b"whole"),
     "/teapot": reply(418, [("X-Own", "1"), ("Set-Cookie", "a=b")], b"short and stout"),
-    "/chunked": chunked([b"one", b"two", b"three"]),
     "/echo": echo,
     "/big": reply(200, [], BIG),
     "/open": reply(
@@ -56,7 +54,6 @@ SCRIPTS = {
     "/reset": then_reset(b""),
     "/never": never(),
     "/nothing": raw(head(204)),
-    "/moved": reply(302, [("Location", "http://elsewhere.example/x")]),
 }
 
 
@@ -124,16 +121,6 @@ def test_body_goes_up_and_comes_down_whole(host: Host, body: bytes | list[bytes]
     sent = body if isinstance(body, bytes) else b"".join(body)
     answer = host.request("POST", "/raw/echo", [("Content-Type", "text/plain")], body)
     assert answer.body == sent
-
-
-def test_chunked_reply_comes_whole(host: Host) -> None:
-    answer = host.get("/raw/chunked")
-    assert (answer.status, answer.body) == (200, b"onetwothree")
-
-
-def test_redirect_is_passed_on_and_not_followed(host: Host) -> None:
-    answer = host.get("/raw/moved")
-    assert (answer.status, answer.header("location")) == (302, "http://elsewhere.example/x")
 
 
 @pytest.mark.parametrize("target", ["/raw/half", "/raw/half-chunked"])

@@ -171,11 +171,3 @@ def test_write_that_an_instance_may_have_received_is_not_sent_to_another(
     assert answer.reason is Reason.DISCONNECTED
     assert answer.was_sent
     assert alive.requests == []
-
-
-@every_transport
-def test_all_instances_dead_is_refused(name: TransportName) -> None:
-    with refusing_url() as one, refusing_url() as other:
-        [answer] = with_instances(name, (one, other), fetches(1, "GET"))
-    assert isinstance(answer, Failed)
-    assert (answer.reason, answer.was_sent) == (Reason.REFUSED, False)

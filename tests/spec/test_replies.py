@@ -72,6 +72,8 @@ def test_if_none_match_is_compared_weakly_over_a_list(screens: Screens, composit
         ('"other"', 200),
         (tag.strip('"'), 200),
         (tag[:-2] + '"', 200),
+        (tag[:-1], 200),
+        (f'"a,{tag[1:]}', 200),
         (f"w/{tag}", 200),
         ("", 200),
         (",,", 200),

@@ -1,6 +1,7 @@
 """What becomes of a run's result, by what it is and by what is there beside it."""
 
 import asyncio
+import math
 
 import pytest
 
@@ -65,7 +66,9 @@ def test_result_lands(
     [
         (RunResult(1, b"x"), 0.0, 30.0),
         (RunResult(1, b"x"), 0.5, 28.5),
+        (RunResult(1, b"x"), math.nextafter(1, 0), pytest.approx(27.0)),
         (RunResult(1, b"x", freshness=Freshness(7.0)), 0.5, 7.0),
+        (RunResult(1, b"x", freshness=Freshness(31.0)), 0.0, 30.0),
         (RunResult(1, b"x", failed=True), 0.0, FAILING_SECONDS),
         (RunResult(1, b"x", failed=True, freshness=Freshness(0.5)), 0.0, 0.5),
         (RunResult(1), 0.0, None),

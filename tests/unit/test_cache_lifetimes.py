@@ -1,7 +1,5 @@
 """For how long a run's value is kept: its policy's time, less for jitter and for upstreams."""
 
-import math
-
 import pytest
 
 from bff.cache.engine_results import payload_result
@@ -9,7 +7,7 @@ from bff.cache.results import RunResult
 from bff.engine.values.freshness import UNLIMITED, Freshness
 from tests.support.cache_worker import TTL, job, policy
 from tests.support.fake_time import Clock
-from tests.support.memory_caches import WINDOWS, Turns, memory_cache, run_quietly
+from tests.support.memory_caches import Turns, memory_cache, run_quietly
 from tests.support.payload_runs import (
     DEGRADATION,
     FAILURE,
@@ -19,42 +17,6 @@ from tests.support.payload_runs import (
     payload,
     payload_with,
 )
-
-
-async def kept_ttl(freshness: Freshness, dice: float = 0.0) -> float | None:
-    """The time that a value of this freshness is good for; None when it isn't kept."""
-    cache = memory_cache(Clock(), dice=dice)
-    served = await cache.get(job("k", Runs(payload_with(freshness)), WINDOWS))
-    assert served.stored is (served.entry is not None)
-    assert (cache.lookup("k") is not None) is served.stored
-    return None if served.entry is None else served.entry.ttl_seconds
-
-
-@pytest.mark.parametrize(
-    ("dice", "ttl"), [(0.0, TTL), (0.5, 0.95 * TTL), (math.nextafter(1, 0), 0.9 * TTL)]
-)
-def test_jitter_takes_off_a_tenth_at_most_and_adds_nothing(dice: float, ttl: float) -> None:
-    async def test() -> None:
-        assert await kept_ttl(UNLIMITED, dice) == pytest.approx(ttl)
-
-    run_quietly(test)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "ttl"), [(5.0, 5.0), (0.001, 0.001), (TTL + 1, TTL), (math.inf, TTL)]
-)
-def test_upstreams_can_only_shorten_it(seconds: float, ttl: float) -> None:
-    async def test() -> None:
-        assert await kept_ttl(Freshness(seconds)) == ttl
-
-    run_quietly(test)
-
-
-def test_what_upstreams_give_no_time_is_not_kept() -> None:
-    async def test() -> None:
-        assert await kept_ttl(Freshness(0.0)) is None
-
-    run_quietly(test)
 
 
 def test_what_upstreams_want_revalidated_is_never_served_stale() -> None:

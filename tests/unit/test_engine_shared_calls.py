@@ -107,17 +107,6 @@ def test_payload_of_a_kept_reply_is_fresh_for_what_is_left_of_it() -> None:
     at_work({"GET /users/1": json_reply({"id": 1})}, test)
 
 
-@pytest.mark.parametrize(("scope", "calls"), [("public", 1), ("identity", 2)])
-def test_reply_of_scope_identity_is_kept_for_each_caller_alone(scope: Scope, calls: int) -> None:
-    async def test(shop: Shop) -> None:
-        screen = compose(user(kept(scope=scope)))
-        for who in ("ann", "bo", "ann", "bo"):
-            await shop.payload(screen, who)
-        assert len(shop.transport.requests) == calls
-
-    at_work({"GET /users/1": json_reply({"id": 1})}, test)
-
-
 @pytest.mark.parametrize(
     "trouble", [reply(503), reply(429), Failed(Reason.REFUSED), reply(200, b"{")]
 )

@@ -17,16 +17,6 @@ def request(*headers: tuple[bytes, bytes]) -> GatewayRequest:
     return GatewayRequest("GET", "/", "", headers)
 
 
-@pytest.mark.parametrize("sent", [b"a", b"2026-11.x_Y", b"z" * 128])
-def test_request_id_that_is_harmless_is_kept(sent: bytes) -> None:
-    assert request((b"x-request-id", sent)).request_id == sent
-
-
-@pytest.mark.parametrize("sent", [b"", b"a b", b"a\n", b"z" * 129, b"\xc3\xa9", b'"', b"a,b"])
-def test_request_id_that_could_do_harm_is_replaced(sent: bytes) -> None:
-    assert MADE.fullmatch(request((b"x-request-id", sent)).request_id)
-
-
 def test_request_ids_are_made_anew_for_each_request() -> None:
     first, second = request().request_id, request().request_id
     assert MADE.fullmatch(first)
