@@ -1,16 +1,15 @@
 """Pass-through towards the client: statuses, headers and bodies of a service."""
 
 import gzip
-import threading
 
 import pytest
 
-from bff.upstream.passthrough.passthrough import ForwardedReply, RelayedBody
+from bff.upstream.passthrough.passthrough import ForwardedReply
 from bff.upstream.ports import Transport
 from bff.upstream.transports import TransportName
 from tests.support.routes import body_of, open_route
 from tests.support.transports import NAMES, run
-from tests.support.wire import Exchange, Script, WireServer
+from tests.support.wire import Script, WireServer
 from tests.support.wire_scripts import (
     chunk,
     chunked,
@@ -138,27 +137,3 @@ def test_headers_pass_but_for_those_of_the_hop_and_of_the_gateway(name: Transpor
     ]
     _, headers, _ = relayed(name, reply(headers=pairs))
     assert headers == [(b"etag", b'"1"'), (b"x-total-count", b"3"), (b"content-length", b"0")]
-
-
-@every_transport
-def test_head_and_chunks_pass_while_the_rest_is_still_to_come(name: TransportName) -> None:
-    head_seen, first_seen = threading.Event(), threading.Event()
-
-    def script(exchange: Exchange) -> None:
-        exchange.send(head(200, [("Transfer-Encoding", "chunked")]))
-        exchange.hold(head_seen)
-        exchange.send(chunk(b"first"))
-        exchange.hold(first_seen)
-        exchange.send(chunk(b"second") + chunk(b""))
-
-    async def scenario(transport: Transport) -> None:
-        with WireServer(script) as server:
-            outcome = await open_route(transport, server.url)
-            assert isinstance(outcome, ForwardedReply)
-            assert isinstance(outcome.body, RelayedBody)
-            head_seen.set()
-            assert await anext(outcome.body) == b"first"
-            first_seen.set()
-            assert [part async for part in outcome.body] == [b"second"]
-
-    run(name, scenario)

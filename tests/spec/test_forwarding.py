@@ -4,7 +4,7 @@ import pytest
 
 from bff.version import __version__
 from tests.support.screens import Screens, value_reply
-from tests.support.wire_scripts import refusing_url, reply
+from tests.support.wire_scripts import refusing_url
 
 LOOSE = {"/look": value_reply({"value": 1})}
 
@@ -275,13 +275,3 @@ def test_service_with_a_dead_instance_answers_every_call_of_steps_and_routes(
         )
         for target in ("/screen", "/raw/x", "/screen", "/raw/x"):
             assert screen.request(method, target).status == 200
-
-
-def test_no_cookie_of_one_reply_is_sent_with_the_next_request(screens: Screens) -> None:
-    screen = screens(
-        SEARCH, {"/look": reply(200, [("Set-Cookie", "session=hush; Path=/")], b'{"value": 1}')}
-    )
-    for _ in range(2):
-        answer = screen.get()
-        assert answer.header("set-cookie") is None
-    assert all(request.header("cookie") is None for request in screen.upstream.requests)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.screens import Screens, user
+from tests.support.screens import Screens
 from tests.support.wire_scripts import head, never, raw, reply
 
 USER = "{endpoint: GET /screen, steps: {user: {call: shop.get_user, with: {id: 1}}}}"
@@ -41,16 +41,6 @@ def test_call_that_takes_too_long_is_504(screens: Screens) -> None:
     assert answer.header("proxy-status") == (
         'bff; error=http_response_timeout; details="user: timeout"'
     )
-
-
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirect_is_a_failure_and_never_followed(screens: Screens, status: int) -> None:
-    screen = screens(
-        USER, {"/users/1": reply(status, [("Location", "/users/2")]), "/users/2": user(2)}
-    )
-    answer = screen.get()
-    assert (answer.status, answer.header("location")) == (502, None)
-    assert screen.calls() == ["GET /users/1"]
 
 
 @pytest.mark.parametrize(

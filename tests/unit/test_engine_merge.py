@@ -40,11 +40,6 @@ def test_views_of_their_own_form_are_written_from_the_same_steps():
     assert ended.targets == ["GET /a"]
 
 
-def test_response_may_be_one_expression():
-    composition = compose(step("a", "GET /a"), response="[a.id, params.x]")
-    assert run(composition, {"GET /a": OK}, {"x": "y"}).payload == [1, "y"]
-
-
 def test_degraded_holds_public_names_alone():
     told = [Degradation("a", "refused", "connection_refused", None, "10.0.0.7:9000")]
     composition = compose(response={"d": "degraded"})
@@ -89,19 +84,6 @@ def test_join_is_seen_by_the_response_and_by_views_and_its_repeats_are_counted()
     ]
     assert json.loads(ended.result.views["names"]) == {"names": ["Ada"]}
     assert ended.result.ambiguous_matches == 1
-
-
-def test_steps_see_unjoined_values():
-    composition = compose(
-        step("orders", "GET /orders"),
-        step("users", "GET /users", {"x": "orders[0].user"}),
-        joins=[join("orders", "user", "users", {"user_id": "id"})],
-        response={"o": "orders"},
-    )
-    scripts = {"GET /orders": json_reply([{"user_id": 1}]), "GET /users": json_reply([{"id": 1}])}
-    ended = run(composition, scripts)
-    assert ended.targets == ["GET /orders"]  # `orders[0].user` is null there: skipped
-    assert ended.payload == {"o": [{"user_id": 1, "user": None}]}
 
 
 def test_join_source_that_is_no_list_is_502():
