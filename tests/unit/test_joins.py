@@ -1,6 +1,7 @@
 """Joins over plain values."""
 
 import copy
+import tracemalloc
 
 import pytest
 
@@ -164,6 +165,25 @@ def test_object_that_is_put_into_many_places_counts_in_each():
     apply_joins([BY_ID], root, Bounds(20_000, 11_000_000))
     with pytest.raises(TooLargeError, match="'user'"):
         apply_joins([BY_ID], root, Bounds(20_000, 9_000_000))
+
+
+def test_small_objects_and_lists_that_are_put_into_many_places_weigh_more_than_their_text():
+    """A later join may copy each of them in each place: 1,680,000 objects took 340 MB here."""
+    joins = [
+        join("orders", "user", "users", {"user_id": "id"}),
+        join("orders.user.tags", "tag", "tags", {"i": "id"}),
+    ]
+    root = {
+        "orders": [{"user_id": 1}] * 2400,
+        "users": [{"id": 1, "tags": [{"i": 1}] * 700}],
+        "tags": [{"id": 2}],
+    }
+    tracemalloc.start()
+    with pytest.raises(TooLargeError, match="'user'"):
+        apply_joins(joins, root, Bounds(40_000, 16 * 1024 * 1024))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5_000_000
 
 
 def test_objects_that_are_put_into_one_place_each_are_no_repetition():

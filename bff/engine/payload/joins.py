@@ -4,8 +4,9 @@ Nothing is changed in place: every object and list on the way to a target is cop
 else is shared. So a fallback that requests share stays as declared, the sources of other joins stay
 unjoined, and the next join can walk into an object in each place where one join put it.
 
-A shared object costs nothing here, and its whole text in each place when the payload is written. So
-the weight of what joins repeat has a bound. Pure.
+A shared object costs nothing here, and its whole text in each place when the payload is written; a
+later join on the way to a target copies it in each place. So the weight of what joins repeat has a
+bound, and all copies are of what was read or repeated. Pure.
 """
 
 import sys
@@ -14,13 +15,15 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
-from bff.engine.payload.texts import weigh, write_json
+from bff.engine.payload.texts import CONTAINER_WEIGHT, weigh, write_json
 from bff.errors import EvaluationError, TooLargeError
 from bff.plan.model.expressions import Root
 from bff.plan.model.payload import Join
 
 _KeyOf = Callable[[dict[str, Any]], Hashable]
 _Index = Mapping[Hashable, dict[str, Any]]
+
+_MOST_WEIGHT_OF_A_BYTE = CONTAINER_WEIGHT // len("[]")  # of a small reply, weighed by its length
 
 
 class Bounds(NamedTuple):
@@ -46,7 +49,7 @@ def apply_joins(joins: Sequence[Join], root: Root, bounds: Bounds) -> tuple[Root
         joined[join.into_step] = _put(
             joined[join.into_step], join.into, join.as_name, key_of, index, uses
         )
-        if uses.total() * bounds.read_weight > most:  # or no exact count is needed
+        if uses.total() * bounds.read_weight * _MOST_WEIGHT_OF_A_BYTE > most:  # or none is needed
             most -= _repeated_weight(index, uses, most)
             if most < 0:
                 raise TooLargeError(f"the join '{join.as_name}' repeats too much")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from bff.deadline import Deadline, DeadlinePassed
 from bff.engine.heavy_work import HeavyShare
-from bff.engine.payload.texts import weigh
+from bff.engine.payload.texts import weigh_reply
 from bff.engine.ports import ServiceCall, Services, UpstreamReply
 from bff.engine.steps.bodies import EMPTY_LIST, NULL, combine, judge, read_body
 from bff.engine.steps.inputs import CallPlan
@@ -78,7 +78,7 @@ class DirectCalls:
         if judged is not None:
             return StepPart(judged, 0, freshness)
         body, status = reply.body, reply.status
-        weight = weigh(body, self.limits.reply_bytes)
+        weight = weigh_reply(body, self.limits.reply_bytes)
         if weight > self.limits.reply_bytes:
             detail = "more objects and lists than its size allows"
             return StepPart(Failed(Reason.TOO_LARGE, status, detail=detail), 0, freshness)
