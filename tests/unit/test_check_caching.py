@@ -66,6 +66,15 @@ CASES = {
         operation_cache("{ttl: 1m, stale_if_error: 0s}"),
         "steps.user.on_failure", "`stale_if_error` is 0s", "",
     ),
+    "stale value that outlives a purge of the payload": (
+        f"{HEAD}steps:\n  user: {{{USER}, on_failure: ▶stale}}\ncache: {{ttl: 1m, tags: [a]}}",
+        SHOP_SERVICE, "steps.user.on_failure", "a stale reply without tags", "tags: [",
+    ),
+    "stale value of an operation that outlives a purge of the payload": (
+        f"{HEAD}steps:\n  user: {{{USER}, on_failure: ▶stale}}\ncache: {{ttl: 1m, tags: [a]}}",
+        operation_cache("{ttl: 1m}"), "steps.user.on_failure",
+        "a stale reply without tags", "",
+    ),
     "tag of a payload that reads no step": (
         f"{HEAD}steps:\n  user: {{{USER}}}\ncache: {{ttl: 1m, tags: [a, 'u:${{▶usr.id}}']}}",
         SHOP_SERVICE, "cache.tags[1]", "unknown name 'usr'", "'user'",
@@ -124,6 +133,15 @@ def test_mistake_is_reported_at_its_place(case: str, tmp_path: Path) -> None:
     assert problem.path == path
     assert what in problem.what
     assert mend in problem.mend
+
+
+@pytest.mark.parametrize("own", ["", ", cache: {ttl: 1s, tags: ['user:${reply.id}']}"])
+def test_stale_reply_that_a_purge_reaches_stands_in_for_a_failure(own: str, tmp_path: Path) -> None:
+    of_operation = "{ttl: 1m}" if own else "{ttl: 1m, tags: ['user:${reply.id}']}"
+    step = f"user: {{{USER}, on_failure: stale{own}}}"
+    text = f"{HEAD}steps:\n  {step}\ncache: {{ttl: 1m, tags: [a]}}\n"
+    write_project(tmp_path, {"home": text}, services={"shop": operation_cache(of_operation)})
+    assert check_project(tmp_path).problems == ()
 
 
 def test_public_replies_are_shared_when_ids_come_from_another_step(tmp_path: Path) -> None:

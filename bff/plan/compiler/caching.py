@@ -70,4 +70,17 @@ def compile_step_caching(
             "nothing stale is stored for a failure: `stale_if_error` is 0s",
             "Give it a duration, or leave it out.",
         )  # fmt: skip
+    elif _may_outlive_purges(scope, caching) and scope.document.is_sound(at):
+        scope.report(
+            (*path, "on_failure"),
+            "a stale reply without tags stands in for a failure after its payload is purged",
+            "Give the step tags of its own:"
+            " cache: {ttl: 1s, stale_if_error: 1h, tags: ['…:${reply.…}']}.",
+        )  # fmt: skip
     return caching or FOR_FAILURES
+
+
+def _may_outlive_purges(scope: ExpressionScope, caching: ReplyCaching | None) -> bool:
+    """Whether a purge reaches the composition's payload, and not what is stored for the step."""
+    of_payload = scope.document.model.cache
+    return of_payload is not None and bool(of_payload.tags) and not (caching and caching.tags)
