@@ -31,7 +31,6 @@ from bff.cache.entries import Entry
 from bff.cache.flights import Flight
 from bff.cache.freshness import Verdict, decide, is_fresh, stored_seconds
 from bff.cache.landing import (
-    FAILING_SECONDS,
     Forget,
     PassOn,
     ServeNewer,
@@ -96,7 +95,7 @@ class Cache:
         verdict = decide(entry, now, job.policy, accepts_stale=accepts_stale)
         if entry is None or verdict is not Verdict.STALE:
             return None
-        if now >= entry.failing_until and job.key not in self._flights:
+        if not entry.is_resting(now) and job.key not in self._flights:
             self._refresh_soon(job)
         return entry
 
@@ -154,10 +153,10 @@ class Cache:
             case Verdict.FRESH:
                 return CacheResult(entry, None, "hit")
             case Verdict.STALE:
-                if entry is not None and now >= entry.failing_until:
+                if entry is not None and not entry.is_resting(now):
                     self._refresh(job)
                 return CacheResult(entry, None, "stale")
-            case Verdict.STALE_IF_ERROR if entry is not None and now < entry.failing_until:
+            case Verdict.STALE_IF_ERROR if entry is not None and entry.is_resting(now):
                 return CacheResult(entry, entry.failure, "error")
             case _:
                 return None
@@ -287,7 +286,7 @@ class Cache:
                 self._remember(degraded, degraded.observed_at)
                 return CacheResult(None, outcome, "miss")
             case ServeOlder(older):
-                older.rest(now + FAILING_SECONDS, result.failure)
+                older.rest(now, result.failure)
                 self._memory.put(older)
                 return CacheResult(older, outcome, "error")
             case ServeNewer(newer):

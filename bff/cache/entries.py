@@ -3,6 +3,7 @@
 May not know where entries are stored, nor how they travel (`bff.cache.shared.envelope`).
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from sys import getsizeof
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 # What an entry, or one finished reply stored with it, takes beside its bytes: 0.6 and 0.9 KB were
 # measured with tracemalloc, headers and dict slots included.
 OVERHEAD_BYTES = 1024
+FAILING_SECONDS = 1.0  # between two tries to make an entry anew
 FAILURE_BYTES = 4096  # what a failure may take that an entry holds for a second
 _TAG_BYTES = 400  # a tag in an entry and in the index of the memory that holds it
 _VIEW_BYTES = 120
@@ -29,9 +31,9 @@ class Entry:
     """One payload, or one upstream reply. Nothing changes but what this process adds to it.
 
     `variants` is a memo of finished replies (masked bodies, compressed ones, headers), by whatever
-    name the web gives them, which `keep` adds to. `failing_until` is the time before which making
-    it anew is not tried again, and `failure` what the last try came to. All these stay in this
-    process. So do entries with a `flaw`: what was papered over in a degraded payload.
+    name the web gives them, which `keep` adds to. `failure` is what the last try to make it anew
+    came to. These stay in this process. So do entries with a `flaw`: what was papered over in a
+    degraded payload.
     """
 
     key: str
@@ -45,10 +47,10 @@ class Entry:
     flaw: Any = None  # `FAILURE_BYTES` at most
     expires_at: float = field(init=False)
     size_bytes: int = field(init=False)  # as the memory layer counts it, with what was added
-    failing_until: float = field(init=False, default=0.0)
     failure: Any = field(init=False, default=None)
     variants: Mapping[Any, Any] = field(init=False)
     grown: Callable[["Entry", int], None] | None = field(init=False, default=None, repr=False)
+    _failed_at: float = field(init=False, default=-math.inf, repr=False)
     _kept: dict[Any, Any] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -72,11 +74,16 @@ class Entry:
         held += [each.body for key, each in list(self._kept.items()) if key != name]
         self._grow(OVERHEAD_BYTES + (0 if any(body is each for each in held) else len(body)))
 
-    def rest(self, until: float, failure: Any) -> None:
-        """Don't try to make it anew until then; `failure` is what the last try came to, and takes
-        `FAILURE_BYTES` at most."""
-        is_first = self.failing_until == 0.0
-        self.failing_until, self.failure = until, failure
+    def is_resting(self, now: float) -> bool:
+        """Whether the last try failed so recently that there is no other yet. A clock that was set
+        back since makes no rest longer."""
+        return 0 <= now - self._failed_at < FAILING_SECONDS
+
+    def rest(self, now: float, failure: Any) -> None:
+        """Rest from the tries to make it anew, for `FAILING_SECONDS`; `failure` is what the last
+        one came to, and takes `FAILURE_BYTES` at most."""
+        is_first = self._failed_at == -math.inf
+        self._failed_at, self.failure = now, failure
         if is_first:
             self._grow(FAILURE_BYTES)
 

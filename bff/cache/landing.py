@@ -9,11 +9,10 @@
 
 from dataclasses import dataclass
 
-from bff.cache.entries import Entry
+from bff.cache.entries import FAILING_SECONDS, Entry
 from bff.cache.freshness import Verdict
 from bff.cache.results import Job, RunResult
 
-FAILING_SECONDS = 1.0
 _JITTER = 0.1  # at most this part of a ttl is taken off, so that what came together ends apart
 
 

@@ -151,6 +151,6 @@ def test_what_one_process_remembers_of_an_entry_does_not_travel() -> None:
     entry = plain("k")
     fresh = encode(entry)
     entry.keep("mobile", plain("k", b"secret"))
-    entry.failing_until, entry.failure = 5.0, "refused"
+    entry.rest(5.0, "refused")
 
     assert encode(entry) == fresh

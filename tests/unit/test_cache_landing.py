@@ -5,10 +5,9 @@ import math
 
 import pytest
 
-from bff.cache.entries import Entry
+from bff.cache.entries import FAILING_SECONDS, Entry
 from bff.cache.freshness import Verdict
 from bff.cache.landing import (
-    FAILING_SECONDS,
     Forget,
     Landing,
     PassOn,

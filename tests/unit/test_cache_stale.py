@@ -224,6 +224,18 @@ def test_answer_that_is_a_failure_ends_the_older_value() -> None:
     run_quietly(test)
 
 
+def test_clock_that_was_set_back_after_a_failure_makes_the_rest_no_longer() -> None:
+    async def test() -> None:
+        turns = await with_old()
+        turns.runs.outcome = FAILURE
+        assert await turns.ask(STALE_ENDS + 10.0) == ("error", OLD)
+        turns.runs.outcome = payload(NEW)
+        assert await turns.ask(0.5) == ("error", OLD)
+        assert await turns.ask(-9.0) == ("miss", NEW)
+
+    run_quietly(test)
+
+
 def test_bug_is_not_papered_over() -> None:
     async def test() -> None:
         turns = await with_old()
