@@ -134,12 +134,19 @@ def serving(
         Gateway().attach(app, core.Gateway(compile_project(project), settings, clock=clock))
     app = app or create_app(project, settings, identity=identity)
     if name == "edge":
-        with _granian(create_asgi(app=app)) as port:
-            yield Host(name, port, app)
+        with serving_edge(create_asgi(app=app), app) as host:
+            yield host
     else:
         with _werkzeug(app) as port:
             yield Host(name, port, app)
         app.extensions["bff"].close()
+
+
+@contextmanager
+def serving_edge(edge: Edge, app: Flask) -> Iterator[Host]:
+    """This edge on granian, until the context is left; `app` is behind it."""
+    with _granian(edge) as port:
+        yield Host("edge", port, app)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
-from bff.web.hosts.flask.loop_thread import Exchange, LoopThread
+from bff.web.hosts.flask.loop_thread import Closing, Exchange, LoopThread
 from bff.web.http.replies import Reply
 from bff.web.http.requests import ClientGone
 
@@ -158,3 +158,57 @@ def test_stopping_cancels_what_still_runs() -> None:
     assert begun.wait(WAIT_BUDGET_SECONDS)
     thread.stop()
     assert ended.is_set()
+
+
+def test_exchange_whose_loop_stops_is_closing(thread: LoopThread) -> None:
+    begun = threading.Event()
+
+    async def for_ever() -> Reply:
+        begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    exchange = Exchange(thread.loop, reader())
+    exchange.begin(for_ever)
+    assert begun.wait(WAIT_BUDGET_SECONDS)
+    exchange.stop()
+    with pytest.raises(Closing):
+        exchange.reply()
+
+
+def test_exchange_that_is_stopped_before_its_first_step_is_closing(thread: LoopThread) -> None:
+    is_free = threading.Event()
+    thread.loop.call_soon_threadsafe(is_free.wait)
+    exchange = Exchange(thread.loop, reader())
+    exchange.begin(produce(Reply(200, [], b"")))
+    exchange.stop()
+    is_free.set()
+    with pytest.raises(Closing):
+        exchange.reply()
+
+
+def test_exchange_that_is_abandoned_has_no_client(thread: LoopThread) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"first"
+        await asyncio.Event().wait()
+
+    exchange = Exchange(thread.loop, reader())
+    reply_of(exchange, produce(Reply(200, [], endless())))
+    chunks = exchange.chunks()
+    assert next(chunks) == b"first"
+    exchange.abandon()
+    exchange.abandon()
+    with pytest.raises(ClientGone):
+        next(chunks)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # never awaited
+def test_exchange_with_a_loop_that_has_ended_is_closing() -> None:
+    loop = asyncio.new_event_loop()
+    lost = Exchange(loop, reader())
+    lost.begin(produce(Reply(200, [], b"")))
+    loop.close()
+    with pytest.raises(Closing):
+        lost.reply()
+    with pytest.raises(Closing):
+        Exchange(loop, reader()).begin(produce(Reply(200, [], b"")))
