@@ -11,8 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from bff.plan.schemas.library import PydanticSchema
-from bff.plan.schemas.validators import MOST_OF_ONE_HASH
+from bff.plan.schemas.hashes import MOST_OF_ONE_HASH
+from bff.plan.schemas.library import PydanticSchema, UnknownSchema
 from tests.support.schema_sources import schema_of
 
 P = sys.hash_info.modulus
@@ -93,3 +93,30 @@ def test_set_of_many_honest_values_is_read(kind: str, tmp_path: Path) -> None:
     values = [str(UUID(int=at << 64 | at)) if kind == "uuid.UUID" else at for at in range(30_000)]
     value, _ = schema.read(json.dumps(values).encode(), json=True, text=False)
     assert len(value) == 30_000
+
+
+@pytest.mark.parametrize("field", ["set[uuid.UUID]", "Inner", "Inner | None", "list[Inner]"])
+def test_set_that_a_class_reads_by_its_own_init_is_refused(field: str, tmp_path: Path) -> None:
+    """Such a class validates by its own validator, which counts no hashes."""
+    text = f"""
+        class Inner(BaseModel):
+            default: dict[int, str]
+        class T(BaseModel):
+            a: {field}
+            b: Inner | None = None
+            def __init__(self, **data: Any) -> None:
+                super().__init__(**data)
+        """
+    with pytest.raises(UnknownSchema, match=r"in T, reads a set or a dict by its own __init__"):
+        schema_of(tmp_path, text)
+
+
+def test_texts_may_be_in_a_set_that_a_class_reads_by_its_own_init(tmp_path: Path) -> None:
+    text = """
+        class T(BaseModel):
+            a: dict[str, set[str]]
+            b: dict = {}
+            def __init__(self, **data: Any) -> None:
+                super().__init__(**data)
+        """
+    schema_of(tmp_path, text)

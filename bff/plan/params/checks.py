@@ -15,7 +15,7 @@ from pydantic_core import SchemaError
 
 from bff.declarations.models.param import ItemsDecl, ParamDecl
 from bff.plan.model.service import Check
-from bff.plan.schemas.validators import LEAST_INTEGER, MOST_INTEGER
+from bff.plan.schemas.hashes import LEAST_INTEGER, MOST_INTEGER
 
 OUT_OF_64_BITS = "must be an integer of 64 bits"
 

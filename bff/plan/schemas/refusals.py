@@ -1,11 +1,13 @@
 """Finds what pydantic accepts and a gateway can't answer for. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from pydantic_core import CoreSchema
 
+from bff.plan.schemas.hashes import chosen_part
 from bff.plan.schemas.output_validators import is_pydantics_own
 
 # pydantic's validators that do more than look at a value, by their names, and the types that have
@@ -31,7 +33,7 @@ class Refusal:
 
 def find_refusal(schema: CoreSchema) -> Refusal | None:
     """The first part of the schema that can't be used; None without one."""
-    return next(_find(schema, ""), None)
+    return next(chain(_find(schema, ""), _find_own_inits(schema)), None)
 
 
 def written_names(schema: Any) -> list[str]:
@@ -94,3 +96,34 @@ def _find_repeated(schema: Any, place: str) -> Iterator[Refusal]:
         yield Refusal(
             place, f"writes two fields as '{repeated}'", "Give one another serialization alias."
         )
+
+
+def _find_own_inits(schema: Any) -> Iterator[Refusal]:
+    """Classes with an `__init__`, which validate by their own validators, that hold a set or a dict
+    of which the hashes have to be counted."""
+    definitions = {each["ref"]: each for each in schema.get("definitions", ())}
+    for model in _nodes(schema, {}):
+        if model.get("custom_init") and any(map(chosen_part, _nodes(model, dict(definitions)))):
+            yield Refusal(
+                model["cls"].__qualname__,
+                "reads a set or a dict by its own __init__, whose keys a sender can make collide",
+                "Use a model_validator in the place of __init__, or a list.",
+            )
+
+
+def _nodes(schema: Any, definitions: dict[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Every core schema in the schema, and in the definitions that it refers to: each once, as
+    `definitions` loses those that were found."""
+    match schema:
+        case {"type": "definition-ref", "schema_ref": ref}:
+            yield from _nodes(definitions.pop(ref, None), definitions)
+        case {"type": str()}:
+            yield schema
+            for key, part in schema.items():
+                if key not in _NO_SCHEMAS:
+                    yield from _nodes(part, definitions)
+        case dict():
+            yield from _nodes(list(schema.values()), definitions)
+        case list() | tuple():
+            for part in schema:
+                yield from _nodes(part, definitions)

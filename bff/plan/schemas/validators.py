@@ -13,26 +13,15 @@ finite is written as null, and a subclass with the fields of the class that the 
 
 Lists stop at their first bad element, so that a reply of a million wrong ones is refused as fast
 as a reply of one.
-
-A set and a dict take 16 different values of one hash at most. Python computes the hash of a number,
-a UUID or a tuple without a secret, so a sender can choose 20,000 values of one hash, which took a
-set 31 s to compare. Honest values of one hash are few: numbers of 64 bits have nine at most.
 """
 
 import math
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import ValidationInfo
-from pydantic_core import (
-    CoreConfig,
-    CoreSchema,
-    PydanticCustomError,
-    SchemaSerializer,
-    SchemaValidator,
-    core_schema,
-)
+from pydantic_core import CoreConfig, CoreSchema, SchemaSerializer, SchemaValidator, core_schema
 
+from bff.plan.schemas.hashes import LEAST_INTEGER, MOST_INTEGER, chosen_part, count_hashes
 from bff.plan.schemas.refusals import written_names
 
 _LEFT_ALONE = frozenset({"metadata", "default", "expected", "cls", "members"})
@@ -44,16 +33,6 @@ _STOPS_EARLY = frozenset(
 _MAY_HOLD_FLOATS = frozenset({float, dict, list})
 _MAY_HOLD_INTEGERS = frozenset({int, dict, list})
 _NOT_VALIDATED = _LEFT_ALONE | {"serialization", "config"}
-_HASHED = {
-    "set": "items_schema", "frozenset": "items_schema", "dict": "keys_schema",
-    "frozendict": "keys_schema", "ordered-dict": "keys_schema", "counter": "keys_schema",
-}  # fmt: skip
-# Python's hash of a text has a secret; the others have too few values, or too few of one hash.
-_HASHES_DIFFER = frozenset(
-    {"str", "bytes", "bool", "none", "float", "date", "time", "datetime", "timedelta", "literal"}
-)
-MOST_OF_ONE_HASH = 16
-LEAST_INTEGER, MOST_INTEGER = -(2**63), 2**63 - 1
 
 
 def strict_validator(schema: CoreSchema) -> SchemaValidator:
@@ -156,8 +135,8 @@ def _strict_node(kind: str, schema: dict[str, Any], extra_allowed: bool) -> Any:
         for key, value in schema.items()
         if not (key == "keys_schema" and value == {"type": "any"})  # JSON's keys are strings
     }
-    if (hashed := _HASHED.get(kind)) in copy and not _hashes_differ(copy[hashed]):
-        copy[hashed] = core_schema.with_info_after_validator_function(_count_hash, copy[hashed])
+    if part := chosen_part(schema):
+        copy[part] = count_hashes(copy[part])
     if kind == "float":
         copy["allow_inf_nan"] = False
     elif kind in _STOPS_EARLY:
@@ -171,31 +150,6 @@ def _strict_node(kind: str, schema: dict[str, Any], extra_allowed: bool) -> Any:
     if kind == "model" and extra_allowed:
         copy = _without_repeats(copy)
     return _checked_before(_finite, copy) if schema.get("custom_init") else copy
-
-
-def _hashes_differ(schema: dict[str, Any]) -> bool:
-    """Whether no sender can choose many values of the type that have one hash."""
-    match schema:
-        case {"type": "int", "ge": least, "le": most}:
-            return bool(least >= LEAST_INTEGER and most <= MOST_INTEGER)
-        case {"type": kind}:
-            return kind in _HASHES_DIFFER
-    return False
-
-
-def _count_hash(value: Any, info: ValidationInfo) -> Any:
-    """The value; raises `PydanticCustomError` when too many others of its hash came before. The
-    context of a validation holds the values that came, by their hashes."""
-    seen: dict[int, list[Any]] = info.context  # type: ignore[assignment]
-    try:
-        same = seen.setdefault(hash(value), [])
-    except TypeError:  # the set reports it
-        return value
-    if value not in same:
-        if len(same) == MOST_OF_ONE_HASH:
-            raise PydanticCustomError("same_hash", "too many values have the same hash")
-        same.append(value)
-    return value
 
 
 def _checked_before(check: Callable[[Any], Any], schema: dict[str, Any]) -> Any:
