@@ -3,8 +3,10 @@
 import asyncio
 import statistics
 import time
+from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 from bff.cache.redis.purge_channel import channel_name, message
 from bff.cache.shared.backends import KEY_PREFIX
@@ -240,3 +242,28 @@ def test_closing_a_worker_does_not_wait_for_its_channel(server: RedisServer) -> 
         assert took < 1 + SLACK_SECONDS
 
     asyncio.run(test())
+
+
+@pytest.mark.parametrize("hears", [True, False], ids=["hears purges", "hears none"])
+def test_redis_that_comes_back_from_a_snapshot_brings_nothing_purged_back(
+    tmp_path: Path, hears: bool
+) -> None:
+    async def fill_and_purge(url: str) -> None:
+        async with calm_worker(url) as one, Redis.from_url(url) as redis:
+            await fill(one)
+            await redis.save()
+            assert await one.cache.purge(["t"], 2.0) == 1
+
+    async def ask_again(url: str) -> None:
+        client = {} if hears else {"client": DeafClient}
+        async with calm_worker(url, **client) as two:
+            if hears:
+                await two.hears_purges()
+            await two.expect("hit", "plain")
+            await two.expect("miss", "tagged")
+
+    with RedisServer("--dir", str(tmp_path), "--save", "3600 1") as server:
+        asyncio.run(fill_and_purge(server.url))
+        server.stop()
+        server.start()
+        asyncio.run(ask_again(server.url))

@@ -11,6 +11,7 @@ from bff.cache.redis.tag_index import REMEMBERED_SECONDS
 from bff.cache.shared.backends import KEY_PREFIX
 from bff.cache.shared.store_clients import StoreClient
 from tests.support.cache_worker import (
+    NAMESPACE,
     DeafClient,
     RedisStoreClient,
     Worker,
@@ -167,6 +168,7 @@ def test_the_index_ends_with_the_last_that_it_names(server: RedisServer) -> None
             with server.client() as client:
                 assert sets_of_tags(server) == []
                 (note,) = server.all_keys()
+                assert client.ttl(f"{KEY_PREFIX}{{{NAMESPACE}}}:run") > 3600  # longer than entries
                 assert 0 < client.pttl(note) <= REMEMBERED_SECONDS * 1000
 
     asyncio.run(test())

@@ -110,7 +110,9 @@ class PurgeChannel:
                 if received["type"] == "subscribe":  # at first, and when redis-py reconnected
                     self._lost()
                     # Nothing deletes what a purge of everything made void, so it is asked for.
-                    at = TagIndex(client, self._namespace).everything_purged_at()
+                    index = TagIndex(client, self._namespace)
+                    index.notice_restart()
+                    at = index.everything_purged_at()
                     if math.isfinite(at):
                         self._purged(EVERYTHING, at)
                     self.hears = True

@@ -1,12 +1,13 @@
 """Which keys have a tag, in Redis, so that a purge finds them without a scan.
 
-Three kinds of keys serve one namespace. They share one hash slot of a cluster, so that one script
+Four kinds of keys serve one namespace. They share one hash slot of a cluster, so that one script
 reads and writes all that one purge needs:
 
     …:tag:<digest>   the keys of the entries that have the tag, scored by the time when each ends
     …:purged         the digests of the tags purged within the last minute, scored by the time of
                      the purge: the notes
     …:everything     the time of the last purge of everything that has tags
+    …:run            the id of the Redis process that has the tags
 
 They close the gap between a run and a purge:
 
@@ -16,6 +17,10 @@ They close the gap between a run and a purge:
 
 Whichever comes first, no entry stays whose run began before a purge. A purge of everything deletes
 nothing: it takes the same time whatever is stored, and who reads an entry compares the times.
+
+A Redis that was started from a snapshot, and a replica that took over, may lack the last purges and
+hold the entries that these deleted. So another process than the one in `…:run` counts as a purge of
+everything. That key lives as long as any entry with tags.
 Synchronous; safe between threads; raises redis-py's errors.
 """
 
@@ -25,6 +30,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from redis import RedisCluster
+from redis.exceptions import ResponseError
 
 from bff.cache.redis.clients import Client
 from bff.cache.shared.backends import KEY_PREFIX
@@ -44,6 +50,7 @@ _EVERYTHING_SECONDS = int(MAX_TTL_SECONDS) + 3600  # longer than any entry
 # large as what it names; the set itself ends with its last member.
 _ADD = """\
 local now = redis.call('TIME')[1]
+redis.call('EXPIRE', table.remove(KEYS), ARGV[3])
 for _, set in ipairs(KEYS) do
   redis.call('ZADD', set, ARGV[2], ARGV[1])
   for _, old in ipairs(redis.call('ZRANGEBYSCORE', set, '-inf', '(' .. now, 'LIMIT', 0, 10)) do
@@ -113,13 +120,15 @@ class TagIndex:
         self._prefix = f"{KEY_PREFIX}{{{namespace}}}"
         self._notes = f"{self._prefix}:purged"
         self._everything = f"{self._prefix}:everything"
+        self._run = f"{self._prefix}:run"
 
     def add(self, tags: Iterable[str], key: str, ends_at: float) -> None:
         """Note that the entry `key` has these tags until `ends_at`, seconds since the epoch."""
         sets = [self._set(tag) for tag in tags]
         for start in range(0, len(sets), _SETS_AT_ONCE):
             part = sets[start : start + _SETS_AT_ONCE]
-            self._client.eval(_ADD, len(part), *part, key, f"{ends_at:.3f}")
+            keys = (*part, self._run)
+            self._client.eval(_ADD, len(keys), *keys, key, f"{ends_at:.3f}", _EVERYTHING_SECONDS)
 
     def were_purged(self, tags: Iterable[str], since: float) -> bool:
         """Whether any of the tags was purged at `since` or later."""
@@ -127,6 +136,19 @@ class TagIndex:
         if any(at is not None and at >= since for at in scores):
             return True
         return self.everything_purged_at() >= since
+
+    def notice_restart(self) -> None:
+        """Make all entries that have tags void where another process holds them than last time."""
+        try:
+            run: Any = _run_id(self._client)
+        except ResponseError:  # not everybody may ask for it
+            return
+        known: Any = self._client.get(self._run)
+        if known == run:
+            return
+        if known is not None:
+            self.purge_everything()
+        self._client.set(self._run, run, ex=_EVERYTHING_SECONDS)
 
     def everything_purged_at(self) -> float:
         """The time of the last purge of everything, by Redis's clock; minus infinity without one,
@@ -183,6 +205,14 @@ class TagIndex:
 
     def _set(self, tag: str) -> str:
         return f"{self._prefix}:tag:{_digest(tag)}"
+
+
+def _run_id(client: Client) -> bytes:
+    """The id of the process; of a cluster, those of all primaries."""
+    if isinstance(client, RedisCluster):
+        nodes = client.info("server", target_nodes=RedisCluster.PRIMARIES)
+        return ",".join(sorted(node["run_id"] for node in nodes.values())).encode()
+    return str(client.info("server")["run_id"]).encode()
 
 
 def _digest(tag: str) -> str:

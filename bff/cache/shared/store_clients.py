@@ -120,6 +120,7 @@ class RedisStoreClient(StoreClient):
             disconnect(client, in_use=False)
         if entry is not None and entry.tags and not self.hears_purges:
             # Nothing deletes what a purge of everything made void, and its news went unheard.
+            self._tags.notice_restart()
             is_void = entry.observed_at <= self._tags.everything_purged_at()
             return (None if is_void else entry), None
         return entry, wrong
