@@ -7,6 +7,7 @@ maker. Nothing here decodes, encodes or normalises. Pure.
 import re
 from typing import Final
 
+from bff.engine.ports import Headers
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.ports import UpstreamRequest
 
@@ -25,7 +26,7 @@ _DOT_SEGMENT: Final = re.compile(
     rf"{_SLASH}{_DROPPED}(?:{_DOT}{_DROPPED}){{1,2}}(?:$|{_SLASH}|[;?]|%3b|%3f|%23)", re.IGNORECASE
 ).search
 
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110 §5.6.2
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110 §5.6.2
 _HEADER_VALUE: Final = re.compile(  # §5.5: no controls but tabs, no blanks at either end
     r"(?![ \t])[^\x00-\x08\x0a-\x1f\x7f\u0100-\U0010ffff]*(?<![ \t])"
 ).fullmatch
@@ -47,14 +48,29 @@ def content_length(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
+def is_token(text: str) -> bool:
+    """Whether a text may be a method or a header's name (RFC 9110 §5.6.2)."""
+    return _TOKEN(text) is not None
+
+
 def refuse(request: UpstreamRequest) -> Failed | None:
     """The reason why this request must not be sent, or None."""
-    if not is_sendable(request.url):
+    return refuse_url(request.url) or refuse_headers(request.headers)
+
+
+def refuse_url(url: str) -> Failed | None:
+    """The reason why no request may be sent to this URL, or None."""
+    if not is_sendable(url):
         return _bad("the URL has characters that no request target may have")
-    if has_dot_segment(request.url.partition("?")[0]):
+    if has_dot_segment(url.partition("?")[0]):
         return _bad("the URL has a dot segment")
-    for name, value in request.headers:
-        if _HEADER_NAME(name) is None or _HEADER_VALUE(value) is None:
+    return None
+
+
+def refuse_headers(headers: Headers) -> Failed | None:
+    """The reason why no request may have these headers, or None."""
+    for name, value in headers:
+        if _TOKEN(name) is None or _HEADER_VALUE(value) is None:
             return _bad(f"the header {name!r} has characters that no header may have")
     return None
 

@@ -2,11 +2,13 @@
 
 from typing import Final, Literal, assert_never
 
+from bff.upstream.http1.pool import Limits
+from bff.upstream.http1.transport import Http1Transport
 from bff.upstream.httpx.transport import HttpxTransport
 from bff.upstream.ports import Transport
 from bff.upstream.pyreqwest.transport import PyreqwestTransport
 
-TransportName = Literal["pyreqwest", "httpx"]
+TransportName = Literal["http1", "pyreqwest", "httpx"]
 
 CONNECT_TIMEOUT_SECONDS: Final = 0.5
 
@@ -23,6 +25,8 @@ def open_transport(
 ) -> Transport:
     """Open it in the process and on the loop that will use it, after any fork."""
     match name:
+        case "http1":
+            return Http1Transport(Limits(connect_timeout_seconds, idle_seconds))
         case "pyreqwest":
             return PyreqwestTransport(
                 connect_timeout_seconds=connect_timeout_seconds, idle_seconds=idle_seconds

@@ -7,6 +7,7 @@ were whole: that error makes the clients drop the connection.
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Protocol
 
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.ports import UpstreamRequest
@@ -31,6 +32,16 @@ def upload_of(request: UpstreamRequest, silence_seconds: float) -> "Upload | Non
     return Upload(body, silence_seconds, int(lengths[0]) if lengths else None)
 
 
+class Clock(Protocol):
+    """The clock of an exchange, as `asyncio.Timeout` is one; times are the loop's."""
+
+    def expired(self) -> bool:
+        """Whether it has run out, or counts nothing any more."""
+
+    def reschedule(self, when: float | None, /) -> None:
+        """Run out at this time; None stops it."""
+
+
 class Upload:
     """An async iterator over `source` without its empty chunks.
 
@@ -43,7 +54,7 @@ class Upload:
         self, source: AsyncIterator[bytes], silence_seconds: float, length: int | None
     ) -> None:
         self.finished = False
-        self.clock: asyncio.Timeout | None = None
+        self.clock: Clock | None = None
         self._source = source
         self._left = length
         self._silence_seconds = silence_seconds

@@ -99,7 +99,7 @@ def test_caller_that_leaves_while_its_own_body_goes_out_breaks_the_upstream_requ
 @every_transport
 def test_caller_that_leaves_before_the_head_closes_the_upstream(name: TransportName) -> None:
     """httpx closes at once; pyreqwest can't, and closes at the exchange's own timeout."""
-    timeout_seconds = {"httpx": 60.0, "pyreqwest": 0.5}[name]
+    timeout_seconds = {"http1": 60.0, "httpx": 60.0, "pyreqwest": 0.5}[name]
 
     async def scenario(transport: Transport) -> None:
         with WireServer(never()) as server:

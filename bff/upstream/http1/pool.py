@@ -1,0 +1,229 @@
+"""The connections to one origin.
+
+Rules:
+1. The connection that was used last is used first, so that those beyond the need grow old.
+2. There are at most `Limits.connections`, those that are being opened among them. Who finds none
+   waits in line; at most `Limits.waiting` do. The wait is a part of the request's time.
+3. A connection that comes free goes to the first in line; one that closes leaves its place to them.
+4. An idle connection is closed after `Limits.idle_seconds`, or after 4/5 of what the upstream's
+   `Keep-Alive: timeout` states where that is shorter, and in any case at `Limits.age_seconds`.
+5. A pool without connections and without a line is dropped; so the number of pools has a bound.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from bff.engine.values.outcomes import Failed, Reason
+from bff.upstream.http1.addresses import Origin, Resolver, connect_first
+from bff.upstream.http1.connection import Connection
+
+_UPSTREAM_IDLE_SHARE: Final = 0.8
+
+_LINE_IS_FULL: Final = Failed(
+    Reason.TIMEOUT, detail="too many requests wait for a connection", was_sent=False
+)
+_NO_TURN: Final = Failed(Reason.TIMEOUT, detail="no connection came free in time", was_sent=False)
+_CLOSED: Final = Failed(Reason.DISCONNECTED, detail="the transport is closed", was_sent=False)
+_CLOSED_IN_LINE: Final = Failed(
+    Reason.DISCONNECTED, detail="the connection ended before its turn", was_sent=False
+)
+_CLOSED_IN_EXCHANGE: Final = Failed(Reason.DISCONNECTED, detail="the transport was closed")
+
+
+class Limits(NamedTuple):
+    """Bounds of each pool. 20,000 descriptors are what a process has at most machines; 10,000
+    connections to one origin leave room for as many clients."""
+
+    connect_seconds: float
+    idle_seconds: float
+    handshake_seconds: float = 2.0
+    age_seconds: float = 300.0
+    connections: int = 10_000
+    waiting: int = 10_000
+
+
+class Pool:
+    """For one event loop. `tls` gives the context for connections, where the origin wants TLS;
+    `on_empty` is called when the last connection is gone."""
+
+    def __init__(
+        self,
+        origin: Origin,
+        loop: asyncio.AbstractEventLoop,
+        resolver: Resolver,
+        tls: Callable[[], ssl.SSLContext],
+        limits: Limits,
+        on_empty: Callable[[], None],
+    ) -> None:
+        self.origin = origin
+        self._loop = loop
+        self._resolver = resolver
+        self._tls = tls
+        self._limits = limits
+        self._on_empty = on_empty
+        self._idle: dict[Connection, None] = {}  # in the order of their last use
+        self._open: set[Connection] = set()
+        self._places = 0  # taken: by open connections, and by those that are being opened
+        self._line: deque[asyncio.Future[Connection | None]] = deque()
+        self._sweep_timer: asyncio.TimerHandle | None = None
+        self._is_closed = False
+
+    def take(self) -> Connection | None:
+        """The idle connection that was used last, or None."""
+        while self._idle:
+            connection, _ = self._idle.popitem()
+            if connection.expires_at > self._loop.time():
+                return connection
+            connection.close()
+        return None
+
+    def take_live(self) -> Connection | None:
+        """The same for a request that must not be sent twice: connections whose end is there, though
+        the loop has not read it yet, are closed and passed over."""
+        while (connection := self.take()) is not None and connection.has_news():
+            connection.close()
+        return connection
+
+    async def open(self, ends_at: float) -> Connection | Failed:
+        """A new connection; or, where there are too many, the one that comes free next. `ends_at`
+        is a time of the loop."""
+        if self._places < self._limits.connections:
+            self._places += 1
+        else:
+            turn = await self._wait_in_line(ends_at)
+            if turn is not None:
+                return turn
+        try:
+            opened = _CLOSED if self._is_closed else await self._connect(ends_at)
+        except BaseException:
+            self._free_place()
+            raise
+        if isinstance(opened, Failed):
+            self._free_place()
+        return opened
+
+    def release(self, connection: Connection) -> None:
+        """See `Home.release`."""
+        now = self._loop.time()
+        limits = self._limits
+        seconds = limits.idle_seconds
+        if (stated := connection.reader.idle_seconds) is not None:
+            seconds = min(seconds, stated * _UPSTREAM_IDLE_SHARE)
+        connection.expires_at = min(now + seconds, connection.opened_at + limits.age_seconds)
+        if connection.expires_at <= now:
+            connection.close()
+        elif (first := self._first_in_line()) is not None:
+            first.set_result(connection)
+        else:
+            self._idle[connection] = None
+            if self._sweep_timer is None:
+                self._sweep_timer = self._loop.call_later(limits.idle_seconds, self._sweep)
+
+    def forget(self, connection: Connection) -> None:
+        """See `Home.forget`."""
+        if connection in self._open:
+            self._open.remove(connection)
+            self._idle.pop(connection, None)
+            self._free_place()
+
+    def close(self) -> None:
+        """Close every connection; their exchanges fail. Whoever waits hears that it is closed."""
+        self._is_closed = True
+        if self._sweep_timer is not None:
+            self._sweep_timer.cancel()
+        for connection in list(self._open):
+            connection.cut(_CLOSED_IN_EXCHANGE)
+
+    async def _wait_in_line(self, ends_at: float) -> Connection | Failed | None:
+        """The turn: a connection, or None for a place."""
+        if len(self._line) >= self._limits.waiting:
+            return _LINE_IS_FULL
+        turn: asyncio.Future[Connection | None] = self._loop.create_future()
+        self._line.append(turn)
+        try:
+            async with asyncio.timeout_at(ends_at):
+                connection = await turn
+        except TimeoutError:
+            self._give_back(turn)
+            return _NO_TURN
+        except asyncio.CancelledError:
+            self._give_back(turn)
+            raise
+        return _CLOSED_IN_LINE if connection is not None and connection.is_closed else connection
+
+    def _give_back(self, turn: "asyncio.Future[Connection | None]") -> None:
+        """Pass on the turn of somebody who left, where it came at the same moment."""
+        if turn.cancelled():
+            with suppress(ValueError):
+                self._line.remove(turn)
+        elif (connection := turn.result()) is None:
+            self._free_place()
+        elif not connection.is_closed:
+            self.release(connection)
+
+    def _first_in_line(self) -> "asyncio.Future[Connection | None] | None":
+        while self._line:
+            first = self._line.popleft()
+            if not first.done():
+                return first
+        return None
+
+    def _free_place(self) -> None:
+        if (first := self._first_in_line()) is not None:
+            first.set_result(None)
+            return
+        self._places -= 1
+        if not self._places:
+            self._on_empty()
+
+    async def _connect(self, ends_at: float) -> Connection | Failed:
+        """Opens a connection; its place is taken already."""
+        origin, limits, loop = self.origin, self._limits, self._loop
+        is_connected = False
+        try:
+            seconds = min(limits.connect_seconds, ends_at - loop.time())
+            async with asyncio.timeout(seconds):
+                addresses = await self._resolver.addresses(origin.host, origin.port, seconds / 2)
+                made = await connect_first(loop, addresses)
+            is_connected = True
+            async with asyncio.timeout(min(limits.handshake_seconds, ends_at - loop.time())):
+                _, connection = await loop.create_connection(
+                    lambda: Connection(self, loop),
+                    sock=made,
+                    ssl=self._tls() if origin.is_tls else None,
+                    server_hostname=origin.host if origin.is_tls else None,
+                )
+        except OSError as error:
+            return _why_unconnected(error, is_connected=is_connected)
+        if connection.is_closed:
+            return Failed(Reason.DISCONNECTED, detail="closed at once", was_sent=False)
+        self._open.add(connection)
+        if self._is_closed:
+            connection.close()
+            return _CLOSED
+        return connection
+
+    def _sweep(self) -> None:
+        self._sweep_timer = None
+        now = self._loop.time()
+        for connection in [each for each in self._idle if each.expires_at <= now]:
+            connection.close()
+        if self._idle:
+            self._sweep_timer = self._loop.call_later(self._limits.idle_seconds, self._sweep)
+
+
+def _why_unconnected(error: OSError, *, is_connected: bool) -> Failed:
+    """The failure of a connection that did not come about; TLS comes after `is_connected`."""
+    match error:
+        case TimeoutError():
+            reason = Reason.CONNECT_TIMEOUT
+        case socket.gaierror():
+            reason = Reason.UNRESOLVED
+        case _:
+            reason = Reason.PROTOCOL if is_connected else Reason.REFUSED
+    return Failed(reason, detail=repr(error), was_sent=False)

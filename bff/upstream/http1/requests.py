@@ -1,0 +1,69 @@
+"""Requests as bytes: what is rendered here goes on the wire as it is. Pure."""
+
+from typing import Final
+
+from bff.engine.ports import Headers
+from bff.engine.steps.requests import FIXED_HEADERS
+from bff.engine.values.outcomes import Failed, Reason
+from bff.upstream.guards import is_token, refuse_headers, refuse_url
+from bff.upstream.ports import UpstreamRequest
+
+_WITH_CONTENT: Final = frozenset({"POST", "PUT", "PATCH"})
+
+# They frame the message or name its receiver, so the transport alone writes them.
+_OWN_HEADERS: Final = frozenset({"host", "transfer-encoding", "connection"})
+
+
+def render_head(request: UpstreamRequest, target: str, host: str) -> bytes | Failed:
+    """The request's head, to the empty line; or the reason why the request must not be sent.
+
+    A body of bytes goes out after it as it is; one that is still arriving goes out in chunks
+    unless a `content-length` is among the headers.
+    """
+    if (refused := refuse_url(request.url)) is not None:
+        return refused
+    if not is_token(request.method):
+        return _bad("the method is no token")
+    headers = request.headers
+    if headers is FIXED_HEADERS:  # nearly every call of a composition has these and no others
+        lines = _FIXED_LINES
+    elif (refused := refuse_headers(headers)) is not None:
+        return refused
+    else:
+        lines = _lines(headers)
+    framing = ""
+    body = request.body
+    names = {name for name, _ in headers}
+    if not _OWN_HEADERS.isdisjoint(names):
+        return _bad("a header that frames the message is the transport's")
+    if body is None or isinstance(body, bytes):
+        if "content-length" in names:
+            return _bad("the length of a whole body is the transport's to write")
+        if body or request.method in _WITH_CONTENT:  # RFC 9110 §8.6: some servers answer 411
+            framing = f"content-length: {len(body or b'')}\r\n"
+    elif "content-length" not in names:
+        framing = "transfer-encoding: chunked\r\n"
+    head = f"{request.method} {target} HTTP/1.1\r\nhost: {host}\r\n{lines}{framing}\r\n"
+    return head.encode("latin-1")
+
+
+def as_chunk(data: bytes) -> bytes:
+    """A chunk of a body (RFC 9112 §7.1); of nothing, it is the last one."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def _lines(headers: Headers) -> str:
+    names = {name for name, _ in headers}
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if "accept" not in names:
+        lines += "accept: */*\r\n"
+    if "user-agent" not in names:
+        lines += "user-agent: bff\r\n"
+    return lines
+
+
+_FIXED_LINES: Final = _lines(FIXED_HEADERS)
+
+
+def _bad(detail: str) -> Failed:
+    return Failed(Reason.BAD_INPUT, detail=detail, was_sent=False)

@@ -1,0 +1,240 @@
+"""The gateway's own `Transport`: HTTP/1.1 over `asyncio` protocols and httptools, on the loop.
+
+    requests      a request as bytes
+    addresses     names, addresses, sockets
+    connection    one connection, one exchange at a time
+    replies       a reply from bytes
+    exchanges     a whole reply, a streamed one
+    pool          the connections to one origin
+
+A plain fetch costs no task, only a future and a timer. Three at a time cost FIGURE µs of CPU.
+
+A request is sent a second time in one case: it went out on a connection that had served others, the
+connection ended before a byte of the reply came, the method is safe, and the body is there. The
+upstream had closed the connection while it was idle, most likely. Other methods don't write on a
+connection whose end is there already; what else they meet is reported, never repeated.
+"""
+
+import asyncio
+import ssl
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Final
+
+from bff.engine.ports import Headers, UpstreamReply
+from bff.engine.values.outcomes import Failed, Reason
+from bff.upstream.http1.addresses import Origin, Resolver, tls_context
+from bff.upstream.http1.connection import Connection
+from bff.upstream.http1.exchanges import TOO_SLOW, StreamedReply, WholeReply
+from bff.upstream.http1.pool import Limits, Pool
+from bff.upstream.http1.requests import as_chunk, render_head
+from bff.upstream.ports import BrokenStream, UpstreamRequest, UpstreamStream
+from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength, upload_of
+
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1
+
+_NO_ORIGIN: Final = Failed(
+    Reason.BAD_INPUT, detail="the URL has no origin of http or https", was_sent=False
+)
+
+
+class Http1Transport:
+    """See `Transport`. Create it after fork, on the loop that uses it."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._limits = limits
+        self._resolver = Resolver(self.loop)
+        self._pools: dict[str, Pool] = {}
+        self._tls: ssl.SSLContext | None = None
+
+    async def fetch(
+        self, request: UpstreamRequest, *, timeout_seconds: float, byte_cap: int
+    ) -> UpstreamReply | Failed:
+        """See `Transport.fetch`."""
+        body = request.body
+        if body is not None and not isinstance(body, bytes):
+            return await self._fetch_with_upload(request, timeout_seconds, byte_cap)
+        prepared = prepare(request)
+        if isinstance(prepared, Failed):
+            return prepared
+        origin, data = prepared
+        ends_at = self.loop.time() + timeout_seconds
+        connection = self.take_idle(origin, request.method)
+        while True:
+            if connection is None:
+                opened = await self.open(origin, ends_at)
+                if isinstance(opened, Failed):
+                    return opened
+                connection = opened
+            exchange = WholeReply(self.loop, connection, byte_cap, ends_at)
+            connection.begin(exchange, request.method, data, is_whole=True)
+            try:
+                outcome = await exchange.outcome
+            finally:
+                exchange.leave()
+            if not may_repeat(connection, request):
+                return outcome
+            connection = None
+
+    def stream(
+        self, request: UpstreamRequest, *, timeout_seconds: float
+    ) -> AbstractAsyncContextManager[UpstreamStream | Failed]:
+        """See `Transport.stream`."""
+        return _Stream(self, request, timeout_seconds)
+
+    async def close(self) -> None:
+        """See `Transport.close`."""
+        for pool in list(self._pools.values()):
+            pool.close()
+        self._resolver.close()
+        await asyncio.sleep(0)  # the loop closes the sockets in its next turn
+
+    def take_idle(self, origin: str, method: str) -> Connection | None:
+        """An idle connection that a request of this method may go out on, or None."""
+        pool = self._pools.get(origin)
+        if pool is None:
+            return None
+        return pool.take() if method in _SAFE_METHODS else pool.take_live()
+
+    async def open(self, origin: str, ends_at: float) -> Connection | Failed:
+        """A new connection, or one that comes free, by a time of the loop."""
+        pool = self._pools.get(origin) or self._new_pool(origin)
+        return _NO_ORIGIN if pool is None else await pool.open(ends_at)
+
+    async def _fetch_with_upload(
+        self, request: UpstreamRequest, timeout_seconds: float, byte_cap: int
+    ) -> UpstreamReply | Failed:
+        try:
+            async with (
+                asyncio.timeout(timeout_seconds),
+                self.stream(request, timeout_seconds=timeout_seconds) as opened,
+            ):
+                if isinstance(opened, Failed):
+                    return opened
+                body = bytearray()
+                async for chunk in opened.chunks:
+                    body += chunk
+                    if len(body) > byte_cap:
+                        return Failed(Reason.TOO_LARGE, status=opened.status)
+                return UpstreamReply(opened.status, opened.headers, bytes(body))
+        except TimeoutError:
+            return TOO_SLOW
+        except BrokenStream as broke:
+            return broke.failure
+
+    def _new_pool(self, text: str) -> Pool | None:
+        origin = Origin.of(text)
+        if origin is None:
+            return None
+        pool = Pool(
+            origin,
+            self.loop,
+            self._resolver,
+            self._tls_context,
+            self._limits,
+            on_empty=lambda: self._pools.pop(text, None),
+        )
+        self._pools[text] = pool
+        return pool
+
+    def _tls_context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = tls_context()
+        return self._tls
+
+
+class _Stream(AbstractAsyncContextManager[UpstreamStream | Failed]):
+    """One streamed exchange. An upload has a task of its own, so that the reply may come while the
+    request is still being sent."""
+
+    def __init__(
+        self, transport: Http1Transport, request: UpstreamRequest, timeout_seconds: float
+    ) -> None:
+        self._transport = transport
+        self._request = request
+        self._timeout_seconds = timeout_seconds
+        self._exchange: StreamedReply | None = None
+        self._sending: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> UpstreamStream | Failed:
+        request = self._request
+        prepared = prepare(request)
+        if isinstance(prepared, Failed):
+            return prepared
+        origin, data = prepared
+        transport = self._transport
+        ends_at = transport.loop.time() + self._timeout_seconds
+        connection = transport.take_idle(origin, request.method)
+        while True:
+            if connection is None:
+                opened = await transport.open(origin, ends_at)
+                if isinstance(opened, Failed):
+                    return opened
+                connection = opened
+            try:
+                exchange = self._begin(connection, data, ends_at)
+                failure = await exchange.head
+            except BaseException:
+                await self.__aexit__(None, None, None)
+                raise
+            if failure is None:
+                return UpstreamStream(exchange.status, exchange.headers, exchange)
+            if not may_repeat(connection, request):
+                return failure
+            connection = None
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._exchange is not None:
+            self._exchange.leave()
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.wait([self._sending])
+
+    def _begin(self, connection: Connection, data: bytes, ends_at: float) -> StreamedReply:
+        loop = self._transport.loop
+        upload = upload_of(self._request, self._timeout_seconds)
+        exchange = StreamedReply(loop, connection, self._timeout_seconds, ends_at, upload)
+        self._exchange = exchange
+        connection.begin(exchange, self._request.method, data, is_whole=upload is None)
+        if upload is not None:
+            upload.clock = exchange
+            self._sending = loop.create_task(_send(exchange, upload, self._request.headers))
+        return exchange
+
+
+def prepare(request: UpstreamRequest) -> tuple[str, bytes] | Failed:
+    """The origin that the request goes to, and its bytes but for a body that is still arriving."""
+    url = request.url
+    start = url.find("/", 8)  # after `https://`
+    origin, target = (url, "/") if start < 0 else (url[:start], url[start:])
+    head = render_head(request, target, origin.partition("://")[2])
+    if isinstance(head, Failed):
+        return head
+    return origin, head + request.body if isinstance(request.body, bytes) else head
+
+
+def may_repeat(connection: Connection, request: UpstreamRequest) -> bool:
+    """Whether the request, which went out on this connection, goes out on a fresh one."""
+    if not connection.is_stale or request.method not in _SAFE_METHODS:
+        return False
+    return request.body is None or isinstance(request.body, bytes)
+
+
+async def _send(exchange: StreamedReply, upload: Upload, headers: Headers) -> None:
+    """Send a body that is still arriving: in chunks, unless its length is declared."""
+    connection = exchange.connection
+    in_chunks = all(name != "content-length" for name, _ in headers)
+    try:
+        async for piece in upload:
+            await connection.write(exchange, as_chunk(piece) if in_chunks else piece)
+        connection.end_write(exchange, as_chunk(b"") if in_chunks else b"")
+    except WrongLength:
+        exchange.on_failure(WRONG_LENGTH)
+    except Exception as error:  # the source's: the caller raises it
+        exchange.break_off(error)
