@@ -11,7 +11,7 @@ Rules:
 
 import asyncio
 import select
-from typing import Protocol
+from typing import Protocol, cast
 
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.http1.replies import BadReply, ReplyReader
@@ -146,8 +146,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - asyncio types it as its base
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # asyncio types it as its base
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""

@@ -84,7 +84,7 @@ class Pool:
 
     def take_live(self) -> Connection | None:
         """The same for a request that must not be sent twice: connections whose end is there, though
-        the loop has not read it yet, are closed and passed over."""
+        the loop hasn't read it yet, are closed and passed over."""
         while (connection := self.take()) is not None and connection.has_news():
             connection.close()
         return connection

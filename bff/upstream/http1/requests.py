@@ -25,23 +25,25 @@ def render_head(request: UpstreamRequest, target: str, host: str) -> bytes | Fai
     if not is_token(request.method):
         return _bad("the method is no token")
     headers = request.headers
+    has_length = False
     if headers is FIXED_HEADERS:  # nearly every call of a composition has these and no others
         lines = _FIXED_LINES
     elif (refused := refuse_headers(headers)) is not None:
         return refused
     else:
+        names = {name for name, _ in headers}
+        if not _OWN_HEADERS.isdisjoint(names):
+            return _bad("a header that frames the message or names its receiver")
+        has_length = "content-length" in names
         lines = _lines(headers)
-    framing = ""
     body = request.body
-    names = {name for name, _ in headers}
-    if not _OWN_HEADERS.isdisjoint(names):
-        return _bad("a header that frames the message is the transport's")
+    framing = ""
     if body is None or isinstance(body, bytes):
-        if "content-length" in names:
-            return _bad("the length of a whole body is the transport's to write")
+        if has_length:
+            return _bad("a length beside a body whose length is known")
         if body or request.method in _WITH_CONTENT:  # RFC 9110 §8.6: some servers answer 411
             framing = f"content-length: {len(body or b'')}\r\n"
-    elif "content-length" not in names:
+    elif not has_length:
         framing = "transfer-encoding: chunked\r\n"
     head = f"{request.method} {target} HTTP/1.1\r\nhost: {host}\r\n{lines}{framing}\r\n"
     return head.encode("latin-1")
