@@ -86,7 +86,10 @@ def test_body_in_a_transfer_coding_that_only_the_hop_understands_is_not_passed_o
 
     outcome = run(name, scenario)
     assert isinstance(outcome, Failed)
-    assert outcome.reason is {"http1": Reason.PROTOCOL, "pyreqwest": Reason.ENCODED, "httpx": Reason.PROTOCOL}[name]
+    assert (
+        outcome.reason
+        is {"http1": Reason.PROTOCOL, "pyreqwest": Reason.ENCODED, "httpx": Reason.PROTOCOL}[name]
+    )
 
 
 @every_transport

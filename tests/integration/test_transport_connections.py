@@ -23,7 +23,11 @@ WHOLE = head(200, [("Content-Length", "2")]) + b"ok"
 def test_idle_connection_that_the_server_closed_is_not_used_again(name: TransportName) -> None:
     """Writes among them: none is sent twice, and none is lost."""
     # httpx looks for the end when it wants to send; pyreqwest hears of it on a thread, in its time.
-    script = {"http1": then_close(WHOLE), "httpx": then_close(WHOLE), "pyreqwest": then_part(WHOLE)}[name]
+    script = {
+        "http1": then_close(WHOLE),
+        "httpx": then_close(WHOLE),
+        "pyreqwest": then_part(WHOLE),
+    }[name]
 
     async def scenario(transport: Transport) -> None:
         with WireServer(script) as server:

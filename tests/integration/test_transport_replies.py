@@ -128,7 +128,9 @@ def test_header_bytes_above_ascii_fail_nothing_and_cost_at_most_that_header(
     """httpx gives them as latin-1; pyreqwest can't, and leaves the header out."""
     pairs = [("X-A", "caf\xe9"), ("X-B", "plain"), ("Content-Length", "0")]
     outcome = replied(name, head(200, pairs))
-    assert outcome.header("x-a") == {"http1": "caf\xe9", "httpx": "caf\xe9", "pyreqwest": None}[name]
+    assert (
+        outcome.header("x-a") == {"http1": "caf\xe9", "httpx": "caf\xe9", "pyreqwest": None}[name]
+    )
     assert ("x-b", "plain") in outcome.headers
     assert ("content-length", "0") in outcome.headers
 

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import uvloop
+
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed
 from bff.upstream.ports import Transport, UpstreamRequest
@@ -30,7 +32,7 @@ def run(
         finally:
             await transport.close()
 
-    return asyncio.run(main())
+    return (uvloop.run if name == "http1" else asyncio.run)(main())
 
 
 def fetch(

@@ -76,8 +76,14 @@ class Resolver:
     """Addresses of names, with the cache of rule 2. For one event loop; `resolve` runs on own
     threads."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, resolve: Resolve = resolve) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        resolve: Resolve = resolve,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
         self._loop = loop
+        self._answer_seconds = answer_seconds
         self._resolve = resolve
         self._threads = ThreadPoolExecutor(RESOLVER_THREADS, thread_name_prefix="bff-resolver")
         self._answers: dict[tuple[str, int], _Answer] = {}
@@ -115,7 +121,7 @@ class Resolver:
         self._answers.pop(name, None)
         if len(self._answers) >= MAX_NAMES:
             self._answers.pop(next(iter(self._answers)))  # the oldest answer
-        self._answers[name] = _Answer(addresses, self._loop.time() + ANSWER_SECONDS)
+        self._answers[name] = _Answer(addresses, self._loop.time() + self._answer_seconds)
         return addresses
 
     def _end_lookup(self, name: tuple[str, int], lookup: "asyncio.Task[Sequence[Address]]") -> None:

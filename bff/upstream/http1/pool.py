@@ -47,6 +47,15 @@ class Limits(NamedTuple):
     waiting: int = 10_000
 
 
+def expires_at(now: float, opened_at: float, stated_seconds: float | None, limits: Limits) -> float:
+    """Until when a connection that is idle from now on may be used (rule 4). `stated_seconds` is
+    for how long the upstream keeps it."""
+    seconds = limits.idle_seconds
+    if stated_seconds is not None:
+        seconds = min(seconds, stated_seconds * _UPSTREAM_IDLE_SHARE)
+    return min(now + seconds, opened_at + limits.age_seconds)
+
+
 class Pool:
     """For one event loop. `tls` gives the context for connections, where the origin wants TLS;
     `on_empty` is called when the last connection is gone."""
@@ -83,8 +92,8 @@ class Pool:
         return None
 
     def take_live(self) -> Connection | None:
-        """The same for a request that must not be sent twice: connections whose end is there, though
-        the loop hasn't read it yet, are closed and passed over."""
+        """The same for a request that must not be sent twice. A connection whose end is there,
+        though the loop has not read it yet, is closed and passed over."""
         while (connection := self.take()) is not None and connection.has_news():
             connection.close()
         return connection
@@ -110,11 +119,8 @@ class Pool:
     def release(self, connection: Connection) -> None:
         """See `Home.release`."""
         now = self._loop.time()
-        limits = self._limits
-        seconds = limits.idle_seconds
-        if (stated := connection.reader.idle_seconds) is not None:
-            seconds = min(seconds, stated * _UPSTREAM_IDLE_SHARE)
-        connection.expires_at = min(now + seconds, connection.opened_at + limits.age_seconds)
+        stated_seconds = connection.reader.idle_seconds
+        connection.expires_at = expires_at(now, connection.opened_at, stated_seconds, self._limits)
         if connection.expires_at <= now:
             connection.close()
         elif (first := self._first_in_line()) is not None:
@@ -122,7 +128,7 @@ class Pool:
         else:
             self._idle[connection] = None
             if self._sweep_timer is None:
-                self._sweep_timer = self._loop.call_later(limits.idle_seconds, self._sweep)
+                self._sweep_timer = self._loop.call_later(self._limits.idle_seconds, self._sweep)
 
     def forget(self, connection: Connection) -> None:
         """See `Home.forget`."""

@@ -132,6 +132,11 @@ class ReplyReader:
         if self.ended:
             raise BadReply("bytes beyond the reply")
 
+    def on_chunk_header(self) -> None:
+        """A chunk after a reply to HEAD is a fault of the connection alone (rule 5)."""
+        if self.ended:
+            raise BadReply("bytes beyond the reply")
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer."""
         if not self.head_came:
@@ -145,13 +150,13 @@ class ReplyReader:
         codings: list[str] = []
         for name, value in self._raw_headers:
             if len(name) in _FRAMING_NAME_LENGTHS:
-                match name.lower():
-                    case b"content-length":
-                        lengths.append(value.decode("latin-1").rstrip(" \t"))
-                    case b"transfer-encoding":
-                        codings.append(value.decode("latin-1").rstrip(" \t"))
-                    case b"keep-alive":
-                        self.idle_seconds = idle_seconds_of(value.decode("latin-1"))
+                name = name.lower()
+                if name == b"content-length":
+                    lengths.append(value.decode("latin-1").rstrip(" \t"))
+                elif name == b"transfer-encoding":
+                    codings.append(value.decode("latin-1").rstrip(" \t"))
+                elif name == b"keep-alive":
+                    self.idle_seconds = idle_seconds_of(value.decode("latin-1"))
         fault = _head_fault(version, status, len(self._raw_headers), lengths, codings)
         if fault is None and self._framing_bytes > FRAMING_BYTES and self._head_is_long():
             fault = f"a head of over {FRAMING_BYTES} bytes"
