@@ -220,9 +220,15 @@ def authority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> trustme.CA:
     return made
 
 
-async def over_tls(issuer: trustme.CA, name: str) -> tuple[UpstreamReply | Failed, list[str]]:
+LENGTH_2 = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\nok"
+
+
+async def over_tls(
+    issuer: trustme.CA, name: str, data: bytes = LENGTH_2, *, aborts: bool = False
+) -> tuple[UpstreamReply | Failed, list[str]]:
     """What a fetch from `localhost` comes to, where the server's certificate is for `name`; and the
-    names that the client gave (SNI)."""
+    names that the client gave (SNI). The server closes TLS in good order, or `aborts` it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     issuer.issue_cert(name).configure_cert(context)
     given: list[str] = []
@@ -231,8 +237,10 @@ async def over_tls(issuer: trustme.CA, name: str) -> tuple[UpstreamReply | Faile
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await reader.readuntil(b"\r\n\r\n")
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-            await reader.read()
+            writer.write(data)
+            await writer.drain()
+            if aborts:
+                writer.transport.abort()
         except (OSError, asyncio.IncompleteReadError):
             pass
         finally:
@@ -254,6 +262,24 @@ def test_https_is_verified_and_the_server_is_told_the_name(run: Run, authority: 
         outcome, given = await over_tls(authority, "localhost")
         assert isinstance(outcome, UpstreamReply), outcome
         assert (outcome.body, given) == (b"ok", ["localhost"])
+
+    run(main())
+
+
+@pytest.mark.parametrize("aborts", [False, True])
+def test_reply_that_ends_with_the_connection_is_whole_where_tls_was_closed_in_good_order(
+    run: Run, authority: trustme.CA, aborts: bool
+) -> None:
+    """Else anybody on the way could cut it off (RFC 9112 §9.8)."""
+
+    async def main() -> None:
+        outcome, _ = await over_tls(authority, "localhost", UNTIL_CLOSE, aborts=aborts)
+        if aborts:
+            assert isinstance(outcome, Failed)
+            assert outcome.reason is Reason.INCOMPLETE
+        else:
+            assert isinstance(outcome, UpstreamReply), outcome
+            assert outcome.body == b"ok"
 
     run(main())
 

@@ -308,14 +308,9 @@ def test_reply_that_comes_before_the_upload_is_done_ends_it_and_the_connection(
     run: Callable[..., None],
 ) -> None:
     async def scenario(transport: Http1Transport) -> None:
-        was_closed = asyncio.Event()
-
         async def body() -> AsyncIterator[bytes]:
-            try:
-                yield b"first"
-                await asyncio.Event().wait()
-            finally:
-                was_closed.set()
+            yield b"first"
+            await asyncio.Event().wait()
 
         def script(exchange: Exchange) -> None:
             exchange.send(head(413, [("Content-Length", "0")]))
@@ -326,7 +321,7 @@ def test_reply_that_comes_before_the_upload_is_done_ends_it_and_the_connection(
             async with transport.stream(request, timeout_seconds=5) as upstream:
                 assert isinstance(upstream, UpstreamStream), upstream
                 assert (upstream.status, await upstream.read_all()) == (413, b"")
-            await was_closed.wait()
+            assert len(asyncio.all_tasks()) == 2  # this one, and the one that waits for it
             await asyncio.to_thread(server.wait_until, lambda server: server.peers_left == 1)
 
     run(scenario)

@@ -11,10 +11,14 @@ Rules:
 
 import asyncio
 import select
-from typing import Protocol, cast
+import ssl
+from typing import Final, Protocol, cast
 
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.http1.replies import BadReply, ReplyReader
+
+
+_CUT_OFF: Final = Failed(Reason.INCOMPLETE, detail="TLS ended without its close_notify")
 
 
 class Exchange(Protocol):
@@ -123,6 +127,7 @@ class Connection(asyncio.Protocol):
             return
         self.is_closed = True
         self._transport.abort()
+        self.reader.close()
         self._wake_writer()
         self._home.forget(self)
 
@@ -172,10 +177,12 @@ class Connection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is None:
             self.close()
-        elif (failure := self.reader.end_input()) is None:
-            self._end(exchange)
-        else:
+        elif (failure := self.reader.end_input()) is not None:
             self._lose(exchange, failure)
+        elif self._is_cut_off():
+            self._lose(exchange, _CUT_OFF)
+        else:
+            self._end(exchange)
 
     def connection_lost(self, error: Exception | None) -> None:
         """See `asyncio.Protocol`."""
@@ -204,6 +211,20 @@ class Connection(asyncio.Protocol):
             self._home.release(self)
         else:
             self.close()
+
+    def _is_cut_off(self) -> bool:
+        """Whether TLS did not end in good order, so that anybody may have ended it (RFC 9112 §9.8).
+        uvloop calls that a lost connection; asyncio reports both alike."""
+        tls = self._transport.get_extra_info("ssl_object")
+        if tls is None:
+            return False
+        try:
+            tls.read(1)
+        except ssl.SSLZeroReturnError:
+            return False
+        except ssl.SSLError:
+            return True
+        return False
 
     def _lose(self, exchange: Exchange, failure: Failed) -> None:
         self.is_stale = self.exchanges > 1 and not self.reader.began

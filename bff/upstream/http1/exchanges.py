@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from bff.engine.ports import Headers, UpstreamReply
+from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.http1.connection import Connection
 from bff.upstream.http1.headers import RawReply
@@ -25,25 +26,29 @@ _SILENCE: Final = Failed(Reason.TIMEOUT, detail="silence in the body")
 
 
 class WholeReply:
-    """An exchange whose reply is read whole; `outcome` has it. A body beyond `byte_cap` ends it."""
+    """An exchange whose reply is read whole; `outcome` has it. A body beyond `byte_cap`, or beyond
+    what is left of `arriving`, ends it."""
 
-    __slots__ = ("_byte_cap", "_connection", "_timer", "outcome")
+    __slots__ = ("_arriving", "_byte_cap", "_connection", "_taken_bytes", "_timer", "outcome")
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         connection: Connection,
         byte_cap: int,
+        arriving: Budget | None,
         ends_at: float,
     ) -> None:
         self.outcome: asyncio.Future[UpstreamReply | Failed] = loop.create_future()
         self._connection = connection
         self._byte_cap = byte_cap
+        self._arriving = arriving
+        self._taken_bytes = 0
         self._timer = loop.call_at(ends_at, connection.fail, self, TOO_SLOW)
 
     def on_reply(self, reader: ReplyReader) -> None:
         """See `Exchange.on_reply`."""
-        if reader.body_bytes > self._byte_cap or (reader.length or 0) > self._byte_cap:
+        if self._is_too_large(reader):
             self._connection.leave(self)
             self.on_failure(Failed(Reason.TOO_LARGE, status=reader.status))
         elif reader.ended:
@@ -57,6 +62,13 @@ class WholeReply:
         self._timer.cancel()
         if not self.outcome.done():
             self.outcome.set_result(failure)
+
+    def _is_too_large(self, reader: ReplyReader) -> bool:
+        if reader.body_bytes > self._byte_cap or (reader.length or 0) > self._byte_cap:
+            return True
+        new_bytes = reader.body_bytes - self._taken_bytes
+        self._taken_bytes = reader.body_bytes
+        return self._arriving is not None and not self._arriving.take(new_bytes)
 
     def leave(self) -> None:
         """The caller has gone."""

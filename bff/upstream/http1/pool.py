@@ -192,12 +192,13 @@ class Pool:
         origin, limits, loop = self.origin, self._limits, self._loop
         is_connected = False
         try:
-            seconds = min(limits.connect_seconds, ends_at - loop.time())
+            by = (loop.time() + ends_at) / 2  # see rule 4 of `bff.upstream.ports`
+            seconds = min(limits.connect_seconds, by - loop.time())
             async with asyncio.timeout(seconds):
                 addresses = await self._resolver.addresses(origin.host, origin.port, seconds / 2)
                 made = await connect_first(loop, addresses)
             is_connected = True
-            async with asyncio.timeout(min(limits.handshake_seconds, ends_at - loop.time())):
+            async with asyncio.timeout(min(limits.handshake_seconds, by - loop.time())):
                 _, connection = await loop.create_connection(
                     lambda: Connection(self, loop),
                     sock=made,

@@ -118,6 +118,11 @@ class ReplyReader:
         self.ended = True
         return None
 
+    def close(self) -> None:
+        """Read no more. Parser and reader refer to each other, which the garbage collector would
+        have to find."""
+        del self._parser
+
     def take_body(self) -> bytes:
         """What of the body has come since the last call."""
         pieces = self._pieces

@@ -7,7 +7,8 @@
     exchanges     a whole reply, a streamed one
     pool          the connections to one origin
 
-A plain fetch costs no task, only a future and a timer. Three at a time cost some 110 µs of CPU, with what they wait in the kernel.
+A plain fetch costs no task, only a future and a timer. With pyreqwest (Rust's reqwest on a thread
+of its own) three at once took half as much CPU again.
 
 A request is sent a second time in one case: it went out on a connection that had served others, the
 connection ended before a byte of the reply came, the method is safe, and the body is there. The
@@ -67,7 +68,7 @@ class Http1Transport:
                 if isinstance(opened, Failed):
                     return opened
                 connection = opened
-            exchange = WholeReply(self.loop, connection, byte_cap, ends_at)
+            exchange = WholeReply(self.loop, connection, byte_cap, request.arriving, ends_at)
             connection.begin(exchange, request.method, data, is_whole=True)
             try:
                 outcome = await exchange.outcome
@@ -115,7 +116,8 @@ class Http1Transport:
                 body = bytearray()
                 async for chunk in opened.chunks:
                     body += chunk
-                    if len(body) > byte_cap:
+                    has_room = request.arriving is None or request.arriving.take(len(chunk))
+                    if len(body) > byte_cap or not has_room:
                         return Failed(Reason.TOO_LARGE, status=opened.status)
                 return UpstreamReply(opened.status, opened.headers, bytes(body))
         except TimeoutError:
