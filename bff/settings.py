@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from bff.errors import SettingsError
 
-TransportName = Literal["pyreqwest", "httpx"]
+TransportName = Literal["http1", "httpx"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 Scheduling = Literal["batch", "normal"]
 
@@ -107,7 +107,7 @@ class Settings:
     # Linux's policy for the threads of `bff serve`'s workers.
     scheduling: Scheduling = _setting("batch", _choice(Scheduling))
     redis_url: str | None = _setting(None, _redis_url, repr=False)
-    transport: TransportName = _setting("pyreqwest", _choice(TransportName))
+    transport: TransportName = _setting("http1", _choice(TransportName))
     log_level: LogLevel = _setting("info", _choice(LogLevel))
     # In each worker.
     cache_memory_bytes: int = _setting(64 * 1024 * 1024, _integer(0, 1 << 40))

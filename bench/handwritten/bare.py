@@ -1,4 +1,5 @@
-"""The same jobs with nothing around them: an ASGI callable, pyreqwest and pydantic.
+"""The same jobs with nothing around them: an ASGI callable, the gateway's transport
+and pydantic.
 
 No routing, params, statuses, deadlines, ETags, request ids, log lines or policies: the floor that
 this shape of gateway stands on, as far as one worker in Python goes. What the gateway's own rows
@@ -14,9 +15,13 @@ from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
-from pyreqwest.client import Client, ClientBuilder
 
 from bench.project.schemas.shop import OrderPage, ProductList, User
+from bff.engine.ports import UpstreamReply
+from bff.engine.steps.requests import FIXED_HEADERS
+from bff.engine.values.outcomes import Failed
+from bff.upstream.ports import Transport, UpstreamRequest
+from bff.upstream.transports import open_transport
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -43,17 +48,25 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     elif path.startswith("/screens/home-large/"):
         body, headers = await _home(path.rpartition("/")[2], "/large", 200), [_JSON]
     else:
-        reply = await _client().get(UPSTREAM + path.removeprefix("/raw/products")).build().send()
-        body = (await reply.bytes()).to_bytes()
-        headers = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
+        reply = await _reply(path.removeprefix("/raw/products"))
+        body = reply.body
+        headers = [(name.encode(), value.encode()) for name, value in reply.headers]
         headers = [header for header in headers if header[0] not in (b"connection", b"server")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 @cache
-def _client() -> Client:
-    return ClientBuilder().no_proxy().follow_redirects(False).http1_only().build()
+def _transport() -> Transport:
+    return open_transport("http1")
+
+
+async def _reply(target: str) -> UpstreamReply:
+    request = UpstreamRequest("GET", UPSTREAM + target, FIXED_HEADERS)
+    reply = await _transport().fetch(request, timeout_seconds=5, byte_cap=4_000_000)
+    if isinstance(reply, Failed):
+        raise ValueError(f"{target}: {reply.detail}")
+    return reply
 
 
 async def _home(user_id: str, prefix: str = "", limit: int = 20) -> bytes:
@@ -66,7 +79,7 @@ async def _home(user_id: str, prefix: str = "", limit: int = 20) -> bytes:
 
 
 async def _fetch(target: str, model: TypeAdapter[Any]) -> bytes:
-    reply = await _client().get(UPSTREAM + target).build().send()
+    reply = await _reply(target)
     if reply.status != 200:
         raise ValueError(f"{target} answers {reply.status}")
-    return model.dump_json(model.validate_json((await reply.bytes()).to_bytes()))
+    return model.dump_json(model.validate_json(reply.body))

@@ -11,8 +11,8 @@ from bff.engine.ports import Headers
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.ports import UpstreamRequest
 
-# Visible ASCII without `#` (a fragment never goes on the wire) and `\` (WHATWG parsers, pyreqwest
-# among them, read it as a slash).
+# Visible ASCII without `#` (a fragment never goes on the wire) and `\` (WHATWG parsers read it as
+# a slash).
 _SENDABLE: Final = re.compile(r"[!\"$-\[\]-~]+").fullmatch
 
 # A segment that some server reads as `.` or `..`. Servers differ in when they decode, and in what

@@ -6,9 +6,8 @@ from bff.upstream.http1.pool import Limits
 from bff.upstream.http1.transport import Http1Transport
 from bff.upstream.httpx.transport import HttpxTransport
 from bff.upstream.ports import Transport
-from bff.upstream.pyreqwest.transport import PyreqwestTransport
 
-TransportName = Literal["http1", "pyreqwest", "httpx"]
+TransportName = Literal["http1", "httpx"]
 
 CONNECT_TIMEOUT_SECONDS: Final = 0.5
 
@@ -27,10 +26,6 @@ def open_transport(
     match name:
         case "http1":
             return Http1Transport(Limits(connect_timeout_seconds, idle_seconds))
-        case "pyreqwest":
-            return PyreqwestTransport(
-                connect_timeout_seconds=connect_timeout_seconds, idle_seconds=idle_seconds
-            )
         case "httpx":
             return HttpxTransport(
                 connect_timeout_seconds=connect_timeout_seconds, idle_seconds=idle_seconds

@@ -106,12 +106,11 @@ class Gateway:
         if resources is not None:
             await resources.close()
 
-    def abandon(self, settings: Settings) -> Resources | None:
+    def abandon(self) -> Resources | None:
         """In a forked child: give up the resources, which stayed with the parent's loop, without
-        closing them; go on with these settings."""
+        closing them."""
         resources, self.resources, self._release = self.resources, None, None
         self._opening = asyncio.Lock()
-        self.settings = settings
         return resources
 
     def _build(self, project: CompiledProject, resources: Resources) -> Release:

@@ -21,10 +21,8 @@ from tests.support.wire_scripts import held, json_reply, never, refusing_url
 
 QUIET = Settings(log_level="error")
 
-# Longer than the test's own patience, so that only a cancelled call ends before; and over httpx,
-# since pyreqwest lets a cancelled call run on until its timeout.
+# Longer than the test's own patience, so that only a cancelled call ends before.
 PATIENT = "deadline: 15s\n"
-CANCELLING = Settings(log_level="error", transport="httpx")
 
 BUY = """
 endpoint: POST /buy
@@ -46,7 +44,7 @@ def shop(folder: Path, url: str, home: str = HOME, **compositions: str) -> Path:
 def test_client_that_leaves_ends_the_calls_made_for_it_alone(tmp_path: Path, cache: str) -> None:
     with WireServer(never()) as upstream:
         shop(tmp_path, upstream.url, home=HOME + PATIENT + cache)
-        with serving("edge", tmp_path, settings=CANCELLING) as host:
+        with serving("edge", tmp_path, settings=QUIET) as host:
             with host.connect() as connection:
                 connection.request("GET", "/home/1")
                 upstream.wait_for_requests(1)
@@ -62,7 +60,7 @@ def test_write_runs_to_its_end_though_its_client_left(tmp_path: Path) -> None:
     }
     with WireServer(scripts) as upstream:
         shop(tmp_path, upstream.url, home=HOME + PATIENT, buy=BUY)
-        with serving("edge", tmp_path, settings=CANCELLING) as host:
+        with serving("edge", tmp_path, settings=QUIET) as host:
             with host.connect() as writer:
                 writer.request("POST", "/buy")
                 upstream.wait_for_requests(1)
@@ -150,7 +148,13 @@ def on_uvicorn(edge: Any, app: Flask, lifespan: str) -> Iterator[Host]:
         edge, host="127.0.0.1", port=0, lifespan=lifespan, log_config=None, ws="none"
     )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
+
+    async def serve() -> None:
+        await server.serve()
+        if lifespan == "off":  # nobody else closes the upstream connections then
+            await edge._gateway.close()
+
+    thread = threading.Thread(target=asyncio.run, args=[serve()])
     thread.start()
     while not server.started and thread.is_alive():
         thread.join(0.005)
@@ -246,7 +250,7 @@ def test_view_that_still_runs_when_the_edge_stops_runs_to_its_end(tmp_path: Path
 def test_client_that_leaves_is_noticed_though_nobody_reads_its_body(tmp_path: Path) -> None:
     with WireServer(never()) as upstream:
         shop(tmp_path, upstream.url, home=HOME + PATIENT)
-        with serving("edge", tmp_path, settings=CANCELLING) as host:
+        with serving("edge", tmp_path, settings=QUIET) as host:
             with host.connect() as connection:
                 connection.putrequest("GET", "/home/1")
                 connection.putheader("Content-Length", "10")

@@ -60,13 +60,6 @@ def test_body_of_unknown_length_passes_without_framing_of_the_services(
 
 
 @every_transport
-def test_length_beside_chunks_is_not_believed(name: TransportName) -> None:
-    data = head(200, [("Content-Length", "1"), ("Transfer-Encoding", "chunked")])
-    _, headers, body = relayed(name, raw(data + chunk(b"abc") + chunk(b"")))
-    assert (headers, body) == ([], b"abc")
-
-
-@every_transport
 @pytest.mark.parametrize(
     ("method", "status", "length", "expected"),
     [

@@ -12,7 +12,7 @@ from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
 from bff.upstream.transports import TransportName, open_transport
 from tests.support.transports import NAMES, get, run
 from tests.support.wire import Exchange, WireServer
-from tests.support.wire_scripts import chunk, head, never, reply, then_close, then_part
+from tests.support.wire_scripts import chunk, head, never, reply, then_close
 
 every_transport = pytest.mark.parametrize("name", NAMES)
 
@@ -22,15 +22,9 @@ WHOLE = head(200, [("Content-Length", "2")]) + b"ok"
 @every_transport
 def test_idle_connection_that_the_server_closed_is_not_used_again(name: TransportName) -> None:
     """Writes among them: none is sent twice, and none is lost."""
-    # httpx looks for the end when it wants to send; pyreqwest hears of it on a thread, in its time.
-    script = {
-        "http1": then_close(WHOLE),
-        "httpx": then_close(WHOLE),
-        "pyreqwest": then_part(WHOLE),
-    }[name]
 
     async def scenario(transport: Transport) -> None:
-        with WireServer(script) as server:
+        with WireServer(then_close(WHOLE)) as server:
             for count in range(1, 11):
                 request = UpstreamRequest("POST", server.url + "/", (), b"{}")
                 outcome = await transport.fetch(request, timeout_seconds=5, byte_cap=100)
@@ -124,7 +118,7 @@ def test_upload_whose_reply_never_comes_ends_at_the_timeout(name: TransportName)
     run(name, scenario)
 
 
-def test_pyreqwest_gives_the_reply_while_the_request_is_still_being_sent() -> None:
+def test_http1_gives_the_reply_while_the_request_is_still_being_sent() -> None:
     """Each side speaks only after it has heard the other; httpx sends first and reads after."""
     heard = threading.Event()
 
@@ -153,4 +147,4 @@ def test_pyreqwest_gives_the_reply_while_the_request_is_still_being_sent() -> No
                 answered.set()
                 return first + b"".join([part async for part in upstream.chunks])
 
-    assert run("pyreqwest", scenario) == b"onetwo"
+    assert run("http1", scenario) == b"onetwo"

@@ -1,4 +1,4 @@
-"""No exception of an HTTP library goes unmapped: each class has its row; a new one fails here."""
+"""No exception of httpx goes unmapped: each class has its row; a new one fails here."""
 
 import socket
 import ssl
@@ -6,102 +6,12 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from pyreqwest import exceptions as px
 
 from bff.engine.values.outcomes import Reason
 from bff.upstream.httpx import failures as httpx_failures
-from bff.upstream.pyreqwest import failures as pyreqwest_failures
 
 BUG = None  # misuse of the library's objects: it is raised
 
-
-def tree(root: type[Exception], module: str) -> Iterator[type[Exception]]:
-    """The class and all of its subclasses that the library itself defines."""
-    if root.__module__.split(".")[0] == module:
-        yield root
-        for child in root.__subclasses__():
-            yield from tree(child, module)
-
-
-# ---------------------------------------------------------------------------- pyreqwest
-
-PYREQWEST = {
-    px.PyreqwestError: (Reason.DISCONNECTED, True),
-    px.DetailedPyreqwestError: (Reason.DISCONNECTED, True),
-    px.RequestError: (Reason.DISCONNECTED, True),
-    px.StatusError: (Reason.STATUS, True),
-    px.RedirectError: (Reason.PROTOCOL, True),
-    px.DecodeError: (Reason.PROTOCOL, True),
-    px.BodyDecodeError: (Reason.PROTOCOL, True),
-    px.JSONDecodeError: (Reason.PROTOCOL, True),
-    px.TransportError: (Reason.DISCONNECTED, True),
-    px.RequestTimeoutError: (Reason.TIMEOUT, True),
-    px.NetworkError: (Reason.DISCONNECTED, True),
-    px.ConnectTimeoutError: (Reason.TIMEOUT, True),
-    px.ReadTimeoutError: (Reason.TIMEOUT, True),
-    px.WriteTimeoutError: (Reason.TIMEOUT, True),
-    px.PoolTimeoutError: (Reason.TIMEOUT, False),
-    px.ConnectError: (Reason.DISCONNECTED, True),
-    px.ReadError: (Reason.INCOMPLETE, True),
-    px.WriteError: (Reason.DISCONNECTED, True),
-    px.ClientClosedError: (Reason.DISCONNECTED, True),
-    px.BuilderError: (Reason.BAD_INPUT, False),
-    px.RequestPanicError: (Reason.DISCONNECTED, True),
-}
-
-
-def made(kind: type[px.PyreqwestError], *causes: str) -> px.PyreqwestError:
-    """An error as the library makes it, with this chain of causes."""
-    if kind is px.PyreqwestError:
-        return kind("it failed")
-    details = {"causes": [{"message": cause} for cause in causes], "status": 500}
-    return kind("it failed", {**details, "doc": "", "pos": 0})
-
-
-@pytest.mark.parametrize(
-    "kind", [*tree(px.PyreqwestError, "pyreqwest")], ids=lambda kind: kind.__name__
-)
-def test_every_error_of_pyreqwest_has_its_reason(kind: type[px.PyreqwestError]) -> None:
-    failure = pyreqwest_failures.failure_of(made(kind))
-    assert (failure.reason, failure.was_sent) == PYREQWEST[kind]
-    assert kind.__name__ in failure.detail
-
-
-BODY = "error reading a body from connection"
-
-
-@pytest.mark.parametrize(
-    ("kind", "causes", "expected"),
-    [
-        (px.ConnectError, ["client error (Connect)", "dns error"], (Reason.UNRESOLVED, False)),
-        (px.ConnectError, ["client error (Connect)", "tcp connect error"], (Reason.REFUSED, False)),
-        (
-            px.ConnectError,
-            ["client error (Connect)", "invalid peer certificate: UnknownIssuer"],
-            (Reason.PROTOCOL, False),
-        ),
-        (
-            px.ConnectError,
-            ["client error (Connect)", "received corrupt message of type InvalidContentType"],
-            (Reason.PROTOCOL, False),
-        ),
-        (px.ConnectTimeoutError, ["client error (Connect)"], (Reason.CONNECT_TIMEOUT, False)),
-        (px.BodyDecodeError, [BODY, "Invalid chunk size line"], (Reason.PROTOCOL, True)),
-        (
-            px.RequestError,
-            [BODY, "end of file before message length reached"],
-            (Reason.INCOMPLETE, True),
-        ),
-    ],
-)
-def test_where_pyreqwests_class_is_not_enough_its_causes_decide(
-    kind: type[px.PyreqwestError], causes: list[str], expected: tuple[Reason, bool]
-) -> None:
-    failure = pyreqwest_failures.failure_of(made(kind, "error sending request", *causes))
-    assert (failure.reason, failure.was_sent) == expected
-
-
-# ---------------------------------------------------------------------------- httpx
 
 HTTPX = {
     httpx.HTTPError: (Reason.DISCONNECTED, Reason.INCOMPLETE, True),

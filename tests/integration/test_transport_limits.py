@@ -100,6 +100,7 @@ def test_long_replies_of_one_budget_are_too_large_together(name: TransportName) 
         b"HTTP/1.1 200 OK\r\nContent-Length: abc\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        CHUNKED[:-2] + b"Content-Length: 3\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
         CHUNKED + b"zz\r\nabc\r\n0\r\n\r\n",
         CHUNKED + b"3\r\nabcd\r\n0\r\n\r\n",
         head(200, [("X", "x" * MEGABYTE)]),

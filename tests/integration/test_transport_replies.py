@@ -122,17 +122,10 @@ def test_headers_come_back_in_lower_case_with_duplicates_in_their_order(
 
 
 @every_transport
-def test_header_bytes_above_ascii_fail_nothing_and_cost_at_most_that_header(
-    name: TransportName,
-) -> None:
-    """httpx gives them as latin-1; pyreqwest can't, and leaves the header out."""
+def test_header_bytes_above_ascii_come_back_as_latin_1(name: TransportName) -> None:
     pairs = [("X-A", "caf\xe9"), ("X-B", "plain"), ("Content-Length", "0")]
     outcome = replied(name, head(200, pairs))
-    assert (
-        outcome.header("x-a") == {"http1": "caf\xe9", "httpx": "caf\xe9", "pyreqwest": None}[name]
-    )
-    assert ("x-b", "plain") in outcome.headers
-    assert ("content-length", "0") in outcome.headers
+    assert list(outcome.headers) == [(key.lower(), value) for key, value in pairs]
 
 
 @every_transport

@@ -12,7 +12,7 @@ from bff.upstream.ports import Transport, UpstreamRequest
 from bff.upstream.transports import CONNECT_TIMEOUT_SECONDS, TransportName, open_transport
 from tests.support.wire import Script, WireServer
 
-NAMES: tuple[TransportName, ...] = ("http1", "pyreqwest", "httpx")
+NAMES: tuple[TransportName, ...] = ("http1", "httpx")
 
 T = TypeVar("T")
 

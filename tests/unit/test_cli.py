@@ -225,7 +225,7 @@ def test_serve_reports_every_bad_setting_on_a_line_and_starts_nothing(
         "BFF_PORT: must be a whole number from 1 to 65535, not 'http'\n"
         "BFF_REDIS_URL: must be a redis://, rediss:// or unix:// URL, or a"
         " redis+sentinel:// or redis+cluster:// one\n"
-        "BFF_TRANSPORT: must be one of pyreqwest, httpx, not 'curl'\n"
+        "BFF_TRANSPORT: must be one of http1, httpx, not 'curl'\n"
     )
 
 

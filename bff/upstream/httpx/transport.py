@@ -2,8 +2,7 @@
 
 Without the client there are no cookies, redirects, decoding, default headers or environment to
 switch off, and the request target goes out as given. pytest-httpx can mock it. With 32 at a time an
-exchange costs sixty times the CPU of `bff.upstream.pyreqwest`, which uses this transport for the
-rare request that it can't send unchanged.
+exchange costs fifty times the CPU of `bff.upstream.http1`.
 
 httpcore's pool loses connections that are cancelled while they open (httpcore #1093). So the pool
 has no limit, which such connections could use up.
@@ -28,6 +27,10 @@ from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength, upload_of
 IMPLIED_HEADERS: Final = (("accept", "*/*"), ("user-agent", "bff"))
 
 _SWITCHED: Final = Failed(Reason.PROTOCOL, status=101, detail="switched protocols unasked")
+_CONTRADICTORY: Final = Failed(
+    Reason.PROTOCOL,
+    detail="a transfer coding beside a length",  # RFC 9112 §6.3, rule 3
+)
 
 
 class HttpxTransport:
@@ -57,9 +60,9 @@ class HttpxTransport:
                 response = await self._send(request, upload, timeout_seconds)
                 head_came = True
                 try:
-                    if response.status_code == 101:
-                        return _SWITCHED
-                    return await _read_whole(response, byte_cap, request.arriving)
+                    return _fault(response) or await _read_whole(
+                        response, byte_cap, request.arriving
+                    )
                 finally:
                     await _byte_stream(response).aclose()
         except TimeoutError:
@@ -141,8 +144,8 @@ class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
             if upload is not None:
                 upload.abandon()
         self._response = response
-        if response.status_code == 101:
-            return _SWITCHED
+        if (fault := _fault(response)) is not None:
+            return fault
         self._chunks = _chunks(response)
         return UpstreamStream(response.status_code, _headers(response), self._chunks)
 
@@ -156,6 +159,15 @@ class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
             await self._chunks.aclose()
         if self._response is not None:
             await _byte_stream(self._response).aclose()
+
+
+def _fault(response: httpx.Response) -> Failed | None:
+    """The reason why a head that httpx takes is refused, or None."""
+    if response.status_code == 101:
+        return _SWITCHED
+    if "transfer-encoding" in response.headers and "content-length" in response.headers:
+        return _CONTRADICTORY
+    return None
 
 
 async def _read_whole(

@@ -16,7 +16,6 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -220,10 +219,10 @@ class FlaskGateway:
             self.core.log.take_library_lines()
         return resources
 
-    def _begin_anew(self, settings: Settings) -> None:
+    def _begin_anew(self) -> None:
         """In a forked child: the loop's thread stayed with the parent. The child's copies stay for
         ever, since closing them would reach for that thread."""
-        _LOST.append((self._thread, self.core.abandon(settings)))
+        _LOST.append((self._thread, self.core.abandon()))
         self._thread = None
         self._lock = threading.Lock()
 
@@ -278,13 +277,8 @@ _LOST: list[Any] = []
 
 
 def _begin_anew_after_fork() -> None:
-    extensions = list(_EXTENSIONS)
-    # pyreqwest refuses to work in the child of a process that it has worked in. Servers that fork
-    # before the first request, as gunicorn does, are not meant.
-    spoilt = any(each.core.resources is not None for each in extensions)
-    for each in extensions:
-        settings = each.core.settings
-        each._begin_anew(replace(settings, transport="httpx") if spoilt else settings)
+    for each in list(_EXTENSIONS):
+        each._begin_anew()
 
 
 def _close_all() -> None:
