@@ -81,13 +81,16 @@ def walk_requests() -> list[Walk]:
 
 
 async def _walk_all(edge: Any) -> list[Walk]:
-    await _get(edge, "/home/1")  # imports what is imported at first use
-    await _get(edge, "/raw/users/1")
-    return [
-        await _walk(edge, "a composition, not cached", "/home/2"),
-        await _walk(edge, "a composition, from the cache", "/home/2"),
-        await _walk(edge, "a route", "/raw/users/2"),
-    ]
+    try:
+        await _get(edge, "/home/1")  # imports what is imported at first use
+        await _get(edge, "/raw/users/1")
+        return [
+            await _walk(edge, "a composition, not cached", "/home/2"),
+            await _walk(edge, "a composition, from the cache", "/home/2"),
+            await _walk(edge, "a route", "/raw/users/2"),
+        ]
+    finally:
+        await edge._gateway.close()  # nobody sends lifespan events here
 
 
 async def _walk(edge: Any, title: str, path: str) -> Walk:

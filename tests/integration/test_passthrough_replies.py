@@ -11,7 +11,6 @@ from tests.support.routes import body_of, open_route
 from tests.support.transports import NAMES, run
 from tests.support.wire import Script, WireServer
 from tests.support.wire_scripts import (
-    chunk,
     chunked,
     head,
     raw,

@@ -17,7 +17,6 @@ from typing import Final, Protocol, cast
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.http1.replies import BadReply, ReplyReader
 
-
 _CUT_OFF: Final = Failed(Reason.INCOMPLETE, detail="TLS ended without its close_notify")
 
 
