@@ -208,6 +208,23 @@ def test_addresses_that_all_refuse_are_a_refusal(run: Run) -> None:
     run(main())
 
 
+def test_connection_that_came_while_the_loop_was_held_came_in_time(run: Run) -> None:
+    async def main() -> None:
+        with WireServer(reply()) as server:
+            transport = Http1Transport(LIMITS._replace(connect_seconds=0.1))
+            request = get(server.url + "/")
+            fetches = [
+                asyncio.create_task(transport.fetch(request, timeout_seconds=5, byte_cap=9))
+                for _ in range(100)
+            ]
+            await asyncio.sleep(0)
+            time.sleep(0.3)  # noqa: ASYNC251 - holds the loop
+            assert all(isinstance(each, UpstreamReply) for each in await asyncio.gather(*fetches))
+            await transport.close()
+
+    run(main())
+
+
 # ---------------------------------------------------------------------------- TLS
 
 

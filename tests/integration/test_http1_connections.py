@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -15,7 +16,16 @@ from bff.upstream.ports import UpstreamRequest, UpstreamStream
 from tests.support.raw_replies import ROWS, Row, Whole
 from tests.support.transports import get
 from tests.support.wire import Exchange, WireServer
-from tests.support.wire_scripts import head, held, in_turn, never, reply, then_close, then_reset
+from tests.support.wire_scripts import (
+    head,
+    held,
+    in_turn,
+    never,
+    reply,
+    then_close,
+    then_reset,
+    unreachable_url,
+)
 
 LIMITS = Limits(connect_seconds=0.5, idle_seconds=4.0)
 OK = reply(body=b"ok")
@@ -239,6 +249,21 @@ def test_turn_of_somebody_who_leaves_goes_to_the_next(
             assert len(server.requests) <= 3
 
     run(scenario, LIMITS._replace(connections=1))
+
+
+def test_whole_line_hears_that_no_connection_can_be_opened(run: Callable[..., None]) -> None:
+    """They don't try one after the other, each for the time that connecting may take."""
+
+    async def scenario(transport: Http1Transport) -> None:
+        with unreachable_url() as dead:
+            began = time.monotonic()
+            fetches = [asyncio.create_task(fetch(transport, dead + "/")) for _ in range(20)]
+            for outcome in await asyncio.gather(*fetches):
+                assert isinstance(outcome, Failed)
+                assert (outcome.reason, outcome.was_sent) == (Reason.CONNECT_TIMEOUT, False)
+            assert time.monotonic() - began < 1.5
+
+    run(scenario, LIMITS._replace(opening=2))
 
 
 def test_connection_that_the_upstream_keeps_for_no_time_is_not_used_again(

@@ -56,10 +56,10 @@ def test_request_on_the_wire_has_the_declared_param_and_the_fixed_headers_alone(
     (request,) = screen.upstream.requests
     assert request.head == (
         b"GET /look?text=a HTTP/1.1\r\n"
+        b"host: 127.0.0.1:%d\r\n"
         b"accept: application/json\r\n"
         b"accept-encoding: identity\r\n"
-        b"user-agent: bff/%s\r\n"
-        b"host: 127.0.0.1:%d\r\n\r\n" % (__version__.encode(), screen.upstream.port)
+        b"user-agent: bff/%s\r\n\r\n" % (screen.upstream.port, __version__.encode())
     )
     assert request.body == b""
 

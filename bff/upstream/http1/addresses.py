@@ -14,8 +14,10 @@ import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
 import certifi
@@ -24,6 +26,10 @@ ANSWER_SECONDS: Final = 30.0
 NEXT_ADDRESS_SECONDS: Final = 0.3
 RESOLVER_THREADS: Final = 4
 MAX_NAMES: Final = 1_000
+
+# After a hold, the loop has some turns to begin an attempt, to see its socket and to end it.
+_LOOKS_AFTER_A_HOLD: Final = 8
+_LOOK_SECONDS: Final = 0.005
 
 _ORIGIN: Final = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[^\[\]/?#@:]+)(?::(\d{1,5}))?")
 
@@ -128,6 +134,36 @@ class Resolver:
         del self._lookups[name]
         if not lookup.cancelled():
             lookup.exception()  # those who wait raise it; nobody may be waiting
+
+
+@asynccontextmanager
+async def bounded(loop: asyncio.AbstractEventLoop, seconds: float) -> AsyncIterator[None]:
+    """`asyncio.timeout` for what waits for a socket, on a loop that may be held meanwhile.
+
+    It runs out only after the loop has looked at its sockets, so that a connection that is there
+    has come in time; and never before its time, as timers of uvloop do that are made after a hold.
+    """
+    began_at = time.monotonic()
+    timer: asyncio.Handle
+
+    def expire() -> None:
+        nonlocal timer
+        left = seconds - (time.monotonic() - began_at)
+        timer = loop.call_later(left, expire) if left > 0 else loop.call_soon(look, 1)
+
+    def look(count: int) -> None:
+        nonlocal timer
+        if count < _LOOKS_AFTER_A_HOLD:
+            timer = loop.call_later(_LOOK_SECONDS, look, count + 1)
+        else:
+            clock.reschedule(loop.time())
+
+    async with asyncio.timeout(None) as clock:
+        timer = loop.call_later(seconds, expire)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 async def connect_first(

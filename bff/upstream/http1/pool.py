@@ -2,9 +2,12 @@
 
 Rules:
 1. The connection that was used last is used first, so that those beyond the need grow old.
-2. There are at most `Limits.connections`, those that are being opened among them. Who finds none
-   waits in line; at most `Limits.waiting` do. The wait is a part of the request's time.
-3. A connection that comes free goes to the first in line; one that closes leaves its place to them.
+2. There are at most `Limits.connections`, those that are being opened among them, and at most
+   `Limits.opening` of these: where thousands begin together, each would be too late by the work for
+   the others. Who finds neither waits in line; at most `Limits.waiting` do. The wait is a part of
+   the request's time.
+3. A connection that comes free goes to the first in line. Where one can't be opened and there is no
+   other, the whole line hears of it.
 4. An idle connection is closed after `Limits.idle_seconds`, or after 4/5 of what the upstream's
    `Keep-Alive: timeout` states where that is shorter, and in any case at `Limits.age_seconds`.
 5. A pool without connections and without a line is dropped; so the number of pools has a bound.
@@ -19,7 +22,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from bff.engine.values.outcomes import Failed, Reason
-from bff.upstream.http1.addresses import Origin, Resolver, connect_first
+from bff.upstream.http1.addresses import Origin, Resolver, bounded, connect_first
 from bff.upstream.http1.connection import Connection
 
 _UPSTREAM_IDLE_SHARE: Final = 0.8
@@ -44,6 +47,7 @@ class Limits(NamedTuple):
     handshake_seconds: float = 2.0
     age_seconds: float = 300.0
     connections: int = 10_000
+    opening: int = 64
     waiting: int = 10_000
 
 
@@ -54,6 +58,10 @@ def expires_at(now: float, opened_at: float, stated_seconds: float | None, limit
     if stated_seconds is not None:
         seconds = min(seconds, stated_seconds * _UPSTREAM_IDLE_SHARE)
     return min(now + seconds, opened_at + limits.age_seconds)
+
+
+# A connection, a place to open one (None), or the failure of somebody who tried.
+_Turn = asyncio.Future[Connection | Failed | None]
 
 
 class Pool:
@@ -77,8 +85,8 @@ class Pool:
         self._on_empty = on_empty
         self._idle: dict[Connection, None] = {}  # in the order of their last use
         self._open: set[Connection] = set()
-        self._places = 0  # taken: by open connections, and by those that are being opened
-        self._line: deque[asyncio.Future[Connection | None]] = deque()
+        self._opening = 0
+        self._line: deque[_Turn] = deque()
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._is_closed = False
 
@@ -101,8 +109,8 @@ class Pool:
     async def open(self, ends_at: float) -> Connection | Failed:
         """A new connection; or, where there are too many, the one that comes free next. `ends_at`
         is a time of the loop."""
-        if self._places < self._limits.connections:
-            self._places += 1
+        if self._may_open() and not self._line:
+            self._opening += 1
         else:
             turn = await self._wait_in_line(ends_at)
             if turn is not None:
@@ -110,10 +118,12 @@ class Pool:
         try:
             opened = _CLOSED if self._is_closed else await self._connect(ends_at)
         except BaseException:
-            self._free_place()
+            self._end_opening()
             raise
-        if isinstance(opened, Failed):
-            self._free_place()
+        if isinstance(opened, Failed) and not self._open:
+            while (first := self._first_in_line()) is not None:
+                first.set_result(opened)
+        self._end_opening()
         return opened
 
     def release(self, connection: Connection) -> None:
@@ -132,10 +142,9 @@ class Pool:
 
     def forget(self, connection: Connection) -> None:
         """See `Home.forget`."""
-        if connection in self._open:
-            self._open.remove(connection)
-            self._idle.pop(connection, None)
-            self._free_place()
+        self._open.discard(connection)
+        self._idle.pop(connection, None)
+        self._invite()
 
     def close(self) -> None:
         """Close every connection; their exchanges fail. Whoever waits hears that it is closed."""
@@ -146,45 +155,55 @@ class Pool:
             connection.cut(_CLOSED_IN_EXCHANGE)
 
     async def _wait_in_line(self, ends_at: float) -> Connection | Failed | None:
-        """The turn: a connection, or None for a place."""
         if len(self._line) >= self._limits.waiting:
             return _LINE_IS_FULL
-        turn: asyncio.Future[Connection | None] = self._loop.create_future()
+        turn: _Turn = self._loop.create_future()
         self._line.append(turn)
         try:
             async with asyncio.timeout_at(ends_at):
-                connection = await turn
+                given = await turn
         except TimeoutError:
             self._give_back(turn)
             return _NO_TURN
         except asyncio.CancelledError:
             self._give_back(turn)
             raise
-        return _CLOSED_IN_LINE if connection is not None and connection.is_closed else connection
+        return _CLOSED_IN_LINE if isinstance(given, Connection) and given.is_closed else given
 
-    def _give_back(self, turn: "asyncio.Future[Connection | None]") -> None:
+    def _give_back(self, turn: _Turn) -> None:
         """Pass on the turn of somebody who left, where it came at the same moment."""
         if turn.cancelled():
             with suppress(ValueError):
                 self._line.remove(turn)
-        elif (connection := turn.result()) is None:
-            self._free_place()
-        elif not connection.is_closed:
-            self.release(connection)
+            return
+        match turn.result():
+            case None:
+                self._end_opening()
+            case Connection() as connection if not connection.is_closed:
+                self.release(connection)
 
-    def _first_in_line(self) -> "asyncio.Future[Connection | None] | None":
+    def _first_in_line(self) -> _Turn | None:
         while self._line:
             first = self._line.popleft()
             if not first.done():
                 return first
         return None
 
-    def _free_place(self) -> None:
-        if (first := self._first_in_line()) is not None:
+    def _may_open(self) -> bool:
+        limits = self._limits
+        places = limits.connections - len(self._open) - self._opening
+        return places > 0 and self._opening < limits.opening
+
+    def _end_opening(self) -> None:
+        self._opening -= 1
+        self._invite()
+
+    def _invite(self) -> None:
+        """Give the first in line the places that came free."""
+        while self._may_open() and (first := self._first_in_line()) is not None:
+            self._opening += 1
             first.set_result(None)
-            return
-        self._places -= 1
-        if not self._places:
+        if not self._open and not self._opening:
             self._on_empty()
 
     async def _connect(self, ends_at: float) -> Connection | Failed:
@@ -194,11 +213,11 @@ class Pool:
         try:
             by = (loop.time() + ends_at) / 2  # see rule 4 of `bff.upstream.ports`
             seconds = min(limits.connect_seconds, by - loop.time())
-            async with asyncio.timeout(seconds):
+            async with bounded(loop, seconds):
                 addresses = await self._resolver.addresses(origin.host, origin.port, seconds / 2)
                 made = await connect_first(loop, addresses)
             is_connected = True
-            async with asyncio.timeout(min(limits.handshake_seconds, by - loop.time())):
+            async with bounded(loop, min(limits.handshake_seconds, by - loop.time())):
                 _, connection = await loop.create_connection(
                     lambda: Connection(self, loop),
                     sock=made,

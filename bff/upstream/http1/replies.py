@@ -33,8 +33,8 @@ _FRAMING_NAME_LENGTHS: Final = frozenset(
 class BadReply(Exception):
     """The bytes are no reply that the gateway takes; `failure` describes the fault."""
 
-    def __init__(self, detail: str) -> None:
-        self.failure = Failed(Reason.PROTOCOL, detail=detail)
+    def __init__(self, detail: str, status: int | None = None) -> None:
+        self.failure = Failed(Reason.PROTOCOL, status, detail=detail)
         super().__init__(detail)
 
 
@@ -166,7 +166,7 @@ class ReplyReader:
         if fault is None and self._framing_bytes > FRAMING_BYTES and self._head_is_long():
             fault = f"a head of over {FRAMING_BYTES} bytes"
         if fault is not None:
-            raise BadReply(fault)
+            raise BadReply(fault, status if status == 101 else None)
         if status < 200:
             self._pass_over()
             return
