@@ -15,9 +15,9 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from types import TracebackType
 from typing import Final, NamedTuple
 
 import certifi
@@ -136,34 +136,42 @@ class Resolver:
             lookup.exception()  # those who wait raise it; nobody may be waiting
 
 
-@asynccontextmanager
-async def bounded(loop: asyncio.AbstractEventLoop, seconds: float) -> AsyncIterator[None]:
+class Bound:
     """`asyncio.timeout` for what waits for a socket, on a loop that may be held meanwhile.
 
     It runs out only after the loop has looked at its sockets, so that a connection that is there
     has come in time; and never before its time, as timers of uvloop do that are made after a hold.
     """
-    began_at = time.monotonic()
-    timer: asyncio.Handle
 
-    def expire() -> None:
-        nonlocal timer
-        left = seconds - (time.monotonic() - began_at)
-        timer = loop.call_later(left, expire) if left > 0 else loop.call_soon(look, 1)
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        self._loop = loop
+        self._seconds = seconds
+        self._began_at = time.monotonic()
+        self._looks = 0
+        self._timeout = asyncio.timeout(None)
+        self._timer = loop.call_later(seconds, self._expire)
 
-    def look(count: int) -> None:
-        nonlocal timer
-        if count < _LOOKS_AFTER_A_HOLD:
-            timer = loop.call_later(_LOOK_SECONDS, look, count + 1)
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+        await self._timeout.__aexit__(kind, error, trace)
+
+    def _expire(self) -> None:
+        left = self._seconds - (time.monotonic() - self._began_at)
+        if left > 0:
+            self._timer = self._loop.call_later(left, self._expire)
+        elif self._looks < _LOOKS_AFTER_A_HOLD:
+            self._looks += 1
+            self._timer = self._loop.call_later(_LOOK_SECONDS, self._expire)
         else:
-            clock.reschedule(loop.time())
-
-    async with asyncio.timeout(None) as clock:
-        timer = loop.call_later(seconds, expire)
-        try:
-            yield
-        finally:
-            timer.cancel()
+            self._timeout.reschedule(self._loop.time())
 
 
 async def connect_first(

@@ -22,7 +22,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from bff.engine.values.outcomes import Failed, Reason
-from bff.upstream.http1.addresses import Origin, Resolver, bounded, connect_first
+from bff.upstream.http1.addresses import Bound, Origin, Resolver, connect_first
 from bff.upstream.http1.connection import Connection
 
 _UPSTREAM_IDLE_SHARE: Final = 0.8
@@ -213,11 +213,11 @@ class Pool:
         try:
             by = (loop.time() + ends_at) / 2  # see rule 4 of `bff.upstream.ports`
             seconds = min(limits.connect_seconds, by - loop.time())
-            async with bounded(loop, seconds):
+            async with Bound(loop, seconds):
                 addresses = await self._resolver.addresses(origin.host, origin.port, seconds / 2)
                 made = await connect_first(loop, addresses)
             is_connected = True
-            async with bounded(loop, min(limits.handshake_seconds, by - loop.time())):
+            async with Bound(loop, min(limits.handshake_seconds, by - loop.time())):
                 _, connection = await loop.create_connection(
                     lambda: Connection(self, loop),
                     sock=made,
