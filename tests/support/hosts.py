@@ -1,11 +1,12 @@
-"""Runs a project in both of its hosts, each behind a real server, and asks them the same way.
+"""Runs a project in each of its hosts, behind a real server, and asks them the same way.
 
     with serving("edge", project_folder) as host:
         status, headers, body = host.request("GET", "/screens/home/1")
 
 `edge` is the ASGI edge on granian, as `bff serve` has it, `flask` the plain Flask application on
-werkzeug's threaded server; both live in this process, on threads of their own, so that a test may
-hold gates that upstreams wait for. `HOSTS` is what to parametrise a test over.
+werkzeug's threaded server, `http1` our own server on uvloop. All live in this process, on threads
+of their own, so that a test may hold gates that upstreams wait for. `HOSTS` is what to parametrise
+a test over.
 """
 
 import asyncio
@@ -14,10 +15,12 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import uvloop
 from flask import Flask
 from granian import _futures
 from granian.constants import Interfaces
@@ -30,9 +33,11 @@ from bff.identity.ports import IdentityProvider
 from bff.plan.compiler.project import compile_project
 from bff.settings import Settings
 from bff.web import gateway as core
+from bff.web.applications import create_server
 from bff.web.hosts.asgi.edge import Edge
+from bff.web.hosts.http1.server import Http1Server
 
-HOSTS = ("edge", "flask")
+HOSTS = ("edge", "flask", "http1")
 
 WAIT_BUDGET_SECONDS = 20.0  # how long a test waits before it is a failure
 
@@ -136,6 +141,9 @@ def serving(
     if name == "edge":
         with serving_edge(create_asgi(app=app), app) as host:
             yield host
+    elif name == "http1":
+        with http1_server(create_server(app=app)) as port:
+            yield Host(name, port, app)
     else:
         with _werkzeug(app) as port:
             yield Host(name, port, app)
@@ -187,6 +195,37 @@ def _granian(edge: Edge) -> Iterator[int]:
             stop[0]()
         thread.join(WAIT_BUDGET_SECONDS)
         assert not thread.is_alive(), "granian did not stop"
+
+
+@contextmanager
+def http1_server(server: Http1Server, grace_seconds: float = 1.0) -> Iterator[int]:
+    """The server on a loop and a thread of its own; gives its port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port: int = listener.getsockname()[1]
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        server.gateway.log.take_library_lines()
+        try:
+            await server.start(sock=listener)
+            started.set_result((asyncio.get_running_loop(), stop))
+            await stop.wait()
+            await server.close(grace_seconds)
+        finally:
+            server.gateway.log.leave_library_lines()
+            server.gateway.log.flush()
+
+    thread = threading.Thread(target=lambda: uvloop.run(main()), name="http1")
+    thread.start()
+    try:
+        loop, stop = started.result(WAIT_BUDGET_SECONDS)
+        yield port
+    finally:
+        if started.done():
+            loop.call_soon_threadsafe(stop.set)
+        thread.join(WAIT_BUDGET_SECONDS)
+        assert not thread.is_alive(), "the server did not stop"
 
 
 @contextmanager
