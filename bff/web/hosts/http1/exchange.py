@@ -1,7 +1,7 @@
 """One request and its reply.
 
-    begin      answered from memory or refused: written at once
-               anything else: a task, which writes the reply when it is there
+    begin      from memory or refused: a reply, which is written at once
+               anything else: an exchange, whose task writes the reply when it is there
     refuse     the body broke its framing or came too slowly
     lose       the client left
 
@@ -21,14 +21,60 @@ from bff.web.hosts.behind import hand_over, scope_for_app
 from bff.web.hosts.http1.bodies import IncomingBody
 from bff.web.hosts.http1.framing import Head, Refusal
 from bff.web.hosts.http1.messages import AppReply, scope_of
-from bff.web.hosts.http1.replies import CONTINUE, StreamFraming, has_no_body, render_head
+from bff.web.hosts.http1.replies import (
+    CONTINUE,
+    StreamFraming,
+    connection_line,
+    has_no_body,
+    render_head,
+)
 from bff.web.hosts.http1.service import Service, Writer
+from bff.web.http.logs import Log
 from bff.web.http.problems import bad_host, internal_error, problem
 from bff.web.http.replies import RawHeader, Reply, close_body
 from bff.web.http.requests import ClientGone, GatewayRequest
 from bff.web.serving.dispatch import Pending
 
 _RETRY_SECONDS: Final = b"1"
+
+
+Begun = Reply | Pending | None
+
+
+def begin(service: Service, request: GatewayRequest) -> Begun:
+    """What the gateway begins for a request; None where the app behind is to answer."""
+    begun = None if service.behind.takes(request) else service.gateway.begin(request)
+    if begun is None and not request.has_good_host():
+        return service.gateway.finish(request, bad_host(request))
+    return begun
+
+
+def write_reply(
+    service: Service, writer: Writer, request: GatewayRequest, reply: Reply, *, keeps: bool
+) -> None:
+    """Write a reply whose body is here."""
+    body = reply.body
+    assert isinstance(body, bytes)  # noqa: S101
+    if has_no_body(request.method, reply.status):
+        body = framing = b""
+    else:
+        framing = b"content-length: %d\r\n" % len(body)
+    head = render_head(
+        reply.status,
+        reply.headers,
+        framing=framing,
+        date=service.date.line(),
+        connection=connection_line(request.version, keeps=keeps),
+    )
+    writer.write(head + body)
+
+
+def log_reply(log: Log, writer: Writer, request: GatewayRequest, reply: Reply) -> None:
+    """Write the line of a request whose reply was written whole."""
+    if writer.is_lost:
+        log.broken(request, reply, 0, "client left")
+    else:
+        log.request(request, reply, len(reply.body) if isinstance(reply.body, bytes) else 0)
 
 
 class Exchange:
@@ -59,25 +105,22 @@ class Exchange:
         self._is_logged = False
         self._expects_continue = head.expects_continue
 
-    def begin(self) -> None:
-        """Answer, or begin what takes waiting."""
-        request, service = self.request, self._service
-        begun = None if service.behind.takes(request) else service.gateway.begin(request)
-        if begun is None and not request.has_good_host():
-            begun = service.gateway.finish(request, bad_host(request))
+    def begin(self, begun: Begun) -> None:
+        """Answer, or set to work what takes waiting."""
+        service = self._service
         if isinstance(begun, Reply):
             self._end_with(begun)
             return
         works = service.app_works if begun is None else service.works
         if not works.has_room:
-            self._end_with(service.gateway.finish(request, _overloaded(request)))
+            self._end_with(service.gateway.finish(self.request, _overloaded(self.request)))
         elif begun is None:
             self._task = works.start(self._run(self._hand_over))
         else:
             if not begun.reads_body:
                 self._drop_body()
             elif self.body is not None:
-                request.body = self.body.chunks()
+                self.request.body = self.body.chunks()
             self._may_be_abandoned = begun.may_be_abandoned
             self._task = works.start(self._run(partial(self._answer, begun)))
 
@@ -150,24 +193,14 @@ class Exchange:
             await self._stream(reply, reply.body)
 
     def _write_whole(self, reply: Reply, *, keeps: bool) -> None:
-        request, body = self.request, reply.body
-        assert isinstance(body, bytes)  # noqa: S101
         if self._started:
             return
         self._started = True
-        framing = b""
-        if has_no_body(request.method, reply.status):
-            body = b""
-        else:
-            framing = b"content-length: %d\r\n" % len(body)
-        self._writer.write(self._render(reply.status, reply.headers, framing, keeps=keeps) + body)
-        if self._is_logged:
-            return
-        self._is_logged = True
-        if self._writer.is_lost:
-            self._log.broken(request, reply, 0, "client left")
-        else:
-            self._log.request(request, reply, len(body))
+        self.keeps_connection = keeps
+        write_reply(self._service, self._writer, self.request, reply, keeps=keeps)
+        if not self._is_logged:
+            self._is_logged = True
+            log_reply(self._log, self._writer, self.request, reply)
 
     async def _stream(self, reply: Reply, pieces: AsyncIterator[bytes]) -> None:
         sent_bytes = 0
@@ -180,8 +213,9 @@ class Exchange:
                     await self._writer.drain()
             self._writer.write(framing.end())
         except (ClientGone, asyncio.CancelledError):
-            self._is_logged = True
-            self._log.broken(self.request, reply, sent_bytes, "client left")
+            if not self._is_logged:
+                self._is_logged = True
+                self._log.broken(self.request, reply, sent_bytes, "client left")
             raise
         except Exception:
             self._log.broken(self.request, reply, sent_bytes, "upstream broke off")
@@ -196,22 +230,13 @@ class Exchange:
             raise ClientGone
         framing = StreamFraming(self.request.method, status, headers, self.request.version)
         self._started = True
-        keeps = self._may_keep() and not framing.ends_connection
-        self._writer.write(self._render(status, headers, framing.line, keeps=keeps))
-        return framing
-
-    def _render(
-        self, status: int, headers: Iterable[RawHeader], framing: bytes, *, keeps: bool
-    ) -> bytes:
-        self.keeps_connection = keeps
-        if not keeps:
-            connection = b"connection: close\r\n"
-        elif self.request.version == "1.0":
-            connection = b"connection: keep-alive\r\n"
-        else:
-            connection = b""
+        self.keeps_connection = self._may_keep() and not framing.ends_connection
+        connection = connection_line(self.request.version, keeps=self.keeps_connection)
         date = self._service.date.line()
-        return render_head(status, headers, framing=framing, date=date, connection=connection)
+        self._writer.write(
+            render_head(status, headers, framing=framing.line, date=date, connection=connection)
+        )
+        return framing
 
     def _break(self) -> None:
         self.keeps_connection = False

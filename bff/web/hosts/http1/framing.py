@@ -108,8 +108,8 @@ def read_head(head: bytes, limits: Limits) -> Head | Refusal:
     line = _LINE.fullmatch(head, 0, line_end)
     if line is None:
         return MALFORMED
-    version = line[3].decode()
-    if version not in ("1.1", "1.0"):
+    method, target, version = line.groups()
+    if version not in (b"1.1", b"1.0"):
         return _UNKNOWN_VERSION
     lines = _HeaderLines()
     try:
@@ -125,7 +125,7 @@ def read_head(head: bytes, limits: Limits) -> Head | Refusal:
         return LARGE_HEAD
     if b" \r\n" in head or b"\t\r\n" in head:
         headers = [(name, value.rstrip(b" \t")) for name, value in headers]
-    return _describe(line[1].decode(), line[2], version, headers)
+    return _describe(method.decode(), target, version.decode(), headers)
 
 
 def refuse_beginning(unread: bytes, limits: Limits) -> Refusal | None:

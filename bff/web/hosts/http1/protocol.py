@@ -19,7 +19,7 @@ import asyncio
 from typing import Final
 
 from bff.web.hosts.http1.bodies import IncomingBody, MalformedBody
-from bff.web.hosts.http1.exchange import Exchange
+from bff.web.hosts.http1.exchange import Exchange, begin, log_reply, write_reply
 from bff.web.hosts.http1.framing import (
     END_OF_HEAD,
     MALFORMED,
@@ -29,10 +29,10 @@ from bff.web.hosts.http1.framing import (
     read_head,
     refuse_beginning,
 )
-from bff.web.hosts.http1.replies import render_head
 from bff.web.hosts.http1.service import Service, Writer
 from bff.web.hosts.http1.timers import SpeedWatch
 from bff.web.http.problems import problem
+from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 
 _FULL: Final = (
@@ -229,7 +229,14 @@ class Connection(asyncio.Protocol):
             client_host=None if peer.client is None else peer.client[0],
             version=head.version,
         )
-        body = None if head.body is None else IncomingBody(head.body, self._read_on)
+        if head.body is None:
+            body = None
+            begun = begin(service, request)
+            if isinstance(begun, Reply) and isinstance(begun.body, bytes):
+                self._answer_at_once(head, request, begun)
+                return
+        else:
+            body = IncomingBody(head.body, self._read_on)
         exchange = Exchange(service, self._writer, request, head, body, self._advance)
         self._exchange = exchange
         if body is not None:
@@ -237,7 +244,19 @@ class Connection(asyncio.Protocol):
                 return
             if not body.finished:
                 service.wheel.schedule(self, self._incoming.begin(service.wheel.now, 0))
-        exchange.begin()
+            begun = begin(service, request)
+        exchange.begin(begun)
+
+    def _answer_at_once(self, head: Head, request: GatewayRequest, reply: Reply) -> None:
+        """A reply that takes no waiting, to a request without a body, needs no exchange: that is
+        2 of the 15 µs of a hit."""
+        service = self._service
+        keeps = head.keeps_alive and not service.is_closing
+        write_reply(service, self._writer, request, reply, keeps=keeps)
+        log_reply(service.gateway.log, self._writer, request, reply)
+        self._rests_since = service.wheel.now
+        if not keeps:
+            self._close()
 
     def _read_on(self) -> None:
         """The reader of the body waits for more, or has taken some."""
@@ -290,16 +309,7 @@ class Connection(asyncio.Protocol):
             service = self._service
             request = GatewayRequest("-", "-", "", [])
             reply = service.gateway.finish(request, problem(request, *refusal))
-            assert isinstance(reply.body, bytes)  # noqa: S101
-            head = render_head(
-                reply.status,
-                reply.headers,
-                framing=b"",
-                date=service.date.line(),
-                connection=b"connection: close\r\n",
-            )
-            self._writer.write(head + reply.body)
-            service.gateway.log.request(request, reply, len(reply.body))
+            write_reply(service, self._writer, request, reply, keeps=False)
         self._linger()
 
     def _close(self) -> None:

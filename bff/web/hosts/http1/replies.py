@@ -43,6 +43,13 @@ def has_no_body(method: str, status: int) -> bool:
     return method == "HEAD" or status in (204, 304) or status < 200
 
 
+def connection_line(version: str, *, keeps: bool) -> bytes:
+    """The `Connection` line, where a client of this version needs one (RFC 9112 §9.3)."""
+    if not keeps:
+        return b"connection: close\r\n"
+    return b"connection: keep-alive\r\n" if version == "1.0" else b""
+
+
 def render_head(
     status: int, headers: Iterable[RawHeader], *, framing: bytes, date: bytes, connection: bytes
 ) -> bytes:
