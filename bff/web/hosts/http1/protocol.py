@@ -310,6 +310,7 @@ class Connection(asyncio.Protocol):
             request = GatewayRequest("-", "-", "", [])
             reply = service.gateway.finish(request, problem(request, *refusal))
             write_reply(service, self._writer, request, reply, keeps=False)
+            log_reply(service.gateway.log, self._writer, request, reply)
         self._linger()
 
     def _close(self) -> None:
