@@ -1,4 +1,4 @@
-"""What a request and its connection leave to Python's garbage collector in our own server: nothing."""
+"""What a request leaves to Python's garbage collector in our own server: nothing."""
 
 import asyncio
 from pathlib import Path

@@ -38,6 +38,7 @@ from bff.web.hosts.asgi.edge import Edge
 from bff.web.hosts.http1.server import Http1Server
 
 HOSTS = ("edge", "flask", "http1")
+LOOP_HOSTS = ("edge", "http1")  # those with an app behind them
 
 WAIT_BUDGET_SECONDS = 20.0  # how long a test waits before it is a failure
 
