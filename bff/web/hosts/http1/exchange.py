@@ -28,7 +28,7 @@ from bff.web.hosts.http1.replies import (
     has_no_body,
     render_head,
 )
-from bff.web.hosts.http1.service import Service, Writer
+from bff.web.hosts.http1.service import Peer, Service, Writer
 from bff.web.http.logs import Log
 from bff.web.http.problems import bad_host, internal_error, problem
 from bff.web.http.replies import RawHeader, Reply, close_body
@@ -39,6 +39,27 @@ _RETRY_SECONDS: Final = b"1"
 
 
 Begun = Reply | Pending | None
+
+
+def request_of(head: Head, peer: Peer) -> GatewayRequest:
+    """The request that a head announces, without its body."""
+    return GatewayRequest(
+        head.method,
+        head.path,
+        head.query,
+        head.headers,
+        scheme=peer.scheme,
+        client_host=None if peer.client is None else peer.client[0],
+        version=head.version,
+    )
+
+
+def refuse_head(service: Service, writer: Writer, refusal: Refusal) -> None:
+    """Answer what is no request, and log it as one without a method and a path."""
+    request = GatewayRequest("-", "-", "", [])
+    reply = service.gateway.finish(request, problem(request, *refusal))
+    write_reply(service, writer, request, reply, keeps=False)
+    log_reply(service.gateway.log, writer, request, reply)
 
 
 def begin(service: Service, request: GatewayRequest) -> Begun:

@@ -19,7 +19,14 @@ import asyncio
 from typing import Final
 
 from bff.web.hosts.http1.bodies import IncomingBody, MalformedBody
-from bff.web.hosts.http1.exchange import Exchange, begin, log_reply, write_reply
+from bff.web.hosts.http1.exchange import (
+    Exchange,
+    begin,
+    log_reply,
+    refuse_head,
+    request_of,
+    write_reply,
+)
 from bff.web.hosts.http1.framing import (
     END_OF_HEAD,
     MALFORMED,
@@ -31,7 +38,6 @@ from bff.web.hosts.http1.framing import (
 )
 from bff.web.hosts.http1.service import Service, Writer
 from bff.web.hosts.http1.timers import SpeedWatch
-from bff.web.http.problems import problem
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 
@@ -62,8 +68,6 @@ class Connection(asyncio.Protocol):
         self._has_partial_head = False
         self._incoming = SpeedWatch(limits.window_seconds, limits.window_bytes)
         self._outgoing = SpeedWatch(limits.window_seconds, limits.window_bytes)
-
-    # What the loop calls.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         service = self._service
@@ -105,8 +109,6 @@ class Connection(asyncio.Protocol):
         if self._exchange is not None:
             self._exchange.lose()
             self._exchange = None
-
-    # What the server and the wheel call.
 
     def finish(self) -> None:
         """Close once a request is answered, the one at work or a next one that is on its way: to
@@ -152,8 +154,6 @@ class Connection(asyncio.Protocol):
         if again is None:
             self._refuse(TOO_SLOW)
         return again
-
-    # The messages.
 
     def _advance(self) -> None:
         """Go as far as what is here allows."""
@@ -219,16 +219,8 @@ class Connection(asyncio.Protocol):
         return True
 
     def _begin(self, head: Head) -> None:
-        service, peer = self._service, self._writer.peer
-        request = GatewayRequest(
-            head.method,
-            head.path,
-            head.query,
-            head.headers,
-            scheme=peer.scheme,
-            client_host=None if peer.client is None else peer.client[0],
-            version=head.version,
-        )
+        service = self._service
+        request = request_of(head, self._writer.peer)
         if head.body is None:
             body = None
             begun = begin(service, request)
@@ -299,18 +291,12 @@ class Connection(asyncio.Protocol):
             else:
                 self._transport.resume_reading()
 
-    # The end.
-
     def _refuse(self, refusal: Refusal) -> None:
         """Answer what is no request, and end."""
         if self._exchange is not None:
             self._exchange.refuse(refusal)
         else:
-            service = self._service
-            request = GatewayRequest("-", "-", "", [])
-            reply = service.gateway.finish(request, problem(request, *refusal))
-            write_reply(service, self._writer, request, reply, keeps=False)
-            log_reply(service.gateway.log, self._writer, request, reply)
+            refuse_head(self._service, self._writer, refusal)
         self._linger()
 
     def _close(self) -> None:
