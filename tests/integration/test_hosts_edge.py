@@ -14,7 +14,7 @@ from flask import Flask
 
 from bff import Gateway, create_app, create_asgi
 from bff.settings import Settings
-from tests.support.hosts import LOOP_HOSTS, WAIT_BUDGET_SECONDS, Host, serving
+from tests.support.hosts import WAIT_BUDGET_SECONDS, Host, serving
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 from tests.support.wire import Exchange, WireServer
 from tests.support.wire_scripts import held, json_reply, never, refusing_url
@@ -35,13 +35,6 @@ steps:
 """
 
 ORDER = '{"id": 1, "total": 1.5, "items": []}'
-
-
-@pytest.fixture(params=LOOP_HOSTS)
-def loop_host(request: pytest.FixtureRequest) -> str:
-    """A host on an event loop, with Flask behind it."""
-    name: str = request.param
-    return name
 
 
 def shop(folder: Path, url: str, home: str = HOME, **compositions: str) -> Path:

@@ -35,6 +35,7 @@ from bff.settings import Settings
 from bff.web import gateway as core
 from bff.web.applications import create_server
 from bff.web.hosts.asgi.edge import Edge
+from bff.web.hosts.behind import AppBehind
 from bff.web.hosts.http1.server import Http1Server
 
 HOSTS = ("edge", "flask", "http1")
@@ -140,8 +141,8 @@ def serving(
         Gateway().attach(app, core.Gateway(compile_project(project), settings, clock=clock))
     app = app or create_app(project, settings, identity=identity)
     if name == "edge":
-        with serving_edge(create_asgi(app=app), app) as host:
-            yield host
+        with _granian(create_asgi(app=app)) as port:
+            yield Host(name, port, app)
     elif name == "http1":
         with http1_server(create_server(app=app)) as port:
             yield Host(name, port, app)
@@ -152,10 +153,16 @@ def serving(
 
 
 @contextmanager
-def serving_edge(edge: Edge, app: Flask) -> Iterator[Host]:
-    """This edge on granian, until the context is left; `app` is behind it."""
-    with _granian(edge) as port:
-        yield Host("edge", port, app)
+def serving_before(
+    name: str, gateway: core.Gateway, behind: AppBehind, app: Flask
+) -> Iterator[Host]:
+    """A host of `LOOP_HOSTS` before this app behind, which is `app`, until the context is left."""
+    if name == "edge":
+        with _granian(Edge(gateway, behind)) as port:
+            yield Host(name, port, app)
+    else:
+        with http1_server(Http1Server(gateway, behind)) as port:
+            yield Host(name, port, app)
 
 
 @contextmanager
