@@ -36,15 +36,12 @@ from bff.web.hosts.http1.framing import (
     read_head,
     refuse_beginning,
 )
+from bff.web.hosts.http1.replies import FULL
 from bff.web.hosts.http1.service import Service, Writer
 from bff.web.hosts.http1.timers import SpeedWatch
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 
-_FULL: Final = (
-    b"HTTP/1.1 503 Service Unavailable\r\n"
-    b"retry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-)
 _MOST_TURNED_AWAY: Final = 64  # connections that still get this answer at a time
 
 
@@ -78,7 +75,7 @@ class Connection(asyncio.Protocol):
         if excess >= _MOST_TURNED_AWAY:
             self.abort()
         elif excess >= 0:
-            self._writer.write(_FULL)
+            self._writer.write(FULL)
             self._linger()
         else:
             self._rests_since = service.wheel.now
@@ -94,7 +91,7 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         self._writer.pause()
         now = self._service.wheel.now
-        self._service.wheel.schedule(self, self._outgoing.begin(now, self._flushed_bytes))
+        self._service.wheel.schedule(self, self._outgoing.begin(now, self._writer.flushed_bytes))
 
     def resume_writing(self) -> None:
         self._writer.resume()
@@ -124,7 +121,7 @@ class Connection(asyncio.Protocol):
         """Act on what is late; return when to look again."""
         limits = self._service.limits
         if self._writer.waiting_bytes:
-            again = self._outgoing.look(now, self._flushed_bytes)
+            again = self._outgoing.look(now, self._writer.flushed_bytes)
             if again is None:
                 self.abort()
             return again
@@ -173,17 +170,16 @@ class Connection(asyncio.Protocol):
         if not exchange.ended:
             return False
         is_whole = body is None or body.finished
-        if not exchange.keeps_connection:
+        if exchange.keeps_connection:
             if is_whole:
-                self._close()
-            else:
-                self._linger()
-            return False
-        if not is_whole:
-            return False
-        self._exchange = None
-        self._rests_since = self._service.wheel.now
-        return True
+                self._exchange = None
+                self._rests_since = self._service.wheel.now
+            return is_whole
+        if is_whole:
+            self._close()
+        else:
+            self._linger()
+        return False
 
     def _feed(self, body: IncomingBody) -> bool:
         """Feed the body what is here; False where its framing is broken."""
@@ -322,7 +318,3 @@ class Connection(asyncio.Protocol):
         self._is_ending = True
         self._unread, self._at = b"", 0
         service.wheel.schedule(self, service.wheel.now + service.limits.linger_seconds)
-
-    @property
-    def _flushed_bytes(self) -> int:
-        return self._writer.sent_bytes - self._writer.waiting_bytes

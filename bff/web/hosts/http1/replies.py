@@ -13,6 +13,10 @@ from typing import Final
 from bff.web.http.replies import RawHeader
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+FULL: Final = (  # there are too many connections
+    b"HTTP/1.1 503 Service Unavailable\r\n"
+    b"retry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+)
 _STATUS_LINES: Final = {
     each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in HTTPStatus
 }

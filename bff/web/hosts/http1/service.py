@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, Final, NamedTuple, Protocol
 
 from bff.web.gateway import Gateway
@@ -123,7 +124,7 @@ def peer_of(transport: asyncio.Transport) -> Peer:
 
 class Writer:
     """Writes to a client, and waits while it does not read. `sent_bytes` counts what was written,
-    `waiting_bytes` what of it has not gone out."""
+    `waiting_bytes` what of it has not gone out, `flushed_bytes` what has."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
@@ -137,6 +138,10 @@ class Writer:
     @property
     def waiting_bytes(self) -> int:
         return self._transport.get_write_buffer_size()
+
+    @property
+    def flushed_bytes(self) -> int:
+        return self.sent_bytes - self.waiting_bytes
 
     def write(self, data: bytes) -> None:
         """Write, unless the client is gone."""
@@ -174,7 +179,8 @@ class Writer:
         whole, and leave to the kernel what the client does not read."""
         raw = self._transport.get_extra_info("socket")
         if raw is not None and not self._transport.is_closing():
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            with suppress(OSError):  # the client has reset it already
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
 
     def _wake(self) -> None:
