@@ -1,4 +1,4 @@
-"""The two applications that bff makes: for ASGI servers, and for WSGI servers."""
+"""What bff makes of a project: applications for ASGI and WSGI servers, and a server of our own."""
 
 from pathlib import Path
 
@@ -9,6 +9,8 @@ from bff.settings import Settings
 from bff.web.hosts.asgi.edge import Edge
 from bff.web.hosts.flask.behind import FlaskBehind
 from bff.web.hosts.flask.extension import FlaskGateway
+from bff.web.hosts.http1.framing import Limits
+from bff.web.hosts.http1.server import Http1Server
 
 
 def create_app(
@@ -40,10 +42,32 @@ def create_asgi(
     An app that a `Gateway` is mounted in brings its project and settings along. Raises
     `ProjectError` and `SettingsError`.
     """
+    extension, behind = _mounted(project, settings, app, identity)
+    return Edge(extension.core, behind)
+
+
+def create_server(
+    project: Path | str | None = None,
+    settings: Settings | None = None,
+    *,
+    app: Flask | None = None,
+    identity: IdentityProvider | None = None,
+    limits: Limits | None = None,
+) -> Http1Server:
+    """Our HTTP/1.1 server with a Flask application behind it; else as `create_asgi`."""
+    extension, behind = _mounted(project, settings, app, identity)
+    return Http1Server(extension.core, behind, limits)
+
+
+def _mounted(
+    project: Path | str | None,
+    settings: Settings | None,
+    app: Flask | None,
+    identity: IdentityProvider | None,
+) -> tuple[FlaskGateway, FlaskBehind]:
     if app is None:
         app = create_app(project, settings, identity=identity)
     elif "bff" not in app.extensions:
         FlaskGateway(app, project, settings, identity=identity)
     extension: FlaskGateway = app.extensions["bff"]
-    threads = extension.core.settings.flask_threads
-    return Edge(extension.core, FlaskBehind(extension, threads))
+    return extension, FlaskBehind(extension, extension.core.settings.flask_threads)

@@ -1,10 +1,11 @@
-"""Redis servers for the tests of the cache."""
+"""Redis servers for the tests of the cache, and the hosts that have an app behind them."""
 
 import logging
 from collections.abc import Iterator
 
 import pytest
 
+from tests.support.hosts import LOOP_HOSTS
 from tests.support.redis_server import RedisServer
 
 
@@ -33,3 +34,10 @@ def own_server() -> Iterator[RedisServer]:
 def hear_the_cache(caplog: pytest.LogCaptureFixture) -> None:
     """So that `caplog` has what the cache says."""
     caplog.set_level(logging.INFO, logger="bff.cache")
+
+
+@pytest.fixture(params=LOOP_HOSTS)
+def loop_host(request: pytest.FixtureRequest) -> str:
+    """The name of a host on an event loop, which may have an app behind it."""
+    name: str = request.param
+    return name

@@ -1,4 +1,4 @@
-"""A guarded Flask app behind the edge: clients that leave, bodies that break off or come slowly.
+"""A guarded Flask app behind a host: clients that leave, bodies that break off or come slowly.
 
 Each client of a test is one of as many as the app has threads: a thread that is not given back is
 seen by the next request.
@@ -19,7 +19,7 @@ from bff import Gateway, create_asgi
 from bff.settings import Settings
 from bff.web.hosts.asgi.edge import Edge
 from bff.web.hosts.flask.behind import FlaskBehind
-from tests.support.hosts import Host, serving, serving_edge
+from tests.support.hosts import Host, serving, serving_before
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 from tests.support.wire import Exchange, WireServer
 from tests.support.wire_scripts import flood, head, held, json_reply, never
@@ -49,6 +49,7 @@ class Shop:
         self.app = flask.Flask("own", static_folder=None)
         self.seen: list[str] = []
         self.changed = threading.Condition()
+        self.uploads = threading.Semaphore(0)  # that have begun
         self.app.before_request(lambda: None)
         self.app.add_url_rule("/own", "own", lambda: "mine")
         self.app.add_url_rule("/ticks", "ticks", self._tick, methods=["GET", "POST"])
@@ -75,6 +76,7 @@ class Shop:
         return flask.Response(ticks())
 
     def _upload(self) -> bytes:
+        self.uploads.release()
         try:
             body = flask.request.get_data()
         except Exception as error:
@@ -88,13 +90,13 @@ class Shop:
 
 @contextmanager
 def guarded(
-    folder: Path, script: Any, body_seconds: float = 15
+    loop_host: str, folder: Path, script: Any, body_seconds: float = 15
 ) -> Iterator[tuple[Host, Shop, Any]]:
     with WireServer(script) as upstream:
         shop = Shop(folder, upstream.url)
         extension = shop.app.extensions["bff"]
         behind = FlaskBehind(extension, THREADS, body_seconds=body_seconds)
-        with serving_edge(Edge(extension.core, behind), shop.app) as host:
+        with serving_before(loop_host, extension.core, behind, shop.app) as host:
             yield host, shop, upstream
 
 
@@ -110,8 +112,10 @@ def post(path: str, *headers: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-def test_clients_that_leave_an_endless_route_let_upstream_and_threads_go(tmp_path: Path) -> None:
-    with guarded(tmp_path, ENDLESS) as (host, _, upstream):
+def test_clients_that_leave_an_endless_route_let_upstream_and_threads_go(
+    loop_host: str, tmp_path: Path
+) -> None:
+    with guarded(loop_host, tmp_path, ENDLESS) as (host, _, upstream):
         for _ in range(2 * THREADS):
             with sending(host, b"GET /raw/events HTTP/1.1\r\nHost: a\r\n\r\n") as client:
                 assert client.recv(1000).startswith(b"HTTP/1.1 200")
@@ -121,11 +125,11 @@ def test_clients_that_leave_an_endless_route_let_upstream_and_threads_go(tmp_pat
 
 @pytest.mark.parametrize("unread", [b"", b"half of it"])
 def test_clients_that_leave_an_endless_view_of_the_app_end_it(
-    tmp_path: Path, unread: bytes
+    loop_host: str, tmp_path: Path, unread: bytes
 ) -> None:
     """Whether or not they announce a body that nobody reads."""
     request = post("/ticks", "Content-Length: 100") if unread else post("/ticks")
-    with guarded(tmp_path, never()) as (host, shop, _):
+    with guarded(loop_host, tmp_path, never()) as (host, shop, _):
         for _ in range(2 * THREADS):
             with sending(host, request + unread) as client:
                 assert client.recv(1000).startswith(b"HTTP/1.1 200")
@@ -133,8 +137,10 @@ def test_clients_that_leave_an_endless_view_of_the_app_end_it(
         assert host.get("/own").body == b"mine"
 
 
-def test_clients_that_leave_end_the_calls_made_for_them_alone(tmp_path: Path) -> None:
-    with guarded(tmp_path, never()) as (host, _, upstream):
+def test_clients_that_leave_end_the_calls_made_for_them_alone(
+    loop_host: str, tmp_path: Path
+) -> None:
+    with guarded(loop_host, tmp_path, never()) as (host, _, upstream):
         for count in range(1, THREADS + 1):
             with sending(host, b"GET /home/1 HTTP/1.1\r\nHost: a\r\n\r\n"):
                 upstream.wait_for_requests(count)
@@ -142,7 +148,7 @@ def test_clients_that_leave_end_the_calls_made_for_them_alone(tmp_path: Path) ->
         assert host.get("/own").body == b"mine"
 
 
-def test_write_runs_to_its_end_though_its_client_left(tmp_path: Path) -> None:
+def test_write_runs_to_its_end_though_its_client_left(loop_host: str, tmp_path: Path) -> None:
     gate = threading.Event()
     order = json_reply('{"id": 1, "total": 1.5, "items": []}')
     answered: list[str] = []
@@ -152,7 +158,7 @@ def test_write_runs_to_its_end_though_its_client_left(tmp_path: Path) -> None:
         answered.append(exchange.request.target)
 
     scripts = {"/orders": held(gate, answer), "/users/1": never()}
-    with guarded(tmp_path, scripts) as (host, _, upstream):
+    with guarded(loop_host, tmp_path, scripts) as (host, _, upstream):
         with sending(host, post("/buy", "Content-Length: 14") + b'{"user_id": 1}'):
             upstream.wait_for_requests(1)
         # A reader that left later has been noticed, and so has the writer been by then.
@@ -171,7 +177,7 @@ HALVES = [
 
 @pytest.mark.parametrize(("headers", "half"), HALVES)
 def test_upload_that_breaks_off_reaches_no_service_as_a_whole_one(
-    tmp_path: Path, headers: list[str], half: bytes
+    loop_host: str, tmp_path: Path, headers: list[str], half: bytes
 ) -> None:
     ends: list[str] = []
     noted = threading.Event()
@@ -184,7 +190,7 @@ def test_upload_that_breaks_off_reaches_no_service_as_a_whole_one(
             ends.append("broken off")
         noted.set()
 
-    with guarded(tmp_path, read) as (host, _, upstream):
+    with guarded(loop_host, tmp_path, read) as (host, _, upstream):
         with sending(host, post("/raw/upload", *headers) + half):
             upstream.wait_for_requests(1)
         assert noted.wait(20)
@@ -193,36 +199,40 @@ def test_upload_that_breaks_off_reaches_no_service_as_a_whole_one(
 
 @pytest.mark.parametrize(("headers", "half"), HALVES)
 def test_upload_that_breaks_off_is_no_whole_one_to_a_view_of_the_app(
-    tmp_path: Path, headers: list[str], half: bytes
+    loop_host: str, tmp_path: Path, headers: list[str], half: bytes
 ) -> None:
-    with guarded(tmp_path, never()) as (host, shop, _):
+    with guarded(loop_host, tmp_path, never()) as (host, shop, _):
         for _ in range(2 * THREADS):
             with sending(host, post("/upload", *headers) + half):
-                pass
+                assert shop.uploads.acquire(timeout=20)
         shop.wait_for(*["ClientDisconnected"] * 2 * THREADS)
         assert host.post("/upload", [1]).json() == [1]
 
 
 @pytest.mark.parametrize(("path", "length"), [("/buy", 100), ("/raw/x", 100), ("/raw/x", 100_000)])
 def test_body_that_comes_too_slowly_is_408_and_gives_the_thread_back(
-    tmp_path: Path, path: str, length: int
+    loop_host: str, tmp_path: Path, path: str, length: int
 ) -> None:
-    with guarded(tmp_path, never(), body_seconds=0.2) as (host, _, _):
+    with guarded(loop_host, tmp_path, never(), body_seconds=0.2) as (host, _, _):
         for _ in range(2 * THREADS):
             with sending(host, post(path, f"Content-Length: {length}") + b"{") as client:
                 assert client.recv(1000).startswith(b"HTTP/1.1 408")
         assert host.get("/own").body == b"mine"
 
 
-def test_body_that_comes_too_slowly_to_a_view_of_the_app_is_408(tmp_path: Path) -> None:
-    with guarded(tmp_path, never(), body_seconds=0.2) as (host, shop, _):
+def test_body_that_comes_too_slowly_to_a_view_of_the_app_is_408(
+    loop_host: str, tmp_path: Path
+) -> None:
+    with guarded(loop_host, tmp_path, never(), body_seconds=0.2) as (host, shop, _):
         for _ in range(2 * THREADS):
             with sending(host, post("/upload", "Content-Length: 100") + b"{") as client:
                 assert client.recv(1000).startswith(b"HTTP/1.1 408")
         assert shop.seen == ["RequestTimeout"] * 2 * THREADS
 
 
-def test_body_that_comes_in_time_may_be_long_and_is_read_by_lines(tmp_path: Path) -> None:
+def test_body_that_comes_in_time_may_be_long_and_is_read_by_lines(
+    loop_host: str, tmp_path: Path
+) -> None:
     with WireServer(never()) as upstream:
         shop = Shop(tmp_path, upstream.url)
         lines = [b"%d %s\n" % (number, b"x" * 997) for number in range(3000)]
@@ -231,7 +241,7 @@ def test_body_that_comes_in_time_may_be_long_and_is_read_by_lines(tmp_path: Path
             return str([*flask.request.stream] == lines)
 
         shop.app.add_url_rule("/count", "count", count, methods=["POST"])
-        with serving("edge", tmp_path, app=shop.app) as host:
+        with serving(loop_host, tmp_path, app=shop.app) as host:
             assert host.request("POST", "/count", body=b"".join(lines)).body == b"True"
             assert host.request("POST", "/count", body=lines).body == b"True"
 

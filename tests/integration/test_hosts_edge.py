@@ -1,4 +1,4 @@
-"""What only the ASGI edge does: Flask behind it, clients that leave, servers of several kinds."""
+"""What hosts on a loop do: Flask behind them, clients that leave, and several ASGI servers."""
 
 import asyncio
 import threading
@@ -41,17 +41,19 @@ def shop(folder: Path, url: str, home: str = HOME, **compositions: str) -> Path:
 
 
 @pytest.mark.parametrize("cache", ["", "cache: {ttl: 30s}\n"])
-def test_client_that_leaves_ends_the_calls_made_for_it_alone(tmp_path: Path, cache: str) -> None:
+def test_client_that_leaves_ends_the_calls_made_for_it_alone(
+    loop_host: str, tmp_path: Path, cache: str
+) -> None:
     with WireServer(never()) as upstream:
         shop(tmp_path, upstream.url, home=HOME + PATIENT + cache)
-        with serving("edge", tmp_path, settings=QUIET) as host:
+        with serving(loop_host, tmp_path, settings=QUIET) as host:
             with host.connect() as connection:
                 connection.request("GET", "/home/1")
                 upstream.wait_for_requests(1)
             upstream.wait_until(lambda server: server.peers_left == 1)
 
 
-def test_write_runs_to_its_end_though_its_client_left(tmp_path: Path) -> None:
+def test_write_runs_to_its_end_though_its_client_left(loop_host: str, tmp_path: Path) -> None:
     gate = threading.Event()
     scripts = {
         "/orders": held(gate, json_reply(ORDER)),
@@ -60,7 +62,7 @@ def test_write_runs_to_its_end_though_its_client_left(tmp_path: Path) -> None:
     }
     with WireServer(scripts) as upstream:
         shop(tmp_path, upstream.url, home=HOME + PATIENT, buy=BUY)
-        with serving("edge", tmp_path, settings=QUIET) as host:
+        with serving(loop_host, tmp_path, settings=QUIET) as host:
             with host.connect() as writer:
                 writer.request("POST", "/buy")
                 upstream.wait_for_requests(1)
@@ -90,14 +92,14 @@ def own_app(folder: Path) -> flask.Flask:
 
 
 @pytest.fixture
-def host_of_own_app(tmp_path: Path) -> Iterator[Host]:
+def host_of_own_app(loop_host: str, tmp_path: Path) -> Iterator[Host]:
     def user(exchange: Exchange) -> None:
         number = exchange.request.target.rpartition("/")[2]
         json_reply(f'{{"id": {number}, "first_name": "Ann"}}')(exchange)
 
     with WireServer(user) as upstream:
         shop(tmp_path, upstream.url)
-        with serving("edge", tmp_path, app=own_app(tmp_path)) as host:
+        with serving(loop_host, tmp_path, app=own_app(tmp_path)) as host:
             yield host
 
 
@@ -128,7 +130,9 @@ def test_own_view_that_fails_is_flasks_own_500(host_of_own_app: Host) -> None:
     assert host_of_own_app.get("/home/6").status == 200
 
 
-def test_header_that_a_composition_reads_is_not_spelled_with_underscores(tmp_path: Path) -> None:
+def test_header_that_a_composition_reads_is_not_spelled_with_underscores(
+    loop_host: str, tmp_path: Path
+) -> None:
     tagged = """
         endpoint: GET /tagged
         params: {x-tenant: {in: header, type: string, required: false}}
@@ -137,7 +141,7 @@ def test_header_that_a_composition_reads_is_not_spelled_with_underscores(tmp_pat
         """
     with WireServer(json_reply('{"id": 1, "first_name": "Ann"}')) as upstream:
         shop(tmp_path, upstream.url, tagged=tagged)
-        with serving("edge", tmp_path) as host:
+        with serving(loop_host, tmp_path) as host:
             assert host.request("GET", "/tagged", [("X_Tenant", "a")]).json() == {"user": None}
             assert host.request("GET", "/tagged", [("X-Tenant", "a")]).json()["user"]["id"] == 1
 
@@ -211,7 +215,7 @@ def test_start_that_fails_is_told_to_the_server(tmp_path: Path) -> None:
 
 
 def test_redis_that_is_gone_is_noticed_in_the_log_alone(
-    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+    loop_host: str, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     with (
         WireServer(json_reply('{"id": 1, "first_name": "Ann"}')) as upstream,
@@ -221,13 +225,15 @@ def test_redis_that_is_gone_is_noticed_in_the_log_alone(
         settings = Settings(
             log_level="warning", redis_url=gone.replace("http", "redis"), cache_memory_bytes=0
         )
-        with serving("edge", tmp_path, settings=settings) as host:
+        with serving(loop_host, tmp_path, settings=settings) as host:
             for _ in range(6):
                 assert host.get("/home/1").status == 200
     assert b'"logger":"bff.cache' in capfdbinary.readouterr().out
 
 
-def test_view_that_still_runs_when_the_edge_stops_runs_to_its_end(tmp_path: Path) -> None:
+def test_view_that_still_runs_when_the_edge_stops_runs_to_its_end(
+    loop_host: str, tmp_path: Path
+) -> None:
     app = flask.Flask("own")
     never_set, ended = threading.Event(), threading.Event()
 
@@ -242,15 +248,17 @@ def test_view_that_still_runs_when_the_edge_stops_runs_to_its_end(tmp_path: Path
         return response
 
     Gateway(app, project=shop(tmp_path, "http://127.0.0.1:9"))
-    with serving("edge", tmp_path, settings=QUIET, app=app) as host:
+    with serving(loop_host, tmp_path, settings=QUIET, app=app) as host:
         assert host.get("/slow").body == b"there already"
     assert ended.is_set()
 
 
-def test_client_that_leaves_is_noticed_though_nobody_reads_its_body(tmp_path: Path) -> None:
+def test_client_that_leaves_is_noticed_though_nobody_reads_its_body(
+    loop_host: str, tmp_path: Path
+) -> None:
     with WireServer(never()) as upstream:
         shop(tmp_path, upstream.url, home=HOME + PATIENT)
-        with serving("edge", tmp_path, settings=QUIET) as host:
+        with serving(loop_host, tmp_path, settings=QUIET) as host:
             with host.connect() as connection:
                 connection.putrequest("GET", "/home/1")
                 connection.putheader("Content-Length", "10")

@@ -1,396 +1,449 @@
-"""The gateway's own transport: which connection a request goes out on, and how each ends."""
+"""Connections to our own server: their order, their bounds, their times, their end."""
 
-import asyncio
+import http.client
+import resource
+import socket
 import threading
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
 
+import flask
 import pytest
-import uvloop
 
-from bff.engine.ports import UpstreamReply
-from bff.engine.values.outcomes import Failed, Reason
-from bff.upstream.http1.pool import Limits
-from bff.upstream.http1.transport import Http1Transport
-from bff.upstream.ports import UpstreamRequest, UpstreamStream
-from tests.support.raw_replies import ROWS, Row, Whole
-from tests.support.transports import get
-from tests.support.wire import Exchange, WireServer
+from bff import Gateway
+from bff.settings import Settings
+from bff.web.applications import create_server
+from bff.web.hosts.http1.framing import Limits
+from tests.support.hosts import WAIT_BUDGET_SECONDS, Host, http1_server, serving
+from tests.support.projects import HOME, SHOP_SERVICE, write_project
+from tests.support.wire import Exchange, Script, WireServer
 from tests.support.wire_scripts import (
+    chunk,
+    flood,
     head,
     held,
-    in_turn,
+    json_reply,
     never,
+    raw,
     reply,
     then_close,
     then_reset,
-    unreachable_url,
 )
 
-LIMITS = Limits(connect_seconds=0.5, idle_seconds=4.0)
-OK = reply(body=b"ok")
-
-Scenario = Callable[[Http1Transport], Awaitable[None]]
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Runs a scenario on each kind of loop, with a transport that is closed after it."""
-
-    def run(scenario: Scenario, limits: Limits = LIMITS) -> None:
-        async def main() -> None:
-            transport = Http1Transport(limits)
-            try:
-                await asyncio.wait_for(scenario(transport), 20)
-            finally:
-                await transport.close()
-
-        (uvloop.run if request.param == "uvloop" else asyncio.run)(main())
-
-    return run
+ANN = json_reply('{"id": 1, "first_name": "Ann"}')
+ROUTES = "routes: {/raw: {service: shop, strip: true}}\n"
+HIT = b"GET /cached/1 HTTP/1.1\r\nHost: a\r\n\r\n"
+GET = b"GET /raw/x HTTP/1.1\r\nHost: a\r\n\r\n"
+LAST = b"GET /raw/last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 
-async def fetch(
-    transport: Http1Transport, url: str, method: str = "GET", seconds: float = 5
-) -> UpstreamReply | Failed:
-    request = UpstreamRequest(method, url)
-    return await transport.fetch(request, timeout_seconds=seconds, byte_cap=1_000)
+@contextmanager
+def server(folder: Path, script: Script | dict[str, Script], **limits: Any) -> Iterator[Any]:
+    """Our server before one upstream; gives both."""
+    with WireServer(script) as upstream:
+        project(folder, upstream)
+        made = create_server(
+            folder, Settings(log_level="error", transport="httpx"), limits=Limits(**limits)
+        )
+        with http1_server(made) as port:
+            yield Host("http1", port, flask.Flask("elsewhere")), upstream
 
 
-# ---------------------------------------------------------------------------- found dead
+def project(folder: Path, upstream: WireServer) -> Path:
+    services = {"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", upstream.url) + "timeout: 15s\n"}
+    cached = HOME.replace("/home/", "/cached/") + "cache: {ttl: 5m}\n"
+    return write_project(
+        folder, {"home": HOME, "cached": cached}, services=services, gateway=ROUTES
+    )
+
+
+@contextmanager
+def connected(host: Host) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", host.port), WAIT_BUDGET_SECONDS) as connection:
+        yield connection
+
+
+def resident_bytes() -> int:
+    """What this process, and so the server, has in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def read_all(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def read_until(connection: socket.socket, end: bytes) -> bytes:
+    received = b""
+    while not received.endswith(end):
+        data = connection.recv(65536)
+        assert data, received
+        received += data
+    return received
+
+
+# Order and back-pressure.
+
+
+def test_pipelined_requests_are_answered_in_order_and_one_is_at_work(tmp_path: Path) -> None:
+    gate = threading.Event()
+    scripts = {"/x": held(gate, reply(200, [], b"first")), "/last": reply(200, [], b"second")}
+    with server(tmp_path, scripts) as (host, upstream), connected(host) as connection:
+        connection.sendall(GET + LAST)
+        upstream.wait_until(lambda up: any(each.path == "/x" for each in up.requests))
+        assert all(each.path != "/last" for each in upstream.requests)
+        gate.set()
+        received = read_all(connection)
+        assert received.index(b"first") < received.index(b"second")
+
+
+def test_pipelined_hits_that_nobody_reads_leave_memory_flat(tmp_path: Path) -> None:
+    """256 KiB of requests for 64 KB each would be 400 MB of replies."""
+    user = json_reply('{"id": 1, "first_name": "%s"}' % ("x" * 64_000))
+    with server(tmp_path, user) as (host, _), connected(host) as connection:
+        assert host.get("/cached/1").status == 200
+        before = resident_bytes()
+        connection.settimeout(1)
+        with suppress(TimeoutError):  # it stops reading, or has room for all
+            connection.sendall(HIT * (256 * 1024 // len(HIT)))
+        assert host.get("/cached/1").status == 200  # after it has done what it does
+        assert resident_bytes() - before < 30_000_000
+
+
+def test_hits_go_on_when_the_client_reads_again(tmp_path: Path) -> None:
+    count = 2000
+    with server(tmp_path, ANN) as (host, _), connected(host) as connection:
+        assert host.get("/cached/1").status == 200
+        connection.sendall(HIT * count + LAST)
+        assert read_all(connection).count(b"HTTP/1.1 200 OK\r\n") == count + 1
+
+
+def test_upload_that_the_upstream_does_not_read_is_held_back(tmp_path: Path) -> None:
+    gate = threading.Event()
+
+    def slow(exchange: Exchange) -> None:
+        exchange.hold(gate)
+        raw(head(200, [("Content-Length", "0")]))(exchange)
+
+    size = 64 * 1024 * 1024
+    with server(tmp_path, slow) as (host, upstream), connected(host) as connection:
+        connection.sendall(b"PUT /raw/x HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
+        upstream.wait_for_requests(1)
+        connection.settimeout(0.5)
+        sent = 0
+        with suppress(TimeoutError):
+            while sent < size:
+                sent += connection.send(bytes(65536))
+        assert sent < size // 2
+        gate.set()
+        connection.settimeout(WAIT_BUDGET_SECONDS)
+        connection.sendall(bytes(size - sent))
+        assert b" 200 " in read_until(connection, b"\r\n\r\n")
+    assert len(upstream.requests[0].body) == size
+
+
+def test_download_that_the_client_does_not_read_is_held_back(tmp_path: Path) -> None:
+    size = 64 * 1024 * 1024
+    script = flood(head(200, [("Content-Length", str(size))]), size)
+    with server(tmp_path, script) as (host, upstream), connected(host) as connection:
+        connection.sendall(GET)
+        with pytest.raises(AssertionError):
+            upstream.wait_until(lambda up: up.sent_bytes > size // 2, 0.5)
+        assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
+
+
+# Bodies.
+
+
+def test_client_that_waits_with_its_body_is_asked_for_it(tmp_path: Path) -> None:
+    with server(tmp_path, reply(200, [], b"done")) as (host, upstream):
+        with connected(host) as connection:
+            connection.sendall(
+                b"POST /raw/x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+                b"Expect: 100-continue\r\n\r\n"
+            )
+            assert read_until(connection, b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            connection.sendall(b"hello")
+            assert read_until(connection, b"done").startswith(b"HTTP/1.1 200 ")
+        assert upstream.requests[0].body == b"hello"
+        assert upstream.requests[0].header("expect") is None
+
+
+def test_client_whose_body_nobody_wants_is_not_asked_for_it(tmp_path: Path) -> None:
+    with server(tmp_path, ANN) as (host, _), connected(host) as connection:
+        connection.sendall(
+            b"POST /raw/../x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+            b"Expect: 100-continue\r\n\r\n"
+        )
+        received = read_all(connection)
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert b"connection: close\r\n" in received
+
+
+def test_refusal_reaches_a_client_that_sends_on(tmp_path: Path) -> None:
+    """A reset would take it from the client; so what still comes is dropped for a while."""
+    with server(tmp_path, ANN) as (host, _), connected(host) as connection:
+        connection.sendall(
+            b"POST /raw/x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"
+        )
+        connection.sendall(bytes(1_000_000))
+        assert read_all(connection).startswith(b"HTTP/1.1 400 ")
+
+
+def test_small_body_that_nobody_reads_leaves_the_connection(tmp_path: Path) -> None:
+    with server(tmp_path, ANN) as (host, _), connected(host) as connection:
+        assert host.get("/cached/1").status == 200
+        connection.sendall(HIT[:-2] + b"Content-Length: 1000\r\n\r\n")
+        assert b"HTTP/1.1 200 OK" in read_until(connection, b"}")
+        connection.sendall(bytes(1000) + LAST)
+        assert read_all(connection).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_stream_to_an_http_1_0_client_ends_with_the_connection(tmp_path: Path) -> None:
+    script = raw(
+        head(200, [("Transfer-Encoding", "chunked")]) + chunk(b"one") + chunk(b"two") + chunk(b"")
+    )
+    with server(tmp_path, script) as (host, _), connected(host) as connection:
+        connection.sendall(b"GET /raw/x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        head_of_reply, _, body = read_all(connection).partition(b"\r\n\r\n")
+    assert body == b"onetwo"
+    assert b"connection: close" in head_of_reply
+    assert b"transfer-encoding" not in head_of_reply
 
 
 @pytest.mark.parametrize("end", [then_close, then_reset])
-@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
-def test_safe_request_on_a_connection_that_ends_without_a_byte_goes_out_once_more(
-    run: Callable[..., None], method: str, end: Callable[[bytes], Callable[[Exchange], None]]
-) -> None:
-    async def scenario(transport: Http1Transport) -> None:
-        with WireServer(in_turn(OK, end(b""), reply(204))) as server:
-            await fetch(transport, server.url + "/")
-            outcome = await fetch(transport, server.url + "/", method)
-            assert isinstance(outcome, UpstreamReply), outcome
-            assert [request.connection for request in server.requests] == [0, 0, 1]
-
-    run(scenario)
+def test_stream_that_breaks_off_breaks_an_http_1_0_connection(tmp_path: Path, end: Any) -> None:
+    """To close it in good order would be to say that the body is whole."""
+    script = end(head(200, [("Transfer-Encoding", "chunked")]) + chunk(b"half"))
+    with server(tmp_path, script) as (host, _), connected(host) as connection:
+        connection.sendall(b"GET /raw/x HTTP/1.0\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            read_all(connection)
 
 
-def test_stream_on_a_connection_that_ends_without_a_byte_goes_out_once_more(
-    run: Callable[..., None],
-) -> None:
-    async def scenario(transport: Http1Transport) -> None:
-        with WireServer(in_turn(OK, then_close(b""), OK)) as server:
-            await fetch(transport, server.url + "/")
-            async with transport.stream(get(server.url + "/"), timeout_seconds=5) as upstream:
-                assert isinstance(upstream, UpstreamStream), upstream
-                assert await upstream.read_all() == b"ok"
-
-    run(scenario)
+# Times.
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_write_is_never_sent_twice(run: Callable[..., None], method: str) -> None:
-    async def scenario(transport: Http1Transport) -> None:
-        with WireServer(in_turn(OK, then_close(b""), OK)) as server:
-            await fetch(transport, server.url + "/")
-            outcome = await fetch(transport, server.url + "/", method)
-            assert isinstance(outcome, Failed)
-            assert (outcome.reason, outcome.was_sent) == (Reason.DISCONNECTED, True)
-            assert len(server.requests) == 2
-
-    run(scenario)
+def test_head_that_does_not_end_is_408(tmp_path: Path) -> None:
+    with server(tmp_path, ANN, head_seconds=0.3) as (host, _), connected(host) as connection:
+        connection.sendall(b"GET /raw/x HTTP/1.1\r\nHost:")
+        assert read_all(connection).startswith(b"HTTP/1.1 408 ")
 
 
-@pytest.mark.parametrize("scripts", [[then_close(b"")], [OK, then_close(b"HTTP")]])
-def test_request_is_not_repeated_after_a_byte_of_a_reply_nor_on_a_fresh_connection(
-    run: Callable[..., None], scripts: list[Callable[[Exchange], None]]
-) -> None:
-    async def scenario(transport: Http1Transport) -> None:
-        with WireServer(in_turn(*scripts, OK)) as server:
-            outcomes = [await fetch(transport, server.url + "/") for _ in scripts]
-            assert isinstance(outcomes[-1], Failed)
-            assert outcomes[-1].reason is Reason.DISCONNECTED
-            assert len(server.requests) == len(scripts)
+def test_head_that_trickles_is_408(tmp_path: Path) -> None:
+    stop = threading.Event()
+    with server(tmp_path, ANN, head_seconds=0.5) as (host, _), connected(host) as connection:
 
-    run(scenario)
+        def trickle() -> None:
+            for byte in HIT[:-4] + b"X-A: " + b"x" * 1000:
+                if stop.wait(0.02):
+                    return
+                connection.sendall(bytes([byte]))
 
-
-def test_request_is_repeated_once_at_most(run: Callable[..., None]) -> None:
-    async def scenario(transport: Http1Transport) -> None:
-        with WireServer(in_turn(OK, then_close(b""))) as server:
-            await fetch(transport, server.url + "/")
-            assert isinstance(await fetch(transport, server.url + "/"), Failed)
-            assert len(server.requests) == 3
-
-    run(scenario)
+        with ThreadPoolExecutor(1) as pool:
+            trickling = pool.submit(trickle)
+            assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
+            stop.set()
+            trickling.exception()
 
 
-def test_bytes_that_nobody_waits_for_end_an_idle_connection(run: Callable[..., None]) -> None:
-    """A 408 before the connection is closed, for example: it is no reply to the next request."""
+@pytest.mark.parametrize("framing", [b"Content-Length: 100000", b"Transfer-Encoding: chunked"])
+def test_body_that_trickles_is_408_and_nothing_is_forwarded(tmp_path: Path, framing: bytes) -> None:
+    limits = {"window_seconds": 0.5, "window_bytes": 512}
+    stop = threading.Event()
+    with server(tmp_path, ANN, **limits) as (host, upstream), connected(host) as connection:
 
-    async def scenario(transport: Http1Transport) -> None:
-        gate = threading.Event()
+        def trickle() -> None:
+            connection.sendall(b"POST /raw/x HTTP/1.1\r\nHost: a\r\n" + framing + b"\r\n\r\n")
+            while not stop.wait(0.02):
+                connection.sendall(b"1\r\nx\r\n")
 
-        def script(exchange: Exchange) -> None:
-            OK(exchange)
-            exchange.hold(gate)
-            exchange.send(head(408, [("Content-Length", "0")]))
-            exchange.wait_until_peer_leaves()
-
-        with WireServer(in_turn(script, OK)) as server:
-            await fetch(transport, server.url + "/")
-            gate.set()
-            await asyncio.to_thread(server.wait_until, lambda server: server.peers_left == 1)
-            outcome = await fetch(transport, server.url + "/")
-            assert isinstance(outcome, UpstreamReply)
-            assert (outcome.status, server.accepted) == (200, 2)
-
-    run(scenario)
+        with ThreadPoolExecutor(1) as pool:
+            trickling = pool.submit(trickle)
+            assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
+            stop.set()
+            trickling.exception()
+        assert all(not each.body for each in upstream.requests)
 
 
-# ---------------------------------------------------------------------------- the pool
+def test_body_that_the_gateway_is_slow_to_take_is_not_408(tmp_path: Path) -> None:
+    """The client has sent what there was room for; that the rest does not come is not its fault."""
+    gate = threading.Event()
+
+    def slow(exchange: Exchange) -> None:
+        exchange.hold(gate)
+        raw(head(200, [("Content-Length", "0")]))(exchange)
+
+    size = 32 * 1024 * 1024
+    limits = {"window_seconds": 0.3, "window_bytes": 64 * 1024}
+    with (
+        server(tmp_path, slow, **limits) as (host, upstream),
+        connected(host) as connection,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        request = b"PUT /raw/x HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size
+        sending = pool.submit(connection.sendall, request + bytes(size))
+        upstream.wait_for_requests(1)
+        with pytest.raises(TimeoutError):
+            sending.result(1.5)
+        gate.set()
+        assert read_until(connection, b"\r\n\r\n").startswith(b"HTTP/1.1 200 ")
 
 
-def test_connection_that_was_used_last_is_used_first(run: Callable[..., None]) -> None:
-    async def scenario(transport: Http1Transport) -> None:
-        gates = {"/0": threading.Event(), "/1": threading.Event()}
-        scripts = {path: held(gate, OK) for path, gate in gates.items()}
-        with WireServer({**scripts, "/": OK}) as server:
-            for order in (["/0", "/1"], ["/1", "/0"]):
-                fetches = {
-                    path: asyncio.create_task(fetch(transport, server.url + path)) for path in gates
-                }
-                for path in order:
-                    gates[path].set()
-                    await fetches[path]
-                used = {each.path: each.connection for each in server.requests}
-                await fetch(transport, server.url + "/")
-                assert server.requests[-1].connection == used[order[-1]]
-                for gate in gates.values():
-                    gate.clear()
-            assert server.accepted == 2
-
-    run(scenario)
+def test_client_that_does_not_read_its_reply_is_left(tmp_path: Path) -> None:
+    size = 64 * 1024 * 1024
+    endless = flood(head(200, [("Content-Length", str(size))]), size)
+    limits = {"window_seconds": 0.3, "window_bytes": 64 * 1024}
+    with server(tmp_path, endless, **limits) as (host, upstream), connected(host) as connection:
+        connection.sendall(GET)
+        upstream.wait_until(lambda up: up.peers_left == 1)
+        with pytest.raises((ConnectionError, AssertionError)):
+            assert len(read_all(connection)) == size
 
 
-def test_requests_beyond_the_bound_on_connections_wait_for_their_turn(
-    run: Callable[..., None],
-) -> None:
-    async def scenario(transport: Http1Transport) -> None:
-        gate = threading.Event()
-        with WireServer(held(gate, OK)) as server:
-            fetches = [
-                asyncio.create_task(fetch(transport, f"{server.url}/{place}")) for place in range(6)
-            ]
-            await asyncio.to_thread(server.wait_for_requests, 2)
-            gate.set()
-            assert all(isinstance(each, UpstreamReply) for each in await asyncio.gather(*fetches))
-            assert server.accepted == 2
-            assert sorted(each.path for each in server.requests[:2]) == ["/0", "/1"]
-
-    run(scenario, LIMITS._replace(connections=2))
+def test_connection_that_rests_is_closed(tmp_path: Path) -> None:
+    with server(tmp_path, ANN, idle_seconds=0.3) as (host, _):
+        with connected(host) as fresh:
+            assert read_all(fresh) == b""
+        with connected(host) as used:
+            used.sendall(GET)
+            assert read_all(used).startswith(b"HTTP/1.1 200 ")
 
 
-def test_wait_for_a_connection_is_a_part_of_the_timeout(run: Callable[..., None]) -> None:
-    async def scenario(transport: Http1Transport) -> None:
-        with WireServer(never()) as server:
-            first = asyncio.create_task(fetch(transport, server.url + "/"))
-            await asyncio.to_thread(server.wait_for_requests, 1)
-            outcome = await fetch(transport, server.url + "/", seconds=0.2)
-            assert isinstance(outcome, Failed)
-            assert (outcome.reason, outcome.was_sent) == (Reason.TIMEOUT, False)
-            first.cancel()
-
-    run(scenario, LIMITS._replace(connections=1))
-
-
-def test_line_for_connections_is_bounded(run: Callable[..., None]) -> None:
-    async def scenario(transport: Http1Transport) -> None:
-        gate = threading.Event()
-        with WireServer(held(gate, OK)) as server:
-            fetches = [asyncio.create_task(fetch(transport, server.url + "/")) for _ in range(2)]
-            await asyncio.to_thread(server.wait_for_requests, 1)
-            outcome = await fetch(transport, server.url + "/")
-            assert isinstance(outcome, Failed)
-            assert (outcome.reason, outcome.was_sent) == (Reason.TIMEOUT, False)
-            gate.set()
-            assert all(isinstance(each, UpstreamReply) for each in await asyncio.gather(*fetches))
-
-    run(scenario, LIMITS._replace(connections=1, waiting=1))
+def test_work_that_takes_long_is_no_rest(tmp_path: Path) -> None:
+    gate = threading.Event()
+    with (
+        server(tmp_path, held(gate, ANN), idle_seconds=0.3, window_seconds=0.3) as (host, upstream),
+        connected(host) as connection,
+    ):
+        connection.sendall(GET)
+        with pytest.raises(AssertionError):
+            upstream.wait_until(lambda up: up.peers_left == 1, 1.5)
+        gate.set()
+        assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
 
 
-@pytest.mark.parametrize("keeps", [True, False], ids=["connection", "place"])
-def test_turn_of_somebody_who_leaves_goes_to_the_next(
-    run: Callable[..., None], keeps: bool
-) -> None:
-    """Whether the turn is a connection that came free, or the place of one that was closed; and
-    whether the leave comes before the turn or together with it."""
+# Bounds.
 
-    async def scenario(transport: Http1Transport) -> None:
-        gate = threading.Event()
-        body = head(
-            200,
-            [("Content-Length", "0")]
-            if keeps
-            else [("Content-Length", "0"), ("Connection", "close")],
-        )
-        with WireServer(held(gate, lambda exchange: exchange.send(body))) as server:
-            first = asyncio.create_task(fetch(transport, server.url + "/"))
-            await asyncio.to_thread(server.wait_for_requests, 1)
-            early, late, last = (
-                asyncio.create_task(fetch(transport, server.url + "/")) for _ in range(3)
+
+def test_connection_beyond_the_bound_is_503(tmp_path: Path) -> None:
+    with server(tmp_path, ANN, connections=2) as (host, _):
+        with connected(host) as one, connected(host) as two:
+            for connection in (one, two):
+                connection.sendall(GET)
+                assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
+            with connected(host) as three:
+                received = read_all(three)
+        assert received.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: 1\r\n" in received
+        assert host.get("/raw/x").status == 200
+
+
+def test_request_beyond_the_bound_is_503_and_health_is_told(tmp_path: Path) -> None:
+    gate = threading.Event()
+    with (
+        server(tmp_path, held(gate, ANN), requests=1) as (host, upstream),
+        connected(host) as connection,
+    ):
+        connection.sendall(GET)
+        upstream.wait_for_requests(1)
+        answer = host.get("/raw/y")
+        assert (answer.status, answer.header("retry-after")) == (503, "1")
+        assert answer.json()["reason"] == "overloaded"
+        assert host.get("/healthz").status == 200
+        gate.set()
+        assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
+        assert host.get("/raw/y").status == 200
+
+
+# The end.
+
+
+def test_client_that_leaves_ends_its_call_at_once(tmp_path: Path) -> None:
+    with server(tmp_path, never()) as (host, upstream):
+        for count, target in enumerate(("/home/1", "/raw/x"), 1):
+            with host.connect() as connection:
+                connection.request("GET", target)
+                upstream.wait_for_requests(count)
+            upstream.wait_until(lambda up, count=count: up.peers_left == count)
+
+
+def test_server_that_closes_answers_what_is_at_work_and_what_is_on_its_way(tmp_path: Path) -> None:
+    gate = threading.Event()
+    with WireServer({"/x": held(gate, ANN), "/last": ANN}) as upstream:
+        made = create_server(project(tmp_path, upstream), Settings(log_level="error"))
+        with ThreadPoolExecutor(1) as pool:
+            with http1_server(made, grace_seconds=10) as port:
+                at_work = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+                resting = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+                resting.connect()
+                at_work.request("GET", "/raw/x")
+                upstream.wait_for_requests(1)
+
+                def go_on() -> tuple[http.client.HTTPResponse, http.client.HTTPResponse]:
+                    while True:  # until nobody listens
+                        try:
+                            socket.create_connection(("127.0.0.1", port), 1).close()
+                        except OSError:
+                            break
+                    resting.request("GET", "/raw/last")
+                    late = resting.getresponse()
+                    gate.set()
+                    return at_work.getresponse(), late
+
+                going_on = pool.submit(go_on)
+            for answer in going_on.result(WAIT_BUDGET_SECONDS):
+                assert (answer.status, answer.getheader("connection")) == (200, "close")
+
+
+def test_server_that_closes_breaks_what_does_not_end(tmp_path: Path) -> None:
+    with WireServer(never()) as upstream:
+        made = create_server(project(tmp_path, upstream), Settings(log_level="error"))
+        with http1_server(made, grace_seconds=0.2) as port:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request("GET", "/raw/x")
+            upstream.wait_for_requests(1)
+        with pytest.raises((http.client.HTTPException, OSError)):
+            connection.getresponse()
+
+
+# The app behind.
+
+
+def test_view_whose_client_leaves_in_mid_body_gets_no_half_for_the_whole(tmp_path: Path) -> None:
+    read: list[bytes] = []
+    ended = threading.Event()
+    app = flask.Flask("own")
+
+    @app.post("/upload")
+    def upload() -> str:
+        try:
+            read.append(flask.request.get_data())
+        finally:
+            ended.set()
+        return ""
+
+    Gateway(app, project=write_project(tmp_path))
+    with serving("http1", tmp_path, settings=Settings(log_level="error"), app=app) as host:
+        with connected(host) as connection:
+            connection.sendall(
+                b"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf"
             )
-            await asyncio.sleep(0)
-            early.cancel()
-            first.add_done_callback(lambda _: late.cancel())
-            gate.set()
-            assert isinstance(await last, UpstreamReply)
-            assert early.cancelled()
-            assert len(server.requests) <= 3
-
-    run(scenario, LIMITS._replace(connections=1))
+        assert ended.wait(WAIT_BUDGET_SECONDS)
+    assert read == []
 
 
-def test_whole_line_hears_that_no_connection_can_be_opened(run: Callable[..., None]) -> None:
-    """They don't try one after the other, each for the time that connecting may take."""
+def test_view_whose_reply_is_shorter_than_it_said_breaks_the_connection(tmp_path: Path) -> None:
+    app = flask.Flask("own")
 
-    async def scenario(transport: Http1Transport) -> None:
-        with unreachable_url() as dead:
-            began = time.monotonic()
-            fetches = [asyncio.create_task(fetch(transport, dead + "/")) for _ in range(20)]
-            for outcome in await asyncio.gather(*fetches):
-                assert isinstance(outcome, Failed)
-                assert (outcome.reason, outcome.was_sent) == (Reason.CONNECT_TIMEOUT, False)
-            assert time.monotonic() - began < 1.5
+    @app.get("/short")
+    def short() -> flask.Response:
+        return flask.Response(iter([b"half"]), headers={"Content-Length": "10"})
 
-    run(scenario, LIMITS._replace(opening=2))
-
-
-def test_connection_that_the_upstream_keeps_for_no_time_is_not_used_again(
-    run: Callable[..., None],
-) -> None:
-    async def scenario(transport: Http1Transport) -> None:
-        with WireServer(reply(headers=[("Keep-Alive", "timeout=0")])) as server:
-            for _ in range(2):
-                await fetch(transport, server.url + "/")
-            assert server.accepted == 2
-
-    run(scenario)
-
-
-def test_idle_connections_are_closed_without_another_request(run: Callable[..., None]) -> None:
-    async def scenario(transport: Http1Transport) -> None:
-        with WireServer(OK) as server:
-            await fetch(transport, server.url + "/")
-            await asyncio.to_thread(server.wait_until, lambda server: server.open_connections == 0)
-            assert not transport._pools  # a pool without connections is dropped
-
-    run(scenario, LIMITS._replace(idle_seconds=0.05))
-
-
-def test_closing_the_transport_ends_what_is_in_flight(run: Callable[..., None]) -> None:
-    async def scenario(transport: Http1Transport) -> None:
-        with WireServer(never()) as server:
-            fetches = [asyncio.create_task(fetch(transport, server.url + "/")) for _ in range(2)]
-            await asyncio.to_thread(server.wait_for_requests, 1)
-            await transport.close()
-            for outcome in await asyncio.gather(*fetches):
-                assert isinstance(outcome, Failed)
-                assert outcome.reason is Reason.DISCONNECTED
-
-    run(scenario, LIMITS._replace(connections=1))
-
-
-# ---------------------------------------------------------------------------- uploads
-
-
-def test_upload_waits_for_an_upstream_that_reads_slowly(run: Callable[..., None]) -> None:
-    """Of 200 MB, the source gives what the sockets' buffers hold."""
-
-    async def scenario(transport: Http1Transport) -> None:
-        given = 0
-
-        async def body() -> AsyncIterator[bytes]:
-            nonlocal given
-            for _ in range(200):
-                given += 1
-                yield b"x" * 1_000_000
-
-        def script(exchange: Exchange) -> None:
-            exchange.server.stopping.wait()
-
-        with WireServer(script) as server:
-            request = UpstreamRequest("POST", server.url + "/", (), body())
-            async with transport.stream(request, timeout_seconds=0.5) as upstream:
-                assert isinstance(upstream, Failed)
-                assert upstream.reason is Reason.TIMEOUT
-            assert given < 20
-
-    run(scenario)
-
-
-def test_reply_that_comes_before_the_upload_is_done_ends_it_and_the_connection(
-    run: Callable[..., None],
-) -> None:
-    async def scenario(transport: Http1Transport) -> None:
-        async def body() -> AsyncIterator[bytes]:
-            yield b"first"
-            await asyncio.Event().wait()
-
-        def script(exchange: Exchange) -> None:
-            exchange.send(head(413, [("Content-Length", "0")]))
-            exchange.wait_until_peer_leaves()
-
-        with WireServer(script) as server:
-            request = UpstreamRequest("POST", server.url + "/", (), body())
-            async with transport.stream(request, timeout_seconds=5) as upstream:
-                assert isinstance(upstream, UpstreamStream), upstream
-                assert (upstream.status, await upstream.read_all()) == (413, b"")
-            assert len(asyncio.all_tasks()) == 2  # this one, and the one that waits for it
-            await asyncio.to_thread(server.wait_until, lambda server: server.peers_left == 1)
-
-    run(scenario)
-
-
-# ---------------------------------------------------------------------------- replies
-
-
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_reply_over_a_socket(row: Row) -> None:
-    async def main() -> None:
-        transport = Http1Transport(LIMITS)
-        with WireServer(then_close(row.data)) as server:
-            outcome = await fetch(transport, server.url + "/", row.method)
-        await transport.close()
-        if isinstance(row.expected, Whole):
-            assert isinstance(outcome, UpstreamReply), outcome
-            assert (outcome.status, outcome.body) == row.expected[:2]
-        else:
-            assert isinstance(outcome, Failed)
-            assert (outcome.reason, outcome.was_sent) == (row.expected, True)
-
-    uvloop.run(main())
-
-
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_connection_serves_the_next_request_after_a_whole_reply_alone(row: Row) -> None:
-    """After a failure, surplus bytes, or an end that the connection marks, there is a new one."""
-
-    def script(exchange: Exchange) -> None:
-        exchange.send(row.data)
-        if not isinstance(row.expected, Whole) or not row.expected.reusable:
-            exchange.socket.shutdown(1)
-            exchange.wait_until_peer_leaves()
-
-    async def main() -> None:
-        transport = Http1Transport(LIMITS)
-        with WireServer(in_turn(script, OK)) as server:
-            await fetch(transport, server.url + "/", row.method)
-            outcome = await fetch(transport, server.url + "/")
-            assert isinstance(outcome, UpstreamReply), outcome
-            assert outcome.body == b"ok"
-            reusable = isinstance(row.expected, Whole) and row.expected.reusable
-            assert server.accepted == (1 if reusable else 2)
-        await transport.close()
-
-    uvloop.run(main())
+    Gateway(app, project=write_project(tmp_path))
+    with serving("http1", tmp_path, settings=Settings(log_level="error"), app=app) as host:
+        with pytest.raises((http.client.HTTPException, OSError)):
+            host.get("/short")
+        assert host.get("/healthz").status == 200

@@ -1,11 +1,12 @@
-"""Runs a project in both of its hosts, each behind a real server, and asks them the same way.
+"""Runs a project in each of its hosts, behind a real server, and asks them the same way.
 
     with serving("edge", project_folder) as host:
         status, headers, body = host.request("GET", "/screens/home/1")
 
 `edge` is the ASGI edge on granian, as `bff serve` has it, `flask` the plain Flask application on
-werkzeug's threaded server; both live in this process, on threads of their own, so that a test may
-hold gates that upstreams wait for. `HOSTS` is what to parametrise a test over.
+werkzeug's threaded server, `http1` our own server on uvloop. All live in this process, on threads
+of their own, so that a test may hold gates that upstreams wait for. `HOSTS` is what to parametrise
+a test over.
 """
 
 import asyncio
@@ -14,10 +15,12 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import uvloop
 from flask import Flask
 from granian import _futures
 from granian.constants import Interfaces
@@ -30,9 +33,13 @@ from bff.identity.ports import IdentityProvider
 from bff.plan.compiler.project import compile_project
 from bff.settings import Settings
 from bff.web import gateway as core
+from bff.web.applications import create_server
 from bff.web.hosts.asgi.edge import Edge
+from bff.web.hosts.behind import AppBehind
+from bff.web.hosts.http1.server import Http1Server
 
-HOSTS = ("edge", "flask")
+HOSTS = ("edge", "flask", "http1")
+LOOP_HOSTS = ("edge", "http1")  # those with an app behind them
 
 WAIT_BUDGET_SECONDS = 20.0  # how long a test waits before it is a failure
 
@@ -134,8 +141,11 @@ def serving(
         Gateway().attach(app, core.Gateway(compile_project(project), settings, clock=clock))
     app = app or create_app(project, settings, identity=identity)
     if name == "edge":
-        with serving_edge(create_asgi(app=app), app) as host:
-            yield host
+        with _granian(create_asgi(app=app)) as port:
+            yield Host(name, port, app)
+    elif name == "http1":
+        with http1_server(create_server(app=app)) as port:
+            yield Host(name, port, app)
     else:
         with _werkzeug(app) as port:
             yield Host(name, port, app)
@@ -143,10 +153,16 @@ def serving(
 
 
 @contextmanager
-def serving_edge(edge: Edge, app: Flask) -> Iterator[Host]:
-    """This edge on granian, until the context is left; `app` is behind it."""
-    with _granian(edge) as port:
-        yield Host("edge", port, app)
+def serving_before(
+    name: str, gateway: core.Gateway, behind: AppBehind, app: Flask
+) -> Iterator[Host]:
+    """A host of `LOOP_HOSTS` before this app behind, which is `app`, until the context is left."""
+    if name == "edge":
+        with _granian(Edge(gateway, behind)) as port:
+            yield Host(name, port, app)
+    else:
+        with http1_server(Http1Server(gateway, behind)) as port:
+            yield Host(name, port, app)
 
 
 @contextmanager
@@ -187,6 +203,37 @@ def _granian(edge: Edge) -> Iterator[int]:
             stop[0]()
         thread.join(WAIT_BUDGET_SECONDS)
         assert not thread.is_alive(), "granian did not stop"
+
+
+@contextmanager
+def http1_server(server: Http1Server, grace_seconds: float = 1.0) -> Iterator[int]:
+    """The server on a loop and a thread of its own; gives its port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port: int = listener.getsockname()[1]
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        server.gateway.log.take_library_lines()
+        try:
+            await server.start(sock=listener)
+            started.set_result((asyncio.get_running_loop(), stop))
+            await stop.wait()
+            await server.close(grace_seconds)
+        finally:
+            server.gateway.log.leave_library_lines()
+            server.gateway.log.flush()
+
+    thread = threading.Thread(target=lambda: uvloop.run(main()), name="http1")
+    thread.start()
+    try:
+        loop, stop = started.result(WAIT_BUDGET_SECONDS)
+        yield port
+    finally:
+        if started.done():
+            loop.call_soon_threadsafe(stop.set)
+        thread.join(WAIT_BUDGET_SECONDS)
+        assert not thread.is_alive(), "the server did not stop"
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from werkzeug.test import EnvironBuilder
 
+from bff.web.hosts import behind
 from bff.web.hosts.asgi import messages as asgi
 from bff.web.hosts.flask import wsgi
 from bff.web.http.requests import GatewayRequest, raw_path_in, without_underscores
@@ -33,7 +34,7 @@ def test_header_names_with_underscores_are_dropped_before_names_are_folded() -> 
     headers = [(b"x_user", b"root"), (b"x-user", b"ann")]
     assert without_underscores(headers) == [(b"x-user", b"ann")]
     scope = {"headers": headers, "query_string": b"q=\xc3\xa9&x=%20"}
-    handed = asgi.scope_for_app(request((b"x-request-id", b"id-1")), scope, None)
+    handed = behind.scope_for_app(request((b"x-request-id", b"id-1")), scope, None)
     assert handed["headers"] == [(b"x-user", b"ann"), (b"x-request-id", b"id-1")]
     assert handed["query_string"] == b"q=%C3%A9&x=%20"
 

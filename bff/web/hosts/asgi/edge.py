@@ -11,48 +11,33 @@ Rules:
 import asyncio
 import gc
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from bff.web.gateway import Gateway
 from bff.web.hosts.asgi.messages import (
     BEGUN,
     ClientWatches,
     IncomingBody,
+    has_body,
+    request_of,
+)
+from bff.web.hosts.behind import (
+    AppBehind,
     Message,
     Receive,
     Scope,
     Send,
-    has_body,
-    request_of,
+    hand_over,
     scope_for_app,
 )
 from bff.web.http.replies import Reply, close_body
-from bff.web.http.requests import LOGGED, ClientGone, GatewayRequest
+from bff.web.http.requests import ClientGone, GatewayRequest
 from bff.web.serving.dispatch import Pending
 
 _GC_THRESHOLDS = (10_000, 20, 20)  # 700 objects would be there after two requests
 
 Begun = tuple[GatewayRequest, Reply | Pending | None]
-
-
-class AppBehind(Protocol):
-    """The application that gets what is not the gateway's."""
-
-    def takes(self, request: GatewayRequest) -> bool:
-        """Whether the request goes to the app, whatever the gateway has at its path. Called for
-        every request, on any thread: takes under a microsecond for most."""
-
-    async def __call__(self, scope: Scope, send: Send) -> None:
-        """Answer an HTTP request; the scope has `BEHIND_EDGE` and `REQUEST_BODY`. It is cancelled
-        when the client leaves, and ends soon then. Raises `ClientGone`."""
-
-    def start(self) -> None:
-        """The gateway is about to open, and requests will come."""
-
-    async def close(self) -> None:
-        """Wait, for a while, for what runs: its replies go out on the running loop."""
 
 
 class Edge:
@@ -170,32 +155,14 @@ class Edge:
         receive: Receive,
         send: Send,
     ) -> None:
-        """Have the app behind answer; log what it doesn't log itself."""
-        status, sent_bytes, broken = 500, 0, {}
+        """Have the app behind answer."""
         incoming = IncomingBody(receive) if has_body(request, scope) else None
-        scope = scope_for_app(request, scope, incoming)
 
-        async def send_and_note(message: Message) -> None:
-            nonlocal status, sent_bytes
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                if all(name != b"x-request-id" for name, _ in message["headers"]):
-                    message["headers"].append((b"x-request-id", request.request_id))
-            else:
-                sent_bytes += len(message["body"])
-            await send(message)
-
-        async def answer() -> None:
-            await self._behind(scope, send_and_note)
-
-        try:
+        async def unless_client_leaves(answer: Callable[[], Awaitable[None]]) -> None:
             await watches.stream_unless_client_leaves(answer, incoming, receive)
-        except ClientGone:
-            broken = {"broken": "client left"}
-        finally:
-            if LOGGED not in scope:
-                reply = Reply(status, [], facts={"flask": True, **broken})
-                self._log.request(request, reply, sent_bytes)
+
+        scope = scope_for_app(request, scope, incoming)
+        await hand_over(self._behind, request, scope, send, unless_client_leaves, self._log)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

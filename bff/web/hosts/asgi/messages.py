@@ -4,23 +4,11 @@ Where the specification leaves a choice, this holds for granian and uvicorn, and
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from typing import Any, TypeVar
-from urllib.parse import quote
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
 
-from bff.web.http.requests import (
-    BEHIND_EDGE,
-    REQUEST_BODY,
-    ClientGone,
-    GatewayRequest,
-    raw_path_in,
-    without_underscores,
-)
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+from bff.web.hosts.behind import Receive, Scope
+from bff.web.http.requests import ClientGone, GatewayRequest, raw_path_in
 
 BEGUN = "bff.begun"  # key in a scope: the request, and what the gateway's `begin` gave for it
 
@@ -52,24 +40,6 @@ def has_body(request: GatewayRequest, scope: Scope) -> bool:
         return True
     # HTTP/2 needs neither header for a body.
     return scope["http_version"] == "2" and request.method not in ("GET", "HEAD", "OPTIONS")
-
-
-def scope_for_app(request: GatewayRequest, scope: Scope, incoming: "IncomingBody | None") -> Scope:
-    """The scope as the app behind may see it: one spelling for each header, our request id, and the
-    body."""
-    known = without_underscores(scope["headers"])
-    headers = [header for header in known if header[0] != b"x-request-id"]
-    headers.append((b"x-request-id", request.request_id))
-    query = scope["query_string"]
-    if not query.isascii():  # WSGI adapters take ASCII alone
-        query = quote(query, safe="%/?:@!$&'()*+,;=-._~").encode()
-    return {
-        **scope,
-        "headers": headers,
-        "query_string": query,
-        BEHIND_EDGE: True,
-        REQUEST_BODY: incoming,
-    }
 
 
 class IncomingBody:

@@ -47,6 +47,7 @@ class FlaskBehind:
             work.cancel()
             visit.leave()
             await asyncio.wait({done})
+            done.cancelled() or done.exception()  # nobody is there for it
             raise
         finally:
             self._visits.discard(visit)

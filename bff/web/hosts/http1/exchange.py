@@ -1,0 +1,302 @@
+"""One request and its reply.
+
+    begin      from memory or refused: a reply, which is written at once
+               anything else: an exchange, whose task writes the reply when it is there
+    refuse     the body broke its framing or came too slowly
+    lose       the client left
+
+Rules:
+1. A reply is started once; whatever else would be answered is dropped.
+2. A reply that breaks off breaks the connection, so that half a body never looks whole.
+3. When the client leaves, work for it alone is cancelled at once; what writes runs to its end.
+4. Each request has one line in the log.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from functools import partial
+from typing import Final
+
+from bff.web.hosts.behind import hand_over, scope_for_app
+from bff.web.hosts.http1.bodies import IncomingBody
+from bff.web.hosts.http1.framing import Head, Refusal
+from bff.web.hosts.http1.messages import AppReply, scope_of
+from bff.web.hosts.http1.replies import (
+    CONTINUE,
+    StreamFraming,
+    connection_line,
+    has_no_body,
+    render_head,
+)
+from bff.web.hosts.http1.service import Peer, Service, Writer
+from bff.web.http.logs import Log
+from bff.web.http.problems import bad_host, internal_error, problem
+from bff.web.http.replies import RawHeader, Reply, close_body
+from bff.web.http.requests import ClientGone, GatewayRequest
+from bff.web.serving.dispatch import Pending
+
+_RETRY_SECONDS: Final = b"1"
+
+
+Begun = Reply | Pending | None
+
+
+def request_of(head: Head, peer: Peer) -> GatewayRequest:
+    """The request that a head announces, without its body."""
+    return GatewayRequest(
+        head.method,
+        head.path,
+        head.query,
+        head.headers,
+        scheme=peer.scheme,
+        client_host=None if peer.client is None else peer.client[0],
+        version=head.version,
+    )
+
+
+def refuse_head(service: Service, writer: Writer, refusal: Refusal) -> None:
+    """Answer what is no request, and log it as one without a method and a path."""
+    request = GatewayRequest("-", "-", "", [])
+    reply = service.gateway.finish(request, problem(request, *refusal))
+    write_reply(service, writer, request, reply, keeps=False)
+    log_reply(service.gateway.log, writer, request, reply)
+
+
+def begin(service: Service, request: GatewayRequest) -> Begun:
+    """What the gateway begins for a request; None where the app behind is to answer."""
+    begun = None if service.behind.takes(request) else service.gateway.begin(request)
+    if begun is None and not request.has_good_host():
+        return service.gateway.finish(request, bad_host(request))
+    return begun
+
+
+def write_reply(
+    service: Service, writer: Writer, request: GatewayRequest, reply: Reply, *, keeps: bool
+) -> None:
+    """Write a reply whose body is here."""
+    body = reply.body
+    assert isinstance(body, bytes)  # noqa: S101
+    if has_no_body(request.method, reply.status):
+        body = framing = b""
+    else:
+        framing = b"content-length: %d\r\n" % len(body)
+    head = render_head(
+        reply.status,
+        reply.headers,
+        framing=framing,
+        date=service.date.line(),
+        connection=connection_line(request.version, keeps=keeps),
+    )
+    writer.write(head + body)
+
+
+def log_reply(log: Log, writer: Writer, request: GatewayRequest, reply: Reply) -> None:
+    """Write the line of a request whose reply was written whole."""
+    if writer.is_lost:
+        log.broken(request, reply, 0, "client left")
+    else:
+        log.request(request, reply, len(reply.body) if isinstance(reply.body, bytes) else 0)
+
+
+class Exchange:
+    """A request at work on its connection. `on_end` is called when a reply that took waiting is
+    out, or none will come; `ended` holds from then on, and after `begin` for one that took none."""
+
+    def __init__(
+        self,
+        service: Service,
+        writer: Writer,
+        request: GatewayRequest,
+        head: Head,
+        body: IncomingBody | None,
+        on_end: Callable[[], None],
+    ) -> None:
+        self.request = request
+        self.body = body
+        self.ended = False
+        self.keeps_connection = False
+        self._service = service
+        self._writer = writer
+        self._head = head
+        self._on_end = on_end
+        self._log = service.gateway.log
+        self._task: asyncio.Task[None] | None = None
+        self._may_be_abandoned = False
+        self._started = False
+        self._is_logged = False
+        self._expects_continue = head.expects_continue
+
+    def begin(self, begun: Begun) -> None:
+        """Answer, or set to work what takes waiting."""
+        service = self._service
+        if isinstance(begun, Reply):
+            self._end_with(begun)
+            return
+        works = service.app_works if begun is None else service.works
+        if not works.has_room:
+            self._end_with(service.gateway.finish(self.request, _overloaded(self.request)))
+        elif begun is None:
+            self._task = works.start(self._run(self._hand_over))
+        else:
+            if not begun.reads_body:
+                self._drop_body()
+            elif self.body is not None:
+                self.request.body = self.body.chunks()
+            self._may_be_abandoned = begun.may_be_abandoned
+            self._task = works.start(self._run(partial(self._answer, begun)))
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer that the request is broken, where it is not answered yet. The connection is of no
+        more use."""
+        is_late = self._started
+        if is_late:
+            self._break()
+        else:
+            reply = problem(self.request, *refusal)
+            self._write_whole(self._service.gateway.finish(self.request, reply), keeps=False)
+        self._stop(cancels=self._may_be_abandoned or is_late)
+
+    def lose(self) -> None:
+        """The client left."""
+        if not self._is_logged and not self._started and self._may_be_abandoned:
+            self._is_logged = True
+            self._log.abandoned(self.request)
+        self._stop(cancels=self._may_be_abandoned or self._started)
+
+    def ask_for_body(self) -> None:
+        """Somebody reads the body: a client that waits with it may send it (RFC 9110 §10.1.1)."""
+        if self._expects_continue and self.body is not None and self.body.is_waited_for:
+            self._expects_continue = False
+            if not self._started and self.body.received_bytes == 0:
+                self._writer.write(CONTINUE)
+
+    def _stop(self, *, cancels: bool) -> None:
+        if self.body is not None:
+            self.body.break_off()
+        if self._task is not None and cancels:
+            self._task.cancel()
+
+    def _drop_body(self) -> None:
+        if self.body is not None:
+            self.body.drop()
+
+    def _end_with(self, reply: Reply) -> None:
+        """Answer in this callback."""
+        self._write_whole(reply, keeps=self._may_keep())
+        self._drop_body()
+        self.ended = True
+
+    async def _run(self, work: Callable[[], Awaitable[None]]) -> None:
+        request = self.request
+        try:
+            await work()
+        except ClientGone:
+            if not self._is_logged:
+                self._log.abandoned(request)
+        except Exception as error:
+            self._log.bug(request, error)
+            if self._started:
+                self._break()
+            else:
+                reply = self._service.gateway.finish(request, internal_error(request))
+                self._write_whole(reply, keeps=False)
+        finally:
+            self._task = None
+            self._drop_body()
+            self.ended = True
+            self._on_end()
+
+    async def _answer(self, pending: Pending) -> None:
+        reply = await pending.reply()
+        if isinstance(reply.body, bytes):
+            self._write_whole(reply, keeps=self._may_keep())
+        else:
+            await self._stream(reply, reply.body)
+
+    def _write_whole(self, reply: Reply, *, keeps: bool) -> None:
+        if self._started:
+            return
+        self._started = True
+        self.keeps_connection = keeps
+        write_reply(self._service, self._writer, self.request, reply, keeps=keeps)
+        if not self._is_logged:
+            self._is_logged = True
+            log_reply(self._log, self._writer, self.request, reply)
+
+    async def _stream(self, reply: Reply, pieces: AsyncIterator[bytes]) -> None:
+        sent_bytes = 0
+        try:
+            framing = self._start_stream(reply.status, reply.headers)
+            if not framing.is_empty:
+                async for piece in pieces:
+                    self._writer.write(framing.frame(piece))
+                    sent_bytes += len(piece)
+                    await self._writer.drain()
+            self._writer.write(framing.end())
+        except (ClientGone, asyncio.CancelledError):
+            if not self._is_logged:
+                self._is_logged = True
+                self._log.broken(self.request, reply, sent_bytes, "client left")
+            raise
+        except Exception:
+            self._log.broken(self.request, reply, sent_bytes, "upstream broke off")
+            self._break()
+        else:
+            self._log.request(self.request, reply, sent_bytes)
+        finally:
+            await close_body(pieces)
+
+    def _start_stream(self, status: int, headers: Iterable[RawHeader]) -> StreamFraming:
+        if self._started or self._writer.is_lost:
+            raise ClientGone
+        framing = StreamFraming(self.request.method, status, headers, self.request.version)
+        self._started = True
+        self.keeps_connection = self._may_keep() and not framing.ends_connection
+        connection = connection_line(self.request.version, keeps=self.keeps_connection)
+        date = self._service.date.line()
+        self._writer.write(
+            render_head(status, headers, framing=framing.line, date=date, connection=connection)
+        )
+        return framing
+
+    def _break(self) -> None:
+        self.keeps_connection = False
+        self._writer.abort()
+
+    def _may_keep(self) -> bool:
+        """Whether the connection lasts: what comes of the body is little enough to be dropped."""
+        if self._service.is_closing or not self._head.keeps_alive:
+            return False
+        body = self.body
+        if body is None or body.finished:
+            return True
+        to_come = body.bytes_to_come
+        is_little = to_come is not None and to_come <= self._service.limits.dropped_bytes
+        return is_little and not self._expects_continue
+
+    async def _hand_over(self) -> None:
+        """Have the app behind answer. It ends what writes by itself, so it may be cancelled."""
+        self._is_logged = self._may_be_abandoned = True
+        request, reply = self.request, AppReply(self._writer, self._start_stream)
+        scope = scope_for_app(request, scope_of(request, self._writer.peer), self.body)
+        await hand_over(
+            self._service.behind, request, scope, reply.send, self._unless_client_leaves, self._log
+        )
+
+    async def _unless_client_leaves(self, answer: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await answer()
+        except asyncio.CancelledError:
+            if self._writer.is_lost:
+                raise ClientGone from None
+            raise
+
+
+def _overloaded(request: GatewayRequest) -> Reply:
+    return problem(
+        request,
+        503,
+        "overloaded",
+        "The gateway has as many requests at work as it takes.",
+        headers=((b"retry-after", _RETRY_SECONDS),),
+    )

@@ -1,0 +1,218 @@
+"""How a head is read, and where its body ends (RFC 9112). Pure.
+
+Rules:
+1. llhttp reads the header lines, and nothing else. It gets one whole head and never a body, so no
+   body can be read as a request, whatever the head says of upgrades.
+2. What llhttp lets pass and another reader may read otherwise is refused here, before anything is
+   made of the head: it is 400, and the connection closes, since nobody knows where a next request
+   begins.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from httptools import (
+    HttpParserError,
+    HttpParserInvalidMethodError,
+    HttpParserUpgrade,
+    HttpRequestParser,
+)
+
+from bff.web.http.replies import RawHeader
+
+END_OF_HEAD: Final = b"\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one server takes. Speeds are averages over a window, in which the work itself may rest:
+    a body that the gateway does not read, or a reply that it has not made, counts for nobody."""
+
+    request_line_bytes: int = 8 * 1024
+    head_bytes: int = 32 * 1024
+    header_lines: int = 100
+    blank_bytes: int = 64  # before a request
+    unread_bytes: int = 64 * 1024  # of a body, and of the requests after the one at work
+    dropped_bytes: int = 64 * 1024  # of a body that nobody wants, so that its connection lasts
+    head_seconds: float = 10.0
+    idle_seconds: float = 75.0  # above the 60 that load balancers keep a connection for
+    linger_seconds: float = 2.0  # for a client that still sends what was refused
+    window_seconds: float = 10.0
+    window_bytes: int = 10 * 1024
+    connections: int = 16_384
+    requests: int = 4096  # in flight
+
+
+class Refusal(NamedTuple):
+    """A request that is not served, and the status for it. The connection closes."""
+
+    status: int
+    reason: str  # a word, as in problem documents
+    detail: str  # for people
+
+
+class Chunked(NamedTuple):
+    """A body in chunks (RFC 9112 §7.1)."""
+
+
+class Head(NamedTuple):
+    """A request's head. `body` is the body's length, or `Chunked`; None where there is none.
+    Header names are in lower case, their values without blanks around them."""
+
+    method: str
+    path: str  # this and the query: percent-encoded as they came
+    query: str
+    version: str
+    headers: list[RawHeader]
+    body: int | Chunked | None
+    keeps_alive: bool
+    expects_continue: bool
+
+
+CHUNKED: Final = Chunked()
+MALFORMED: Final = Refusal(400, "bad_request", "The request is not HTTP/1.1 as RFC 9112 has it.")
+TOO_SLOW: Final = Refusal(408, "slow_request", "The request took too long to arrive.")
+LONG_LINE: Final = Refusal(414, "long_target", "The request line is too long.")
+LARGE_HEAD: Final = Refusal(431, "large_head", "The header lines are too many or too long.")
+_UNKNOWN_METHOD: Final = Refusal(501, "unknown_method", "This method is not known here.")
+_UNKNOWN_VERSION: Final = Refusal(505, "unknown_version", "This port speaks HTTP/1.1 and HTTP/1.0.")
+_UNKNOWN_EXPECTATION: Final = Refusal(
+    417, "unknown_expectation", "The only expectation that is met is 100-continue."
+)
+
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_LINE = re.compile(rb"(%b) ([!-~]+) HTTP/([0-9]\.[0-9])" % _TOKEN)
+_ABSOLUTE = re.compile(rb"https?://([^/?]+)(/.*|\?.*|)", re.IGNORECASE)
+# All that may stand in a head beside the ends of its lines: a blank, a tab, visible characters, and
+# bytes above ASCII (RFC 9110 §5.5).
+_TEXT: Final = bytes(each for each in range(256) if each == 9 or (each >= 32 and each != 127))
+_MOST_DIGITS: Final = 15  # of a length: under an exabyte
+
+# A tunnel, and what llhttp reads for protocols that are not ours.
+_NOT_OURS: Final = frozenset({"CONNECT", "PRI", "SOURCE"})
+
+
+def read_head(head: bytes, limits: Limits) -> Head | Refusal:
+    """The head that these bytes are; they end with the first empty line."""
+    line_end = head.find(b"\r\n")
+    if line_end > limits.request_line_bytes:
+        return LONG_LINE
+    if len(head) - line_end > limits.head_bytes:
+        return LARGE_HEAD
+    # One pass in C finds each control character, each CR without LF and each LF without CR.
+    controls = head.translate(None, _TEXT)
+    if controls != b"\r\n" * (len(controls) // 2):
+        return MALFORMED
+    line = _LINE.fullmatch(head, 0, line_end)
+    if line is None:
+        return MALFORMED
+    method, target, version = line.groups()
+    if version not in (b"1.1", b"1.0"):
+        return _UNKNOWN_VERSION
+    lines = _HeaderLines()
+    try:
+        HttpRequestParser(lines).feed_data(head)
+    except HttpParserUpgrade:
+        pass  # the head is read; what it offers is not taken, so its body comes as it says
+    except HttpParserInvalidMethodError:
+        return _UNKNOWN_METHOD
+    except HttpParserError as error:
+        return _UNKNOWN_METHOD if "method" in str(error) else MALFORMED
+    headers = lines.headers
+    if len(headers) > limits.header_lines:
+        return LARGE_HEAD
+    if b" \r\n" in head or b"\t\r\n" in head:
+        headers = [(name, value.rstrip(b" \t")) for name, value in headers]
+    return _describe(method.decode(), target, version.decode(), headers)
+
+
+def refuse_beginning(unread: bytes, limits: Limits) -> Refusal | None:
+    """What is wrong already with a head whose end has not come."""
+    line_end = unread.find(b"\r\n", 0, limits.request_line_bytes + 2)
+    if line_end < 0:
+        return LONG_LINE if len(unread) > limits.request_line_bytes else None
+    if _LINE.fullmatch(unread, 0, line_end) is None:
+        return MALFORMED
+    return LARGE_HEAD if len(unread) - line_end > limits.head_bytes else None
+
+
+class _HeaderLines:
+    """What llhttp calls."""
+
+    __slots__ = ("headers",)
+
+    def __init__(self) -> None:
+        self.headers: list[RawHeader] = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
+
+def _describe(method: str, target: bytes, version: str, headers: list[RawHeader]) -> Head | Refusal:
+    if method in _NOT_OURS:
+        return _UNKNOWN_METHOD
+    single = dict(headers)
+    has_twins = len(single) != len(headers)
+    if has_twins and any(
+        sum(name == each for name, _ in headers) > 1
+        for each in (b"content-length", b"transfer-encoding", b"expect")
+    ):
+        return MALFORMED
+    if not target.startswith(b"/"):
+        origin_form = _origin_form(target, single.get(b"host"))
+        if origin_form is None:
+            return MALFORMED
+        target = origin_form
+    if b"#" in target:
+        return MALFORMED
+    body = _body_framing(single, version)
+    if isinstance(body, Refusal):
+        return body
+    expectation = single.get(b"expect")
+    if expectation is not None and expectation.lower() != b"100-continue":
+        return _UNKNOWN_EXPECTATION
+    path, _, query = target.decode().partition("?")
+    return Head(
+        method,
+        path,
+        query,
+        version,
+        headers,
+        body,
+        _keeps_alive(headers, version) if b"connection" in single else version == "1.1",
+        expectation is not None and version == "1.1",
+    )
+
+
+def _body_framing(single: dict[bytes, bytes], version: str) -> int | Chunked | Refusal | None:
+    """RFC 9112 §6.3, where it leaves a choice the strict one."""
+    length, coding = single.get(b"content-length"), single.get(b"transfer-encoding")
+    if coding is not None:
+        is_chunked = length is None and version == "1.1" and coding.lower() == b"chunked"
+        return CHUNKED if is_chunked else MALFORMED
+    if length is None:
+        return None
+    if not length.isdigit() or len(length) > _MOST_DIGITS:
+        return MALFORMED
+    return int(length) or None
+
+
+def _origin_form(target: bytes, host: bytes | None) -> bytes | None:
+    """The path and query of an absolute target (RFC 9112 §3.2.2), whose host must be `Host`: a
+    client that names two hosts is read in two ways. None where it is neither."""
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None:
+        return None
+    authority, rest = absolute.groups()
+    if host is not None and host.lower() != authority.lower():
+        return None
+    return rest if rest.startswith(b"/") else b"/" + rest
+
+
+def _keeps_alive(headers: Sequence[RawHeader], version: str) -> bool:
+    """Whether the client takes another reply on its connection (RFC 9112 §9.3)."""
+    lines = b",".join(value for name, value in headers if name == b"connection")
+    options = {each.strip() for each in lines.lower().split(b",")}
+    return b"close" not in options and (version == "1.1" or b"keep-alive" in options)

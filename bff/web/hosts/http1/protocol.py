@@ -1,0 +1,320 @@
+"""One connection: the messages that come on it, one after the other.
+
+    idle      no byte of a request is here
+    head      a part of a head is here
+    exchange  a request is at work, or its body is still to come
+    ending    nothing is read any more; what still comes is dropped, for a while
+
+Rules:
+1. One request is at work. What comes after it waits, unread, up to a bound; then the connection
+   stops reading. So replies go out in the order of their requests.
+2. Nothing is begun while the client does not read its replies.
+3. A head is read when all of it is here. What is not HTTP is refused, and nothing after it is read.
+4. After a refusal the connection is closed for writing first: a reset would take the reply from a
+   client that still sends (RFC 9112 §9.6).
+5. Its times are looked at by the wheel. A request that is answered at once sets none.
+"""
+
+import asyncio
+from typing import Final
+
+from bff.web.hosts.http1.bodies import IncomingBody, MalformedBody
+from bff.web.hosts.http1.exchange import (
+    Exchange,
+    begin,
+    log_reply,
+    refuse_head,
+    request_of,
+    write_reply,
+)
+from bff.web.hosts.http1.framing import (
+    END_OF_HEAD,
+    MALFORMED,
+    TOO_SLOW,
+    Head,
+    Refusal,
+    read_head,
+    refuse_beginning,
+)
+from bff.web.hosts.http1.replies import FULL
+from bff.web.hosts.http1.service import Service, Writer
+from bff.web.hosts.http1.timers import SpeedWatch
+from bff.web.http.replies import Reply
+from bff.web.http.requests import GatewayRequest
+
+_MOST_TURNED_AWAY: Final = 64  # connections that still get this answer at a time
+
+
+class Connection(asyncio.Protocol):
+    """A client's connection to a service."""
+
+    _transport: asyncio.Transport
+    _writer: Writer
+
+    def __init__(self, service: Service) -> None:
+        limits = service.limits
+        self.slot: int | None = None  # the wheel's
+        self._service = service
+        self._unread = b""
+        self._at = 0  # where in `_unread` the next message begins
+        self._blank_bytes = 0  # skipped before the next request
+        self._exchange: Exchange | None = None
+        self._is_reading = True
+        self._is_ending = False
+        self._rests_since = service.wheel.now  # without a request; or since the head began
+        self._has_partial_head = False
+        self._incoming = SpeedWatch(limits.window_seconds, limits.window_bytes)
+        self._outgoing = SpeedWatch(limits.window_seconds, limits.window_bytes)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        service = self._service
+        self._transport = transport
+        self._writer = Writer(transport, service.loop)
+        excess = len(service.connections) - service.limits.connections
+        service.connections.add(self)
+        if excess >= _MOST_TURNED_AWAY:
+            self.abort()
+        elif excess >= 0:
+            self._writer.write(FULL)
+            self._linger()
+        else:
+            self._rests_since = service.wheel.now
+            service.wheel.schedule(self, self._rests_since + service.limits.idle_seconds)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_ending:
+            return
+        self._unread = self._unread[self._at :] + data if self._unread else data
+        self._at = 0
+        self._advance()
+
+    def pause_writing(self) -> None:
+        self._writer.pause()
+        now = self._service.wheel.now
+        self._service.wheel.schedule(self, self._outgoing.begin(now, self._writer.flushed_bytes))
+
+    def resume_writing(self) -> None:
+        self._writer.resume()
+        self._outgoing.stop()
+        self._advance()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._service.wheel.forget(self)
+        self._service.forget(self)
+        self._is_ending = True
+        self._writer.lose()
+        if self._exchange is not None:
+            self._exchange.lose()
+            self._exchange = None
+
+    def finish(self) -> None:
+        """Close once a request is answered, the one at work or a next one that is on its way: to
+        close an idle connection would lose what its client sends at this moment."""
+        service = self._service
+        service.wheel.schedule(self, service.wheel.now + service.limits.linger_seconds)
+
+    def abort(self) -> None:
+        """Close now, whatever is lost."""
+        self._writer.abort()
+
+    def check(self, now: float) -> float | None:
+        """Act on what is late; return when to look again."""
+        limits = self._service.limits
+        if self._writer.waiting_bytes:
+            again = self._outgoing.look(now, self._writer.flushed_bytes)
+            if again is None:
+                self.abort()
+            return again
+        if self._is_ending:
+            self.abort()  # what the client still sends is not worth more time
+            return None
+        if self._exchange is not None:
+            return self._check_body(self._exchange.body, now)
+        if self._has_partial_head:
+            seconds = limits.head_seconds
+        else:
+            seconds = 0.0 if self._service.is_closing else limits.idle_seconds
+        if now < self._rests_since + seconds:
+            return self._rests_since + seconds
+        if self._has_partial_head:
+            self._refuse(TOO_SLOW)
+        else:
+            self._close()
+        return None
+
+    def _check_body(self, body: IncomingBody | None, now: float) -> float | None:
+        if body is None or body.finished:
+            return now + self._service.limits.window_seconds
+        if not (self._is_reading and body.is_waited_for):  # the gateway is the slow one
+            return self._incoming.begin(now, body.received_bytes)
+        again = self._incoming.look(now, body.received_bytes)
+        if again is None:
+            self._refuse(TOO_SLOW)
+        return again
+
+    def _advance(self) -> None:
+        """Go as far as what is here allows."""
+        while not self._is_ending:
+            if self._exchange is not None:
+                if not self._go_on(self._exchange):
+                    break
+            elif self._writer.is_paused or not self._begin_next():
+                break
+        self._bound_reading()
+
+    def _go_on(self, exchange: Exchange) -> bool:
+        """Feed the request at work; whether it is over."""
+        body = exchange.body
+        if body is not None and not body.finished and not self._feed(body):
+            return False
+        if not exchange.ended:
+            return False
+        is_whole = body is None or body.finished
+        if exchange.keeps_connection:
+            if is_whole:
+                self._exchange = None
+                self._rests_since = self._service.wheel.now
+            return is_whole
+        if is_whole:
+            self._close()
+        else:
+            self._linger()
+        return False
+
+    def _feed(self, body: IncomingBody) -> bool:
+        """Feed the body what is here; False where its framing is broken."""
+        if self._at < len(self._unread):
+            try:
+                self._at = body.feed(self._unread, self._at)
+            except MalformedBody:
+                self._refuse(MALFORMED)
+                return False
+        return True
+
+    def _begin_next(self) -> bool:
+        """Begin the next request; False where none is here."""
+        unread = self._unread
+        if unread.startswith(b"\r\n", self._at) and not self._skip_blank_lines():
+            return False
+        begin = self._at
+        if begin == len(unread):
+            self._has_partial_head = False
+            return False
+        end = unread.find(END_OF_HEAD, begin)
+        if end < 0:
+            self._wait_for_head()
+            return False
+        self._at = end + len(END_OF_HEAD)
+        self._has_partial_head = False
+        self._blank_bytes = 0
+        head = read_head(unread[begin : self._at], self._service.limits)
+        if isinstance(head, Refusal):
+            self._refuse(head)
+            return False
+        self._begin(head)
+        return True
+
+    def _begin(self, head: Head) -> None:
+        service = self._service
+        request = request_of(head, self._writer.peer)
+        if head.body is None:
+            body = None
+            begun = begin(service, request)
+            if isinstance(begun, Reply) and isinstance(begun.body, bytes):
+                self._answer_at_once(head, request, begun)
+                return
+        else:
+            body = IncomingBody(head.body, self._read_on)
+        exchange = Exchange(service, self._writer, request, head, body, self._advance)
+        self._exchange = exchange
+        if body is not None:
+            if not self._feed(body):
+                return
+            if not body.finished:
+                service.wheel.schedule(self, self._incoming.begin(service.wheel.now, 0))
+            begun = begin(service, request)
+        exchange.begin(begun)
+
+    def _answer_at_once(self, head: Head, request: GatewayRequest, reply: Reply) -> None:
+        """A reply that takes no waiting, to a request without a body, needs no exchange: that is
+        2 of the 15 µs of a hit."""
+        service = self._service
+        keeps = head.keeps_alive and not service.is_closing
+        write_reply(service, self._writer, request, reply, keeps=keeps)
+        log_reply(service.gateway.log, self._writer, request, reply)
+        self._rests_since = service.wheel.now
+        if not keeps:
+            self._close()
+
+    def _read_on(self) -> None:
+        """The reader of the body waits for more, or has taken some."""
+        if self._exchange is not None:
+            self._exchange.ask_for_body()
+        self._bound_reading()
+
+    def _skip_blank_lines(self) -> bool:
+        """RFC 9112 §2.2. False where they are too many."""
+        while self._unread.startswith(b"\r\n", self._at):
+            self._at += 2
+            self._blank_bytes += 2
+        if self._blank_bytes > self._service.limits.blank_bytes:
+            self._refuse(MALFORMED)
+            return False
+        return True
+
+    def _wait_for_head(self) -> None:
+        """A part of a head is here."""
+        service = self._service
+        refusal = refuse_beginning(self._unread[self._at :], service.limits)
+        if refusal is not None:
+            self._refuse(refusal)
+        elif not self._has_partial_head:
+            self._has_partial_head = True
+            self._rests_since = service.wheel.now
+            service.wheel.schedule(self, service.wheel.now + service.limits.head_seconds)
+
+    def _bound_reading(self) -> None:
+        """Stop reading while much of what came is unread; go on after that."""
+        most = self._service.limits.unread_bytes
+        body = None if self._exchange is None else self._exchange.body
+        is_full = len(self._unread) - self._at > most or (
+            body is not None and body.unread_bytes > most
+        )
+        if is_full is self._is_reading and not self._is_ending:
+            self._is_reading = not is_full
+            if is_full:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer what is no request, and end."""
+        if self._exchange is not None:
+            self._exchange.refuse(refusal)
+        else:
+            refuse_head(self._service, self._writer, refusal)
+        self._linger()
+
+    def _close(self) -> None:
+        """Close when what was written has gone out."""
+        if not self._is_ending:
+            self._begin_end()
+            self._transport.close()
+
+    def _linger(self) -> None:
+        """Close for writing. Drop what comes until the client closes too, or a time is over."""
+        if self._is_ending:
+            return
+        self._begin_end()
+        if not self._transport.can_write_eof():
+            self._transport.close()
+        elif not self._transport.is_closing():
+            if not self._is_reading:
+                self._transport.resume_reading()
+            self._transport.write_eof()
+
+    def _begin_end(self) -> None:
+        service = self._service
+        self._is_ending = True
+        self._unread, self._at = b"", 0
+        service.wheel.schedule(self, service.wheel.now + service.limits.linger_seconds)

@@ -1,0 +1,61 @@
+"""Our HTTP/1.1 server: it listens, and closes in good order.
+
+server = Http1Server(gateway, behind)
+await server.start(sock=sock)    # on the loop that serves
+await server.close(grace_seconds)
+"""
+
+import asyncio
+import socket
+import ssl
+
+from bff.web.gateway import Gateway
+from bff.web.hosts.behind import AppBehind
+from bff.web.hosts.http1.framing import Limits
+from bff.web.hosts.http1.protocol import Connection
+from bff.web.hosts.http1.service import Service
+
+_BACKLOG = 1024
+
+
+class Http1Server:
+    """Serves a gateway and the app behind it on one loop, by HTTP/1.1 and HTTP/1.0."""
+
+    def __init__(self, gateway: Gateway, behind: AppBehind, limits: Limits | None = None) -> None:
+        self.gateway = gateway
+        self._behind = behind
+        self._limits = limits or Limits(requests=gateway.settings.backpressure)
+        self._service: Service | None = None
+        self._listener: asyncio.Server | None = None
+
+    async def start(self, *, sock: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+        """Open the gateway, then accept connections. Raises `SettingsError` and `OSError`."""
+        loop = asyncio.get_running_loop()
+        self._behind.start()
+        await self.gateway.open()
+        service = self._service = Service(self.gateway, self._behind, self._limits, loop)
+        self._listener = await loop.create_server(
+            lambda: Connection(service),
+            sock=sock,
+            ssl=tls,
+            ssl_handshake_timeout=None if tls is None else self._limits.head_seconds,
+            backlog=_BACKLOG,
+        )
+
+    async def close(self, grace_seconds: float) -> None:
+        """Accept no more, let requests at work end, and close the gateway.
+
+        What is not over after `grace_seconds` is cancelled, and its connection broken.
+        """
+        if self._listener is None or self._service is None:
+            return
+        service = self._service
+        self._listener.close()
+        end = asyncio.get_running_loop().time() + grace_seconds
+        await service.close_connections(grace_seconds)
+        await service.works.end(max(0.0, end - asyncio.get_running_loop().time()))
+        await self._behind.close()
+        await service.app_works.end(0)
+        service.wheel.stop()
+        await self.gateway.close()
+        self._listener = self._service = None

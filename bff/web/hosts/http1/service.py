@@ -1,0 +1,188 @@
+"""What all connections of a server share, and the writing side of one of them."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, Final, NamedTuple, Protocol
+
+from bff.web.gateway import Gateway
+from bff.web.hosts.behind import AppBehind
+from bff.web.hosts.http1.framing import Limits
+from bff.web.hosts.http1.replies import DateHeader
+from bff.web.hosts.http1.timers import TimerWheel
+from bff.web.http.requests import ClientGone
+
+_CANCEL_SECONDS: Final = 1.0  # what is cancelled ends sooner, unless it holds a thread
+_RESET: Final = struct.pack("ii", 1, 0)
+
+
+class Closable(Protocol):
+    """A connection, as its server sees it."""
+
+    def finish(self) -> None:
+        """Close once a request is answered, the one at work or a next one that is on its way."""
+
+    def abort(self) -> None:
+        """Close now, whatever is lost."""
+
+
+class Works:
+    """Requests at work, of one kind: `most` at a time. Held here, since a write goes on when its
+    connection is gone."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, most: int) -> None:
+        self._loop = loop
+        self._most = most
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more may be at work."""
+        return len(self._tasks) < self._most
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run it in a task."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def end(self, most_seconds: float) -> None:
+        """Wait for what is at work, for so long at most; cancel the rest."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=most_seconds)
+        for task in list(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_CANCEL_SECONDS)
+
+
+class Service:
+    """A gateway, the app behind it, and what bounds their use. Belongs to one loop.
+
+    The app's requests have a bound of their own, so that health is answered while the gateway has
+    as much at work as it takes.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        behind: AppBehind,
+        limits: Limits,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.gateway = gateway
+        self.behind = behind
+        self.limits = limits
+        self.loop = loop
+        self.wheel = TimerWheel(loop)
+        self.date = DateHeader()
+        self.works = Works(loop, limits.requests)
+        self.app_works = Works(loop, limits.requests)
+        self.connections: set[Closable] = set()
+        self.is_closing = False
+        self._is_empty: asyncio.Future[None] | None = None
+
+    def forget(self, connection: Closable) -> None:
+        """The connection is closed."""
+        self.connections.discard(connection)
+        if self._is_empty is not None and not self.connections and not self._is_empty.done():
+            self._is_empty.set_result(None)
+
+    async def close_connections(self, grace_seconds: float) -> None:
+        """Close each connection once its request is answered; break what is left then."""
+        self.is_closing = True
+        if self.connections:
+            self._is_empty = self.loop.create_future()
+            for connection in list(self.connections):
+                connection.finish()
+            await asyncio.wait([self._is_empty], timeout=grace_seconds)
+        for connection in list(self.connections):
+            connection.abort()
+
+
+class Peer(NamedTuple):
+    """Both ends of a connection, as addresses and ports; None where they have none."""
+
+    client: tuple[str, int] | None
+    server: tuple[str, int] | None
+    scheme: str
+
+
+def peer_of(transport: asyncio.Transport) -> Peer:
+    """The ends of a new connection."""
+
+    def address(name: str) -> tuple[str, int] | None:
+        found = transport.get_extra_info(name)
+        return (found[0], found[1]) if isinstance(found, tuple) else None
+
+    scheme = "http" if transport.get_extra_info("sslcontext") is None else "https"
+    return Peer(address("peername"), address("sockname"), scheme)
+
+
+class Writer:
+    """Writes to a client, and waits while it does not read. `sent_bytes` counts what was written,
+    `waiting_bytes` what of it has not gone out, `flushed_bytes` what has."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._resumed: asyncio.Future[None] | None = None
+        self.peer = peer_of(transport)
+        self.is_paused = False
+        self.is_lost = False
+        self.sent_bytes = 0
+
+    @property
+    def waiting_bytes(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+    @property
+    def flushed_bytes(self) -> int:
+        return self.sent_bytes - self.waiting_bytes
+
+    def write(self, data: bytes) -> None:
+        """Write, unless the client is gone."""
+        if data and not self.is_lost:
+            self.sent_bytes += len(data)
+            self._transport.write(data)
+
+    async def drain(self) -> None:
+        """Wait until there is room for more. Raises `ClientGone`."""
+        if self.is_paused and not self.is_lost:
+            self._resumed = self._loop.create_future()
+            try:
+                await self._resumed
+            finally:
+                self._resumed = None
+        if self.is_lost:
+            raise ClientGone
+
+    def pause(self) -> None:
+        """The client does not read what was written."""
+        self.is_paused = True
+
+    def resume(self) -> None:
+        """There is room again."""
+        self.is_paused = False
+        self._wake()
+
+    def lose(self) -> None:
+        """The client is gone."""
+        self.is_lost = True
+        self._wake()
+
+    def abort(self) -> None:
+        """Reset the connection: to close it in good order would end an HTTP/1.0 body, as if it were
+        whole, and leave to the kernel what the client does not read."""
+        raw = self._transport.get_extra_info("socket")
+        if raw is not None and not self._transport.is_closing():
+            with suppress(OSError):  # the client has reset it already
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._transport.abort()
+
+    def _wake(self) -> None:
+        if self._resumed is not None and not self._resumed.done():
+            self._resumed.set_result(None)

@@ -1,0 +1,118 @@
+"""A connection to our own server without sockets: a test decides in which pieces its bytes come."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from bff.web.gateway import Gateway
+from bff.web.hosts.behind import Scope, Send
+from bff.web.hosts.http1.framing import Limits
+from bff.web.hosts.http1.protocol import Connection
+from bff.web.hosts.http1.service import Service
+from bff.web.http.requests import REQUEST_BODY, GatewayRequest
+
+Seen = tuple[str, str, bytes]
+
+
+class EchoApp:
+    """An app behind that takes every request, and notes it when all of it has come."""
+
+    def __init__(self) -> None:
+        self.seen: list[Seen] = []
+
+    def takes(self, request: GatewayRequest) -> bool:
+        return True
+
+    def start(self) -> None:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        raise NotImplementedError
+
+    async def __call__(self, scope: Scope, send: Send) -> None:
+        incoming = scope[REQUEST_BODY]
+        chunks = [] if incoming is None else [chunk async for chunk in incoming.chunks()]
+        query = scope["query_string"].decode()
+        target = scope["raw_path"].decode() + (f"?{query}" if query else "")
+        self.seen.append((scope["method"], target, b"".join(chunks)))
+        headers = [(b"content-length", b"2")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+
+class PiecewiseTransport(asyncio.Transport):
+    """What a connection writes to; it reads at once."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self.written = b""
+        self.readable = asyncio.Event()
+        self.readable.set()
+        self.ended = False
+        self._loop = loop
+        self._connection: asyncio.Protocol | None = None
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        assert isinstance(protocol, asyncio.Protocol)
+        self._connection = protocol
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return ("127.0.0.1", 1) if name in ("peername", "sockname") else default
+
+    def write(self, data: Any) -> None:
+        assert not self.ended, "written after the end"
+        self.written += data
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+    def is_closing(self) -> bool:
+        return self.ended
+
+    def close(self) -> None:
+        self.ended = True
+        if self._connection is not None:
+            self._loop.call_soon(self._connection.connection_lost, None)
+            self._connection = None
+
+    abort = close
+
+    def pause_reading(self) -> None:
+        self.readable.clear()
+
+    def resume_reading(self) -> None:
+        self.readable.set()
+
+
+async def exchange(
+    gateway: Gateway, pieces: Iterable[bytes], *, breathes: bool
+) -> tuple[bytes, list[Seen]]:
+    """Bring these pieces to a new connection; what it wrote until its end, and what the app saw.
+    `breathes`: the loop runs between two pieces."""
+    loop = asyncio.get_running_loop()
+    app = EchoApp()
+    service = Service(gateway, app, Limits(), loop)
+    connection = Connection(service)
+    transport = PiecewiseTransport(loop)
+    transport.set_protocol(connection)
+    connection.connection_made(transport)
+    try:
+        for piece in pieces:
+            if breathes:
+                await asyncio.sleep(0)
+            await transport.readable.wait()
+            if not transport.ended:
+                connection.data_received(piece)
+        for _ in range(1000):
+            if transport.ended:
+                break
+            await asyncio.sleep(0)
+    finally:
+        service.wheel.stop()
+    return transport.written, app.seen
