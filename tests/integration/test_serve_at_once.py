@@ -3,8 +3,9 @@
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -149,14 +150,17 @@ async def served(edge: Edge, asked: dict[str, Any]) -> list[Any]:
     return sent
 
 
-def edge_over(folder: Path, url: str) -> Edge:
+@asynccontextmanager
+async def edge_over(folder: Path, url: str) -> AsyncIterator[Edge]:
     write_project(
         folder,
         {"cached": CACHED, "home": HOME},
         services={"shop": service(url)},
         gateway="cors: {origins: [https://shop.example]}\n",
     )
-    return create_asgi(folder, Settings(log_level="error"), app=flask.Flask("elsewhere"))
+    app = flask.Flask("elsewhere")
+    yield create_asgi(folder, Settings(log_level="error"), app=app)
+    await app.extensions["bff"].core.close()
 
 
 @pytest.mark.parametrize(
@@ -177,11 +181,11 @@ def test_at_once_sends_what_serve_sends(tmp_path: Path, asked: dict[str, Any], s
     with WireServer(json_reply(ANN)) as upstream:
 
         async def scene() -> tuple[list[Any], list[Any]]:
-            edge = edge_over(tmp_path, upstream.url)
-            await served(edge, {**asked})
-            at_once: list[Any] = []
-            assert edge.answer_at_once({**asked}, at_once.append)
-            return at_once, await served(edge, {**asked})
+            async with edge_over(tmp_path, upstream.url) as edge:
+                await served(edge, {**asked})
+                at_once: list[Any] = []
+                assert edge.answer_at_once({**asked}, at_once.append)
+                return at_once, await served(edge, {**asked})
 
         at_once, awaited = asyncio.run(scene())
     assert at_once == awaited
@@ -203,13 +207,13 @@ def test_what_memory_has_not_is_left_to_serve_with_nothing_sent(
     with WireServer(json_reply(ANN)) as upstream:
 
         async def scene() -> list[Any]:
-            edge = edge_over(tmp_path, upstream.url)
-            sent: list[Any] = []
-            assert not edge.answer_at_once(scope("/cached/1"), sent.append)  # nothing runs yet
-            await served(edge, scope("/cached/1"))
-            assert not edge.answer_at_once(asked, sent.append)
-            assert sent == []
-            return await served(edge, asked)
+            async with edge_over(tmp_path, upstream.url) as edge:
+                sent: list[Any] = []
+                assert not edge.answer_at_once(scope("/cached/1"), sent.append)  # nothing runs yet
+                await served(edge, scope("/cached/1"))
+                assert not edge.answer_at_once(asked, sent.append)
+                assert sent == []
+                return await served(edge, asked)
 
         asked = {**asked}
         head, *_ = asyncio.run(scene())
@@ -237,7 +241,7 @@ def test_granian_without_the_place_for_it_is_served_as_others_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.delattr(_futures, "_cbsched_aioschedule")
-    answer_at_once(edge_over(tmp_path, "http://127.0.0.1:9"))
+    answer_at_once(create_asgi(write_project(tmp_path), Settings(log_level="error")))
     assert "granian" in caplog.text
     assert not hasattr(_futures, "_cbsched_aioschedule")
 

@@ -161,6 +161,7 @@ class StreamedReply:
         """The caller has gone, or has read all that it wants."""
         self.reschedule(None)
         self.connection.leave(self)
+        self._upload = None  # it has this exchange for its clock: a cycle for the collector
 
     def expired(self) -> bool:
         """Whether nothing more comes. See `bff.upstream.uploads.Clock`."""
