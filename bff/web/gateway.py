@@ -85,7 +85,8 @@ class Gateway:
     def begin(self, request: GatewayRequest) -> Reply | Pending | None:
         """The reply, where memory has it or the request is refused; else what takes waiting; None
         where nothing of the project's is at the path."""
-        return self._current.dispatcher.begin(request)
+        release = self._release or self._current  # the property takes a part of a microsecond
+        return release.dispatcher.begin(request)
 
     @property
     def cache(self) -> Cache:

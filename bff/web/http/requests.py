@@ -105,13 +105,11 @@ class GatewayRequest:
         """Whether `Host` is there once and names a host (RFC 9112 §3.2). HTTP/1.0 may have none,
         HTTP/2 has `:authority` instead."""
         host = self.single.get(b"host")
+        if host in _known_hosts and len(self.single) == len(self.headers):
+            return True
         if not host:  # granian gives an empty one where there is none
             return self.version != "1.1"
-        if len(self.single) != len(self.headers) and self._has_two(b"host"):
-            return False
-        if host in _known_hosts:
-            return True
-        if len(host) > 255 or _HOST.fullmatch(host) is None:
+        if self._has_two(b"host") or len(host) > 255 or _HOST.fullmatch(host) is None:
             return False
         if len(_known_hosts) < _MOST_KNOWN_HOSTS:
             _known_hosts.add(host)
