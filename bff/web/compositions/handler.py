@@ -145,7 +145,7 @@ class CompositionHandler:
                 made = await self._engine.run(self._prepared, _inputs(target, deadline, None))
                 if made.purges:
                     await self._cache.purge(made.purges)
-                if self.writes:  # the reply is all that tells what was written: it has its own time
+                if self.writes:  # only the reply reports what was written: it has its own time
                     heavy = self._heavy_work.share(deadline.renewed())
                 return await self._made(request, target, made, None, self._uncached, heavy)
             job = self._job(target, deadline)
