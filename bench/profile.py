@@ -33,8 +33,8 @@ _LOAD_STARTS_SECONDS = 4  # and by then the worker has used more than the launch
 _LAST_WORDS_SECONDS = 10
 _SHOWN = 60
 _IN_PYTHON = ("gateway", "bare", "by-hand", "by-hand-few", "proxy-by-hand", "proxy-by-hand-few")
-# The last of granian's own frames; ends with the line number, so that is cut off with it.
-_SERVER_FRAME = "_spawn_asgi_lifespan_worker (granian/server/mp.py"
+# The last frames of what starts a server: ours, and granian's. A line number follows.
+_SERVER_FRAMES = ("run (asyncio/runners.py", "_spawn_asgi_lifespan_worker (granian/server/mp.py")
 
 
 def main() -> None:
@@ -104,8 +104,9 @@ def count_samples(raw: str) -> tuple[Counter[str], Counter[str], int]:
     for line in raw.splitlines():
         stack, _, number = line.rpartition(" ")
         count = int(number)
-        _, _, below = stack.rpartition(_SERVER_FRAME)  # what starts the server says nothing
-        functions = [_function(frame) for frame in below.split(";") if "(" in frame]
+        for frame in _SERVER_FRAMES:
+            _, _, stack = stack.rpartition(frame)
+        functions = [_function(frame) for frame in stack.split(";") if "(" in frame]
         if not functions:
             functions = ["the event loop and the server's own code"]
         total += count

@@ -19,7 +19,6 @@ from bff.errors import SettingsError
 
 TransportName = Literal["http1", "httpx"]
 LogLevel = Literal["debug", "info", "warning", "error"]
-Scheduling = Literal["batch", "normal"]
 
 _REDIS_SCHEMES = frozenset(
     f"{name}{tls}{kind}"
@@ -102,10 +101,8 @@ class Settings:
     host: str = _setting("127.0.0.1", str)
     port: int = _setting(8080, _integer(1, 65535))
     workers: int = _setting(1, _integer(1, 1024))
-    # Requests in flight in each worker; more wait.
+    # Requests in flight in each worker; more are refused.
     backpressure: int = _setting(4096, _integer(1, 1 << 20))
-    # Linux's policy for the threads of `bff serve`'s workers.
-    scheduling: Scheduling = _setting("batch", _choice(Scheduling))
     redis_url: str | None = _setting(None, _redis_url, repr=False)
     transport: TransportName = _setting("http1", _choice(TransportName))
     log_level: LogLevel = _setting("info", _choice(LogLevel))

@@ -1,7 +1,8 @@
-"""`bff serve`: the ASGI edge on granian, in production shape."""
+"""`bff serve`: the gateway on its own HTTP/1.1 server, in production shape."""
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +13,6 @@ import click
 
 from bff.cli.project import project_option
 from bff.settings import Settings, parse_setting
-
-# Granian's allocator, jemalloc, reads it when it is loaded; else it keeps what a crowd took. With
-# 0 ms instead of 200, a cached screen takes 35 µs more.
-_ALLOCATOR = ("_RJEM_MALLOC_CONF", "dirty_decay_ms:200,muzzy_decay_ms:0")
 
 
 def _setting_option(name: str, meaning: str) -> Callable[[Any], Any]:
@@ -40,21 +37,23 @@ def _setting_option(name: str, meaning: str) -> Callable[[Any], Any]:
 @_setting_option("host", "Address to listen at.")
 @_setting_option("port", "Port to listen at.")
 @_setting_option("workers", "Worker processes.")
-@_setting_option("backpressure", "Requests in flight, per worker; more wait.")
+@_setting_option("backpressure", "Requests in flight, per worker; more get 503.")
 def serve(project: Path, **options: str | None) -> None:
-    """Serve the project: compositions and routes at the edge, the rest through Flask."""
+    """Serve the project: compositions and routes on the event loop, the rest through Flask."""
     given = {f"BFF_{name.upper()}": text for name, text in options.items() if text is not None}
-    os.environ.setdefault(*_ALLOCATOR)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there are workers to restart
     with _signals_end_it():
         # Imported here, because it takes most of a second, in which signals come too.
         from bff.cli.serving.launcher import launch
 
-        launch({**os.environ, **given, "BFF_PROJECT": str(project.resolve())})
+        status = launch({**os.environ, **given, "BFF_PROJECT": str(project.resolve())})
+    sys.exit(status)
 
 
 @contextmanager
 def _signals_end_it() -> Iterator[None]:
-    """SIGINT and SIGTERM end the process with 0, at once, until granian takes them over.
+    """SIGINT and SIGTERM end the process with 0, at once, until the launcher takes them over; once
+    its work is done they are ignored.
 
     An exception was rejected, since a project's schema module that is being loaded may catch it.
     Nothing is left behind: an embedded Redis ends with the process, in whatever way this ends.
@@ -63,9 +62,11 @@ def _signals_end_it() -> Iterator[None]:
     def end(_number: int, _frame: FrameType | None) -> None:
         os._exit(0)
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        signal.signal(number, end)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in signals:
+            signal.signal(number, signal.SIG_IGN)

@@ -77,16 +77,16 @@ def test_http_2_in_cleartext_is_refused(serve: Serve) -> None:
         while received := client.recv(4096):
             answer += received
     # HTTP/2 would answer with a frame of its settings (RFC 9113 §3.4).
-    assert answer.startswith(b"HTTP/1.1 4") or answer == b""
+    assert answer.startswith(b"HTTP/1.1 505 ")
     upgrade = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": ""}
     assert gateway.host.get("/healthz", **upgrade).status == 200
 
 
-def test_head_of_a_request_may_have_32_kib_and_never_48(serve: Serve) -> None:
+def test_headers_of_a_request_may_have_32_kib(serve: Serve) -> None:
     gateway = serve()
     gateway.wait_until_it_answers()
-    assert gateway.host.get("/healthz", x_large="a" * 30_000).status == 200
-    assert gateway.host.get("/healthz", x_large="a" * 50_000).status == 431
+    assert gateway.host.get("/healthz", x_large="a" * 32_000).status == 200
+    assert gateway.host.get("/healthz", x_large="a" * 33_000).status == 431
 
 
 def test_port_of_another_program_is_reported_in_a_line_before_a_redis_is_started(
@@ -131,7 +131,7 @@ def test_worker_that_cannot_load_the_project_ends_the_gateway_with_1_and_its_pro
     assert serving.process.returncode == 1
     assert "\nschemas/shop.py:3:1: RuntimeError: not in a worker.\n" in out
     assert "Traceback" not in out
-    assert "Respawning" not in out
+    assert "another starts" not in out
     assert not serving.has_redis()
 
 

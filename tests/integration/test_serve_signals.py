@@ -31,14 +31,14 @@ WAIT_FOR_EVER = """
 
 # A worker that starts up on its loop, for ever.
 STARTING_UP = """
-    import granian.asgi
+    import asyncio, uvloop
 
-    async def startup(self):
+    async def start_up():
         pathlib.Path({marker!r}).touch()
-        import asyncio
         await asyncio.sleep(600)
 
-    granian.asgi.LifespanProtocol.startup = startup
+    run = uvloop.run
+    uvloop.run = lambda main: run(start_up())
 """
 
 

@@ -3,10 +3,10 @@
     with serving("edge", project_folder) as host:
         status, headers, body = host.request("GET", "/screens/home/1")
 
-`edge` is the ASGI edge on granian, as `bff serve` has it, `flask` the plain Flask application on
-werkzeug's threaded server, `http1` our own server on uvloop. All live in this process, on threads
-of their own, so that a test may hold gates that upstreams wait for. `HOSTS` is what to parametrise
-a test over.
+`edge` is the ASGI edge on granian, `flask` the plain Flask application on werkzeug's threaded
+server, `http1` our own server on uvloop, as `bff serve` has it. All live in this process, on
+threads of their own, so that a test may hold gates that upstreams wait for. `HOSTS` is what to
+parametrise a test over.
 """
 
 import asyncio
@@ -22,13 +22,11 @@ from typing import Any, NamedTuple
 
 import uvloop
 from flask import Flask
-from granian import _futures
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from bff import Gateway, create_app, create_asgi
-from bff.cli.serving.schedulers import answer_at_once
 from bff.identity.ports import IdentityProvider
 from bff.plan.compiler.project import compile_project
 from bff.settings import Settings
@@ -194,9 +192,8 @@ def _granian(edge: Edge) -> Iterator[int]:
 
     thread = threading.Thread(target=run, name="granian")
     try:
-        with _answering_at_once(edge):
-            thread.start()
-            _wait_until_it_listens(port, thread, ended)
+        thread.start()
+        _wait_until_it_listens(port, thread, ended)
         yield port
     finally:
         if stop and thread.is_alive():
@@ -234,17 +231,6 @@ def http1_server(server: Http1Server, grace_seconds: float = 1.0) -> Iterator[in
             loop.call_soon_threadsafe(stop.set)
         thread.join(WAIT_BUDGET_SECONDS)
         assert not thread.is_alive(), "the server did not stop"
-
-
-@contextmanager
-def _answering_at_once(edge: Edge) -> Iterator[None]:
-    """For the server that starts meanwhile; there may be more of them in this process."""
-    known = _futures._cbsched_aioschedule
-    answer_at_once(edge)
-    try:
-        yield
-    finally:
-        _futures._cbsched_aioschedule = known
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,8 +27,9 @@ from tests.support.projects import SHOP_SCHEMAS, write_project
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
 
 # Runs in the launcher, or in workers alone, while the project is loaded.
-IN_LAUNCHER = "if multiprocessing.parent_process() is None:"
-IN_WORKER = "if multiprocessing.parent_process() is not None:"
+WORKER = "bff.cli.serving.worker"
+IN_LAUNCHER = f"if {WORKER!r} not in sys.orig_argv:"
+IN_WORKER = f"if {WORKER!r} in sys.orig_argv:"
 
 
 class Serving:
@@ -73,8 +75,16 @@ class Serving:
                 pytest.fail(f"it has ended: {self.said()}")
         pytest.fail("it did not come")
 
+    def wait_until(self, has_come: Callable[[], bool]) -> None:
+        """Wait for what comes after its end."""
+        for _ in range(int(WAIT_BUDGET_SECONDS / 0.02)):
+            if has_come():
+                return
+            time.sleep(0.02)
+        pytest.fail("it did not come")
+
     def said(self) -> str:
-        """What it wrote, once it has ended; in less time than granian takes to kill a worker."""
+        """What it wrote, once it has ended; in less time than it takes to kill a worker."""
         out, _ = self.process.communicate(timeout=WAIT_BUDGET_SECONDS)
         assert isinstance(out, str)
         return out
@@ -96,11 +106,10 @@ class Serving:
         assert not self.has_redis()
 
     def workers(self) -> set[int]:
-        """The launcher's children that are forks of it. On Linux alone."""
+        """The launcher's children that are workers. On Linux alone."""
         pid = self.process.pid
-        command = command_of(pid)
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return {int(child) for child in children if command_of(int(child)) == command}
+        return {int(child) for child in children if WORKER.encode() in command_of(int(child))}
 
     def close(self) -> None:
         """End it, whatever it does."""
@@ -148,11 +157,11 @@ def free_port() -> int:
 
 def schemas_that(where: str, what: str) -> dict[str, str]:
     """The shop's schemas, which do `what` while they are loaded `where`."""
-    return {"shop": f"import multiprocessing, pathlib, time\n{where}\n{what}\n{SHOP_SCHEMAS}"}
+    return {"shop": f"import pathlib, sys, time\n{where}\n{what}\n{SHOP_SCHEMAS}"}
 
 
-def command_of(pid: int) -> bytes | None:
-    """A process's command line; empty once it has ended, None when it is gone."""
+def command_of(pid: int) -> bytes:
+    """A process's command line; empty once it has ended."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes()
-    return None
+    return b""

@@ -1,17 +1,13 @@
-"""The address that `bff serve` listens at: claimed before a worker starts, or refused."""
+"""The address that `bff serve` listens at: taken before a worker starts, or refused."""
 
 import errno
 import os
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
-from bff.cli.serving.listening import CannotListen, claimed, shown, why
-
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the claim is held on Linux alone")
+from bff.cli.serving.listening import CannotListen, listen, refuse_connections, shown, why
 
 
 def free_port() -> int:
@@ -21,66 +17,32 @@ def free_port() -> int:
     return port
 
 
-@pytest.fixture
-def listener() -> Iterator[socket.socket]:
-    """A socket that listens, as a granian worker's does: ready to share its port."""
-    with socket.socket() as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        yield listening
-
-
 def refusal(host: str, port: int) -> str:
-    with pytest.raises(CannotListen) as refused, claimed(host, port):
-        pass
+    with pytest.raises(CannotListen) as refused:
+        listen(host, port, 1).close()
     return refused.value.message
 
 
-def test_port_that_is_listened_at_is_refused_though_its_listener_would_share_it(
-    listener: socket.socket,
-) -> None:
-    port = listener.getsockname()[1]
-    assert refusal("127.0.0.1", port) == (
-        f"cannot listen at 127.0.0.1:{port}: the port is taken."
-        " Stop what listens there, or choose another with --port or BFF_PORT."
-    )
+def test_port_that_is_listened_at_is_refused() -> None:
+    with listen("127.0.0.1", free_port(), 1) as listener:
+        port = listener.getsockname()[1]
+        assert refusal("127.0.0.1", port) == (
+            f"cannot listen at 127.0.0.1:{port}: the port is taken."
+            " Stop what listens there, or choose another with --port or BFF_PORT."
+        )
+        assert "the port is taken" in refusal("0.0.0.0", port)
 
 
-def test_every_network_is_refused_while_one_is_listened_at(listener: socket.socket) -> None:
-    assert "the port is taken" in refusal("0.0.0.0", listener.getsockname()[1])
+def test_port_is_refused_though_its_listener_would_share_it() -> None:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        assert "the port is taken" in refusal("127.0.0.1", listener.getsockname()[1])
 
 
-@on_linux
-def test_port_is_refused_while_another_gateway_holds_it_whose_workers_do_not_listen_yet() -> None:
-    port = free_port()
-    with claimed("127.0.0.1", port):
-        assert "the port is taken" in refusal("127.0.0.1", port)
-    with claimed("127.0.0.1", port):
-        pass
-
-
-def test_workers_listen_beside_the_claim_and_get_every_connection() -> None:
-    port = free_port()
-    with ExitStack() as stack:
-        address = stack.enter_context(claimed("127.0.0.1", port))
-        worker = stack.enter_context(socket.socket())
-        worker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        worker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        worker.bind((address, port))
-        worker.listen()
-        worker.settimeout(10)
-        for _ in range(30):
-            client = socket.create_connection((address, port), timeout=10)
-            taken, _ = worker.accept()
-            client.close()
-            taken.close()
-
-
-def test_connections_that_linger_from_before_do_not_make_a_port_taken(
-    listener: socket.socket,
-) -> None:
+def test_connections_that_linger_from_before_do_not_make_a_port_taken() -> None:
+    listener = listen("127.0.0.1", free_port(), 1)
     port = listener.getsockname()[1]
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
         taken, _ = listener.accept()
@@ -89,8 +51,21 @@ def test_connections_that_linger_from_before_do_not_make_a_port_taken(
         assert client.recv(1) == b""
     with socket.socket() as strict, pytest.raises(OSError, match="in use"):
         strict.bind(("127.0.0.1", port))  # it lingers
-    with claimed("127.0.0.1", port):
-        pass
+    listen("127.0.0.1", port, 1).close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a filter of Linux's")
+def test_who_waits_is_accepted_though_nobody_may_connect_any_more() -> None:
+    with listen("127.0.0.1", free_port(), 8) as listener:
+        address = listener.getsockname()
+        with socket.create_connection(address, timeout=10) as waiting:
+            refuse_connections(listener)
+            waiting.sendall(b"hello")
+            with pytest.raises(TimeoutError):
+                socket.create_connection(address, timeout=0.3)
+            accepted, _ = listener.accept()
+            with accepted:
+                assert accepted.recv(5) == b"hello"
 
 
 @pytest.mark.parametrize("host", ["gateway.invalid", "a" * 70])
@@ -117,16 +92,16 @@ def test_address_with_a_zone_is_reported() -> None:
     ("host", "address"),
     [("127.0.0.1", "127.0.0.1"), ("localhost", "127.0.0.1"), ("0.0.0.0", "0.0.0.0")],
 )
-def test_host_is_claimed_at_its_numeric_address(host: str, address: str) -> None:
-    with claimed(host, free_port()) as numeric:
-        assert numeric == address
+def test_host_is_listened_at_by_its_numeric_address(host: str, address: str) -> None:
+    with listen(host, free_port(), 1) as listener:
+        assert listener.getsockname()[0] == address
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6"), reason="not Linux, or no IPv6")
-def test_ipv6_is_claimed_too() -> None:
+def test_ipv6_is_listened_at_too() -> None:
     port = free_port()
-    with claimed("::1", port) as numeric:
-        assert numeric == "::1"
+    with listen("::1", port, 1) as listener:
+        assert listener.getsockname()[0] == "::1"
         assert refusal("::1", port).startswith(f"cannot listen at [::1]:{port}: ")
 
 

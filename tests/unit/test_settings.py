@@ -15,7 +15,6 @@ EXAMPLES = {
     "BFF_PORT": ("9000", 9000),
     "BFF_WORKERS": ("4", 4),
     "BFF_BACKPRESSURE": ("100", 100),
-    "BFF_SCHEDULING": ("normal", "normal"),
     "BFF_REDIS_URL": ("redis://cache:6379/1", "redis://cache:6379/1"),
     "BFF_TRANSPORT": ("httpx", "httpx"),
     "BFF_LOG_LEVEL": ("warning", "warning"),

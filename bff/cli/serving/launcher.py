@@ -1,79 +1,78 @@
 """The launcher of `bff serve`: one process that checks everything, and then starts the workers.
 
-It reads the settings, compiles the project, claims the address, and starts the embedded Redis where
-none is given; only then granian starts the workers, which `create_asgi` gives the same settings
-through the environment. So each mistake is reported once, and before anything runs.
+It reads the settings, compiles the project, takes the address, and starts the embedded Redis where
+none is given; only then it starts the workers, which have the same settings through the
+environment. So each mistake is reported once, and before anything runs.
 """
 
+import asyncio
 import os
+import signal
+import socket
 import sys
-from functools import partial
 
 import click
-from granian.constants import HTTPModes, Interfaces, Loops
-from granian.http import HTTP1Settings
 
 from bff.cache.redis.clients import refuse_bad_url
 from bff.cache.redis.embedded import RunningRedis, start_embedded_redis
 from bff.cli.project import compile_or_exit
-from bff.cli.serving.listening import claimed, shown
-from bff.cli.serving.server_lines import ServerLines
-from bff.cli.serving.workers import WorkerServer, load_in_worker
+from bff.cli.serving.listening import listen, refuse_connections, shown
+from bff.cli.serving.processes import start_worker
+from bff.cli.serving.shares import ConnectionCounts
+from bff.cli.serving.supervisor import Supervisor
 from bff.errors import SettingsError
 from bff.settings import Settings, describe_ignored, load_settings
+from bff.web.http.logs import Log
 
-_KILL_TIMEOUT_SECONDS = 30  # longer than the longest deadline: requests in flight end first
+_STOP_SECONDS = 35  # five more than a worker takes for its requests in flight
 _OPEN_FILES = 1 << 20
-_HEADER_READ_TIMEOUT_MS = 10_000
-# Of a request's line and headers. granian reads by pieces, and refuses from 48 KiB on, with 431.
-_HEAD_BYTES = 32 * 1024
-_SERVER_LINES = {"()": ServerLines, "formatter": "generic"}  # instead of granian's handlers
+_LEAST_BACKLOG = 1024
 
 
-def launch(environ: dict[str, str]) -> None:
-    """Serve until a signal ends it. Report what is wrong at the start, and end the process with 1
-    then."""
+def launch(environ: dict[str, str]) -> int:
+    """Serve until a signal ends it, and return the exit status. Where something is wrong at the
+    start, report it and end the process with 1."""
     settings = _settings_or_exit(environ)
     for line in describe_ignored(environ):
         click.echo(line, err=True)
     _allow_open_files()
-    compiled = compile_or_exit(settings.project)
-    with (
-        claimed(settings.host, settings.port) as address,
-        _running_redis(environ) as redis,
-    ):
+    compositions = len(compile_or_exit(settings.project).compositions)
+    backlog = max(_LEAST_BACKLOG, settings.backpressure)
+    with listen(settings.host, settings.port, backlog) as listener:
+        return asyncio.run(_serve(settings, environ, listener, compositions))
+
+
+async def _serve(
+    settings: Settings, environ: dict[str, str], listener: socket.socket, compositions: int
+) -> int:
+    counts = ConnectionCounts.create(2 * settings.workers)
+    supervisor = Supervisor(
+        lambda place: start_worker(listener, counts, place),
+        settings.workers,
+        counts.clear,
+        _STOP_SECONDS,
+    )
+    log = Log(settings.log_level)
+    log.take_library_lines()
+    with _running_redis(environ) as redis:
         if redis.url is not None:
             environ["BFF_REDIS_URL"] = redis.url
         os.environ.update(environ)
-        count = len(compiled.compositions)
         click.echo(
-            f"{count} composition{'' if count == 1 else 's'} at"
+            f"{compositions} composition{'' if compositions == 1 else 's'} at"
             f" http://{shown(settings.host, settings.port)}, cache: {redis.description}",
             err=True,
         )
-        server = WorkerServer(
-            "bff:create_asgi",
-            address=address,
-            port=settings.port,
-            interface=Interfaces.ASGI,
-            workers=settings.workers,
-            loop=Loops.auto,
-            backpressure=settings.backpressure,
-            backlog=max(1024, settings.backpressure),
-            websockets=False,
-            # Cleartext HTTP/2 takes heads of 16 MiB, and no browser speaks it.
-            http=HTTPModes.http1,
-            http1_settings=HTTP1Settings(
-                header_read_timeout=_HEADER_READ_TIMEOUT_MS, max_buffer_size=_HEAD_BYTES
-            ),
-            workers_kill_timeout=_KILL_TIMEOUT_SECONDS,
-            respawn_failed_workers=True,
-            log_access=False,
-            log_dictconfig={"handlers": {"console": _SERVER_LINES, "access": _SERVER_LINES}},
-        )
-        # granian's own loader would put the current folder before all others on the import path.
-        load = partial(load_in_worker, server.serving_reports, settings.scheduling)
-        server.serve(target_loader=load, wrap_loader=False)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, supervisor.end)
+        loop.add_signal_handler(signal.SIGHUP, supervisor.restart)
+        status = await supervisor.run()
+        refuse_connections(listener)
+        listener.close()  # from now on the workers alone have it, and close it when it is empty
+        await supervisor.stop()
+    log.flush()
+    return status
 
 
 def _allow_open_files() -> None:

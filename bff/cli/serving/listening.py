@@ -1,24 +1,21 @@
-"""The address that `bff serve` listens at, claimed before anything is started.
+"""The address that `bff serve` listens at, taken before anything is started.
 
-Each of granian's workers has a socket of its own at one port (SO_REUSEPORT). So a second gateway
-would start beside the first, and each would get a share of the requests. A port that another
-program holds would fail in the workers. granian takes no socket that is bound already, so:
-
-1. An exclusive socket is bound as a test, and closed. It fails beside any socket that listens.
-2. Until the gateway ends, a socket that does not listen holds the port beside the workers', so that
-   the first step of another gateway fails even while these workers have not started.
-
-Between the two lies the moment in which two gateways could start at once: some microseconds.
+The launcher makes one socket, and each worker accepts from it. It listens from the beginning:
+another program, or another gateway, can't have the port from then on, and who connects while the
+workers start waits in the socket's queue.
 """
 
+import ctypes
 import errno
 import socket
+import struct
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import click
+
+_SO_ATTACH_FILTER = 26  # asm-generic/socket.h; Python has no name for it
 
 
 class CannotListen(click.ClickException):
@@ -28,29 +25,36 @@ class CannotListen(click.ClickException):
         super().__init__(f"cannot listen at {shown(host, port)}: {why}")
 
 
-@contextmanager
-def claimed(host: str, port: int) -> Iterator[str]:
-    """Hold the port, and give the numeric address of `host`, the only kind that granian takes.
+def listen(host: str, port: int, backlog: int) -> socket.socket:
+    """A socket that listens at the address, with so many connections in its queue.
 
     Raises `CannotListen`.
     """
     family, address = _resolved(host, port)
+    listener = socket.socket(family)
     try:
-        with socket.socket(family) as test:
-            # Connections of a gateway that has just ended linger, and do not make its port taken.
-            test.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            test.bind(address)
+        # Connections of a gateway that has just ended linger, and do not make its port taken.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(backlog)
     except OSError as error:
+        listener.close()
         raise CannotListen(host, port, why(error)) from None
-    with socket.socket(family) as claim:
-        # Elsewhere a socket that does not listen could keep granian's from binding.
-        if sys.platform == "linux":
-            claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            # Without SO_REUSEADDR, which would let the test of another gateway pass. It fails where
-            # connections of another program linger at the port; then the test was all.
-            with suppress(OSError):
-                claim.bind(address)
-        yield str(address[0])
+    return listener
+
+
+def refuse_connections(listener: socket.socket) -> None:
+    """From now on let nobody connect, and leave what waits in the queue to be accepted.
+
+    A socket that closes resets connections that came since it was last empty. So Linux is asked
+    before to drop every packet that comes to the socket: a filter of one instruction, which takes 0
+    bytes. Elsewhere, and where a sandbox forbids it, nothing happens.
+    """
+    if sys.platform == "linux":
+        take_nothing = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
+        program = struct.pack("HL", 1, ctypes.addressof(take_nothing))
+        with suppress(OSError):
+            listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
 
 def shown(host: str, port: int) -> str:

@@ -9,35 +9,20 @@ Rules:
 """
 
 import asyncio
-import gc
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from bff.web.gateway import Gateway
 from bff.web.hosts.asgi.messages import (
-    BEGUN,
     ClientWatches,
     IncomingBody,
     has_body,
     request_of,
 )
-from bff.web.hosts.behind import (
-    AppBehind,
-    Message,
-    Receive,
-    Scope,
-    Send,
-    hand_over,
-    scope_for_app,
-)
+from bff.web.hosts.behind import AppBehind, Receive, Scope, Send, hand_over, scope_for_app
+from bff.web.hosts.garbage import sparing_what_stays
 from bff.web.http.replies import Reply, close_body
 from bff.web.http.requests import ClientGone, GatewayRequest
-from bff.web.serving.dispatch import Pending
-
-_GC_THRESHOLDS = (10_000, 20, 20)  # 700 objects would be there after two requests
-
-Begun = tuple[GatewayRequest, Reply | Pending | None]
 
 
 class Edge:
@@ -60,25 +45,11 @@ class Edge:
         else:
             await send({"type": "websocket.close", "code": 1000})
 
-    def answer_at_once(self, scope: Scope, send: Callable[[Message], object]) -> bool:
-        """Answer an HTTP request that takes no waiting; False where it takes some, and `serve` is
-        to answer. Never waits, and may be called on any thread, where `send` may, and does its
-        work when it is called.
-        """
-        if self._watches is None:
-            return False
-        request, begun = scope[BEGUN] = self._begin(scope)
-        if not isinstance(begun, Reply) or not isinstance(begun.body, bytes):
-            return False
-        send({"type": "http.response.start", "status": begun.status, "headers": begun.headers})
-        send({"type": "http.response.body", "body": begun.body})
-        self._log.request(request, begun, len(begun.body))
-        return True
-
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         watches = self._watches or await self._start()
-        request, begun = scope.get(BEGUN) or self._begin(scope)
+        request = request_of(scope)
+        begun = None if self._behind.takes(request) else self._gateway.begin(request)
         if begun is None:
             await self._hand_over(request, scope, watches, receive, send)
             return
@@ -101,10 +72,6 @@ class Edge:
             await self._send(request, reply, reply.body, send)
         else:
             await self._send_stream(request, reply, reply.body, watches, incoming, receive, send)
-
-    def _begin(self, scope: Scope) -> Begun:
-        request = request_of(scope)
-        return request, None if self._behind.takes(request) else self._gateway.begin(request)
 
     async def _send(self, request: GatewayRequest, reply: Reply, body: bytes, send: Send) -> None:
         await send(
@@ -176,7 +143,7 @@ class Edge:
                 await send({"type": "lifespan.startup.failed", "message": message})
                 return
             await send({"type": "lifespan.startup.complete"})
-            with _sparing_what_stays():
+            with sparing_what_stays():
                 await receive()
             await self._behind.close()
             await self._gateway.close()
@@ -192,18 +159,3 @@ class Edge:
                 await self._gateway.open()
                 self._watches = ClientWatches(asyncio.get_running_loop())
             return self._watches
-
-
-@contextmanager
-def _sparing_what_stays() -> Iterator[None]:
-    """Keep the garbage collector from walking, again and again, what lives as long as the process:
-    10 to 65 µs of a screen of three calls, and most of the slowest hundredth of all requests."""
-    before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()

@@ -10,8 +10,6 @@ from typing import TypeVar
 from bff.web.hosts.behind import Receive, Scope
 from bff.web.http.requests import ClientGone, GatewayRequest, raw_path_in
 
-BEGUN = "bff.begun"  # key in a scope: the request, and what the gateway's `begin` gave for it
-
 _BEAT_SECONDS = 0.05
 
 _Result = TypeVar("_Result")

@@ -11,11 +11,10 @@ import ssl
 
 from bff.web.gateway import Gateway
 from bff.web.hosts.behind import AppBehind
+from bff.web.hosts.http1.acceptor import Acceptor, Share, WholeShare
 from bff.web.hosts.http1.framing import Limits
 from bff.web.hosts.http1.protocol import Connection
 from bff.web.hosts.http1.service import Service
-
-_BACKLOG = 1024
 
 
 class Http1Server:
@@ -26,31 +25,40 @@ class Http1Server:
         self._behind = behind
         self._limits = limits or Limits(requests=gateway.settings.backpressure)
         self._service: Service | None = None
-        self._listener: asyncio.Server | None = None
+        self._acceptor: Acceptor | None = None
 
-    async def start(self, *, sock: socket.socket, tls: ssl.SSLContext | None = None) -> None:
-        """Open the gateway, then accept connections. Raises `SettingsError` and `OSError`."""
+    async def start(
+        self,
+        *,
+        sock: socket.socket,
+        share: Share | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """Open the gateway, then accept connections from a socket that listens: all, or a `share`
+        of them. Raises `SettingsError` and `OSError`."""
         loop = asyncio.get_running_loop()
         self._behind.start()
         await self.gateway.open()
         service = self._service = Service(self.gateway, self._behind, self._limits, loop)
-        self._listener = await loop.create_server(
+        self._acceptor = Acceptor(
+            sock,
             lambda: Connection(service),
-            sock=sock,
-            ssl=tls,
-            ssl_handshake_timeout=None if tls is None else self._limits.head_seconds,
-            backlog=_BACKLOG,
+            lambda: len(service.connections),
+            share or WholeShare(),
+            tls=tls,
+            handshake_seconds=self._limits.head_seconds,
         )
+        self._acceptor.start()
 
     async def close(self, grace_seconds: float) -> None:
         """Accept no more, let requests at work end, and close the gateway.
 
         What is not over after `grace_seconds` is cancelled, and its connection broken.
         """
-        if self._listener is None or self._service is None:
+        if self._acceptor is None or self._service is None:
             return
         service = self._service
-        self._listener.close()
+        await self._acceptor.stop()
         end = asyncio.get_running_loop().time() + grace_seconds
         await service.close_connections(grace_seconds)
         await service.works.end(max(0.0, end - asyncio.get_running_loop().time()))
@@ -58,4 +66,4 @@ class Http1Server:
         await service.app_works.end(0)
         service.wheel.stop()
         await self.gateway.close()
-        self._listener = self._service = None
+        self._acceptor = self._service = None
