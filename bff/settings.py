@@ -27,6 +27,7 @@ _REDIS_SCHEMES = frozenset(
     for kind in ("", "+sentinel", "+cluster")
 ) | {"unix"}
 _LEAST_TOKEN = 16
+_DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 # What Kubernetes sets in every pod for a service called `bff`, or `bff-…`, of its namespace.
 _OF_KUBERNETES = re.compile(
@@ -43,6 +44,16 @@ def _integer(low: int, high: int) -> Callable[[str], int]:
         if not (digits and low <= int(text) <= high):
             raise ValueError(f"must be a whole number from {low} to {high}, not {text!r}")
         return int(text)
+
+    return parse
+
+
+def _seconds(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        is_number = _DECIMAL.fullmatch(text) is not None
+        if not (is_number and low <= float(text) <= high):
+            raise ValueError(f"must be a number of seconds from {low:g} to {high:g}, not {text!r}")
+        return float(text)
 
     return parse
 
@@ -101,8 +112,20 @@ class Settings:
     host: str = _setting("127.0.0.1", str)
     port: int = _setting(8080, _integer(1, 65535))
     workers: int = _setting(1, _integer(1, 1024))
-    # Requests in flight in each worker; more are refused.
-    backpressure: int = _setting(4096, _integer(1, 1 << 20))
+    # In each worker; more are refused.
+    connections: int = _setting(16_384, _integer(1, 1 << 20))
+    requests_in_flight: int = _setting(4096, _integer(1, 1 << 20))
+    # What a request may have, and how long its parts and its connection may take.
+    request_line_bytes: int = _setting(8 * 1024, _integer(64, 1 << 20))
+    header_bytes: int = _setting(32 * 1024, _integer(64, 1 << 20))
+    header_lines: int = _setting(100, _integer(1, 10_000))
+    body_bytes: int = _setting(1024 * 1024, _integer(0, 1 << 30))
+    head_seconds: float = _setting(10.0, _seconds(0.1, 3600))
+    idle_seconds: float = _setting(75.0, _seconds(0.1, 3600))  # above load balancers' 60
+    # The least speeds, on average over so many seconds.
+    speed_seconds: float = _setting(10.0, _seconds(0.1, 3600))
+    body_bytes_per_second: int = _setting(1024, _integer(0, 1 << 30))
+    reply_bytes_per_second: int = _setting(1024, _integer(0, 1 << 30))
     redis_url: str | None = _setting(None, _redis_url, repr=False)
     transport: TransportName = _setting("http1", _choice(TransportName))
     log_level: LogLevel = _setting("info", _choice(LogLevel))

@@ -29,7 +29,8 @@ def _setting_option(name: str, meaning: str) -> Callable[[Any], Any]:
 
     default = getattr(Settings(), name)
     help_text = f"{meaning} [env var: {variable}; default: {default}]"
-    return click.option(f"--{name}", callback=checked, help=help_text)
+    option = "--" + name.replace("_", "-")
+    return click.option(option, callback=checked, help=help_text)
 
 
 @click.command()
@@ -37,7 +38,7 @@ def _setting_option(name: str, meaning: str) -> Callable[[Any], Any]:
 @_setting_option("host", "Address to listen at.")
 @_setting_option("port", "Port to listen at.")
 @_setting_option("workers", "Worker processes.")
-@_setting_option("backpressure", "Requests in flight, per worker; more get 503.")
+@_setting_option("requests_in_flight", "Requests in flight, per worker; more get 503.")
 def serve(project: Path, **options: str | None) -> None:
     """Serve the project: compositions and routes on the event loop, the rest through Flask."""
     given = {f"BFF_{name.upper()}": text for name, text in options.items() if text is not None}

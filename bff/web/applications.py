@@ -9,7 +9,6 @@ from bff.settings import Settings
 from bff.web.hosts.asgi.edge import Edge
 from bff.web.hosts.flask.behind import FlaskBehind
 from bff.web.hosts.flask.extension import FlaskGateway
-from bff.web.hosts.http1.framing import Limits
 from bff.web.hosts.http1.server import Http1Server
 
 
@@ -52,11 +51,10 @@ def create_server(
     *,
     app: Flask | None = None,
     identity: IdentityProvider | None = None,
-    limits: Limits | None = None,
 ) -> Http1Server:
     """Our HTTP/1.1 server with a Flask application behind it; else as `create_asgi`."""
     extension, behind = _mounted(project, settings, app, identity)
-    return Http1Server(extension.core, behind, limits)
+    return Http1Server(extension.core, behind)
 
 
 def _mounted(

@@ -120,6 +120,7 @@ class Gateway:
             resources,
             self._access,
             self.log,
+            body_bytes=self.settings.body_bytes,
             url_prefix=self.url_prefix,
             is_guarded=self.is_guarded,
         )

@@ -16,7 +16,6 @@ import pytest
 from bff import Gateway
 from bff.settings import Settings
 from bff.web.applications import create_server
-from bff.web.hosts.http1.framing import Limits
 from tests.support.hosts import WAIT_BUDGET_SECONDS, Host, http1_server, serving
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 from tests.support.wire import Exchange, Script, WireServer
@@ -45,9 +44,8 @@ def server(folder: Path, script: Script | dict[str, Script], **limits: Any) -> I
     """Our server before one upstream; gives both."""
     with WireServer(script) as upstream:
         project(folder, upstream)
-        made = create_server(
-            folder, Settings(log_level="error", transport="httpx"), limits=Limits(**limits)
-        )
+        settings = Settings(log_level="error", transport="httpx", **limits)
+        made = create_server(folder, settings)
         with http1_server(made) as port:
             yield Host("http1", port, flask.Flask("elsewhere")), upstream
 
@@ -251,7 +249,7 @@ def test_head_that_trickles_is_408(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 100000", b"Transfer-Encoding: chunked"])
 def test_body_that_trickles_is_408_and_nothing_is_forwarded(tmp_path: Path, framing: bytes) -> None:
-    limits = {"window_seconds": 0.5, "window_bytes": 512}
+    limits = {"speed_seconds": 0.5}
     stop = threading.Event()
     with server(tmp_path, ANN, **limits) as (host, upstream), connected(host) as connection:
 
@@ -277,7 +275,7 @@ def test_body_that_the_gateway_is_slow_to_take_is_not_408(tmp_path: Path) -> Non
         raw(head(200, [("Content-Length", "0")]))(exchange)
 
     size = 32 * 1024 * 1024
-    limits = {"window_seconds": 0.3, "window_bytes": 64 * 1024}
+    limits = {"speed_seconds": 0.3, "body_bytes_per_second": 200_000}
     with (
         server(tmp_path, slow, **limits) as (host, upstream),
         connected(host) as connection,
@@ -295,7 +293,7 @@ def test_body_that_the_gateway_is_slow_to_take_is_not_408(tmp_path: Path) -> Non
 def test_client_that_does_not_read_its_reply_is_left(tmp_path: Path) -> None:
     size = 64 * 1024 * 1024
     endless = flood(head(200, [("Content-Length", str(size))]), size)
-    limits = {"window_seconds": 0.3, "window_bytes": 64 * 1024}
+    limits = {"speed_seconds": 0.3, "reply_bytes_per_second": 200_000}
     with server(tmp_path, endless, **limits) as (host, upstream), connected(host) as connection:
         connection.sendall(GET)
         upstream.wait_until(lambda up: up.peers_left == 1)
@@ -315,7 +313,7 @@ def test_connection_that_rests_is_closed(tmp_path: Path) -> None:
 def test_work_that_takes_long_is_no_rest(tmp_path: Path) -> None:
     gate = threading.Event()
     with (
-        server(tmp_path, held(gate, ANN), idle_seconds=0.3, window_seconds=0.3) as (host, upstream),
+        server(tmp_path, held(gate, ANN), idle_seconds=0.3, speed_seconds=0.3) as (host, upstream),
         connected(host) as connection,
     ):
         connection.sendall(GET)
@@ -344,7 +342,7 @@ def test_connection_beyond_the_bound_is_503(tmp_path: Path) -> None:
 def test_request_beyond_the_bound_is_503_and_health_is_told(tmp_path: Path) -> None:
     gate = threading.Event()
     with (
-        server(tmp_path, held(gate, ANN), requests=1) as (host, upstream),
+        server(tmp_path, held(gate, ANN), requests_in_flight=1) as (host, upstream),
         connected(host) as connection,
     ):
         connection.sendall(GET)

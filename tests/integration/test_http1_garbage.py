@@ -7,7 +7,6 @@ import pytest
 
 from bff.settings import Settings
 from bff.web.gateway import Gateway, load_gateway
-from bff.web.hosts.http1.framing import Limits
 from bff.web.hosts.http1.protocol import Connection
 from bff.web.hosts.http1.service import Service
 from tests.integration.test_hosts_garbage import cycles_of
@@ -77,7 +76,7 @@ def test_a_request_and_its_connection_leave_no_cycles_behind(
 
     async def scenario(gateway: Gateway) -> list[str]:
         await gateway.open()
-        service = Service(gateway, Behind(), Limits(), asyncio.get_running_loop())
+        service = Service(gateway, Behind(), gateway.settings, asyncio.get_running_loop())
 
         async def work() -> None:
             await asyncio.gather(*(send(service, request, leaves=leaves) for _ in range(3)))

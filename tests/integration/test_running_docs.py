@@ -126,7 +126,7 @@ def test_commands_of_the_gateway_are_among_the_apps_own(project: Path) -> None:
 
 
 def rows() -> dict[str, list[str]]:
-    """The table of settings: the first variable of a row, and its cells."""
+    """The tables of settings and limits: the first variable of a row, and its cells."""
     lines = [line for line in TEXT.splitlines() if re.match(r"\| `BFF_", line)]
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
     return {each[0].split(",")[0].strip("`"): each for each in cells}
@@ -143,7 +143,11 @@ def test_every_setting_is_listed_with_its_default() -> None:
 
 
 def test_every_option_of_serve_is_listed_beside_its_variable() -> None:
-    listed = {option: variable for variable, (_, option, _, _) in rows().items() if option}
+    listed = {
+        option: variable
+        for variable, (_, option, _, _) in rows().items()
+        if option.startswith("`--")
+    }
     assert listed == {
-        f"`--{param.name}`": f"BFF_{(param.name or '').upper()}" for param in serve.params
+        f"`{param.opts[0]}`": f"BFF_{(param.name or '').upper()}" for param in serve.params
     }

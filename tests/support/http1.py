@@ -6,7 +6,6 @@ from typing import Any
 
 from bff.web.gateway import Gateway
 from bff.web.hosts.behind import Scope, Send
-from bff.web.hosts.http1.framing import Limits
 from bff.web.hosts.http1.protocol import Connection
 from bff.web.hosts.http1.service import Service
 from bff.web.http.requests import REQUEST_BODY, GatewayRequest
@@ -97,7 +96,7 @@ async def exchange(
     `breathes`: the loop runs between two pieces."""
     loop = asyncio.get_running_loop()
     app = EchoApp()
-    service = Service(gateway, app, Limits(), loop)
+    service = Service(gateway, app, gateway.settings, loop)
     connection = Connection(service)
     transport = PiecewiseTransport(loop)
     transport.set_protocol(connection)

@@ -238,7 +238,7 @@ def test_serve_reports_an_option_of_the_redis_url_that_can_not_be_read(
     assert result.stderr == "the Redis URL: invalid value for 'db' in connection URL.\n"
 
 
-@pytest.mark.parametrize("name", ["port", "workers", "backpressure"])
+@pytest.mark.parametrize("name", ["port", "workers", "requests-in-flight"])
 def test_option_of_serve_is_refused_in_the_words_of_its_variable(sound: str, name: str) -> None:
     result = run("serve", "--project", sound, f"--{name}", "0")
     assert result.exit_code == 2

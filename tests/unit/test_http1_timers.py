@@ -76,7 +76,7 @@ def test_what_asks_for_another_look_gets_it_and_what_is_forgotten_gets_none() ->
     [([100, 200, 300], False), ([100, 150], True), ([99], True), ([100, 200, 299], True)],
 )
 def test_speed_is_what_came_in_each_window(counts: list[int], is_slow: bool) -> None:
-    watch = SpeedWatch(window_seconds=10, window_bytes=100)
+    watch = SpeedWatch(window_seconds=10, bytes_per_second=10)
     assert watch.begin(0, 0) == 10
     assert watch.look(5, 0) == 10
     looks = [watch.look(10 * (number + 1), count) for number, count in enumerate(counts)]
@@ -84,7 +84,7 @@ def test_speed_is_what_came_in_each_window(counts: list[int], is_slow: bool) -> 
 
 
 def test_watch_that_was_stopped_begins_anew() -> None:
-    watch = SpeedWatch(window_seconds=10, window_bytes=100)
+    watch = SpeedWatch(window_seconds=10, bytes_per_second=10)
     watch.begin(0, 0)
     watch.stop()
     assert watch.look(100, 5) == 110

@@ -28,7 +28,7 @@ def test_body_that_stalls_is_given_up_and_what_was_wrong_before_that_is_told(
     headers: list[tuple[bytes, bytes]], status: int
 ) -> None:
     async def scene() -> bytes | Reply:
-        return await read_json_body(GatewayRequest("POST", "/", "", headers, body=stalled()))
+        return await read_json_body(GatewayRequest("POST", "/", "", headers, body=stalled()), 1000)
 
     reply = run_in_fake_time(scene())
     assert isinstance(reply, Reply)

@@ -37,7 +37,7 @@ def launch(environ: dict[str, str]) -> int:
         click.echo(line, err=True)
     _allow_open_files()
     compositions = len(compile_or_exit(settings.project).compositions)
-    backlog = max(_LEAST_BACKLOG, settings.backpressure)
+    backlog = max(_LEAST_BACKLOG, settings.requests_in_flight)
     with listen(settings.host, settings.port, backlog) as listener:
         return asyncio.run(_serve(settings, environ, listener, compositions))
 

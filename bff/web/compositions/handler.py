@@ -66,6 +66,7 @@ class CompositionHandler:
         loop: asyncio.AbstractEventLoop,
         *,
         caller_headers: Sequence[str] = (),
+        body_bytes: int,
         clock: Callable[[], float],
     ) -> None:
         self.writes = composition.writes
@@ -89,6 +90,7 @@ class CompositionHandler:
         self._heavy_work = heavy_work
         self._cache = cache
         self._loop = loop
+        self._body_bytes = body_bytes
         self._clock = clock
         # RFC 9211 §2.2: a write goes forward for its method, what isn't cached passes by.
         self._uncached = "method" if composition.writes else "bypass"
@@ -117,7 +119,7 @@ class CompositionHandler:
         self, request: GatewayRequest, path: Mapping[str, str], caller: Identity
     ) -> Reply:
         """As `produce`, for a request whose body is still to be read. Raises `ClientGone`."""
-        body = await read_json_body(request)
+        body = await read_json_body(request, self._body_bytes)
         if isinstance(body, Reply):
             return self._named(body)
         deadline = self._deadline()

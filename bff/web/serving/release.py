@@ -86,10 +86,12 @@ def build_release(
     access: AccessControl,
     log: Log,
     *,
+    body_bytes: int,
     url_prefix: str = "",
     is_guarded: bool = False,
 ) -> Release:
-    """Build a release of a compiled project, on the loop of the resources. `url_prefix` stands
+    """Build a release of a compiled project, on the loop of the resources. Compositions take bodies
+    of `body_bytes` at most. `url_prefix` stands
     before every public path; `is_guarded` says that an app decides who may ask, too. Raises
     `SettingsError`."""
     compositions = [_shared_by_all(each, is_guarded=is_guarded) for each in project.compositions]
@@ -108,6 +110,7 @@ def build_release(
             cache,
             loop,
             caller_headers=access.provider.headers,
+            body_bytes=body_bytes,
             clock=resources.clock,
         )
         for each in compositions

@@ -36,7 +36,7 @@ from bff.web.http.requests import ClientGone, GatewayRequest
 from bff.web.serving.dispatch import Pending
 
 _RETRY_SECONDS: Final = b"1"
-
+_MOST_DROPPED_BYTES: Final = 64 * 1024  # of a body that nobody wants, so that its connection lasts
 
 Begun = Reply | Pending | None
 
@@ -271,7 +271,7 @@ class Exchange:
         if body is None or body.finished:
             return True
         to_come = body.bytes_to_come
-        is_little = to_come is not None and to_come <= self._service.limits.dropped_bytes
+        is_little = to_come is not None and to_come <= _MOST_DROPPED_BYTES
         return is_little and not self._expects_continue
 
     async def _hand_over(self) -> None:

@@ -10,7 +10,6 @@ Rules:
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from httptools import (
@@ -20,29 +19,10 @@ from httptools import (
     HttpRequestParser,
 )
 
+from bff.settings import Settings
 from bff.web.http.replies import RawHeader
 
 END_OF_HEAD: Final = b"\r\n\r\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one server takes. Speeds are averages over a window, in which the work itself may rest:
-    a body that the gateway does not read, or a reply that it has not made, counts for nobody."""
-
-    request_line_bytes: int = 8 * 1024
-    head_bytes: int = 32 * 1024
-    header_lines: int = 100
-    blank_bytes: int = 64  # before a request
-    unread_bytes: int = 64 * 1024  # of a body, and of the requests after the one at work
-    dropped_bytes: int = 64 * 1024  # of a body that nobody wants, so that its connection lasts
-    head_seconds: float = 10.0
-    idle_seconds: float = 75.0  # above the 60 that load balancers keep a connection for
-    linger_seconds: float = 2.0  # for a client that still sends what was refused
-    window_seconds: float = 10.0
-    window_bytes: int = 10 * 1024
-    connections: int = 16_384
-    requests: int = 4096  # in flight
 
 
 class Refusal(NamedTuple):
@@ -94,12 +74,12 @@ _MOST_DIGITS: Final = 15  # of a length: under an exabyte
 _NOT_OURS: Final = frozenset({"CONNECT", "PRI", "SOURCE"})
 
 
-def read_head(head: bytes, limits: Limits) -> Head | Refusal:
+def read_head(head: bytes, settings: Settings) -> Head | Refusal:
     """The head that these bytes are; they end with the first empty line."""
     line_end = head.find(b"\r\n")
-    if line_end > limits.request_line_bytes:
+    if line_end > settings.request_line_bytes:
         return LONG_LINE
-    if len(head) - line_end > limits.head_bytes:
+    if len(head) - line_end > settings.header_bytes:
         return LARGE_HEAD
     # One pass in C finds each control character, each CR without LF and each LF without CR.
     controls = head.translate(None, _TEXT)
@@ -121,21 +101,21 @@ def read_head(head: bytes, limits: Limits) -> Head | Refusal:
     except HttpParserError as error:
         return _UNKNOWN_METHOD if "method" in str(error) else MALFORMED
     headers = lines.headers
-    if len(headers) > limits.header_lines:
+    if len(headers) > settings.header_lines:
         return LARGE_HEAD
     if b" \r\n" in head or b"\t\r\n" in head:
         headers = [(name, value.rstrip(b" \t")) for name, value in headers]
     return _describe(method.decode(), target, version.decode(), headers)
 
 
-def refuse_beginning(unread: bytes, limits: Limits) -> Refusal | None:
+def refuse_beginning(unread: bytes, settings: Settings) -> Refusal | None:
     """What is wrong already with a head whose end has not come."""
-    line_end = unread.find(b"\r\n", 0, limits.request_line_bytes + 2)
+    line_end = unread.find(b"\r\n", 0, settings.request_line_bytes + 2)
     if line_end < 0:
-        return LONG_LINE if len(unread) > limits.request_line_bytes else None
+        return LONG_LINE if len(unread) > settings.request_line_bytes else None
     if _LINE.fullmatch(unread, 0, line_end) is None:
         return MALFORMED
-    return LARGE_HEAD if len(unread) - line_end > limits.head_bytes else None
+    return LARGE_HEAD if len(unread) - line_end > settings.header_bytes else None
 
 
 class _HeaderLines:

@@ -43,6 +43,8 @@ from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 
 _MOST_TURNED_AWAY: Final = 64  # connections that still get this answer at a time
+_MOST_BLANK_BYTES: Final = 64  # before a request
+_LINGER_SECONDS: Final = 2.0  # for a client that still sends what was refused
 
 
 class Connection(asyncio.Protocol):
@@ -52,7 +54,7 @@ class Connection(asyncio.Protocol):
     _writer: Writer
 
     def __init__(self, service: Service) -> None:
-        limits = service.limits
+        settings = service.settings
         self.slot: int | None = None  # the wheel's
         self._service = service
         self._unread = b""
@@ -63,14 +65,14 @@ class Connection(asyncio.Protocol):
         self._is_ending = False
         self._rests_since = service.wheel.now  # without a request; or since the head began
         self._has_partial_head = False
-        self._incoming = SpeedWatch(limits.window_seconds, limits.window_bytes)
-        self._outgoing = SpeedWatch(limits.window_seconds, limits.window_bytes)
+        self._incoming = SpeedWatch(settings.speed_seconds, settings.body_bytes_per_second)
+        self._outgoing = SpeedWatch(settings.speed_seconds, settings.reply_bytes_per_second)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         service = self._service
         self._transport = transport
         self._writer = Writer(transport, service.loop)
-        excess = len(service.connections) - service.limits.connections
+        excess = len(service.connections) - service.settings.connections
         service.connections.add(self)
         if excess >= _MOST_TURNED_AWAY:
             self.abort()
@@ -79,7 +81,7 @@ class Connection(asyncio.Protocol):
             self._linger()
         else:
             self._rests_since = service.wheel.now
-            service.wheel.schedule(self, self._rests_since + service.limits.idle_seconds)
+            service.wheel.schedule_in(self, service.settings.idle_seconds)
 
     def data_received(self, data: bytes) -> None:
         if self._is_ending:
@@ -110,8 +112,7 @@ class Connection(asyncio.Protocol):
     def finish(self) -> None:
         """Close once a request is answered, the one at work or a next one that is on its way: to
         close an idle connection would lose what its client sends at this moment."""
-        service = self._service
-        service.wheel.schedule(self, service.wheel.now + service.limits.linger_seconds)
+        self._service.wheel.schedule_in(self, _LINGER_SECONDS)
 
     def abort(self) -> None:
         """Close now, whatever is lost."""
@@ -119,7 +120,7 @@ class Connection(asyncio.Protocol):
 
     def check(self, now: float) -> float | None:
         """Act on what is late; return when to look again."""
-        limits = self._service.limits
+        settings = self._service.settings
         if self._writer.waiting_bytes:
             again = self._outgoing.look(now, self._writer.flushed_bytes)
             if again is None:
@@ -131,9 +132,9 @@ class Connection(asyncio.Protocol):
         if self._exchange is not None:
             return self._check_body(self._exchange.body, now)
         if self._has_partial_head:
-            seconds = limits.head_seconds
+            seconds = settings.head_seconds
         else:
-            seconds = 0.0 if self._service.is_closing else limits.idle_seconds
+            seconds = 0.0 if self._service.is_closing else settings.idle_seconds
         if now < self._rests_since + seconds:
             return self._rests_since + seconds
         if self._has_partial_head:
@@ -144,7 +145,7 @@ class Connection(asyncio.Protocol):
 
     def _check_body(self, body: IncomingBody | None, now: float) -> float | None:
         if body is None or body.finished:
-            return now + self._service.limits.window_seconds
+            return now + self._service.settings.speed_seconds
         if not (self._is_reading and body.is_waited_for):  # the gateway is the slow one
             return self._incoming.begin(now, body.received_bytes)
         again = self._incoming.look(now, body.received_bytes)
@@ -207,7 +208,7 @@ class Connection(asyncio.Protocol):
         self._at = end + len(END_OF_HEAD)
         self._has_partial_head = False
         self._blank_bytes = 0
-        head = read_head(unread[begin : self._at], self._service.limits)
+        head = read_head(unread[begin : self._at], self._service.settings)
         if isinstance(head, Refusal):
             self._refuse(head)
             return False
@@ -257,7 +258,7 @@ class Connection(asyncio.Protocol):
         while self._unread.startswith(b"\r\n", self._at):
             self._at += 2
             self._blank_bytes += 2
-        if self._blank_bytes > self._service.limits.blank_bytes:
+        if self._blank_bytes > _MOST_BLANK_BYTES:
             self._refuse(MALFORMED)
             return False
         return True
@@ -265,17 +266,17 @@ class Connection(asyncio.Protocol):
     def _wait_for_head(self) -> None:
         """A part of a head is here."""
         service = self._service
-        refusal = refuse_beginning(self._unread[self._at :], service.limits)
+        refusal = refuse_beginning(self._unread[self._at :], service.settings)
         if refusal is not None:
             self._refuse(refusal)
         elif not self._has_partial_head:
             self._has_partial_head = True
             self._rests_since = service.wheel.now
-            service.wheel.schedule(self, service.wheel.now + service.limits.head_seconds)
+            service.wheel.schedule_in(self, service.settings.head_seconds)
 
     def _bound_reading(self) -> None:
         """Stop reading while much of what came is unread; go on after that."""
-        most = self._service.limits.unread_bytes
+        most = self._service.unread_bytes
         body = None if self._exchange is None else self._exchange.body
         is_full = len(self._unread) - self._at > most or (
             body is not None and body.unread_bytes > most
@@ -314,7 +315,6 @@ class Connection(asyncio.Protocol):
             self._transport.write_eof()
 
     def _begin_end(self) -> None:
-        service = self._service
         self._is_ending = True
         self._unread, self._at = b"", 0
-        service.wheel.schedule(self, service.wheel.now + service.limits.linger_seconds)
+        self._service.wheel.schedule_in(self, _LINGER_SECONDS)

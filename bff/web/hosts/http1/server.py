@@ -12,7 +12,6 @@ import ssl
 from bff.web.gateway import Gateway
 from bff.web.hosts.behind import AppBehind
 from bff.web.hosts.http1.acceptor import Acceptor, Share, WholeShare
-from bff.web.hosts.http1.framing import Limits
 from bff.web.hosts.http1.protocol import Connection
 from bff.web.hosts.http1.service import Service
 
@@ -20,10 +19,10 @@ from bff.web.hosts.http1.service import Service
 class Http1Server:
     """Serves a gateway and the app behind it on one loop, by HTTP/1.1 and HTTP/1.0."""
 
-    def __init__(self, gateway: Gateway, behind: AppBehind, limits: Limits | None = None) -> None:
+    def __init__(self, gateway: Gateway, behind: AppBehind) -> None:
         self.gateway = gateway
         self._behind = behind
-        self._limits = limits or Limits(requests=gateway.settings.backpressure)
+        self._settings = gateway.settings
         self._service: Service | None = None
         self._acceptor: Acceptor | None = None
 
@@ -39,14 +38,14 @@ class Http1Server:
         loop = asyncio.get_running_loop()
         self._behind.start()
         await self.gateway.open()
-        service = self._service = Service(self.gateway, self._behind, self._limits, loop)
+        service = self._service = Service(self.gateway, self._behind, self._settings, loop)
         self._acceptor = Acceptor(
             sock,
             lambda: Connection(service),
             lambda: len(service.connections),
             share or WholeShare(),
             tls=tls,
-            handshake_seconds=self._limits.head_seconds,
+            handshake_seconds=self._settings.head_seconds,
         )
         self._acceptor.start()
 

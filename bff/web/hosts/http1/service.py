@@ -7,14 +7,15 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, Protocol
 
+from bff.settings import Settings
 from bff.web.gateway import Gateway
 from bff.web.hosts.behind import AppBehind
-from bff.web.hosts.http1.framing import Limits
 from bff.web.hosts.http1.replies import DateHeader
 from bff.web.hosts.http1.timers import TimerWheel
 from bff.web.http.requests import ClientGone
 
 _CANCEL_SECONDS: Final = 1.0  # what is cancelled ends sooner, unless it holds a thread
+_UNREAD_BYTES: Final = 64 * 1024
 _RESET: Final = struct.pack("ii", 1, 0)
 
 
@@ -70,17 +71,20 @@ class Service:
         self,
         gateway: Gateway,
         behind: AppBehind,
-        limits: Limits,
+        settings: Settings,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.gateway = gateway
         self.behind = behind
-        self.limits = limits
+        self.settings = settings
+        # Of a body, and of the requests after the one at work; a whole head must find room.
+        head_bytes = settings.request_line_bytes + settings.header_bytes
+        self.unread_bytes = max(_UNREAD_BYTES, head_bytes)
         self.loop = loop
         self.wheel = TimerWheel(loop)
         self.date = DateHeader()
-        self.works = Works(loop, limits.requests)
-        self.app_works = Works(loop, limits.requests)
+        self.works = Works(loop, settings.requests_in_flight)
+        self.app_works = Works(loop, settings.requests_in_flight)
         self.connections: set[Closable] = set()
         self.is_closing = False
         self._is_empty: asyncio.Future[None] | None = None

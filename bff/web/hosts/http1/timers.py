@@ -40,6 +40,10 @@ class TimerWheel:
             timed.slot = slot
             self._slots.setdefault(slot, set()).add(timed)
 
+    def schedule_in(self, timed: Timed, seconds: float) -> None:
+        """Look at it so many seconds from now, unless that is to happen earlier."""
+        self.schedule(timed, self.now + seconds)
+
     def forget(self, timed: Timed) -> None:
         """Look at it no more."""
         if timed.slot is not None:
@@ -68,13 +72,14 @@ class TimerWheel:
 
 
 class SpeedWatch:
-    """Whether what is counted grows by `window_bytes` in each window, while it is watched."""
+    """Whether what is counted grows as fast as it must, on average over a window, while it is
+    watched."""
 
     __slots__ = ("_count", "_since", "_window_bytes", "_window_seconds")
 
-    def __init__(self, window_seconds: float, window_bytes: int) -> None:
+    def __init__(self, window_seconds: float, bytes_per_second: int) -> None:
         self._window_seconds = window_seconds
-        self._window_bytes = window_bytes
+        self._window_bytes = bytes_per_second * window_seconds
         self._since: float | None = None
         self._count = 0
 
