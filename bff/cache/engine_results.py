@@ -14,7 +14,7 @@ from bff.plan.model.caching import CachePolicy, Scope
 
 # A failure that is stored for a second has these parts alone, so that it stays small.
 _MOST_DEGRADATIONS = 16
-_READ_HEADERS = ("retry-after", "content-encoding")
+_READ_HEADERS = (b"retry-after", b"content-encoding")
 _MOST_HEADER_CHARACTERS = 200
 
 
@@ -83,7 +83,7 @@ def _without_bulk(called: CallResult) -> CallResult:
     if not (called.failed and isinstance(called.reply, UpstreamReply)):
         return called
     headers = [
-        (name, value[:_MOST_HEADER_CHARACTERS])
+        (name, value[:_MOST_HEADER_CHARACTERS].encode("latin-1"))
         for name in _READ_HEADERS
         if (value := called.reply.header(name)) is not None
     ]

@@ -12,7 +12,7 @@ from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed
 from bff.plan.model.caching import CachePolicy
 
-Headers = Sequence[tuple[str, str]]  # names in lower case; values as latin-1 text; in order
+Headers = Sequence[tuple[bytes, bytes]]  # names in lower case; values as they are on the wire
 
 
 # What every call makes several of is a named tuple here and in the engine: a frozen dataclass takes
@@ -39,9 +39,13 @@ class UpstreamReply(NamedTuple):
     headers: Headers
     body: bytes
 
-    def header(self, name: str) -> str | None:
-        """The first value of the header called `name` (in lower case), or None."""
-        return next((value for key, value in self.headers if key == name), None)
+    def header(self, name: bytes) -> str | None:
+        """The first value of the header called `name` (in lower case), or None. Each byte of it is
+        a character of latin-1, since nobody knows the value's encoding (RFC 9110 §5.5)."""
+        for key, value in self.headers:
+            if key == name:
+                return value.decode("latin-1")
+        return None
 
 
 class Services(Protocol):

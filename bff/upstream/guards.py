@@ -26,9 +26,9 @@ _DOT_SEGMENT: Final = re.compile(
     rf"{_SLASH}{_DROPPED}(?:{_DOT}{_DROPPED}){{1,2}}(?:$|{_SLASH}|[;?]|%3b|%3f|%23)", re.IGNORECASE
 ).search
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110 §5.6.2
+_TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110 §5.6.2
 _HEADER_VALUE: Final = re.compile(  # §5.5: no controls but tabs, no blanks at either end
-    r"(?![ \t])[^\x00-\x08\x0a-\x1f\x7f\u0100-\U0010ffff]*(?<![ \t])"
+    rb"(?![ \t])[^\x00-\x08\x0a-\x1f\x7f]*(?<![ \t])"
 ).fullmatch
 
 
@@ -42,15 +42,15 @@ def is_sendable(target: str) -> bool:
     return _SENDABLE(target) is not None
 
 
-def content_length(text: str) -> int | None:
+def content_length(value: bytes) -> int | None:
     """The number of a `Content-Length` (RFC 9110 §8.6); None where it is none, or is beyond what
     any message has. HTTP clients don't check it where there is no body."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+    return int(value) if value.isdigit() and len(value) <= 18 else None
 
 
 def is_token(text: str) -> bool:
-    """Whether a text may be a method or a header's name (RFC 9110 §5.6.2)."""
-    return _TOKEN(text) is not None
+    """Whether a text may be a method (RFC 9110 §5.6.2)."""
+    return text.isascii() and _TOKEN(text.encode()) is not None
 
 
 def refuse(request: UpstreamRequest) -> Failed | None:
@@ -71,7 +71,7 @@ def refuse_headers(headers: Headers) -> Failed | None:
     """The reason why no request may have these headers, or None."""
     for name, value in headers:
         if _TOKEN(name) is None or _HEADER_VALUE(value) is None:
-            return _bad(f"the header {name!r} has characters that no header may have")
+            return _bad(f"the header {str(name)[1:]} has characters that no header may have")
     return None
 
 

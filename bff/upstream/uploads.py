@@ -28,7 +28,7 @@ def upload_of(request: UpstreamRequest, silence_seconds: float) -> "Upload | Non
     body = request.body
     if body is None or isinstance(body, bytes):
         return None
-    lengths = [value for name, value in request.headers if name == "content-length"]
+    lengths = [value for name, value in request.headers if name == b"content-length"]
     return Upload(body, silence_seconds, int(lengths[0]) if lengths else None)
 
 

@@ -39,7 +39,18 @@ def echo(exchange: Exchange) -> None:
     exchange.send(head(200, [("Content-Length", str(len(body)))]) + body)
 
 
+FILE_NAMES = {
+    "/latin-1": 'attachment; filename="r\xe9sum\xe9.pdf"'.encode("latin-1"),
+    "/utf-8": 'attachment; filename="r\xe9sum\xe9.pdf"'.encode(),
+}
+
 SCRIPTS = {
+    **{
+        path: raw(
+            b"HTTP/1.1 200 OK\r\nContent-Disposition: %b\r\nContent-Length: 0\r\n\r\n" % value
+        )
+        for path, value in FILE_NAMES.items()
+    },
     "/json": reply(200, [("Content-Type", "application/json"), ("ETag", '"u"')], b"{}"),
     "/raw/x": reply(200, [], b"not stripped"),
     "/whole/x": reply(200, [], b"whole"),
@@ -87,6 +98,16 @@ def test_reply_comes_back_as_it_was(host: Host) -> None:
     assert answer.header("content-type") == "application/json"
     assert answer.header("x-request-id") == "id-1"
     assert answer.header("cache-control") is None
+
+
+@pytest.mark.parametrize("path", FILE_NAMES)
+def test_header_values_pass_byte_for_byte_whatever_their_encoding(
+    host: Host, upstream: WireServer, path: str
+) -> None:
+    value = FILE_NAMES[path].decode("latin-1")
+    answer = host.request("GET", f"/raw{path}", [("Content-Disposition", value)])
+    assert answer.header("content-disposition") == value
+    assert upstream.requests[-1].header("content-disposition") == value
 
 
 def test_path_and_query_arrive_as_they_were_sent(host: Host, upstream: WireServer) -> None:

@@ -165,7 +165,7 @@ class HangingExchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
         self.reading = asyncio.Event()
 
     async def __aenter__(self) -> UpstreamStream | Failed:
-        return UpstreamStream(200, [("content-length", "10")], self.chunks())
+        return UpstreamStream(200, [(b"content-length", b"10")], self.chunks())
 
     async def __aexit__(self, *error: object) -> None:
         self.left += 1

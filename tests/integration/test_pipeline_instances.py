@@ -54,7 +54,7 @@ def route(
             headers=(),
             body=body,
             client=CLIENT,
-            request_id="r1",
+            request_id=b"r1",
         )
         assert isinstance(reply, ForwardedReply), reply
         return reply.status, await body_of(reply)

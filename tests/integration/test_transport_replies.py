@@ -51,20 +51,20 @@ def test_status_without_a_body_has_none_even_where_a_length_is_given(
 ) -> None:
     length = [("Content-Length", "10")] if status == 304 else []
     outcome = replied(name, head(status, [*length, ("ETag", '"x"')]))
-    assert (outcome.status, outcome.body, outcome.header("etag")) == (status, b"", '"x"')
+    assert (outcome.status, outcome.body, outcome.header(b"etag")) == (status, b"", '"x"')
 
 
 @every_transport
 def test_reply_to_head_has_the_length_and_no_body(name: TransportName) -> None:
     outcome = replied(name, head(200, [("Content-Length", "5000000")]), method="HEAD")
-    assert (outcome.header("content-length"), outcome.body) == ("5000000", b"")
+    assert (outcome.header(b"content-length"), outcome.body) == ("5000000", b"")
 
 
 @every_transport
 def test_informational_replies_are_passed_over(name: TransportName) -> None:
     early = head(100) + head(103, [("Link", "</style.css>")])
     outcome = replied(name, early + head(200, [("Content-Length", "2")]) + b"ok")
-    assert (outcome.status, outcome.body, outcome.header("link")) == (200, b"ok", None)
+    assert (outcome.status, outcome.body, outcome.header(b"link")) == (200, b"ok", None)
 
 
 @every_transport
@@ -114,18 +114,22 @@ def test_headers_come_back_in_lower_case_with_duplicates_in_their_order(
 ) -> None:
     pairs = [("X-B", "1"), ("x-a", "2"), ("X-b", "3"), ("Empty", ""), ("Content-Length", "0")]
     outcome = replied(name, head(200, pairs))
-    assert sorted(outcome.headers) == sorted((key.lower(), value) for key, value in pairs)
-    assert [value for key, value in outcome.headers if key == "x-b"] == ["1", "3"]
-    assert outcome.header("x-b") == "1"
-    assert outcome.header("missing") is None
+    assert sorted(outcome.headers) == sorted(
+        (key.lower().encode(), value.encode()) for key, value in pairs
+    )
+    assert [value for key, value in outcome.headers if key == b"x-b"] == [b"1", b"3"]
+    assert outcome.header(b"x-b") == "1"
+    assert outcome.header(b"missing") is None
     assert len(outcome.headers) == 5
 
 
 @every_transport
-def test_header_bytes_above_ascii_come_back_as_latin_1(name: TransportName) -> None:
+def test_header_bytes_above_ascii_come_back_as_they_are(name: TransportName) -> None:
     pairs = [("X-A", "caf\xe9"), ("X-B", "plain"), ("Content-Length", "0")]
     outcome = replied(name, head(200, pairs))
-    assert list(outcome.headers) == [(key.lower(), value) for key, value in pairs]
+    assert list(outcome.headers) == [
+        (key.lower().encode(), value.encode("latin-1")) for key, value in pairs
+    ]
 
 
 @every_transport
@@ -133,7 +137,7 @@ def test_compressed_body_comes_back_as_it_came(name: TransportName) -> None:
     body = gzip.compress(b"hello" * 100)
     pairs = [("Content-Encoding", "gzip"), ("Content-Length", str(len(body)))]
     outcome = replied(name, head(200, pairs) + body)
-    assert (outcome.body, outcome.header("content-encoding")) == (body, "gzip")
+    assert (outcome.body, outcome.header(b"content-encoding")) == (body, "gzip")
 
 
 @every_transport
@@ -143,7 +147,7 @@ def test_redirects_are_not_followed(name: TransportName, status: int) -> None:
         outcome = fetch(name, get(server.url + "/"))
         assert [request.target for request in server.requests] == ["/"]
     assert isinstance(outcome, UpstreamReply)
-    assert (outcome.status, outcome.header("location")) == (status, "/next")
+    assert (outcome.status, outcome.header(b"location")) == (status, "/next")
 
 
 @every_transport
@@ -201,7 +205,7 @@ def test_stream_gives_the_head_and_each_chunk_as_they_come(name: TransportName) 
             async with transport.stream(get(server.url + "/"), timeout_seconds=5) as upstream:
                 assert isinstance(upstream, UpstreamStream)
                 assert upstream.status == 200
-                assert ("x", "y") in upstream.headers
+                assert (b"x", b"y") in upstream.headers
                 head_seen.set()
                 chunks = upstream.chunks
                 assert await anext(chunks) == b"first"

@@ -94,7 +94,6 @@ def test_target_that_the_next_hop_might_read_differently_is_refused_before_it_is
         ("x", "a\nb"),
         ("x", "a\0b"),
         ("x", "\x7f"),
-        ("x", "snow \N{SNOWMAN}"),
         ("x", " blank first"),
         ("x", "blank last "),
         ("x y", "a"),
@@ -107,10 +106,14 @@ def test_header_that_http_does_not_allow_is_refused_before_it_is_sent(
     name: TransportName, header: tuple[str, str]
 ) -> None:
     with WireServer(reply()) as server:
-        outcome = fetch(name, UpstreamRequest("GET", server.url + "/", [header]))
+        outcome = fetch(name, UpstreamRequest("GET", server.url + "/", [as_bytes(header)]))
     assert isinstance(outcome, Failed)
     assert (outcome.reason, outcome.was_sent) == (Reason.BAD_INPUT, False)
     assert server.requests == []
+
+
+def as_bytes(header: tuple[str, str]) -> tuple[bytes, bytes]:
+    return header[0].encode("latin-1"), header[1].encode("latin-1")
 
 
 @every_transport
@@ -140,7 +143,7 @@ def test_headers_keep_their_values_and_order_and_names_go_out_in_lower_case(
         ("x-b", "0"),
         ("x-tab", "a\tb"),
     ]
-    request = sent(name, UpstreamRequest("GET", "/", given))
+    request = sent(name, UpstreamRequest("GET", "/", [as_bytes(each) for each in given]))
     received = [pair for pair in request.raw_headers if pair[0].lower() != "host"]
     assert sorted(received) == sorted(given)
     assert [value for key, value in received if key == "x-b"] == ["1", "0"]
@@ -150,7 +153,7 @@ def test_headers_keep_their_values_and_order_and_names_go_out_in_lower_case(
 
 @every_transport
 def test_header_bytes_above_ascii_go_out_as_they_are(name: TransportName) -> None:
-    request = sent(name, UpstreamRequest("GET", "/", [("x", "caf\xe9 \xc3\xa9")]))
+    request = sent(name, UpstreamRequest("GET", "/", [(b"x", b"caf\xe9 \xc3\xa9")]))
     assert b"x: caf\xe9 \xc3\xa9\r\n" in request.head.lower()
 
 
@@ -175,7 +178,7 @@ def test_method_that_is_no_token_is_refused_before_it_is_sent(name: TransportNam
 @every_transport
 @pytest.mark.parametrize("body", [b"{}", bytes(range(256)) * 1000])
 def test_body_of_bytes_goes_out_with_its_length(name: TransportName, body: bytes) -> None:
-    request = sent(name, UpstreamRequest("POST", "/", [("content-type", "x/y")], body))
+    request = sent(name, UpstreamRequest("POST", "/", [(b"content-type", b"x/y")], body))
     assert request.wire_body == body
     assert request.header("content-length") == str(len(body))
     assert request.header("content-type") == "x/y"
@@ -212,7 +215,7 @@ def test_streamed_body_whose_length_is_given_goes_out_with_that_length(
     name: TransportName,
 ) -> None:
     request = sent(
-        name, UpstreamRequest("PUT", "/", [("content-length", "5")], pieces(b"ab", b"cde"))
+        name, UpstreamRequest("PUT", "/", [(b"content-length", b"5")], pieces(b"ab", b"cde"))
     )
     assert request.wire_body == b"abcde"
     assert request.header("transfer-encoding") is None
@@ -226,7 +229,8 @@ def test_streamed_body_that_is_not_as_long_as_it_says_fails_and_is_never_taken_f
     with WireServer(reply()) as server:
         body = pieces(b"ab", b"c")
         outcome = fetch(
-            name, UpstreamRequest("PUT", server.url + "/", [("content-length", length)], body)
+            name,
+            UpstreamRequest("PUT", server.url + "/", [(b"content-length", length.encode())], body),
         )
         server.wait_until(lambda server: server.open_connections == 0)
         assert [request.body for request in server.requests] in ([], [b""])

@@ -3,17 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+from bff.engine.ports import Headers
 from bff.engine.values.outcomes import Failed
 from bff.plan.model.composition import Access, Route
 from bff.plan.model.service import Service
-from bff.upstream.passthrough.headers import ClientInfo, RawHeaders
+from bff.upstream.passthrough.headers import ClientInfo
 from bff.upstream.passthrough.passthrough import ForwardedReply, Passthrough, Refused
 from bff.upstream.pipeline.stack import ServiceClient
 from bff.upstream.ports import Transport
 
 KEEPING = Route("/raw/orders", "orders", strip=False, purges=(), access=Access("public"))
 STRIPPING = Route("/raw/orders", "orders", strip=True, purges=(), access=Access("public"))
-CLIENT = ClientInfo("192.0.2.7", "https", "shop.example")
+CLIENT = ClientInfo(b"192.0.2.7", b"https", b"shop.example")
 
 
 async def open_route(
@@ -24,7 +25,7 @@ async def open_route(
     method: str = "GET",
     raw_path: str = "/raw/orders/",
     raw_query: str = "",
-    headers: RawHeaders = (),
+    headers: Headers = (),
     body: AsyncIterator[bytes] | bytes | None = None,
     timeout_seconds: float = 5.0,
 ) -> ForwardedReply | Refused | Failed:
@@ -40,7 +41,7 @@ async def open_route(
         headers=headers,
         body=body,
         client=CLIENT,
-        request_id="r1",
+        request_id=b"r1",
     )
 
 

@@ -29,7 +29,9 @@ Script: TypeAlias = (
 def reply(status: int, body: bytes = b"", **headers: str) -> UpstreamReply:
     """A reply; header names are written with underscores: `retry_after="3"`."""
     return UpstreamReply(
-        status, [(name.replace("_", "-"), value) for name, value in headers.items()], body
+        status,
+        [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
+        body,
     )
 
 

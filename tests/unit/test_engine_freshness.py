@@ -13,10 +13,10 @@ NOT_KEPT = Freshness(0.0)
 
 
 def told(*control: str, age: str | None = None) -> Freshness:
-    headers = [("cache-control", value) for value in control]
+    headers = [(b"cache-control", value.encode()) for value in control]
     if age is not None:
-        headers.append(("age", age))
-    return read_freshness([("content-type", "application/json"), *headers])
+        headers.append((b"age", age.encode()))
+    return read_freshness([(b"content-type", b"application/json"), *headers])
 
 
 @pytest.mark.parametrize("age", [None, "5"])

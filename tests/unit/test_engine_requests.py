@@ -19,7 +19,11 @@ def target(request, values, *params):
 
 
 def sent_headers(values, *params):
-    return dict(rendered(operation("GET /x", *params), values).headers)
+    return as_texts(rendered(operation("GET /x", *params), values))
+
+
+def as_texts(request):
+    return {name.decode(): value.decode() for name, value in request.headers}
 
 
 @pytest.mark.parametrize(
@@ -152,16 +156,16 @@ def test_header_param_is_sent_and_replaces_a_fixed_one():
     )
     headers = rendered(named, {"x-tenant": " blue \t", "accept": "text/plain"}).headers
     assert sorted(headers) == [
-        ("accept", "text/plain"),
-        ("accept-encoding", "identity"),
-        ("user-agent", f"bff/{__version__}"),
-        ("x-tenant", "blue"),
+        (b"accept", b"text/plain"),
+        (b"accept-encoding", b"identity"),
+        (b"user-agent", f"bff/{__version__}".encode()),
+        (b"x-tenant", b"blue"),
     ]
 
 
 def test_list_in_a_header_is_repeated_or_separated_by_commas():
     repeated = operation("GET /x", param("h", "header", is_list=True))
-    assert rendered(repeated, {"h": [1, True]}).headers[-2:] == (("h", "1"), ("h", "true"))
+    assert rendered(repeated, {"h": [1, True]}).headers[-2:] == ((b"h", b"1"), (b"h", b"true"))
     comma = param("h", "header", is_list=True, comma=True)
     assert sent_headers({"h": [1, "b"]}, comma)["h"] == "1,b"
 
@@ -174,8 +178,8 @@ def test_header_value_that_no_header_may_hold_is_refused(value):
 
 @pytest.mark.parametrize("text", ["Zürich", "5 €", "😀"])
 def test_header_value_goes_out_in_utf_8_as_header_params_are_read(text):
-    sent = sent_headers({"h": text}, param("h", "header"))["h"]
-    assert sent.encode("latin-1") == text.encode()  # a transport takes each byte as a character
+    request = rendered(operation("GET /x", param("h", "header")), {"h": text})
+    assert (b"h", text.encode()) in request.headers
 
 
 def test_body_params_make_one_json_object():
@@ -190,7 +194,7 @@ def test_body_params_make_one_json_object():
         "items": [{"n": 1.5, "x": None}],
         "gift": True,
     }
-    assert dict(sent.headers)["content-type"] == "application/json"
+    assert as_texts(sent)["content-type"] == "application/json"
 
 
 def test_body_without_a_value_is_an_empty_object():
@@ -201,7 +205,7 @@ def test_body_without_a_value_is_an_empty_object():
 def test_request_without_body_params_has_no_body_and_no_content_type():
     sent = rendered(operation("POST /x", param("q")), {"q": 1})
     assert sent.body is None
-    assert "content-type" not in dict(sent.headers)
+    assert "content-type" not in as_texts(sent)
 
 
 def test_number_that_json_does_not_have_is_refused_in_a_body():

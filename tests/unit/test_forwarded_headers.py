@@ -11,23 +11,24 @@ from bff.upstream.passthrough.headers import (
     request_headers,
 )
 
-CLIENT = ClientInfo("192.0.2.7", "https", "shop.example")
+Header = tuple[bytes, bytes]
+
+CLIENT = ClientInfo(b"192.0.2.7", b"https", b"shop.example")
 OURS = [
-    ("x-request-id", "r1"),
-    ("x-forwarded-proto", "https"),
-    ("x-forwarded-for", "192.0.2.7"),
-    ("x-forwarded-host", "shop.example"),
-    ("via", "1.1 bff"),
+    (b"x-request-id", b"r1"),
+    (b"x-forwarded-proto", b"https"),
+    (b"x-forwarded-for", b"192.0.2.7"),
+    (b"x-forwarded-host", b"shop.example"),
+    (b"via", b"1.1 bff"),
 ]
 
 
-def sent(*received: tuple[str, str]) -> list[tuple[str, str]]:
+def sent(*received: Header) -> list[Header]:
     """What goes to the service for these received headers."""
-    raw = [(name.encode(), value.encode("latin-1")) for name, value in received]
-    return request_headers(raw, CLIENT, "r1")
+    return request_headers(received, CLIENT, b"r1")
 
 
-def sent_beside_ours(*received: tuple[str, str]) -> list[tuple[str, str]]:
+def sent_beside_ours(*received: Header) -> list[Header]:
     """The same without what the gateway adds, which must be there unharmed."""
     headers = sent(*received)
     assert headers[-len(OURS) :] == OURS
@@ -36,12 +37,17 @@ def sent_beside_ours(*received: tuple[str, str]) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("name", sorted(FORWARDED))
 def test_allowed_header_is_forwarded_with_its_value(name: bytes) -> None:
-    header = (name.decode(), "some, value=\xe9")
+    header = (name, b"some, value=\xe9 \xc3\xa9")
     assert sent_beside_ours(header) == [header]
 
 
 def test_order_and_duplicates_are_kept() -> None:
-    received = [("range", "bytes=0-1"), ("accept", "a"), ("if-match", '"x"'), ("accept", "b")]
+    received = [
+        (b"range", b"bytes=0-1"),
+        (b"accept", b"a"),
+        (b"if-match", b'"x"'),
+        (b"accept", b"b"),
+    ]
     assert sent_beside_ours(*received) == received
 
 
@@ -49,82 +55,92 @@ def test_order_and_duplicates_are_kept() -> None:
     "name",
     [
         *sorted(HOP_BY_HOP),
-        "content-length",
-        "cookie",
-        "expect",
-        "forwarded",
-        "host",
-        "http2-settings",
-        "referer",
-        "via",
-        "x-custom",
-        "x-forwarded-for",
-        "x-forwarded-host",
-        "x-forwarded-proto",
-        "x-real-ip",
-        "x-request-id",
-        "x-user",
-        "x-http-method-override",
+        b"content-length",
+        b"cookie",
+        b"expect",
+        b"forwarded",
+        b"host",
+        b"http2-settings",
+        b"referer",
+        b"via",
+        b"x-custom",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-proto",
+        b"x-real-ip",
+        b"x-request-id",
+        b"x-user",
+        b"x-http-method-override",
     ],
 )
-def test_header_that_is_not_allowed_is_not_forwarded(name: str) -> None:
-    assert sent_beside_ours((name, "from the client")) == []
+def test_header_that_is_not_allowed_is_not_forwarded(name: bytes) -> None:
+    assert sent_beside_ours((name, b"from the client")) == []
 
 
-@pytest.mark.parametrize("name", sorted(FORWARDED))
-def test_underscore_in_a_name_never_passes_for_a_hyphen(name: bytes) -> None:
-    if b"-" in name:
-        assert sent_beside_ours((name.replace(b"-", b"_").decode(), "x")) == []
+@pytest.mark.parametrize("sign", [b"_", b"."])
+@pytest.mark.parametrize("name", sorted(each for each in FORWARDED if b"-" in each))
+def test_name_with_another_sign_for_its_hyphen_is_not_forwarded(name: bytes, sign: bytes) -> None:
+    assert sent_beside_ours((name.replace(b"-", sign), b"x")) == []
 
 
 def test_header_named_by_connection_is_not_forwarded() -> None:
-    received = [("accept", "a"), ("connection", "close, Accept ,x"), ("origin", "o")]
-    assert sent_beside_ours(*received) == [("origin", "o")]
-    assert sent_beside_ours(("connection", "x"), ("connection", "range"), ("range", "r")) == []
+    received = [(b"accept", b"a"), (b"connection", b"close, Accept ,x"), (b"origin", b"o")]
+    assert sent_beside_ours(*received) == [(b"origin", b"o")]
+    assert (
+        sent_beside_ours((b"connection", b"x"), (b"connection", b"range"), (b"range", b"r")) == []
+    )
 
 
 def test_connection_cannot_name_away_what_the_gateway_adds() -> None:
-    names = ", ".join(name for name, _ in OURS)
-    assert sent(("connection", names)) == OURS
+    names = b", ".join(name for name, _ in OURS)
+    assert sent((b"connection", names)) == OURS
 
 
 def test_client_whose_address_or_host_is_unknown_is_not_made_up() -> None:
-    headers = request_headers([], ClientInfo(None, "http", None), "r1")
-    assert headers == [("x-request-id", "r1"), ("x-forwarded-proto", "http"), ("via", "1.1 bff")]
+    headers = request_headers([], ClientInfo(None, b"http", None), b"r1")
+    assert headers == [
+        (b"x-request-id", b"r1"),
+        (b"x-forwarded-proto", b"http"),
+        (b"via", b"1.1 bff"),
+    ]
 
 
 @pytest.mark.parametrize(
     "name",
     [
         *sorted(HOP_BY_HOP),
-        "alt-svc",
-        "content-length",
-        "server",
-        "set-cookie",
-        "via",
-        "x-accel-redirect",
-        "x-accel-buffering",
-        "x-powered-by",
-        "x-request-id",
-        "x-sendfile",
+        b"alt-svc",
+        b"content-length",
+        b"server",
+        b"set-cookie",
+        b"via",
+        b"x-accel-redirect",
+        b"x-accel-buffering",
+        b"x-powered-by",
+        b"x-request-id",
+        b"x-sendfile",
     ],
 )
-def test_reply_header_that_is_not_for_the_client_is_dropped(name: str) -> None:
-    assert reply_headers([(name, "x"), ("etag", '"1"')])[0] == [(b"etag", b'"1"')]
+def test_reply_header_that_is_not_for_the_client_is_dropped_however_its_hyphens_are_written(
+    name: bytes,
+) -> None:
+    for sign in (b"-", b"_", b"."):
+        received = [(name.replace(b"-", sign), b"x"), (b"etag", b'"1"')]
+        assert reply_headers(received)[0] == [(b"etag", b'"1"')]
 
 
 def test_reply_headers_pass_in_order_with_duplicates_and_all_their_bytes() -> None:
-    received = [("x-total-count", "7"), ("link", "a"), ("x-b", "caf\xe9"), ("link", "b")]
-    assert reply_headers(received)[0] == [
+    received = [
         (b"x-total-count", b"7"),
         (b"link", b"a"),
-        (b"x-b", b"caf\xe9"),
+        (b"x_b", b"caf\xe9 \xc3\xa9"),
         (b"link", b"b"),
     ]
+    assert reply_headers(received)[0] == received
 
 
 def test_reply_header_named_by_connection_is_dropped() -> None:
-    received = [("x-hop", "1"), ("connection", "Keep-Alive, X-Hop"), ("etag", "e")]
+    received = [(b"x-hop", b"1"), (b"connection", b"Keep-Alive, X-Hop"), (b"etag", b"e")]
     assert reply_headers(received)[0] == [(b"etag", b"e")]
 
 
@@ -132,20 +148,26 @@ def test_reply_header_named_by_connection_is_dropped() -> None:
     ("received", "framing"),
     [
         ([], Framing(None, None)),
-        ([("content-length", "12")], Framing(12, None)),
-        ([("content-length", "twelve")], Framing(None, None)),
-        ([("content-length", "\xb2")], Framing(None, None)),
-        ([("content-length", "9" * 4301)], Framing(None, None)),
-        ([("transfer-encoding", "chunked")], Framing(None, "chunked")),
-        ([("content-length", "12"), ("transfer-encoding", "chunked")], Framing(None, "chunked")),
-        ([("transfer-encoding", "chunked"), ("content-length", "12")], Framing(None, "chunked")),
+        ([(b"content-length", b"12")], Framing(12, None)),
+        ([(b"content-length", b"twelve")], Framing(None, None)),
+        ([(b"content-length", b"\xb2")], Framing(None, None)),
+        ([(b"content-length", b"9" * 4301)], Framing(None, None)),
+        ([(b"transfer-encoding", b"chunked")], Framing(None, b"chunked")),
         (
-            [("transfer-encoding", "gzip"), ("transfer-encoding", "chunked")],
-            Framing(None, "gzip, chunked"),
+            [(b"content-length", b"12"), (b"transfer-encoding", b"chunked")],
+            Framing(None, b"chunked"),
+        ),
+        (
+            [(b"transfer-encoding", b"chunked"), (b"content-length", b"12")],
+            Framing(None, b"chunked"),
+        ),
+        (
+            [(b"transfer-encoding", b"gzip"), (b"transfer-encoding", b"chunked")],
+            Framing(None, b"gzip, chunked"),
         ),
     ],
 )
 def test_framing_is_told_apart_and_a_transfer_coding_overrides_a_length(
-    received: list[tuple[str, str]], framing: Framing
+    received: list[Header], framing: Framing
 ) -> None:
     assert reply_headers(received) == ([], framing)

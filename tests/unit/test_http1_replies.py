@@ -76,14 +76,12 @@ def test_reader_takes_one_reply_after_the_other() -> None:
         assert (reader.ended, reader.is_reusable, reader.take_body()) == (True, True, body)
 
 
-def test_headers_have_their_bytes_as_characters_without_blanks_around() -> None:
+def test_headers_are_the_bytes_that_came_without_blanks_around() -> None:
     reader = ReplyReader()
     reader.begin("GET")
     reader.feed(LENGTH_2 + b"X-A: \t caf\xe9 \xc3\xa9\t \r\nx-a: 2\r\n\r\n")
-    headers = [("content-length", "2"), ("x-a", "caf\xe9 \xc3\xa9"), ("x-a", "2")]
-    assert list(reader.headers) == headers
-    assert reader.headers[1:] == headers[1:]
-    assert (len(reader.headers), reader.headers[0]) == (3, headers[0])
+    headers = [(b"content-length", b"2"), (b"x-a", b"caf\xe9 \xc3\xa9"), (b"x-a", b"2")]
+    assert reader.headers == headers
 
 
 @pytest.mark.parametrize(
@@ -102,4 +100,4 @@ def test_headers_have_their_bytes_as_characters_without_blanks_around() -> None:
 def test_seconds_for_which_an_upstream_keeps_an_idle_connection(
     value: str, seconds: float | None
 ) -> None:
-    assert idle_seconds_of(value) == seconds
+    assert idle_seconds_of(value.encode()) == seconds

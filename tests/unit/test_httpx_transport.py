@@ -23,7 +23,7 @@ def test_request_is_passed_on_with_its_own_headers_and_body(httpx_mock: HTTPXMoc
         match_content=b"{}",
         status_code=201,
     )
-    outcome = fetch("httpx", UpstreamRequest("PUT", URL, [("x-a", "1")], b"{}"))
+    outcome = fetch("httpx", UpstreamRequest("PUT", URL, [(b"x-a", b"1")], b"{}"))
     assert isinstance(outcome, UpstreamReply)
     assert outcome.status == 201
 
@@ -59,8 +59,8 @@ def test_reply_has_status_headers_and_body(httpx_mock: HTTPXMock) -> None:
     outcome = fetch("httpx", get(URL))
     assert isinstance(outcome, UpstreamReply)
     assert (outcome.status, outcome.body) == (429, b"wait")
-    assert outcome.header("retry-after") == "3"
-    assert [value for name, value in outcome.headers if name == "x"] == ["1", "2"]
+    assert outcome.header(b"retry-after") == "3"
+    assert [value for name, value in outcome.headers if name == b"x"] == [b"1", b"2"]
 
 
 @pytest.mark.parametrize(

@@ -47,11 +47,11 @@ def judge(step: Step, reply: UpstreamReply) -> Value | Failed | None:
         if step.statuses[status] == "null":
             return NULL
     elif 200 <= status < 300:
-        coding = reply.header("content-encoding")
+        coding = reply.header(b"content-encoding")
         if coding is not None and coding.strip().lower() not in ("", "identity"):
             return Failed(Reason.ENCODED, status, detail=f"content-encoding: {coding[:40]}")
         return None
-    return Failed(Reason.STATUS, status, reply.header("retry-after"))
+    return Failed(Reason.STATUS, status, reply.header(b"retry-after"))
 
 
 def read_body(step: Step, body: bytes, status: int) -> Value | Failed:

@@ -71,9 +71,7 @@ class DirectCalls:
         run's replies, and counts their weight."""
         if isinstance(reply, Failed):
             return StepPart(reply)
-        freshness = UNLIMITED
-        if reply.header("cache-control") is not None:  # most have none, and headers are lazy
-            freshness = read_freshness(reply.headers)
+        freshness = read_freshness(reply.headers)
         judged = judge(step, reply)
         if judged is not None:
             return StepPart(judged, 0, freshness)

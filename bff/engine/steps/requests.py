@@ -33,7 +33,7 @@ class StepRequest(NamedTuple):
     `values` are the values that it was made from."""
 
     target: str
-    headers: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[bytes, bytes], ...]
     body: bytes | None
     values: Values
 
@@ -54,9 +54,9 @@ class Unsendable(ValueError):
 
 # Most requests have these and no others. A transport recognises them as they are one object.
 FIXED_HEADERS = (
-    ("accept", "application/json"),
-    ("accept-encoding", "identity"),  # so that the byte cap counts the reply's size
-    ("user-agent", f"bff/{__version__}"),
+    (b"accept", b"application/json"),
+    (b"accept-encoding", b"identity"),  # so that the byte cap counts the reply's size
+    (b"user-agent", f"bff/{__version__}".encode()),
 )
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # needs no encoding and is no segment of dots
@@ -70,11 +70,11 @@ def compile_renderer(operation: Operation) -> Renderer:
     for param in operation.params:
         by_place[param.location].append(param)
     query = tuple((param, quote(param.wire_name, safe="")) for param in by_place["query"])
-    named = tuple(by_place["header"])
+    named = tuple((param, param.wire_name.encode()) for param in by_place["header"])
     in_body = tuple((param.name, to_json(param.wire_name) + b":") for param in by_place["body"])
     fixed = dict(FIXED_HEADERS)
     if in_body:
-        fixed["content-type"] = "application/json"
+        fixed[b"content-type"] = b"application/json"
     always = tuple(fixed.items()) if in_body else FIXED_HEADERS
 
     def render(values: Values, budget: Budget) -> StepRequest:
@@ -143,29 +143,32 @@ def _quoted(text: str) -> str:
 
 
 def _headers(
-    fixed: Mapping[str, str], named: tuple[OperationParam, ...], values: Values, budget: Budget
-) -> tuple[tuple[str, str], ...]:
-    mine: list[tuple[str, str]] = []
-    for param in named:
+    fixed: Mapping[bytes, bytes],
+    named: tuple[tuple[OperationParam, bytes], ...],
+    values: Values,
+    budget: Budget,
+) -> tuple[tuple[bytes, bytes], ...]:
+    mine: list[tuple[bytes, bytes]] = []
+    for param, name in named:
         if param.name not in values:
             continue
         texts = _texts(param, values[param.name], HEADER_BYTES)
         if param.comma and texts:
             texts = [",".join(texts)]
-        mine += [(param.wire_name, _header_text(param, text)) for text in texts]
-    size = sum(len(name) + len(text) for name, text in mine)
+        mine += [(name, _header_value(param, text)) for text in texts]
+    size = sum(len(name) + len(value) for name, value in mine)
     if size > HEADER_BYTES:
         raise TooLargeError(f"a request's headers have more than {HEADER_BYTES} bytes")
     budget.spend(size)
     taken = {name for name, _ in mine}
-    return (*((name, text) for name, text in fixed.items() if name not in taken), *mine)
+    return (*(each for each in fixed.items() if each[0] not in taken), *mine)
 
 
-def _header_text(param: OperationParam, text: str) -> str:
+def _header_value(param: OperationParam, text: str) -> bytes:
+    """The value in UTF-8, as header params are read. Blanks around it are not part of it (RFC 9110
+    §5.5)."""
     _refuse(param, wrong_in_header(text))
-    text = text.strip(" \t")  # blanks around a value are not part of it (RFC 9110 §5.5)
-    # It goes out in UTF-8, as header params are read; a transport takes each byte as a character.
-    return text if text.isascii() else text.encode().decode("latin-1")
+    return text.strip(" \t").encode()
 
 
 def _body(params: tuple[tuple[str, bytes], ...], values: Values, budget: Budget) -> bytes:

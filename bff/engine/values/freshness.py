@@ -35,14 +35,14 @@ def least(parts: Iterable[Freshness]) -> Freshness:
     return Freshness(seconds, is_private, may_be_stale, observed_at)
 
 
-def read_freshness(headers: Iterable[tuple[str, str]]) -> Freshness:
+def read_freshness(headers: Iterable[tuple[bytes, bytes]]) -> Freshness:
     """The freshness that a reply's headers allow; without `Cache-Control` it has no limit."""
     control, age = [], None
     for name, value in headers:
-        if name == "cache-control":
-            control.append(value)
-        elif name == "age":
-            age = value
+        if name == b"cache-control":
+            control.append(value.decode("latin-1"))
+        elif name == b"age":
+            age = value.decode("latin-1")
     return _read(",".join(control), age) if control else UNLIMITED
 
 

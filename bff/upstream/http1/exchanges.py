@@ -12,7 +12,6 @@ from bff.engine.ports import Headers, UpstreamReply
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.http1.connection import Connection
-from bff.upstream.http1.headers import RawReply
 from bff.upstream.http1.replies import ReplyReader
 from bff.upstream.ports import BrokenStream
 from bff.upstream.uploads import Upload
@@ -54,7 +53,7 @@ class WholeReply:
         elif reader.ended:
             self._timer.cancel()
             if not self.outcome.done():
-                reply = RawReply(reader.status, reader.headers, reader.take_body())
+                reply = UpstreamReply(reader.status, reader.headers, reader.take_body())
                 self.outcome.set_result(reply)
 
     def on_failure(self, failure: Failed) -> None:

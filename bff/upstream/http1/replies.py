@@ -18,16 +18,10 @@ from typing import Final
 import httptools
 
 from bff.engine.values.outcomes import Failed, Reason
-from bff.upstream.http1.headers import RawHeaders
 
 FRAMING_BYTES: Final = 32_768
 MAX_HEADERS: Final = 100
 MAX_INFORMATIONAL: Final = 8
-
-_NO_HEADERS: Final = RawHeaders([])
-_FRAMING_NAME_LENGTHS: Final = frozenset(
-    len(name) for name in ("content-length", "transfer-encoding", "keep-alive")
-)
 
 
 class BadReply(Exception):
@@ -52,7 +46,6 @@ class ReplyReader:
         "_is_head_request",
         "_parser",
         "_pieces",
-        "_raw_headers",
         "_until_close",
         "began",
         "body_bytes",
@@ -75,7 +68,6 @@ class ReplyReader:
         if self._is_head_request:  # the parser expects a body, where the reply declared one
             self._parser = httptools.HttpResponseParser(self)
         self._is_head_request = method == "HEAD"
-        self._raw_headers: list[tuple[bytes, bytes]] = []
         self._pieces: list[bytes] = []
         self._framing_bytes = 0
         self._informational = 0
@@ -85,7 +77,7 @@ class ReplyReader:
         self.ended = False
         self.is_reusable = False
         self.status = 0
-        self.headers = _NO_HEADERS
+        self.headers: list[tuple[bytes, bytes]] = []
         self.length: int | None = None
         self.body_bytes = 0
 
@@ -145,24 +137,23 @@ class ReplyReader:
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer."""
         if not self.head_came:
-            self._raw_headers.append((name, value))
+            # llhttp leaves blanks behind values; it refuses the other bytes that `rstrip` removes.
+            self.headers.append((name.lower(), value.rstrip()))
 
     def on_headers_complete(self) -> None:
         """A head is there."""
         status = self._parser.get_status_code()
         version = self._parser.get_http_version()
-        lengths: list[str] = []
-        codings: list[str] = []
-        for name, value in self._raw_headers:
-            if len(name) in _FRAMING_NAME_LENGTHS:
-                name = name.lower()
-                if name == b"content-length":
-                    lengths.append(value.decode("latin-1").rstrip(" \t"))
-                elif name == b"transfer-encoding":
-                    codings.append(value.decode("latin-1").rstrip(" \t"))
-                elif name == b"keep-alive":
-                    self.idle_seconds = idle_seconds_of(value.decode("latin-1"))
-        fault = _head_fault(version, status, len(self._raw_headers), lengths, codings)
+        lengths: list[bytes] = []
+        codings: list[bytes] = []
+        for name, value in self.headers:
+            if name == b"content-length":
+                lengths.append(value)
+            elif name == b"transfer-encoding":
+                codings.append(value)
+            elif name == b"keep-alive":
+                self.idle_seconds = idle_seconds_of(value)
+        fault = _head_fault(version, status, len(self.headers), lengths, codings)
         if fault is None and self._framing_bytes > FRAMING_BYTES and self._head_is_long():
             fault = f"a head of over {FRAMING_BYTES} bytes"
         if fault is not None:
@@ -171,7 +162,6 @@ class ReplyReader:
             self._pass_over()
             return
         self.status = status
-        self.headers = RawHeaders(self._raw_headers)
         self.head_came = True
         if self._is_head_request or status in (204, 304):
             self.is_reusable = self._parser.should_keep_alive()
@@ -199,15 +189,15 @@ class ReplyReader:
         self._informational += 1
         if self._informational > MAX_INFORMATIONAL:
             raise BadReply(f"over {MAX_INFORMATIONAL} informational replies")
-        self._raw_headers.clear()
+        self.headers.clear()
 
     def _head_is_long(self) -> bool:
         """Whether a head that came with its body, in one piece, is longer than it may be."""
-        return sum([len(name) + len(value) for name, value in self._raw_headers]) > FRAMING_BYTES
+        return sum([len(name) + len(value) for name, value in self.headers]) > FRAMING_BYTES
 
 
 def _head_fault(
-    version: str, status: int, count: int, lengths: list[str], codings: list[str]
+    version: str, status: int, count: int, lengths: list[bytes], codings: list[bytes]
 ) -> str | None:
     """Why a head is refused that llhttp takes, or None."""
     if version not in ("1.1", "1.0"):
@@ -224,18 +214,18 @@ def _head_fault(
         return None
     if lengths or version == "1.0":
         return "a transfer coding beside a length, or in HTTP/1.0"
-    if len(codings) > 1 or codings[0].lower() != "chunked":
-        return f"the transfer coding {', '.join(codings)!r}"
+    if len(codings) > 1 or codings[0].lower() != b"chunked":
+        return f"the transfer coding {b', '.join(codings).decode('latin-1')!r}"
     return None
 
 
-def idle_seconds_of(keep_alive: str) -> float | None:
+def idle_seconds_of(keep_alive: bytes) -> float | None:
     """The seconds of a `Keep-Alive: timeout=5`; None where it has none."""
-    for part in keep_alive.split(","):
-        name, _, value = part.partition("=")
-        if name.strip().lower() == "timeout":
+    for part in keep_alive.split(b","):
+        name, _, value = part.partition(b"=")
+        if name.strip().lower() == b"timeout":
             value = value.strip()
-            return float(value) if value.isascii() and value.isdigit() and len(value) < 9 else None
+            return float(value) if value.isdigit() and len(value) < 9 else None
     return None
 
 

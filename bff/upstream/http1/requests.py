@@ -11,7 +11,7 @@ from bff.upstream.ports import UpstreamRequest
 _WITH_CONTENT: Final = frozenset({"POST", "PUT", "PATCH"})
 
 # They frame the message or name its receiver, so the transport alone writes them.
-_OWN_HEADERS: Final = frozenset({"host", "transfer-encoding", "connection"})
+_OWN_HEADERS: Final = frozenset({b"host", b"transfer-encoding", b"connection"})
 
 
 def render_head(request: UpstreamRequest, target: str, host: str) -> bytes | Failed:
@@ -34,19 +34,19 @@ def render_head(request: UpstreamRequest, target: str, host: str) -> bytes | Fai
         names = {name for name, _ in headers}
         if not _OWN_HEADERS.isdisjoint(names):
             return _bad("a header that frames the message or names its receiver")
-        has_length = "content-length" in names
+        has_length = b"content-length" in names
         lines = _lines(headers)
     body = request.body
-    framing = ""
+    framing = b""
     if body is None or isinstance(body, bytes):
         if has_length:
             return _bad("a length beside a body whose length is known")
         if body or request.method in _WITH_CONTENT:  # RFC 9110 §8.6: some servers answer 411
-            framing = f"content-length: {len(body or b'')}\r\n"
+            framing = b"content-length: %d\r\n" % len(body or b"")
     elif not has_length:
-        framing = "transfer-encoding: chunked\r\n"
-    head = f"{request.method} {target} HTTP/1.1\r\nhost: {host}\r\n{lines}{framing}\r\n"
-    return head.encode("latin-1")
+        framing = b"transfer-encoding: chunked\r\n"
+    start = f"{request.method} {target} HTTP/1.1\r\nhost: {host}\r\n".encode("ascii")
+    return b"%b%b%b\r\n" % (start, lines, framing)
 
 
 def as_chunk(data: bytes) -> bytes:
@@ -54,13 +54,13 @@ def as_chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def _lines(headers: Headers) -> str:
+def _lines(headers: Headers) -> bytes:
     names = {name for name, _ in headers}
-    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
-    if "accept" not in names:
-        lines += "accept: */*\r\n"
-    if "user-agent" not in names:
-        lines += "user-agent: bff\r\n"
+    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    if b"accept" not in names:
+        lines += b"accept: */*\r\n"
+    if b"user-agent" not in names:
+        lines += b"user-agent: bff\r\n"
     return lines
 
 

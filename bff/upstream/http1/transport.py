@@ -235,7 +235,7 @@ async def _send(exchange: StreamedReply, upload: Upload, headers: Headers) -> No
     """Send a body that is still arriving, as long as the exchange goes on: in chunks, unless its
     length is declared."""
     connection = exchange.connection
-    in_chunks = all(name != "content-length" for name, _ in headers)
+    in_chunks = all(name != b"content-length" for name, _ in headers)
     try:
         async for piece in upload:
             await connection.write(exchange, as_chunk(piece) if in_chunks else piece)

@@ -24,7 +24,7 @@ from bff.upstream.httpx.failures import UpstreamError, failure_of
 from bff.upstream.ports import BrokenStream, UpstreamRequest, UpstreamStream
 from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength, upload_of
 
-IMPLIED_HEADERS: Final = (("accept", "*/*"), ("user-agent", "bff"))
+IMPLIED_HEADERS: Final = ((b"accept", b"*/*"), (b"user-agent", b"bff"))
 
 _SWITCHED: Final = Failed(Reason.PROTOCOL, status=101, detail="switched protocols unasked")
 _CONTRADICTORY: Final = Failed(
@@ -94,10 +94,7 @@ class HttpxTransport:
         outgoing = httpx.Request(
             request.method,
             request.url,
-            headers=[
-                (name.encode("latin-1"), value.encode("latin-1"))
-                for name, value in (*request.headers, *implied)
-            ],
+            headers=[*request.headers, *implied],
             content=request.body if upload is None else upload,
             extensions={
                 "target": _target(request.url),  # httpx.URL would encode some of it anew
@@ -174,7 +171,8 @@ async def _read_whole(
     response: httpx.Response, byte_cap: int, arriving: Budget | None
 ) -> UpstreamReply | Failed:
     body = bytearray()
-    declared_bytes = content_length(response.headers.get("content-length", "")) or 0
+    headers = _headers(response)
+    declared_bytes = content_length(dict(headers).get(b"content-length", b"")) or 0
     async for chunk in _byte_stream(response):  # a reply to HEAD declares a body that it lacks
         body += chunk
         if (
@@ -183,7 +181,7 @@ async def _read_whole(
             or (arriving is not None and not arriving.take(len(chunk)))
         ):
             return Failed(Reason.TOO_LARGE, status=response.status_code)
-    return UpstreamReply(response.status_code, _headers(response), bytes(body))
+    return UpstreamReply(response.status_code, headers, bytes(body))
 
 
 async def _chunks(response: httpx.Response) -> AsyncGenerator[bytes, None]:
@@ -195,10 +193,7 @@ async def _chunks(response: httpx.Response) -> AsyncGenerator[bytes, None]:
 
 
 def _headers(response: httpx.Response) -> Headers:
-    return [
-        (name.decode("latin-1").lower(), value.decode("latin-1"))
-        for name, value in response.headers.raw
-    ]
+    return [(name.lower(), value) for name, value in response.headers.raw]
 
 
 def _byte_stream(response: httpx.Response) -> httpx.AsyncByteStream:

@@ -15,13 +15,11 @@ own headers, so no client can remove, replace or imitate them.
 Each function takes one pass over the headers, which are most of a pass-through's cost in Python.
 """
 
-from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from bff.engine.ports import Headers
 from bff.upstream.guards import content_length
-
-RawHeaders = Sequence[tuple[bytes, bytes]]  # names in lower case, as ASGI has them
 
 FORWARDED: Final = frozenset(
     {
@@ -57,108 +55,116 @@ FORWARDED: Final = frozenset(
 
 HOP_BY_HOP: Final = frozenset(
     {
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authentication-info",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authentication-info",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
     }
 )
 
 _NOT_FOR_CLIENTS: Final = frozenset(
     {
-        "alt-svc",
-        "content-length",  # framing; the pass-through adds it where it holds
-        "server",
-        "set-cookie",
-        "set-cookie2",
-        "via",
-        "x-accel-buffering",
-        "x-accel-charset",
-        "x-accel-expires",
-        "x-accel-limit-rate",
-        "x-accel-redirect",
-        "x-aspnet-version",
-        "x-aspnetmvc-version",
-        "x-powered-by",
-        "x-request-id",  # the gateway's own goes out
-        "x-sendfile",
+        b"alt-svc",
+        b"content-length",  # framing; the pass-through adds it where it holds
+        b"server",
+        b"set-cookie",
+        b"set-cookie2",
+        b"via",
+        b"x-accel-buffering",
+        b"x-accel-charset",
+        b"x-accel-expires",
+        b"x-accel-limit-rate",
+        b"x-accel-redirect",
+        b"x-aspnet-version",
+        b"x-aspnetmvc-version",
+        b"x-powered-by",
+        b"x-request-id",  # the gateway's own goes out
+        b"x-sendfile",
     }
 )
 
 _DROPPED: Final = HOP_BY_HOP | _NOT_FOR_CLIENTS
 
-_FORWARDED_NAMES: Final = {name: name.decode() for name in FORWARDED}
-
 # The usual values of `Connection`, which name no header.
-_NAMES_NOTHING: Final = frozenset({"keep-alive", "close", b"keep-alive", b"close"})
+_NAMES_NOTHING: Final = frozenset({b"keep-alive", b"close"})
+
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
+
+# How CGI, and servers that follow it, spell a name: `X_Sendfile` is `X-Sendfile` to them.
+_FOLDED: Final = bytes.maketrans(b"_.", b"--")
 
 
 class ClientInfo(NamedTuple):
     """The sender of a request, as the gateway's socket knows it; `host` is its `Host` header."""
 
-    address: str | None
-    scheme: str
-    host: str | None
+    address: bytes | None
+    scheme: bytes
+    host: bytes | None
 
 
 class Framing(NamedTuple):
     """How a reply's body ends: after `length` bytes, or by its transfer coding (RFC 9112 §6.1)."""
 
     length: int | None
-    coding: str | None
+    coding: bytes | None
 
 
 def request_headers(
-    received: RawHeaders, client: ClientInfo, request_id: str
-) -> list[tuple[str, str]]:
+    received: Headers, client: ClientInfo, request_id: bytes
+) -> list[tuple[bytes, bytes]]:
     """The headers that go to the service, without framing."""
     sent = []
-    named: set[str] = set()
-    for raw_name, value in received:
-        name = _FORWARDED_NAMES.get(raw_name)
-        if name is not None:
-            sent.append((name, value.decode("latin-1")))
-        elif raw_name == b"connection" and value not in _NAMES_NOTHING:
-            named |= _named_by(value.decode("latin-1"))
-    if named:
-        sent = [header for header in sent if header[0] not in named]
-    sent.append(("x-request-id", request_id))
-    sent.append(("x-forwarded-proto", client.scheme))
+    for header in received:
+        if header[0] in FORWARDED:
+            sent.append(header)
+        elif header[0] == b"connection" and header[1] not in _NAMES_NOTHING:
+            return request_headers(_without_named(received), client, request_id)
+    sent.append((b"x-request-id", request_id))
+    sent.append((b"x-forwarded-proto", client.scheme))
     if client.address is not None:
-        sent.append(("x-forwarded-for", client.address))
+        sent.append((b"x-forwarded-for", client.address))
     if client.host is not None:
-        sent.append(("x-forwarded-host", client.host))
-    sent.append(("via", "1.1 bff"))  # RFC 9110 §7.6.3: a gateway must
+        sent.append((b"x-forwarded-host", client.host))
+    sent.append((b"via", b"1.1 bff"))  # RFC 9110 §7.6.3: a gateway must
     return sent
 
 
 def reply_headers(received: Headers) -> tuple[list[tuple[bytes, bytes]], Framing]:
     """The headers that go to the client, without framing, and the framing of the reply."""
     passed = []
-    named: set[str] = set()
     length: int | None = None
-    coding: str | None = None
-    for name, value in received:
-        if name not in _DROPPED:
-            passed.append((name.encode("latin-1"), value.encode("latin-1")))
-        elif name == "content-length":
+    coding: bytes | None = None
+    for header in received:
+        name, value = header
+        if _passes(name):
+            passed.append(header)
+        elif name == b"content-length":
             length = content_length(value)
-        elif name == "transfer-encoding":
-            coding = value if coding is None else f"{coding}, {value}"
-        elif name == "connection" and value not in _NAMES_NOTHING:
-            named |= _named_by(value)
-    if named:
-        hidden = {name.encode("latin-1") for name in named}
-        passed = [header for header in passed if header[0] not in hidden]
+        elif name == b"transfer-encoding":
+            coding = value if coding is None else b"%b, %b" % (coding, value)
+        elif name == b"connection" and value not in _NAMES_NOTHING:
+            return reply_headers(_without_named(received))
     # A coding overrides a length (RFC 9112 §6.3).
     return passed, Framing(length if coding is None else None, coding)
 
 
-def _named_by(connection: str) -> set[str]:
-    return {token.strip() for token in connection.lower().split(",")}
+@lru_cache(1024)
+def _passes(name: bytes) -> bool:
+    """Whether a reply's header goes to the client."""
+    return name.translate(_FOLDED) not in _DROPPED
+
+
+def _without_named(received: Headers) -> Headers:
+    """The headers without `Connection` and those that it names, but for framing."""
+    named = {b"connection"}
+    for name, value in received:
+        if name == b"connection":
+            named.update(token.strip() for token in value.lower().split(b","))
+    named -= _FRAMING
+    return [header for header in received if header[0] not in named]

@@ -13,13 +13,12 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from bff.engine.ports import ServiceCall
+from bff.engine.ports import Headers, ServiceCall
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.composition import Route
 from bff.upstream.guards import content_length, has_dot_segment, is_sendable
 from bff.upstream.passthrough.headers import (
     ClientInfo,
-    RawHeaders,
     reply_headers,
     request_headers,
 )
@@ -68,10 +67,10 @@ class Passthrough:
         method: str,
         raw_path: str,
         raw_query: str,
-        headers: RawHeaders,
+        headers: Headers,
         body: AsyncIterator[bytes] | bytes | None,
         client: ClientInfo,
-        request_id: str,
+        request_id: bytes,
     ) -> ForwardedReply | Refused | Failed:
         """Forward one request, and return the reply once its head is there.
 
@@ -96,7 +95,7 @@ class Passthrough:
                 if len(body) != length:
                     return _MALFORMED
             else:
-                sent.append(("content-length", str(length)))
+                sent.append((b"content-length", b"%d" % length))
         opened = await self._services.open(ServiceCall(route.service, method, target, sent, body))
         if isinstance(opened, Failed):
             return _MALFORMED if opened.reason is Reason.BAD_INPUT else opened
@@ -137,8 +136,8 @@ async def _relay(opened: OpenStream, method: str) -> ForwardedReply | Failed:
     goes_on = False
     try:
         headers, framing = reply_headers(upstream.headers)
-        if framing.coding is not None and framing.coding.lower() != "chunked":
-            detail = f"transfer coding {framing.coding!r}"
+        if framing.coding is not None and framing.coding.lower() != b"chunked":
+            detail = f"transfer coding {framing.coding.decode('latin-1')!r}"
             return Failed(Reason.ENCODED, upstream.status, detail=detail)
         if framing.length is not None and upstream.status != 204:
             headers.append((b"content-length", b"%d" % framing.length))
@@ -170,12 +169,12 @@ def _refuse(method: str, raw_path: str, raw_query: str) -> Refused | None:
     return None
 
 
-def _length_of(headers: RawHeaders) -> int | None:
+def _length_of(headers: Headers) -> int | None:
     """The request's Content-Length; None where it is chunked, which overrides it."""
     length: int | None = None
     for name, value in headers:
         if name == b"transfer-encoding":
             return None
         if name == b"content-length":
-            length = content_length(value.decode("latin-1"))
+            length = content_length(value)
     return length

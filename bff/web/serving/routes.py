@@ -27,7 +27,6 @@ class RouteHandler:
 
     async def produce(self, request: GatewayRequest, match: ToRoute) -> Reply:
         """The service's reply once its head is there, or the problem. Raises `ClientGone`."""
-        host = request.single.get(b"host")
         answer = await self._passthrough.open(
             match.route,
             method=request.method,
@@ -36,11 +35,11 @@ class RouteHandler:
             headers=request.headers,
             body=request.body,
             client=ClientInfo(
-                request.client_host,
-                request.scheme,
-                None if host is None else host.decode("latin-1"),
+                None if request.client_host is None else request.client_host.encode("latin-1"),
+                request.scheme.encode("latin-1"),
+                request.single.get(b"host"),
             ),
-            request_id=request.request_id.decode(),
+            request_id=request.request_id,
         )
         if purges_after(request.method, match.route) and _has_written(answer):
             await self._cache.purge(match.route.purges)
