@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from bff.web.http.log_writer import PIECE_BYTES, QUEUE_LINES, QUEUE_TEXT_BYTES
+from bff.web.http.log_writer import PIECE_BYTES, QUEUE_LINES, QUEUE_URGENT_BYTES
 from bff.web.http.logs import Log
 from bff.web.http.replies import Reply
 from tests.support.log_streams import FailingRecorder, Recorder, StalledPipe, request
@@ -92,11 +92,11 @@ def test_stalled_reader_delays_nobody_and_learns_later_how_many_lines_it_lost() 
         assert {line["level"] for line in losses} == {"warning"}
 
 
-def test_whole_lines_of_a_stalled_reader_are_bounded_by_their_bytes() -> None:
+def test_urgent_lines_of_a_stalled_reader_are_bounded_by_their_bytes() -> None:
     with StalledPipe() as pipe:
         log = Log("info", pipe.stream)
         bug = ValueError("x" * 7000)
-        bugs = QUEUE_TEXT_BYTES // 7000 * 2
+        bugs = QUEUE_URGENT_BYTES // 7000 * 2
         for _ in range(bugs):
             log.bug(request("/a"), bug)
         lines = pipe.read_lines(until_event="log lines lost")
@@ -105,7 +105,7 @@ def test_whole_lines_of_a_stalled_reader_are_bounded_by_their_bytes() -> None:
         written = sum(line["event"] == "bug" for line in lines)
         lost = sum(line["lines"] for line in lines if line["event"] == "log lines lost")
         assert written + lost == bugs
-        assert written * 7000 < QUEUE_TEXT_BYTES + 128 * 1024
+        assert written * 7000 < QUEUE_URGENT_BYTES + 128 * 1024
 
 
 def test_stream_that_fails_gets_every_line_once_it_works_again_and_none_is_torn() -> None:

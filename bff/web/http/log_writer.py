@@ -5,7 +5,7 @@
 2. A stream that stalls and a stream that fails are treated alike. The thread waits or tries again,
    and the queue fills up.
 3. Once the stream works again, one line reports how many lines were lost.
-4. The thread gathers lines for a tenth of a second, since a system call takes 7 to 20 µs. A whole
+4. The thread gathers lines for a tenth of a second, since a system call takes 7 to 20 µs. An urgent
    line, such as that of a bug, is written without delay, together with all lines before it.
 5. A forked child starts with an empty queue and without a thread. The parent writes what it queued.
 6. At the end of the process, the queue is written, unless the stream stalls for a second.
@@ -20,68 +20,67 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import IO, Any, Generic, TypeVar
+from typing import IO
 
 QUEUE_LINES = 8192
-QUEUE_TEXT_BYTES = 1 << 20  # of whole lines; records are smaller
+QUEUE_URGENT_BYTES = 1 << 20  # those of other lines are bounded by their number
 PIECE_BYTES = 4096  # a pipe takes it in one piece, whoever else writes to the pipe (PIPE_BUF)
 _GATHER_SECONDS = 0.1
 _IDLE_SECONDS = 5
 _RETRY_SECONDS = 0.1
 _FLUSH_SECONDS = 1
 
-_Record = TypeVar("_Record")
+
+class _UrgentLine(bytes):
+    pass
 
 
-class LogWriter(Generic[_Record]):
+class LogWriter:
     """Writes lines to an unbuffered stream. Safe to share between threads.
 
-    A line is queued as a record, which `render` turns into bytes on the thread, or as bytes.
     `render_loss` makes the line that reports a number of lost lines.
     """
 
-    def __init__(
-        self,
-        stream: IO[bytes],
-        render: Callable[[_Record], bytes],
-        render_loss: Callable[[int], bytes],
-    ) -> None:
+    def __init__(self, stream: IO[bytes], render_loss: Callable[[int], bytes]) -> None:
         self._stream = stream
-        self._render = render
         self._render_loss = render_loss
         self.renew()
         _WRITERS.add(self)
 
     def renew(self) -> None:
         """Start anew in a forked child."""
-        self._queue: deque[_Record | bytes | threading.Event] = deque()
-        self._text_bytes = 0
+        self._queue: deque[bytes | _UrgentLine | threading.Event] = deque()
+        self._urgent_bytes = 0
         self._lost = 0
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._has_lines = threading.Event()
         self._is_urgent = threading.Event()
 
-    def put(self, record: _Record) -> None:
-        """Queue a record."""
+    def put(self, line: bytes) -> None:
+        """Queue a line."""
         if len(self._queue) >= QUEUE_LINES:
-            with self._lock:
-                self._lost += 1
+            self.lose()
             return
-        self._queue.append(record)
+        self._queue.append(line)
         if not self._has_lines.is_set():
             self._wake_thread()
 
-    def put_text(self, line: bytes) -> None:
-        """Queue a whole line, and have the queue written without delay."""
+    def put_urgent(self, line: bytes) -> None:
+        """Queue a line, and have the queue written without delay."""
         with self._lock:
-            if self._text_bytes + len(line) > QUEUE_TEXT_BYTES:
+            if self._urgent_bytes + len(line) > QUEUE_URGENT_BYTES:
                 self._lost += 1
                 return
-            self._text_bytes += len(line)
-        self._queue.append(line)
+            self._urgent_bytes += len(line)
+        self._queue.append(_UrgentLine(line))
         self._is_urgent.set()
         self._wake_thread()
+
+    def lose(self) -> None:
+        """Count a line that is not written."""
+        with self._lock:
+            self._lost += 1
 
     def flush(self) -> None:
         """Wait until all that is queued now is written, for a second at most."""
@@ -124,39 +123,27 @@ class LogWriter(Generic[_Record]):
     def _write_queue(self) -> None:
         piece: list[bytes] = []
         room = PIECE_BYTES
-        while self._queue:
-            item = self._queue.popleft()
+        while self._queue or self._lost:
+            item = self._take_loss() if self._lost else self._queue.popleft()
             if isinstance(item, threading.Event):
                 self._write(piece)
                 piece, room = [], PIECE_BYTES
                 item.set()
                 continue
-            for line in (*self._take_loss(), self._take_line(item)):
-                room -= len(line)
-                if room < 0:
-                    self._write(piece)
-                    piece, room = [], PIECE_BYTES - len(line)
-                piece.append(line)
-        self._write([*piece, *self._take_loss()])
-
-    def _take_line(self, item: _Record | bytes) -> bytes:
-        if not isinstance(item, bytes):
-            try:
-                return self._render(item)
-            except Exception:  # a bug here must not end the log
+            if type(item) is _UrgentLine:
                 with self._lock:
-                    self._lost += 1
-                return b""
-        with self._lock:
-            self._text_bytes -= len(item)
-        return item
+                    self._urgent_bytes -= len(item)
+            room -= len(item)
+            if room < 0:
+                self._write(piece)
+                piece, room = [], PIECE_BYTES - len(item)
+            piece.append(item)
+        self._write(piece)
 
-    def _take_loss(self) -> tuple[bytes, ...]:
-        if not self._lost:
-            return ()
+    def _take_loss(self) -> bytes:
         with self._lock:
             lost, self._lost = self._lost, 0
-        return (self._render_loss(lost),)
+        return self._render_loss(lost)
 
     def _write(self, lines: list[bytes]) -> None:
         rest = b"".join(lines)
@@ -185,7 +172,7 @@ def standard_output() -> IO[bytes]:
     return open(os.devnull, "wb", buffering=0)
 
 
-_WRITERS: weakref.WeakSet[LogWriter[Any]] = weakref.WeakSet()
+_WRITERS: weakref.WeakSet[LogWriter] = weakref.WeakSet()
 
 
 def _renew_all() -> None:
