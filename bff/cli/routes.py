@@ -5,10 +5,20 @@ from pathlib import Path
 import click
 
 from bff.cli.project import compile_or_exit, project_option
-from bff.plan.explain.texts import access_text, one_line
-from bff.plan.model.composition import Composition
+from bff.plan.explain.texts import access_text, one_line, seconds_text, size_text
+from bff.plan.model.composition import Composition, Route
 
-_COLUMNS = ("method", "path", "answered by", "access", "views", "cache", "scope", "purges")
+_COLUMNS = (
+    "method",
+    "path",
+    "answered by",
+    "access",
+    "views",
+    "cache",
+    "scope",
+    "purges",
+    "limits",
+)
 
 
 @click.command()
@@ -28,6 +38,7 @@ def routes(project: Path) -> None:
                 f"{composition.cache.ttl_seconds:g} s" if composition.cache else "",
                 composition.scope if composition.cache else "",
                 ", ".join(one_line(tag.source) for tag in composition.purges),
+                f"deadline {seconds_text(composition.deadline_seconds)}",
             )
         )
     for route in sorted(compiled.routes, key=lambda each: (-len(each.prefix), each.prefix)):
@@ -35,13 +46,21 @@ def routes(project: Path) -> None:
         answered_by = f"service {route.service}{stripped}"
         purges = ", ".join(route.purges)
         access = access_text(route.access)
-        rows.append(("any", f"{route.prefix}/…", answered_by, access, "", "", "", purges))
-    rows.append(("GET", "/healthz", "the gateway", "public", "", "", "", ""))
+        limits = _limits(route)
+        rows.append(("any", f"{route.prefix}/…", answered_by, access, "", "", "", purges, limits))
+    rows.append(("GET", "/healthz", "the gateway", "public", "", "", "", "", ""))
     # One line each, however long: a terminal wraps by itself, and a pipe must not.
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
+
+
+def _limits(route: Route) -> str:
+    timeout = f"timeout {seconds_text(route.timeout_seconds)}"
+    if route.most_body_bytes is None:
+        return timeout
+    return f"{timeout}, body {size_text(route.most_body_bytes)}"
 
 
 def _static_first(composition: Composition) -> tuple[list[tuple[bool, str]], str]:

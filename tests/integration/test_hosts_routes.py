@@ -18,6 +18,8 @@ from tests.support.wire_scripts import (
     raw,
     refusing_url,
     reply,
+    stall_after,
+    then_close,
     then_reset,
 )
 
@@ -29,6 +31,7 @@ routes:
   /raw: {{service: shop, strip: true}}
   /whole: {{service: shop, strip: false}}
   /gone: {{service: gone, strip: true}}
+  /small: {{service: shop, max_body: 64KiB}}
 """
 
 BIG = b"x" * 300_000
@@ -63,6 +66,10 @@ SCRIPTS = {
     "/half": then_reset(head(200, [("Content-Length", str(len(BIG)))]) + BIG[:100_000]),
     "/half-chunked": then_reset(head(200, [("Transfer-Encoding", "chunked")]) + chunk(b"half")),
     "/reset": then_reset(b""),
+    "/head-alone": then_close(head(200, [("Content-Length", str(len(BIG)))])),
+    "/no-chunk": then_reset(head(200, [("Transfer-Encoding", "chunked")])),
+    "/bad-chunk": raw(head(200, [("Transfer-Encoding", "chunked")]) + b"ZZ\r\n"),
+    "/silent": stall_after(head(200, [("Transfer-Encoding", "chunked")])),
     "/never": never(),
     "/nothing": raw(head(204)),
 }
@@ -144,6 +151,21 @@ def test_body_goes_up_and_comes_down_whole(host: Host, body: bytes | list[bytes]
     assert answer.body == sent
 
 
+@pytest.mark.parametrize("body", [b"x" * 65_537, [b"a" * 40_000, b"b" * 40_000]])
+def test_body_beyond_the_routes_limit_is_413_with_the_limit(
+    host: Host, upstream: WireServer, body: bytes | list[bytes]
+) -> None:
+    """What the service got of one whose length nobody declares ends as no whole body does."""
+    seen = len(upstream.requests)
+    answer = host.request("POST", "/small/echo", [], body)
+    assert (answer.status, answer.json()["reason"]) == (413, "body_too_large")
+    assert "65536" in answer.json()["detail"]
+    if isinstance(body, bytes):
+        assert len(upstream.requests) == seen
+    whole = body[:65_536] if isinstance(body, bytes) else body[:1]
+    assert host.request("POST", "/small/echo", [], whole).status == 200
+
+
 @pytest.mark.parametrize("target", ["/raw/half", "/raw/half-chunked"])
 def test_stream_that_breaks_upstream_breaks_at_the_client(host: Host, target: str) -> None:
     with pytest.raises((http.client.HTTPException, ConnectionError)):
@@ -156,10 +178,14 @@ def test_stream_that_breaks_upstream_breaks_at_the_client(host: Host, target: st
     [
         ("/gone/x", 502, "refused", "connection_refused"),
         ("/raw/reset", 502, "disconnected", "connection_terminated"),
+        ("/raw/head-alone", 502, "incomplete", "http_response_incomplete"),
+        ("/raw/no-chunk", 502, "incomplete", "http_response_incomplete"),
+        ("/raw/bad-chunk", 502, "protocol", "http_protocol_error"),
+        ("/raw/silent", 504, "timeout", "http_response_timeout"),
         ("/raw/never", 504, "timeout", "http_response_timeout"),
     ],
 )
-def test_service_that_gives_no_reply_is_a_problem(
+def test_reply_that_breaks_before_the_first_byte_of_its_body_is_a_problem(
     host: Host, target: str, status: int, reason: str, error: str
 ) -> None:
     answer = host.get(target, origin=PAGE)

@@ -59,6 +59,9 @@ def test_stream_that_the_service_breaks_off_is_broken_for_the_client(
     [
         (then_close(b""), Reason.DISCONNECTED),
         (then_close(head(200, [("Content-Length", "10")]) + b"abc"), Reason.INCOMPLETE),
+        (then_close(head(200, [("Content-Length", "100000")])), Reason.INCOMPLETE),
+        (then_reset(head(200, [("Transfer-Encoding", "chunked")])), Reason.INCOMPLETE),
+        (raw(head(200, [("Transfer-Encoding", "chunked")]) + b"ZZ\r\n"), Reason.PROTOCOL),
         (raw(b"garbage\r\n\r\n"), Reason.PROTOCOL),
         (raw(head(101, [("Upgrade", "websocket")])), Reason.PROTOCOL),
     ],
@@ -73,6 +76,37 @@ def test_failure_before_anything_went_out_is_a_value(
     outcome = run(name, scenario)
     assert isinstance(outcome, Failed)
     assert outcome.reason is reason
+
+
+@every_transport
+@pytest.mark.parametrize("script", [never(), stall_after(head(200, [("Content-Length", "10")]))])
+def test_service_that_is_silent_for_the_routes_timeout_before_its_body_is_a_value(
+    name: TransportName, script: Script
+) -> None:
+    async def scenario(transport: Transport) -> ForwardedReply | Refused | Failed:
+        with WireServer(script) as server:
+            outcome = await open_route(transport, server.url, timeout_seconds=0.1)
+            await asyncio.to_thread(server.wait_until, lambda server: server.peers_left == 1)
+            return outcome
+
+    outcome = run(name, scenario)
+    assert isinstance(outcome, Failed)
+    assert outcome.reason is Reason.TIMEOUT
+
+
+@every_transport
+def test_silence_of_the_routes_timeout_in_the_body_breaks_it(name: TransportName) -> None:
+    async def scenario(transport: Transport) -> None:
+        script = stall_after(head(200, [("Transfer-Encoding", "chunked")]) + chunk(b"abc"))
+        with WireServer(script) as server:
+            outcome = await open_route(transport, server.url, timeout_seconds=0.1)
+            assert isinstance(outcome, ForwardedReply)
+            with pytest.raises(BrokenStream) as broke:
+                await body_of(outcome)
+            assert broke.value.failure.reason is Reason.TIMEOUT
+            await asyncio.to_thread(server.wait_until, lambda server: server.peers_left == 1)
+
+    run(name, scenario)
 
 
 @every_transport

@@ -2,17 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
-from bff.plan.model.composition import Access, Route
+from bff.plan.model.composition import Route
 from bff.upstream.passthrough.passthrough import ForwardedReply, Refused
 from bff.upstream.ports import Transport
 from bff.upstream.transports import TransportName
-from tests.support.routes import KEEPING, STRIPPING, open_route
+from tests.support.routes import KEEPING, STRIPPING, declared_route, open_route
 from tests.support.transports import NAMES, run
 from tests.support.wire import Exchange, RecordedRequest, WireServer
-from tests.support.wire_scripts import never, reply
+from tests.support.wire_scripts import head, never, reply
 
 every_transport = pytest.mark.parametrize("name", NAMES)
 
@@ -40,7 +41,7 @@ def forwarded(
         (KEEPING, "", "/raw/orders/7", "", "/raw/orders/7"),
         (KEEPING, "/v1", "/raw/orders", "a", "/v1/raw/orders?a"),
         (
-            Route("", "orders", strip=True, purges=(), access=Access("public")),
+            declared_route("", "orders"),
             "",
             "/anything",
             "",
@@ -248,6 +249,60 @@ def test_client_that_leaves_in_mid_upload_leaves_no_whole_request_behind(
                 )
             await asyncio.to_thread(server.wait_until, lambda server: server.open_connections == 0)
             assert all(request.body == b"" for request in server.requests)
+
+    run(name, scenario)
+
+
+@every_transport
+def test_declared_length_beyond_the_routes_limit_is_refused_before_anything_is_read(
+    name: TransportName,
+) -> None:
+    async def unread() -> AsyncIterator[bytes]:
+        raise AssertionError
+        yield b""
+
+    with WireServer(never()) as server:
+        outcome = run(
+            name,
+            lambda transport: open_route(
+                transport,
+                server.url,
+                route=replace(STRIPPING, most_body_bytes=100_000),
+                method="POST",
+                headers=[(b"content-length", b"100001")],
+                body=unread(),
+            ),
+        )
+        assert server.accepted == 0
+    assert isinstance(outcome, Refused)
+    assert (outcome.status, outcome.reason) == (413, "body_too_large")
+    assert "100000" in outcome.detail
+
+
+@every_transport
+def test_chunks_beyond_the_routes_limit_end_the_exchange_before_the_body_is_whole(
+    name: TransportName,
+) -> None:
+    limited = replace(STRIPPING, most_body_bytes=6)
+    chunked = [(b"transfer-encoding", b"chunked")]
+
+    async def post(transport: Transport, url: str, *parts: bytes) -> object:
+        return await open_route(
+            transport, url, route=limited, method="POST", headers=chunked, body=pieces(*parts)
+        )
+
+    async def scenario(transport: Transport) -> None:
+        def script(exchange: Exchange) -> None:
+            exchange.send(head(200) if exchange.read_body() == b"abcdef" else head(500))
+            exchange.close()
+
+        with WireServer(script) as server:
+            assert isinstance(await post(transport, server.url, b"abc", b"def"), ForwardedReply)
+            outcome = await post(transport, server.url, b"abc", b"defg", b"h")
+            assert isinstance(outcome, Refused)
+            assert outcome.status == 413
+            await asyncio.to_thread(server.wait_until, lambda server: server.open_connections == 0)
+            assert [request.body for request in server.requests] == [b"abcdef", b""]
 
     run(name, scenario)
 

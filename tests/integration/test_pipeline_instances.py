@@ -46,8 +46,7 @@ def route(
     """One request through a route."""
 
     async def scenario(services: ServiceClient) -> tuple[int, bytes]:
-        reply = await Passthrough(services).open(
-            STRIPPING,
+        reply = await Passthrough(STRIPPING, services).open(
             method=method,
             raw_path="/raw/orders/1",
             raw_query="",

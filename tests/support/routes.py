@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
 
 from bff.engine.ports import Headers
 from bff.engine.values.outcomes import Failed
@@ -12,8 +14,21 @@ from bff.upstream.passthrough.passthrough import ForwardedReply, Passthrough, Re
 from bff.upstream.pipeline.stack import ServiceClient
 from bff.upstream.ports import Transport
 
-KEEPING = Route("/raw/orders", "orders", strip=False, purges=(), access=Access("public"))
-STRIPPING = Route("/raw/orders", "orders", strip=True, purges=(), access=Access("public"))
+
+def declared_route(prefix: str, service: str, **declared: Any) -> Route:
+    """A route that strips its prefix, and whatever else is declared of it."""
+    defaults = {
+        "strip": True,
+        "purges": (),
+        "access": Access("public"),
+        "most_body_bytes": None,
+        "timeout_seconds": 5.0,
+    }
+    return Route(prefix, service, **(defaults | declared))
+
+
+KEEPING = declared_route("/raw/orders", "orders", strip=False)
+STRIPPING = declared_route("/raw/orders", "orders")
 CLIENT = ClientInfo(b"192.0.2.7", b"https", b"shop.example")
 
 
@@ -30,11 +45,9 @@ async def open_route(
     timeout_seconds: float = 5.0,
 ) -> ForwardedReply | Refused | Failed:
     """One request through a pass-through to the service at `base`."""
-    services = {"orders": Service("orders", (base,), timeout_seconds)}
-    clock = asyncio.get_running_loop().time
-    passthrough = Passthrough(ServiceClient(transport, services, 1_000_000, clock))
-    return await passthrough.open(
-        route,
+    services = {"orders": Service("orders", (base,), 5.0)}
+    client = ServiceClient(transport, services, 1_000_000, asyncio.get_running_loop().time)
+    return await Passthrough(replace(route, timeout_seconds=timeout_seconds), client).open(
         method=method,
         raw_path=raw_path,
         raw_query=raw_query,

@@ -145,16 +145,16 @@ def test_routes_lists_what_answers_where_a_line_each_however_long(tmp_path: Path
     folder = write_project(
         tmp_path,
         {"home": HOME + "access: public\n", "long": LONG},
-        gateway="routes: {/raw: {service: shop, access: public}}",
+        gateway="routes: {/raw: {service: shop, access: public, max_body: 10MiB, timeout: 3s}}",
     )
     result = run("routes", "--project", str(folder))
     assert result.exit_code == 0
-    assert [line.split() for line in result.stdout.splitlines()] == [
-        ["method", "path", "answered", "by", "access", "views", "cache", "scope", "purges"],
-        ["GET", "/home/{user_id}", "composition", "home", "public"],
-        ["GET", f"/{'very-' * 20}long/{{user_id}}", "composition", "long", "not", "stated"],
-        ["any", "/raw/…", "service", "shop,", "prefix", "stripped", "public"],
-        ["GET", "/healthz", "the", "gateway", "public"],
+    assert [" ".join(line.split()) for line in result.stdout.splitlines()] == [
+        "method path answered by access views cache scope purges limits",
+        "GET /home/{user_id} composition home public deadline 5 s",
+        f"GET /{'very-' * 20}long/{{user_id}} composition long not stated deadline 5 s",
+        "any /raw/… service shop, prefix stripped public timeout 3 s, body 10 MiB",
+        "GET /healthz the gateway public",
     ]
 
 
@@ -171,11 +171,11 @@ def test_routes_show_for_how_long_and_by_whom_payloads_are_shared_and_what_is_pu
         "routes: {/raw: {service: shop, purges: [users, orders]}}",
     )
     lines = run("routes", "--project", str(folder)).stdout.splitlines()
-    assert [line.split()[4:] for line in lines[1:-1]] == [
-        ["public", "60", "s", "public"],
-        ["public", "user:${user.id},", "home"],
-        ["public", "60", "s", "identity"],
-        ["prefix", "stripped", "public", "users,", "orders"],
+    assert [" ".join(line.split()[4:]) for line in lines[1:-1]] == [
+        "public 60 s public deadline 5 s",
+        "public user:${user.id}, home deadline 5 s",
+        "public 60 s identity deadline 5 s",
+        "prefix stripped public users, orders timeout 2 s",
     ]
 
 

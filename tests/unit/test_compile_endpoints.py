@@ -50,6 +50,21 @@ def test_access_of_a_route_is(gateway: str, access: object, tmp_path: Path) -> N
     assert route.access == Access(access)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("declared", "most_body_bytes", "timeout_seconds"),
+    [("", None, 3.0), (", max_body: 10MiB, timeout: 60s", 10_485_760, 60.0)],
+)
+def test_limits_of_a_route_are_its_own_or_none_and_its_services_timeout(
+    declared: str, most_body_bytes: int | None, timeout_seconds: float, tmp_path: Path
+) -> None:
+    services = {"shop": SHOP_SERVICE + "timeout: 3s\n"}
+    gateway = f"routes: {{/raw: {{service: shop{declared}}}}}"
+    (route,) = compile_project(
+        write_project(tmp_path, {}, services=services, gateway=gateway)
+    ).routes
+    assert (route.most_body_bytes, route.timeout_seconds) == (most_body_bytes, timeout_seconds)
+
+
 def keys(folder: Path, port: int, gateway: str = "") -> tuple[str, str]:
     """The key of the payload, and the key of the step's reply, of a project at this port."""
     service = SHOP_SERVICE.replace(":9\n", f":{port}\n")

@@ -61,6 +61,27 @@ CASES = {
         "routes: {/raw: {service: a, access: ▶{scopes: [a]}}}", "routes./raw.access", "no access",
         "public",
     ),
+    "body without a unit": (
+        "routes: {/raw: {service: a, max_body: ▶1000000}}", "routes./raw.max_body", "has a unit",
+        "10MiB",
+    ),
+    "body in a unit of its own": (
+        "routes: {/raw: {service: a, max_body: ▶10MB}}", "routes./raw.max_body", "no size", "10MiB",
+    ),
+    "body beyond all bodies": (
+        "routes: {/raw: {service: a, max_body: ▶1025GiB}}", "routes./raw.max_body", "1TiB at most",
+        "",
+    ),
+    "misspelt limit": (
+        "routes: {/raw: {service: a, ▶maxbody: 1MiB}}", "routes./raw.maxbody", "unknown key",
+        "'max_body'",
+    ),
+    "timeout of a route without a unit": (
+        "routes: {/raw: {service: a, timeout: ▶5}}", "routes./raw.timeout", "has a unit", "800ms",
+    ),
+    "timeout of a route of more than a day": (
+        "routes: {/raw: {service: a, timeout: ▶25h}}", "routes./raw.timeout", "24h at most", "",
+    ),
     "namespace with a blank": (
         "cache: {namespace: ▶a b}", "cache.namespace", "no namespace", "dashes",
     ),
@@ -91,6 +112,17 @@ def test_gateway_file_may_be_empty_and_takes_the_defaults(text: str) -> None:
     assert (declared.defaults.deadline, declared.defaults.timeout) == (5.0, 2.0)
     assert declared.routes == {}
     assert declared.cors.origins == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0B", 0), ("1500B", 1500), ("64KiB", 65_536), ("10MiB", 10_485_760), ("1TiB", 2**40)],
+)
+def test_size_is_read_as_bytes(text: str, size: int) -> None:
+    declared = f"routes: {{/raw: {{service: a, max_body: {text}}}}}"
+    found = read_document("gateway.yaml", declared.encode(), GatewayFile)
+    assert found.document is not None
+    assert found.document.model.routes["/raw"].max_body == size
 
 
 def test_routes_and_origins_are_read() -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from bff.plan.model.composition import Access, Route
 from bff.web.serving.routing import (
     EVERY_METHOD,
     BadPath,
@@ -16,6 +15,7 @@ from bff.web.serving.routing import (
     ToRoute,
     WrongMethod,
 )
+from tests.support.routes import declared_route
 
 
 def composition(endpoint: str) -> Any:
@@ -32,10 +32,7 @@ def composition(endpoint: str) -> Any:
 def table(*endpoints: str, routes: tuple[str, ...] = ()) -> RoutingTable:
     return RoutingTable(
         [composition(endpoint) for endpoint in endpoints],
-        [
-            Route(prefix, "shop", strip=True, purges=(), access=Access("public"))
-            for prefix in routes
-        ],
+        [declared_route(prefix, "shop") for prefix in routes],
     )
 
 
@@ -135,9 +132,7 @@ def test_longest_prefix_that_ends_with_a_segment_takes_the_path(
     path: str, prefix: str, below: str
 ) -> None:
     match = table(routes=("/raw", "/raw/deep")).match("PATCH", path)
-    assert match == ToRoute(
-        Route(prefix, "shop", strip=True, purges=(), access=Access("public")), below
-    )
+    assert match == ToRoute(declared_route(prefix, "shop"), below)
 
 
 def test_prefix_has_the_one_spelling_that_is_forwarded() -> None:
@@ -172,7 +167,7 @@ def test_path_that_every_service_reads_below_the_same_prefix_is_the_routes(path:
 def test_url_prefix_stands_before_compositions_and_routes() -> None:
     found = RoutingTable(
         [composition("GET /a/{x}")],
-        [Route("/raw", "shop", strip=True, purges=(), access=Access("public"))],
+        [declared_route("/raw", "shop")],
         "/api/v1",
     )
     assert found.match("GET", "/api/v1/a/5") == ToComposition("GET /a/{x}", {"x": "5"})
@@ -189,7 +184,7 @@ def test_prefix_ends_at_a_segments_end(path: str) -> None:
 
 def test_empty_prefix_takes_what_is_left() -> None:
     routing = table("GET /a", routes=("",))
-    everything = Route("", "shop", strip=True, purges=(), access=Access("public"))
+    everything = declared_route("", "shop")
     assert routing.match("GET", "/") == ToRoute(everything, "/")
     assert routing.match("GET", "/b/c") == ToRoute(everything, "/b/c")
     assert routing.match("OPTIONS", "*") == NoMatch()
@@ -198,9 +193,7 @@ def test_empty_prefix_takes_what_is_left() -> None:
 def test_composition_wins_over_a_route_for_its_own_methods() -> None:
     routing = table("GET /raw/{id}", routes=("/raw",))
     assert routing.match("GET", "/raw/1") == ToComposition("GET /raw/{id}", {"id": "1"})
-    assert routing.match("POST", "/raw/1") == ToRoute(
-        Route("/raw", "shop", strip=True, purges=(), access=Access("public")), "/1"
-    )
+    assert routing.match("POST", "/raw/1") == ToRoute(declared_route("/raw", "shop"), "/1")
     assert routing.allowed_methods("/raw/1") == EVERY_METHOD
 
 

@@ -100,17 +100,19 @@ class Gateway:
         self._log = Log("info", self._stream)
         cache = Cache(lambda **_: None, clock=self.clock, dice=lambda: 0.0)
         cross_origin = CrossOrigin(project)
-        passthrough = Passthrough(services)
         self.dispatcher = Dispatcher(
             project,
             RoutingTable(project.compositions, project.routes),
             {
                 each.name: CompositionHandler(
-                    each, engine, heavy_work, cache, loop, clock=self.clock
+                    each, engine, heavy_work, cache, loop, body_bytes=1_048_576, clock=self.clock
                 )
                 for each in project.compositions
             },
-            RouteHandler(passthrough, cross_origin, cache),
+            {
+                each.prefix: RouteHandler(each, Passthrough(each, services), cross_origin, cache)
+                for each in project.routes
+            },
             cross_origin,
             AccessControl(Anonymous()),
             self._log,

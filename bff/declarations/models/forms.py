@@ -1,4 +1,4 @@
-"""The small written forms that declarations share: durations, names, expressions, methods, URLs.
+"""The small written forms that declarations share: durations, sizes, names, expressions, URLs.
 
 Each is an annotated type for the models, and refuses in words what is not of its form.
 """
@@ -18,6 +18,7 @@ Location = Literal["path", "query", "header", "body"]
 
 LONGEST_NAMESPACE = 100  # characters
 LARGEST_COUNT = 2**31 - 1  # of elements, calls or characters
+LARGEST_SIZE = 2**40  # bytes
 
 # Root names of expressions that no step, and no element of a `for_each`, may be called.
 ROOT_NAMES = frozenset({"params", "claims", "degraded"})
@@ -26,6 +27,8 @@ FIELDS_PARAM = "fields"  # and the one that selects fields, where that is allowe
 
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SIZE = re.compile(r"([0-9]{1,13})(B|KiB|MiB|GiB|TiB)")
+_BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 _CALL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\.[A-Za-z_][A-Za-z0-9_]*")
@@ -55,6 +58,18 @@ def _at_most(longest: float, what: str) -> AfterValidator:
         return seconds
 
     return AfterValidator(check)
+
+
+def _parse_size(value: Any) -> int:
+    """`512B`, `64KiB`, `10MiB`, `1GiB` → bytes."""
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        what = "a size has a unit" if isinstance(value, int) else "this is no size"
+        raise refusal(Violation(what, "Write 512B, 64KiB, 10MiB or 1GiB."))
+    size = int(match[1]) * _BYTES[match[2]]
+    if size > LARGEST_SIZE:
+        raise refusal(Violation("a size is 1TiB at most"))
+    return size
 
 
 def identifier_violation(name: str) -> Violation | None:
@@ -229,6 +244,7 @@ Timeout = Annotated[Duration, _at_most(24 * 3600, "a timeout is 24h at most")]
 _in_cache = _at_most(366 * 24 * 3600, "the cache holds for 8784h at most: 366 days")
 Lifetime = Annotated[Duration, _in_cache]
 Window = Annotated[float, BeforeValidator(_parse_window), _in_cache]  # may be nothing
+Size = Annotated[int, BeforeValidator(_parse_size)]  # bytes
 Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 PositiveCount = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
 Identifier = Annotated[str, _refusing(identifier_violation)]

@@ -8,7 +8,15 @@ from pydantic import Field
 
 from bff.declarations.declaration import Declaration, Violation, check_keys
 from bff.declarations.models.caching import TagTexts, constant_tag_violation, repeated_tags
-from bff.declarations.models.forms import Access, Deadline, FromList, Namespace, Origin, Timeout
+from bff.declarations.models.forms import (
+    Access,
+    Deadline,
+    FromList,
+    Namespace,
+    Origin,
+    Size,
+    Timeout,
+)
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+|/")
 
@@ -38,6 +46,8 @@ class RouteDecl(Declaration):
     strip: bool = True
     purges: TagTexts = ()
     access: Access | None = None  # the gateway's default when None
+    max_body: Size | None = None  # bytes of a request's body; any number when None
+    timeout: Timeout | None = None  # seconds; the service's when None
 
     def violations(self) -> Iterator[Violation]:
         for index, tag in enumerate(self.purges):

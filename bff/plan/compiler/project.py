@@ -73,6 +73,8 @@ def check_project(folder: FilePath) -> CheckResult:
                 route.strip,
                 route.purges,
                 Access(route.access or gateway.defaults.access),
+                route.max_body,
+                route.timeout or services.services[route.service].timeout_seconds,
             )
             for prefix, route in sorted(gateway.routes.items())
         )

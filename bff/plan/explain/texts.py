@@ -7,6 +7,8 @@ from typing import Any
 from bff.plan.model.composition import Access
 from bff.plan.model.expressions import Template
 
+_SIZE_UNITS = (("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10))
+
 
 def source_text(template: Template) -> str:
     """The template as declared, on one line; a constant as JSON, so that "1" and 1 differ."""
@@ -28,6 +30,14 @@ def json_text(value: Any) -> str:
 def seconds_text(seconds: float) -> str:
     """A duration: `1.5 s`, `800 ms`, `0 s`."""
     return f"{seconds * 1000:g} ms" if 0 < seconds < 1 else f"{seconds:g} s"
+
+
+def size_text(size: int) -> str:
+    """A number of bytes: `10 MiB`, `1500 B`."""
+    unit, power = next(
+        ((unit, power) for unit, power in _SIZE_UNITS if size and size % 2**power == 0), ("B", 0)
+    )
+    return f"{size >> power} {unit}"
 
 
 def access_text(access: Access) -> str:

@@ -59,13 +59,18 @@ class Composition:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A raw pass-through: everything below `prefix` goes to `service`."""
+    """A raw pass-through: everything below `prefix` goes to `service`.
+
+    `timeout_seconds` bounds the wait for a reply's head, and each later silence.
+    """
 
     prefix: str  # "/raw/orders", no trailing slash; "" for everything
     service: str
     strip: bool  # the prefix is taken off before forwarding
     purges: tuple[str, ...]  # tags that are purged when a write has gone through
     access: Access
+    most_body_bytes: int | None  # of a request; None: any number
+    timeout_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,13 @@
 """Raw pass-through: a request below a route's prefix goes to its service, and the reply comes back.
 
 Method, path, query and body pass as they came; `bff.upstream.passthrough.headers` decides about
-headers. Bodies are streamed both ways: their size has no limit, and none of it is stored. A small
-body of known length passes in one piece, which halves its cost. The limit on compositions' request
-bodies does not apply here. Nothing is decoded, cached or validated. Protocols are not switched: an
-`Upgrade` is not forwarded, so the service answers without it.
+headers. Bodies are streamed both ways, and none of them is stored. A small body of known length
+passes in one piece, which halves its cost. The limit on compositions' request bodies does not apply
+here: a route has its own, or none. Nothing is decoded, cached or validated. Protocols are not
+switched: an `Upgrade` is not forwarded, so the service answers without it.
+
+A reply goes on with the first byte of its body. What breaks before is a `Failed`, and the client
+gets a problem; what breaks later breaks the client's connection (RFC 9112 §8).
 """
 
 import asyncio
@@ -43,7 +46,7 @@ class ForwardedReply(NamedTuple):
 class Refused:
     """A request that is not forwarded, and the status for it."""
 
-    status: Literal[400, 408, 501]
+    status: Literal[400, 408, 413, 501]
     reason: str  # a word, as in problem documents
     detail: str  # for people
 
@@ -54,15 +57,23 @@ _MALFORMED: Final = Refused(400, "bad_request", "The request's headers or body a
 _SLOW: Final = Refused(408, "slow_body", f"The body took over {SMALL_BODY_SECONDS} seconds.")
 
 
-class Passthrough:
-    """Forwards requests. One per event loop, like the client of services that it uses."""
+class _TooLargeBody(Exception):
+    """The request's body is longer than its route takes."""
 
-    def __init__(self, services: ServiceClient) -> None:
-        self._services = services
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        super().__init__(most_bytes)
+
+
+class Passthrough:
+    """Forwards the requests of a route. One per event loop, like the client that it uses."""
+
+    def __init__(self, route: Route, services: ServiceClient) -> None:
+        self._route = route
+        self._way = services.streaming_way(route.service, route.timeout_seconds)
 
     async def open(
         self,
-        route: Route,
         *,
         method: str,
         raw_path: str,
@@ -72,7 +83,7 @@ class Passthrough:
         client: ClientInfo,
         request_id: bytes,
     ) -> ForwardedReply | Refused | Failed:
-        """Forward one request, and return the reply once its head is there.
+        """Forward one request, and return the reply once the first byte of its body is there.
 
         `raw_path` begins with the route's prefix; it and `raw_query` are percent-encoded as they
         came. Raises what `body` raises. A cancelled call, or an `aclose` of the reply's body,
@@ -80,13 +91,17 @@ class Passthrough:
         """
         if (refused := _refuse(method, raw_path, raw_query)) is not None:
             return refused
+        route = self._route
         path = (raw_path.removeprefix(route.prefix) or "/") if route.strip else raw_path
         target = f"{path}?{raw_query}" if raw_query else path
         sent = request_headers(headers, client, request_id)
-        length = None if body is None or isinstance(body, bytes) else _length_of(headers)
-        if length is not None:
-            assert body is not None and not isinstance(body, bytes)  # noqa: S101, PT018
-            if length <= ONE_PIECE_BYTES:
+        if body is not None and not isinstance(body, bytes):
+            length, most_bytes = _length_of(headers), route.most_body_bytes
+            if length is None:
+                body = body if most_bytes is None else _bounded(body, most_bytes)
+            elif most_bytes is not None and length > most_bytes:
+                return _too_large(most_bytes)
+            elif length <= ONE_PIECE_BYTES:
                 try:
                     async with asyncio.timeout(SMALL_BODY_SECONDS):
                         body = b"".join([chunk async for chunk in body])
@@ -96,10 +111,14 @@ class Passthrough:
                     return _MALFORMED
             else:
                 sent.append((b"content-length", b"%d" % length))
-        opened = await self._services.open(ServiceCall(route.service, method, target, sent, body))
-        if isinstance(opened, Failed):
-            return _MALFORMED if opened.reason is Reason.BAD_INPUT else opened
-        return await _relay(opened, method)
+        call = ServiceCall(route.service, method, target, sent, body)
+        try:
+            opened = await self._way(call, route.timeout_seconds)
+            if isinstance(opened, Failed):
+                return _MALFORMED if opened.reason is Reason.BAD_INPUT else opened
+            return await _relay(opened, method)
+        except _TooLargeBody as error:
+            return _too_large(error.most_bytes)
 
 
 class RelayedBody:
@@ -107,9 +126,11 @@ class RelayedBody:
 
     def __init__(
         self,
+        first: bytes,
         exchange: AbstractAsyncContextManager[UpstreamStream | Failed],
         chunks: AsyncIterator[bytes],
     ) -> None:
+        self._first = first
         self._exchange = exchange
         self._chunks = chunks
         self._open = True
@@ -118,6 +139,9 @@ class RelayedBody:
         return self
 
     async def __anext__(self) -> bytes:
+        if self._first:
+            first, self._first = self._first, b""
+            return first
         try:
             return await anext(self._chunks)
         except BaseException:  # the end, a broken stream, or a client that left
@@ -144,8 +168,12 @@ async def _relay(opened: OpenStream, method: str) -> ForwardedReply | Failed:
         if _is_one_piece(method, upstream.status, framing.length):
             whole = await upstream.read_all()
             return ForwardedReply(upstream.status, headers, whole)
+        first = await anext(upstream.chunks, b"")
+        if not first:
+            return ForwardedReply(upstream.status, headers, b"")
         goes_on = True
-        return ForwardedReply(upstream.status, headers, RelayedBody(exchange, upstream.chunks))
+        body = RelayedBody(first, exchange, upstream.chunks)
+        return ForwardedReply(upstream.status, headers, body)
     except BrokenStream as broke:  # nothing has gone out yet, so it can still be an error
         return broke.failure
     finally:
@@ -167,6 +195,20 @@ def _refuse(method: str, raw_path: str, raw_query: str) -> Refused | None:
     if not is_sendable(raw_path) or (raw_query and not is_sendable(raw_query)):
         return Refused(400, "bad_path", "The path and query must be visible ASCII, without '\\'.")
     return None
+
+
+async def _bounded(body: AsyncIterator[bytes], most_bytes: int) -> AsyncIterator[bytes]:
+    """The body; raises `_TooLargeBody` instead of what goes beyond `most_bytes`."""
+    left = most_bytes
+    async for chunk in body:
+        left -= len(chunk)
+        if left < 0:
+            raise _TooLargeBody(most_bytes)
+        yield chunk
+
+
+def _too_large(most_bytes: int) -> Refused:
+    return Refused(413, "body_too_large", f"The body may have {most_bytes} bytes.")
 
 
 def _length_of(headers: Headers) -> int | None:

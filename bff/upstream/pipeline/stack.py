@@ -53,23 +53,23 @@ class ServiceClient:
     ) -> None:
         self._transport = transport
         self._byte_cap = byte_cap
-        self._services = services
-        self._fetch: dict[str, Way[UpstreamReply]] = {}
-        self._open: dict[str, Way[OpenStream]] = {}
-        for name, service in services.items():
-            instances = Instances(service.instances, clock)  # both see which of them rest
-            self._fetch[name] = compose_way(self._fetch_from, instances)
-            open_at = partial(self._open_at, service.timeout_seconds)
-            self._open[name] = compose_way(open_at, instances)
+        self._instances = {
+            name: Instances(service.instances, clock) for name, service in services.items()
+        }
+        self._fetch = {
+            name: compose_way(self._fetch_from, instances)
+            for name, instances in self._instances.items()
+        }
 
     def fetch(self, call: ServiceCall, timeout_seconds: float) -> Awaitable[UpstreamReply | Failed]:
         """The whole reply, within so many seconds."""
         return self._fetch[call.service](call, timeout_seconds)
 
-    def open(self, call: ServiceCall) -> Awaitable[OpenStream | Failed]:
-        """The reply once its head is there; the service's timeout bounds the wait for it, and each
-        later silence."""
-        return self._open[call.service](call, self._services[call.service].timeout_seconds)
+    def streaming_way(self, service: str, timeout_seconds: float) -> Way[OpenStream]:
+        """The way of a route's calls: each is there once its reply's head is. The timeout bounds
+        the wait for it, and each later silence. Steps and routes see the same instances rest."""
+        open_at = partial(self._open_at, timeout_seconds)
+        return compose_way(open_at, self._instances[service])
 
     def _fetch_from(
         self, base: str, call: ServiceCall, seconds: float

@@ -87,7 +87,7 @@ class Dispatcher:
         project: CompiledProject,
         table: RoutingTable,
         compositions: Mapping[str, CompositionHandler],
-        routes: RouteHandler,
+        routes: Mapping[str, RouteHandler],
         cross_origin: CrossOrigin,
         access: AccessControl,
         log: Log,
@@ -100,9 +100,8 @@ class Dispatcher:
             )
             for each in project.compositions
         }
-        self._routes = routes
-        self._route_guards = {
-            each.prefix: access.guard(each.access, depends_on_caller=False)
+        self._routes = {
+            each.prefix: (routes[each.prefix], access.guard(each.access, depends_on_caller=False))
             for each in project.routes
         }
         self._cross_origin = cross_origin
@@ -203,9 +202,10 @@ class Dispatcher:
         return Pending(self, request, work, reads_body=False, may_be_abandoned=not handler.writes)
 
     def _begin_route(self, request: GatewayRequest, match: ToRoute) -> Reply | Pending:
-        caller = self._route_guards[match.route.prefix].admit(request)
+        handler, guard = self._routes[match.route.prefix]
+        caller = guard.admit(request)
         if isinstance(caller, Reply):
             return caller
-        work = partial(self._routes.produce, request, match)
+        work = partial(handler.produce, request, match.below)
         may_be_abandoned = not purges_after(request.method, match.route)
         return Pending(self, request, work, reads_body=True, may_be_abandoned=may_be_abandoned)

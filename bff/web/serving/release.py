@@ -115,12 +115,15 @@ def build_release(
         )
         for each in compositions
     }
-    passthrough = Passthrough(services)
+    routes = {
+        each.prefix: RouteHandler(each, Passthrough(each, services), cross_origin, cache)
+        for each in project.routes
+    }
     dispatcher = Dispatcher(
         project,
         RoutingTable(project.compositions, project.routes, url_prefix),
         handlers,
-        RouteHandler(passthrough, cross_origin, cache),
+        routes,
         cross_origin,
         access,
         log,

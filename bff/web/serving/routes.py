@@ -1,4 +1,4 @@
-"""A raw route's handler: the request goes on as it came, and so does the reply.
+"""The handler of a raw route: the request goes on as it came, and so does the reply.
 
 What is forwarded is for `bff.upstream.passthrough.passthrough` to say; this turns its answers into
 replies.
@@ -14,23 +14,26 @@ from bff.web.http.cors import CrossOrigin
 from bff.web.http.problems import problem
 from bff.web.http.replies import Reply, proxy_status
 from bff.web.http.requests import GatewayRequest
-from bff.web.serving.routing import ToRoute
 
 
 class RouteHandler:
-    """Serves every route of a project, on the loop that the pass-through belongs to."""
+    """Serves a route, on the loop that its pass-through belongs to."""
 
-    def __init__(self, passthrough: Passthrough, cross_origin: CrossOrigin, cache: Cache) -> None:
+    def __init__(
+        self, route: Route, passthrough: Passthrough, cross_origin: CrossOrigin, cache: Cache
+    ) -> None:
+        self._route = route
         self._passthrough = passthrough
         self._cross_origin = cross_origin
         self._cache = cache
 
-    async def produce(self, request: GatewayRequest, match: ToRoute) -> Reply:
-        """The service's reply once its head is there, or the problem. Raises `ClientGone`."""
+    async def produce(self, request: GatewayRequest, below: str) -> Reply:
+        """The service's reply once its body begins, or the problem; `below` is the request's path
+        under the prefix. Raises `ClientGone`."""
+        route = self._route
         answer = await self._passthrough.open(
-            match.route,
             method=request.method,
-            raw_path=match.route.prefix + match.below,
+            raw_path=route.prefix + below,
             raw_query=request.raw_query,
             headers=request.headers,
             body=request.body,
@@ -41,16 +44,16 @@ class RouteHandler:
             ),
             request_id=request.request_id,
         )
-        if purges_after(request.method, match.route) and _has_written(answer):
-            await self._cache.purge(match.route.purges)
+        if purges_after(request.method, route) and _has_written(answer):
+            await self._cache.purge(route.purges)
         match answer:
             case ForwardedReply(status, headers, body):
                 reply = Reply(status, self._cross_origin.without_upstreams(headers), body)
             case Refused(status, reason, detail):
                 reply = problem(request, status, reason, detail)
             case Failed():
-                reply = _failed(request, match.route.prefix, answer)
-        reply.facts = {"route": match.route.prefix, **reply.facts}
+                reply = _failed(request, route.prefix, answer)
+        reply.facts = {"route": route.prefix, **reply.facts}
         return reply
 
 
