@@ -3,6 +3,7 @@
     BffError
     ├── ProjectError        the project's files are broken; carries every Problem found
     ├── SettingsError       a BFF_* environment variable is broken
+    ├── TlsFileError        a file in PEM can't be used; says which one
     └── EvaluationError     an expression met a value that its function refuses (a step's
         │                   failure, or a 502; never a 500)
         ├── TooLargeError   a value, or a payload, is larger than the gateway builds
@@ -53,6 +54,16 @@ class ProjectError(BffError):
     def __init__(self, problems: "list[Problem] | tuple[Problem, ...]") -> None:
         self.problems = tuple(sorted(problems))
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class TlsFileError(BffError):
+    """A file in PEM can't be used: `key` is its key in a declaration (ca, cert, key)."""
+
+    def __init__(self, key: str, what: str, mend: str) -> None:
+        self.key = key
+        self.what = what
+        self.mend = mend
+        super().__init__(f"{key}: {what}")
 
 
 class SettingsError(BffError):

@@ -4,7 +4,8 @@ Each transport has a folder here; tests script their own. Every transport obeys 
 1. Nothing is added to or taken from the request target and headers but what HTTP's framing needs
    (`Host`, `Content-Length` or `Transfer-Encoding`), and `Accept: */*` and `User-Agent: bff` where
    there is none. Redirects are not followed, no cookies are stored, nothing is decoded, and proxies
-   and netrc of the environment are ignored.
+   and netrc of the environment are ignored. A proxy of the request's own gets an absolute target
+   and `Proxy-Authorization` where it is to understand the request, which is with plain HTTP.
 2. Trouble is a returned `Failed`; only cancellation and bugs raise.
 3. `Failed.was_sent` is False only where the instance can't have received any of the request.
 4. Connecting takes half of an exchange's time at most. So an exchange without a connection is known
@@ -18,13 +19,15 @@ from typing import NamedTuple, Protocol
 from bff.engine.ports import Headers, UpstreamReply
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed
+from bff.plan.model.service import Link
 
 
 class UpstreamRequest(NamedTuple):
     """One request to an instance. `url` is absolute, percent-encoded, and goes out as it is.
 
     A body that is still arriving goes out chunked, unless `content-length` is among the headers.
-    `fetch` takes the bytes of a long reply from `arriving` as they come.
+    `fetch` takes the bytes of a long reply from `arriving` as they come. `link` is how connections
+    are made, where not as to any service.
     """
 
     method: str
@@ -32,6 +35,7 @@ class UpstreamRequest(NamedTuple):
     headers: Headers = ()
     body: bytes | AsyncIterator[bytes] | None = None
     arriving: Budget | None = None
+    link: Link | None = None
 
 
 class UpstreamStream(NamedTuple):

@@ -27,7 +27,7 @@ HTTPX = {
     httpx.ReadError: (Reason.DISCONNECTED, Reason.INCOMPLETE, True),
     httpx.WriteError: (Reason.DISCONNECTED, Reason.INCOMPLETE, True),
     httpx.CloseError: (Reason.DISCONNECTED, Reason.INCOMPLETE, True),
-    httpx.ProxyError: (Reason.DISCONNECTED, Reason.INCOMPLETE, True),
+    httpx.ProxyError: (Reason.REFUSED, Reason.REFUSED, False),
     httpx.UnsupportedProtocol: (Reason.BAD_INPUT, Reason.BAD_INPUT, False),
     httpx.ProtocolError: (Reason.DISCONNECTED, Reason.INCOMPLETE, True),
     httpx.LocalProtocolError: (Reason.BAD_INPUT, Reason.BAD_INPUT, False),

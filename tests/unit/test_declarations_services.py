@@ -47,6 +47,21 @@ ADDRESSES = {
     "timeout of nothing": ("base: http://h\ntimeout: ▶0s", "more than nothing", ""),
     "timeout of more than a day": ("base: http://h\ntimeout: ▶25h", "24h at most", ""),
     "no timeout at all": ("base: http://h\ntimeout: ▶soon", "this is no duration", "800ms"),
+    "tls over http": ("base: http://h\n▶tls: {ca: a.pem}", "beside an address of http", "https"),
+    "tls over http for one of two": (
+        "instances: [https://h, http://g]\n▶tls: {ca: a.pem}", "beside an address of http", "https",
+    ),
+    "tls of nothing": ("base: https://h\n▶tls: {}", "names no file", "Name ca"),
+    "certificate alone": ("base: https://h\ntls: {cert: ▶a.pem}", "without its key", "key: "),
+    "key alone": ("base: https://h\ntls: {key: ▶a.pem}", "without its certificate", "cert: "),
+    "unknown key of tls": ("base: https://h\ntls: {▶ca_file: a.pem}", "unknown key 'ca_file'", ""),
+    "tls that is no mapping": ("base: https://h\ntls: ▶on", "'on' is not a mapping", ""),
+    "proxy over TLS": ("base: http://h\nproxy: ▶https://p:1", "no address of an HTTP", "plain"),
+    "proxy of SOCKS": ("base: http://h\nproxy: ▶socks5://p:1", "no address of an HTTP", "http://"),
+    "proxy without a scheme": ("base: http://h\nproxy: ▶p:3128", "no address of an HTTP", ""),
+    "proxy with a path": ("base: http://h\nproxy: ▶http://p/a", "no address of an HTTP", ""),
+    "compression by a coding": ("base: http://h\ncompression: ▶gzip", "'gzip' means nothing", "on"),
+    "compression by a boolean": ("base: http://h\ncompression: ▶true", "true means nothing", "on"),
     "unknown key": ("▶bse: http://h\ntimeout: 1s", "unknown key 'bse'", "Did you mean 'base'?"),
 }  # fmt: skip
 
@@ -60,6 +75,18 @@ def test_mistake_in_a_services_address_is_told_at_its_place(case: str) -> None:
     assert (problem.place.line, problem.place.column) == (line, column), str(problem)
     assert what in problem.what
     assert mend in problem.mend
+
+
+@pytest.mark.parametrize(
+    "fault", ["https://me:secret@p:1", "http://me:secret@p:1/path", "p:secret"]
+)
+def test_what_is_refused_of_a_proxy_is_not_repeated(fault: str) -> None:
+    text = (
+        f"base: http://h\nproxy: {fault}\noperations: {{o: {{request: GET /, returns: 'a:B'}}}}\n"
+    )
+    (problem,) = problems_of(text)
+    assert problem.path == "proxy"
+    assert "secret" not in str(problem)
 
 
 REQUESTS = {

@@ -221,6 +221,26 @@ def _check_base_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _check_proxy_url(url: str) -> str:
+    """A proxy's address. What is refused is not repeated: it may have a password in it."""
+    parts = _split(url)
+    if (
+        parts is None
+        or parts.scheme != "http"
+        or parts.path not in ("", "/")
+        or "?" in url
+        or "#" in url
+    ):
+        raise refusal(
+            Violation(
+                "this is no address of an HTTP proxy",
+                "Write http://host:port, or http://user:password@host:port: the gateway speaks"
+                " plain HTTP to proxies.",
+            )
+        )
+    return url.rstrip("/")
+
+
 def _split(url: str) -> SplitResult | None:
     """The parts of an http address, None when it is none that goes on the wire as it is."""
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
@@ -257,4 +277,5 @@ Access = Annotated[Literal["public"], BeforeValidator(_check_access)]
 Namespace = Annotated[str, AfterValidator(_check_namespace)]
 Origin = Annotated[str, AfterValidator(_check_origin)]
 BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
+ProxyUrl = Annotated[str, AfterValidator(_check_proxy_url)]
 FromList = Strict(False)  # on a tuple: YAML has lists

@@ -1,7 +1,7 @@
 """`services/<name>.yaml`: where a service is, and which operations it offers."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -17,6 +17,7 @@ from bff.declarations.models.forms import (
     BaseUrl,
     FromList,
     Location,
+    ProxyUrl,
     Timeout,
     identifier_violation,
 )
@@ -64,12 +65,40 @@ class OperationDecl(Declaration):
             )  # fmt: skip
 
 
+class TlsDecl(Declaration):
+    """Files in PEM, their paths from the project's folder or absolute: `ca` to trust instead of
+    the system's authorities, `cert` and `key` to show to the service."""
+
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+    def violations(self) -> Iterator[Violation]:
+        if not self.knows("ca", "cert", "key"):
+            return
+        if self.cert is not None and self.key is None:
+            yield Violation(
+                "a certificate without its key", "Name the key's file: key: client.key.", ("cert",)
+            )
+        elif self.key is not None and self.cert is None:
+            yield Violation(
+                "a key without its certificate", "Name the certificate: cert: client.pem.", ("key",)
+            )
+        elif self.ca is None and self.cert is None and not self.errors:
+            yield Violation(
+                "names no file", "Name ca, or cert and key; or leave `tls` out.", at_key=True
+            )
+
+
 class ServiceFile(Declaration):
     """A service: `base` for one instance, or `instances` for several."""
 
     base: BaseUrl | None = None
     instances: Annotated[tuple[BaseUrl, ...], FromList, AfterValidator(_distinct)] | None = None
     timeout: Timeout | None = None  # seconds; the gateway's default when None
+    tls: TlsDecl | None = None
+    proxy: ProxyUrl | None = None
+    compression: Literal["on", "off"] = "off"
     operations: dict[str, OperationDecl] = Field(min_length=1)
 
     @property
@@ -87,3 +116,10 @@ class ServiceFile(Declaration):
             yield Violation(
                 "`base` and `instances` are one too many", "Keep one.", ("instances",), at_key=True
             )
+        elif self.tls is not None and any(
+            not url.startswith("https:") for url in self.instance_urls
+        ):
+            yield Violation(
+                "`tls` beside an address of http", "Write https://…, or leave `tls` out.",
+                ("tls",), at_key=True,
+            )  # fmt: skip

@@ -11,6 +11,7 @@ from bff.declarations.project import SERVICES, ProjectFiles
 from bff.errors import Problem
 from bff.methods import WRITING_METHODS
 from bff.plan.compiler.caching import compile_reply_caching
+from bff.plan.compiler.links import compile_link
 from bff.plan.compiler.roots import root_of_reply
 from bff.plan.digests import digest_of
 from bff.plan.model.caching import ReplyCaching
@@ -57,7 +58,13 @@ def compile_services(
         declared = document.model
         reporter = Reporter(document, problems)
         timeout = declared.timeout or default_timeout
-        services[name] = Service(name, declared.instance_urls, timeout)
+        services[name] = Service(
+            name,
+            declared.instance_urls,
+            timeout,
+            compile_link(reporter, files.folder),
+            declared.compression == "on",
+        )
         if not document.knows(("operations",)):
             unread.add(name)
         for operation_name in declared.operations:

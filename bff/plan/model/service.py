@@ -4,11 +4,12 @@ Immutable, like everything in a plan; see `bff.plan.model.steps` for what is bui
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from bff.plan.model.expressions import Part
 from bff.plan.types.kinds import Type
+from bff.tls import TlsFiles
 
 
 class Schema(Protocol):
@@ -87,12 +88,32 @@ class OperationParam:
 
 
 @dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy. `authorization` is the value of `Proxy-Authorization`, a secret."""
+
+    host: str
+    port: int
+    authorization: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How connections to a service are made, where not as to any other."""
+
+    tls: TlsFiles | None = None
+    proxy: Proxy | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
-    """An upstream. `instances` are base URLs without a trailing slash."""
+    """An upstream. `instances` are base URLs without a trailing slash. `compression`: its replies
+    to steps are asked for compressed, and decoded."""
 
     name: str
     instances: tuple[str, ...]
     timeout_seconds: float
+    link: Link | None = None
+    compression: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,11 @@ import asyncio
 import ipaddress
 import re
 import socket
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Final, NamedTuple
-
-import certifi
 
 ANSWER_SECONDS: Final = 30.0
 NEXT_ADDRESS_SECONDS: Final = 0.3
@@ -231,14 +228,3 @@ def _literal(host: str, port: int) -> Address | None:
     if version == 4:
         return Address(socket.AF_INET, (host, port))
     return Address(socket.AF_INET6, (host, port, 0, 0))
-
-
-def tls_context() -> ssl.SSLContext:
-    """Verifies certificates and names, by the system's authorities or, where it has none, by
-    certifi's. OpenSSL reads `SSL_CERT_FILE` and `SSL_CERT_DIR`. Reading them takes some 20 ms."""
-    context = ssl.create_default_context()
-    paths = ssl.get_default_verify_paths()
-    if paths.cafile is None and paths.capath is None:
-        context.load_verify_locations(certifi.where())
-    context.set_alpn_protocols(["http/1.1"])
-    return context

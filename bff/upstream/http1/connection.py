@@ -12,10 +12,12 @@ Rules:
 import asyncio
 import select
 import ssl
+from dataclasses import replace
 from typing import Final, Protocol, cast
 
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.http1.replies import BadReply, ReplyReader
+from bff.upstream.tls import MAYBE_REFUSED
 
 _CUT_OFF: Final = Failed(Reason.INCOMPLETE, detail="TLS ended without its close_notify")
 
@@ -226,7 +228,10 @@ class Connection(asyncio.Protocol):
         return False
 
     def _lose(self, exchange: Exchange, failure: Failed) -> None:
-        self.is_stale = self.exchanges > 1 and not self.reader.began
+        if not self.reader.began:
+            self.is_stale = self.exchanges > 1
+            if not self.is_stale and self._transport.get_extra_info("sslcontext") is not None:
+                failure = replace(failure, detail=f"{failure.detail}; {MAYBE_REFUSED}")
         self.fail(exchange, failure)
 
     def _wake_writer(self) -> None:

@@ -22,8 +22,11 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from bff.engine.values.outcomes import Failed, Reason
+from bff.errors import TlsFileError
+from bff.plan.model.service import Proxy
 from bff.upstream.http1.addresses import Bound, Origin, Resolver, connect_first
 from bff.upstream.http1.connection import Connection
+from bff.upstream.http1.tunnels import NoTunnel, open_tunnel
 
 _UPSTREAM_IDLE_SHARE: Final = 0.8
 
@@ -65,8 +68,8 @@ _Turn = asyncio.Future[Connection | Failed | None]
 
 
 class Pool:
-    """For one event loop. `tls` gives the context for connections, where the origin wants TLS;
-    `on_empty` is called when the last connection is gone."""
+    """For one event loop. `tls` gives the context for connections, where the origin wants TLS, or
+    raises `TlsFileError`; `on_empty` is called when the last connection is gone."""
 
     def __init__(
         self,
@@ -74,6 +77,7 @@ class Pool:
         loop: asyncio.AbstractEventLoop,
         resolver: Resolver,
         tls: Callable[[], ssl.SSLContext],
+        proxy: Proxy | None,
         limits: Limits,
         on_empty: Callable[[], None],
     ) -> None:
@@ -81,6 +85,7 @@ class Pool:
         self._loop = loop
         self._resolver = resolver
         self._tls = tls
+        self._proxy = proxy
         self._limits = limits
         self._on_empty = on_empty
         self._idle: dict[Connection, None] = {}  # in the order of their last use
@@ -213,17 +218,27 @@ class Pool:
         try:
             by = (loop.time() + ends_at) / 2  # see rule 4 of `bff.upstream.ports`
             seconds = min(limits.connect_seconds, by - loop.time())
+            context = self._tls() if origin.is_tls else None
+            next_hop = self._proxy or origin
             async with Bound(loop, seconds):
-                addresses = await self._resolver.addresses(origin.host, origin.port, seconds / 2)
+                addresses = await self._resolver.addresses(
+                    next_hop.host, next_hop.port, seconds / 2
+                )
                 made = await connect_first(loop, addresses)
             is_connected = True
             async with Bound(loop, min(limits.handshake_seconds, by - loop.time())):
+                if self._proxy is not None and origin.is_tls:
+                    await open_tunnel(loop, made, self._proxy, origin)
                 _, connection = await loop.create_connection(
                     lambda: Connection(self, loop),
                     sock=made,
-                    ssl=self._tls() if origin.is_tls else None,
+                    ssl=context,
                     server_hostname=origin.host if origin.is_tls else None,
                 )
+        except TlsFileError as error:
+            return Failed(Reason.PROTOCOL, detail=f"tls.{error}", was_sent=False)
+        except NoTunnel as error:
+            return error.failure
         except OSError as error:
             return _why_unconnected(error, is_connected=is_connected)
         if connection.is_closed:

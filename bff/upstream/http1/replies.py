@@ -7,7 +7,8 @@ Transfer-Encoding, several or odd lengths, folded lines, bare CR or LF, and blan
    connection (RFC 9112 §6.3, rule 8), and so ends it.
 2. Replies to HEAD, 204 and 304 have no body, whatever their headers say.
 3. Informational replies are passed over, `MAX_INFORMATIONAL` of them; 101 is a failure, since
-   nobody requests a switch.
+   nobody requests a switch. So is 407: a proxy on the way wants other credentials, which is
+   nothing that a service's caller can mend.
 4. What has no bound of its own counts as framing: a head, trailers, extensions of chunks and blank
    lines are at most `FRAMING_BYTES` long between two pieces of a body. Trailers are dropped.
 5. A byte beyond the end leaves the reply as it is; the connection can't be used again.
@@ -157,7 +158,7 @@ class ReplyReader:
         if fault is None and self._framing_bytes > FRAMING_BYTES and self._head_is_long():
             fault = f"a head of over {FRAMING_BYTES} bytes"
         if fault is not None:
-            raise BadReply(fault, status if status == 101 else None)
+            raise BadReply(fault, status if status in (101, 407) else None)
         if status < 200:
             self._pass_over()
             return
@@ -206,6 +207,8 @@ def _head_fault(
         return f"the status {status:03}"
     if status == 101:
         return "switched protocols unasked"
+    if status == 407:
+        return "407, which is a proxy's"
     if count > MAX_HEADERS:
         return f"over {MAX_HEADERS} headers"
     if lengths and len(lengths[0]) > 18:

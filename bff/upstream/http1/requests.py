@@ -14,8 +14,11 @@ _WITH_CONTENT: Final = frozenset({"POST", "PUT", "PATCH"})
 _OWN_HEADERS: Final = frozenset({b"host", b"transfer-encoding", b"connection"})
 
 
-def render_head(request: UpstreamRequest, target: str, host: str) -> bytes | Failed:
+def render_head(
+    request: UpstreamRequest, target: str, host: str, hop_lines: str = ""
+) -> bytes | Failed:
     """The request's head, to the empty line; or the reason why the request must not be sent.
+    `hop_lines` are for a proxy on the way.
 
     A body of bytes goes out after it as it is; one that is still arriving goes out in chunks
     unless a `content-length` is among the headers.
@@ -45,7 +48,7 @@ def render_head(request: UpstreamRequest, target: str, host: str) -> bytes | Fai
             framing = b"content-length: %d\r\n" % len(body or b"")
     elif not has_length:
         framing = b"transfer-encoding: chunked\r\n"
-    start = f"{request.method} {target} HTTP/1.1\r\nhost: {host}\r\n".encode("ascii")
+    start = f"{request.method} {target} HTTP/1.1\r\nhost: {host}\r\n{hop_lines}".encode("ascii")
     return b"%b%b%b\r\n" % (start, lines, framing)
 
 

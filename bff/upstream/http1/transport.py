@@ -2,6 +2,7 @@
 
     requests      a request as bytes
     addresses     names, addresses, sockets
+    tunnels       through a proxy to an origin that wants TLS
     connection    one connection, one exchange at a time
     replies       a reply from bytes
     exchanges     a whole reply, a streamed one
@@ -17,26 +18,34 @@ connection whose end is there already; what else they meet is reported, never re
 """
 
 import asyncio
-import ssl
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from types import TracebackType
 from typing import Final
 
 from bff.engine.ports import Headers, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
-from bff.upstream.http1.addresses import Origin, Resolver, tls_context
+from bff.plan.model.service import Link
+from bff.upstream.http1.addresses import Origin, Resolver
 from bff.upstream.http1.connection import Connection
 from bff.upstream.http1.exchanges import TOO_SLOW, StreamedReply, WholeReply
 from bff.upstream.http1.pool import Limits, Pool
 from bff.upstream.http1.requests import as_chunk, render_head
+from bff.upstream.http1.tunnels import credentials_line
 from bff.upstream.ports import BrokenStream, UpstreamRequest, UpstreamStream
+from bff.upstream.tls import TlsContexts
 from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength, upload_of
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1
 
+_PLAIN_LINK: Final = Link()
 _NO_ORIGIN: Final = Failed(
     Reason.BAD_INPUT, detail="the URL has no origin of http or https", was_sent=False
 )
+
+
+# An origin, and how connections to it are made.
+_PoolKey = tuple[str, Link | None]
 
 
 class Http1Transport:
@@ -46,8 +55,8 @@ class Http1Transport:
         self.loop = asyncio.get_running_loop()
         self._limits = limits
         self._resolver = Resolver(self.loop)
-        self._pools: dict[str, Pool] = {}
-        self._tls: ssl.SSLContext | None = None
+        self._pools: dict[_PoolKey, Pool] = {}
+        self._tls_contexts = TlsContexts(self.loop.time)
 
     async def fetch(
         self, request: UpstreamRequest, *, timeout_seconds: float, byte_cap: int
@@ -61,10 +70,10 @@ class Http1Transport:
             return prepared
         origin, data = prepared
         ends_at = self.loop.time() + timeout_seconds
-        connection = self.take_idle(origin, request.method)
+        connection = self.take_idle(origin, request)
         while True:
             if connection is None:
-                opened = await self.open(origin, ends_at)
+                opened = await self.open(origin, request, ends_at)
                 if isinstance(opened, Failed):
                     return opened
                 connection = opened
@@ -91,16 +100,19 @@ class Http1Transport:
         self._resolver.close()
         await asyncio.sleep(0)  # the loop closes the sockets in its next turn
 
-    def take_idle(self, origin: str, method: str) -> Connection | None:
-        """An idle connection that a request of this method may go out on, or None."""
-        pool = self._pools.get(origin)
+    def take_idle(self, origin: str, request: UpstreamRequest) -> Connection | None:
+        """An idle connection that this request may go out on, or None."""
+        pool = self._pools.get((origin, request.link))
         if pool is None:
             return None
-        return pool.take() if method in _SAFE_METHODS else pool.take_live()
+        return pool.take() if request.method in _SAFE_METHODS else pool.take_live()
 
-    async def open(self, origin: str, ends_at: float) -> Connection | Failed:
+    async def open(
+        self, origin: str, request: UpstreamRequest, ends_at: float
+    ) -> Connection | Failed:
         """A new connection, or one that comes free, by a time of the loop."""
-        pool = self._pools.get(origin) or self._new_pool(origin)
+        key = (origin, request.link)
+        pool = self._pools.get(key) or self._new_pool(key)
         return _NO_ORIGIN if pool is None else await pool.open(ends_at)
 
     async def _fetch_with_upload(
@@ -125,28 +137,26 @@ class Http1Transport:
         except BrokenStream as broke:
             return broke.failure
 
-    def _new_pool(self, text: str) -> Pool | None:
+    def _new_pool(self, key: _PoolKey) -> Pool | None:
+        text, link = key
         origin = Origin.of(text)
         if origin is None:
             return None
+        link = link or _PLAIN_LINK
         pool = Pool(
             origin,
             self.loop,
             self._resolver,
-            self._tls_context,
+            partial(self._tls_contexts.get, link.tls),
+            link.proxy,
             self._limits,
-            on_empty=lambda: self._drop_pool(text),
+            on_empty=lambda: self._drop_pool(key),
         )
-        self._pools[text] = pool
+        self._pools[key] = pool
         return pool
 
-    def _drop_pool(self, text: str) -> None:
-        del self._pools[text]
-
-    def _tls_context(self) -> ssl.SSLContext:
-        if self._tls is None:
-            self._tls = tls_context()
-        return self._tls
+    def _drop_pool(self, key: _PoolKey) -> None:
+        del self._pools[key]
 
 
 class _Stream(AbstractAsyncContextManager[UpstreamStream | Failed]):
@@ -170,10 +180,10 @@ class _Stream(AbstractAsyncContextManager[UpstreamStream | Failed]):
         origin, data = prepared
         transport = self._transport
         ends_at = transport.loop.time() + self._timeout_seconds
-        connection = transport.take_idle(origin, request.method)
+        connection = transport.take_idle(origin, request)
         while True:
             if connection is None:
-                opened = await transport.open(origin, ends_at)
+                opened = await transport.open(origin, request, ends_at)
                 if isinstance(opened, Failed):
                     return opened
                 connection = opened
@@ -218,7 +228,12 @@ def prepare(request: UpstreamRequest) -> tuple[str, bytes] | Failed:
     url = request.url
     start = url.find("/", 8)  # after `https://`
     origin, target = (url, "/") if start < 0 else (url[:start], url[start:])
-    head = render_head(request, target, origin.partition("://")[2])
+    scheme, _, host = origin.partition("://")
+    proxy = None if request.link is None or scheme == "https" else request.link.proxy
+    if proxy is None:
+        head = render_head(request, target, host)
+    else:
+        head = render_head(request, origin + target, host, credentials_line(proxy))
     if isinstance(head, Failed):
         return head
     return origin, head + request.body if isinstance(request.body, bytes) else head

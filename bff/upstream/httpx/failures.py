@@ -11,6 +11,7 @@ from typing import Final
 import httpx
 
 from bff.engine.values.outcomes import Failed, Reason
+from bff.upstream.tls import MAYBE_REFUSED
 
 UpstreamError = (httpx.HTTPError, httpx.InvalidURL)
 
@@ -21,6 +22,7 @@ READINGS: Final[Mapping[type[Exception], tuple[Reason, Reason, bool]]] = {
     httpx.ConnectTimeout: (Reason.CONNECT_TIMEOUT, Reason.CONNECT_TIMEOUT, False),
     httpx.PoolTimeout: (Reason.TIMEOUT, Reason.TIMEOUT, False),
     httpx.ConnectError: (Reason.REFUSED, Reason.REFUSED, False),
+    httpx.ProxyError: (Reason.REFUSED, Reason.REFUSED, False),  # no tunnel
     httpx.RemoteProtocolError: (Reason.PROTOCOL, Reason.PROTOCOL, True),
     httpx.LocalProtocolError: (Reason.BAD_INPUT, Reason.BAD_INPUT, False),
     httpx.UnsupportedProtocol: (Reason.BAD_INPUT, Reason.BAD_INPUT, False),
@@ -32,7 +34,7 @@ READINGS: Final[Mapping[type[Exception], tuple[Reason, Reason, bool]]] = {
 _BROKEN_OFF: Final = ("server disconnected", "peer closed connection")  # h11 and httpcore say so
 
 
-def failure_of(error: Exception, *, head_came: bool) -> Failed:
+def failure_of(error: Exception, *, head_came: bool, is_tls: bool = False) -> Failed:
     """The outcome that stands for one of `UpstreamError`; the nearest class decides."""
     kind = next(kind for kind in type(error).__mro__ if kind in READINGS)
     before, after, was_sent = READINGS[kind]
@@ -42,7 +44,10 @@ def failure_of(error: Exception, *, head_came: bool) -> Failed:
         reason = Reason.INCOMPLETE if head_came else Reason.DISCONNECTED
     elif kind is httpx.ConnectError:
         reason = _why_unconnected(error)
-    return Failed(reason, detail=f"{type(error).__name__}: {text}", was_sent=was_sent)
+    detail = f"{type(error).__name__}: {text}"
+    if reason is Reason.DISCONNECTED and is_tls:
+        detail = f"{detail}; {MAYBE_REFUSED}"
+    return Failed(reason, detail=detail, was_sent=was_sent)
 
 
 def _why_unconnected(error: BaseException) -> Reason:

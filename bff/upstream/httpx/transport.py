@@ -9,6 +9,7 @@ has no limit, which such connections could use up.
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
@@ -19,18 +20,55 @@ import httpx
 from bff.engine.ports import Headers, UpstreamReply
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed, Reason
+from bff.errors import TlsFileError
+from bff.plan.model.service import Link, Proxy
 from bff.upstream.guards import content_length, refuse
 from bff.upstream.httpx.failures import UpstreamError, failure_of
 from bff.upstream.ports import BrokenStream, UpstreamRequest, UpstreamStream
+from bff.upstream.tls import TlsContexts
 from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength, upload_of
 
 IMPLIED_HEADERS: Final = ((b"accept", b"*/*"), (b"user-agent", b"bff"))
 
 _SWITCHED: Final = Failed(Reason.PROTOCOL, status=101, detail="switched protocols unasked")
+_WANTS_CREDENTIALS: Final = Failed(Reason.PROTOCOL, status=407, detail="407, which is a proxy's")
 _CONTRADICTORY: Final = Failed(
     Reason.PROTOCOL,
     detail="a transfer coding beside a length",  # RFC 9112 §6.3, rule 3
 )
+
+
+class _LinkPool:
+    """The pool of one link. Where its TLS files are new, another pool takes the new connections;
+    that before it stays for what is in flight, until the next change."""
+
+    def __init__(self, link: Link | None, contexts: TlsContexts, limits: httpx.Limits) -> None:
+        self._link = link or Link()
+        self._contexts = contexts
+        self._limits = limits
+        self._context: ssl.SSLContext | None = None
+        self._pools: list[httpx.AsyncHTTPTransport] = []  # the new one, the one before
+
+    async def get(self) -> httpx.AsyncHTTPTransport:
+        """The pool for a new exchange. Raises `TlsFileError`."""
+        context = self._contexts.get(self._link.tls)
+        if context is not self._context:
+            self._context = context
+            self._pools.insert(0, self._open(context))
+            if len(self._pools) > 2:
+                await self._pools.pop().aclose()
+        return self._pools[0]
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for pool in self._pools:
+            await pool.aclose()
+
+    def _open(self, context: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
+        proxy = None if self._link.proxy is None else _httpx_proxy(self._link.proxy)
+        return httpx.AsyncHTTPTransport(
+            verify=context, proxy=proxy, trust_env=False, limits=self._limits
+        )
 
 
 class HttpxTransport:
@@ -38,14 +76,11 @@ class HttpxTransport:
 
     def __init__(self, *, connect_timeout_seconds: float, idle_seconds: float) -> None:
         self._connect_timeout_seconds = connect_timeout_seconds
-        self._pool = httpx.AsyncHTTPTransport(
-            trust_env=False,
-            limits=httpx.Limits(
-                max_connections=None,
-                max_keepalive_connections=None,
-                keepalive_expiry=idle_seconds,
-            ),
+        self._limits = httpx.Limits(
+            max_connections=None, max_keepalive_connections=None, keepalive_expiry=idle_seconds
         )
+        self._contexts = TlsContexts(asyncio.get_running_loop().time)
+        self._pools: dict[Link | None, _LinkPool] = {}
 
     async def fetch(
         self, request: UpstreamRequest, *, timeout_seconds: float, byte_cap: int
@@ -68,7 +103,9 @@ class HttpxTransport:
         except TimeoutError:
             return Failed(Reason.TIMEOUT, detail="the whole exchange took too long")
         except UpstreamError as error:
-            return failure_of(error, head_came=head_came)
+            return failure_of(error, head_came=head_came, is_tls=request.url.startswith("https"))
+        except TlsFileError as error:
+            return Failed(Reason.PROTOCOL, detail=f"tls.{error}", was_sent=False)
         except WrongLength:
             return WRONG_LENGTH
 
@@ -80,7 +117,8 @@ class HttpxTransport:
 
     async def close(self) -> None:
         """See `Transport.close`."""
-        await self._pool.aclose()
+        for pool in self._pools.values():
+            await pool.close()
 
     async def _send(
         self,
@@ -107,7 +145,14 @@ class HttpxTransport:
             },
         )
         outgoing.method = request.method  # the constructor puts it in upper case
-        return await self._pool.handle_async_request(outgoing)
+        pool = await self._pool_of(request.link).get()
+        return await pool.handle_async_request(outgoing)
+
+    def _pool_of(self, link: Link | None) -> _LinkPool:
+        found = self._pools.get(link)
+        if found is None:
+            found = self._pools[link] = _LinkPool(link, self._contexts, self._limits)
+        return found
 
 
 class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
@@ -134,7 +179,10 @@ class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
         except TimeoutError:
             return Failed(Reason.TIMEOUT, detail="no head came in time")
         except UpstreamError as error:
-            return failure_of(error, head_came=False)
+            is_tls = self._request.url.startswith("https")
+            return failure_of(error, head_came=False, is_tls=is_tls)
+        except TlsFileError as error:
+            return Failed(Reason.PROTOCOL, detail=f"tls.{error}", was_sent=False)
         except WrongLength:
             return WRONG_LENGTH
         finally:
@@ -158,10 +206,19 @@ class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
             await _byte_stream(self._response).aclose()
 
 
+def _httpx_proxy(proxy: Proxy) -> httpx.Proxy:
+    host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
+    secret = proxy.authorization
+    headers = None if secret is None else {"Proxy-Authorization": secret}
+    return httpx.Proxy(f"http://{host}:{proxy.port}", headers=headers)
+
+
 def _fault(response: httpx.Response) -> Failed | None:
     """The reason why a head that httpx takes is refused, or None."""
     if response.status_code == 101:
         return _SWITCHED
+    if response.status_code == 407:
+        return _WANTS_CREDENTIALS
     if "transfer-encoding" in response.headers and "content-length" in response.headers:
         return _CONTRADICTORY
     return None

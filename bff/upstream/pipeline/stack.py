@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeVar
 
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed
-from bff.plan.model.service import Service
+from bff.plan.model.service import Link, Service
 from bff.upstream.pipeline.balance import Instances, Send, Way, balanced
 from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
 
@@ -53,12 +53,13 @@ class ServiceClient:
     ) -> None:
         self._transport = transport
         self._byte_cap = byte_cap
+        self._services = services
         self._instances = {
             name: Instances(service.instances, clock) for name, service in services.items()
         }
         self._fetch = {
-            name: compose_way(self._fetch_from, instances)
-            for name, instances in self._instances.items()
+            name: compose_way(partial(self._fetch_from, service.link), self._instances[name])
+            for name, service in services.items()
         }
 
     def fetch(self, call: ServiceCall, timeout_seconds: float) -> Awaitable[UpstreamReply | Failed]:
@@ -68,20 +69,26 @@ class ServiceClient:
     def streaming_way(self, service: str, timeout_seconds: float) -> Way[OpenStream]:
         """The way of a route's calls: each is there once its reply's head is. The timeout bounds
         the wait for it, and each later silence. Steps and routes see the same instances rest."""
-        open_at = partial(self._open_at, timeout_seconds)
+        open_at = partial(self._open_at, self._services[service].link, timeout_seconds)
         return compose_way(open_at, self._instances[service])
 
     def _fetch_from(
-        self, base: str, call: ServiceCall, seconds: float
+        self, link: Link | None, base: str, call: ServiceCall, seconds: float
     ) -> Awaitable[UpstreamReply | Failed]:
-        request = _request(base, call)
+        request = _request(link, base, call)
         return self._transport.fetch(request, timeout_seconds=seconds, byte_cap=self._byte_cap)
 
     async def _open_at(
-        self, timeout_seconds: float, base: str, call: ServiceCall, _: float
+        self,
+        link: Link | None,
+        timeout_seconds: float,
+        base: str,
+        call: ServiceCall,
+        _: float,
     ) -> OpenStream | Failed:
         # Always with the same timeout, since it holds for later silences too.
-        exchange = self._transport.stream(_request(base, call), timeout_seconds=timeout_seconds)
+        request = _request(link, base, call)
+        exchange = self._transport.stream(request, timeout_seconds=timeout_seconds)
         reply = await exchange.__aenter__()
         if isinstance(reply, Failed):
             await exchange.__aexit__(None, None, None)
@@ -89,6 +96,6 @@ class ServiceClient:
         return OpenStream(reply, exchange)
 
 
-def _request(base: str, call: ServiceCall) -> UpstreamRequest:
+def _request(link: Link | None, base: str, call: ServiceCall) -> UpstreamRequest:
     url = base + call.target
-    return UpstreamRequest(call.method, url, call.headers, call.body, call.arriving)
+    return UpstreamRequest(call.method, url, call.headers, call.body, call.arriving, link)

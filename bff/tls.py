@@ -1,0 +1,154 @@
+"""TLS files in PEM, as contexts: authorities to trust, and a certificate with its key.
+
+`bff check` reads the files by this module, and so does what connects. Blocks; call it where a
+millisecond on each file is no harm.
+"""
+
+import os
+import re
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import certifi
+
+from bff.errors import TlsFileError
+
+LARGEST_FILE: Final = 1024 * 1024  # bytes; a bundle of every public authority has 300 KB
+
+FileKey = Literal["ca", "cert", "key"]
+
+_CERTIFICATE: Final = re.compile(rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----")
+_KEY: Final = re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")
+_LOCKED_KEY: Final = re.compile(rb"-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED")
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Absolute paths of files in PEM. `ca` are the authorities to trust instead of the system's;
+    `cert` and `key` are the gateway's own, both or none."""
+
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+    def given(self) -> Iterator[tuple[FileKey, str]]:
+        """The files that there are, by their keys."""
+        if self.ca is not None:
+            yield "ca", self.ca
+        if self.cert is not None:
+            yield "cert", self.cert
+        if self.key is not None:
+            yield "key", self.key
+
+
+def client_context(files: TlsFiles) -> ssl.SSLContext:
+    """Verifies certificates and names, by the files' authorities, else by the system's or, where it
+    has none, by certifi's. OpenSSL reads `SSL_CERT_FILE` and `SSL_CERT_DIR` for the system's, which
+    takes some 20 ms. Raises `TlsFileError`."""
+    for key, path in files.given():
+        _check_form(key, _read(key, path))
+    if files.ca is None:
+        context = ssl.create_default_context()
+        paths = ssl.get_default_verify_paths()
+        if paths.cafile is None and paths.capath is None:
+            context.load_verify_locations(certifi.where())
+    else:
+        context = _context_of_authorities(files.ca)
+    if files.cert is not None and files.key is not None:
+        _load_certificate(context, files.cert, files.key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def state_of(files: TlsFiles) -> tuple[object, ...]:
+    """Something that differs once one of the files is another one, or another's content."""
+    return tuple(_state(path) for _, path in files.given())
+
+
+def _state(path: str) -> object:
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        return error.errno
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size
+
+
+def _read(key: FileKey, path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+    except FileNotFoundError as error:
+        raise TlsFileError(
+            key, f"there is no file '{path}'", "A path begins at the project's folder, or with `/`."
+        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise TlsFileError(
+            key, f"'{path}' can't be read: {why}", "The gateway's user must be able to read it."
+        ) from error
+    if len(content) > LARGEST_FILE:
+        raise TlsFileError(key, f"'{path}' has over {LARGEST_FILE} bytes", "Name a file in PEM.")
+    return content
+
+
+def _check_form(key: FileKey, content: bytes) -> None:
+    if key != "key":
+        if not _CERTIFICATE.search(content):
+            raise TlsFileError(
+                key, "the file has no certificate in PEM",
+                "It needs a line `-----BEGIN CERTIFICATE-----`; `openssl x509` converts DER.",
+            )  # fmt: skip
+        return
+    if _LOCKED_KEY.search(content):
+        raise TlsFileError(
+            key, "the key is under a password",
+            "Store it without one, readable for the gateway's user alone.",
+        )  # fmt: skip
+    if not _KEY.search(content):
+        raise TlsFileError(
+            key, "the file has no private key in PEM",
+            "It needs a line `-----BEGIN PRIVATE KEY-----`; `openssl pkey` converts DER.",
+        )  # fmt: skip
+
+
+def _context_of_authorities(path: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(path)
+    except (OSError, ValueError) as error:
+        raise _unreadable("ca", error) from error
+    return context
+
+
+def _load_certificate(context: ssl.SSLContext, cert: str, key: str) -> None:
+    try:
+        context.load_cert_chain(cert, key, password=_no_password)
+    except (OSError, ValueError) as error:
+        if "KEY_VALUES_MISMATCH" in str(error) or "KEY_TYPE_MISMATCH" in str(error):
+            raise TlsFileError(
+                "key", "the key is not that of the certificate",
+                "Name the key that the certificate was requested with.",
+            ) from error  # fmt: skip
+        raise _unreadable("cert" if _is_broken_certificate(cert) else "key", error) from error
+
+
+def _is_broken_certificate(path: str) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except (OSError, ValueError):
+        return True
+    return False
+
+
+def _unreadable(key: FileKey, error: Exception) -> TlsFileError:
+    why = getattr(error, "reason", None) or "damaged"
+    return TlsFileError(
+        key, f"OpenSSL can't read the file ({why})", "Write the file anew from its source."
+    )
+
+
+def _no_password() -> bytes:
+    """Without this, OpenSSL would ask on the terminal."""
+    return b""
