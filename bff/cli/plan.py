@@ -14,9 +14,10 @@ from bff.plan.explain.composition import explain
 @project_option
 def plan(name: str, project: Path) -> None:
     """Print the compiled plan of the composition NAME: the same plan, the same text."""
-    compositions = {each.name: each for each in compile_or_exit(project).compositions}
+    compiled = compile_or_exit(project)
+    compositions = {each.name: each for each in compiled.compositions}
     if name not in compositions:
         raise click.ClickException(
             f"unknown composition '{name}'. {known_names(name, compositions)}"
         )
-    click.echo(explain(compositions[name]), nl=False)
+    click.echo(explain(compositions[name], compiled.services), nl=False)

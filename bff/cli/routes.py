@@ -1,11 +1,18 @@
 """`bff routes`: every public endpoint of the project, as a table."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from bff.cli.project import compile_or_exit, project_option
-from bff.plan.explain.texts import access_text, one_line, seconds_text, size_text
+from bff.plan.explain.texts import (
+    access_text,
+    one_line,
+    seconds_text,
+    service_text,
+    size_text,
+)
 from bff.plan.model.composition import Composition, Route
 
 _COLUMNS = (
@@ -43,7 +50,9 @@ def routes(project: Path) -> None:
         )
     for route in sorted(compiled.routes, key=lambda each: (-len(each.prefix), each.prefix)):
         stripped = ", prefix stripped" if route.strip else ""
-        answered_by = f"service {route.service}{stripped}"
+        link = replace(compiled.services[route.service], compression=False)  # which is for steps
+        own = f" ({text})" if (text := service_text(link)) else ""
+        answered_by = f"service {route.service}{own}{stripped}"
         purges = ", ".join(route.purges)
         access = access_text(route.access)
         limits = _limits(route)

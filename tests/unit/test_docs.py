@@ -20,7 +20,7 @@ from bff.declarations.models.gateway import (
     RouteDecl,
 )
 from bff.declarations.models.param import ItemsDecl, OperationParamDecl, ParamDecl, ScalarDecl
-from bff.declarations.models.service import OperationDecl, ServiceFile
+from bff.declarations.models.service import OperationDecl, ServiceFile, TlsDecl
 from bff.declarations.models.step import BatchDecl, FallbackDecl, ForEachDecl, JoinDecl, StepDecl
 from bff.plan.compiler.project import check_project
 
@@ -35,6 +35,7 @@ SECTIONS = {
     CorsDecl: "cors",
     GatewayCacheDecl: "cache of the project",
     ServiceFile: "services/&lt;name&gt;.yaml",
+    TlsDecl: "tls",
     OperationDecl: "An operation",
     ParamDecl: "Params",
     OperationParamDecl: "Params",

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import trustme
 
 from bff.plan.compiler.project import compile_project
 from bff.plan.explain.composition import explain
@@ -49,8 +50,9 @@ def explained(folder: Path, *parts: str, service: str = SHOP_SERVICE) -> str:
     """The text of the composition that `parts` are the file of."""
     text = "\n".join(part.strip("\n") for part in parts)
     write_project(folder, {"screen": text}, services={"shop": service})
-    (composition,) = compile_project(folder).compositions
-    return explain(composition)
+    project = compile_project(folder)
+    (composition,) = project.compositions
+    return explain(composition, project.services)
 
 
 def below(text: str, heading: str) -> list[str]:
@@ -288,3 +290,22 @@ def test_step_of_whose_replies_some_is_left_out_shows_what_is_validated(tmp_path
     text = explained(tmp_path, HEAD, USER, ORDERS, response)
     shown = [line.strip() for line in text.splitlines() if "validates only" in line]
     assert shown == ["validates only: {orders: list[{id: integer}]}"]
+
+
+def test_what_is_declared_of_a_services_connections_is_shown_without_secrets(
+    tmp_path: Path,
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    keys = "tls: {ca: ca.pem}\nproxy: http://me:secret@proxy:3128\ncompression: on"
+    service = SHOP_SERVICE.replace("base: http://127.0.0.1:9", f"base: https://shop.test\n{keys}")
+    text = explained(tmp_path, HEAD, USER, service=service)
+    assert below(text, "services") == [
+        "shop: TLS by an authority of its own; by the proxy http://proxy:3128, with credentials;"
+        " replies to steps compressed"
+    ]
+    assert "secret" not in text
+
+
+def test_services_that_declare_nothing_of_their_own_are_not_listed(tmp_path: Path) -> None:
+    assert "services" not in explained(tmp_path, HEAD, USER).splitlines()

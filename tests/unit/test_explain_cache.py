@@ -22,7 +22,12 @@ def explained(
 ) -> list[str]:
     text = HEAD.replace("USER", user).replace("ORDERS", orders) + end
     write_project(folder, {"screen": text}, services={"shop": service})
-    return explain(compile_project(folder).compositions[0]).splitlines()
+    return lines_of(folder)
+
+
+def lines_of(folder: Path) -> list[str]:
+    project = compile_project(folder)
+    return explain(project.compositions[0], project.services).splitlines()
 
 
 def below(lines: list[str], heading: str) -> list[str]:
@@ -51,8 +56,7 @@ def test_windows_scope_key_and_tags_of_a_payload_are_shown(tmp_path: Path) -> No
 def test_key_of_nothing_is_the_plan_alone(tmp_path: Path) -> None:
     text = "endpoint: GET /a\nsteps:\n  user: {call: shop.get_user, with: {id: 1}}\n"
     write_project(tmp_path, {"a": text + "cache: {ttl: 500ms}\n"})
-    (composition,) = compile_project(tmp_path).compositions
-    lines = explain(composition).splitlines()
+    lines = lines_of(tmp_path)
     assert "cache: fresh 500 ms, then stale 10 s, on errors 60 s" in lines
     assert "  key: the plan alone" in lines
 
@@ -103,7 +107,7 @@ def test_what_is_purged_and_how_many_fields_may_be_asked_for_is_shown(tmp_path: 
     end = "fields: {max: 7}\npurges: ['orders:${params.id}', carts]\n"
     text = HEAD.replace("USER", "").replace("ORDERS", "").replace("GET", "POST") + end
     write_project(tmp_path, {"screen": text})
-    lines = explain(compile_project(tmp_path).compositions[0]).splitlines()
+    lines = lines_of(tmp_path)
     assert "cache: off" in lines
     assert "purges: orders:${params.id}, carts" in lines
     assert "fields: at most 7 at once" in lines

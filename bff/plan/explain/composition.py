@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,12 @@ from bff.plan.explain.texts import (
     json_text,
     one_line,
     seconds_text,
+    service_text,
     source_text,
 )
 from bff.plan.model.composition import Composition
 from bff.plan.model.payload import Join, MaskView, Shape, ShapeView, Splice, Text
+from bff.plan.model.service import Service
 from bff.plan.model.steps import Fail, Fallback, Optional, Stale, Step
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import describe, without_null
@@ -26,7 +28,7 @@ from bff.plan.types.algebra import describe, without_null
 _WIDTH = 80  # characters of a type on one line
 
 
-def explain(composition: Composition) -> str:
+def explain(composition: Composition, services: Mapping[str, Service]) -> str:
     """The plan as text: the same plan gives the same text, byte for byte."""
     paths = identity_paths_of(composition)
     lines = [
@@ -44,6 +46,9 @@ def explain(composition: Composition) -> str:
             f"  {step.name}: {step.operation.name}",
             *indented(_step(composition, step, paths.steps.get(step.name)), 4),
         ]
+    called = dict.fromkeys(step.operation.service for step in composition.steps)
+    if facts := [f"{name}: {text}" for name in called if (text := service_text(services[name]))]:
+        lines += ["", "services", *indented(facts)]
     if composition.joins:
         lines += ["", "joins", *indented(map(_join, composition.joins))]
     lines += [

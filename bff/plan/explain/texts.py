@@ -6,6 +6,7 @@ from typing import Any
 
 from bff.plan.model.composition import Access
 from bff.plan.model.expressions import Template
+from bff.plan.model.service import Link, Service
 
 _SIZE_UNITS = (("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10))
 
@@ -43,6 +44,24 @@ def size_text(size: int) -> str:
 def access_text(access: Access) -> str:
     """Who may call an endpoint."""
     return access.kind or "not stated"
+
+
+def service_text(service: Service) -> str:
+    """What is declared of how a service is connected to and asked; empty where nothing is. Without
+    paths, so that the text is the same on each machine, and without secrets."""
+    link = service.link or Link()
+    facts = []
+    if link.tls is not None and link.tls.ca is not None:
+        facts.append("TLS by an authority of its own")
+    if link.tls is not None and link.tls.cert is not None:
+        facts.append("TLS with a certificate of the gateway's")
+    if link.proxy is not None:
+        host = f"[{link.proxy.host}]" if ":" in link.proxy.host else link.proxy.host
+        credentials = "" if link.proxy.authorization is None else ", with credentials"
+        facts.append(f"by the proxy http://{host}:{link.proxy.port}{credentials}")
+    if service.compression:
+        facts.append("replies to steps compressed")
+    return "; ".join(facts)
 
 
 def indented(lines: Iterable[str], by: int = 2) -> Iterable[str]:

@@ -77,7 +77,8 @@ async def _read_reply(loop: asyncio.AbstractEventLoop, made: socket.socket) -> t
             tail = joined[-3:] if end < 0 else b""
             data = data[cut:]
     except BadReply as error:
-        raise NoTunnel(Reason.PROTOCOL, str(error)) from error
+        reason = Reason.REFUSED if error.failure.status == 407 else Reason.PROTOCOL
+        raise NoTunnel(reason, str(error)) from error
     finally:
         reader.close()
     return reader.status, data

@@ -32,6 +32,9 @@ IMPLIED_HEADERS: Final = ((b"accept", b"*/*"), (b"user-agent", b"bff"))
 
 _SWITCHED: Final = Failed(Reason.PROTOCOL, status=101, detail="switched protocols unasked")
 _WANTS_CREDENTIALS: Final = Failed(Reason.PROTOCOL, status=407, detail="407, which is a proxy's")
+_REWRITTEN: Final = Failed(
+    Reason.BAD_INPUT, detail="httpx would write the target otherwise in a tunnel", was_sent=False
+)
 _CONTRADICTORY: Final = Failed(
     Reason.PROTOCOL,
     detail="a transfer coding beside a length",  # RFC 9112 §6.3, rule 3
@@ -80,13 +83,14 @@ class HttpxTransport:
             max_connections=None, max_keepalive_connections=None, keepalive_expiry=idle_seconds
         )
         self._contexts = TlsContexts(asyncio.get_running_loop().time)
+        self._contexts.get(None)  # now, since no exchange has time for it, and all need one
         self._pools: dict[Link | None, _LinkPool] = {}
 
     async def fetch(
         self, request: UpstreamRequest, *, timeout_seconds: float, byte_cap: int
     ) -> UpstreamReply | Failed:
         """See `Transport.fetch`."""
-        if (refused := refuse(request)) is not None:
+        if (refused := refuse(request) or _refuse_target(request)) is not None:
             return refused
         head_came = False
         upload = upload_of(request, timeout_seconds)
@@ -135,7 +139,6 @@ class HttpxTransport:
             headers=[*request.headers, *implied],
             content=request.body if upload is None else upload,
             extensions={
-                "target": _target(request.url),  # httpx.URL would encode some of it anew
                 "timeout": {
                     "connect": connect,
                     "read": timeout_seconds,
@@ -144,6 +147,11 @@ class HttpxTransport:
                 },
             },
         )
+        if not _has_tunnel(request):
+            target = _target(request.url)  # httpx.URL would encode some of it anew
+            if _has_proxy(request):
+                target = request.url.encode("ascii").removesuffix(target) + target
+            outgoing.extensions["target"] = target
         outgoing.method = request.method  # the constructor puts it in upper case
         pool = await self._pool_of(request.link).get()
         return await pool.handle_async_request(outgoing)
@@ -168,7 +176,7 @@ class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
         self._chunks: AsyncGenerator[bytes, None] | None = None
 
     async def __aenter__(self) -> UpstreamStream | Failed:
-        if (refused := refuse(self._request)) is not None:
+        if (refused := refuse(self._request) or _refuse_target(self._request)) is not None:
             return refused
         upload = upload_of(self._request, self._timeout_seconds)
         try:
@@ -257,6 +265,21 @@ def _byte_stream(response: httpx.Response) -> httpx.AsyncByteStream:
     stream = response.stream
     assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - httpx types it as either
     return stream
+
+
+def _has_proxy(request: UpstreamRequest) -> bool:
+    return request.link is not None and request.link.proxy is not None
+
+
+def _has_tunnel(request: UpstreamRequest) -> bool:
+    return _has_proxy(request) and request.url.startswith("https")
+
+
+def _refuse_target(request: UpstreamRequest) -> Failed | None:
+    """httpcore gives a target of ours to CONNECT as well. So there is httpx's alone in a tunnel."""
+    if _has_tunnel(request) and httpx.URL(request.url).raw_path != _target(request.url):
+        return _REWRITTEN
+    return None
 
 
 def _target(url: str) -> bytes:
