@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check quick style bench crowds growth house clean
+.PHONY: setup demo test check quick style bench crowds growth soak house clean
 
 setup: $(STAMP)
 
@@ -36,7 +36,7 @@ house: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m bench $(ARGS)
 
-crowds growth: $(STAMP)
+crowds growth soak: $(STAMP)
 	$(BIN)/python -m bench.$@ $(ARGS)
 
 clean:

@@ -88,6 +88,15 @@ class Process:
         """The process with the most CPU time, of it and everything below: a server's worker."""
         return max(_tree(self._process.pid), key=lambda each: _usage_of(each).cpu_seconds)
 
+    @property
+    def number(self) -> int:
+        """The process's own number."""
+        return self._process.pid
+
+    def children(self) -> list[int]:
+        """The numbers of all processes below it."""
+        return list(_tree(self._process.pid))[1:]
+
     def empty_output(self) -> None:
         """Forget what it wrote to standard output: a long load writes a lot of lines."""
         os.truncate(self._output, 0)
