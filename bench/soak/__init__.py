@@ -6,6 +6,7 @@
     stage      upstream, Redis and gateway as processes, and what happens to them meanwhile
     line       a caller's connection, and replies from it
     callers    what callers do, and what must come back
+    giant      a gigabyte each way
     watch      what the workers hold over time, and whether it grows
     picture    the same, drawn
 

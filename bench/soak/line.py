@@ -68,10 +68,14 @@ class Line:
         writer.write(data)
         await self._within(writer.drain())
 
+    async def read_head(self) -> bytes:
+        """The next head, whatever it is of. Raises `Broken` and `Late`."""
+        return await self._within(self._reading.readuntil(b"\r\n\r\n"))
+
     async def read(self, method: str = "GET") -> Reply:
         """The next reply. Raises `Broken` and `Late`."""
         while True:
-            head = await self._within(self._reading.readuntil(b"\r\n\r\n"))
+            head = await self.read_head()
             first, *lines = head[:-4].decode("latin-1").split("\r\n")
             status = int(first.split(" ")[1])
             if status != 100:

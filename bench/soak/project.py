@@ -1,5 +1,5 @@
-"""What the gateway serves in a soak: screens, writes that purge, and raw routes, over a service in order and
-one that is gone."""
+"""What the gateway serves in a soak: screens, writes that purge, and raw routes; over a service in
+order, and one that is gone."""
 
 from pathlib import Path
 

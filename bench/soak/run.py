@@ -1,7 +1,13 @@
 """The minutes themselves: callers, what happens to the gateway meanwhile, and samples.
 
-0 %  load   10 % SIGHUP   25 % rest   40 % Redis restarts   55 % it hangs for a while
-70 % it restarts   100 % rest
+begin   load
+10 %    SIGHUP
+25 %    rest
+40 %    Redis restarts
+55 %    Redis hangs for a while
+70 %    Redis restarts
+80 %    a gigabyte each way
+end     rest
 """
 
 import asyncio
@@ -13,9 +19,10 @@ from random import Random
 from typing import Final
 
 from bench.soak.callers import KINDS, Caller, Kind, Written, Wrong
+from bench.soak.giant import pass_giants
 from bench.soak.line import Broken, Late, Line
 from bench.soak.stage import Stage
-from bench.soak.watch import Sample, find_growth, find_slope
+from bench.soak.watch import Sample, find_growth, find_slope, read_sample
 
 _CALLERS: Final = 24
 _LATE_SECONDS: Final = 5.0  # of any kind but one that takes its time; a deadline is 1.5 s
@@ -24,6 +31,8 @@ _SAMPLE_SECONDS: Final = 2.0
 _REST_SECONDS: Final = 12.0  # longer than idle connections to services are kept
 _MOST_MESSAGES: Final = 100
 _PAUSE_SECONDS: Final = 2.0
+_GIANT_BYTES: Final = 1_000_000_000
+_GIANT_BYTES_PER_SECOND: Final = 1_000_000  # of the soak: a short one has smaller giants
 
 
 @dataclass(slots=True)
@@ -69,6 +78,7 @@ class Soak:
             (0.40, "Redis restarts", self._restart_redis),
             (0.55, "Redis hangs", self._pause_redis),
             (0.70, "Redis restarts", self._restart_redis),
+            (0.80, "giants pass", self._pass_giants),
             (1.00, "rest", self._rest),
         ]
         watching = asyncio.create_task(self._watch())
@@ -166,6 +176,17 @@ class Soak:
         self._stage.redis.pause()
         await asyncio.sleep(_PAUSE_SECONDS)
         self._stage.redis.resume()
+
+    async def _pass_giants(self) -> None:
+        def read_megabytes() -> float:
+            samples = (read_sample(each, 0.0, {}) for each in self._stage.workers())
+            return max(each.rss_megabytes for each in samples if each is not None)
+
+        count = min(_GIANT_BYTES, int(_GIANT_BYTES_PER_SECOND * self._seconds))
+        try:
+            await pass_giants(self._stage.port, count, read_megabytes)
+        except (Wrong, Broken, Late) as error:
+            self.outcome.note_trouble(f"giant: {error!r}")
 
     async def _rest(self) -> None:
         await asyncio.sleep(_REST_SECONDS)
