@@ -18,6 +18,7 @@ from bff.engine.payload.joins import Bounds
 from bff.engine.payload.merge import merge
 from bff.engine.ports import ReplyCache, Services
 from bff.engine.prepared import PreparedComposition, prepare
+from bff.engine.progress import Progress
 from bff.engine.run import Run
 from bff.engine.steps.calls import DirectCalls
 from bff.engine.steps.failures import client_status, degradation, explain, write_states
@@ -74,52 +75,54 @@ class Engine:
         composition = prepared.composition
         run = Run(prepared, inputs, self._calls, self._shared, self._heavy_work, self._clock)
         await run.settle_all()
-        degraded = _degradations(composition, run) if run.in_trouble else ()
-        if run.failed_by is not None:
-            failed = run.outcomes[run.failed_by]
+        progress = run.progress
+        degraded = _degradations(composition, progress) if progress.in_trouble else ()
+        if progress.failed_by is not None:
+            failed = progress.outcomes[progress.failed_by]
             assert isinstance(failed, Failed)  # noqa: S101  (what `failed_by` means)
-            return _failure(composition, run, degraded, failed, composition.steps[run.failed_by])
+            step = composition.steps[progress.failed_by]
+            return _failure(composition, progress, degraded, failed, step)
         bounds = Bounds(run.read_weight, self.limits.payload_bytes)
         try:
             if run.read_weight <= self.limits.off_loop_bytes:
-                merged = merge(composition, run.root, run.texts, degraded, bounds)
+                merged = merge(composition, progress.root, progress.texts, degraded, bounds)
             else:
                 merged = await run.heavy.run(
-                    merge, composition, run.root, run.texts, degraded, bounds
+                    merge, composition, progress.root, progress.texts, degraded, bounds
                 )
         except EvaluationError as error:
             failed = Failed(reason_of(error), detail=str(error))
-            return _failure(composition, run, degraded, failed)
+            return _failure(composition, progress, degraded, failed)
         except DeadlinePassed as error:
             failed = Failed(Reason.DEADLINE, detail=str(error))
-            return _failure(composition, run, degraded, failed)
+            return _failure(composition, progress, degraded, failed)
         return CompositionPayload(
             merged.body,
             merged.views,
             degraded,
-            run.timings(),
+            progress.timings(),
             merged.ambiguous_matches,
             least(run.freshness) if run.freshness else UNLIMITED,
             merged.tags,
-            _purges(composition, run, merged.root),
+            _purges(composition, progress, merged.root),
             merged.untagged,
         )
 
 
-def _degradations(composition: Composition, run: Run) -> tuple[Degradation, ...]:
+def _degradations(composition: Composition, progress: Progress) -> tuple[Degradation, ...]:
     """The failures that were known when the run ended, in declared order."""
     return tuple(
         each
-        for step, outcome in zip(composition.steps, run.outcomes, strict=True)
+        for step, outcome in zip(composition.steps, progress.outcomes, strict=True)
         if outcome is not None
-        and (run.failed_by is None or run.was_begun(step.index))
+        and (progress.failed_by is None or progress.was_begun(step.index))
         and (each := degradation(step, outcome)) is not None
     )
 
 
 def _failure(
     composition: Composition,
-    run: Run,
+    progress: Progress,
     failures: tuple[Degradation, ...],
     failed: Failed,
     step: Step | None = None,
@@ -135,27 +138,27 @@ def _failure(
         reason.proxy_error,
         retry_after,
         failures,
-        run.timings(),
-        _write_states(composition, run),
+        progress.timings(),
+        _write_states(composition, progress),
         failed.detail,
-        _purges(composition, run, run.root),
+        _purges(composition, progress, progress.root),
         failed.refused,
     )
 
 
-def _write_states(composition: Composition, run: Run) -> Mapping[str, WriteState] | None:
+def _write_states(composition: Composition, progress: Progress) -> Mapping[str, WriteState] | None:
     if not composition.writes:
         return None
-    return write_states(composition.steps, run.outcomes, run.calls_sent())
+    return write_states(composition.steps, progress.outcomes, progress.calls_sent())
 
 
-def _purges(composition: Composition, run: Run, seen: Root) -> PurgedTags:
+def _purges(composition: Composition, progress: Progress, seen: Root) -> PurgedTags:
     """The tags of what a run that wrote, or may have written, makes out of date: everything, where
     they are too many, or can't all be known."""
-    states = _write_states(composition, run) if composition.purges else None
+    states = _write_states(composition, progress) if composition.purges else None
     if states is None or not _MAY_HAVE_WRITTEN & set(states.values()):
         return ()
-    unknown = _unknown_values(composition, run, states)
+    unknown = _unknown_values(composition, progress, states)
     root = {**dict.fromkeys(step.name for step in composition.steps), **seen}
     found: set[str] = set()
     for each in composition.purges:
@@ -169,13 +172,13 @@ def _purges(composition: Composition, run: Run, seen: Root) -> PurgedTags:
 
 
 def _unknown_values(
-    composition: Composition, run: Run, states: Mapping[str, WriteState]
+    composition: Composition, progress: Progress, states: Mapping[str, WriteState]
 ) -> set[str]:
     """The steps that have no value of their own although there may be one. A write that was not
     made has none, so that it makes nothing out of date."""
     return {
         step.name
-        for step, outcome in zip(composition.steps, run.outcomes, strict=True)
+        for step, outcome in zip(composition.steps, progress.outcomes, strict=True)
         if not has_own_value(outcome)
         and (not step.operation.writes or states[step.name] in _MAY_HAVE_WRITTEN)
     }

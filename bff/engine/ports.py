@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from bff.deadline import Deadline, WaitBudget
+from bff.engine.answers import Handle, OnAnswer
 from bff.engine.values.freshness import Freshness
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed
@@ -49,11 +50,13 @@ class UpstreamReply(NamedTuple):
 
 
 class Services(Protocol):
-    """Calls services. One per event loop; safe for concurrent use on that loop."""
+    """Calls services. One per event loop; any number of calls go on at once."""
 
-    def fetch(self, call: ServiceCall, timeout_seconds: float) -> Awaitable[UpstreamReply | Failed]:
-        """The whole reply, whatever its status, within so many seconds (connect included).
-        Trouble is a returned `Failed`; only cancellation and bugs raise."""
+    def fetch(
+        self, call: ServiceCall, timeout_seconds: float, on_answer: OnAnswer[UpstreamReply]
+    ) -> Handle:
+        """Begin a call, whose answer is the whole reply, whatever its status, within so many
+        seconds (connect included)."""
 
 
 class CallResult(NamedTuple):

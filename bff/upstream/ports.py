@@ -6,16 +6,16 @@ Each transport has a folder here; tests script their own. Every transport obeys 
    there is none. Redirects are not followed, no cookies are stored, nothing is decoded, and proxies
    and netrc of the environment are ignored. A proxy of the request's own gets an absolute target
    and `Proxy-Authorization` where it is to understand the request, which is with plain HTTP.
-2. Trouble is a returned `Failed`; only cancellation and bugs raise.
+2. Exchanges answer by the rules of `bff.engine.answers`. Trouble is a `Failed`.
 3. `Failed.was_sent` is False only where the instance can't have received any of the request.
 4. Connecting takes half of an exchange's time at most. So an exchange without a connection is known
    to be unsent, and leaves time for another instance.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
+from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import Headers, UpstreamReply
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed
@@ -40,11 +40,12 @@ class UpstreamRequest(NamedTuple):
 
 class UpstreamStream(NamedTuple):
     """A reply whose body is still arriving. Iterating `chunks` raises `BrokenStream` when the
-    upstream breaks off before its end."""
+    upstream breaks off before its end. Read them to their end, or cancel the `exchange`."""
 
     status: int
     headers: Headers
     chunks: AsyncIterator[bytes]
+    exchange: Handle
 
     async def read_all(self) -> bytes:
         """The whole body instead of its chunks; for a reply that is known to be small."""
@@ -62,20 +63,31 @@ class BrokenStream(Exception):
 class Transport(Protocol):
     """Sends requests to instances. One per event loop; safe for concurrent use on that loop."""
 
-    async def fetch(
-        self, request: UpstreamRequest, *, timeout_seconds: float, byte_cap: int
-    ) -> UpstreamReply | Failed:
-        """Send, and read the whole reply within `timeout_seconds` (connect included).
+    def fetch(
+        self,
+        request: UpstreamRequest,
+        on_answer: OnAnswer[UpstreamReply],
+        *,
+        timeout_seconds: float,
+        byte_cap: int,
+    ) -> Handle:
+        """Send; the answer is the whole reply, within `timeout_seconds` (connect included).
 
         A body longer than `byte_cap`, or than what is left of the request's `arriving`, is
         `Failed(TOO_LARGE)`; reading stops there.
         """
 
-    def stream(
-        self, request: UpstreamRequest, *, timeout_seconds: float
-    ) -> AbstractAsyncContextManager[UpstreamStream | Failed]:
-        """Send, and return the reply once its head is there; `timeout_seconds` bounds the wait for
-        the head, and each later silence. Leaving the context closes an unfinished exchange."""
+    def open(
+        self,
+        request: UpstreamRequest,
+        on_answer: OnAnswer[UpstreamStream],
+        *,
+        timeout_seconds: float,
+    ) -> Handle:
+        """Send; the answer is the reply once its head is there. `timeout_seconds` bounds the wait
+        for the head, and each later silence. What a body that is still arriving raises before the
+        head is the answer, too. To cancel closes an unfinished exchange, before the head and after
+        it."""
 
     async def close(self) -> None:
         """Close every connection."""

@@ -54,6 +54,7 @@ class Upload:
         self, source: AsyncIterator[bytes], silence_seconds: float, length: int | None
     ) -> None:
         self.finished = False
+        self.length = length
         self.clock: Clock | None = None
         self._source = source
         self._left = length

@@ -18,7 +18,7 @@ from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.http1.addresses import Address, Origin, Resolver, connect_first
 from bff.upstream.http1.pool import Limits, expires_at
 from bff.upstream.http1.transport import Http1Transport
-from tests.support.transports import get
+from tests.support.transports import fetched, get
 from tests.support.wire import WireServer
 from tests.support.wire_scripts import refusing_url, reply, unreachable_url
 
@@ -155,7 +155,7 @@ def test_address_is_not_looked_up(run: Run) -> None:
 def test_name_that_no_resolver_takes_is_unresolved(run: Run, host: str) -> None:
     async def main() -> None:
         transport = Http1Transport(LIMITS)
-        outcome = await transport.fetch(get(f"http://{host}/"), timeout_seconds=5, byte_cap=9)
+        outcome = await fetched(transport, get(f"http://{host}/"), timeout_seconds=5, byte_cap=9)
         await transport.close()
         assert isinstance(outcome, Failed)
         assert (outcome.reason, outcome.was_sent) == (Reason.UNRESOLVED, False)
@@ -214,7 +214,7 @@ def test_connection_that_came_while_the_loop_was_held_came_in_time(run: Run) -> 
             transport = Http1Transport(LIMITS._replace(connect_seconds=0.1))
             request = get(server.url + "/")
             fetches = [
-                asyncio.create_task(transport.fetch(request, timeout_seconds=5, byte_cap=9))
+                asyncio.create_task(fetched(transport, request, timeout_seconds=5, byte_cap=9))
                 for _ in range(100)
             ]
             await asyncio.sleep(0)
@@ -266,8 +266,8 @@ async def over_tls(
     server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
     transport = Http1Transport(LIMITS)
     port = server.sockets[0].getsockname()[1]
-    outcome = await transport.fetch(
-        get(f"https://localhost:{port}/"), timeout_seconds=5, byte_cap=9
+    outcome = await fetched(
+        transport, get(f"https://localhost:{port}/"), timeout_seconds=5, byte_cap=9
     )
     await transport.close()
     server.close()
@@ -324,8 +324,8 @@ def test_server_without_tls_is_a_protocol_error_and_nothing_was_sent(run: Run) -
         server = await asyncio.start_server(answer, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         transport = Http1Transport(LIMITS)
-        outcome = await transport.fetch(
-            get(f"https://127.0.0.1:{port}/"), timeout_seconds=5, byte_cap=9
+        outcome = await fetched(
+            transport, get(f"https://127.0.0.1:{port}/"), timeout_seconds=5, byte_cap=9
         )
         await transport.close()
         server.close()

@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from bff.engine.ports import UpstreamReply
+from bff.engine.answers import Handle, OnAnswer
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.passthrough.passthrough import ForwardedReply, Refused, RelayedBody
 from bff.upstream.ports import BrokenStream, Transport, UpstreamRequest, UpstreamStream
@@ -191,38 +190,35 @@ def test_reply_that_nobody_reads_is_held_back_at_the_service(name: TransportName
     run(name, scenario)
 
 
-class HangingExchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
-    """An exchange whose head is there and whose body never comes; counts how often it is left."""
+class HangingTransport:
+    """A transport of one exchange, whose head is there and whose body never comes; counts how often
+    it is left."""
 
     def __init__(self) -> None:
         self.left = 0
         self.reading = asyncio.Event()
 
-    async def __aenter__(self) -> UpstreamStream | Failed:
-        return UpstreamStream(200, [(b"content-length", b"10")], self.chunks())
+    def fetch(self, request: UpstreamRequest, on_answer: object, **_: float) -> Handle:
+        raise NotImplementedError
 
-    async def __aexit__(self, *error: object) -> None:
+    def open(
+        self,
+        request: UpstreamRequest,
+        on_answer: OnAnswer[UpstreamStream],
+        *,
+        timeout_seconds: float,
+    ) -> Handle:
+        headers = [(b"content-length", b"10")]
+        head = UpstreamStream(200, headers, self.chunks(), self)
+        return asyncio.get_running_loop().call_soon(on_answer, head)
+
+    def cancel(self) -> None:
         self.left += 1
 
     async def chunks(self) -> AsyncIterator[bytes]:
         self.reading.set()
         await asyncio.Event().wait()
         yield b""
-
-
-class HangingTransport:
-    """A transport of one such exchange."""
-
-    def __init__(self) -> None:
-        self.exchange = HangingExchange()
-
-    async def fetch(
-        self, request: UpstreamRequest, *, timeout_seconds: float, byte_cap: int
-    ) -> UpstreamReply | Failed:
-        raise NotImplementedError
-
-    def stream(self, request: UpstreamRequest, *, timeout_seconds: float) -> HangingExchange:
-        return self.exchange
 
     async def close(self) -> None:
         raise NotImplementedError
@@ -232,10 +228,10 @@ def test_client_that_leaves_while_a_small_reply_is_gathered_leaves_the_exchange_
     async def main() -> None:
         transport = HangingTransport()
         opening = asyncio.create_task(open_route(transport, "http://orders.example"))
-        await transport.exchange.reading.wait()
+        await transport.reading.wait()
         opening.cancel()
         with pytest.raises(asyncio.CancelledError):
             await opening
-        assert transport.exchange.left == 1
+        assert transport.left == 1
 
     asyncio.run(main())

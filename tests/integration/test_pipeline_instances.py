@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 import pytest
 
+from bff.engine.answers import answer_to
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import Service
@@ -66,7 +68,7 @@ def fetches(
 ) -> Callable[[ServiceClient], Awaitable[list[object]]]:
     async def scenario(services: ServiceClient) -> list[object]:
         call = ServiceCall("orders", method, "/1", (), b"{}" if method == "POST" else None)
-        return [await services.fetch(call, seconds) for _ in range(count)]
+        return [await answer_to(partial(services.fetch, call, seconds)) for _ in range(count)]
 
     return scenario
 
@@ -113,7 +115,9 @@ def test_instance_that_never_answers_a_connection_costs_one_call_its_time(
         loop, seconds = asyncio.get_running_loop(), []
         for _ in range(6):
             began = loop.time()
-            reply = await services.fetch(ServiceCall("orders", "POST", "/"), 5.0)
+            reply = await answer_to(
+                partial(services.fetch, ServiceCall("orders", "POST", "/"), 5.0)
+            )
             assert isinstance(reply, UpstreamReply), reply
             seconds.append(loop.time() - began)
         return seconds
@@ -147,7 +151,7 @@ def test_steps_and_routes_see_the_same_instances_rest(name: TransportName) -> No
     with WireServer(json_reply("0"), listening=False) as late, WireServer(json_reply("1")) as alive:
 
         async def late_comes_up(services: ServiceClient) -> tuple[int, bytes]:
-            await services.fetch(ServiceCall("orders", "GET", "/1"), 5.0)
+            await answer_to(partial(services.fetch, ServiceCall("orders", "GET", "/1"), 5.0))
             late.listen()
             await route()(services)
             return await route()(services)

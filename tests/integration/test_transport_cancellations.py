@@ -10,7 +10,7 @@ import pytest
 from bff.engine.ports import UpstreamReply
 from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
 from bff.upstream.transports import TransportName
-from tests.support.transports import NAMES, get, run
+from tests.support.transports import NAMES, fetched, get, run, streamed
 from tests.support.wire import Exchange, WireServer
 from tests.support.wire_scripts import chunk, head, held, never, raw, reply, stall_after
 
@@ -32,7 +32,7 @@ def test_caller_that_leaves_while_the_body_comes_closes_the_upstream_at_once(
         started = asyncio.Event()
 
         async def read(url: str) -> None:
-            async with transport.stream(get(url), timeout_seconds=60) as upstream:
+            async with streamed(transport, get(url), timeout_seconds=60) as upstream:
                 assert isinstance(upstream, UpstreamStream)
                 async for _ in upstream.chunks:
                     started.set()
@@ -61,7 +61,7 @@ def test_caller_that_leaves_while_a_large_body_is_fetched_closes_the_upstream_at
     async def scenario(transport: Transport) -> None:
         with WireServer(script) as server:
             fetching: asyncio.Task[object] = asyncio.create_task(
-                transport.fetch(get(server.url + "/"), timeout_seconds=60, byte_cap=50_000_000)
+                fetched(transport, get(server.url + "/"), timeout_seconds=60, byte_cap=50_000_000)
             )
             assert await asyncio.to_thread(sent.wait, 10)
             await cancelled(fetching)
@@ -83,7 +83,7 @@ def test_caller_that_leaves_while_its_own_body_goes_out_breaks_the_upstream_requ
 
         async def send(url: str) -> None:
             request = UpstreamRequest("POST", url, (), body())
-            async with transport.stream(request, timeout_seconds=60):
+            async with streamed(transport, request, timeout_seconds=60):
                 pass
 
         with WireServer(never()) as server:
@@ -102,7 +102,7 @@ def test_caller_that_leaves_before_the_head_closes_the_upstream(name: TransportN
         with WireServer(never()) as server:
             request = get(server.url + "/")
             fetching: asyncio.Task[object] = asyncio.create_task(
-                transport.fetch(request, timeout_seconds=60, byte_cap=9)
+                fetched(transport, request, timeout_seconds=60, byte_cap=9)
             )
             await asyncio.to_thread(server.wait_for_requests, 1)
             await cancelled(fetching)
@@ -121,7 +121,7 @@ def test_transport_is_as_good_as_new_after_two_hundred_cancellations(
         with WireServer({"/never": never(), "/fine": reply(body=b"fine")}) as server:
             hanging = get(server.url + "/never")
             tasks: list[asyncio.Task[object]] = [
-                asyncio.create_task(transport.fetch(hanging, timeout_seconds=60, byte_cap=9))
+                asyncio.create_task(fetched(transport, hanging, timeout_seconds=60, byte_cap=9))
                 for _ in range(200)
             ]
             await asyncio.to_thread(server.wait_for_requests, 1)  # some are still connecting
@@ -131,7 +131,7 @@ def test_transport_is_as_good_as_new_after_two_hundred_cancellations(
             assert all(task.cancelled() for task in tasks)
             fine = get(server.url + "/fine")
             outcomes = await asyncio.gather(
-                *(transport.fetch(fine, timeout_seconds=5, byte_cap=9) for _ in range(50))
+                *(fetched(transport, fine, timeout_seconds=5, byte_cap=9) for _ in range(50))
             )
             assert all(isinstance(outcome, UpstreamReply) for outcome in outcomes)
 
@@ -151,14 +151,14 @@ def test_cancellation_that_comes_with_the_reply_is_not_lost(name: TransportName)
             exchange.server.note_peer_left()  # stands for: answered
 
         async def stream(url: str) -> None:
-            async with transport.stream(get(url), timeout_seconds=5) as streamed:
-                assert isinstance(streamed, UpstreamStream)
-                async for _ in streamed.chunks:
+            async with streamed(transport, get(url), timeout_seconds=5) as upstream:
+                assert isinstance(upstream, UpstreamStream)
+                async for _ in upstream.chunks:
                     pass
                 await asyncio.Event().wait()
 
         async def fetch(url: str) -> None:
-            await transport.fetch(get(url), timeout_seconds=5, byte_cap=1000)
+            await fetched(transport, get(url), timeout_seconds=5, byte_cap=1000)
             await asyncio.Event().wait()
 
         with WireServer(answer) as server:

@@ -10,7 +10,7 @@ from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed
 from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
 from bff.upstream.transports import TransportName, open_transport
-from tests.support.transports import NAMES, get, run
+from tests.support.transports import NAMES, fetched, get, run, streamed
 from tests.support.wire import Exchange, WireServer
 from tests.support.wire_scripts import chunk, head, never, reply, then_close
 
@@ -27,7 +27,7 @@ def test_idle_connection_that_the_server_closed_is_not_used_again(name: Transpor
         with WireServer(then_close(WHOLE)) as server:
             for count in range(1, 11):
                 request = UpstreamRequest("POST", server.url + "/", (), b"{}")
-                outcome = await transport.fetch(request, timeout_seconds=5, byte_cap=100)
+                outcome = await fetched(transport, request, timeout_seconds=5, byte_cap=100)
                 assert isinstance(outcome, UpstreamReply), outcome
                 assert len(server.requests) == count
                 await asyncio.to_thread(
@@ -42,9 +42,9 @@ def test_idle_connection_is_dropped_after_its_time(name: TransportName) -> None:
     async def main() -> None:
         transport = open_transport(name, idle_seconds=0.05)
         with WireServer(reply()) as server:
-            await transport.fetch(get(server.url + "/"), timeout_seconds=5, byte_cap=100)
+            await fetched(transport, get(server.url + "/"), timeout_seconds=5, byte_cap=100)
             await asyncio.sleep(0.2)  # the time itself is what is tested
-            await transport.fetch(get(server.url + "/"), timeout_seconds=5, byte_cap=100)
+            await fetched(transport, get(server.url + "/"), timeout_seconds=5, byte_cap=100)
             assert server.accepted == 2
         await transport.close()
 
@@ -56,8 +56,8 @@ def test_closing_the_transport_closes_its_connections(name: TransportName) -> No
     async def main() -> None:
         transport = open_transport(name)
         with WireServer(reply()) as server:
-            await transport.fetch(get(server.url + "/"), timeout_seconds=5, byte_cap=100)
-            async with transport.stream(get(server.url + "/"), timeout_seconds=5) as upstream:
+            await fetched(transport, get(server.url + "/"), timeout_seconds=5, byte_cap=100)
+            async with streamed(transport, get(server.url + "/"), timeout_seconds=5) as upstream:
                 assert isinstance(upstream, UpstreamStream)
                 assert [part async for part in upstream.chunks] == []
             await transport.close()
@@ -77,7 +77,7 @@ def test_concurrent_requests_are_all_in_flight_at_once(name: TransportName) -> N
         with WireServer(script) as server:
             request = get(server.url + "/")
             outcomes = await asyncio.gather(
-                *(transport.fetch(request, timeout_seconds=5, byte_cap=9) for _ in range(50))
+                *(fetched(transport, request, timeout_seconds=5, byte_cap=9) for _ in range(50))
             )
             assert all(isinstance(outcome, UpstreamReply) for outcome in outcomes)
 
@@ -96,7 +96,7 @@ def test_slow_upload_is_not_the_upstreams_silence(name: TransportName) -> None:
 
         with WireServer(reply(body=b"thanks")) as server:
             request = UpstreamRequest("POST", server.url + "/", (), body())
-            async with transport.stream(request, timeout_seconds=0.8) as upstream:
+            async with streamed(transport, request, timeout_seconds=0.8) as upstream:
                 assert isinstance(upstream, UpstreamStream), upstream
                 assert b"".join([part async for part in upstream.chunks]) == b"thanks"
             assert server.requests[0].body == b"slow" * 2
@@ -112,7 +112,7 @@ def test_upload_whose_reply_never_comes_ends_at_the_timeout(name: TransportName)
 
         with WireServer(never()) as server:
             request = UpstreamRequest("POST", server.url + "/", (), body())
-            async with transport.stream(request, timeout_seconds=0.3) as upstream:
+            async with streamed(transport, request, timeout_seconds=0.3) as upstream:
                 assert isinstance(upstream, Failed)
 
     run(name, scenario)
@@ -141,7 +141,7 @@ def test_http1_gives_the_reply_while_the_request_is_still_being_sent() -> None:
 
         with WireServer(echo) as server:
             request = UpstreamRequest("POST", server.url + "/", (), body())
-            async with transport.stream(request, timeout_seconds=5) as upstream:
+            async with streamed(transport, request, timeout_seconds=5) as upstream:
                 assert isinstance(upstream, UpstreamStream), upstream
                 first = await anext(upstream.chunks)
                 answered.set()

@@ -10,7 +10,7 @@ from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.ports import BrokenStream, Transport, UpstreamRequest, UpstreamStream
 from bff.upstream.transports import TransportName
-from tests.support.transports import NAMES, failed, fetch, get, run
+from tests.support.transports import NAMES, failed, fetch, fetched, get, run, streamed
 from tests.support.wire import Script, WireServer
 from tests.support.wire_scripts import (
     chunk,
@@ -37,7 +37,7 @@ MEGABYTE = 1_000_000
 async def broken(transport: Transport, url: str, timeout_seconds: float) -> tuple[bytes, Failed]:
     """What a stream gave before it broke, and how."""
     received = b""
-    async with transport.stream(get(url), timeout_seconds=timeout_seconds) as upstream:
+    async with streamed(transport, get(url), timeout_seconds=timeout_seconds) as upstream:
         assert isinstance(upstream, UpstreamStream), upstream
         try:
             async for part in upstream.chunks:
@@ -121,7 +121,7 @@ def test_fetch_ends_at_its_total_timeout_whatever_trickles_in(
 def test_stream_gives_up_when_no_head_comes_in_time(name: TransportName, start: bytes) -> None:
     async def scenario(transport: Transport) -> None:
         with WireServer(stall_after(start)) as server:
-            async with transport.stream(get(server.url + "/"), timeout_seconds=0.3) as upstream:
+            async with streamed(transport, get(server.url + "/"), timeout_seconds=0.3) as upstream:
                 assert isinstance(upstream, Failed)
                 assert upstream.reason is Reason.TIMEOUT
             await asyncio.to_thread(server.wait_until, lambda server: server.peers_left == 1)
@@ -137,7 +137,9 @@ def test_stream_breaks_after_a_silence_and_not_while_something_comes(name: Trans
         dripping = drip(LENGTH_10, b"0123456789", every_seconds=0.15)
         silent = stall_after(LENGTH_10 + b"abc")
         with WireServer({"/drip": dripping, "/silent": silent}) as server:
-            async with transport.stream(get(server.url + "/drip"), timeout_seconds=1.0) as upstream:
+            async with streamed(
+                transport, get(server.url + "/drip"), timeout_seconds=1.0
+            ) as upstream:
                 assert isinstance(upstream, UpstreamStream)
                 assert b"".join([part async for part in upstream.chunks]) == b"0123456789"
             received, failure = await broken(transport, server.url + "/silent", 0.5)
@@ -237,8 +239,8 @@ def test_transport_works_on_after_every_kind_of_failure(name: TransportName) -> 
     async def scenario(transport: Transport) -> None:
         with WireServer(scripts) as server:
             for path in (*scripts, "/fine"):
-                outcome = await transport.fetch(
-                    get(server.url + path), timeout_seconds=1.0, byte_cap=1000
+                outcome = await fetched(
+                    transport, get(server.url + path), timeout_seconds=1.0, byte_cap=1000
                 )
                 assert isinstance(outcome, UpstreamReply) == (path == "/fine"), outcome
 

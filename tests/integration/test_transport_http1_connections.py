@@ -14,7 +14,7 @@ from bff.upstream.http1.pool import Limits
 from bff.upstream.http1.transport import Http1Transport
 from bff.upstream.ports import UpstreamRequest, UpstreamStream
 from tests.support.raw_replies import ROWS, Row, Whole
-from tests.support.transports import get
+from tests.support.transports import fetched, get, streamed
 from tests.support.wire import Exchange, WireServer
 from tests.support.wire_scripts import (
     head,
@@ -54,7 +54,7 @@ async def fetch(
     transport: Http1Transport, url: str, method: str = "GET", seconds: float = 5
 ) -> UpstreamReply | Failed:
     request = UpstreamRequest(method, url)
-    return await transport.fetch(request, timeout_seconds=seconds, byte_cap=1_000)
+    return await fetched(transport, request, timeout_seconds=seconds, byte_cap=1_000)
 
 
 # ---------------------------------------------------------------------------- found dead
@@ -81,7 +81,7 @@ def test_stream_on_a_connection_that_ends_without_a_byte_goes_out_once_more(
     async def scenario(transport: Http1Transport) -> None:
         with WireServer(in_turn(OK, then_close(b""), OK)) as server:
             await fetch(transport, server.url + "/")
-            async with transport.stream(get(server.url + "/"), timeout_seconds=5) as upstream:
+            async with streamed(transport, get(server.url + "/"), timeout_seconds=5) as upstream:
                 assert isinstance(upstream, UpstreamStream), upstream
                 assert await upstream.read_all() == b"ok"
 
@@ -321,7 +321,7 @@ def test_upload_waits_for_an_upstream_that_reads_slowly(run: Callable[..., None]
 
         with WireServer(script) as server:
             request = UpstreamRequest("POST", server.url + "/", (), body())
-            async with transport.stream(request, timeout_seconds=0.5) as upstream:
+            async with streamed(transport, request, timeout_seconds=0.5) as upstream:
                 assert isinstance(upstream, Failed)
                 assert upstream.reason is Reason.TIMEOUT
             assert given < 20
@@ -343,7 +343,7 @@ def test_reply_that_comes_before_the_upload_is_done_ends_it_and_the_connection(
 
         with WireServer(script) as server:
             request = UpstreamRequest("POST", server.url + "/", (), body())
-            async with transport.stream(request, timeout_seconds=5) as upstream:
+            async with streamed(transport, request, timeout_seconds=5) as upstream:
                 assert isinstance(upstream, UpstreamStream), upstream
                 assert (upstream.status, await upstream.read_all()) == (413, b"")
             assert len(asyncio.all_tasks()) == 2  # this one, and the one that waits for it

@@ -16,7 +16,7 @@ from bff.tls import TlsFiles
 from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
 from bff.upstream.transports import TransportName
 from tests.support.tls_servers import ca_file, tls_server
-from tests.support.transports import NAMES, fetch, run
+from tests.support.transports import NAMES, fetch, fetched, run, streamed
 from tests.support.wire import WireServer
 from tests.support.wire_scripts import json_reply, never, raw, refusing_url, reply, then_close
 
@@ -82,7 +82,7 @@ def test_stream_goes_through_the_proxy_too(name: TransportName) -> None:
         with WireServer(reply(body=b"ok")) as server:
             link = Link(None, proxy_of(server))
             request = UpstreamRequest("GET", "http://shop.invalid/x", link=link)
-            async with transport.stream(request, timeout_seconds=5) as upstream:
+            async with streamed(transport, request, timeout_seconds=5) as upstream:
                 assert isinstance(upstream, UpstreamStream), upstream
                 assert await upstream.read_all() == b"ok"
             (seen,) = server.requests
@@ -100,7 +100,7 @@ def test_connections_with_and_without_a_proxy_are_not_mixed(name: TransportName)
             bodies = []
             for link in links:
                 request = UpstreamRequest("GET", service.url + "/", link=link)
-                outcome = await transport.fetch(request, timeout_seconds=5, byte_cap=9)
+                outcome = await fetched(transport, request, timeout_seconds=5, byte_cap=9)
                 assert isinstance(outcome, UpstreamReply), outcome
                 bodies.append(outcome.body)
             assert bodies == [b"direct", b"by"] * 2
@@ -146,7 +146,7 @@ def test_request_over_tls_goes_through_a_tunnel_and_is_verified_as_without(
             for host, whole in (("localhost", True), ("127.0.0.1", False)):
                 url = f"https://{host}:{server.port}/secret-path"
                 request = UpstreamRequest("GET", url, link=Link(files, proxy))
-                outcome = await transport.fetch(request, timeout_seconds=5, byte_cap=9)
+                outcome = await fetched(transport, request, timeout_seconds=5, byte_cap=9)
                 assert isinstance(outcome, UpstreamReply if whole else Failed), outcome
             first = heads[0].decode().lower()
             assert first.startswith(f"connect localhost:{server.port} http/1.1\r\n")
@@ -175,7 +175,7 @@ def test_informational_reply_to_connect_is_passed_over(tmp_path: Path) -> None:
         ):
             url = f"https://localhost:{server.port}/"
             request = UpstreamRequest("GET", url, link=Link(files, proxy))
-            outcome = await transport.fetch(request, timeout_seconds=5, byte_cap=9)
+            outcome = await fetched(transport, request, timeout_seconds=5, byte_cap=9)
             assert isinstance(outcome, UpstreamReply), outcome
 
     run("http1", scenario)

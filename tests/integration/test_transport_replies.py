@@ -11,7 +11,7 @@ from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
 from bff.upstream.transports import TransportName
-from tests.support.transports import NAMES, fetch, get, run
+from tests.support.transports import NAMES, fetch, fetched, get, run, streamed
 from tests.support.wire import Exchange, WireServer
 from tests.support.wire_scripts import (
     chunk,
@@ -155,7 +155,7 @@ def test_cookies_are_not_kept(name: TransportName) -> None:
     async def scenario(transport: Transport) -> None:
         with WireServer(reply(headers=[("Set-Cookie", "session=1; Path=/")])) as server:
             for _ in range(2):
-                await transport.fetch(get(server.url + "/"), timeout_seconds=5, byte_cap=100)
+                await fetched(transport, get(server.url + "/"), timeout_seconds=5, byte_cap=100)
             assert [request.header("cookie") for request in server.requests] == [None, None]
 
     run(name, scenario)
@@ -182,7 +182,7 @@ def test_one_connection_serves_one_request_after_the_other(name: TransportName) 
     async def scenario(transport: Transport) -> None:
         with WireServer(json_reply("{}")) as server:
             for _ in range(3):
-                await transport.fetch(get(server.url + "/"), timeout_seconds=5, byte_cap=100)
+                await fetched(transport, get(server.url + "/"), timeout_seconds=5, byte_cap=100)
             assert server.accepted == 1
 
     run(name, scenario)
@@ -202,7 +202,7 @@ def test_stream_gives_the_head_and_each_chunk_as_they_come(name: TransportName) 
 
     async def scenario(transport: Transport) -> None:
         with WireServer(script) as server:
-            async with transport.stream(get(server.url + "/"), timeout_seconds=5) as upstream:
+            async with streamed(transport, get(server.url + "/"), timeout_seconds=5) as upstream:
                 assert isinstance(upstream, UpstreamStream)
                 assert upstream.status == 200
                 assert (b"x", b"y") in upstream.headers
@@ -222,7 +222,9 @@ def test_stream_that_was_read_to_its_end_leaves_its_connection_to_the_next(
     async def scenario(transport: Transport) -> None:
         with WireServer(in_turn(chunked([b"a", b"b"]), reply(body=b"c"))) as server:
             for expected in (b"ab", b"c"):
-                async with transport.stream(get(server.url + "/"), timeout_seconds=5) as upstream:
+                async with streamed(
+                    transport, get(server.url + "/"), timeout_seconds=5
+                ) as upstream:
                     assert isinstance(upstream, UpstreamStream)
                     assert b"".join([part async for part in upstream.chunks]) == expected
             assert server.accepted == 1
@@ -240,7 +242,7 @@ def test_stream_that_is_left_early_closes_its_connection(name: TransportName) ->
             exchange.wait_until_peer_leaves()
 
         with WireServer(script) as server:
-            async with transport.stream(get(server.url + "/"), timeout_seconds=60) as upstream:
+            async with streamed(transport, get(server.url + "/"), timeout_seconds=60) as upstream:
                 assert isinstance(upstream, UpstreamStream)
                 assert await anext(upstream.chunks)
             await asyncio.to_thread(server.wait_until, lambda server: server.peers_left == 1)

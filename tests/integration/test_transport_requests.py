@@ -8,7 +8,7 @@ import pytest
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
 from bff.upstream.transports import TransportName
-from tests.support.transports import NAMES, fetch, get, run
+from tests.support.transports import NAMES, fetch, get, run, streamed
 from tests.support.wire import Exchange, RecordedRequest, WireServer
 from tests.support.wire_scripts import reply
 
@@ -262,7 +262,7 @@ def test_chunks_reach_the_upstream_before_the_next_ones_exist(name: TransportNam
 
         with WireServer(read_in_parts) as server:
             request = UpstreamRequest("POST", server.url + "/", body=body())
-            async with transport.stream(request, timeout_seconds=5) as upstream:
+            async with streamed(transport, request, timeout_seconds=5) as upstream:
                 assert isinstance(upstream, UpstreamStream), upstream
                 return b"".join([chunk async for chunk in upstream.chunks])
 
@@ -285,7 +285,7 @@ def test_error_in_the_body_stream_is_raised_and_the_upstream_sees_a_broken_reque
         with WireServer(reply()) as server:
             request = UpstreamRequest("POST", server.url + "/", body=body(server))
             with pytest.raises(ClientGone):
-                async with transport.stream(request, timeout_seconds=5):
+                async with streamed(transport, request, timeout_seconds=5):
                     pass
             await asyncio.to_thread(server.wait_until, lambda server: server.open_connections == 0)
             assert server.requests[0].body == b""

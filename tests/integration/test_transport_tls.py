@@ -13,7 +13,7 @@ from bff.tls import TlsFiles
 from bff.upstream.ports import Transport, UpstreamRequest
 from bff.upstream.transports import TransportName
 from tests.support.tls_servers import ca_file, client_files, tls_server
-from tests.support.transports import NAMES, run
+from tests.support.transports import NAMES, fetched, run
 
 every_transport = pytest.mark.parametrize("name", NAMES)
 
@@ -33,7 +33,7 @@ async def ask(
 ) -> UpstreamReply | Failed:
     link = None if files is None else Link(files)
     request = UpstreamRequest("GET", f"https://{host}:{port}/", link=link)
-    return await transport.fetch(request, timeout_seconds=5, byte_cap=9)
+    return await fetched(transport, request, timeout_seconds=5, byte_cap=9)
 
 
 @every_transport

@@ -10,12 +10,12 @@ without a script is a bug of the test, and raises.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic_core import to_json
 
+from bff.engine.answers import Handle, OnAnswer, TaskCall
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed
 from bff.upstream.ports import UpstreamRequest, UpstreamStream
@@ -81,29 +81,19 @@ class ScriptedTransport:
         self.began_at: list[float] = []  # by the loop's clock
         self._arrival = asyncio.Condition()
 
-    async def fetch(
-        self, request: UpstreamRequest, *, timeout_seconds: float, byte_cap: int
-    ) -> Answer:
-        url = urlsplit(request.url)
-        path = f"{request.method} {url.path}"
-        name = f"{path}?{url.query}" if url.query else path
+    def fetch(
+        self,
+        request: UpstreamRequest,
+        on_answer: OnAnswer[UpstreamReply],
+        *,
+        timeout_seconds: float,
+        byte_cap: int,
+    ) -> Handle:
         self.requests.append(request)
         self.timeouts.append(timeout_seconds)
         self.byte_caps.append(byte_cap)
-        self.calls[name] += 1
         self.began_at.append(asyncio.get_running_loop().time())
-        self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        try:
-            async with self._arrival:
-                self._arrival.notify_all()
-            key = name if name in self.scripts else path
-            return await self._play(key, self.scripts[key], request)
-        except asyncio.CancelledError:
-            self.cancelled.append(name)
-            raise
-        finally:
-            self.in_flight -= 1
+        return _ScriptedCall(self, request, on_answer)
 
     async def wait_for_calls(self, count: int) -> None:
         """Wait until so many requests have arrived."""
@@ -117,15 +107,24 @@ class ScriptedTransport:
             for each in self.requests
         ]
 
-    def stream(
-        self, request: UpstreamRequest, *, timeout_seconds: float
-    ) -> AbstractAsyncContextManager[UpstreamStream | Failed]:
+    def open(
+        self,
+        request: UpstreamRequest,
+        on_answer: OnAnswer[UpstreamStream],
+        *,
+        timeout_seconds: float,
+    ) -> Handle:
         raise NotImplementedError("compositions don't stream")
 
     async def close(self) -> None:
         """Nothing is open."""
 
-    async def _play(self, key: str, script: "Script", request: UpstreamRequest) -> Answer:
+    async def play(self, name: str, path: str, request: UpstreamRequest) -> Answer:
+        """The answer that the request's script comes to."""
+        async with self._arrival:
+            self._arrival.notify_all()
+        key = name if name in self.scripts else path
+        script = self.scripts[key]
         while True:
             match script:
                 case UpstreamReply() | Failed():
@@ -135,3 +134,38 @@ class ScriptedTransport:
                     script = script[0]
                 case _:
                     script = await script(request)
+
+
+class _ScriptedCall:
+    """One call under way."""
+
+    def __init__(
+        self,
+        transport: ScriptedTransport,
+        request: UpstreamRequest,
+        on_answer: OnAnswer[UpstreamReply],
+    ) -> None:
+        url = urlsplit(request.url)
+        path = f"{request.method} {url.path}"
+        self._name = f"{path}?{url.query}" if url.query else path
+        self._transport = transport
+        self._on_answer = on_answer
+        transport.calls[self._name] += 1
+        transport.in_flight += 1
+        transport.most_in_flight = max(transport.most_in_flight, transport.in_flight)
+        self._is_over = False
+        self._call = TaskCall(transport.play(self._name, path, request), self._answer)
+
+    def cancel(self) -> None:
+        if not self._is_over:
+            self._end()
+            self._transport.cancelled.append(self._name)
+            self._call.cancel()
+
+    def _answer(self, answer: UpstreamReply | Failed | Exception) -> None:
+        self._end()
+        self._on_answer(answer)
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._transport.in_flight -= 1

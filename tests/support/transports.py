@@ -1,14 +1,17 @@
 """Running one exchange, or a whole scenario, over a transport by name: `run("httpx", scenario)`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import TypeVar
 
 import uvloop
 
+from bff.engine.answers import answer_to
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed
-from bff.upstream.ports import Transport, UpstreamRequest
+from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
 from bff.upstream.transports import CONNECT_TIMEOUT_SECONDS, TransportName, open_transport
 from tests.support.wire import Script, WireServer
 
@@ -35,6 +38,27 @@ def run(
     return (uvloop.run if name == "http1" else asyncio.run)(main())
 
 
+async def fetched(
+    transport: Transport, request: UpstreamRequest, *, timeout_seconds: float, byte_cap: int
+) -> UpstreamReply | Failed:
+    """One exchange, as an awaitable."""
+    options = {"timeout_seconds": timeout_seconds, "byte_cap": byte_cap}
+    return await answer_to(partial(transport.fetch, request, **options))
+
+
+@asynccontextmanager
+async def streamed(
+    transport: Transport, request: UpstreamRequest, *, timeout_seconds: float
+) -> AsyncIterator[UpstreamStream | Failed]:
+    """One streamed exchange, which is cancelled at the end of the context."""
+    opened = await answer_to(partial(transport.open, request, timeout_seconds=timeout_seconds))
+    try:
+        yield opened
+    finally:
+        if isinstance(opened, UpstreamStream):
+            opened.exchange.cancel()
+
+
 def fetch(
     name: TransportName,
     request: UpstreamRequest,
@@ -45,8 +69,8 @@ def fetch(
     """One exchange."""
     return run(
         name,
-        lambda transport: transport.fetch(
-            request, timeout_seconds=timeout_seconds, byte_cap=byte_cap
+        lambda transport: fetched(
+            transport, request, timeout_seconds=timeout_seconds, byte_cap=byte_cap
         ),
     )
 

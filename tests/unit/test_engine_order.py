@@ -86,8 +86,8 @@ def test_call_that_is_cancelled_from_elsewhere_does_not_leave_the_run_waiting():
 
         transport = ScriptedTransport({"GET /a": cancelled})
         composition = compose(step("a", "GET /a"), deadline=60)
-        with pytest.raises(asyncio.CancelledError):
-            await run_over(transport, composition)
+        result = await run_over(transport, composition)
+        assert (result.status, result.reason) == (502, "disconnected")
         assert asyncio.get_running_loop().time() == 1000
 
     run_in_fake_time(main())
@@ -108,10 +108,8 @@ def test_call_that_will_not_be_cancelled_does_not_hold_the_reply():
         composition = compose(step("a", "GET /a"), step("b", "GET /b"), deadline=60)
         result = await run_over(transport, composition)
         assert result.status == 404
-        assert asyncio.get_running_loop().time() == pytest.approx(1000.1)
+        assert asyncio.get_running_loop().time() == 1000
         stubborn_ended.set()
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
 
     run_in_fake_time(main())
 

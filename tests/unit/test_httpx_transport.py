@@ -10,7 +10,7 @@ from pytest_httpx import HTTPXMock, IteratorStream
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.ports import BrokenStream, Transport, UpstreamRequest, UpstreamStream
-from tests.support.transports import fetch, get, run
+from tests.support.transports import fetch, get, run, streamed
 
 URL = "http://orders.example/orders?user_id=1"
 
@@ -83,7 +83,7 @@ def test_error_of_httpx_is_a_value_for_fetch_and_for_stream(
     fetched = fetch("httpx", get(URL))
 
     async def open_stream(transport: Transport) -> object:
-        async with transport.stream(get(URL), timeout_seconds=1) as upstream:
+        async with streamed(transport, get(URL), timeout_seconds=1) as upstream:
             return upstream
 
     for outcome in (fetched, run("httpx", open_stream)):
@@ -134,7 +134,7 @@ def test_stream_gives_chunks_as_httpx_does(httpx_mock: HTTPXMock) -> None:
     httpx_mock.add_response(stream=IteratorStream([b"one", b"two"]))
 
     async def read(transport: Transport) -> list[bytes]:
-        async with transport.stream(get(URL), timeout_seconds=1) as upstream:
+        async with streamed(transport, get(URL), timeout_seconds=1) as upstream:
             assert isinstance(upstream, UpstreamStream)
             return [part async for part in upstream.chunks]
 
@@ -153,7 +153,7 @@ def test_error_in_the_body_breaks_the_stream(httpx_mock: HTTPXMock) -> None:
     httpx_mock.add_callback(answer)
 
     async def read(transport: Transport) -> None:
-        async with transport.stream(get(URL), timeout_seconds=1) as upstream:
+        async with streamed(transport, get(URL), timeout_seconds=1) as upstream:
             assert isinstance(upstream, UpstreamStream)
             assert await anext(upstream.chunks) == b"one"
             with pytest.raises(BrokenStream) as broke:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 import pytest
 
+from bff.engine.answers import Handle, OnAnswer, TaskCall, answer_to
 from bff.engine.ports import ServiceCall
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.pipeline.balance import REST_SECONDS, Instances, balanced
@@ -23,11 +25,13 @@ class Sender:
         self.seconds: list[float] = []
         self.takes = 0.0
 
-    async def __call__(self, url: str, call: ServiceCall, seconds: float) -> str | Failed:
+    def __call__(
+        self, url: str, call: ServiceCall, seconds: float, on_answer: OnAnswer[str]
+    ) -> Handle:
         self.asked.append(url)
         self.seconds.append(seconds)
         self.clock.now += self.takes
-        return self.answers[url]
+        return asyncio.get_running_loop().call_soon(on_answer, self.answers[url])
 
 
 class World:
@@ -44,7 +48,8 @@ class World:
         """The answer, and the instances that were asked."""
 
         async def one() -> str | Failed:
-            return await self.way(ServiceCall("shop", method, "/", (), body), 5.0)
+            call = ServiceCall("shop", method, "/", (), body)
+            return await answer_to(partial(self.way, call, 5.0))
 
         self.send.asked.clear()
         self.send.seconds.clear()
@@ -145,7 +150,10 @@ def test_streamed_body_goes_to_the_next_instance_only_while_nothing_of_it_was_re
     async def send(reads_first: bool) -> tuple[str | Failed, list[bytes]]:
         seen: list[bytes] = []
 
-        async def to(url: str, call: ServiceCall, _: float) -> str | Failed:
+        def to(url: str, call: ServiceCall, _: float, on_answer: OnAnswer[str]) -> Handle:
+            return TaskCall(answer(url, call), on_answer)
+
+        async def answer(url: str, call: ServiceCall) -> str | Failed:
             assert call.body is not None
             assert not isinstance(call.body, bytes)
             if url == "a":
@@ -156,7 +164,8 @@ def test_streamed_body_goes_to_the_next_instance_only_while_nothing_of_it_was_re
             return "B"
 
         way = balanced(to, Instances(("a", "b"), Clock()))
-        return await way(ServiceCall("shop", "POST", "/", (), body()), 5.0), seen
+        call = ServiceCall("shop", "POST", "/", (), body())
+        return await answer_to(partial(way, call, 5.0)), seen
 
     assert asyncio.run(send(False)) == ("B", [b"first", b"second"])
     assert asyncio.run(send(True)) == (REFUSED, [])

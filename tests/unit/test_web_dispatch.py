@@ -11,6 +11,7 @@ import pytest
 
 from bff.cache.cache import Cache
 from bff.deadline import Deadline
+from bff.engine.answers import Handle, OnAnswer, TaskCall
 from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyWork
 from bff.engine.ports import UpstreamReply
@@ -43,13 +44,16 @@ class ScriptedTransport:
         self.script = script
         self.calls = 0
 
-    async def fetch(
-        self, request: UpstreamRequest, *, timeout_seconds: float, byte_cap: int
-    ) -> UpstreamReply | Failed:
-        self.calls += 1
-        return self.script(request)
+    def fetch(
+        self, request: UpstreamRequest, on_answer: OnAnswer[UpstreamReply], **_: float
+    ) -> Handle:
+        async def answer() -> UpstreamReply | Failed:
+            return self.script(request)
 
-    def stream(self, request: UpstreamRequest, *, timeout_seconds: float) -> Any:
+        self.calls += 1
+        return TaskCall(answer(), on_answer)
+
+    def open(self, request: UpstreamRequest, on_answer: Any, *, timeout_seconds: float) -> Handle:
         raise ZeroDivisionError("secret-of-the-house")
 
     async def close(self) -> None:

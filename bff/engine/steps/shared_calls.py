@@ -53,13 +53,13 @@ class SharedCalls:
 
         async def send(deadline: Deadline) -> CallResult:
             nonlocal own
-            reply = await self._calls.send(step, request, deadline)
-            own = await self._calls.read(step, reply, heavy, budget)
+            reply = await self._calls.reply_to(step, request, deadline)
+            own = await self._calls.part_of(step, reply, budget, heavy)
             return _result(step, caching, request, reply, own)
 
         cached = await self._replies.get(key, caching.policy, send, deadline, wait_budget)
         if cached.result is not None and own is None:
-            own = await self._calls.read(step, cached.result.reply, heavy, budget)
+            own = await self._calls.part_of(step, cached.result.reply, budget, heavy)
         if cached.body is None:
             if own is None:
                 raise AssertionError("neither a stored reply nor a call")
@@ -67,7 +67,7 @@ class SharedCalls:
         if own is not None and not isinstance(own.value, Failed):
             return own
         stored = UpstreamReply(_STORED_STATUS, (), cached.body)
-        earlier = await self._calls.read(step, stored, heavy, budget)
+        earlier = await self._calls.part_of(step, stored, budget, heavy)
         if own is None:
             return earlier._replace(freshness=cached.freshness)
         if isinstance(own.value, Failed) and isinstance(earlier.value, Value):

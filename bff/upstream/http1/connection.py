@@ -23,10 +23,13 @@ _CUT_OFF: Final = Failed(Reason.INCOMPLETE, detail="TLS ended without its close_
 
 
 class Exchange(Protocol):
-    """What a connection does its work for. Both are called on the loop, from its callbacks."""
+    """What a connection does its work for. All are called on the loop, from its callbacks."""
 
     def on_reply(self, reader: ReplyReader) -> None:
-        """More of the reply is there. Where `reader.ended`, the exchange ends with this call."""
+        """More of the reply is there: take it. Where `reader.ended`, the exchange has ended."""
+
+    def notify(self) -> None:
+        """Tell whoever waits what was taken. After the end, the connection is free already."""
 
     def on_failure(self, failure: Failed) -> None:
         """The exchange ends with this failure."""
@@ -166,12 +169,14 @@ class Connection(asyncio.Protocol):
         except BadReply as error:
             # What came before the fault goes to the exchange, as if the fault had come later.
             exchange.on_reply(reader)
+            exchange.notify()
             self.fail(exchange, error.failure)
             return
         if reader.ended:
             self._end(exchange)
         else:
             exchange.on_reply(reader)
+            exchange.notify()
 
     def eof_received(self) -> None:
         """See `asyncio.Protocol`."""
@@ -212,6 +217,7 @@ class Connection(asyncio.Protocol):
             self._home.release(self)
         else:
             self.close()
+        exchange.notify()
 
     def _is_cut_off(self) -> bool:
         """Whether TLS did not end in good order, so that anybody may have ended it (RFC 9112 §9.8).

@@ -1,66 +1,156 @@
-"""The two kinds of exchanges: a whole reply, and one whose body is streamed.
+"""An exchange, from its request to its answer; and the kind whose reply is read whole.
 
-Both end their connection at once where they are left or take too long (`Connection.leave`,
-`Connection.fail`); neither needs a task.
+    wait for a connection  →  the request goes out  →  the reply is read  →  the answer
+
+Rules:
+1. An exchange answers once, by the rules of `bff.engine.answers`. It ends its connection at once
+   where it is cancelled or takes too long.
+2. Its time begins before it has a connection, and goes on where it is repeated.
+3. It is repeated once, on another connection, where it went out on a connection that had served
+   others and that ended before a byte of the reply came; where its method is safe, and its body is
+   there. The upstream had closed the connection while it was idle, most likely. What else other
+   methods meet is reported, never repeated.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
-from bff.engine.ports import Headers, UpstreamReply
+from bff.engine.answers import OnAnswer
+from bff.engine.ports import UpstreamReply
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.http1.connection import Connection
+from bff.upstream.http1.pool import Waiter
 from bff.upstream.http1.replies import ReplyReader
-from bff.upstream.ports import BrokenStream
-from bff.upstream.uploads import Upload
+from bff.upstream.http1.requests import Outgoing
 
-# What a slow reader makes the gateway hold for it, beside what one read brings (at most 256 KiB).
-BUFFERED_BYTES: Final = 131_072
+T = TypeVar("T")
 
 TOO_SLOW: Final = Failed(Reason.TIMEOUT, detail="the whole exchange took too long")
-_NO_HEAD: Final = Failed(Reason.TIMEOUT, detail="no head came in time")
-_SILENCE: Final = Failed(Reason.TIMEOUT, detail="silence in the body")
+_NO_TURN: Final = Failed(Reason.TIMEOUT, detail="no connection came free in time", was_sent=False)
 
 
-class WholeReply:
-    """An exchange whose reply is read whole; `outcome` has it. A body beyond `byte_cap`, or beyond
-    what is left of `arriving`, ends it."""
+class Connections(Protocol):
+    """Where exchanges wait for connections."""
 
-    __slots__ = ("_arriving", "_byte_cap", "_connection", "_taken_bytes", "_timer", "outcome")
+    def wait(self, outgoing: Outgoing, waiter: Waiter) -> None:
+        """Give it a connection for the request, or the reason why there is none; later."""
+
+    def leave(self, outgoing: Outgoing, waiter: Waiter) -> None:
+        """It waits no longer."""
+
+
+class UpstreamExchange(Generic[T]):
+    """What all kinds share. `ends_at` is when its time is over, by the loop."""
+
+    __slots__ = ("_connection", "_connections", "_loop", "_may_repeat", "_on_answer", "_outgoing",
+                 "_timer", "ends_at")  # fmt: skip
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        connection: Connection,
-        byte_cap: int,
-        arriving: Budget | None,
+        connections: Connections,
+        outgoing: Outgoing,
+        on_answer: OnAnswer[T],
         ends_at: float,
     ) -> None:
-        self.outcome: asyncio.Future[UpstreamReply | Failed] = loop.create_future()
+        self.ends_at = ends_at
+        self._loop = loop
+        self._connections = connections
+        self._outgoing = outgoing
+        self._on_answer: OnAnswer[T] | None = on_answer
+        self._connection: Connection | None = None
+        self._may_repeat = outgoing.is_whole and outgoing.is_safe
+        self._timer: asyncio.TimerHandle | None = loop.call_at(ends_at, self._expire)
+
+    def on_connection(self, connection: Connection) -> None:
+        """Send the request. See `Waiter.on_connection`."""
         self._connection = connection
+        outgoing = self._outgoing
+        connection.begin(self, outgoing.method, outgoing.data, is_whole=outgoing.is_whole)
+
+    def on_reply(self, reader: ReplyReader) -> None:
+        """See `Exchange.on_reply`."""
+        raise NotImplementedError
+
+    def notify(self) -> None:
+        """See `Exchange.notify`."""
+        raise NotImplementedError
+
+    def on_failure(self, failure: Failed | Exception) -> None:
+        """See `Exchange.on_failure` and `Waiter.on_failure`."""
+        connection = self._connection
+        if self._may_repeat and connection is not None and connection.is_stale:
+            self._may_repeat = False
+            self._connection = None
+            self._connections.wait(self._outgoing, self)
+        else:
+            self._end(failure)
+
+    def cancel(self) -> None:
+        """See `Handle.cancel`."""
+        self._stop_clock()
+        self._on_answer = None
+        if self._connection is not None:
+            self._connection.leave(self)
+        else:
+            self._connections.leave(self._outgoing, self)
+
+    def _end(self, answer: T | Failed | Exception) -> None:
+        """Answer, unless it is cancelled."""
+        self._stop_clock()
+        on_answer, self._on_answer = self._on_answer, None
+        if on_answer is not None:
+            on_answer(answer)
+
+    def _expire(self) -> None:
+        if self._connection is not None:
+            self._connection.fail(self, TOO_SLOW)
+        else:
+            self._connections.leave(self._outgoing, self)
+            self._end(_NO_TURN)
+
+    def _stop_clock(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class WholeReply(UpstreamExchange[UpstreamReply]):
+    """An exchange whose reply is read whole. A body beyond `byte_cap`, or beyond what is left of
+    `arriving`, ends it."""
+
+    __slots__ = ("_arriving", "_byte_cap", "_reply", "_taken_bytes")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        connections: Connections,
+        outgoing: Outgoing,
+        on_answer: OnAnswer[UpstreamReply],
+        ends_at: float,
+        byte_cap: int,
+        arriving: Budget | None,
+    ) -> None:
+        super().__init__(loop, connections, outgoing, on_answer, ends_at)
         self._byte_cap = byte_cap
         self._arriving = arriving
         self._taken_bytes = 0
-        self._timer = loop.call_at(ends_at, connection.fail, self, TOO_SLOW)
+        self._reply: UpstreamReply | Failed | None = None
 
     def on_reply(self, reader: ReplyReader) -> None:
         """See `Exchange.on_reply`."""
         if self._is_too_large(reader):
-            self._connection.leave(self)
-            self.on_failure(Failed(Reason.TOO_LARGE, status=reader.status))
+            self._reply = Failed(Reason.TOO_LARGE, status=reader.status)
         elif reader.ended:
-            self._timer.cancel()
-            if not self.outcome.done():
-                reply = UpstreamReply(reader.status, reader.headers, reader.take_body())
-                self.outcome.set_result(reply)
+            self._reply = UpstreamReply(reader.status, reader.headers, reader.take_body())
 
-    def on_failure(self, failure: Failed) -> None:
-        """See `Exchange.on_failure`."""
-        self._timer.cancel()
-        if not self.outcome.done():
-            self.outcome.set_result(failure)
+    def notify(self) -> None:
+        """See `Exchange.notify`."""
+        if self._reply is not None:
+            if self._connection is not None:
+                self._connection.leave(self)
+            self._end(self._reply)
 
     def _is_too_large(self, reader: ReplyReader) -> bool:
         if reader.body_bytes > self._byte_cap or (reader.length or 0) > self._byte_cap:
@@ -68,140 +158,3 @@ class WholeReply:
         new_bytes = reader.body_bytes - self._taken_bytes
         self._taken_bytes = reader.body_bytes
         return self._arriving is not None and not self._arriving.take(new_bytes)
-
-    def leave(self) -> None:
-        """The caller has gone."""
-        self._timer.cancel()
-        self._connection.leave(self)
-
-
-class StreamedReply:
-    """An exchange whose body is read as it comes; an async iterator over that body.
-
-    `head` is done when the head is there, or with the failure; it raises what the upload raised.
-    The clock for the head, and for each later silence, stops while the `upload` is awaited.
-    """
-
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        connection: Connection,
-        silence_seconds: float,
-        ends_at: float,
-        upload: Upload | None,
-    ) -> None:
-        self.head: asyncio.Future[Failed | None] = loop.create_future()
-        self.connection = connection
-        self.status = 0
-        self.headers: Headers = ()
-        self._loop = loop
-        self._silence_seconds = silence_seconds
-        self._upload = upload
-        self._timer: asyncio.TimerHandle | None = None
-        self._buffer: list[bytes] = []
-        self._buffered_bytes = 0
-        self._is_paused = False
-        self._is_whole = False
-        self._error: Exception | None = None  # what the iterator raises after the buffer
-        self._news: asyncio.Future[None] | None = None
-        self.reschedule(ends_at)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if not self._buffer and not self.expired():
-            await self._wait()
-        if self._buffer:
-            return self._take()
-        if self._error is not None:
-            raise self._error
-        raise StopAsyncIteration
-
-    def on_reply(self, reader: ReplyReader) -> None:
-        """See `Exchange.on_reply`."""
-        if not reader.head_came:
-            return
-        if not self.head.done():
-            self.reschedule(None)
-            self.status, self.headers = reader.status, reader.headers
-            self.head.set_result(None)
-        if piece := reader.take_body():
-            self._buffer.append(piece)
-            self._buffered_bytes += len(piece)
-        self._is_whole = reader.ended
-        is_full = self._buffered_bytes > BUFFERED_BYTES and not self._is_whole
-        if is_full and not self._is_paused:
-            self._is_paused = True
-            self.connection.pause_reading()
-        elif self._is_paused and not is_full:
-            self._resume()
-        self._wake_reader()
-
-    def on_failure(self, failure: Failed) -> None:
-        """See `Exchange.on_failure`."""
-        self.break_off(BrokenStream(failure))
-
-    def break_off(self, error: Exception) -> None:
-        """End the exchange with an error: the head's or, after the head, the body's."""
-        if self.expired():
-            return
-        self.reschedule(None)
-        self._error = error
-        self.connection.leave(self)
-        if not self.head.done():
-            if isinstance(error, BrokenStream):
-                self.head.set_result(error.failure)
-            else:
-                self.head.set_exception(error)
-        self._wake_reader()
-
-    def leave(self) -> None:
-        """The caller has gone, or has read all that it wants."""
-        self.reschedule(None)
-        self.connection.leave(self)
-        self._upload = None  # it has this exchange for its clock: a cycle for the collector
-
-    def expired(self) -> bool:
-        """Whether nothing more comes. See `bff.upstream.uploads.Clock`."""
-        return self._is_whole or self._error is not None
-
-    def reschedule(self, when: float | None) -> None:
-        """Fail at this time of the loop, where the upstream is still awaited then; None stops the
-        clock. See `bff.upstream.uploads.Clock`."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if when is None:
-            return
-        if not self.head.done():
-            self._timer = self._loop.call_at(when, self.connection.fail, self, _NO_HEAD)
-        elif self._news is not None:
-            self._timer = self._loop.call_at(when, self.connection.fail, self, _SILENCE)
-
-    async def _wait(self) -> None:
-        self._news = self._loop.create_future()
-        if self._upload is None or self._upload.finished:  # else it is not the upstream's silence
-            self.reschedule(self._loop.time() + self._silence_seconds)
-        try:
-            await self._news
-        finally:
-            self._news = None
-            self.reschedule(None)
-
-    def _wake_reader(self) -> None:
-        has_news = bool(self._buffer) or self.expired()
-        if has_news and self._news is not None and not self._news.done():
-            self._news.set_result(None)
-
-    def _take(self) -> bytes:
-        data = self._buffer[0] if len(self._buffer) == 1 else b"".join(self._buffer)
-        self._buffer.clear()
-        self._buffered_bytes = 0
-        if self._is_paused:
-            self._resume()
-        return data
-
-    def _resume(self) -> None:
-        self._is_paused = False
-        self.connection.resume_reading()

@@ -6,8 +6,9 @@ Rules:
    `Limits.opening` of these: where thousands begin together, each would be too late by the work for
    the others. Who finds neither waits in line; at most `Limits.waiting` do. The wait is a part of
    the request's time.
-3. A connection that comes free goes to the first in line. Where one can't be opened and there is no
-   other, the whole line hears of it.
+3. A connection is opened for somebody in line, and goes to whoever is first then, as one that comes
+   free does. Where it can't be opened, the one that it was for hears of it, or the first in line if
+   that one has gone; and the whole line, where there is no other connection.
 4. An idle connection is closed after `Limits.idle_seconds`, or after 4/5 of what the upstream's
    `Keep-Alive: timeout` states where that is shorter, and in any case at `Limits.age_seconds`.
 5. A pool without connections and without a line is dropped; so the number of pools has a bound.
@@ -16,10 +17,9 @@ Rules:
 import asyncio
 import socket
 import ssl
-from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Final, NamedTuple
+from itertools import islice
+from typing import Final, NamedTuple, Protocol
 
 from bff.engine.values.outcomes import Failed, Reason
 from bff.errors import TlsFileError
@@ -30,14 +30,10 @@ from bff.upstream.http1.tunnels import NoTunnel, open_tunnel
 
 _UPSTREAM_IDLE_SHARE: Final = 0.8
 
-_LINE_IS_FULL: Final = Failed(
+LINE_IS_FULL: Final = Failed(
     Reason.TIMEOUT, detail="too many requests wait for a connection", was_sent=False
 )
-_NO_TURN: Final = Failed(Reason.TIMEOUT, detail="no connection came free in time", was_sent=False)
 _CLOSED: Final = Failed(Reason.DISCONNECTED, detail="the transport is closed", was_sent=False)
-_CLOSED_IN_LINE: Final = Failed(
-    Reason.DISCONNECTED, detail="the connection ended before its turn", was_sent=False
-)
 _CLOSED_IN_EXCHANGE: Final = Failed(Reason.DISCONNECTED, detail="the transport was closed")
 
 
@@ -63,8 +59,17 @@ def expires_at(now: float, opened_at: float, stated_seconds: float | None, limit
     return min(now + seconds, opened_at + limits.age_seconds)
 
 
-# A connection, a place to open one (None), or the failure of somebody who tried.
-_Turn = asyncio.Future[Connection | Failed | None]
+class Waiter(Protocol):
+    """Who waits for a connection. `ends_at` is when the time of its request is over, by the
+    loop."""
+
+    ends_at: float
+
+    def on_connection(self, connection: Connection) -> None:
+        """The connection is its own until it is released."""
+
+    def on_failure(self, failure: Failed | Exception) -> None:
+        """There is none; the exception is a bug."""
 
 
 class Pool:
@@ -91,7 +96,8 @@ class Pool:
         self._idle: dict[Connection, None] = {}  # in the order of their last use
         self._open: set[Connection] = set()
         self._opening = 0
-        self._line: deque[_Turn] = deque()
+        self._line: dict[Waiter, None] = {}  # in the order in which they came
+        self._openers: set[asyncio.Task[None]] = set()
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._is_closed = False
 
@@ -111,25 +117,20 @@ class Pool:
             connection.close()
         return connection
 
-    async def open(self, ends_at: float) -> Connection | Failed:
-        """A new connection; or, where there are too many, the one that comes free next. `ends_at`
-        is a time of the loop."""
-        if self._may_open() and not self._line:
-            self._opening += 1
+    def wait(self, waiter: Waiter) -> None:
+        """Give it a new connection, or one that comes free; or call it with the reason why there is
+        none. Neither happens before this returns."""
+        if self._is_closed:
+            self._loop.call_soon(waiter.on_failure, _CLOSED)
+        elif len(self._line) - self._opening >= self._limits.waiting:
+            self._loop.call_soon(waiter.on_failure, LINE_IS_FULL)
         else:
-            turn = await self._wait_in_line(ends_at)
-            if turn is not None:
-                return turn
-        try:
-            opened = _CLOSED if self._is_closed else await self._connect(ends_at)
-        except BaseException:
-            self._end_opening()
-            raise
-        if isinstance(opened, Failed) and not self._open:
-            while (first := self._first_in_line()) is not None:
-                first.set_result(opened)
-        self._end_opening()
-        return opened
+            self._line[waiter] = None
+            self._open_more()
+
+    def leave(self, waiter: Waiter) -> None:
+        """It waits no longer."""
+        self._line.pop(waiter, None)
 
     def release(self, connection: Connection) -> None:
         """See `Home.release`."""
@@ -138,8 +139,8 @@ class Pool:
         connection.expires_at = expires_at(now, connection.opened_at, stated_seconds, self._limits)
         if connection.expires_at <= now:
             connection.close()
-        elif (first := self._first_in_line()) is not None:
-            first.set_result(connection)
+        elif self._line:
+            self._first_in_line().on_connection(connection)
         else:
             self._idle[connection] = None
             if self._sweep_timer is None:
@@ -149,67 +150,66 @@ class Pool:
         """See `Home.forget`."""
         self._open.discard(connection)
         self._idle.pop(connection, None)
-        self._invite()
+        self._open_more()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close every connection; their exchanges fail. Whoever waits hears that it is closed."""
         self._is_closed = True
         if self._sweep_timer is not None:
             self._sweep_timer.cancel()
+        for opener in self._openers:
+            opener.cancel()
         for connection in list(self._open):
             connection.cut(_CLOSED_IN_EXCHANGE)
+        self._refuse_line(_CLOSED)
+        await asyncio.gather(*self._openers, return_exceptions=True)
 
-    async def _wait_in_line(self, ends_at: float) -> Connection | Failed | None:
-        if len(self._line) >= self._limits.waiting:
-            return _LINE_IS_FULL
-        turn: _Turn = self._loop.create_future()
-        self._line.append(turn)
-        try:
-            async with asyncio.timeout_at(ends_at):
-                given = await turn
-        except TimeoutError:
-            self._give_back(turn)
-            return _NO_TURN
-        except asyncio.CancelledError:
-            self._give_back(turn)
-            raise
-        return _CLOSED_IN_LINE if isinstance(given, Connection) and given.is_closed else given
+    def _first_in_line(self) -> Waiter:
+        first = next(iter(self._line))
+        del self._line[first]
+        return first
 
-    def _give_back(self, turn: _Turn) -> None:
-        """Pass on the turn of somebody who left, where it came at the same moment."""
-        if turn.cancelled():
-            with suppress(ValueError):
-                self._line.remove(turn)
-            return
-        match turn.result():
-            case None:
-                self._end_opening()
-            case Connection() as connection if not connection.is_closed:
-                self.release(connection)
-
-    def _first_in_line(self) -> _Turn | None:
+    def _refuse_line(self, failure: Failed | Exception) -> None:
         while self._line:
-            first = self._line.popleft()
-            if not first.done():
-                return first
-        return None
+            self._first_in_line().on_failure(failure)
 
-    def _may_open(self) -> bool:
+    def _open_more(self) -> None:
+        """Begin to open connections for those in line for whom none is being opened."""
         limits = self._limits
-        places = limits.connections - len(self._open) - self._opening
-        return places > 0 and self._opening < limits.opening
-
-    def _end_opening(self) -> None:
-        self._opening -= 1
-        self._invite()
-
-    def _invite(self) -> None:
-        """Give the first in line the places that came free."""
-        while self._may_open() and (first := self._first_in_line()) is not None:
+        while (
+            len(self._line) > self._opening < limits.opening
+            and len(self._open) + self._opening < limits.connections
+            and not self._is_closed
+        ):
+            waiter = next(islice(self._line, self._opening, None))
             self._opening += 1
-            first.set_result(None)
-        if not self._open and not self._opening:
+            opener = self._loop.create_task(self._open_for(waiter))
+            self._openers.add(opener)
+            opener.add_done_callback(self._end_opening)
+        if not (self._open or self._opening or self._line):
             self._on_empty()
+
+    def _end_opening(self, opener: asyncio.Task[None]) -> None:
+        self._openers.discard(opener)
+        self._opening -= 1
+        self._open_more()
+
+    async def _open_for(self, waiter: Waiter) -> None:
+        opened: Connection | Failed | Exception
+        try:
+            opened = await self._connect(waiter.ends_at)
+        except Exception as error:
+            opened = error
+        if isinstance(opened, Connection):
+            self.release(opened)
+        elif not self._open:
+            self._refuse_line(opened)
+        elif self._line:
+            if waiter in self._line:
+                del self._line[waiter]
+            else:
+                waiter = self._first_in_line()
+            waiter.on_failure(opened)
 
     async def _connect(self, ends_at: float) -> Connection | Failed:
         """Opens a connection; its place is taken already."""
@@ -244,9 +244,6 @@ class Pool:
         if connection.is_closed:
             return Failed(Reason.DISCONNECTED, detail="closed at once", was_sent=False)
         self._open.add(connection)
-        if self._is_closed:
-            connection.close()
-            return _CLOSED
         return connection
 
     def _sweep(self) -> None:

@@ -1,17 +1,56 @@
 """Requests as bytes: what is rendered here goes on the wire as it is. Pure."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from bff.engine.ports import Headers
 from bff.engine.steps.requests import FIXED_HEADERS
 from bff.engine.values.outcomes import Failed, Reason
+from bff.plan.model.service import Link
 from bff.upstream.guards import is_token, refuse_headers, refuse_url
+from bff.upstream.http1.tunnels import credentials_line
 from bff.upstream.ports import UpstreamRequest
 
 _WITH_CONTENT: Final = frozenset({"POST", "PUT", "PATCH"})
 
 # They frame the message or name its receiver, so the transport alone writes them.
 _OWN_HEADERS: Final = frozenset({b"host", b"transfer-encoding", b"connection"})
+
+
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1
+
+
+class Outgoing(NamedTuple):
+    """A request as bytes, without a body that is still arriving; the origin that it goes to, and
+    how connections to that are made."""
+
+    origin: str
+    link: Link | None
+    method: str
+    data: bytes
+    is_whole: bool
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether its method changes nothing."""
+        return self.method in _SAFE_METHODS
+
+
+def prepare(request: UpstreamRequest) -> Outgoing | Failed:
+    """The request ready to go out, or the reason why it must not be sent."""
+    url, body, link = request.url, request.body, request.link
+    start = url.find("/", 8)  # after `https://`
+    origin, target = (url, "/") if start < 0 else (url[:start], url[start:])
+    scheme, _, host = origin.partition("://")
+    proxy = None if link is None or scheme == "https" else link.proxy
+    if proxy is None:
+        head = render_head(request, target, host)
+    else:
+        head = render_head(request, origin + target, host, credentials_line(proxy))
+    if isinstance(head, Failed):
+        return head
+    is_whole = body is None or isinstance(body, bytes)
+    data = head + body if isinstance(body, bytes) else head
+    return Outgoing(origin, link, request.method, data, is_whole)
 
 
 def render_head(

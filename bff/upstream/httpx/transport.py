@@ -4,26 +4,27 @@ Without the client there are no cookies, redirects, decoding, default headers or
 switch off, and the request target goes out as given. pytest-httpx can mock it. With 32 at a time an
 exchange costs fifty times the CPU of `bff.upstream.http1`.
 
+Each exchange has a task of its own, behind the port's callbacks.
+
 httpcore's pool loses connections that are cancelled while they open (httpcore #1093). So the pool
 has no limit, which such connections could use up.
 """
 
 import asyncio
-import ssl
-from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager
-from types import TracebackType
-from typing import Final
+from collections.abc import AsyncGenerator, Coroutine
+from typing import Any, Final
 
 import httpx
 
+from bff.engine.answers import Handle, OnAnswer, TaskCall
 from bff.engine.ports import Headers, UpstreamReply
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed, Reason
 from bff.errors import TlsFileError
-from bff.plan.model.service import Link, Proxy
+from bff.plan.model.service import Link
 from bff.upstream.guards import content_length, refuse
 from bff.upstream.httpx.failures import UpstreamError, failure_of
+from bff.upstream.httpx.link_pools import LinkPool
 from bff.upstream.ports import BrokenStream, UpstreamRequest, UpstreamStream
 from bff.upstream.tls import TlsContexts
 from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength, upload_of
@@ -41,55 +42,57 @@ _CONTRADICTORY: Final = Failed(
 )
 
 
-class _LinkPool:
-    """The pool of one link. Where its TLS files are new, another pool takes the new connections;
-    that before it stays for what is in flight, until the next change."""
-
-    def __init__(self, link: Link | None, contexts: TlsContexts, limits: httpx.Limits) -> None:
-        self._link = link or Link()
-        self._contexts = contexts
-        self._limits = limits
-        self._context: ssl.SSLContext | None = None
-        self._pools: list[httpx.AsyncHTTPTransport] = []  # the new one, the one before
-
-    async def get(self) -> httpx.AsyncHTTPTransport:
-        """The pool for a new exchange. Raises `TlsFileError`."""
-        context = self._contexts.get(self._link.tls)
-        if context is not self._context:
-            self._context = context
-            self._pools.insert(0, self._open(context))
-            if len(self._pools) > 2:
-                await self._pools.pop().aclose()
-        return self._pools[0]
-
-    async def close(self) -> None:
-        """Close every connection."""
-        for pool in self._pools:
-            await pool.aclose()
-
-    def _open(self, context: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
-        proxy = None if self._link.proxy is None else _httpx_proxy(self._link.proxy)
-        return httpx.AsyncHTTPTransport(
-            verify=context, proxy=proxy, trust_env=False, limits=self._limits
-        )
-
-
 class HttpxTransport:
     """See `Transport`. Create it after fork, on the loop that uses it."""
 
     def __init__(self, *, connect_timeout_seconds: float, idle_seconds: float) -> None:
         self._connect_timeout_seconds = connect_timeout_seconds
+        self._closing: set[asyncio.Task[None]] = set()
         self._limits = httpx.Limits(
             max_connections=None, max_keepalive_connections=None, keepalive_expiry=idle_seconds
         )
         self._contexts = TlsContexts(asyncio.get_running_loop().time)
         self._contexts.get(None)  # now, since no exchange has time for it, and all need one
-        self._pools: dict[Link | None, _LinkPool] = {}
+        self._pools: dict[Link | None, LinkPool] = {}
 
-    async def fetch(
-        self, request: UpstreamRequest, *, timeout_seconds: float, byte_cap: int
-    ) -> UpstreamReply | Failed:
+    def fetch(
+        self,
+        request: UpstreamRequest,
+        on_answer: OnAnswer[UpstreamReply],
+        *,
+        timeout_seconds: float,
+        byte_cap: int,
+    ) -> Handle:
         """See `Transport.fetch`."""
+        return TaskCall(self._fetch(request, timeout_seconds, byte_cap), on_answer)
+
+    def open(
+        self,
+        request: UpstreamRequest,
+        on_answer: OnAnswer[UpstreamStream],
+        *,
+        timeout_seconds: float,
+    ) -> Handle:
+        """See `Transport.open`."""
+        exchange = _Exchange(self, request, timeout_seconds)
+        exchange.opening = TaskCall(exchange.open(), on_answer)
+        return exchange
+
+    async def close(self) -> None:
+        """See `Transport.close`."""
+        await asyncio.gather(*self._closing)
+        for pool in self._pools.values():
+            await pool.close()
+
+    def close_soon(self, closing: Coroutine[Any, Any, None]) -> None:
+        """Close an exchange that somebody has left."""
+        task = asyncio.get_running_loop().create_task(closing)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _fetch(
+        self, request: UpstreamRequest, timeout_seconds: float, byte_cap: int
+    ) -> UpstreamReply | Failed:
         if (refused := refuse(request) or _refuse_target(request)) is not None:
             return refused
         head_came = False
@@ -112,17 +115,6 @@ class HttpxTransport:
             return Failed(Reason.PROTOCOL, detail=f"tls.{error}", was_sent=False)
         except WrongLength:
             return WRONG_LENGTH
-
-    def stream(
-        self, request: UpstreamRequest, *, timeout_seconds: float
-    ) -> AbstractAsyncContextManager[UpstreamStream | Failed]:
-        """See `Transport.stream`."""
-        return _Exchange(self, request, timeout_seconds)
-
-    async def close(self) -> None:
-        """See `Transport.close`."""
-        for pool in self._pools.values():
-            await pool.close()
 
     async def _send(
         self,
@@ -156,15 +148,17 @@ class HttpxTransport:
         pool = await self._pool_of(request.link).get()
         return await pool.handle_async_request(outgoing)
 
-    def _pool_of(self, link: Link | None) -> _LinkPool:
+    def _pool_of(self, link: Link | None) -> LinkPool:
         found = self._pools.get(link)
         if found is None:
-            found = self._pools[link] = _LinkPool(link, self._contexts, self._limits)
+            found = self._pools[link] = LinkPool(link, self._contexts, self._limits)
         return found
 
 
-class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
+class _Exchange:
     """One streamed exchange; the clock for the head stops while the upload is awaited."""
+
+    opening: TaskCall[UpstreamStream]
 
     def __init__(
         self, transport: HttpxTransport, request: UpstreamRequest, timeout_seconds: float
@@ -175,7 +169,15 @@ class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
         self._response: httpx.Response | None = None
         self._chunks: AsyncGenerator[bytes, None] | None = None
 
-    async def __aenter__(self) -> UpstreamStream | Failed:
+    def cancel(self) -> None:
+        """See `Handle.cancel`."""
+        self.opening.cancel()
+        if self._response is not None:
+            self._transport.close_soon(self._close(self._response))
+            self._response = None
+
+    async def open(self) -> UpstreamStream | Failed:
+        """Send the request, and wait for the head."""
         if (refused := refuse(self._request) or _refuse_target(self._request)) is not None:
             return refused
         upload = upload_of(self._request, self._timeout_seconds)
@@ -196,29 +198,17 @@ class _Exchange(AbstractAsyncContextManager[UpstreamStream | Failed]):
         finally:
             if upload is not None:
                 upload.abandon()
-        self._response = response
         if (fault := _fault(response)) is not None:
+            await self._close(response)
             return fault
+        self._response = response
         self._chunks = _chunks(response)
-        return UpstreamStream(response.status_code, _headers(response), self._chunks)
+        return UpstreamStream(response.status_code, _headers(response), self._chunks, self)
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def _close(self, response: httpx.Response) -> None:
         if self._chunks is not None:
             await self._chunks.aclose()
-        if self._response is not None:
-            await _byte_stream(self._response).aclose()
-
-
-def _httpx_proxy(proxy: Proxy) -> httpx.Proxy:
-    host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
-    secret = proxy.authorization
-    headers = None if secret is None else {"Proxy-Authorization": secret}
-    return httpx.Proxy(f"http://{host}:{proxy.port}", headers=headers)
+        await _byte_stream(response).aclose()
 
 
 def _fault(response: httpx.Response) -> Failed | None:
@@ -250,11 +240,14 @@ async def _read_whole(
 
 
 async def _chunks(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    stream = _byte_stream(response)
     try:
-        async for chunk in _byte_stream(response):
+        async for chunk in stream:
             yield chunk
     except UpstreamError as error:
         raise BrokenStream(failure_of(error, head_came=True)) from error
+    finally:
+        await stream.aclose()
 
 
 def _headers(response: httpx.Response) -> Headers:

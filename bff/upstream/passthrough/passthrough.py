@@ -12,10 +12,11 @@ gets a problem; what breaks later breaks the client's connection (RFC 9112 §8).
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal, NamedTuple
 
+from bff.engine.answers import answer_to
 from bff.engine.ports import Headers, ServiceCall
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.composition import Route
@@ -25,7 +26,7 @@ from bff.upstream.passthrough.headers import (
     reply_headers,
     request_headers,
 )
-from bff.upstream.pipeline.stack import OpenStream, ServiceClient
+from bff.upstream.pipeline.stack import ServiceClient
 from bff.upstream.ports import BrokenStream, UpstreamStream
 
 ONE_PIECE_BYTES: Final = 65_536
@@ -113,7 +114,7 @@ class Passthrough:
                 sent.append((b"content-length", b"%d" % length))
         call = ServiceCall(route.service, method, target, sent, body)
         try:
-            opened = await self._way(call, route.timeout_seconds)
+            opened = await answer_to(partial(self._way, call, route.timeout_seconds))
             if isinstance(opened, Failed):
                 return _MALFORMED if opened.reason is Reason.BAD_INPUT else opened
             return await _relay(opened, method)
@@ -124,16 +125,10 @@ class Passthrough:
 class RelayedBody:
     """A reply's body on its way from the service to the client; ends the exchange when it ends."""
 
-    def __init__(
-        self,
-        first: bytes,
-        exchange: AbstractAsyncContextManager[UpstreamStream | Failed],
-        chunks: AsyncIterator[bytes],
-    ) -> None:
+    def __init__(self, first: bytes, upstream: UpstreamStream) -> None:
         self._first = first
-        self._exchange = exchange
-        self._chunks = chunks
-        self._open = True
+        self._exchange = upstream.exchange
+        self._chunks = upstream.chunks
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -150,13 +145,10 @@ class RelayedBody:
 
     async def aclose(self) -> None:
         """End the exchange; the upstream's connection is closed unless the body was whole."""
-        if self._open:
-            self._open = False
-            await self._exchange.__aexit__(None, None, None)
+        self._exchange.cancel()
 
 
-async def _relay(opened: OpenStream, method: str) -> ForwardedReply | Failed:
-    upstream, exchange = opened
+async def _relay(upstream: UpstreamStream, method: str) -> ForwardedReply | Failed:
     goes_on = False
     try:
         headers, framing = reply_headers(upstream.headers)
@@ -172,13 +164,12 @@ async def _relay(opened: OpenStream, method: str) -> ForwardedReply | Failed:
         if not first:
             return ForwardedReply(upstream.status, headers, b"")
         goes_on = True
-        body = RelayedBody(first, exchange, upstream.chunks)
-        return ForwardedReply(upstream.status, headers, body)
+        return ForwardedReply(upstream.status, headers, RelayedBody(first, upstream))
     except BrokenStream as broke:  # nothing has gone out yet, so it can still be an error
         return broke.failure
     finally:
         if not goes_on:
-            await exchange.__aexit__(None, None, None)
+            upstream.exchange.cancel()
 
 
 def _is_one_piece(method: str, status: int, length: int | None) -> bool:

@@ -9,23 +9,24 @@ Rules:
 4. Resting instances are tried after all others, the one whose rest ends first at first. So a call
    fails only where every instance was tried.
 
-`Instances` decides; `balanced` acts. Both belong to one event loop.
+`Instances` decides; `_Tries` acts. Both belong to one event loop.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 from bff.deadline import Deadline
+from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall
 from bff.engine.values.outcomes import Failed, Reason
 
 T = TypeVar("T")
 
-# Sends a call to the instance at a base URL, within so many seconds.
-Send = Callable[[str, ServiceCall, float], Awaitable[T | Failed]]
-# Sends a call to a service, within so many seconds.
-Way = Callable[[ServiceCall, float], Awaitable[T | Failed]]
+# Begins a call to the instance at a base URL, within so many seconds.
+Send = Callable[[str, ServiceCall, float, OnAnswer[T]], Handle]
+# Begins a call to a service, within so many seconds.
+Way = Callable[[ServiceCall, float, OnAnswer[T]], Handle]
 
 # Long enough that an instance that hangs costs few calls their time; a restart takes longer.
 REST_SECONDS: Final = 3.0
@@ -75,32 +76,56 @@ def balanced(send: Send[T], instances: Instances) -> Way[T]:
     """The way of calls that goes round the instances."""
     if len(instances.urls) == 1:
         return partial(send, instances.urls[0])
+    return partial(_Tries, send, instances)
 
-    async def send_in_turn(call: ServiceCall, seconds: float) -> T | Failed:
-        deadline = Deadline.after(seconds, instances.clock)
-        body = None
+
+class _Tries(Generic[T]):
+    """A call on its way round the instances; it is itself the handle."""
+
+    __slots__ = ("_body", "_call", "_current", "_deadline", "_instances", "_left", "_on_answer",
+                 "_send", "_url")  # fmt: skip
+
+    def __init__(
+        self,
+        send: Send[T],
+        instances: Instances,
+        call: ServiceCall,
+        seconds: float,
+        on_answer: OnAnswer[T],
+    ) -> None:
+        self._body: _StreamedBody | None = None
         if call.body is not None and not isinstance(call.body, bytes):
-            body = _StreamedBody(call.body)
-            call = call._replace(body=body)
-        first, *others = instances.in_turn()
-        answer = await _send_to(first, call, seconds)
-        for url in others:
-            left = deadline.seconds_left()
-            if _has_connected(answer) or left <= 0 or (body is not None and body.was_read):
-                break
-            answer = await _send_to(url, call, left)
-        return answer
+            self._body = _StreamedBody(call.body)
+            call = call._replace(body=self._body)
+        self._send = send
+        self._instances = instances
+        self._call = call
+        self._on_answer = on_answer
+        self._deadline = Deadline.after(seconds, instances.clock)
+        self._url, *self._left = instances.in_turn()
+        self._current: Handle
+        self._try(seconds)
 
-    async def _send_to(url: str, call: ServiceCall, seconds: float) -> T | Failed:
-        instances.begin(url)
-        answer = await send(url, call, seconds)
+    def cancel(self) -> None:
+        """See `Handle.cancel`."""
+        self._current.cancel()
+
+    def _try(self, seconds: float) -> None:
+        self._instances.begin(self._url)
+        self._current = self._send(self._url, self._call, seconds, self._take)
+
+    def _take(self, answer: T | Failed | Exception) -> None:
         if _has_connected(answer):
-            instances.wake(url)
+            self._instances.wake(self._url)
         else:
-            instances.rest(url)
-        return answer
-
-    return send_in_turn
+            self._instances.rest(self._url)
+            seconds = self._deadline.seconds_left()
+            is_lost = self._body is not None and self._body.was_read
+            if self._left and seconds > 0 and not is_lost:
+                self._url = self._left.pop(0)
+                self._try(seconds)
+                return
+        self._on_answer(answer)
 
 
 def _has_connected(answer: object) -> bool:

@@ -8,28 +8,20 @@ From the wire upwards, in `compose_way`:
 What decides by instance belongs between the two (a breaker that turns one instance away); what
 sends a call again, or a second time beside the first, belongs above both, so that each attempt has
 an instance of its own (a retry, a hedge). Each is a function from one way to another, in a file of
-its own, and a line of `compose_way`.
+its own, and a line of `compose_way`. Ways answer by the rules of `bff.engine.answers`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
+from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
-from bff.engine.values.outcomes import Failed
 from bff.plan.model.service import Link, Service
 from bff.upstream.pipeline.balance import Instances, Send, Way, balanced
 from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
 
 T = TypeVar("T")
-
-
-class OpenStream(NamedTuple):
-    """A reply whose head is there, and the exchange, which has to be left."""
-
-    reply: UpstreamStream
-    exchange: AbstractAsyncContextManager[UpstreamStream | Failed]
 
 
 def compose_way(send: Send[T], instances: Instances) -> Way[T]:
@@ -62,38 +54,44 @@ class ServiceClient:
             for name, service in services.items()
         }
 
-    def fetch(self, call: ServiceCall, timeout_seconds: float) -> Awaitable[UpstreamReply | Failed]:
-        """The whole reply, within so many seconds."""
-        return self._fetch[call.service](call, timeout_seconds)
+    def fetch(
+        self, call: ServiceCall, timeout_seconds: float, on_answer: OnAnswer[UpstreamReply]
+    ) -> Handle:
+        """Begin a call; the answer is the whole reply, within so many seconds."""
+        return self._fetch[call.service](call, timeout_seconds, on_answer)
 
-    def streaming_way(self, service: str, timeout_seconds: float) -> Way[OpenStream]:
-        """The way of a route's calls: each is there once its reply's head is. The timeout bounds
-        the wait for it, and each later silence. Steps and routes see the same instances rest."""
+    def streaming_way(self, service: str, timeout_seconds: float) -> Way[UpstreamStream]:
+        """The way of a route's calls: the answer is the reply once its head is there. The timeout
+        bounds the wait for it, and each later silence. Steps and routes see the same instances
+        rest."""
         open_at = partial(self._open_at, self._services[service].link, timeout_seconds)
         return compose_way(open_at, self._instances[service])
 
     def _fetch_from(
-        self, link: Link | None, base: str, call: ServiceCall, seconds: float
-    ) -> Awaitable[UpstreamReply | Failed]:
+        self,
+        link: Link | None,
+        base: str,
+        call: ServiceCall,
+        seconds: float,
+        on_answer: OnAnswer[UpstreamReply],
+    ) -> Handle:
         request = _request(link, base, call)
-        return self._transport.fetch(request, timeout_seconds=seconds, byte_cap=self._byte_cap)
+        return self._transport.fetch(
+            request, on_answer, timeout_seconds=seconds, byte_cap=self._byte_cap
+        )
 
-    async def _open_at(
+    def _open_at(
         self,
         link: Link | None,
         timeout_seconds: float,
         base: str,
         call: ServiceCall,
         _: float,
-    ) -> OpenStream | Failed:
+        on_answer: OnAnswer[UpstreamStream],
+    ) -> Handle:
         # Always with the same timeout, since it holds for later silences too.
         request = _request(link, base, call)
-        exchange = self._transport.stream(request, timeout_seconds=timeout_seconds)
-        reply = await exchange.__aenter__()
-        if isinstance(reply, Failed):
-            await exchange.__aexit__(None, None, None)
-            return reply
-        return OpenStream(reply, exchange)
+        return self._transport.open(request, on_answer, timeout_seconds=timeout_seconds)
 
 
 def _request(link: Link | None, base: str, call: ServiceCall) -> UpstreamRequest:
