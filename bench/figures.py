@@ -1,11 +1,13 @@
 """From rounds to figures: medians, spreads, and ratios taken within each round. Pure."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import median
+from typing import Literal
 
-from bench.comparisons import COMPARISONS, Comparison
-from bench.rounds import Results
+from bench.rounds import Results, Round
 from bench.rows import Row
+from bench.targets import COMPARISONS, Comparison
 
 BUSY = 0.9  # of its core; what is below had time left
 
@@ -27,6 +29,7 @@ class RowFigures:
     requests_per_second: Spread
     p50_ms: float
     p99_ms: float
+    p99_ms_at_half: float
     cpu_us_per_request: float
     busy: float
     rss_mib: float
@@ -43,8 +46,8 @@ class Ratio:
     baseline_busy: float | None
 
     @property
-    def verdict(self) -> str:
-        """`met`, `missed`, `doubtful`, `not measured`, or nothing where nothing was asked.
+    def outcome(self) -> Literal["met", "missed", "doubtful", "not measured", "told"]:
+        """Whether the target is met; `told` where there is none.
 
         Doubtful is what is met by requests per second alone, over a row whose server had time left:
         something else kept that row from being faster.
@@ -53,7 +56,7 @@ class Ratio:
             return "not measured"
         asked = self.comparison.at_least
         if asked is None:
-            return ""
+            return "told"
         if self.times.median < asked:
             return "missed"
         had_time_left = self.baseline_busy < BUSY
@@ -70,12 +73,13 @@ def row_figures(results: Results) -> list[RowFigures]:
         figures.append(
             RowFigures(
                 row,
-                _spread([sample.load.requests_per_second for sample in samples]),
-                median(sample.load.p50_ms for sample in samples),
-                median(sample.load.p99_ms for sample in samples),
-                median(sample.cpu_us_per_request for sample in samples),
-                median(sample.busy for sample in samples),
-                median(sample.rss_mib for sample in samples),
+                spread([sample.full.load.requests_per_second for sample in samples]),
+                median(sample.full.load.p50_ms for sample in samples),
+                median(sample.full.load.p99_ms for sample in samples),
+                median(sample.half.p99_ms for sample in samples),
+                median(sample.full.cpu_us_per_request for sample in samples),
+                median(sample.full.busy for sample in samples),
+                median(sample.full.rss_mib for sample in samples),
             )
         )
     return figures
@@ -90,22 +94,31 @@ def ratios(results: Results) -> list[Ratio]:
 
 
 def _ratio(comparison: Comparison, results: Results) -> Ratio:
-    if not results.unmeasured.keys().isdisjoint((comparison.row, comparison.baseline)):
-        return Ratio(comparison, None, None, None)
-    # A ratio a round, so that a slow minute slows both sides.
-    pairs = [(each[comparison.row], each[comparison.baseline]) for each in results.rounds]
-    return Ratio(
-        comparison,
-        _spread(
-            [
-                row.load.requests_per_second / baseline.load.requests_per_second
-                for row, baseline in pairs
-            ]
-        ),
-        _spread([baseline.cpu_us_per_request / row.cpu_us_per_request for row, baseline in pairs]),
-        median(baseline.busy for _, baseline in pairs),
-    )
+    row, baseline = comparison.row, comparison.baseline
+
+    def times(one: Round) -> float:
+        return one[row].full.load.requests_per_second / one[baseline].full.load.requests_per_second
+
+    def cpu_times(one: Round) -> float:
+        return one[baseline].full.cpu_us_per_request / one[row].full.cpu_us_per_request
+
+    def busy(one: Round) -> float:
+        return one[baseline].full.busy
+
+    found = [within_rounds(results, (row, baseline), each) for each in (times, cpu_times, busy)]
+    return Ratio(comparison, found[0], found[1], found[2].median if found[2] else None)
 
 
-def _spread(values: list[float]) -> Spread:
+def within_rounds(
+    results: Results, rows: Iterable[str], figure: Callable[[Round], float]
+) -> Spread | None:
+    """A figure of several rows, taken within each round, so that a slow minute slows all of them.
+    None where one of the rows was not measured."""
+    if not results.unmeasured.keys().isdisjoint(rows):
+        return None
+    return spread([figure(each) for each in results.rounds])
+
+
+def spread(values: list[float]) -> Spread:
+    """Of the values of all rounds."""
     return Spread(median(values), min(values), max(values))

@@ -16,7 +16,7 @@ from pathlib import Path
 _PACKAGES = {"wrk": "wrk", "nginx": "nginx-light"}
 # Debian keeps servers where only root's search path has them.
 _MORE_FOLDERS = ("/usr/sbin", "/usr/local/sbin")
-_LIBRARIES = ("granian", "uvloop", "httptools", "pydantic", "msgspec", "flask", "gunicorn", "httpx")
+_LIBRARIES = ("uvloop", "httptools", "pydantic", "msgspec", "flask", "gunicorn", "httpx")
 
 
 class MissingPrograms(Exception):

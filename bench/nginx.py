@@ -19,7 +19,7 @@ pid {folder}/{name}.pid;
 error_log stderr error;
 events {{ worker_connections 1024; }}
 http {{
-  access_log off;
+{log}
   default_type application/json;
   sendfile on;
   tcp_nopush on;
@@ -35,6 +35,14 @@ http {{
 {servers}
 }}
 """
+
+# What the gateway's own line holds, and written as seldom as its thread writes them.
+_LOG = """\
+  log_format line escape=json '{"event":"request","method":"$request_method","path":"$uri",'
+    '"status":$status,"duration_ms":$request_time,"timestamp":"$time_iso8601",'
+    '"bytes":$body_bytes_sent,"request_id":"$request_id","cache":"$upstream_cache_status"}';
+  access_log /dev/stdout line buffer=64k flush=1s;"""
+_NO_LOG = "  access_log off;"
 
 # The payload lies there compressed as well, and goes out so to who accepts it.
 _UPSTREAM = """\
@@ -87,21 +95,22 @@ def write_upstream(folder: Path, port: int, payload: bytes) -> Path:
     _write(folder / name, PAYLOAD_PATH, payload)
     _write(folder / name, f"{PAYLOAD_PATH}.gz", gzip.compress(payload, 6))
     servers = _UPSTREAM.format(port=port, folder=folder, name=name, payload=PAYLOAD_PATH)
-    return _configure(folder, name, servers)
+    return _configure(folder, name, servers, _NO_LOG)
 
 
 def write_reference(folder: Path, port: int, upstream_port: int) -> Path:
-    """The configuration's file for the reference: the payload from its cache, and a plain proxy."""
+    """The configuration's file for the reference: the payload from its cache, and a plain proxy;
+    with a log line for each request, as the gateway has."""
     name = "reference"
     servers = _REFERENCE.format(
         port=port, upstream_port=upstream_port, folder=folder, name=name, payload=PAYLOAD_PATH
     )
-    return _configure(folder, name, servers)
+    return _configure(folder, name, servers, _LOG)
 
 
-def _configure(folder: Path, name: str, servers: str) -> Path:
+def _configure(folder: Path, name: str, servers: str, log: str) -> Path:
     file = folder / f"{name}.conf"
-    file.write_text(_CONFIGURATION.format(folder=folder, name=name, servers=servers))
+    file.write_text(_CONFIGURATION.format(folder=folder, name=name, servers=servers, log=log))
     return file
 
 

@@ -24,9 +24,6 @@ _COLOURS = {
     "gateway": _GATEWAY,
     "by-hand": _BY_HAND,
     "by-hand-few": _BY_HAND,
-    "proxy-by-hand": _BY_HAND,
-    "proxy-by-hand-few": _BY_HAND,
-    "bare": _FLOOR,
     "reference": _FLOOR,
 }
 _VERDICTS = {"met": _MET, "missed": _MISSED, "doubtful": _DOUBTFUL, "not measured": _DOUBTFUL}

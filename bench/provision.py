@@ -1,11 +1,13 @@
 """Gets the peers' programs: packages by npm, KrakenD by Go, into folders of `bench/peers` that git
-doesn't see. What is there already is taken as it is.
+doesn't see. What is there already is taken as it is. `KRAKEND=PATH` names a KrakenD binary, for where
+Go's module proxy has none.
 
 What isn't to be had is told as the reason why its rows are not measured; no run fails for it.
 """
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -22,6 +24,7 @@ _CACHE = PEERS / ".cache"
 _TAILCALL = _MODULES / "@tailcallhq" / "core-linux-x64-gnu" / "bin" / "tailcall"
 _KRAKEND_VERSION = "2.13.1"
 _KRAKEND = f"github.com/krakend/krakend-ce/v2/cmd/krakend-ce@v{_KRAKEND_VERSION}"
+_NAME_ONE = "KRAKEND=PATH names a binary."
 _NPM_SECONDS = 300
 _GO_SECONDS = 600
 _NODE_SERVERS: tuple[Server, ...] = ("express", "fastify", "fastify-zod", "fastify-proxy")
@@ -56,7 +59,7 @@ def find_peers(servers: Collection[Server], tell: Tell) -> Peers:
         except NotToBeHad as error:
             peers.missing[server] = str(error)
     if "krakend" in peers.programs:
-        peers.versions["krakend"] = _KRAKEND_VERSION
+        peers.versions["krakend"] = _krakend_version(peers.programs["krakend"])
     if not peers.programs.keys().isdisjoint((*_NODE_SERVERS, "tailcall")):
         peers.versions.update(_package_versions())
     return peers
@@ -78,16 +81,33 @@ def _find_tailcall(tell: Tell) -> str:
 
 
 def _find_krakend(tell: Tell) -> str:
+    named = os.environ.get("KRAKEND")
+    if named:
+        path = Path(named).resolve()
+        if not (path.is_file() and os.access(path, os.X_OK)):
+            raise NotToBeHad(f"KRAKEND={named} is no program")
+        return str(path)
     built = _CACHE / "krakend-ce"
-    if not os.access(built, os.X_OK):
-        go = find_program("go")
-        if go is None:
-            raise NotToBeHad("go not found: KrakenD is built with a Go toolchain")
-        tell("building KrakenD")
-        _CACHE.mkdir(exist_ok=True)
-        command, environ = [go, "install", _KRAKEND], {"GOBIN": str(_CACHE)}
-        _run(f"go install krakend-ce {_KRAKEND_VERSION}", command, _CACHE, _GO_SECONDS, environ)
+    if os.access(built, os.X_OK):
+        return str(built)
+    go = find_program("go")
+    if go is None:
+        raise NotToBeHad(f"go not found: KrakenD is built with a Go toolchain. {_NAME_ONE}")
+    tell("building KrakenD")
+    _CACHE.mkdir(exist_ok=True)
+    what, environ = f"go install krakend-ce {_KRAKEND_VERSION}", {"GOBIN": str(_CACHE)}
+    try:
+        _run(what, [go, "install", _KRAKEND], _CACHE, _GO_SECONDS, environ)
+    except NotToBeHad as error:
+        raise NotToBeHad(f"{error} {_NAME_ONE}") from error
     return str(built)
+
+
+def _krakend_version(krakend: str) -> str:
+    """What it says of itself; empty where it says nothing."""
+    told = subprocess.run([krakend, "version"], capture_output=True, text=True, check=False)
+    found = re.search(r"\d+\.\d+\.\d+", told.stdout)
+    return found.group() if found else ""
 
 
 def _install_packages(tell: Tell) -> None:

@@ -1,6 +1,6 @@
 """What is measured: rows, each one address of one server under load. Pure.
 
-Their targets stand in `bench.comparisons`.
+Their targets stand in `bench.targets`.
 """
 
 from dataclasses import dataclass
@@ -21,9 +21,6 @@ Server = Literal[
     "gateway",
     "by-hand",
     "by-hand-few",
-    "proxy-by-hand",
-    "proxy-by-hand-few",
-    "bare",
     "reference",
     "express",
     "fastify",
@@ -33,10 +30,9 @@ Server = Literal[
     "krakend",
 ]
 
-# What figures by hand are compared with: the number that comes nearest to the 290 to
-# 340 requests/s that were measured by hand before there was a gateway. Few threads are faster where
-# upstreams answer at once, as here, since fewer fight for the GIL, and 32 slower; but no more
-# requests than threads are in flight, and the gateway has all of them.
+# Few threads are faster where upstreams answer at once, as here, since fewer fight for the GIL; but
+# no more requests than threads are in flight, and the gateway has all of them. So the row with 16
+# is the one that the gateway is judged by.
 THREADS = 16
 FEW_THREADS = 4
 
@@ -100,7 +96,6 @@ ROWS = (
     Row("home-tailcall", _MERGED, _TAILCALL, "tailcall", _GRAPHQL, _data, _QUERY),
     Row("home-krakend", _MERGED, _KRAKEND, "krakend", _HOME, _unvalidated),
     Row("home", _MERGED, "bff", "gateway", _HOME, _ran),
-    Row("home-bare", _MERGED, "bare ASGI", "bare", _HOME, _home),
     Row("large-by-hand", _LARGE, _BY_HAND, "by-hand", _LARGE_HOME, _large_home),
     Row("large-express", _LARGE, _EXPRESS, "express", _LARGE_HOME, _large_unvalidated),
     Row("large-fastify", _LARGE, _FASTIFY, "fastify", _LARGE_HOME, _large_unvalidated),
@@ -108,9 +103,7 @@ ROWS = (
     Row("large-tailcall", _LARGE, _TAILCALL, "tailcall", _GRAPHQL, _large_data, _LARGE_QUERY),
     Row("large-krakend", _LARGE, _KRAKEND, "krakend", _LARGE_HOME, _large_unvalidated),
     Row("large", _LARGE, "bff", "gateway", _LARGE_HOME, _large_ran),
-    Row("large-bare", _LARGE, "bare ASGI", "bare", _LARGE_HOME, _large_home),
     Row("cached", _FROM_CACHE, "bff", "gateway", _CACHED, _hit),
-    Row("cached-bare", _FROM_CACHE, "bare ASGI", "bare", _CACHED, _home),
     Row("cached-nginx", _FROM_CACHE, _NGINX_CACHE, "reference", PAYLOAD_PATH, _nginx_hit),
     Row("gzip", _IN_GZIP, "bff", "gateway", _CACHED, _hit_in_gzip, _GZIP),
     Row(
@@ -124,10 +117,7 @@ ROWS = (
     ),
     Row("reshaped-by-hand", _JOINED, _BY_HAND, "by-hand", _RESHAPED, _reshaped),
     Row("reshaped", _JOINED, "bff", "gateway", _RESHAPED, _reshaped),
-    Row("raw-by-hand", _PASSED, _BY_HAND, "proxy-by-hand", _RAW, _raw),
-    Row("raw-by-hand-few", _PASSED, _FEW, "proxy-by-hand-few", _RAW, _raw),
     Row("raw-fastify", _PASSED, "@fastify/http-proxy", "fastify-proxy", _RAW, _raw),
     Row("raw", _PASSED, "bff", "gateway", _RAW, _raw),
-    Row("raw-bare", _PASSED, "bare ASGI", "bare", _RAW, _raw),
     Row("raw-nginx", _PASSED, "nginx, proxy_pass", "reference", _RAW, _raw),
 )

@@ -53,29 +53,19 @@ def _gateway(place: Place, _: str) -> Launch:
     )
 
 
-def _bare(place: Place, _: str) -> Launch:
-    return Launch(
-        [
-            *(sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1"),
-            *("--port", str(place.port), "--workers", "1", "--no-ws", "--no-access-log"),
-            "bench.handwritten.bare:app",
-        ]
-    )
-
-
 def _reference(place: Place, _: str) -> Launch:
     configuration = write_reference(place.folder, place.port, place.upstream_port)
     return Launch([*place.nginx, str(configuration)])
 
 
-def _gunicorn(module: str, threads: int) -> Callable[[Place, str], Launch]:
+def _gunicorn(threads: int) -> Callable[[Place, str], Launch]:
     def launch(place: Place, _: str) -> Launch:
         return Launch(
             [
                 *(sys.executable, "-m", "gunicorn", "--worker-class", "gthread"),
                 *("--workers", "1", "--threads", str(threads), "--keep-alive", "300"),
                 *("--env", f"BENCH_THREADS={threads}", "--bind", f"127.0.0.1:{place.port}"),
-                f"bench.handwritten.{module}:app",
+                "bench.handwritten.screens:app",
             ]
         )
 
@@ -116,11 +106,8 @@ def _fill_in(name: str, place: Place) -> Path:
 
 LAUNCHES: dict[Server, Callable[[Place, str], Launch]] = {
     "gateway": _gateway,
-    "by-hand": _gunicorn("screens", THREADS),
-    "by-hand-few": _gunicorn("screens", FEW_THREADS),
-    "proxy-by-hand": _gunicorn("proxy", THREADS),
-    "proxy-by-hand-few": _gunicorn("proxy", FEW_THREADS),
-    "bare": _bare,
+    "by-hand": _gunicorn(THREADS),
+    "by-hand-few": _gunicorn(FEW_THREADS),
     "reference": _reference,
     "express": _node("express.js"),
     "fastify": _node("fastify.js"),
