@@ -36,8 +36,11 @@ house: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m bench $(ARGS)
 
-crowds growth soak: $(STAMP)
+growth soak: $(STAMP)
 	$(BIN)/python -m bench.$@ $(ARGS)
+
+crowds: $(STAMP)
+	$(BIN)/python -m bench --rows crowds $(ARGS)
 
 clean:
 	rm -rf $(VENV) bench/peers/node_modules bench/peers/.cache

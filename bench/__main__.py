@@ -1,8 +1,8 @@
-"""`python -m bench`: one run, its tables, and its record in `bench/results/`.
+"""`python -m bench`: one run, its tables and verdicts, and its record in `bench/results/`.
 
-Ends with 1 when a row answered wrong values or something did not start, and with 2 when programs
-are missing without which nothing can be measured. A missed target is told, and is no error; nor is
-a peer whose program isn't to be had.
+Ends with 1 when a row or a crowd answered wrong values or something did not start, and with 2 when
+programs are missing without which nothing can be measured. A missed target is reported, and is no
+error; nor is a peer whose program isn't to be had.
 """
 
 import argparse
@@ -12,23 +12,31 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench.figures import Ratio, RowFigures, ratios, row_figures
+from bench.arguments import positive
+from bench.crowds.figures import CrowdResults
+from bench.crowds.run import CROWDS, run_crowds
+from bench.crowds.verdicts import judge_crowds
+from bench.figures import RowFigures, ratios, row_figures
 from bench.machine import Cores, MissingPrograms, describe, find_programs, share_cores
+from bench.open_files import TooFewFiles
 from bench.picture import draw
 from bench.processes import StartFailed
 from bench.provision import Peers, find_peers
 from bench.report import show
 from bench.rounds import Results, count_steps, run_rounds
-from bench.rows import ROWS, Row
+from bench.rows import ROWS
 from bench.stage import open_stage
+from bench.verdicts import judge_rows
 
 _RESULTS = Path(__file__).parent / "results"
 _PART = "part"  # the record of a run that isn't one to keep
-_WIDTH = 144  # of the tables, where the terminal's is less or unknown
+_WIDTH = 156  # of the tables, where the terminal's is less or unknown
+_NO_ROWS = Results((), [], {})
 
 
 def main() -> int:
@@ -42,31 +50,41 @@ def main() -> int:
         return 2
     peers = find_peers({row.server for row in asked.rows}, told.print)
     cores = share_cores(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, cores.others)  # wrk is started from here, and stays here
+    os.sched_setaffinity(0, cores.others)  # all that loads is started from here, and stays here
     machine = {**describe(programs, cores), **peers.versions}
+    results, crowds, no_crowds = _NO_ROWS, None, ""
     try:
-        results, machine["cache"] = _run(asked, programs, cores, peers, told)
+        if asked.rows:
+            results, machine["cache"] = _run_rows(asked, programs, cores, peers, told)
+        if asked.with_crowds:
+            crowds = run_crowds(cores, asked.rounds, told.print)
     except StartFailed as error:
         told.print(str(error), style="red", markup=False)
         return 1
-    figures, compared = row_figures(results), ratios(results)
-    show(Console(width=max(Console().width, _WIDTH)), machine, results, figures, compared)
+    except TooFewFiles as error:
+        no_crowds = str(error)
+    figures = row_figures(results)
+    verdicts = judge_rows(results) + (judge_crowds(crowds) if crowds else [])
     record = {
         "machine": machine,
-        "rounds": len(results.rounds),
+        "rounds": asked.rounds,
         "seconds": asked.seconds,
         "rows": _record_rows(results, figures),
-        "ratios": [_record_ratio(each) for each in compared],
+        "crowds": _record_crowds(crowds, no_crowds),
+        "verdicts": [asdict(each) for each in verdicts],
         "samples": [{key: asdict(each) for key, each in one.items()} for one in results.rounds],
     }
+    show(Console(width=max(Console().width, _WIDTH)), record)
     _RESULTS.mkdir(exist_ok=True)
     (_RESULTS / f"{asked.name}.json").write_text(json.dumps(record, indent=1) + "\n")
-    (_RESULTS / f"{asked.name}.svg").write_text(draw(results, figures, compared))
-    told.print(f"Written: bench/results/{asked.name}.json and .svg", style="dim")
-    return 1 if any(each.is_wrong for each in results.unmeasured.values()) else 0
+    if asked.rows:
+        (_RESULTS / f"{asked.name}.svg").write_text(draw(results, figures, ratios(results)))
+    told.print(f"Written: bench/results/{asked.name}.json", style="dim")
+    rows_are_wrong = any(each.is_wrong for each in results.unmeasured.values())
+    return 1 if rows_are_wrong or (crowds is not None and crowds.are_wrong) else 0
 
 
-def _run(
+def _run_rows(
     asked: argparse.Namespace,
     programs: dict[str, str],
     cores: Cores,
@@ -98,7 +116,8 @@ def _run(
 
 def _record_rows(results: Results, figures: list[RowFigures]) -> dict[str, dict[str, object]]:
     rows: dict[str, dict[str, object]] = {
-        row.key: {"group": row.group, "title": row.title} for row in results.rows
+        row.key: {"group": row.group, "title": row.title, "server": row.server}
+        for row in results.rows
     }
     for each in figures:
         record = asdict(each)
@@ -109,55 +128,52 @@ def _record_rows(results: Results, figures: list[RowFigures]) -> dict[str, dict[
     return rows
 
 
-def _record_ratio(each: Ratio) -> dict[str, object]:
-    record = asdict(each)
-    return {**record.pop("comparison"), **record, "verdict": each.verdict}
+def _record_crowds(crowds: CrowdResults | None, reason: str) -> dict[str, Any]:
+    if crowds is not None:
+        return asdict(crowds)
+    return {"not_measured": reason} if reason else {}
 
 
 def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m bench", description="The gateway beside what one would write by hand."
+        prog="python -m bench", description="The gateway beside its peers and what one would write."
     )
-    parser.add_argument("--rounds", type=_positive, default=5, help="default: 5")
-    parser.add_argument("--seconds", type=_positive, default=5, help="of each load; default: 5")
+    parser.add_argument("--rounds", type=positive, default=5, help="default: 5")
+    parser.add_argument("--seconds", type=positive, default=4, help="of each load; default: 4")
     parser.add_argument(
         "--quick", action="store_true", help="one round of a second: does it work at all?"
     )
+    keys = [*(row.key for row in ROWS), CROWDS]
     parser.add_argument(
         "--rows",
-        type=_rows,
-        default=ROWS,
+        type=_keys,
         metavar="KEY,KEY",
-        help=f"these alone, of {', '.join(row.key for row in ROWS)}",
+        help=f"these alone, of {', '.join(keys)}",
     )
     parser.add_argument(
         "--name", help=f"of the record; default: today, or {_PART} with --quick or --rows"
     )
     asked = parser.parse_args()
     if asked.name is None:
-        is_part = asked.quick or asked.rows is not ROWS
+        is_part = asked.quick or asked.rows is not None
         asked.name = _PART if is_part else f"{datetime.now(UTC):%Y-%m-%d}"
     if asked.quick:
         asked.rounds = asked.seconds = 1
+    chosen = keys if asked.rows is None else asked.rows
+    asked.with_crowds = CROWDS in chosen
+    asked.rows = tuple(row for row in ROWS if row.key in chosen)
     return asked
 
 
-def _rows(text: str) -> tuple[Row, ...]:
-    keys = {key.strip() for key in text.split(",") if key.strip()}
-    known = {row.key for row in ROWS}
-    if not keys or keys - known:
+def _keys(text: str) -> list[str]:
+    keys = [key.strip() for key in text.split(",") if key.strip()]
+    known = [*(row.key for row in ROWS), CROWDS]
+    unknown = [key for key in keys if key not in known]
+    if unknown or not keys:
         raise argparse.ArgumentTypeError(
-            f"unknown: {', '.join(sorted(keys - known)) or 'nothing is named'}. "
-            f"Known: {', '.join(row.key for row in ROWS)}"
+            f"unknown: {', '.join(unknown) or 'nothing is named'}. Known: {', '.join(known)}"
         )
-    return tuple(row for row in ROWS if row.key in keys)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
+    return keys
 
 
 if __name__ == "__main__":

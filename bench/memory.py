@@ -1,6 +1,5 @@
 """The memory of single processes, by /proc; `bench.processes` sums those of whole servers."""
 
-import os
 from pathlib import Path
 
 from bench.processes import Process
@@ -8,17 +7,9 @@ from bench.processes import Process
 MEGABYTE = 1_000_000
 
 
-def find_launcher(gateway: Process) -> int:
-    """The process that this one has started, and that has started all others of the gateway."""
-    busiest = gateway.busiest()
-    parent = _parent_of(busiest)
-    return busiest if parent == os.getpid() else parent
-
-
 def find_worker(gateway: Process) -> int:
     """The only worker. Beside it the launcher has a Redis, which is smaller."""
-    launcher = find_launcher(gateway)
-    threads = Path(f"/proc/{launcher}/task").iterdir()
+    threads = Path(f"/proc/{gateway.pid}/task").iterdir()
     children = [int(child) for each in threads for child in (each / "children").read_text().split()]
     return max(children, key=resident_bytes)
 
@@ -33,14 +24,7 @@ def peak_bytes(process: int) -> int:
     return _bytes(process, "VmHWM")
 
 
-def _parent_of(process: int) -> int:
-    return int(_status(process)["PPid"])
-
-
 def _bytes(process: int, name: str) -> int:
-    return int(_status(process)[name].removesuffix(" kB")) * 1024
-
-
-def _status(process: int) -> dict[str, str]:
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    status = {key: value for key, _, value in (line.partition(":") for line in lines)}
+    return int(status[name].removesuffix(" kB")) * 1024

@@ -170,9 +170,7 @@ def _render(path: str, host: str, request: Request, etag: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + (body or b"")
 
 
-def _load(
-    lines: Sequence[_Line], due: Sequence[float], expected: tuple[int, bytes]
-) -> list[float]:
+def _load(lines: Sequence[_Line], due: Sequence[float], expected: tuple[int, bytes]) -> list[float]:
     """The latencies, in the order in which replies came."""
     free, busy = deque(lines), dict[socket.socket, _Line]()
     latencies: list[float] = []

@@ -83,8 +83,8 @@ def _compared(row: Row, rows: dict[str, Row], compared: list[Ratio]) -> list[tup
         else:
             continue
         if each.comparison.at_least is not None:
-            text += f", target {each.comparison.at_least:g}: {each.verdict}"
-        said.append((text, _VERDICTS.get(each.verdict, _FAINT)))
+            text += f", target {each.comparison.at_least:g}: {each.outcome}"
+        said.append((text, _VERDICTS.get(each.outcome, _FAINT)))
     return said
 
 

@@ -79,6 +79,11 @@ class Process:
                 time.sleep(0.05)
         raise StartFailed(f"{self.name} does not answer at {url}.{self._last_words()}")
 
+    @property
+    def pid(self) -> int:
+        """Of the process itself; what it has started is below it."""
+        return self._process.pid
+
     def usage(self) -> Usage:
         """CPU and memory of the process and everything below it, at this moment."""
         used = [_usage_of(each) for each in _tree(self._process.pid)]

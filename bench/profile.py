@@ -32,7 +32,7 @@ _SAMPLES_PER_SECOND = 400
 _LOAD_STARTS_SECONDS = 4  # and by then the worker has used more than the launcher
 _LAST_WORDS_SECONDS = 10
 _SHOWN = 60
-_IN_PYTHON = ("gateway", "bare", "by-hand", "by-hand-few", "proxy-by-hand", "proxy-by-hand-few")
+_IN_PYTHON = ("gateway", "by-hand", "by-hand-few")
 # The last frames of what starts a server: ours, and granian's. A line number follows.
 _SERVER_FRAMES = ("run (asyncio/runners.py", "_spawn_asgi_lifespan_worker (granian/server/mp.py")
 

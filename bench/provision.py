@@ -1,6 +1,6 @@
 """Gets the peers' programs: packages by npm, KrakenD by Go, into folders of `bench/peers` that git
-doesn't see. What is there already is taken as it is. `KRAKEND=PATH` names a KrakenD binary, for where
-Go's module proxy has none.
+doesn't see. What is there already is taken as it is. `KRAKEND=PATH` names a KrakenD binary, for
+where Go's module proxy has none.
 
 What isn't to be had is told as the reason why its rows are not measured; no run fails for it.
 """
@@ -24,7 +24,7 @@ _CACHE = PEERS / ".cache"
 _TAILCALL = _MODULES / "@tailcallhq" / "core-linux-x64-gnu" / "bin" / "tailcall"
 _KRAKEND_VERSION = "2.13.1"
 _KRAKEND = f"github.com/krakend/krakend-ce/v2/cmd/krakend-ce@v{_KRAKEND_VERSION}"
-_NAME_ONE = "KRAKEND=PATH names a binary."
+_NAME_ONE = "KRAKEND=PATH names a binary"
 _NPM_SECONDS = 300
 _GO_SECONDS = 600
 _NODE_SERVERS: tuple[Server, ...] = ("express", "fastify", "fastify-zod", "fastify-proxy")
@@ -92,20 +92,24 @@ def _find_krakend(tell: Tell) -> str:
         return str(built)
     go = find_program("go")
     if go is None:
-        raise NotToBeHad(f"go not found: KrakenD is built with a Go toolchain. {_NAME_ONE}")
+        raise NotToBeHad(f"go not found: KrakenD is built with a Go toolchain ({_NAME_ONE})")
     tell("building KrakenD")
     _CACHE.mkdir(exist_ok=True)
     what, environ = f"go install krakend-ce {_KRAKEND_VERSION}", {"GOBIN": str(_CACHE)}
     try:
         _run(what, [go, "install", _KRAKEND], _CACHE, _GO_SECONDS, environ)
     except NotToBeHad as error:
-        raise NotToBeHad(f"{error} {_NAME_ONE}") from error
+        raise NotToBeHad(f"{error} ({_NAME_ONE})") from error
     return str(built)
 
 
 def _krakend_version(krakend: str) -> str:
     """What it says of itself; empty where it says nothing."""
-    told = subprocess.run([krakend, "version"], capture_output=True, text=True, check=False)
+    command = [krakend, "version"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
     found = re.search(r"\d+\.\d+\.\d+", told.stdout)
     return found.group() if found else ""
 

@@ -1,107 +1,62 @@
 """What a run shows on the terminal."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as RichTable
 
-from bench.figures import BUSY, Ratio, RowFigures
-from bench.rounds import Results
-from bench.rows import Row
+from bench.tables import Record, Table, crowds_table, rows_table, verdicts_table
 
-_VERDICTS = {
-    "": "",
-    "met": "[green]met[/]",
-    "missed": "[red]missed[/]",
-    "doubtful": "[yellow]doubtful[/]",
-    "not measured": "[yellow]not measured[/]",
-}
+_STYLES = {"met": "green", "missed": "red", "doubtful": "yellow", "not measured": "yellow"}
 
 
-def show(
-    console: Console,
-    machine: Mapping[str, object],
-    results: Results,
-    figures: list[RowFigures],
-    compared: list[Ratio],
-) -> None:
-    """Both tables, and what to mind about them."""
-    console.print(_rows_table(results, figures))
-    if any(each.busy < BUSY for each in figures):
+def show(console: Console, record: Record) -> None:
+    """All tables of a record, and what to mind about them. The verdicts come last."""
+    if record["rows"]:
+        console.print(_rich(rows_table(record)))
         console.print(
             "~ its server had time left: the load generator, the upstream or a neighbour was the "
             "limit. What is met over such a row, and isn't by CPU, is doubtful."
         )
-    for row in results.rows:
-        if row.key in results.unmeasured:
-            reason = results.unmeasured[row.key].reason
-            console.print(f"Not measured: {_name(row)}: {reason}", style="yellow", markup=False)
-    console.print(_ratios_table(results, compared))
-    if not machine["pinned"]:
+    for row in record["rows"].values():
+        if "not_measured" in row:
+            _warn(console, f"{row['group']}: {row['title']}: {row['not_measured']}")
+    if not record["machine"]["pinned"]:
         console.print("[yellow]One core for everything: what loads is in the figures.[/]")
-    console.print(_facts(machine), style="dim")
+    _show_crowds(console, record["crowds"])
+    console.print(_facts(record["machine"]), style="dim")
+    console.print(_rich(verdicts_table(record)))
 
 
-def _rows_table(results: Results, figures: list[RowFigures]) -> Table:
-    table = Table(title="One core, 32 connections; medians over the rounds", title_justify="left")
-    table.add_column("job", no_wrap=True)
-    table.add_column("how", no_wrap=True)
-    for column in ("requests/s", "lowest–highest", "p50 ms", "p99 ms", "CPU µs", "busy", "MiB"):
-        table.add_column(column, justify="right", no_wrap=True)
-    by_key = {each.row.key: each for each in figures}
-    last_group = ""
-    for row in results.rows:
-        if last_group and row.group != last_group:
-            table.add_section()
-        table.add_row(
-            row.group if row.group != last_group else "",
-            row.title,
-            *(_cells(by_key[row.key]) if row.key in by_key else ("not measured",)),
-            style="bold" if row.server == "gateway" else "",
-        )
-        last_group = row.group
-    return table
+def _show_crowds(console: Console, crowds: Mapping[str, Any]) -> None:
+    if "not_measured" in crowds:
+        _warn(console, f"crowds: {crowds['not_measured']}")
+    elif crowds:
+        console.print(_rich(crowds_table(crowds)))
+        for kind in (crowds["cold"], *crowds["floods"]):
+            for what, count in kind["wrong"].items():
+                console.print(f"Wrong: {count:,} answers: {what}", style="red", markup=False)
 
 
-def _cells(each: RowFigures) -> tuple[str, ...]:
-    rate = each.requests_per_second
-    return (
-        f"{rate.median:,.0f}",
-        f"{rate.low:,.0f}–{rate.high:,.0f}",
-        f"{each.p50_ms:.2f}",
-        f"{each.p99_ms:.2f}",
-        f"{each.cpu_us_per_request:,.0f}",
-        f"{'~' if each.busy < BUSY else ''}{each.busy:.0%}",
-        f"{each.rss_mib:.0f}",
-    )
+def _warn(console: Console, text: str) -> None:
+    console.print(f"Not measured: {text}", style="yellow", markup=False)
 
 
-def _ratios_table(results: Results, compared: list[Ratio]) -> Table:
-    table = Table(
-        title="Ratios of requests/s, within each round; their median", title_justify="left"
-    )
-    table.add_column("row", no_wrap=True)
-    table.add_column("over")
-    for column in ("times", "lowest–highest", "target", "", "times by CPU"):
-        table.add_column(column, justify="right", no_wrap=True)
-    rows = {row.key: row for row in results.rows}
-    for each in compared:
-        asked, times, cpu_times = each.comparison.at_least, each.times, each.cpu_times
-        row, baseline = rows[each.comparison.row], rows[each.comparison.baseline]
-        table.add_row(
-            _name(row),
-            baseline.title if baseline.group == row.group else _name(baseline),
-            "" if times is None else f"{times.median:.2f}",
-            "" if times is None else f"{times.low:.2f}–{times.high:.2f}",
-            "" if asked is None else f"≥ {asked:g}",
-            _VERDICTS[each.verdict],
-            "" if cpu_times is None else f"{cpu_times.median:.2f}",
-        )
-    return table
+def _rich(table: Table) -> RichTable:
+    shown = RichTable(title=table.title, title_justify="left", min_width=len(table.title))
+    for number, column in enumerate(table.columns):
+        shown.add_column(column, justify="left" if number < table.names else "right", no_wrap=True)
+    for number, row in enumerate(table.rows):
+        if number and row[0]:
+            shown.add_section()
+        style = "bold" if number in table.ours else ""
+        shown.add_row(*(_coloured(cell) for cell in row), style=style)
+    return shown
 
 
-def _name(row: Row) -> str:
-    return f"{row.group}: {row.title}"
+def _coloured(cell: str) -> str:
+    return f"[{_STYLES[cell]}]{cell}[/]" if cell in _STYLES else cell
 
 
 def _facts(machine: Mapping[str, object]) -> str:

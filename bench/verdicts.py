@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.figures import Ratio, Spread, ratios, spread, within_rounds
+from bench.figures import Ratio, Spread, ratios, within_rounds
 from bench.rounds import Results, Round
 from bench.rows import ROWS
 from bench.targets import RESHAPING, TAILS, Surcharge, TailComparison
@@ -70,8 +70,8 @@ def _judge_surcharge(asked: Surcharge, results: Results) -> Verdict:
 
     found = within_rounds(results, (asked.row, asked.base, asked.unit), share)
     return Verdict(
-        work=f"{_ROWS[asked.row].group}: CPU above {_ROWS[asked.base].group}",
-        target=f"≤ {asked.at_most:g} × before ({asked.before:g} of {_ROWS[asked.unit].title})",
+        work=f"{_ROWS[asked.row].group}: CPU that it adds",
+        target=f"≤ {asked.at_most:g} × what it was",
         measured="" if found is None else f"{found.median:.2f}",
         lowest_highest=_range(found),
         by_cpu="",

@@ -10,7 +10,6 @@ from bench.crowds.client import Answer
 from bench.memory import MEGABYTE
 
 CALLS_A_STEP = 1  # of a screen that many ask for at once
-MOST_MEGABYTES = 400  # of launcher and worker, at their peaks
 
 How = Literal["miss", "collapsed", "hit", "uncached", "something else"]
 
@@ -40,16 +39,80 @@ class ColdScreen:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The most that was resident, in bytes; and what of the worker is once the crowds have gone."""
+    """The most that was resident, in bytes; and what of the worker is once the crowds have gone.
+    The Redis that the launcher starts is apart: none of these screens is stored."""
 
     launcher: int
     worker: int
     worker_after: int
 
     @property
+    def megabytes(self) -> float:
+        """The peaks of both processes together."""
+        return (self.launcher + self.worker) / MEGABYTE
+
+
+@dataclass(frozen=True, slots=True)
+class FloodKind:
+    """Clients that ask for a screen each, at once; every screen makes the calls of `steps`."""
+
+    clients: int
+    steps: tuple[str, ...]
+    upstream_seconds: float
+    most_megabytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """What such crowds got: latencies beyond the upstream's own, of each crowd; the gateway's
+    memory at its peak; and the most calls that were under way at once."""
+
+    kind: FloodKind
+    added: list[Latencies]
+    memory: Memory
+    calls_at_once: int
+    wrong: Counter[str]
+
+    @property
     def is_met(self) -> bool:
-        """Whether both together stayed within the bounds."""
-        return self.launcher + self.worker <= MOST_MEGABYTES * MEGABYTE
+        """Whether there was no error, and the memory stayed within its bound."""
+        return not self.wrong and self.memory.megabytes <= self.kind.most_megabytes
+
+
+@dataclass(frozen=True, slots=True)
+class ColdKind:
+    """Clients that ask for one screen at once, which nobody has asked for before."""
+
+    clients: int
+    workers: int
+    upstream_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cold:
+    """What such crowds got, one for each screen."""
+
+    kind: ColdKind
+    screens: list[ColdScreen]
+    wrong: Counter[str]
+
+    @property
+    def is_met(self) -> bool:
+        """Whether no answer was wrong, and each step of each screen was called just once."""
+        return not self.wrong and all(screen.is_met for screen in self.screens)
+
+
+@dataclass(frozen=True, slots=True)
+class CrowdResults:
+    """What all crowds of a run got."""
+
+    cold: Cold
+    floods: list[Flood]
+
+    @property
+    def are_wrong(self) -> bool:
+        """Whether an answer was wrong, or a step called twice. Memory is judged apart."""
+        return not self.cold.is_met or any(flood.wrong for flood in self.floods)
 
 
 def latencies(answers: Sequence[Answer], less_seconds: float = 0.0) -> Latencies:

@@ -15,7 +15,7 @@ from bench.exchange import Request, open_client
 from bench.lists.documents import Json, make_list
 from bench.lists.project import composition, write_project
 from bench.machine import Cores, choose_ports
-from bench.memory import find_launcher, find_worker, peak_bytes, resident_bytes
+from bench.memory import find_worker, peak_bytes, resident_bytes
 from bench.processes import Process
 
 _ROOT = Path(__file__).parent.parent.parent
@@ -60,9 +60,7 @@ class Stage:
         """Of the launcher and its only worker, a second after anybody asked for anything."""
         time.sleep(1)
         worker = find_worker(self.gateway)
-        return Memory(
-            peak_bytes(find_launcher(self.gateway)), peak_bytes(worker), resident_bytes(worker)
-        )
+        return Memory(peak_bytes(self.gateway.pid), peak_bytes(worker), resident_bytes(worker))
 
 
 @contextmanager
@@ -74,14 +72,16 @@ def open_stage(
     workers: int,
     gateway_cores: frozenset[int],
     ttl: str,
+    requests_in_flight: int,
     steps: Sequence[str] = STEPS,
 ) -> Iterator[Stage]:
     """One screen of these steps, kept for `ttl` where there is one; an upstream process at each of
-    `hosts`. Raises `StartFailed`."""
+    `hosts`; a gateway that takes so many requests at once. Raises `StartFailed`."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bff-crowds-")))
         port, *upstream_ports = choose_ports(1 + len(hosts))
-        environ = {"PYTHONPATH": str(_ROOT), "PATH": os.environ.get("PATH", os.defpath)}
+        environ = {"BFF_REQUESTS_IN_FLIGHT": str(requests_in_flight)}
+        environ |= {"PYTHONPATH": str(_ROOT), "PATH": os.environ.get("PATH", os.defpath)}
 
         def start(name: str, module: str, arguments: list[str], where: frozenset[int]) -> Process:
             command = [sys.executable, "-m", module, *arguments]

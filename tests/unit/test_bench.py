@@ -12,25 +12,28 @@ from typing import get_args
 import httpx
 import pytest
 
-from bench.comparisons import COMPARISONS
 from bench.exchange import Expectation, WrongValue
 from bench.figures import Ratio, ratios, row_figures
 from bench.load import LoadFigures, parse_wrk
+from bench.paced import PacedFigures
 from bench.payloads import all_documents, expected_home, expected_unvalidated
 from bench.picture import draw
 from bench.processes import Usage
-from bench.rounds import Results, Sample, run_rounds
+from bench.rounds import FullLoad, Results, Sample, run_rounds
 from bench.rows import ROWS, Row
 from bench.rows import Server as ServerName
 from bench.servers import LAUNCHES
 from bench.stage import Stage, Unmeasured
+from bench.targets import COMPARISONS, RESHAPING, TAILS
+from bench.verdicts import Verdict, judge_rows
 
 _ROWS = {row.key: row for row in ROWS}
 
 
-def sample(requests_per_second: float, busy: float = 1.0) -> Sample:
+def sample(requests_per_second: float, busy: float = 1.0, p99_ms: float = 3.0) -> Sample:
     load = LoadFigures(1000, requests_per_second, 1.0, 2.0, looks=5, bad_replies=0)
-    return Sample(load, busy * 1e6 / requests_per_second, busy, 50.0)
+    full = FullLoad(load, busy * 1e6 / requests_per_second, busy, 50.0)
+    return Sample(full, PacedFigures(requests_per_second / 2, 1.0, p99_ms))
 
 
 def results(*rounds: dict[str, float], missing: str = "") -> Results:
@@ -57,49 +60,80 @@ def test_ratio_is_the_median_of_ratios_within_rounds_with_their_spread() -> None
     assert (times.low, times.median, times.high) == (1.0, 1.2, 1.5)
 
 
-@pytest.mark.parametrize(("rate", "verdict"), [(110, "met"), (109, "missed")])
-def test_verdict_is_of_the_median(rate: float, verdict: str) -> None:
+@pytest.mark.parametrize(("rate", "outcome"), [(200, "met"), (199, "missed")])
+def test_verdict_is_of_the_median(rate: float, outcome: str) -> None:
     found = results({"home": rate, "home-tailcall": 100})
-    assert compared(found, "home-tailcall").verdict == verdict
+    assert judge_rows(found) == [
+        Verdict(
+            work="three calls, merged",
+            target="≥ 2 × Tailcall, GraphQL",
+            measured=f"{rate / 100:.2f}",
+            lowest_highest=f"{rate / 100:.2f}–{rate / 100:.2f}",
+            by_cpu=f"{rate / 100:.2f}",
+            outcome=outcome,  # type: ignore[arg-type]
+        )
+    ]
 
 
 @pytest.mark.parametrize(
-    ("busy", "verdict"),
+    ("busy", "outcome"),
     [(0.91, "met"), (0.89, "doubtful")],
 )
-def test_target_met_over_a_server_with_time_left_is_doubtful(busy: float, verdict: str) -> None:
+def test_target_met_over_a_server_with_time_left_is_doubtful(busy: float, outcome: str) -> None:
     rows = (_ROWS["cached"], _ROWS["cached-nginx"])
-    rounds = [{"cached": sample(4100), "cached-nginx": sample(10_000, busy)}]
-    assert compared(Results(rows, rounds, {}), "cached-nginx").verdict == verdict
+    rounds = [{"cached": sample(7550), "cached-nginx": sample(10_000, busy)}]
+    assert compared(Results(rows, rounds, {}), "cached-nginx").outcome == outcome
 
 
 def test_target_met_by_cpu_as_well_is_met_whatever_the_baseline_had_left() -> None:
     rows = (_ROWS["cached"], _ROWS["cached-nginx"])
-    rounds = [{"cached": sample(9000), "cached-nginx": sample(10_000, 0.5)}]
-    assert compared(Results(rows, rounds, {}), "cached-nginx").verdict == "met"
+    rounds = [{"cached": sample(9000), "cached-nginx": sample(10_000, 0.85)}]
+    assert compared(Results(rows, rounds, {}), "cached-nginx").outcome == "met"
 
 
 def test_missed_target_stands_in_the_picture() -> None:
     found = results({"home": 50, "home-tailcall": 100})
-    assert "0.50 ×, target 1.1: missed" in draw(found, row_figures(found), ratios(found))
+    assert "0.50 ×, target 2: missed" in draw(found, row_figures(found), ratios(found))
 
 
 def test_row_without_its_program_has_no_figures_and_says_why() -> None:
     found = results({"home": 50}, missing="home-krakend")
     assert [each.row.key for each in row_figures(found)] == ["home"]
     ratio = compared(found, "home-krakend")
-    assert (ratio.times, ratio.verdict) == (None, "not measured")
+    assert (ratio.times, ratio.outcome) == (None, "not measured")
     assert "not measured: go not found" in draw(found, row_figures(found), ratios(found))
 
 
 def test_target_that_could_not_be_judged_stands_in_the_picture() -> None:
     found = results({"gzip-nginx": 50}, missing="gzip")
-    assert "target 0.4: not measured" in draw(found, row_figures(found), ratios(found))
+    assert "target 0.75: not measured" in draw(found, row_figures(found), ratios(found))
 
 
-def test_comparisons_are_of_rows_that_exist() -> None:
-    named = {key for each in COMPARISONS for key in (each.row, each.baseline)}
-    assert named <= _ROWS.keys()
+@pytest.mark.parametrize(("p99_ms", "outcome"), [(5.0, "met"), (5.1, "missed")])
+def test_tail_is_judged_by_the_latencies_at_half_of_each_row_s_capacity(
+    p99_ms: float, outcome: str
+) -> None:
+    rows = (_ROWS["raw"], _ROWS["raw-fastify"])
+    rounds = [{"raw": sample(500, p99_ms=p99_ms), "raw-fastify": sample(100, p99_ms=5.0)}]
+    *_, tail = judge_rows(Results(rows, rounds, {}))
+    assert (tail.target, tail.outcome) == ("≤ 1 × @fastify/http-proxy", outcome)
+
+
+def test_cost_of_reshaping_is_what_it_adds_in_requests_of_a_peer() -> None:
+    """A request of the peer takes 1,000 µs here, and reshaping adds 600."""
+    rounds = {"home": 1e6 / 400, "reshaped": 1e6 / 1000, "home-fastify": 1000.0}
+    found = next(each for each in judge_rows(results(rounds)) if "adds" in each.work)
+    assert found.measured == f"{0.6 / RESHAPING.before:.2f}"
+
+
+def test_reported_ratios_without_a_target_come_last() -> None:
+    found = judge_rows(results({"home": 100, "home-express": 50, "home-tailcall": 100}))
+    assert [each.outcome for each in found] == ["missed", "told"]
+
+
+def test_targets_are_of_rows_that_exist() -> None:
+    named = {key for each in (*COMPARISONS, *TAILS) for key in (each.row, each.baseline)}
+    assert named | {RESHAPING.row, RESHAPING.base, RESHAPING.unit} <= _ROWS.keys()
 
 
 def test_every_server_can_be_launched() -> None:
@@ -186,10 +220,10 @@ def test_row_that_goes_wrong_in_a_round_loses_its_figures_and_the_others_keep_th
     wrk.write_text(f"#!/bin/sh\ncat <<END\n{_REPORT}END\n")
     wrk.chmod(0o755)
     right, wrong = (
-        Row(key, "job", key, "bare", f"/{key}", Expectation({"is": "right"}))
+        Row(key, "job", key, "by-hand", f"/{key}", Expectation({"is": "right"}))
         for key in ("right", "wrong")
     )
-    stage = Stage({"bare": SteadyServer()}, {"bare": flaky_port}, {})  # type: ignore[dict-item]
+    stage = Stage({"by-hand": SteadyServer()}, {"by-hand": flaky_port}, {})  # type: ignore[dict-item]
     found = run_rounds(stage, [right, wrong], str(wrk), rounds=3, seconds=1, tell=lambda _: None)
     assert [list(each) for each in found.rounds] == [["right"]] * 3
     assert found.unmeasured["wrong"].is_wrong
@@ -198,7 +232,7 @@ def test_row_that_goes_wrong_in_a_round_loses_its_figures_and_the_others_keep_th
 
 @pytest.fixture
 def flaky_port() -> Iterator[int]:
-    """A server that answers right at /right, and at /wrong until the second round."""
+    """A server that answers right at /right, and at /wrong a few times."""
     asked: Counter[str] = Counter()
 
     class Handler(BaseHTTPRequestHandler):
@@ -206,7 +240,8 @@ def flaky_port() -> Iterator[int]:
 
         def do_GET(self) -> None:
             asked[self.path] += 1
-            # A look before and one after each load: two for the warm-up, two for the first round.
+            # A look before and one after each load at full speed: two for the warm-up, two for the
+            # first round. The load at half of it is what finds it wrong.
             is_right = self.path == "/right" or asked[self.path] <= 4
             body = json.dumps({"is": "right" if is_right else "wrong"}).encode()
             self.send_response(200)

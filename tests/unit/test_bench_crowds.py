@@ -2,12 +2,26 @@
 
 import asyncio
 import json
+from collections import Counter
 
 import pytest
 
 from bench.crowds.client import Answer, ask_at_once, parse_head
-from bench.crowds.figures import ColdScreen, Latencies, Memory, count_how, count_wrong, latencies
+from bench.crowds.figures import (
+    Cold,
+    ColdKind,
+    ColdScreen,
+    CrowdResults,
+    Flood,
+    FloodKind,
+    Latencies,
+    Memory,
+    count_how,
+    count_wrong,
+    latencies,
+)
 from bench.crowds.stage import expected_screen, screen_path, step_paths
+from bench.crowds.verdicts import judge_crowds
 from bench.lists.documents import list_bytes
 
 _LATENCIES = Latencies(1.0, 2.0, 3.0)
@@ -41,15 +55,28 @@ def test_wrong_answer_is_told_with_how_often_it_came(wrong: Answer, told: str) -
     assert count_wrong([wrong, wrong], expected_screen) == {told: 2}
 
 
-@pytest.mark.parametrize(("calls", "is_met"), [(1, True), (2, False), (0, False)])
-def test_bound_is_met_by_just_one_call_a_step(calls: int, is_met: bool) -> None:
-    screen = ColdScreen(_LATENCIES, {"user": 1, "orders": calls}, {})
-    assert screen.is_met is is_met
+def judged(calls: int, launcher_bytes: int, wrong: int) -> list[str]:
+    screens = [ColdScreen(_LATENCIES, {"user": 1, "orders": calls}, {})]
+    memory = Memory(launcher_bytes, 200_000_000, 150_000_000)
+    errors = Counter({"status 504": wrong} if wrong else {})
+    flood = Flood(FloodKind(3_000, ("user",), 1.0, 250), [_LATENCIES], memory, 3_000, errors)
+    results = CrowdResults(Cold(ColdKind(1_000, 2, 0.2), screens, Counter()), [flood])
+    return [each.outcome for each in judge_crowds(results)]
 
 
-@pytest.mark.parametrize(("launcher_bytes", "is_met"), [(100_000_000, True), (100_000_001, False)])
-def test_bound_of_memory_is_of_both_processes_together(launcher_bytes: int, is_met: bool) -> None:
-    assert Memory(launcher_bytes, 300_000_000, 200_000_000).is_met is is_met
+@pytest.mark.parametrize(("calls", "outcome"), [(1, "met"), (2, "missed"), (0, "missed")])
+def test_cold_screen_is_met_by_just_one_call_a_step(calls: int, outcome: str) -> None:
+    assert judged(calls, 0, 0)[0] == outcome
+
+
+@pytest.mark.parametrize(
+    ("launcher_bytes", "wrong", "outcome"),
+    [(50_000_000, 0, "met"), (50_000_001, 0, "missed"), (50_000_000, 1, "missed")],
+)
+def test_flood_is_met_without_errors_and_within_the_memory_of_both_processes(
+    launcher_bytes: int, wrong: int, outcome: str
+) -> None:
+    assert judged(1, launcher_bytes, wrong)[1] == outcome
 
 
 def test_latencies_are_those_of_the_slowest_of_so_many() -> None:
