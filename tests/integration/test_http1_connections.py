@@ -4,9 +4,8 @@ import http.client
 import resource
 import socket
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,20 @@ import pytest
 from bff import Gateway
 from bff.settings import Settings
 from bff.web.applications import create_server
-from tests.support.hosts import WAIT_BUDGET_SECONDS, Host, http1_server, serving
-from tests.support.projects import HOME, SHOP_SERVICE, write_project
-from tests.support.wire import Exchange, Script, WireServer
+from tests.support.hosts import WAIT_BUDGET_SECONDS, http1_server, serving
+from tests.support.http1_server import (
+    ANN,
+    GET,
+    HIT,
+    LAST,
+    connected,
+    project,
+    read_all,
+    read_until,
+    server,
+)
+from tests.support.projects import write_project
+from tests.support.wire import Exchange, WireServer
 from tests.support.wire_scripts import (
     chunk,
     flood,
@@ -32,54 +42,10 @@ from tests.support.wire_scripts import (
     then_reset,
 )
 
-ANN = json_reply('{"id": 1, "first_name": "Ann"}')
-ROUTES = "routes: {/raw: {service: shop, strip: true}}\n"
-HIT = b"GET /cached/1 HTTP/1.1\r\nHost: a\r\n\r\n"
-GET = b"GET /raw/x HTTP/1.1\r\nHost: a\r\n\r\n"
-LAST = b"GET /raw/last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-
-
-@contextmanager
-def server(folder: Path, script: Script | dict[str, Script], **limits: Any) -> Iterator[Any]:
-    """Our server before one upstream; gives both."""
-    with WireServer(script) as upstream:
-        project(folder, upstream)
-        settings = Settings(log_level="error", transport="httpx", **limits)
-        made = create_server(folder, settings)
-        with http1_server(made) as port:
-            yield Host("http1", port, flask.Flask("elsewhere")), upstream
-
-
-def project(folder: Path, upstream: WireServer) -> Path:
-    services = {"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", upstream.url) + "timeout: 15s\n"}
-    cached = HOME.replace("/home/", "/cached/") + "cache: {ttl: 5m}\n"
-    return write_project(
-        folder, {"home": HOME, "cached": cached}, services=services, gateway=ROUTES
-    )
-
-
-@contextmanager
-def connected(host: Host) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", host.port), WAIT_BUDGET_SECONDS) as connection:
-        yield connection
-
 
 def resident_bytes() -> int:
     """What this process, and so the server, has in memory."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-
-
-def read_all(connection: socket.socket) -> bytes:
-    return b"".join(iter(lambda: connection.recv(65536), b""))
-
-
-def read_until(connection: socket.socket, end: bytes) -> bytes:
-    received = b""
-    while not received.endswith(end):
-        data = connection.recv(65536)
-        assert data, received
-        received += data
-    return received
 
 
 # Order and back-pressure.
@@ -219,141 +185,6 @@ def test_stream_that_breaks_off_breaks_an_http_1_0_connection(tmp_path: Path, en
         connection.sendall(b"GET /raw/x HTTP/1.0\r\n\r\n")
         with pytest.raises(ConnectionResetError):
             read_all(connection)
-
-
-# Times.
-
-
-def test_head_that_does_not_end_is_408(tmp_path: Path) -> None:
-    with server(tmp_path, ANN, head_seconds=0.3) as (host, _), connected(host) as connection:
-        connection.sendall(b"GET /raw/x HTTP/1.1\r\nHost:")
-        assert read_all(connection).startswith(b"HTTP/1.1 408 ")
-
-
-def test_head_that_trickles_is_408(tmp_path: Path) -> None:
-    stop = threading.Event()
-    with server(tmp_path, ANN, head_seconds=0.5) as (host, _), connected(host) as connection:
-
-        def trickle() -> None:
-            for byte in HIT[:-4] + b"X-A: " + b"x" * 1000:
-                if stop.wait(0.02):
-                    return
-                connection.sendall(bytes([byte]))
-
-        with ThreadPoolExecutor(1) as pool:
-            trickling = pool.submit(trickle)
-            assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
-            stop.set()
-            trickling.exception()
-
-
-@pytest.mark.parametrize("framing", [b"Content-Length: 100000", b"Transfer-Encoding: chunked"])
-def test_body_that_trickles_is_408_and_nothing_is_forwarded(tmp_path: Path, framing: bytes) -> None:
-    limits = {"speed_seconds": 0.5}
-    stop = threading.Event()
-    with server(tmp_path, ANN, **limits) as (host, upstream), connected(host) as connection:
-
-        def trickle() -> None:
-            connection.sendall(b"POST /raw/x HTTP/1.1\r\nHost: a\r\n" + framing + b"\r\n\r\n")
-            while not stop.wait(0.02):
-                connection.sendall(b"1\r\nx\r\n")
-
-        with ThreadPoolExecutor(1) as pool:
-            trickling = pool.submit(trickle)
-            assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
-            stop.set()
-            trickling.exception()
-        assert all(not each.body for each in upstream.requests)
-
-
-def test_body_that_the_gateway_is_slow_to_take_is_not_408(tmp_path: Path) -> None:
-    """The client has sent what there was room for; that the rest does not come is not its fault."""
-    gate = threading.Event()
-
-    def slow(exchange: Exchange) -> None:
-        exchange.hold(gate)
-        raw(head(200, [("Content-Length", "0")]))(exchange)
-
-    size = 32 * 1024 * 1024
-    limits = {"speed_seconds": 0.3, "body_bytes_per_second": 200_000}
-    with (
-        server(tmp_path, slow, **limits) as (host, upstream),
-        connected(host) as connection,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        request = b"PUT /raw/x HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size
-        sending = pool.submit(connection.sendall, request + bytes(size))
-        upstream.wait_for_requests(1)
-        with pytest.raises(TimeoutError):
-            sending.result(1.5)
-        gate.set()
-        assert read_until(connection, b"\r\n\r\n").startswith(b"HTTP/1.1 200 ")
-
-
-def test_client_that_does_not_read_its_reply_is_left(tmp_path: Path) -> None:
-    size = 64 * 1024 * 1024
-    endless = flood(head(200, [("Content-Length", str(size))]), size)
-    limits = {"speed_seconds": 0.3, "reply_bytes_per_second": 200_000}
-    with server(tmp_path, endless, **limits) as (host, upstream), connected(host) as connection:
-        connection.sendall(GET)
-        upstream.wait_until(lambda up: up.peers_left == 1)
-        with pytest.raises((ConnectionError, AssertionError)):
-            assert len(read_all(connection)) == size
-
-
-def test_connection_that_rests_is_closed(tmp_path: Path) -> None:
-    with server(tmp_path, ANN, idle_seconds=0.3) as (host, _):
-        with connected(host) as fresh:
-            assert read_all(fresh) == b""
-        with connected(host) as used:
-            used.sendall(GET)
-            assert read_all(used).startswith(b"HTTP/1.1 200 ")
-
-
-def test_work_that_takes_long_is_no_rest(tmp_path: Path) -> None:
-    gate = threading.Event()
-    with (
-        server(tmp_path, held(gate, ANN), idle_seconds=0.3, speed_seconds=0.3) as (host, upstream),
-        connected(host) as connection,
-    ):
-        connection.sendall(GET)
-        with pytest.raises(AssertionError):
-            upstream.wait_until(lambda up: up.peers_left == 1, 1.5)
-        gate.set()
-        assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
-
-
-# Bounds.
-
-
-def test_connection_beyond_the_bound_is_503(tmp_path: Path) -> None:
-    with server(tmp_path, ANN, connections=2) as (host, _):
-        with connected(host) as one, connected(host) as two:
-            for connection in (one, two):
-                connection.sendall(GET)
-                assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
-            with connected(host) as three:
-                received = read_all(three)
-        assert received.startswith(b"HTTP/1.1 503 ")
-        assert b"retry-after: 1\r\n" in received
-        assert host.get("/raw/x").status == 200
-
-
-def test_request_beyond_the_bound_is_503_and_health_is_told(tmp_path: Path) -> None:
-    gate = threading.Event()
-    with (
-        server(tmp_path, held(gate, ANN), requests_in_flight=1) as (host, upstream),
-        connected(host) as connection,
-    ):
-        connection.sendall(GET)
-        upstream.wait_for_requests(1)
-        answer = host.get("/raw/y")
-        assert (answer.status, answer.header("retry-after")) == (503, "1")
-        assert answer.json()["reason"] == "overloaded"
-        assert host.get("/healthz").status == 200
-        gate.set()
-        assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
-        assert host.get("/raw/y").status == 200
 
 
 # The end.

@@ -79,7 +79,7 @@ def read_head(head: bytes, settings: Settings) -> Head | Refusal:
     line_end = head.find(b"\r\n")
     if line_end > settings.request_line_bytes:
         return LONG_LINE
-    if len(head) - line_end > settings.header_bytes:
+    if len(head) - line_end - len(END_OF_HEAD) > settings.header_bytes:
         return LARGE_HEAD
     # One pass in C finds each control character, each CR without LF and each LF without CR.
     controls = head.translate(None, _TEXT)
@@ -115,7 +115,8 @@ def refuse_beginning(unread: bytes, settings: Settings) -> Refusal | None:
         return LONG_LINE if len(unread) > settings.request_line_bytes else None
     if _LINE.fullmatch(unread, 0, line_end) is None:
         return MALFORMED
-    return LARGE_HEAD if len(unread) - line_end > settings.header_bytes else None
+    header_bytes = len(unread) - line_end - len(END_OF_HEAD)
+    return LARGE_HEAD if header_bytes > settings.header_bytes else None
 
 
 class _HeaderLines:

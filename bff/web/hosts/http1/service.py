@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from bff.settings import Settings
 from bff.web.gateway import Gateway
 from bff.web.hosts.behind import AppBehind
+from bff.web.hosts.http1.framing import END_OF_HEAD
 from bff.web.hosts.http1.replies import DateHeader
 from bff.web.hosts.http1.timers import TimerWheel
 from bff.web.http.requests import ClientGone
@@ -78,7 +79,7 @@ class Service:
         self.behind = behind
         self.settings = settings
         # Of a body, and of the requests after the one at work; a whole head must find room.
-        head_bytes = settings.request_line_bytes + settings.header_bytes
+        head_bytes = settings.request_line_bytes + settings.header_bytes + len(END_OF_HEAD)
         self.unread_bytes = max(_UNREAD_BYTES, head_bytes)
         self.loop = loop
         self.wheel = TimerWheel(loop)
