@@ -147,7 +147,7 @@ class Gateway:
 
 
 def header(reply: Reply, name: bytes) -> bytes | None:
-    return dict(reply.headers).get(name)
+    return dict(reply.all_headers).get(name)
 
 
 def at_work(
@@ -252,7 +252,7 @@ def test_finishing_a_reply_leaves_the_cached_headers_alone(tmp_path: Path) -> No
     async def test(gateway: Gateway) -> None:
         for _ in range(3):
             reply = await gateway.get("/cached/1", (b"x-request-id", b"id"))
-            ids = [value for name, value in reply.headers if name == b"x-request-id"]
+            ids = [value for name, value in reply.all_headers if name == b"x-request-id"]
             assert ids == [b"id"]
 
     at_work(tmp_path, test)

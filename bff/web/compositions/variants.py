@@ -18,6 +18,7 @@ from bff.web.http.replies import (
     NOSNIFF,
     RawHeader,
     Reply,
+    SharedHeaders,
     entity_tag,
     names_tag,
 )
@@ -54,8 +55,7 @@ class Variant:
             self._entity.append((b"content-encoding", coding.encode()))
         self._full: list[RawHeader] = [*self._entity, *self._unchanged, NOSNIFF]
         self._hit_tick = -1
-        self._hit_full: list[RawHeader] = []
-        self._hit_unchanged: list[RawHeader] = []
+        self._hit_full = self._hit_unchanged = SharedHeaders(())
 
     def encoded(self, coding: str) -> "Variant":
         """This one in another coding; takes up to a millisecond for each 15 KB."""
@@ -80,8 +80,8 @@ class Variant:
             # Two threads may both do this. A reader between the lines gets a time that is one
             # second off.
             headers = hit_headers(age, ttl)
-            self._hit_full = [*self._full, *headers]
-            self._hit_unchanged = [*self._unchanged, *headers]
+            self._hit_full = SharedHeaders([*self._full, *headers])
+            self._hit_unchanged = SharedHeaders([*self._unchanged, *headers])
             self._hit_tick = age
         if self._known_to(request):
             return Reply(304, self._hit_unchanged, b"", facts)

@@ -5,7 +5,7 @@ Everything is worked out when the project is loaded; a request costs one diction
 
 from bff.plan.model.composition import CompiledProject
 from bff.upstream.passthrough.headers import FORWARDED
-from bff.web.http.replies import RawHeader, Reply
+from bff.web.http.replies import RawHeader, Reply, SharedHeaders
 from bff.web.http.requests import GatewayRequest
 
 EXPOSED = b"Cache-Status, ETag, Proxy-Status, Retry-After, Server-Timing, X-Request-ID"
@@ -20,14 +20,16 @@ class CrossOrigin:
     def __init__(self, project: CompiledProject) -> None:
         origins = project.cors.origins
         self._on = bool(origins)
-        self._vary: list[RawHeader] = [(b"vary", b"Origin")] if self._on else []
+        self._vary = SharedHeaders([(b"vary", b"Origin")] if self._on else [])
         self._by_origin = {
-            origin.encode(): [
-                *self._vary,
-                (b"access-control-allow-origin", origin.encode()),
-                (b"access-control-expose-headers", EXPOSED),
-                (b"timing-allow-origin", origin.encode()),
-            ]
+            origin.encode(): SharedHeaders(
+                [
+                    *self._vary,
+                    (b"access-control-allow-origin", origin.encode()),
+                    (b"access-control-expose-headers", EXPOSED),
+                    (b"timing-allow-origin", origin.encode()),
+                ]
+            )
             for origin in origins
         }
         self._allowed = _REQUEST_HEADERS | {
@@ -37,7 +39,7 @@ class CrossOrigin:
             if param.location == "header"
         }
 
-    def headers(self, origin: bytes | None) -> list[RawHeader]:
+    def headers(self, origin: bytes | None) -> SharedHeaders:
         """What every reply to a page of `origin` carries."""
         if origin is None:
             return self._vary

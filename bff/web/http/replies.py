@@ -20,15 +20,41 @@ NO_STORE: RawHeader = (b"cache-control", b"no-store")
 REVALIDATE: RawHeader = (b"cache-control", b"private, no-cache")
 
 
+class SharedHeaders(list[RawHeader]):
+    """Headers that many replies share, with their lines on the wire, made once. They may not change
+    any more. A body's length is among them, a date is not."""
+
+    __slots__ = ("lines",)
+
+    def __init__(self, headers: Iterable[RawHeader]) -> None:
+        super().__init__(headers)
+        self.lines = header_lines(self)
+
+
+def header_lines(headers: Iterable[RawHeader]) -> bytes:
+    """The headers as they go on the wire."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
 @dataclass(slots=True)
 class Reply:
     """What a client gets. A body of chunks may raise: then the client's connection must break,
-    since the reply is not whole. `facts` go into the request's log line, and nowhere else."""
+    since the reply is not whole. `facts` go into the request's log line, and nowhere else.
+
+    `cors` and `request_id` are there once the reply is finished. Hosts send `all_headers`.
+    """
 
     status: int
     headers: list[RawHeader]
     body: bytes | AsyncIterator[bytes] = b""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    cors: SharedHeaders = field(init=False, repr=False, compare=False)
+    request_id: bytes = field(init=False, repr=False, compare=False)
+
+    @property
+    def all_headers(self) -> list[RawHeader]:
+        """The headers with those that every reply of the gateway has."""
+        return [*self.headers, *self.cors, (b"x-request-id", self.request_id)]
 
 
 def entity_tag(body: bytes) -> bytes:

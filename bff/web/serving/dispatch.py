@@ -122,12 +122,8 @@ class Dispatcher:
 
     def finish(self, request: GatewayRequest, reply: Reply) -> Reply:
         """What every reply has: the request's id, CORS, and no body for HEAD."""
-        # A new list: a cached payload's headers are shared by its replies.
-        reply.headers = [
-            *reply.headers,
-            *self._cross_origin.headers(request.single.get(b"origin")),
-            (b"x-request-id", request.request_id),
-        ]
+        reply.cors = self._cross_origin.headers(request.single.get(b"origin"))
+        reply.request_id = request.request_id
         if request.method == "HEAD" and isinstance(reply.body, bytes):
             reply.body = b""
         return reply

@@ -75,7 +75,7 @@ class Edge:
 
     async def _send(self, request: GatewayRequest, reply: Reply, body: bytes, send: Send) -> None:
         await send(
-            {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
+            {"type": "http.response.start", "status": reply.status, "headers": reply.all_headers}
         )
         await send({"type": "http.response.body", "body": body})
         self._log.request(request, reply, len(body))
@@ -92,7 +92,7 @@ class Edge:
     ) -> None:
         sent_bytes = 0
         await send(
-            {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
+            {"type": "http.response.start", "status": reply.status, "headers": reply.all_headers}
         )
 
         async def pump() -> None:

@@ -27,11 +27,12 @@ from bff.web.hosts.http1.replies import (
     connection_line,
     has_no_body,
     render_head,
+    render_shared_head,
 )
 from bff.web.hosts.http1.service import Peer, Service, Writer
 from bff.web.http.logs import Log
 from bff.web.http.problems import bad_host, internal_error, problem
-from bff.web.http.replies import RawHeader, Reply, close_body
+from bff.web.http.replies import RawHeader, Reply, SharedHeaders, close_body
 from bff.web.http.requests import ClientGone, GatewayRequest
 from bff.web.serving.dispatch import Pending
 
@@ -74,20 +75,18 @@ def write_reply(
     service: Service, writer: Writer, request: GatewayRequest, reply: Reply, *, keeps: bool
 ) -> None:
     """Write a reply whose body is here."""
-    body = reply.body
+    body, headers, date = reply.body, reply.headers, service.date.line()
     assert isinstance(body, bytes)  # noqa: S101
-    if has_no_body(request.method, reply.status):
-        body = framing = b""
+    is_empty = has_no_body(request.method, reply.status)
+    connection = connection_line(request.version, keeps=keeps)
+    if isinstance(headers, SharedHeaders):
+        head = render_shared_head(reply, headers, date=date, connection=connection)
     else:
-        framing = b"content-length: %d\r\n" % len(body)
-    head = render_head(
-        reply.status,
-        reply.headers,
-        framing=framing,
-        date=service.date.line(),
-        connection=connection_line(request.version, keeps=keeps),
-    )
-    writer.write(head + body)
+        framing = b"" if is_empty else b"content-length: %d\r\n" % len(body)
+        head = render_head(
+            reply.status, reply.all_headers, framing=framing, date=date, connection=connection
+        )
+    writer.write(head if is_empty else head + body)
 
 
 def log_reply(log: Log, writer: Writer, request: GatewayRequest, reply: Reply) -> None:
@@ -226,7 +225,7 @@ class Exchange:
     async def _stream(self, reply: Reply, pieces: AsyncIterator[bytes]) -> None:
         sent_bytes = 0
         try:
-            framing = self._start_stream(reply.status, reply.headers)
+            framing = self._start_stream(reply.status, reply.all_headers)
             if not framing.is_empty:
                 async for piece in pieces:
                     self._writer.write(framing.frame(piece))
