@@ -26,7 +26,12 @@ class Reason(Enum):
     INCOMPLETE = ("incomplete", "http_response_incomplete", 502, "its service's reply broke off")
     PROTOCOL = ("protocol", "http_protocol_error", 502, "its service's reply is not HTTP")
     TOO_LARGE = ("too_large", "http_response_body_size", 502, "its service's reply is too large")
-    ENCODED = ("encoded", "http_response_content_coding", 502, "its service's reply is compressed")
+    ENCODED = (
+        "encoded",
+        "http_response_content_coding",
+        502,
+        "its service's reply can't be decoded",
+    )
     # The upstream's status, see `Failed.status`.
     STATUS = ("status", "http_request_error", 502, "its service answered with an error")
     # Not JSON, or not the declared schema.

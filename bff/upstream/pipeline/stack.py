@@ -3,6 +3,7 @@
 From the wire upwards, in `compose_way`:
 
     send        one exchange with one instance, by a `Transport`
+    decoded     where the service has `compression: on`, replies to steps  `compression.py`
     balanced    the instance; the next one where nothing was sent      `balance.py`
 
 What decides by instance belongs between the two (a breaker that turns one instance away); what
@@ -19,6 +20,7 @@ from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.plan.model.service import Link, Service
 from bff.upstream.pipeline.balance import Instances, Send, Way, balanced
+from bff.upstream.pipeline.compression import decoded
 from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
 
 T = TypeVar("T")
@@ -50,7 +52,7 @@ class ServiceClient:
             name: Instances(service.instances, clock) for name, service in services.items()
         }
         self._fetch = {
-            name: compose_way(partial(self._fetch_from, service.link), self._instances[name])
+            name: compose_way(self._send_of(service), self._instances[name])
             for name, service in services.items()
         }
 
@@ -66,6 +68,10 @@ class ServiceClient:
         rest."""
         open_at = partial(self._open_at, self._services[service].link, timeout_seconds)
         return compose_way(open_at, self._instances[service])
+
+    def _send_of(self, service: Service) -> Send[UpstreamReply]:
+        send = partial(self._fetch_from, service.link)
+        return decoded(send, self._byte_cap) if service.compression else send
 
     def _fetch_from(
         self,

@@ -1,0 +1,96 @@
+"""Replies of a service with `compression: on`: asked for compressed, and decoded.
+
+Rules:
+1. A decoded body has the bound of every reply, and beyond `FREE_BYTES` it is at most `MOST_RATIO`
+   times as long as what came. It is taken from the run's budget like what came.
+2. The event loop runs between two pieces: see `bff.upstream.codings`.
+3. Only bodies that somebody reads are decoded: those of 2xx.
+"""
+
+import asyncio
+from functools import partial
+from typing import Final
+
+from bff.engine.answers import Handle, OnAnswer, TaskCall
+from bff.engine.ports import Headers, ServiceCall, UpstreamReply
+from bff.engine.values.limits import Budget
+from bff.engine.values.outcomes import Failed, Reason
+from bff.upstream.codings import CODINGS, BadCoding, TooLong, codings_of, decode
+from bff.upstream.pipeline.balance import Send
+
+MOST_RATIO: Final = 100
+FREE_BYTES: Final = 65_536  # JSON of a few words repeated shrinks to a thousandth
+
+_ACCEPT: Final = (b"accept-encoding", ", ".join(CODINGS).encode())
+_NAME: Final = b"content-encoding"
+_OF_THE_CODING: Final = frozenset({_NAME, b"content-length"})
+
+
+def decoded(send: Send[UpstreamReply], byte_cap: int) -> Send[UpstreamReply]:
+    """Sends calls so that their replies may come compressed; what answers is decoded."""
+    return partial(_DecodedCall, send, byte_cap)
+
+
+class _DecodedCall:
+    """A call whose reply is decoded; it is itself the handle. A task is for decoding alone."""
+
+    __slots__ = ("_arriving", "_byte_cap", "_current", "_on_answer")
+
+    def __init__(
+        self,
+        send: Send[UpstreamReply],
+        byte_cap: int,
+        base: str,
+        call: ServiceCall,
+        seconds: float,
+        on_answer: OnAnswer[UpstreamReply],
+    ) -> None:
+        self._byte_cap = byte_cap
+        self._arriving = call.arriving
+        self._on_answer = on_answer
+        headers = [header for header in call.headers if header[0] != _ACCEPT[0]]
+        asking = call._replace(headers=(*headers, _ACCEPT))
+        self._current: Handle = send(base, asking, seconds, self._take)
+
+    def cancel(self) -> None:
+        """See `Handle.cancel`."""
+        self._current.cancel()
+
+    def _take(self, answer: UpstreamReply | Failed | Exception) -> None:
+        if isinstance(answer, UpstreamReply) and 200 <= answer.status < 300 and answer.body:
+            named = b", ".join([value for name, value in answer.headers if name == _NAME])
+            if named:
+                decoding = decode_reply(answer, named, self._byte_cap, self._arriving)
+                self._current = TaskCall(decoding, self._on_answer)
+                return
+        self._on_answer(answer)
+
+
+async def decode_reply(
+    reply: UpstreamReply, named: bytes, byte_cap: int, arriving: Budget | None
+) -> UpstreamReply | Failed:
+    """The reply without the codings that its `Content-Encoding` has `named`, or the failure."""
+    body = reply.body
+    most = min(byte_cap, max(FREE_BYTES, MOST_RATIO * len(body)))
+    try:
+        for coding in codings_of(named.decode("latin-1")):
+            body = await _decode(body, coding, most, arriving)
+    except BadCoding as error:
+        detail = f"content-encoding: {named[:40].decode('latin-1')}: {error}"
+        return Failed(Reason.ENCODED, reply.status, detail=detail)
+    except TooLong:
+        detail = f"over {most} bytes once it is decoded, of {len(reply.body)} that came"
+        return Failed(Reason.TOO_LARGE, reply.status, detail=detail)
+    headers: Headers = [each for each in reply.headers if each[0] not in _OF_THE_CODING]
+    return UpstreamReply(reply.status, headers, body)
+
+
+async def _decode(body: bytes, coding: str, most: int, arriving: Budget | None) -> bytes:
+    pieces: list[bytes] = []
+    for piece in decode(body, coding, most):
+        if pieces:
+            await asyncio.sleep(0)
+        if arriving is not None and not arriving.take(len(piece)):
+            raise TooLong
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
