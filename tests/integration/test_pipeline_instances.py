@@ -50,8 +50,7 @@ def route(
     async def scenario(services: ServiceClient) -> tuple[int, bytes]:
         reply = await Passthrough(STRIPPING, services).open(
             method=method,
-            raw_path="/raw/orders/1",
-            raw_query="",
+            target="/1",
             headers=(),
             body=body,
             client=CLIENT,

@@ -47,10 +47,13 @@ async def open_route(
     """One request through a pass-through to the service at `base`."""
     services = {"orders": Service("orders", (base,), 5.0)}
     client = ServiceClient(transport, services, 1_000_000, asyncio.get_running_loop().time)
-    return await Passthrough(replace(route, timeout_seconds=timeout_seconds), client).open(
+    passthrough = Passthrough(replace(route, timeout_seconds=timeout_seconds), client)
+    target = passthrough.target(method, raw_path, raw_query)
+    if isinstance(target, Refused):
+        return target
+    return await passthrough.open(
         method=method,
-        raw_path=raw_path,
-        raw_query=raw_query,
+        target=target,
         headers=headers,
         body=body,
         client=CLIENT,

@@ -73,12 +73,20 @@ class Passthrough:
         self._route = route
         self._way = services.streaming_way(route.service, route.timeout_seconds)
 
+    def target(self, method: str, raw_path: str, raw_query: str) -> str | Refused:
+        """The request's target at the service. `raw_path` begins with the route's prefix; it and
+        `raw_query` are percent-encoded as they came."""
+        if (refused := _refuse(method, raw_path, raw_query)) is not None:
+            return refused
+        route = self._route
+        path = (raw_path.removeprefix(route.prefix) or "/") if route.strip else raw_path
+        return f"{path}?{raw_query}" if raw_query else path
+
     async def open(
         self,
         *,
         method: str,
-        raw_path: str,
-        raw_query: str,
+        target: str,
         headers: Headers,
         body: AsyncIterator[bytes] | bytes | None,
         client: ClientInfo,
@@ -86,15 +94,10 @@ class Passthrough:
     ) -> ForwardedReply | Refused | Failed:
         """Forward one request, and return the reply once the first byte of its body is there.
 
-        `raw_path` begins with the route's prefix; it and `raw_query` are percent-encoded as they
-        came. Raises what `body` raises. A cancelled call, or an `aclose` of the reply's body,
-        ends the exchange with the service.
+        `target` is what the method of this name gave. Raises what `body` raises. A cancelled call,
+        or an `aclose` of the reply's body, ends the exchange with the service.
         """
-        if (refused := _refuse(method, raw_path, raw_query)) is not None:
-            return refused
         route = self._route
-        path = (raw_path.removeprefix(route.prefix) or "/") if route.strip else raw_path
-        target = f"{path}?{raw_query}" if raw_query else path
         sent = request_headers(headers, client, request_id)
         if body is not None and not isinstance(body, bytes):
             length, most_bytes = _length_of(headers), route.most_body_bytes

@@ -10,9 +10,10 @@ worker. Knows no host.
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from bff.plan.model.composition import CompiledProject
+from bff.upstream.passthrough.passthrough import Refused
 from bff.web.compositions.handler import CompositionHandler, Target
 from bff.web.http.cors import CrossOrigin
 from bff.web.http.logs import Log
@@ -20,7 +21,7 @@ from bff.web.http.problems import bad_host, bad_path, internal_error, wrong_meth
 from bff.web.http.replies import Reply
 from bff.web.http.requests import ClientGone, GatewayRequest
 from bff.web.serving.access import AccessControl, Guard
-from bff.web.serving.routes import RouteHandler, purges_after
+from bff.web.serving.routes import RouteHandler
 from bff.web.serving.routing import (
     BadPath,
     NoMatch,
@@ -70,12 +71,8 @@ class Pending:
         return self._dispatcher.finish(self._request, reply)
 
 
-class _Line(NamedTuple):
-    """What a request's line came to when it was read last: the same for every such request."""
-
-    handler: CompositionHandler
-    guard: Guard
-    target: Target
+# Begins the requests of one line: the same is read from it for each of them.
+_BeginLine = Callable[[GatewayRequest], Reply | Pending]
 
 
 class Dispatcher:
@@ -106,7 +103,7 @@ class Dispatcher:
         }
         self._cross_origin = cross_origin
         self._log = log
-        self._lines: dict[tuple[str, str, str], _Line] = {}
+        self._lines: dict[tuple[str, str, str], _BeginLine] = {}
 
     def begin(self, request: GatewayRequest) -> Reply | Pending | None:
         """The reply, where it takes no waiting; None where nothing of the project's is there."""
@@ -137,12 +134,9 @@ class Dispatcher:
         if not request.has_good_host():
             return bad_host(request)
         # Routing, reading params and digesting them take 12 µs of the 25 that a hit spends here.
-        line = self._lines.get((request.method, request.raw_path, request.raw_query))
-        if line is not None:
-            caller = line.guard.admit(request)
-            if isinstance(caller, Reply):
-                return caller
-            return self._look_up(line.handler, request, line.target)
+        begin_line = self._lines.get((request.method, request.raw_path, request.raw_query))
+        if begin_line is not None:
+            return begin_line(request)
         match = self._table.match(request.method, request.raw_path)
         if type(match) is ToComposition:
             return self._begin_composition(request, match)
@@ -179,14 +173,15 @@ class Dispatcher:
         target = handler.target(request, match.params, caller)
         if isinstance(target, Reply):
             return target
-        if handler.is_in_line and len(request.raw_path) + len(request.raw_query) <= (
-            _LONGEST_REMEMBERED_LINE
-        ):
-            if len(self._lines) >= _MOST_REMEMBERED_LINES:
-                self._lines.clear()  # rather than an order to keep, on every request
-            key = (request.method, request.raw_path, request.raw_query)
-            self._lines[key] = _Line(handler, guard, target)
+        if handler.is_in_line:
+            self._remember(request, partial(self._begin_line, handler, guard, target))
         return self._look_up(handler, request, target)
+
+    def _begin_line(
+        self, handler: CompositionHandler, guard: Guard, target: Target, request: GatewayRequest
+    ) -> Reply | Pending:
+        caller = guard.admit(request)
+        return caller if isinstance(caller, Reply) else self._look_up(handler, request, target)
 
     def _look_up(
         self, handler: CompositionHandler, request: GatewayRequest, target: Target
@@ -199,9 +194,26 @@ class Dispatcher:
 
     def _begin_route(self, request: GatewayRequest, match: ToRoute) -> Reply | Pending:
         handler, guard = self._routes[match.route.prefix]
+        target = handler.target(request.method, match.below, request.raw_query)
+        begin_line = partial(self._forward, handler, guard, target)
+        if request.method != "OPTIONS":  # else it may be a preflight
+            self._remember(request, begin_line)
+        return begin_line(request)
+
+    def _forward(
+        self, handler: RouteHandler, guard: Guard, target: str | Refused, request: GatewayRequest
+    ) -> Reply | Pending:
         caller = guard.admit(request)
         if isinstance(caller, Reply):
             return caller
-        work = partial(handler.produce, request, match.below)
-        may_be_abandoned = not purges_after(request.method, match.route)
+        if isinstance(target, Refused):
+            return handler.refuse(request, target)
+        work = partial(handler.produce, request, target)
+        may_be_abandoned = not handler.purges_after(request.method)
         return Pending(self, request, work, reads_body=True, may_be_abandoned=may_be_abandoned)
+
+    def _remember(self, request: GatewayRequest, begin_line: _BeginLine) -> None:
+        if len(request.raw_path) + len(request.raw_query) <= _LONGEST_REMEMBERED_LINE:
+            if len(self._lines) >= _MOST_REMEMBERED_LINES:
+                self._lines.clear()  # rather than an order to keep, on every request
+            self._lines[request.method, request.raw_path, request.raw_query] = begin_line

@@ -27,14 +27,26 @@ class RouteHandler:
         self._cross_origin = cross_origin
         self._cache = cache
 
-    async def produce(self, request: GatewayRequest, below: str) -> Reply:
-        """The service's reply once its body begins, or the problem; `below` is the request's path
-        under the prefix. Raises `ClientGone`."""
+    def target(self, method: str, below: str, raw_query: str) -> str | Refused:
+        """What is requested of the service; `below` is the request's path under the prefix."""
+        return self._passthrough.target(method, self._route.prefix + below, raw_query)
+
+    def refuse(self, request: GatewayRequest, refused: Refused) -> Reply:
+        """The problem with a request that is not forwarded."""
+        reply = problem(request, refused.status, refused.reason, refused.detail)
+        reply.facts = {"route": self._route.prefix, **reply.facts}
+        return reply
+
+    def purges_after(self, method: str) -> bool:
+        """Whether a request of this method purges tags once it went through."""
+        return bool(self._route.purges) and method in WRITING_METHODS
+
+    async def produce(self, request: GatewayRequest, target: str) -> Reply:
+        """The service's reply once its body begins, or the problem. Raises `ClientGone`."""
         route = self._route
         answer = await self._passthrough.open(
             method=request.method,
-            raw_path=route.prefix + below,
-            raw_query=request.raw_query,
+            target=target,
             headers=request.headers,
             body=request.body,
             client=ClientInfo(
@@ -44,22 +56,17 @@ class RouteHandler:
             ),
             request_id=request.request_id,
         )
-        if purges_after(request.method, route) and _has_written(answer):
+        if self.purges_after(request.method) and _has_written(answer):
             await self._cache.purge(route.purges)
         match answer:
             case ForwardedReply(status, headers, body):
                 reply = Reply(status, self._cross_origin.without_upstreams(headers), body)
-            case Refused(status, reason, detail):
-                reply = problem(request, status, reason, detail)
+            case Refused():
+                return self.refuse(request, answer)
             case Failed():
                 reply = _failed(request, route.prefix, answer)
         reply.facts = {"route": route.prefix, **reply.facts}
         return reply
-
-
-def purges_after(method: str, route: Route) -> bool:
-    """Whether a request to the route purges tags once it went through."""
-    return bool(route.purges) and method in WRITING_METHODS
 
 
 def _has_written(answer: ForwardedReply | Refused | Failed) -> bool:
