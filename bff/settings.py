@@ -115,6 +115,9 @@ class Settings:
     # In each worker; more are refused.
     connections: int = _setting(16_384, _integer(1, 1 << 20))
     requests_in_flight: int = _setting(4096, _integer(1, 1 << 20))
+    # Open in each worker, and how long nothing may pass through one.
+    websockets: int = _setting(4096, _integer(0, 1 << 20))
+    websocket_idle_seconds: float = _setting(300.0, _seconds(0.1, 24 * 3600))
     # What a request may have, and how long its parts and its connection may take.
     request_line_bytes: int = _setting(8 * 1024, _integer(64, 1 << 20))
     header_bytes: int = _setting(32 * 1024, _integer(64, 1 << 20))

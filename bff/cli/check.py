@@ -4,20 +4,26 @@ import json
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bff.cli.project import print_problems, project_option
 from bff.plan.compiler.project import CheckResult, check_project
 
+if TYPE_CHECKING:
+    from flask.cli import ScriptInfo
+
 
 @click.command()
 @project_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
-def check(project: Path, form: str) -> None:
-    """Compile the project and print every problem; exit 1 when there is any."""
+@click.pass_obj
+def check(script: "ScriptInfo | None", project: Path, form: str) -> None:
+    """Compile the project and print every problem; exit 1 when there is any. As `flask bff check`
+    it also looks at the app that the gateway is mounted in."""
     with redirect_stdout(sys.stderr):  # what a schema module prints is no part of the result
-        checked = check_project(project)
+        checked = check_project(project, _app_guards(script))
     if form == "json":
         click.echo(_as_json(checked))
     elif checked.problems:
@@ -26,6 +32,14 @@ def check(project: Path, form: str) -> None:
         compositions = _counted(checked.compositions, "composition")
         click.echo(f"{compositions} over {_counted(checked.operations, 'operation')}: no problem.")
     sys.exit(1 if checked.problems else 0)
+
+
+def _app_guards(script: "ScriptInfo | None") -> tuple[str, ...]:
+    if script is None:  # not under `flask`
+        return ()
+    from bff.web.hosts.flask.rules import guards_of_command
+
+    return guards_of_command(script)
 
 
 def _counted(count: int, thing: str) -> str:

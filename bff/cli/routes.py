@@ -52,7 +52,8 @@ def routes(project: Path) -> None:
         stripped = ", prefix stripped" if route.strip else ""
         link = replace(compiled.services[route.service], compression=False)  # which is for steps
         own = f" ({text})" if (text := service_text(link)) else ""
-        answered_by = f"service {route.service}{own}{stripped}"
+        websockets = ", with WebSockets" if route.websocket else ""
+        answered_by = f"service {route.service}{own}{stripped}{websockets}"
         purges = ", ".join(route.purges)
         access = access_text(route.access)
         limits = _limits(route)

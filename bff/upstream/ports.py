@@ -12,8 +12,9 @@ Each transport has a folder here; tests script their own. Every transport obeys 
    to be unsent, and leaves time for another instance.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import Headers, UpstreamReply
@@ -50,6 +51,15 @@ class UpstreamStream(NamedTuple):
     async def read_all(self) -> bytes:
         """The whole body instead of its chunks; for a reply that is known to be small."""
         return b"".join([chunk async for chunk in self.chunks])
+
+
+class SwitchedConnection(NamedTuple):
+    """A connection that speaks another protocol, after a 101 with these headers. `early` came right
+    behind them. Reading is paused; whoever has it closes the transport."""
+
+    headers: Headers
+    transport: asyncio.Transport
+    early: bytes
 
 
 class BrokenStream(Exception):
@@ -91,3 +101,20 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Close every connection."""
+
+
+@runtime_checkable
+class Switching(Protocol):
+    """What a `Transport` has whose connections may change their protocol."""
+
+    def switch(
+        self,
+        request: UpstreamRequest,
+        on_answer: OnAnswer[SwitchedConnection | UpstreamReply],
+        *,
+        timeout_seconds: float,
+        byte_cap: int,
+    ) -> Handle:
+        """Send a GET that offers the protocol of its `upgrade` header, on a connection of its own.
+        `timeout_seconds` bounds the wait for the whole reply, and `byte_cap` the body of one that
+        is no 101."""

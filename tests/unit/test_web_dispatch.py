@@ -117,6 +117,7 @@ class Gateway:
                 each.prefix: RouteHandler(each, Passthrough(each, services), cross_origin, cache)
                 for each in project.routes
             },
+            {},
             cross_origin,
             AccessControl(Anonymous()),
             self._log,

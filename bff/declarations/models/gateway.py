@@ -40,7 +40,8 @@ class GatewayDefaults(Declaration):
 
 class RouteDecl(Declaration):
     """A raw pass-through to a service; `strip` takes the prefix off before forwarding, and what
-    `purges` names is purged when a write has gone through."""
+    `purges` names is purged when a write has gone through. With `websocket`, pages of the origins
+    in `cors` may open WebSockets below it."""
 
     service: str
     strip: bool = True
@@ -48,6 +49,7 @@ class RouteDecl(Declaration):
     access: Access | None = None  # the gateway's default when None
     max_body: Size | None = None  # bytes of a request's body; any number when None
     timeout: Timeout | None = None  # seconds; the service's when None
+    websocket: bool = False
 
     def violations(self) -> Iterator[Violation]:
         for index, tag in enumerate(self.purges):

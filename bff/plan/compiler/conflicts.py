@@ -1,7 +1,8 @@
-"""Checks between files that are sound by themselves: shared endpoints, unknown services."""
+"""Checks between files, and parts of one, that are sound by themselves: shared endpoints, unknown
+services, WebSockets that nobody can open."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile
@@ -49,3 +50,26 @@ def report_routes(reporter: Reporter[GatewayFile], known: Collection[str]) -> No
         if route.service not in known and reporter.knows(at):
             what = f"unknown service '{route.service}'"
             reporter.report(at, what, known_names(route.service, known))
+
+
+def report_websockets(reporter: Reporter[GatewayFile], app_guards: Sequence[str]) -> None:
+    """Report routes whose WebSockets no page may open, and those whose WebSockets the hooks of an
+    app would have to guard: these see a request and its reply, and a WebSocket has neither."""
+    gateway = reporter.document.model
+    for prefix, route in gateway.routes.items():
+        at: Path = ("routes", prefix, "websocket")
+        if not route.websocket:
+            continue
+        if not gateway.cors.origins and reporter.document.is_sound(("cors",)):
+            reporter.report(
+                at,
+                "no page may open a WebSocket here, since no origin is listed",
+                "List the origins of your pages: cors: {origins: [https://shop.example]}.",
+            )
+        if app_guards:
+            reporter.report(
+                at,
+                f"the app's hooks guard this route, and a WebSocket passes by them"
+                f" ({'; '.join(app_guards)})",
+                'Serve it from a gateway without the app, or mount this one with guards="none".',
+            )

@@ -10,13 +10,14 @@ Pure but for reading the project's files and importing its schema modules. Not t
 schemas are being imported; the result is immutable and may be shared.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 from bff.declarations.project import ProjectFiles, read_project
 from bff.errors import Problem, ProjectError
 from bff.plan.compiler.compositions import compile_composition
-from bff.plan.compiler.conflicts import report_endpoints, report_routes
+from bff.plan.compiler.conflicts import report_endpoints, report_routes, report_websockets
 from bff.plan.compiler.services import compile_services
 from bff.plan.digests import digest_of
 from bff.plan.model.composition import Access, CompiledProject, Composition, Cors, Route
@@ -42,8 +43,9 @@ def compile_project(folder: FilePath) -> CompiledProject:
     return checked.project
 
 
-def check_project(folder: FilePath) -> CheckResult:
-    """Compile everything and report everything; raises nothing for a broken project."""
+def check_project(folder: FilePath, app_guards: Sequence[str] = ()) -> CheckResult:
+    """Compile everything and report everything; raises nothing for a broken project. `app_guards`
+    are the hooks of the app that the gateway is mounted in, where they see every request."""
     files = read_project(folder)
     schemas = load_schemas(folder)
     problems = [*files.problems, *schemas.problems]
@@ -63,7 +65,9 @@ def check_project(folder: FilePath) -> CheckResult:
         if compiled is not None:
             compositions.append(compiled)
     report_endpoints(files.compositions.values(), problems)
-    report_routes(Reporter(files.gateway, problems), {*services.services, *services.unread})
+    of_gateway = Reporter(files.gateway, problems)
+    report_routes(of_gateway, {*services.services, *services.unread})
+    report_websockets(of_gateway, app_guards)
     project = None
     if not problems:
         routes = tuple(
@@ -75,6 +79,7 @@ def check_project(folder: FilePath) -> CheckResult:
                 Access(route.access or gateway.defaults.access),
                 route.max_body,
                 route.timeout or services.services[route.service].timeout_seconds,
+                route.websocket,
             )
             for prefix, route in sorted(gateway.routes.items())
         )

@@ -71,6 +71,7 @@ class Route:
     access: Access
     most_body_bytes: int | None  # of a request; None: any number
     timeout_seconds: float
+    websocket: bool = False  # pages of the origins of `cors` may open WebSockets below it
 
 
 @dataclass(frozen=True, slots=True)

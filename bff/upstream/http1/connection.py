@@ -135,6 +135,15 @@ class Connection(asyncio.Protocol):
         self._wake_writer()
         self._home.forget(self)
 
+    def detach(self) -> asyncio.Transport:
+        """Give the connection away, paused. Its pool and its exchange have it no more."""
+        self._exchange = None
+        self.is_closed = True
+        self._transport.pause_reading()
+        self.reader.close()
+        self._home.forget(self)
+        return self._transport
+
     def pause_reading(self) -> None:
         """Read no more; what the upstream sends stays in the sockets' buffers."""
         if not self.is_closed:

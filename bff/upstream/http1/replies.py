@@ -6,9 +6,10 @@ Transfer-Encoding, several or odd lengths, folded lines, bare CR or LF, and blan
 1. A reply ends where its framing says. One that has neither a length nor chunks ends with the
    connection (RFC 9112 §6.3, rule 8), and so ends it.
 2. Replies to HEAD, 204 and 304 have no body, whatever their headers say.
-3. Informational replies are passed over, `MAX_INFORMATIONAL` of them; 101 is a failure, since
-   nobody requests a switch. So is 407: a proxy on the way wants other credentials, which is
-   nothing that a service's caller can mend.
+3. Informational replies are passed over, `MAX_INFORMATIONAL` of them. 101 is a failure, unless
+   the request offers a switch: then it ends the reply, and what follows is `surplus`, unread. 407
+   is one too: a proxy on the way wants other credentials, which is nothing that a service's caller
+   can mend.
 4. What has no bound of its own counts as framing: a head, trailers, extensions of chunks and blank
    lines are at most `FRAMING_BYTES` long between two pieces of a body. Trailers are dropped.
 5. A byte beyond the end leaves the reply as it is; the connection can't be used again.
@@ -45,6 +46,7 @@ class ReplyReader:
         "_framing_bytes",
         "_informational",
         "_is_head_request",
+        "_may_switch",
         "_parser",
         "_pieces",
         "_until_close",
@@ -57,6 +59,7 @@ class ReplyReader:
         "is_reusable",
         "length",
         "status",
+        "surplus",
     )
 
     def __init__(self) -> None:
@@ -73,6 +76,8 @@ class ReplyReader:
         self._framing_bytes = 0
         self._informational = 0
         self._until_close = False
+        self._may_switch = False
+        self.surplus = b""
         self.began = False
         self.head_came = False
         self.ended = False
@@ -81,6 +86,10 @@ class ReplyReader:
         self.headers: list[tuple[bytes, bytes]] = []
         self.length: int | None = None
         self.body_bytes = 0
+
+    def expect_switch(self) -> None:
+        """The request that has begun offers another protocol (RFC 9110 §7.8)."""
+        self._may_switch = True
 
     def feed(self, data: bytes) -> None:
         """Read what came from the connection."""
@@ -92,6 +101,8 @@ class ReplyReader:
         self._framing_bytes += len(data)
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as switched:  # only where a switch is expected
+            self.surplus = data[switched.args[0] :]
         except httptools.HttpParserError as error:
             if not self.ended:
                 raise _cause_of(error) from error
@@ -155,17 +166,21 @@ class ReplyReader:
             elif name == b"keep-alive":
                 self.idle_seconds = idle_seconds_of(value)
         fault = _head_fault(version, status, len(self.headers), lengths, codings)
+        if status == 101 and fault is None:
+            fault = self._switch_fault(version, lengths, codings)
         if fault is None and self._framing_bytes > FRAMING_BYTES and self._head_is_long():
             fault = f"a head of over {FRAMING_BYTES} bytes"
         if fault is not None:
             raise BadReply(fault, status if status in (101, 407) else None)
-        if status < 200:
+        if status < 200 and status != 101:
             self._pass_over()
             return
         self.status = status
         self.head_came = True
         if self._is_head_request or status in (204, 304):
             self.is_reusable = self._parser.should_keep_alive()
+            self.ended = True
+        elif status == 101:
             self.ended = True
         elif lengths:
             self.length = int(lengths[0])
@@ -192,6 +207,13 @@ class ReplyReader:
             raise BadReply(f"over {MAX_INFORMATIONAL} informational replies")
         self.headers.clear()
 
+    def _switch_fault(self, version: str, lengths: list[bytes], codings: list[bytes]) -> str | None:
+        if not self._may_switch:
+            return "switched protocols unasked"
+        if version != "1.1" or lengths or codings:
+            return "a 101 with a body, or in HTTP/1.0"
+        return None
+
     def _head_is_long(self) -> bool:
         """Whether a head that came with its body, in one piece, is longer than it may be."""
         return sum([len(name) + len(value) for name, value in self.headers]) > FRAMING_BYTES
@@ -205,8 +227,6 @@ def _head_fault(
         return f"HTTP/{version}"
     if status < 100:
         return f"the status {status:03}"
-    if status == 101:
-        return "switched protocols unasked"
     if status == 407:
         return "407, which is a proxy's"
     if count > MAX_HEADERS:

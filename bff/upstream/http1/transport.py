@@ -7,6 +7,7 @@
     replies       a reply from bytes
     exchanges     a request on its way, and its reply as a whole
     streams       a reply whose body is streamed
+    switching     a connection that is given away, after a 101
     pool          the connections to one origin
 
 Everything is done in callbacks. With pyreqwest (Rust's reqwest on a thread of its own) three
@@ -27,7 +28,8 @@ from bff.upstream.http1.exchanges import TOO_SLOW, WholeReply
 from bff.upstream.http1.pool import Limits, Pool, Waiter
 from bff.upstream.http1.requests import Outgoing, prepare
 from bff.upstream.http1.streams import StreamedReply
-from bff.upstream.ports import BrokenStream, UpstreamRequest, UpstreamStream
+from bff.upstream.http1.switching import SwitchOffer, offering
+from bff.upstream.ports import BrokenStream, SwitchedConnection, UpstreamRequest, UpstreamStream
 from bff.upstream.tls import TlsContexts
 from bff.upstream.uploads import upload_of
 
@@ -86,6 +88,24 @@ class Http1Transport:
         upload = upload_of(request, timeout_seconds)
         exchange = StreamedReply(self._loop, self, outgoing, on_answer, timeout_seconds, upload)
         self._begin(exchange, outgoing)
+        return exchange
+
+    def switch(
+        self,
+        request: UpstreamRequest,
+        on_answer: OnAnswer[SwitchedConnection | UpstreamReply],
+        *,
+        timeout_seconds: float,
+        byte_cap: int,
+    ) -> Handle:
+        """See `Switching.switch`."""
+        outgoing = prepare(request)
+        if isinstance(outgoing, Failed):
+            return self._loop.call_soon(on_answer, outgoing)
+        ends_at = self._loop.time() + timeout_seconds
+        outgoing = offering(outgoing)
+        exchange = SwitchOffer(self._loop, self, outgoing, on_answer, ends_at, byte_cap)
+        self.wait(outgoing, exchange)
         return exchange
 
     async def close(self) -> None:

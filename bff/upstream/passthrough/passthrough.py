@@ -47,9 +47,10 @@ class ForwardedReply(NamedTuple):
 class Refused:
     """A request that is not forwarded, and the status for it."""
 
-    status: Literal[400, 408, 413, 501]
+    status: Literal[400, 403, 408, 413, 426, 501]
     reason: str  # a word, as in problem documents
     detail: str  # for people
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 # Whatever a transport refuses here came from the client.

@@ -14,16 +14,24 @@ its own, and a line of `compose_way`. Ways answer by the rules of `bff.engine.an
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.plan.model.service import Link, Service
 from bff.upstream.pipeline.balance import Instances, Send, Way, balanced
 from bff.upstream.pipeline.compression import decoded
-from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
+from bff.upstream.ports import (
+    SwitchedConnection,
+    Switching,
+    Transport,
+    UpstreamRequest,
+    UpstreamStream,
+)
 
 T = TypeVar("T")
+
+_REFUSAL_BYTES: Final = 64 * 1024  # of a reply that says no to an offered protocol
 
 
 def compose_way(send: Send[T], instances: Instances) -> Way[T]:
@@ -69,6 +77,15 @@ class ServiceClient:
         open_at = partial(self._open_at, self._services[service].link, timeout_seconds)
         return compose_way(open_at, self._instances[service])
 
+    def switching_way(self, service: str) -> Way[SwitchedConnection | UpstreamReply] | None:
+        """The way of calls that offer another protocol: each comes to a connection that speaks it,
+        or to a whole reply that says no. None where the transport knows no other protocol."""
+        transport = self._transport
+        if not isinstance(transport, Switching):
+            return None
+        switch_at = partial(_switch_at, transport, self._services[service].link)
+        return compose_way(switch_at, self._instances[service])
+
     def _send_of(self, service: Service) -> Send[UpstreamReply]:
         send = partial(self._fetch_from, service.link)
         return decoded(send, self._byte_cap) if service.compression else send
@@ -98,6 +115,19 @@ class ServiceClient:
         # Always with the same timeout, since it holds for later silences too.
         request = _request(link, base, call)
         return self._transport.open(request, on_answer, timeout_seconds=timeout_seconds)
+
+
+def _switch_at(
+    transport: Switching,
+    link: Link | None,
+    base: str,
+    call: ServiceCall,
+    seconds: float,
+    on_answer: OnAnswer[SwitchedConnection | UpstreamReply],
+) -> Handle:
+    return transport.switch(
+        _request(link, base, call), on_answer, timeout_seconds=seconds, byte_cap=_REFUSAL_BYTES
+    )
 
 
 def _request(link: Link | None, base: str, call: ServiceCall) -> UpstreamRequest:

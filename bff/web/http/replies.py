@@ -3,6 +3,7 @@
 Nothing here reads a request or a clock. Header names are lower case bytes, as ASGI wants them.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,6 +56,16 @@ class Reply:
     def all_headers(self) -> list[RawHeader]:
         """The headers with those that every reply of the gateway has."""
         return [*self.headers, *self.cors, (b"x-request-id", self.request_id)]
+
+
+@dataclass(slots=True, kw_only=True)
+class SwitchedReply(Reply):
+    """A 101: from now on the connection carries bytes both ways. `transport` is the service's end,
+    whose reading is paused; `early` came behind the service's own 101. A host that gets this
+    couples both ends; there is none where the request's `can_switch` is False."""
+
+    transport: asyncio.Transport
+    early: bytes
 
 
 def entity_tag(body: bytes) -> bytes:

@@ -41,10 +41,12 @@ class GatewayRequest:
 
     `raw_path` and `raw_query` are percent-encoded as they came, bytes above 127 as latin-1 text.
     `body` is None where the request has none; it can be read once, and raises `ClientGone`.
+    `can_switch`: its host can give the connection to another protocol.
     """
 
     __slots__ = (
         "body",
+        "can_switch",
         "client_host",
         "headers",
         "method",
@@ -68,6 +70,7 @@ class GatewayRequest:
         scheme: str = "http",
         client_host: str | None = None,
         version: str = "1.1",
+        can_switch: bool = False,
     ) -> None:
         self.method = method
         self.raw_path = raw_path
@@ -77,6 +80,7 @@ class GatewayRequest:
         self.scheme = scheme
         self.client_host = client_host
         self.version = version
+        self.can_switch = can_switch
         self.started_at = time.perf_counter()
         # One pass in C. Of a header that came twice it has the last line, so it serves those that
         # may not come twice; see `header_list` for others.

@@ -30,6 +30,7 @@ from bff.web.serving.routing import (
     ToRoute,
     WrongMethod,
 )
+from bff.web.serving.websockets import WebSocketHandler
 
 _MOST_REMEMBERED_LINES = 4096
 _LONGEST_REMEMBERED_LINE = 512  # characters of path and query
@@ -38,12 +39,20 @@ _LONGEST_REMEMBERED_LINE = 512  # characters of path and query
 class Pending:
     """A request whose reply takes waiting. `reply` belongs to the loop of the gateway's resources.
 
+    `switches`: the reply may be a `SwitchedReply`, which takes a connection as long as it lasts.
     `reads_body`: somebody reads the request's body, so the host gives it one before `reply`.
     `may_be_abandoned`: the work is cancelled when the client leaves. What writes runs to its end:
     half an order is worse than one that nobody waits for, and what it makes out of date is purged.
     """
 
-    __slots__ = ("_dispatcher", "_request", "_work", "may_be_abandoned", "reads_body")
+    __slots__ = (
+        "_dispatcher",
+        "_request",
+        "_work",
+        "may_be_abandoned",
+        "reads_body",
+        "switches",
+    )
 
     def __init__(
         self,
@@ -53,8 +62,10 @@ class Pending:
         *,
         reads_body: bool,
         may_be_abandoned: bool,
+        switches: bool = False,
     ) -> None:
         self.reads_body = reads_body
+        self.switches = switches
         self.may_be_abandoned = may_be_abandoned
         self._dispatcher = dispatcher
         self._request = request
@@ -85,6 +96,7 @@ class Dispatcher:
         table: RoutingTable,
         compositions: Mapping[str, CompositionHandler],
         routes: Mapping[str, RouteHandler],
+        websockets: Mapping[str, WebSocketHandler],
         cross_origin: CrossOrigin,
         access: AccessControl,
         log: Log,
@@ -97,6 +109,7 @@ class Dispatcher:
             )
             for each in project.compositions
         }
+        self._websockets = websockets
         self._routes = {
             each.prefix: (routes[each.prefix], access.guard(each.access, depends_on_caller=False))
             for each in project.routes
@@ -195,19 +208,34 @@ class Dispatcher:
     def _begin_route(self, request: GatewayRequest, match: ToRoute) -> Reply | Pending:
         handler, guard = self._routes[match.route.prefix]
         target = handler.target(request.method, match.below, request.raw_query)
-        begin_line = partial(self._forward, handler, guard, target)
+        websockets = self._websockets.get(match.route.prefix)
+        begin_line = partial(self._forward, handler, websockets, guard, target)
         if request.method != "OPTIONS":  # else it may be a preflight
             self._remember(request, begin_line)
         return begin_line(request)
 
     def _forward(
-        self, handler: RouteHandler, guard: Guard, target: str | Refused, request: GatewayRequest
+        self,
+        handler: RouteHandler,
+        websockets: WebSocketHandler | None,
+        guard: Guard,
+        target: str | Refused,
+        request: GatewayRequest,
     ) -> Reply | Pending:
         caller = guard.admit(request)
         if isinstance(caller, Reply):
             return caller
         if isinstance(target, Refused):
             return handler.refuse(request, target)
+        if websockets is not None:
+            handshake = websockets.begin(request)
+            if isinstance(handshake, Reply):
+                return handshake
+            if handshake is not None:
+                work = partial(websockets.produce, request, target, handshake)
+                return Pending(
+                    self, request, work, reads_body=False, may_be_abandoned=True, switches=True
+                )
         work = partial(handler.produce, request, target)
         may_be_abandoned = not handler.purges_after(request.method)
         return Pending(self, request, work, reads_body=True, may_be_abandoned=may_be_abandoned)

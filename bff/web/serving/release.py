@@ -19,9 +19,11 @@ from bff.cache.shared.store import open_store
 from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyWork
 from bff.engine.values.limits import Limits
+from bff.errors import SettingsError
 from bff.plan.model.composition import CompiledProject, Composition
 from bff.settings import Settings
 from bff.upstream.passthrough.passthrough import Passthrough
+from bff.upstream.passthrough.websockets import WebSockets
 from bff.upstream.pipeline.stack import ServiceClient
 from bff.upstream.ports import Transport
 from bff.upstream.transports import open_transport
@@ -33,6 +35,7 @@ from bff.web.serving.caches import Caches
 from bff.web.serving.dispatch import Dispatcher
 from bff.web.serving.routes import RouteHandler
 from bff.web.serving.routing import RoutingTable
+from bff.web.serving.websockets import WebSocketHandler
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ def build_release(
         RoutingTable(project.compositions, project.routes, url_prefix),
         handlers,
         routes,
+        _websockets(project, services, cross_origin),
         cross_origin,
         access,
         log,
@@ -131,6 +135,26 @@ def build_release(
     # Requests in flight hold the dispatcher.
     resources.caches.keep_for(dispatcher, project.namespace)
     return Release(project, dispatcher, cache)
+
+
+def _websockets(
+    project: CompiledProject, services: ServiceClient, cross_origin: CrossOrigin
+) -> dict[str, WebSocketHandler]:
+    """What opens WebSockets, by the prefixes of the routes that have them."""
+    handlers = {}
+    for route in project.routes:
+        if route.websocket:
+            way = services.switching_way(route.service)
+            if way is None:
+                raise SettingsError(
+                    "BFF_TRANSPORT: httpx opens no WebSockets, and a route has them:"
+                    f" {route.prefix or '/'}. Use http1."
+                )
+            websockets = WebSockets(route, way)
+            handlers[route.prefix] = WebSocketHandler(
+                route, websockets, cross_origin, project.cors.origins
+            )
+    return handlers
 
 
 def _shared_by_all(composition: Composition, *, is_guarded: bool) -> Composition:

@@ -49,11 +49,7 @@ class RouteHandler:
             target=target,
             headers=request.headers,
             body=request.body,
-            client=ClientInfo(
-                None if request.client_host is None else request.client_host.encode("latin-1"),
-                request.scheme.encode("latin-1"),
-                request.single.get(b"host"),
-            ),
+            client=client_of(request),
             request_id=request.request_id,
         )
         if self.purges_after(request.method) and _has_written(answer):
@@ -64,7 +60,7 @@ class RouteHandler:
             case Refused():
                 return self.refuse(request, answer)
             case Failed():
-                reply = _failed(request, route.prefix, answer)
+                reply = failed_route(request, route.prefix, answer)
         reply.facts = {"route": route.prefix, **reply.facts}
         return reply
 
@@ -80,7 +76,17 @@ def _has_written(answer: ForwardedReply | Refused | Failed) -> bool:
             return answer.was_sent
 
 
-def _failed(request: GatewayRequest, prefix: str, failed: Failed) -> Reply:
+def client_of(request: GatewayRequest) -> ClientInfo:
+    """The sender of a request, for the service."""
+    return ClientInfo(
+        None if request.client_host is None else request.client_host.encode("latin-1"),
+        request.scheme.encode("latin-1"),
+        request.single.get(b"host"),
+    )
+
+
+def failed_route(request: GatewayRequest, prefix: str, failed: Failed) -> Reply:
+    """The problem document for a route whose service gave no reply."""
     reason = failed.reason
     member = (prefix, reason.word, reason.proxy_error, failed.status)
     reply = problem(

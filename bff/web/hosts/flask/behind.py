@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+from bff.errors import SettingsError
 from bff.web.hosts.flask.extension import FlaskGateway
 from bff.web.hosts.flask.visits import BODY_SECONDS, Visit
 from bff.web.http.requests import GatewayRequest
@@ -55,11 +56,20 @@ class FlaskBehind:
         await visit.end()
 
     def start(self) -> None:
-        """Look for the app's guards. From now on Flask refuses to register more: requests are
+        """Look for the app's guards. Raises `SettingsError` where a WebSocket would pass by them.
+        From now on Flask refuses to register more: requests are
         answered, though Flask sees none of them."""
         self._extension.app._got_first_request = True
         guards = self._extension.guards()
+        project = self._extension.project
         self._takes_all = self._extension.core.is_guarded = bool(guards)
+        sockets = [each.prefix or "/" for each in project.routes if each.websocket]
+        if guards and sockets:
+            raise SettingsError(
+                f"{', '.join(sockets)}: WebSockets would pass by what guards the app's requests:"
+                f" {'; '.join(guards)}. Serve them from a gateway without the app, or mount it as"
+                ' Gateway(app, guards="none").'
+            )
         if guards:
             _log.warning(
                 "compositions and routes go through Flask, on its threads, since the app guards its"

@@ -9,6 +9,7 @@ from typing import TypeVar
 from urllib.parse import unquote_to_bytes
 
 from flask import Flask
+from flask.cli import NoAppException, ScriptInfo
 from flask.sessions import SecureCookieSessionInterface
 from flask.signals import request_finished, request_started, request_tearing_down
 from werkzeug.exceptions import HTTPException
@@ -98,6 +99,17 @@ def guards_of(app: Flask) -> tuple[str, ...]:
     if type(app.session_interface) is not SecureCookieSessionInterface:
         found.append(f"session_interface: {_name(app.session_interface)}")
     return (*found, *_replaced_methods(app))
+
+
+def guards_of_command(script: ScriptInfo) -> tuple[str, ...]:
+    """The guards of the app that a `flask` command was started with; none where it was started
+    without one, or where no gateway is mounted in the app."""
+    try:
+        app = script.load_app()
+    except NoAppException:
+        return ()
+    extension = app.extensions.get("bff")
+    return () if extension is None else extension.guards()
 
 
 def _replaced_methods(app: Flask) -> Iterator[str]:

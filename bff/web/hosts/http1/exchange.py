@@ -30,9 +30,10 @@ from bff.web.hosts.http1.replies import (
     render_shared_head,
 )
 from bff.web.hosts.http1.service import Peer, Service, Writer
+from bff.web.hosts.http1.tunnel import run_tunnel
 from bff.web.http.logs import Log
 from bff.web.http.problems import bad_host, internal_error, problem
-from bff.web.http.replies import RawHeader, Reply, SharedHeaders, close_body
+from bff.web.http.replies import RawHeader, Reply, SharedHeaders, SwitchedReply, close_body
 from bff.web.http.requests import ClientGone, GatewayRequest
 from bff.web.serving.dispatch import Pending
 
@@ -52,6 +53,7 @@ def request_of(head: Head, peer: Peer) -> GatewayRequest:
         scheme=peer.scheme,
         client_host=None if peer.client is None else peer.client[0],
         version=head.version,
+        can_switch=True,
     )
 
 
@@ -99,7 +101,8 @@ def log_reply(log: Log, writer: Writer, request: GatewayRequest, reply: Reply) -
 
 class Exchange:
     """A request at work on its connection. `on_end` is called when a reply that took waiting is
-    out, or none will come; `ended` holds from then on, and after `begin` for one that took none."""
+    out, or none will come; `ended` holds from then on, and after `begin` for one that took none.
+    `leave` leaves the transport to another protocol, and returns what came behind this request."""
 
     def __init__(
         self,
@@ -109,6 +112,7 @@ class Exchange:
         head: Head,
         body: IncomingBody | None,
         on_end: Callable[[], None],
+        leave: Callable[[], bytes],
     ) -> None:
         self.request = request
         self.body = body
@@ -118,6 +122,7 @@ class Exchange:
         self._writer = writer
         self._head = head
         self._on_end = on_end
+        self._leave = leave
         self._log = service.gateway.log
         self._task: asyncio.Task[None] | None = None
         self._may_be_abandoned = False
@@ -131,7 +136,10 @@ class Exchange:
         if isinstance(begun, Reply):
             self._end_with(begun)
             return
-        works = service.app_works if begun is None else service.works
+        if begun is None:
+            works = service.app_works
+        else:
+            works = service.tunnels if begun.switches else service.works
         if not works.has_room:
             self._end_with(service.gateway.finish(self.request, _overloaded(self.request)))
         elif begun is None:
@@ -207,7 +215,10 @@ class Exchange:
 
     async def _answer(self, pending: Pending) -> None:
         reply = await pending.reply()
-        if isinstance(reply.body, bytes):
+        if isinstance(reply, SwitchedReply):
+            self._started = self._is_logged = True
+            await run_tunnel(self._service, self._writer, self.request, reply, self._leave)
+        elif isinstance(reply.body, bytes):
             self._write_whole(reply, keeps=self._may_keep())
         else:
             await self._stream(reply, reply.body)

@@ -162,7 +162,7 @@ def _describe(method: str, target: bytes, version: str, headers: list[RawHeader]
         version,
         headers,
         body,
-        _keeps_alive(headers, version) if b"connection" in single else version == "1.1",
+        _keeps_alive(headers, single, version),
         expectation is not None and version == "1.1",
     )
 
@@ -192,8 +192,15 @@ def _origin_form(target: bytes, host: bytes | None) -> bytes | None:
     return rest if rest.startswith(b"/") else b"/" + rest
 
 
-def _keeps_alive(headers: Sequence[RawHeader], version: str) -> bool:
-    """Whether the client takes another reply on its connection (RFC 9112 §9.3)."""
+def _keeps_alive(headers: Sequence[RawHeader], single: dict[bytes, bytes], version: str) -> bool:
+    """Whether the client takes another reply on its connection (RFC 9112 §9.3). What follows an
+    offer of a WebSocket is never read as a request, since a proxy in front may take it for one."""
+    if b"upgrade" in single and any(
+        name == b"upgrade" and b"websocket" in value.lower() for name, value in headers
+    ):
+        return False
+    if b"connection" not in single:
+        return version == "1.1"
     lines = b",".join(value for name, value in headers if name == b"connection")
     options = {each.strip() for each in lines.lower().split(b",")}
     return b"close" not in options and (version == "1.1" or b"keep-alive" in options)

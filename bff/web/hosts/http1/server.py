@@ -60,6 +60,7 @@ class Http1Server:
         await self._acceptor.stop()
         end = asyncio.get_running_loop().time() + grace_seconds
         await service.close_connections(grace_seconds)
+        await service.tunnels.end(0)
         await service.works.end(max(0.0, end - asyncio.get_running_loop().time()))
         await self._behind.close()
         await service.app_works.end(0)

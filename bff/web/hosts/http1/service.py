@@ -24,7 +24,8 @@ class Closable(Protocol):
     """A connection, as its server sees it."""
 
     def finish(self) -> None:
-        """Close once a request is answered, the one at work or a next one that is on its way."""
+        """Close once a request is answered, the one at work or a next one that is on its way: to
+        close an idle connection would lose what its client sends at this moment."""
 
     def abort(self) -> None:
         """Close now, whatever is lost."""
@@ -85,6 +86,7 @@ class Service:
         self.wheel = TimerWheel(loop)
         self.date = DateHeader()
         self.works = Works(loop, settings.requests_in_flight)
+        self.tunnels = Works(loop, settings.websockets)  # each for as long as it lasts
         self.app_works = Works(loop, settings.requests_in_flight)
         self.connections: set[Closable] = set()
         self.is_closing = False
@@ -132,7 +134,7 @@ class Writer:
     `waiting_bytes` what of it has not gone out, `flushed_bytes` what has."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
+        self.transport = transport
         self._loop = loop
         self._resumed: asyncio.Future[None] | None = None
         self.peer = peer_of(transport)
@@ -142,7 +144,7 @@ class Writer:
 
     @property
     def waiting_bytes(self) -> int:
-        return self._transport.get_write_buffer_size()
+        return self.transport.get_write_buffer_size()
 
     @property
     def flushed_bytes(self) -> int:
@@ -152,7 +154,7 @@ class Writer:
         """Write, unless the client is gone."""
         if data and not self.is_lost:
             self.sent_bytes += len(data)
-            self._transport.write(data)
+            self.transport.write(data)
 
     async def drain(self) -> None:
         """Wait until there is room for more. Raises `ClientGone`."""
@@ -182,11 +184,11 @@ class Writer:
     def abort(self) -> None:
         """Reset the connection: to close it in good order would end an HTTP/1.0 body, as if it were
         whole, and leave to the kernel what the client does not read."""
-        raw = self._transport.get_extra_info("socket")
-        if raw is not None and not self._transport.is_closing():
+        raw = self.transport.get_extra_info("socket")
+        if raw is not None and not self.transport.is_closing():
             with suppress(OSError):  # the client has reset it already
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self._transport.abort()
+        self.transport.abort()
 
     def _wake(self) -> None:
         if self._resumed is not None and not self._resumed.done():
