@@ -200,18 +200,17 @@ class Connection(asyncio.Protocol):
         unread = self._unread
         if unread.startswith(b"\r\n", self._at) and not self._skip_blank_lines():
             return False
-        begin = self._at
-        if begin == len(unread):
+        if self._at == len(unread):
             self._has_partial_head = False
             return False
-        end = unread.find(END_OF_HEAD, begin)
+        end = unread.find(END_OF_HEAD, self._at)
         if end < 0:
             self._wait_for_head()
             return False
-        self._at = end + len(END_OF_HEAD)
+        start, self._at = self._at, end + len(END_OF_HEAD)
         self._has_partial_head = False
         self._blank_bytes = 0
-        head = read_head(unread[begin : self._at], self._service.settings)
+        head = read_head(unread[start : self._at], self._service.settings)
         if isinstance(head, Refusal):
             self._refuse(head)
             return False
@@ -221,14 +220,12 @@ class Connection(asyncio.Protocol):
     def _begin(self, head: Head) -> None:
         service = self._service
         request = request_of(head, self._writer.peer)
-        if head.body is None:
-            body = None
+        body = None if head.body is None else IncomingBody(head.body, self._read_on)
+        if body is None:
             begun = begin(service, request)
             if isinstance(begun, Reply) and isinstance(begun.body, bytes):
                 self._answer_at_once(head, request, begun)
                 return
-        else:
-            body = IncomingBody(head.body, self._read_on)
         exchange = Exchange(service, self._writer, request, head, body, self._advance, self.leave)
         self._exchange = exchange
         if body is not None:
@@ -300,7 +297,9 @@ class Connection(asyncio.Protocol):
 
     def _close(self) -> None:
         """Close when what was written has gone out."""
-        if not self._is_ending:
+        if self._at < len(self._unread):  # what a client sends unasked may go on
+            self._linger()
+        elif not self._is_ending:
             self._begin_end()
             self._transport.close()
 
