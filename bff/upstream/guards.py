@@ -9,32 +9,17 @@ from typing import Final
 
 from bff.engine.ports import Headers
 from bff.engine.values.outcomes import Failed, Reason
+from bff.plan.params.sendable import has_dot_segment
 from bff.upstream.ports import UpstreamRequest
 
 # Visible ASCII without `#` (a fragment never goes on the wire) and `\` (WHATWG parsers read it as
 # a slash).
 _SENDABLE: Final = re.compile(r"[!\"$-\[\]-~]+").fullmatch
 
-# A segment that some server reads as `.` or `..`. Servers differ in when they decode, and in what
-# they drop (controls and blanks) or cut off (`;params`, and an encoded `?` or `#`), so all readings
-# are refused. `%c0%ae` is an overlong dot, which lenient decoders take. Nothing that `%252e` stands
-# for is refused, since one decoding leaves it alone.
-_SLASH: Final = r"(?:[/\\]|%2f|%5c)"
-_DOT: Final = r"(?:\.|%2e|%c0%ae)"
-_DROPPED: Final = r"(?:%[01][0-9a-f]|%20|%7f)*"
-_DOT_SEGMENT: Final = re.compile(
-    rf"{_SLASH}{_DROPPED}(?:{_DOT}{_DROPPED}){{1,2}}(?:$|{_SLASH}|[;?]|%3b|%3f|%23)", re.IGNORECASE
-).search
-
 _TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110 §5.6.2
 _HEADER_VALUE: Final = re.compile(  # §5.5: no controls but tabs, no blanks at either end
     rb"(?![ \t])[^\x00-\x08\x0a-\x1f\x7f]*(?<![ \t])"
 ).fullmatch
-
-
-def has_dot_segment(path: str) -> bool:
-    """Whether a path (or a URL without its query) has a segment that reads as `.` or `..`."""
-    return ("/." in path or "%" in path) and _DOT_SEGMENT(path) is not None
 
 
 def is_sendable(target: str) -> bool:

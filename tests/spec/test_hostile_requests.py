@@ -80,7 +80,10 @@ def test_http_1_0_needs_no_host(host: Host, path: str) -> None:
 @pytest.mark.parametrize(
     "segment",
     [".", "..", "%2e%2e", "..%00", "..%09", "..%23", "..%3f", "..%20", "%09..", ".%00.",
-     "%2e%00%2E", "..%3Bx", "..%7F", "..%0d%0a", ".%1f"],
+     "%2e%00%2E", "..%3Bx", "..%7F", "..%0d%0a", ".%1f", "..;", "..;a=b", ";/..", "..%5c", "..%2F",
+     "..%00x", "..%0aX", "%252e%252e", "%25252e.", "..%252f", "..%255c", "%25c0%25ae.",
+     "%ef%bc%8e%ef%bc%8e", "%e2%80%a5", "..%ef%bc%8f", "..%e2%88%95x",
+     "...", "%E2%80%A6"],
 )  # fmt: skip
 def test_segment_that_some_server_reads_as_dots_is_refused(
     host: Host, upstream: WireServer, segment: str
@@ -92,13 +95,25 @@ def test_segment_that_some_server_reads_as_dots_is_refused(
 
 
 @pytest.mark.parametrize(
-    "segment", ["..a", "a..", "...", "%252e%252e", "a%00", "%20", ".well-known"]
+    "segment",
+    ["..a", "a..", "%252ea", "a%00", "%20", ".well-known", "100%25", "a%252fb"],
 )
 def test_segment_that_no_server_reads_as_dots_goes_on(
     host: Host, upstream: WireServer, segment: str
 ) -> None:
     assert host.get(f"/raw/{segment}").status == 200
     assert upstream.requests[-1].target == f"/{segment}"
+
+
+@pytest.mark.parametrize(
+    "segment", ["%", "%2", "%zz", "%u002e%u002e", "%c0%ae%c0%ae", "%e0%80%ae.", "%ff"]
+)
+def test_segment_that_decodes_to_no_text_is_refused(
+    host: Host, upstream: WireServer, segment: str
+) -> None:
+    answer = host.get(f"/raw/{segment}/x")
+    assert answer.status == 400
+    assert upstream.requests == []
 
 
 @pytest.mark.parametrize("path", ["/%72aw/users/1", "/ra%77/users/1", "/raw%2Fusers/1"])

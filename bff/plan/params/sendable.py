@@ -7,26 +7,54 @@ words that follow the param's name and hold no value, or None.
 """
 
 import re
-from typing import Any
-from urllib.parse import unquote
+from typing import Any, Final
+from urllib.parse import quote, unquote
 
 from bff.plan.model.service import Check, Location
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # needs no encoding and is no segment of dots
-_SLASH = re.compile(r"[/\\]")
+_SEPARATOR = re.compile(r"[/\\]")
 _NO_HEADER_VALUE = re.compile(r"[\x00-\x08\n-\x1f\x7f]")  # RFC 9110 §5.5; the rest goes as UTF-8
-# Dots, among what some servers drop from a segment, before what some cut off.
-_DOTS = re.compile(r"[\x00-\x20\x7f]*(?:\.[\x00-\x20\x7f]*)+(?:[;?#].*)?", re.DOTALL)
-
 _HAS_SLASH = "holds a slash"
 _HAS_DOTS = "makes a path segment that is empty or only dots"
+
+
+# A segment that some server reads as `.` or `..`; Windows has read `...` so. Servers differ in when
+# and how often they decode, in what they drop (controls and blanks) or cut off (`;params`, an
+# encoded `?` or `#`, all from a control on), in whether they take overlong UTF-8, and in whether
+# they fold characters that look like dots and slashes. All readings are refused.
+def _encoded(*texts: bytes) -> str:
+    """A pattern for any of these, percent-encoded once or more often."""
+    return "|".join("".join(f"%(?:25)*{byte:02x}" for byte in text) for text in texts)
+
+
+_BACKSLASH: Final = b"\\"
+_OVERLONG_SLASHES: Final = (b"\xc0\xaf", b"\xe0\x80\xaf", b"\xc1\x9c")
+_OVERLONG_DOTS: Final = (b"\xc0\xae", b"\xe0\x80\xae", b"\xf0\x80\x80\xae")
+_LIKE_SLASHES: Final = tuple(each.encode() for each in "\uff0f\u2215\u2044\uff3c\ufe68")
+_LIKE_DOTS: Final = tuple(each.encode() for each in "\uff0e\u2024\u2025\u2026\ufe52")
+
+_CONTROL: Final = "%(?:25)*(?:[01][0-9a-f]|7f)"
+_SLASH: Final = rf"(?:[/\\]|{_encoded(b'/', _BACKSLASH, *_OVERLONG_SLASHES, *_LIKE_SLASHES)})"
+_DOT: Final = rf"(?:\.|{_encoded(b'.', *_OVERLONG_DOTS, *_LIKE_DOTS)})"
+_DROPPED: Final = f"(?:{_CONTROL}|{_encoded(b' ')})*"
+_END: Final = f"(?:$|{_SLASH}|[;?]|{_encoded(b';', b'?', b'#')}|{_CONTROL})"
+_DOT_SEGMENT: Final = re.compile(
+    f"{_SLASH}{_DROPPED}(?:{_DOT}{_DROPPED})+{_END}", re.IGNORECASE
+).search
+
+
+def has_dot_segment(path: str) -> bool:
+    """Whether a path (or a URL without its query) has a segment that some server reads as `.` or
+    `..`."""
+    return ("/." in path or "%" in path) and _DOT_SEGMENT(path) is not None
 
 
 def wrong_in_path(text: str, *, slash: bool) -> str | None:
     """Why the text can't be a segment of a path, or several where it may hold slashes."""
     if _PLAIN.fullmatch(text):
         return None
-    if not slash and _SLASH.search(text):
+    if not slash and _SEPARATOR.search(text):
         return _HAS_SLASH
     return _HAS_DOTS if any(map(_is_dots, _segments(text))) else None
 
@@ -56,7 +84,7 @@ def wrong_in_part(
         return wrong_in_header(part)
     if location != "path":
         return None
-    if not slash and _SLASH.search(part):
+    if not slash and _SEPARATOR.search(part):
         return _HAS_SLASH
     # a segment next to an expression can't be judged: dots may become a name there
     whole = _segments(part)[0 if ends[0] else 1 : None if ends[1] else -1]
@@ -69,12 +97,12 @@ def _segments(text: str) -> list[str]:
     decoded, before = unquote(text), text
     while decoded != before:
         decoded, before = unquote(decoded), decoded
-    return _SLASH.split(decoded)
+    return _SEPARATOR.split(decoded)
 
 
 def _is_dots(segment: str) -> bool:
     """Whether the segment is empty or dots, or some server reads it so."""
-    return not segment or _DOTS.fullmatch(segment) is not None
+    return not segment or has_dot_segment("/" + quote(segment, safe=""))
 
 
 def sendable(check: Check, location: Location, *, comma: bool, slash: bool) -> Check:

@@ -20,7 +20,8 @@ from bff.engine.answers import answer_to
 from bff.engine.ports import Headers, ServiceCall
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.composition import Route
-from bff.upstream.guards import content_length, has_dot_segment, is_sendable
+from bff.plan.params.sendable import has_dot_segment
+from bff.upstream.guards import content_length, is_sendable
 from bff.upstream.passthrough.headers import (
     ClientInfo,
     reply_headers,
