@@ -17,6 +17,7 @@ from tests.support.raw_replies import ROWS, Row, Whole
 from tests.support.transports import fetched, get, streamed
 from tests.support.wire import Exchange, WireServer
 from tests.support.wire_scripts import (
+    drip,
     head,
     held,
     in_turn,
@@ -276,6 +277,19 @@ def test_connection_that_the_upstream_keeps_for_no_time_is_not_used_again(
             assert server.accepted == 2
 
     run(scenario)
+
+
+def test_connection_that_has_reached_its_age_is_not_used_again(run: Callable[..., None]) -> None:
+    slow = drip(head(200, [("Content-Length", "3")]), b"old", every_seconds=0.05)
+
+    async def scenario(transport: Http1Transport) -> None:
+        with WireServer(slow) as server:
+            for _ in range(2):
+                assert isinstance(await fetch(transport, server.url + "/"), UpstreamReply)
+            assert server.accepted == 2
+            await asyncio.to_thread(server.wait_until, lambda server: server.open_connections == 0)
+
+    run(scenario, LIMITS._replace(age_seconds=0.05))
 
 
 def test_idle_connections_are_closed_without_another_request(run: Callable[..., None]) -> None:

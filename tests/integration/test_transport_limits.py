@@ -5,13 +5,15 @@ import pytest
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed, Reason
+from bff.upstream.ports import Transport
 from bff.upstream.transports import TransportName
-from tests.support.transports import NAMES, failed, fetch, get
+from tests.support.transports import NAMES, failed, fetch, fetched, get, run
 from tests.support.wire import WireServer
 from tests.support.wire_scripts import (
     chunked,
     flood,
     head,
+    in_turn,
     raw,
     reply,
     stall_after,
@@ -110,6 +112,46 @@ def test_long_replies_of_one_budget_are_too_large_together(name: TransportName) 
 def test_malformed_reply_is_a_protocol_error(name: TransportName, data: bytes) -> None:
     outcome = failed(name, raw(data))
     assert (outcome.reason, outcome.was_sent) == (Reason.PROTOCOL, True)
+
+
+@every_transport
+def test_informational_replies_without_an_end_are_a_failure_in_time(name: TransportName) -> None:
+    """httpx takes them until the time is over."""
+    outcome = failed(
+        name, flood(b"", 10**12, b"HTTP/1.1 102 Wait\r\n\r\n" * 100), timeout_seconds=0.5
+    )
+    assert outcome.reason is (Reason.PROTOCOL if name == "http1" else Reason.TIMEOUT)
+
+
+@every_transport
+@pytest.mark.parametrize("status", ["099", "000", "1000", "-20"])
+def test_status_that_is_none_is_a_protocol_error(name: TransportName, status: str) -> None:
+    data = f"HTTP/1.1 {status} Odd\r\nContent-Length: 0\r\n\r\n".encode()
+    assert failed(name, raw(data)).reason is Reason.PROTOCOL
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "http1",
+        pytest.param("httpx", marks=pytest.mark.xfail(reason="h11 keeps it for the next request")),
+    ],
+)
+def test_second_reply_on_the_line_is_never_the_next_requests(name: TransportName) -> None:
+    first = head(200, [("Content-Length", "5")]) + b"first"
+    planted = head(200, [("Content-Length", "7")]) + b"planted"
+
+    async def scenario(transport: Transport) -> None:
+        with WireServer(in_turn(raw(first + planted), reply(body=b"second"))) as server:
+            for expected in (b"first", b"second"):
+                outcome = await fetched(
+                    transport, get(server.url + "/"), timeout_seconds=5, byte_cap=9
+                )
+                assert isinstance(outcome, UpstreamReply), outcome
+                assert outcome.body == expected
+            assert server.accepted == 2
+
+    run(name, scenario)
 
 
 @every_transport

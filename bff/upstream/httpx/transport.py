@@ -6,6 +6,9 @@ exchange costs fifty times the CPU of `bff.upstream.http1`.
 
 Each exchange has a task of its own, behind the port's callbacks.
 
+h11 keeps bytes that come behind a reply, and reads them as the reply to the next request on that
+connection: a service that isn't trusted with the replies to others is for `http1`.
+
 httpcore's pool loses connections that are cancelled while they open (httpcore #1093). So the pool
 has no limit, which such connections could use up.
 """

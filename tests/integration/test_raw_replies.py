@@ -1,0 +1,116 @@
+"""A table of raw replies, well-formed and not: what a client of our own server gets of each, by a
+composition and by a route."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from bff.engine.values.outcomes import Reason
+from tests.support.hosts import Answer, Host, serving
+from tests.support.projects import write_project
+from tests.support.raw_replies import ROWS, Whole
+from tests.support.wire import WireServer
+from tests.support.wire_scripts import then_close
+
+SERVICE = """
+base: BASE
+operations:
+  look:
+    request: GET /{number}
+    params: {number: {type: integer}}
+    returns: schemas.raw:Anything
+"""
+SCHEMAS = """
+from typing import Any
+from pydantic import RootModel
+
+class Anything(RootModel[Any]): ...
+"""
+COMPOSITION = """
+endpoint: GET /c/{number}
+params: {number: {type: integer}}
+steps:
+  look:
+    call: raw.look
+    with: {number: '${params.number}'}
+    statuses: {204: null, 304: null}
+"""
+
+GETS = [number for number, row in enumerate(ROWS) if row.method == "GET"]
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    scripts = {f"/{number}": then_close(row.data) for number, row in enumerate(ROWS)}
+    with WireServer(scripts) as upstream:
+        folder = write_project(
+            tmp_path_factory.mktemp("raw"),
+            {"c": COMPOSITION},
+            services={"raw": SERVICE.replace("BASE", upstream.url)},
+            schemas={"raw": SCHEMAS},
+            gateway="routes: {/raw: {service: raw}}\n",
+        )
+        with serving("http1", folder) as host:
+            yield host
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[httpx.Client]:
+    with httpx.Client(trust_env=False) as client:
+        yield client
+
+
+@pytest.mark.parametrize("number", GETS, ids=[ROWS[number].name for number in GETS])
+def test_composition_takes_a_whole_reply_and_says_how_another_failed(
+    host: Host, number: int
+) -> None:
+    answer = host.get(f"/c/{number}")
+    match ROWS[number].expected:
+        case Whole(200 | 205, b"12"):
+            assert (answer.status, answer.json()) == (200, {"look": 12})
+        case Whole(204 | 304, b""):
+            assert (answer.status, answer.json()) == (200, {"look": None})
+        case Whole(999):
+            assert word_of(answer) == "status"
+        case Whole():
+            assert word_of(answer) == "invalid"
+        case reason:
+            assert word_of(answer) == reason.word
+
+
+def word_of(answer: Answer) -> str:
+    """The reason why the step failed."""
+    assert answer.status == 502
+    return (answer.header("proxy-status") or "").split('details="look: ')[1].rstrip('"')
+
+
+@pytest.mark.parametrize("number", range(len(ROWS)), ids=[row.name for row in ROWS])
+def test_route_passes_a_whole_reply_and_never_another_as_one(
+    host: Host, client: httpx.Client, number: int
+) -> None:
+    """Another is a 502, or breaks off where a part of its body has gone out."""
+    row = ROWS[number]
+    answer = answer_to(client, row.method, f"{host.url}/raw/{number}")
+    if isinstance(row.expected, Whole):
+        assert answer is not None
+        assert (answer.status_code, answer.content) == row.expected[:2]
+    elif answer is not None:
+        assert answer.status_code == 502
+        assert answer.headers["content-type"] == "application/problem+json"
+    else:
+        assert row.expected in (Reason.INCOMPLETE, Reason.PROTOCOL)
+        assert b"\r\n\r\n" in row.data  # its head was whole
+
+
+def answer_to(client: httpx.Client, method: str, url: str) -> httpx.Response | None:
+    """The whole reply, or None where it breaks off."""
+    try:
+        return client.request(method, url)
+    except httpx.TransportError:
+        return None
+
+
+def test_table_is_as_long_as_it_was_meant_to_be() -> None:
+    assert len({row.name for row in ROWS}) == len(ROWS) >= 80
+    assert sum(isinstance(row.expected, Reason) for row in ROWS) >= 80
