@@ -42,6 +42,7 @@ class GatewayRequest:
     `raw_path` and `raw_query` are percent-encoded as they came, bytes above 127 as latin-1 text.
     `body` is None where the request has none; it can be read once, and raises `ClientGone`.
     `can_switch`: its host can give the connection to another protocol.
+    `single` is given where the host has it: `dict(headers)`.
     """
 
     __slots__ = (
@@ -71,6 +72,7 @@ class GatewayRequest:
         client_host: str | None = None,
         version: str = "1.1",
         can_switch: bool = False,
+        single: dict[bytes, bytes] | None = None,
     ) -> None:
         self.method = method
         self.raw_path = raw_path
@@ -84,7 +86,7 @@ class GatewayRequest:
         self.started_at = time.perf_counter()
         # One pass in C. Of a header that came twice it has the last line, so it serves those that
         # may not come twice; see `header_list` for others.
-        self.single = dict(headers)
+        self.single = dict(headers) if single is None else single
         wanted_id = self.single.get(b"x-request-id")
         if wanted_id is not None and _REQUEST_ID.fullmatch(wanted_id):
             self.request_id = wanted_id

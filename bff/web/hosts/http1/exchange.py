@@ -45,15 +45,17 @@ Begun = Reply | Pending | None
 
 def request_of(head: Head, peer: Peer) -> GatewayRequest:
     """The request that a head announces, without its body."""
+    line, fields = head
     return GatewayRequest(
-        head.method,
-        head.path,
-        head.query,
-        head.headers,
+        line.method,
+        line.path,
+        line.query,
+        fields.headers,
         scheme=peer.scheme,
         client_host=None if peer.client is None else peer.client[0],
-        version=head.version,
+        version=line.version,
         can_switch=True,
+        single=fields.single,
     )
 
 
@@ -128,7 +130,7 @@ class Exchange:
         self._may_be_abandoned = False
         self._started = False
         self._is_logged = False
-        self._expects_continue = head.expects_continue
+        self._expects_continue = head.fields.expects_continue
 
     def begin(self, begun: Begun) -> None:
         """Answer, or set to work what takes waiting."""
@@ -275,7 +277,7 @@ class Exchange:
 
     def _may_keep(self) -> bool:
         """Whether the connection lasts: what comes of the body is little enough to be dropped."""
-        if self._service.is_closing or not self._head.keeps_alive:
+        if self._service.is_closing or not self._head.fields.keeps_alive:
             return False
         body = self.body
         if body is None or body.finished:

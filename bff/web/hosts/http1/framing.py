@@ -1,8 +1,8 @@
 """How a head is read, and where its body ends (RFC 9112). Pure.
 
 Rules:
-1. llhttp reads the header lines, and nothing else. It gets one whole head and never a body, so no
-   body can be read as a request, whatever the head says of upgrades.
+1. llhttp reads the header lines, and nothing else. It gets those of one head and never a body, so
+   no body can be read as a request, whatever the head says of upgrades.
 2. What llhttp lets pass and another reader may read otherwise is refused here, before anything is
    made of the head: it is 400, and the connection closes, since nobody knows where a next request
    begins.
@@ -10,14 +10,10 @@ Rules:
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
-from httptools import (
-    HttpParserError,
-    HttpParserInvalidMethodError,
-    HttpParserUpgrade,
-    HttpRequestParser,
-)
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from bff.settings import Settings
 from bff.web.http.replies import RawHeader
@@ -37,18 +33,37 @@ class Chunked(NamedTuple):
     """A body in chunks (RFC 9112 §7.1)."""
 
 
-class Head(NamedTuple):
-    """A request's head. `body` is the body's length, or `Chunked`; None where there is none.
-    Header names are in lower case, their values without blanks around them."""
+class RequestLine(NamedTuple):
+    """The first line of a head. `path` and `query` are percent-encoded as they came. `authority` is
+    what an absolute target names; None for one that is a path."""
 
     method: str
-    path: str  # this and the query: percent-encoded as they came
+    path: str
     query: str
     version: str
+    authority: bytes | None
+
+
+class HeaderFields(NamedTuple):
+    """The lines after the first, as a request of this version has them. `block` is their bytes.
+
+    Names are in lower case, values without blanks around them. `single` has the last line of each
+    name. `body` is the body's length, or `Chunked`; None where there is none.
+    """
+
+    block: bytes
     headers: list[RawHeader]
+    single: dict[bytes, bytes]
     body: int | Chunked | None
     keeps_alive: bool
     expects_continue: bool
+
+
+class Head(NamedTuple):
+    """A request's head."""
+
+    line: RequestLine
+    fields: HeaderFields
 
 
 CHUNKED: Final = Chunked()
@@ -70,42 +85,100 @@ _ABSOLUTE = re.compile(rb"https?://([^/?]+)(/.*|\?.*|)", re.IGNORECASE)
 _TEXT: Final = bytes(each for each in range(256) if each == 9 or (each >= 32 and each != 127))
 _MOST_DIGITS: Final = 15  # of a length: under an exabyte
 
-# A tunnel, and what llhttp reads for protocols that are not ours.
-_NOT_OURS: Final = frozenset({"CONNECT", "PRI", "SOURCE"})
+# Those of IANA's registry that services are known to use. CONNECT, for one, is a tunnel.
+_METHODS: Final = frozenset((
+    b"ACL", b"BIND", b"CHECKOUT", b"COPY", b"DELETE", b"GET", b"HEAD", b"LINK", b"LOCK",
+    b"M-SEARCH", b"MERGE", b"MKACTIVITY", b"MKCALENDAR", b"MKCOL", b"MOVE", b"NOTIFY", b"OPTIONS",
+    b"PATCH", b"POST", b"PROPFIND", b"PROPPATCH", b"PURGE", b"PUT", b"QUERY", b"REBIND", b"REPORT",
+    b"SEARCH", b"SUBSCRIBE", b"TRACE", b"UNBIND", b"UNLINK", b"UNLOCK", b"UNSUBSCRIBE",
+))  # fmt: skip
 
 
-def read_head(head: bytes, settings: Settings) -> Head | Refusal:
-    """The head that these bytes are; they end with the first empty line."""
+def read_head(head: bytes, settings: Settings, known: Head | None) -> Head | Refusal:
+    """The head that these bytes are; they end with the first empty line.
+
+    `known` is the head before it on its connection: a client sends the same fields again and again,
+    so a comparison takes the place of reading them (2 µs and more).
+    """
     line_end = head.find(b"\r\n")
     if line_end > settings.request_line_bytes:
         return LONG_LINE
     if len(head) - line_end - len(END_OF_HEAD) > settings.header_bytes:
         return LARGE_HEAD
-    # One pass in C finds each control character, each CR without LF and each LF without CR.
-    controls = head.translate(None, _TEXT)
-    if controls != b"\r\n" * (len(controls) // 2):
+    line = _read_line(head[:line_end])
+    if isinstance(line, Refusal):
+        return line
+    block = head[line_end:]
+    fields: HeaderFields | Refusal
+    if known is not None and known.fields.block == block and known.line.version == line.version:
+        fields = known.fields
+    else:
+        fields = _read_fields(block, line.version, settings.header_lines)
+        if isinstance(fields, Refusal):
+            return fields
+    if line.authority is not None:
+        host = fields.single.get(b"host")
+        if host is not None and host.lower() != line.authority.lower():
+            return MALFORMED  # RFC 9112 §3.2.2; two hosts are read in two ways
+    return Head(line, fields)
+
+
+@lru_cache(1024)  # most requests have the line of an earlier one
+def _read_line(line: bytes) -> RequestLine | Refusal:
+    match = _LINE.fullmatch(line)
+    if match is None:
         return MALFORMED
-    line = _LINE.fullmatch(head, 0, line_end)
-    if line is None:
-        return MALFORMED
-    method, target, version = line.groups()
+    method, target, version = match.groups()
     if version not in (b"1.1", b"1.0"):
         return _UNKNOWN_VERSION
+    if method not in _METHODS:
+        return _UNKNOWN_METHOD
+    authority = None
+    if not target.startswith(b"/"):
+        absolute = _ABSOLUTE.fullmatch(target)
+        if absolute is None:
+            return MALFORMED
+        authority, rest = absolute.groups()
+        target = rest if rest.startswith(b"/") else b"/" + rest
+    if b"#" in target:
+        return MALFORMED
+    path, _, query = target.decode().partition("?")
+    return RequestLine(method.decode(), path, query, version.decode(), authority)
+
+
+def _read_fields(block: bytes, version: str, most_lines: int) -> HeaderFields | Refusal:
+    """`block` begins with the end of the first line, and ends with the empty one."""
+    # One pass in C finds each control character, each CR without LF and each LF without CR.
+    controls = block.translate(None, _TEXT)
+    if controls != b"\r\n" * (len(controls) // 2):
+        return MALFORMED
     lines = _HeaderLines()
     try:
-        HttpRequestParser(lines).feed_data(head)
+        HttpRequestParser(lines).feed_data(b"GET / HTTP/1.1" + block)
     except HttpParserUpgrade:
         pass  # the head is read; what it offers is not taken, so its body comes as it says
-    except HttpParserInvalidMethodError:
-        return _UNKNOWN_METHOD
-    except HttpParserError as error:
-        return _UNKNOWN_METHOD if "method" in str(error) else MALFORMED
+    except HttpParserError:
+        return MALFORMED
     headers = lines.headers
-    if len(headers) > settings.header_lines:
+    if len(headers) > most_lines:
         return LARGE_HEAD
-    if b" \r\n" in head or b"\t\r\n" in head:
+    if b" \r\n" in block or b"\t\r\n" in block:
         headers = [(name, value.rstrip(b" \t")) for name, value in headers]
-    return _describe(method.decode(), target, version.decode(), headers)
+    single = dict(headers)
+    if len(single) != len(headers) and any(
+        sum(name == each for name, _ in headers) > 1
+        for each in (b"content-length", b"transfer-encoding", b"expect")
+    ):
+        return MALFORMED
+    body = _body_framing(single, version)
+    if isinstance(body, Refusal):
+        return body
+    expectation = single.get(b"expect")
+    if expectation is not None and expectation.lower() != b"100-continue":
+        return _UNKNOWN_EXPECTATION
+    keeps_alive = _keeps_alive(headers, single, version)
+    expects_continue = expectation is not None and version == "1.1"
+    return HeaderFields(block, headers, single, body, keeps_alive, expects_continue)
 
 
 def refuse_beginning(unread: bytes, settings: Settings) -> Refusal | None:
@@ -131,42 +204,6 @@ class _HeaderLines:
         self.headers.append((name.lower(), value))
 
 
-def _describe(method: str, target: bytes, version: str, headers: list[RawHeader]) -> Head | Refusal:
-    if method in _NOT_OURS:
-        return _UNKNOWN_METHOD
-    single = dict(headers)
-    has_twins = len(single) != len(headers)
-    if has_twins and any(
-        sum(name == each for name, _ in headers) > 1
-        for each in (b"content-length", b"transfer-encoding", b"expect")
-    ):
-        return MALFORMED
-    if not target.startswith(b"/"):
-        origin_form = _origin_form(target, single.get(b"host"))
-        if origin_form is None:
-            return MALFORMED
-        target = origin_form
-    if b"#" in target:
-        return MALFORMED
-    body = _body_framing(single, version)
-    if isinstance(body, Refusal):
-        return body
-    expectation = single.get(b"expect")
-    if expectation is not None and expectation.lower() != b"100-continue":
-        return _UNKNOWN_EXPECTATION
-    path, _, query = target.decode().partition("?")
-    return Head(
-        method,
-        path,
-        query,
-        version,
-        headers,
-        body,
-        _keeps_alive(headers, single, version),
-        expectation is not None and version == "1.1",
-    )
-
-
 def _body_framing(single: dict[bytes, bytes], version: str) -> int | Chunked | Refusal | None:
     """RFC 9112 §6.3, where it leaves a choice the strict one."""
     length, coding = single.get(b"content-length"), single.get(b"transfer-encoding")
@@ -178,18 +215,6 @@ def _body_framing(single: dict[bytes, bytes], version: str) -> int | Chunked | R
     if not length.isdigit() or len(length) > _MOST_DIGITS:
         return MALFORMED
     return int(length) or None
-
-
-def _origin_form(target: bytes, host: bytes | None) -> bytes | None:
-    """The path and query of an absolute target (RFC 9112 §3.2.2), whose host must be `Host`: a
-    client that names two hosts is read in two ways. None where it is neither."""
-    absolute = _ABSOLUTE.fullmatch(target)
-    if absolute is None:
-        return None
-    authority, rest = absolute.groups()
-    if host is not None and host.lower() != authority.lower():
-        return None
-    return rest if rest.startswith(b"/") else b"/" + rest
 
 
 def _keeps_alive(headers: Sequence[RawHeader], single: dict[bytes, bytes], version: str) -> bool:

@@ -43,6 +43,7 @@ from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 
 _MOST_TURNED_AWAY: Final = 64  # connections that still get this answer at a time
+_MOST_KNOWN_BYTES: Final = 2048  # of header lines, kept with each connection
 _MOST_BLANK_BYTES: Final = 64  # before a request
 _LINGER_SECONDS: Final = 2.0  # for a client that still sends what was refused
 
@@ -60,6 +61,7 @@ class Connection(asyncio.Protocol):
         self._unread = b""
         self._at = 0  # where in `_unread` the next message begins
         self._blank_bytes = 0  # skipped before the next request
+        self._known: Head | None = None  # of the request before
         self._exchange: Exchange | None = None
         self._is_reading = True
         self._is_ending = False
@@ -134,12 +136,11 @@ class Connection(asyncio.Protocol):
             return None
         if self._exchange is not None:
             return self._check_body(self._exchange.body, now)
-        if self._has_partial_head:
-            seconds = settings.head_seconds
-        else:
-            seconds = 0.0 if self._service.is_closing else settings.idle_seconds
-        if now < self._rests_since + seconds:
-            return self._rests_since + seconds
+        end = self._rests_since + (
+            settings.head_seconds if self._has_partial_head else self._service.idle_seconds
+        )
+        if now < end:
+            return end
         if self._has_partial_head:
             self._refuse(TOO_SLOW)
         else:
@@ -162,9 +163,10 @@ class Connection(asyncio.Protocol):
             if self._exchange is not None:
                 if not self._go_on(self._exchange):
                     break
-            elif self._writer.is_paused or not self._begin_next():
+            elif self._at == len(self._unread) or self._writer.is_paused or not self._begin_next():
                 break
-        self._bound_reading()
+        if self._exchange is not None or self._at < len(self._unread) or not self._is_reading:
+            self._bound_reading()
 
     def _go_on(self, exchange: Exchange) -> bool:
         """Feed the request at work; whether it is over."""
@@ -200,9 +202,6 @@ class Connection(asyncio.Protocol):
         unread = self._unread
         if unread.startswith(b"\r\n", self._at) and not self._skip_blank_lines():
             return False
-        if self._at == len(unread):
-            self._has_partial_head = False
-            return False
         end = unread.find(END_OF_HEAD, self._at)
         if end < 0:
             self._wait_for_head()
@@ -210,17 +209,18 @@ class Connection(asyncio.Protocol):
         start, self._at = self._at, end + len(END_OF_HEAD)
         self._has_partial_head = False
         self._blank_bytes = 0
-        head = read_head(unread[start : self._at], self._service.settings)
+        head = read_head(unread[start : self._at], self._service.settings, self._known)
         if isinstance(head, Refusal):
             self._refuse(head)
             return False
+        self._known = head if len(head.fields.block) <= _MOST_KNOWN_BYTES else None
         self._begin(head)
         return True
 
     def _begin(self, head: Head) -> None:
         service = self._service
         request = request_of(head, self._writer.peer)
-        body = None if head.body is None else IncomingBody(head.body, self._read_on)
+        body = None if head.fields.body is None else IncomingBody(head.fields.body, self._read_on)
         if body is None:
             begun = begin(service, request)
             if isinstance(begun, Reply) and isinstance(begun.body, bytes):
@@ -239,7 +239,7 @@ class Connection(asyncio.Protocol):
     def _answer_at_once(self, head: Head, request: GatewayRequest, reply: Reply) -> None:
         """A reply to a request without a body needs no exchange: 2 of the 15 µs of a hit."""
         service = self._service
-        keeps = head.keeps_alive and not service.is_closing
+        keeps = head.fields.keeps_alive and not service.is_closing
         write_reply(service, self._writer, request, reply, keeps=keeps)
         log_reply(service.gateway.log, self._writer, request, reply)
         self._rests_since = service.wheel.now
@@ -253,14 +253,15 @@ class Connection(asyncio.Protocol):
         self._bound_reading()
 
     def _skip_blank_lines(self) -> bool:
-        """RFC 9112 §2.2. False where they are too many."""
+        """RFC 9112 §2.2. False where they are too many, or nothing follows yet."""
         while self._unread.startswith(b"\r\n", self._at):
             self._at += 2
             self._blank_bytes += 2
         if self._blank_bytes > _MOST_BLANK_BYTES:
             self._refuse(MALFORMED)
             return False
-        return True
+        self._has_partial_head = False
+        return self._at < len(self._unread)
 
     def _wait_for_head(self) -> None:
         """A part of a head is here."""
@@ -277,9 +278,8 @@ class Connection(asyncio.Protocol):
         """Stop reading while much of what came is unread; go on after that."""
         most = self._service.unread_bytes
         body = None if self._exchange is None else self._exchange.body
-        is_full = len(self._unread) - self._at > most or (
-            body is not None and body.unread_bytes > most
-        )
+        unread_bytes = 0 if body is None else body.unread_bytes
+        is_full = max(len(self._unread) - self._at, unread_bytes) > most
         if is_full is self._is_reading and not self._is_ending:
             self._is_reading = not is_full
             if is_full:

@@ -92,6 +92,11 @@ class Service:
         self.is_closing = False
         self._is_empty: asyncio.Future[None] | None = None
 
+    @property
+    def idle_seconds(self) -> float:
+        """How long a connection may rest between two requests."""
+        return 0.0 if self.is_closing else self.settings.idle_seconds
+
     def forget(self, connection: Closable) -> None:
         """The connection is closed."""
         self.connections.discard(connection)
