@@ -1,18 +1,24 @@
 """A table of raw requests: what our own server answers, and what a service may see of them."""
 
 import socket
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
+from bff.upstream.passthrough.headers import FORWARDED
 from tests.integration.raw_requests import bodies, heads
 from tests.integration.raw_requests.rows import LAST, Row
 from tests.support.hosts import WAIT_BUDGET_SECONDS, Host, serving
 from tests.support.projects import SHOP_SERVICE, write_project
-from tests.support.wire import WireServer
+from tests.support.wire import RecordedRequest, WireServer
 from tests.support.wire_scripts import reply
 
 ROWS = [*heads.ROWS, *bodies.ROWS]
+
+OURS = {"host", "x-request-id", "x-forwarded-for", "x-forwarded-proto", "via"}
+FRAMING = {"content-length", "transfer-encoding", "connection"}
+SENT = {name.decode() for name in FORWARDED} | OURS | FRAMING | {"x-forwarded-host"}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +72,26 @@ def test_request_is_answered_and_forwarded_as_the_table_has_it(
     seen = [(each.method, each.target, each.body) for each in upstream.requests[before:]]
     last = [("GET", "/last", b"")] if row.goes_on else []
     assert seen == [*row.seen, *last]
+    for each in upstream.requests[before:]:
+        assert_headers_read_in_one_way(each)
+
+
+def assert_headers_read_in_one_way(request: RecordedRequest) -> None:
+    """What goes on is framed once, and holds what the gateway sets, as it sets it."""
+    names = Counter(name for name, _ in request.headers)
+    assert names.keys() <= SENT
+    assert all(names[name] == 1 for name in OURS)
+    assert names["content-length"] + names["transfer-encoding"] <= 1
+    assert names["connection"] <= 1
+    assert "evil" not in str(request.headers)
+    assert "1.2.3.4" not in str(request.headers)
 
 
 def test_table_is_as_long_as_it_was_meant_to_be() -> None:
     assert len({row.name for row in ROWS}) == len(ROWS) >= 300
+    assert all(
+        status < 500 or status in (501, 505)
+        for row in ROWS
+        for each in row.statuses
+        for status in each
+    )

@@ -23,6 +23,41 @@ LENGTHS = [
     served("length-with-zeros", _length(b"Content-Length: 0005"), _HELLO),
     served("length-of-nothing", _length(b"Content-Length: 0", body=b""), _EMPTY),
     served("no-length", _length(body=b""), _EMPTY),
+    served(
+        "length-whose-body-is-a-request",
+        _length(b"Content-Length: %d" % len(_GET), body=_GET),
+        Seen("POST", "/x", _GET),
+    ),
+    served(
+        "length-that-connection-names",
+        _length(b"Connection: content-length", b"Content-Length: 5"),
+        _HELLO,
+    ),
+    served(
+        "length-beside-underscore-length",
+        _length(b"Content_Length: 9", b"Content-Length: 5"),
+        _HELLO,
+    ),
+    served(
+        "length-beside-dotted-length", _length(b"Content-Length: 5", b"Content.Length: 9"), _HELLO
+    ),
+    Row(
+        "length-in-1.0",
+        b"POST /raw/x HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello",
+        ((200,),),
+        (_HELLO,),
+        False,
+    ),
+    served(
+        "head-with-a-body",
+        b"HEAD /raw/x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+        Seen("HEAD", "/x", b"hello"),
+    ),
+    served(
+        "delete-with-a-body",
+        b"DELETE /raw/x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+        Seen("DELETE", "/x", b"hello"),
+    ),
     *(
         refused(f"odd-length-{name}", _length(b"Content-Length: " + length))
         for name, length in {
@@ -60,6 +95,31 @@ CODINGS = [
         "chunked-in-upper-case",
         _length(b"TRANSFER-ENCODING: CHUNKED", body=b"5\r\nhello\r\n0\r\n\r\n"),
         _HELLO,
+    ),
+    served(
+        "chunked-after-a-tab", _length(b"Transfer-Encoding:\tchunked", body=b"0\r\n\r\n"), _EMPTY
+    ),
+    refused("chunked-before-blanks", _length(b"Transfer-Encoding: chunked \t", body=b"0\r\n\r\n")),
+    served(
+        "chunked-that-connection-names",
+        _chunks(b"5\r\nhello\r\n0\r\n\r\n", b"Connection: transfer-encoding"),
+        _HELLO,
+    ),
+    served(
+        "chunked-beside-underscore-coding",
+        _chunks(b"5\r\nhello\r\n0\r\n\r\n", b"Transfer_Encoding: gzip"),
+        _HELLO,
+    ),
+    served(
+        "chunked-beside-te-and-trailer",
+        _chunks(b"5\r\nhello\r\n0\r\n\r\n", b"TE: trailers, gzip", b"Trailer: X-A"),
+        _HELLO,
+    ),
+    served(
+        "chunked-get",
+        b"GET /raw/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"5\r\nhello\r\n0\r\n\r\n",
+        Seen("GET", "/x", b"hello"),
     ),
     refused("chunked-and-length", _chunks(b"5\r\nhello\r\n0\r\n\r\n", b"Content-Length: 5")),
     refused("length-and-chunked", _length(b"Content-Length: 5", b"Transfer-Encoding: chunked")),
@@ -174,8 +234,15 @@ UPGRADES = [
         Seen("POST", "/x", _GET),
     ),
     served("h2c-without-a-body", _length(*_H2C, body=b""), _EMPTY),
-    served("websocket", _length(*_WEBSOCKET, body=b""), _EMPTY),
-    served("websocket-with-a-body", _length(*_WEBSOCKET, b"Content-Length: 5"), _HELLO),
+    # A client that has offered a WebSocket may go on in its protocol: nothing after it is read.
+    Row("websocket", _length(*_WEBSOCKET, body=b""), ((200,),), (_EMPTY,), False),
+    Row(
+        "websocket-with-a-body",
+        _length(*_WEBSOCKET, b"Content-Length: 5"),
+        ((200,),),
+        (_HELLO,),
+        False,
+    ),
     served("upgrade-without-connection", _length(b"Upgrade: x", b"Content-Length: 5"), _HELLO),
     served(
         "upgrade-to-several", _length(b"Connection: upgrade", b"Upgrade: x, y/2", body=b""), _EMPTY

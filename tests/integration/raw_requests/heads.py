@@ -193,6 +193,29 @@ HEADERS = [
     ),
 ]
 
+# Each is a token, and some reader folds it onto a name that the gateway sets or trusts.
+FOLDED = [
+    served(f"folds-onto-{name.decode()}", _with(name + b": 1.2.3.4, evil"), _GET)
+    for trusted in (
+        *(b"Authorization-", b"Connection-", b"Content-Length", b"Content-Type", b"Cookie-"),
+        *(b"Host-", b"Idempotency-Key", b"If-None-Match", b"Proxy-Authorization"),
+        *(b"Transfer-Encoding", b"Via-", b"X-Forwarded-For", b"X-Forwarded-Host"),
+        *(b"X-Forwarded-Proto", b"X-Real-IP", b"X-Request-ID"),
+    )
+    for name in (trusted.replace(b"-", b"_"), trusted.replace(b"-", b"."))
+]
+
+# What the gateway sets itself, and what is for it alone.
+KEPT_BACK = [
+    served(f"kept-back-{line.split(b':')[0].decode()}", _with(line), _GET)
+    for line in (
+        *(b"Via: 1.1 evil", b"X-Forwarded-For: 1.2.3.4", b"X-Forwarded-Host: evil"),
+        *(b"X-Forwarded-Proto: gopher", b"X-Real-IP: 1.2.3.4", b"Forwarded: for=1.2.3.4"),
+        *(b"Cookie: a=b", b"Proxy-Authorization: Basic YQ==", b"Proxy-Connection: close"),
+        *(b"Keep-Alive: timeout=1", b"X-Original-URL: /admin", b"X-HTTP-Method-Override: PUT"),
+    )
+]
+
 HOSTS = [
     *(
         served(f"host-{name}", _hosts(b"1.1", b"Host: " + host), _GET)
@@ -236,4 +259,4 @@ HOSTS = [
     ),
 ]
 
-ROWS = [*LINES, *VERSIONS, *METHODS, *TARGETS, *HEADERS, *HOSTS]
+ROWS = [*LINES, *VERSIONS, *METHODS, *TARGETS, *HEADERS, *FOLDED, *KEPT_BACK, *HOSTS]
