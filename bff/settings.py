@@ -27,6 +27,7 @@ _REDIS_SCHEMES = frozenset(
     for kind in ("", "+sentinel", "+cluster")
 ) | {"unix"}
 _LEAST_TOKEN = 16
+_APP = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 # What Kubernetes sets in every pod for a service called `bff`, or `bff-…`, of its namespace.
@@ -56,6 +57,12 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
         return float(text)
 
     return parse
+
+
+def _app_name(text: str) -> str:
+    if _APP.fullmatch(text) is None:
+        raise ValueError(f"must be MODULE:NAME, as in shop.web:app, not {text!r}")
+    return text
 
 
 def _choice(literal: Any) -> Callable[[str], str]:
@@ -109,9 +116,16 @@ class Settings:
     """
 
     project: Path = _setting(Path(), Path)
+    # A Flask app with a gateway mounted, which `bff serve` serves in place of a project.
+    app: str | None = _setting(None, _app_name)
     host: str = _setting("127.0.0.1", str)
     port: int = _setting(8080, _integer(1, 65535))
     workers: int = _setting(1, _integer(1, 1024))
+    # PEM files for TLS. Without a key file the certificate's holds the key too.
+    certfile: Path | None = _setting(None, Path)
+    keyfile: Path | None = _setting(None, Path)
+    # At the end, for requests at work.
+    grace_seconds: float = _setting(30.0, _seconds(0, 3600))
     # In each worker; more are refused.
     connections: int = _setting(16_384, _integer(1, 1 << 20))
     requests_in_flight: int = _setting(4096, _integer(1, 1 << 20))

@@ -2,10 +2,11 @@
 
 It purges in the Redis that the gateways share, where the environment names it as it does for them,
 and there in the project's namespace. Otherwise it calls the endpoint of the gateway at `BFF_HOST`
-and `BFF_PORT`, whose Redis nobody else knows.
+and `BFF_PORT`, by TLS where `BFF_CERTFILE` is set, whose Redis nobody else knows.
 """
 
 import os
+import ssl
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from bff.plan.model.caching import MOST_TAGS
 from bff.settings import Settings, load_settings
 
 _SECONDS = 5.0
+_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
 @click.command()
@@ -64,7 +66,8 @@ def _ask_gateway(settings: Settings, token: str, tags: tuple[str, ...]) -> int:
     from bff.cli.serving.listening import shown
     from bff.web.hosts.flask.admin import PURGE_PATH
 
-    url = f"http://{shown(settings.host, settings.port)}{PURGE_PATH}"
+    scheme = "http" if settings.certfile is None else "https"
+    url = f"{scheme}://{shown(settings.host, settings.port)}{PURGE_PATH}"
     try:
         reply = httpx.post(
             url,
@@ -72,6 +75,7 @@ def _ask_gateway(settings: Settings, token: str, tags: tuple[str, ...]) -> int:
             headers={"authorization": f"Bearer {token}"},
             timeout=_SECONDS,
             trust_env=False,
+            verify=True if settings.certfile is None else _trusting(settings.certfile),
         )
         answer = reply.json()
         if reply.status_code == 200:
@@ -82,3 +86,18 @@ def _ask_gateway(settings: Settings, token: str, tags: tuple[str, ...]) -> int:
     except (ValueError, KeyError, TypeError):
         why = f"what answers at {url} is no bff with an admin token"
     raise click.ClickException(f"nothing is known to be purged. {why}")
+
+
+def _trusting(certificates: Path) -> ssl.SSLContext:
+    """Trusts the gateway's own certificate alone, whatever names it has: `BFF_HOST` may be none of
+    them."""
+    try:
+        text = certificates.read_text(encoding="latin-1")
+        first = text[text.index(_BEGIN) : text.index(_END) + len(_END)]
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.load_verify_locations(cadata=first)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise click.ClickException(f"BFF_CERTFILE: no certificate: {error}") from None
+    return context

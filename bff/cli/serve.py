@@ -35,9 +35,12 @@ def _setting_option(name: str, meaning: str) -> Callable[[Any], Any]:
 
 @click.command()
 @project_option
+@_setting_option("app", "A Flask app with a gateway mounted, MODULE:NAME; it brings its project.")
 @_setting_option("host", "Address to listen at.")
 @_setting_option("port", "Port to listen at.")
 @_setting_option("workers", "Worker processes.")
+@_setting_option("certfile", "PEM file with the certificates to speak TLS with.")
+@_setting_option("keyfile", "PEM file with the certificate's key, where the certfile lacks it.")
 @_setting_option("requests_in_flight", "Requests in flight, per worker; more get 503.")
 def serve(project: Path, **options: str | None) -> None:
     """Serve the project: compositions and routes on the event loop, the rest through Flask."""

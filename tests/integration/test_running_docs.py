@@ -4,15 +4,18 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import fields
+from http.client import HTTPSConnection
 from pathlib import Path
 
 import flask
 import pytest
+import trustme
 
 from bff.cli.serve import serve
 from bff.settings import Settings
@@ -42,7 +45,24 @@ def project(tmp_path: Path) -> Path:
     for source in fenced("python"):
         title, _, _ = source.partition("\n")
         (tmp_path / title.removeprefix("# ")).write_text(source, encoding="utf-8")
+    certificate = trustme.CA().issue_cert("localhost")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
     return tmp_path
+
+
+class TlsHost(Host):
+    """A host that speaks TLS; whoever it is."""
+
+    @contextmanager
+    def connect(self) -> Iterator[HTTPSConnection]:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connection = HTTPSConnection("127.0.0.1", self.port, timeout=10, context=context)
+        try:
+            yield connection
+        finally:
+            connection.close()
 
 
 @contextmanager
@@ -71,7 +91,8 @@ def running(command: str, folder: Path, **environ: str) -> Iterator[Host]:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.05)
                 pytest.fail(f"it has ended: {log.read_text()}")
-        yield Host(command, port, flask.Flask("elsewhere"))
+        kind = TlsHost if "--certfile" in command else Host
+        yield kind(command, port, flask.Flask("elsewhere"))
     finally:
         for number in (signal.SIGTERM, signal.SIGKILL):
             with suppress(ProcessLookupError):

@@ -1,19 +1,17 @@
-"""The workers of `bff serve`: how they share connections, die, are replaced, and restart."""
+"""The workers of `bff serve`: how they share connections, die and are replaced."""
 
 import os
 import signal
 import socket
-import threading
+from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
 from tests.support.hosts import WAIT_BUDGET_SECONDS
-from tests.support.projects import HOME, SHOP_SERVICE, write_project
+from tests.support.projects import write_project
 from tests.support.serving import (
     IN_WORKER,
     Serve,
@@ -22,13 +20,14 @@ from tests.support.serving import (
     gateways,
     on_linux,
     schemas_that,
+    serves,
+    started,
 )
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply
 
 pytestmark = on_linux
 
 CONNECTIONS = 256
+REQUESTS = 4  # on each
 MOST_SHARE = 0.6
 
 
@@ -38,41 +37,52 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         yield start
 
 
-def started(serve: Serve, workers: int = 2) -> Serving:
-    """A gateway whose workers all serve."""
-    serving = serve("--workers", str(workers))
-    serving.wait_for(lambda: len(serving.workers()) == workers)
-    serving.wait_for(lambda: all(map(serves, serving.workers())))
-    serving.wait_until_it_answers()
-    return serving
-
-
-def serves(worker: int) -> bool:
-    """Whether the worker waits for SIGTERM, which it does once it serves."""
-    status = Path(f"/proc/{worker}/status").read_text()
-    (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
-    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
-
-
-def open_sockets(worker: int) -> int:
-    count = 0
+def sockets_of(worker: int) -> set[str]:
+    """The numbers of its sockets, as /proc/net/tcp has them."""
+    numbers = set()
     for descriptor in Path(f"/proc/{worker}/fd").iterdir():
         with suppress(OSError):
-            count += os.readlink(descriptor).startswith("socket:")
-    return count
+            numbers.add(os.readlink(descriptor).removeprefix("socket:[").removesuffix("]"))
+    return numbers
 
 
-def test_connections_are_shared_evenly(serve: Serve) -> None:
-    serving = started(serve)
-    before = {worker: open_sockets(worker) for worker in serving.workers()}
+def workers_by_client(serving: Serving) -> dict[int, int]:
+    """Which worker has the connection of a client's port."""
+    owners = {number: worker for worker in serving.workers() for number in sockets_of(worker)}
+    found = {}
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        here, there, number = fields[1], fields[2], fields[9]
+        client = int(there.partition(":")[2], 16)
+        if int(here.partition(":")[2], 16) == serving.port and number in owners and client:
+            found[client] = owners[number]
+    return found
+
+
+def largest_share(serving: Serving) -> float:
+    """Of the requests on many connections that are made at once, the part of the worker that has
+    most."""
     with ExitStack() as stack:
-        for _ in range(CONNECTIONS):
-            stack.enter_context(socket.create_connection(("127.0.0.1", serving.port), 10))
-        serving.wait_for(
-            lambda: sum(map(open_sockets, before)) >= sum(before.values()) + CONNECTIONS
-        )
-        taken = [open_sockets(worker) - count for worker, count in before.items()]
-    assert max(taken) <= MOST_SHARE * CONNECTIONS, taken
+        address = ("127.0.0.1", serving.port)
+        clients = [
+            stack.enter_context(socket.create_connection(address, WAIT_BUDGET_SECONDS))
+            for _ in range(CONNECTIONS)
+        ]
+        for _ in range(REQUESTS):
+            for client in clients:
+                client.sendall(b"HEAD /home/x HTTP/1.1\r\nhost: here\r\n\r\n")
+            for client in clients:
+                assert client.recv(65536).startswith(b"HTTP/1.1 400 ")
+        owners = workers_by_client(serving)
+        counts = Counter(owners[client.getsockname()[1]] for client in clients)
+    serving.wait_for(lambda: not workers_by_client(serving))
+    return max(counts.values()) / counts.total()
+
+
+def test_requests_are_shared_evenly_in_19_of_20_runs(serve: Serve) -> None:
+    serving = started(serve)
+    shares = [largest_share(serving) for _ in range(20)]
+    assert sorted(shares)[-2] <= MOST_SHARE, shares
 
 
 def test_worker_that_hangs_holds_no_new_connection(serve: Serve) -> None:
@@ -158,118 +168,3 @@ def test_launcher_that_is_killed_leaves_no_worker_and_no_redis(serve: Serve) -> 
     serving.process.kill()
     serving.process.wait()
     serving.wait_until(lambda: not any(map(command_of, workers)) and not serving.has_redis())
-
-
-@pytest.fixture
-def upstream() -> Iterator[WireServer]:
-    with WireServer(json_reply('{"id": 1, "first_name": "Ann"}')) as server:
-        yield server
-
-
-class Load:
-    """Clients that ask all the time: some on connections that they keep, some on new ones."""
-
-    def __init__(self, serving: Serving, path: str) -> None:
-        self._serving = serving
-        self._path = path
-        self._over = threading.Event()
-        self._stack = ExitStack()
-        self.statuses: list[int] = []
-        self.lost: list[Exception] = []
-        self.closes = 0
-
-    def __enter__(self) -> "Load":
-        clients = self._stack.enter_context(ThreadPoolExecutor(8))
-        self._stack.callback(self._over.set)
-        for keeps in (True, False) * 4:
-            clients.submit(self._ask, keeps)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def _ask(self, keeps: bool) -> None:
-        while not self._over.is_set():
-            connection = HTTPConnection(
-                "127.0.0.1", self._serving.port, timeout=WAIT_BUDGET_SECONDS
-            )
-            try:
-                connection.connect()
-            except OSError:  # nobody listens any more
-                return
-            try:
-                while not self._over.is_set():
-                    connection.request("GET", self._path)
-                    reply = connection.getresponse()
-                    reply.read()
-                    self.statuses.append(reply.status)
-                    if reply.getheader("connection") == "close":
-                        self.closes += 1
-                        break
-                    if not keeps:
-                        break
-            except Exception as error:
-                self.lost.append(error)
-            finally:
-                connection.close()
-
-
-def write_shop(folder: Path, upstream: WireServer, *compositions: str) -> None:
-    write_project(
-        folder,
-        {name: HOME.replace("/home/", f"/{name}/") for name in compositions},
-        services={"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", upstream.url)},
-    )
-
-
-def test_end_under_load_loses_no_request_and_says_connection_close(
-    serve: Serve, tmp_path: Path, upstream: WireServer
-) -> None:
-    write_shop(tmp_path, upstream, "home")
-    serving = started(serve)
-    with Load(serving, "/home/1") as load:
-        serving.wait_for(lambda: len(load.statuses) > 100)
-        serving.terminate()
-        serving.assert_ended_well()
-    assert load.lost == []
-    assert set(load.statuses) == {200}
-    assert load.closes >= 4
-
-
-def test_sighup_restarts_workers_with_the_changed_project_and_loses_no_request(
-    serve: Serve, tmp_path: Path, upstream: WireServer
-) -> None:
-    write_shop(tmp_path, upstream, "home")
-    serving = started(serve)
-    before = serving.workers()
-    assert serving.host.get("/more/1").status == 404
-    write_shop(tmp_path, upstream, "home", "more")
-    with Load(serving, "/home/1") as load:
-        serving.wait_for(lambda: len(load.statuses) > 100)
-        serving.process.send_signal(signal.SIGHUP)
-        serving.wait_for(lambda: len(serving.workers()) == 2 and not serving.workers() & before)
-        answered = len(load.statuses)
-        serving.wait_for(lambda: len(load.statuses) > answered + 100)
-    assert load.lost == []
-    assert set(load.statuses) == {200}
-    assert {serving.host.get("/more/1").status for _ in range(10)} == {200}
-    serving.terminate()
-    serving.assert_ended_well()
-
-
-def test_sighup_with_a_broken_project_is_reported_and_leaves_the_workers_serving(
-    serve: Serve, tmp_path: Path, upstream: WireServer
-) -> None:
-    write_shop(tmp_path, upstream, "home")
-    serving = started(serve)
-    before = serving.workers()
-    (tmp_path / "compositions" / "home.yaml").write_text("endpoint: GET /home\nsteps: none\n")
-    serving.process.send_signal(signal.SIGHUP)
-    serving.wait_for(lambda: len(serving.workers()) == 3)
-    serving.wait_for(lambda: serving.workers() == before)
-    assert {serving.host.get("/home/1").status for _ in range(10)} == {200}
-    serving.terminate()
-    out = serving.said()
-    assert serving.process.returncode == 0
-    assert "compositions/home.yaml:" in out
-    assert "the restart ends here, and the workers before go on" in out

@@ -148,6 +148,22 @@ def gateways(project: Path) -> Iterator[Serve]:
                 serving.close()
 
 
+def started(serve: Serve, workers: int = 2) -> Serving:
+    """A gateway whose workers all serve."""
+    serving = serve("--workers", str(workers))
+    serving.wait_for(lambda: len(serving.workers()) == workers)
+    serving.wait_for(lambda: all(map(serves, serving.workers())))
+    serving.wait_until_it_answers()
+    return serving
+
+
+def serves(worker: int) -> bool:
+    """Whether the worker waits for SIGTERM, which it does once it serves."""
+    status = Path(f"/proc/{worker}/status").read_text()
+    (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+
 def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

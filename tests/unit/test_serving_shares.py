@@ -24,7 +24,7 @@ def test_worker_with_five_more_than_the_least_is_above_its_share(
     assert is_above_share(connections, numbers) is is_above
 
 
-def test_number_is_seen_through_the_same_descriptor_until_the_place_is_cleared() -> None:
+def test_number_is_seen_through_the_same_descriptor_until_its_worker_leaves() -> None:
     launcher = ConnectionCounts.create(2)
     first = ConnectionCounts(launcher.descriptor).share_of(0)
     second = ConnectionCounts(launcher.descriptor).share_of(1)
@@ -33,8 +33,20 @@ def test_number_is_seen_through_the_same_descriptor_until_the_place_is_cleared()
     second.note(0)
     assert first.lets_others_first()
     assert not second.lets_others_first()
-    launcher.clear(1)
+    second.leave()
     assert not first.lets_others_first()
+
+
+def test_number_of_a_worker_that_gives_no_sign_of_life_for_a_second_counts_for_nothing() -> None:
+    times = iter([100.0, 100.0, 101.0, 101.1])
+    counts = ConnectionCounts.create(2)
+    alive, hanging = (counts.share_of(place, lambda: next(times)) for place in (0, 1))
+    hanging.note(0)
+    waits = []
+    for _ in range(3):
+        alive.note(10)
+        waits.append(alive.lets_others_first())
+    assert waits == [True, True, False]
 
 
 def test_pause_doubles_with_each_death_in_a_row_up_to_half_a_minute() -> None:

@@ -20,11 +20,13 @@ from bff.cli.serving.listening import listen, refuse_connections, shown
 from bff.cli.serving.processes import start_worker
 from bff.cli.serving.shares import ConnectionCounts
 from bff.cli.serving.supervisor import Supervisor
+from bff.cli.serving.tls import server_context
 from bff.errors import SettingsError
 from bff.settings import Settings, describe_ignored, load_settings
 from bff.web.http.logs import Log
 
-_STOP_SECONDS = 35  # five more than a worker takes for its requests in flight
+_START_SECONDS = 120.0  # for a worker; five thousand compositions take ten
+_STOP_SECONDS = 15.0  # for a worker, after its requests at work; views of an app have ten of them
 _OPEN_FILES = 1 << 20
 _LEAST_BACKLOG = 1024
 
@@ -36,21 +38,20 @@ def launch(environ: dict[str, str]) -> int:
     for line in describe_ignored(environ):
         click.echo(line, err=True)
     _allow_open_files()
-    compositions = len(compile_or_exit(settings.project).compositions)
+    what = _checked(settings)
     backlog = max(_LEAST_BACKLOG, settings.requests_in_flight)
     with listen(settings.host, settings.port, backlog) as listener:
-        return asyncio.run(_serve(settings, environ, listener, compositions))
+        return asyncio.run(_serve(settings, environ, listener, what))
 
 
 async def _serve(
-    settings: Settings, environ: dict[str, str], listener: socket.socket, compositions: int
+    settings: Settings, environ: dict[str, str], listener: socket.socket, what: str
 ) -> int:
     counts = ConnectionCounts.create(2 * settings.workers)
     supervisor = Supervisor(
-        lambda place: start_worker(listener, counts, place),
+        lambda place: start_worker(listener, counts, place, _START_SECONDS),
         settings.workers,
-        counts.clear,
-        _STOP_SECONDS,
+        settings.grace_seconds + _STOP_SECONDS,
     )
     log = Log(settings.log_level)
     log.take_library_lines()
@@ -58,11 +59,9 @@ async def _serve(
         if redis.url is not None:
             environ["BFF_REDIS_URL"] = redis.url
         os.environ.update(environ)
-        click.echo(
-            f"{compositions} composition{'' if compositions == 1 else 's'} at"
-            f" http://{shown(settings.host, settings.port)}, cache: {redis.description}",
-            err=True,
-        )
+        scheme = "http" if settings.certfile is None else "https"
+        address = shown(settings.host, settings.port)
+        click.echo(f"{what} at {scheme}://{address}, cache: {redis.description}", err=True)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, supervisor.end)
@@ -73,6 +72,15 @@ async def _serve(
         await supervisor.stop()
     log.flush()
     return status
+
+
+def _checked(settings: Settings) -> str:
+    """What is served, for people. An app is imported by the workers alone: what it starts, threads
+    for instance, has no place in the launcher."""
+    if settings.app is not None:
+        return settings.app
+    count = len(compile_or_exit(settings.project).compositions)
+    return f"{count} composition{'' if count == 1 else 's'}"
 
 
 def _allow_open_files() -> None:
@@ -102,6 +110,7 @@ def _settings_or_exit(environ: dict[str, str]) -> Settings:
         settings = load_settings(environ)
         if settings.redis_url is not None:
             refuse_bad_url(settings.redis_url)
+        server_context(settings)
         return settings
     except SettingsError as error:
         click.echo(error, err=True)

@@ -1,4 +1,9 @@
-"""A worker's process, as the launcher sees it."""
+"""A worker's process, as the launcher sees it.
+
+Rules:
+1. A worker reports on its link: one byte when it serves, or why it can't, and ends then.
+2. A worker that reports neither in time is killed.
+"""
 
 import asyncio
 import os
@@ -7,17 +12,25 @@ import socket
 import sys
 from asyncio.subprocess import Process
 from contextlib import suppress
+from typing import Final
 
 from bff.cli.serving.shares import ConnectionCounts
+
+READY: Final = b"\0"  # no text begins with it
+MOST_REPORT_BYTES: Final = 1 << 16
 
 
 class Worker:
     """A process that serves, or is to. `status` is its exit status, negative for a signal; None
-    while it runs."""
+    while it runs. `problem` is why it can't serve, where that is known."""
 
-    def __init__(self, process: Process, link: socket.socket, place: int) -> None:
+    def __init__(
+        self, process: Process, link: socket.socket, place: int, start_seconds: float
+    ) -> None:
         self.place = place
         self.is_ready = False
+        self.problem = ""
+        self._start_seconds = start_seconds
         self._process = process
         self._link = link
         self._readiness = asyncio.create_task(self._read_link())
@@ -50,17 +63,38 @@ class Worker:
             await self.wait()
 
     async def _read_link(self) -> bool:
-        with suppress(OSError):
-            self.is_ready = bool(await asyncio.get_running_loop().sock_recv(self._link, 1))
+        try:
+            async with asyncio.timeout(self._start_seconds):
+                await self._read_report()
+        except TimeoutError:
+            self.problem = f"it does not serve after {self._start_seconds:g} s"
+            self._send(signal.SIGKILL)
+        except OSError:  # it has ended
+            pass
         return self.is_ready
+
+    async def _read_report(self) -> None:
+        loop = asyncio.get_running_loop()
+        report = b""
+        while len(report) < MOST_REPORT_BYTES and (
+            received := await loop.sock_recv(self._link, 4096)
+        ):
+            report += received
+            if report == READY:
+                self.is_ready = True
+                return
+        self.problem = report.decode(errors="replace")
 
     def _send(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             self._process.send_signal(number)
 
 
-async def start_worker(listener: socket.socket, counts: ConnectionCounts, place: int) -> Worker:
-    """Start a worker at this place. It has this process's environment. Raises `OSError`."""
+async def start_worker(
+    listener: socket.socket, counts: ConnectionCounts, place: int, start_seconds: float
+) -> Worker:
+    """Start a worker at this place, which serves within `start_seconds`. It has this process's
+    environment. Raises `OSError`."""
     own, of_worker = socket.socketpair()
     with of_worker:
         descriptors = (listener.fileno(), counts.descriptor, of_worker.fileno())
@@ -78,4 +112,4 @@ async def start_worker(listener: socket.socket, counts: ConnectionCounts, place:
             own.close()
             raise
     own.setblocking(False)
-    return Worker(process, own, place)
+    return Worker(process, own, place, start_seconds)

@@ -17,6 +17,8 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import click
+
 from bff.cli.serving.processes import Worker
 
 _FIRST_PAUSE_SECONDS: Final = 0.1
@@ -29,14 +31,10 @@ _log = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Runs `count` workers, which `start` starts at places from 0 to 2 · `count` - 1. `clear` is
-    called with a place when its worker has ended."""
+    """Runs `count` workers, which `start` starts at places from 0 to 2 · `count` - 1."""
 
-    def __init__(
-        self, start: Start, count: int, clear: Callable[[int], None], stop_seconds: float
-    ) -> None:
+    def __init__(self, start: Start, count: int, stop_seconds: float) -> None:
         self._start = start
-        self._clear = clear
         self._stop_seconds = stop_seconds
         self._current: list[Worker | None] = [None] * count
         self._free_places = set(range(2 * count))
@@ -88,11 +86,14 @@ class Supervisor:
                 worker, deaths = successor, 0
                 continue
             if status > 0 and not is_ready and not self._serves_without(worker):
-                self._status = 1
-                self.end()
+                if not self._ending.is_set():  # the others have the same problem
+                    _report(worker)
+                    self._status = 1
+                    self.end()
                 return
             deaths = 1 if loop.time() - began > _STEADY_SECONDS else deaths + 1
             pause = pause_seconds(deaths)
+            _report(worker)
             _log.warning("%s; another starts in %g s", _described(worker, status), pause)
             await asyncio.sleep(pause)
             worker = await self._start_one()
@@ -118,6 +119,7 @@ class Supervisor:
             successor = await self._start_one()
             if not await successor.wait_until_ready():
                 why = _described(successor, await self._wait(successor))
+                _report(successor)
                 _log.error("the restart ends here, and the workers before go on: %s", why)
                 return
             if worker in self._alive:
@@ -149,13 +151,18 @@ class Supervisor:
         if worker in self._alive:
             self._alive.discard(worker)
             self._free_places.add(worker.place)
-            self._clear(worker.place)
         return status
 
 
 def pause_seconds(deaths: int) -> float:
     """The pause after so many deaths in a row, from 1."""
     return min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * float(2 ** min(deaths - 1, 10)))
+
+
+def _report(worker: Worker) -> None:
+    """Print why it can't serve, as mistakes at the start are."""
+    if worker.problem:
+        click.echo(worker.problem, err=True)
 
 
 def _described(worker: Worker, status: int) -> str:

@@ -3,7 +3,7 @@
 The launcher starts it as `python -m bff.cli.serving.worker LISTENER COUNTS LINK PLACE`: three file
 descriptors and the worker's place in the counts. Rules:
 
-1. It reports on the link when it serves. Until then a signal ends it at once.
+1. It reports on the link that it serves, or why it can't. Until then a signal ends it at once.
 2. It ends at once when the link breaks: the launcher is gone, however that ended.
 3. SIGTERM ends it: requests in flight are answered first. The launcher alone decides about other
    signals.
@@ -15,20 +15,18 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Coroutine
-from typing import Any
 
-import click
+import uvloop
 
+from bff.cli.serving.apps import load_app
+from bff.cli.serving.processes import MOST_REPORT_BYTES, READY
 from bff.cli.serving.shares import ConnectionCounts, WorkerShare
+from bff.cli.serving.tls import server_context
 from bff.errors import ProjectError, SettingsError
-from bff.settings import load_settings
+from bff.settings import Settings, load_settings
 from bff.web.applications import create_server
 from bff.web.hosts.garbage import sparing_what_stays
 from bff.web.hosts.http1.server import Http1Server
-
-GRACE_SECONDS = 30  # longer than the longest deadline: requests in flight end first
-READY = b"1"
 
 
 def main() -> None:
@@ -40,12 +38,15 @@ def main() -> None:
     threading.Thread(target=_end_with, args=(launcher,), daemon=True).start()
     try:
         # The launcher has described the variables that are ignored.
-        server = create_server(settings=load_settings(os.environ))
+        settings = load_settings(os.environ)
+        app = None if settings.app is None else load_app(settings.app)
+        server = create_server(settings=settings, app=app)
         share = ConnectionCounts(counts).share_of(place)
-        _run(_serve(server, socket.socket(fileno=listener), share, launcher))
+        uvloop.run(_serve(server, settings, socket.socket(fileno=listener), share, launcher))
     except (ProjectError, SettingsError) as error:
-        click.echo(error, err=True)
-        sys.exit(1)
+        launcher.sendall(str(error).encode(errors="replace")[:MOST_REPORT_BYTES])
+        sys.stdout.flush()
+        os._exit(1)  # at once: threads of an app may go on
 
 
 def _end_with(launcher: socket.socket) -> None:
@@ -54,30 +55,25 @@ def _end_with(launcher: socket.socket) -> None:
 
 
 async def _serve(
-    server: Http1Server, listener: socket.socket, share: WorkerShare, launcher: socket.socket
+    server: Http1Server,
+    settings: Settings,
+    listener: socket.socket,
+    share: WorkerShare,
+    launcher: socket.socket,
 ) -> None:
     stopped = asyncio.Event()
     log = server.gateway.log
     log.take_library_lines()
     try:
-        await server.start(sock=listener, share=share)
+        await server.start(sock=listener, share=share, tls=server_context(settings))
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
         launcher.send(READY)
         with sparing_what_stays():
             await stopped.wait()
-        await server.close(GRACE_SECONDS)
+        await server.close(settings.grace_seconds)
     finally:
         log.leave_library_lines()
         log.flush()
-
-
-def _run(main: Coroutine[Any, Any, None]) -> None:
-    try:
-        import uvloop
-    except ImportError:  # there is none for Windows
-        asyncio.run(main)
-    else:
-        uvloop.run(main)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ from bff.web.hosts.http1.timers import SpeedWatch
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 
-_MOST_TURNED_AWAY: Final = 64  # connections that still get this answer at a time
+MOST_TURNED_AWAY: Final = 64  # connections beyond the bound, which get an answer
 _MOST_KNOWN_BYTES: Final = 2048  # of header lines, kept with each connection
 _MOST_BLANK_BYTES: Final = 64  # before a request
 _LINGER_SECONDS: Final = 2.0  # for a client that still sends what was refused
@@ -74,11 +74,8 @@ class Connection(asyncio.Protocol):
         service = self._service
         self._transport = transport
         self._writer = Writer(transport, service.loop)
-        excess = len(service.connections) - service.settings.connections
         service.connections.add(self)
-        if excess >= _MOST_TURNED_AWAY:
-            self.abort()
-        elif excess >= 0:
+        if len(service.connections) > service.settings.connections:
             self._writer.write(FULL)
             self._linger()
         else:
@@ -308,11 +305,11 @@ class Connection(asyncio.Protocol):
         if self._is_ending:
             return
         self._begin_end()
-        if self._transport.can_write_eof() and not self._transport.is_closing():
-            self._transport.resume_reading()
+        if self._transport.is_closing():
+            return
+        self._transport.resume_reading()
+        if self._transport.can_write_eof():  # not over TLS, where the client finds the end itself
             self._transport.write_eof()
-        else:
-            self._transport.close()
 
     def _begin_end(self) -> None:
         self._is_ending = True

@@ -8,12 +8,15 @@ await server.close(grace_seconds)
 import asyncio
 import socket
 import ssl
+from typing import Final
 
 from bff.web.gateway import Gateway
 from bff.web.hosts.behind import AppBehind
 from bff.web.hosts.http1.acceptor import Acceptor, Share, WholeShare
-from bff.web.hosts.http1.protocol import Connection
+from bff.web.hosts.http1.protocol import MOST_TURNED_AWAY, Connection
 from bff.web.hosts.http1.service import Service
+
+_HANDSHAKE_END_SECONDS: Final = 2.0  # for those that are under way at the end
 
 
 class Http1Server:
@@ -44,6 +47,7 @@ class Http1Server:
             lambda: Connection(service),
             lambda: len(service.connections),
             share or WholeShare(),
+            most=self._settings.connections + MOST_TURNED_AWAY,
             tls=tls,
             handshake_seconds=self._settings.head_seconds,
         )
@@ -57,8 +61,8 @@ class Http1Server:
         if self._acceptor is None or self._service is None:
             return
         service = self._service
-        await self._acceptor.stop()
         end = asyncio.get_running_loop().time() + grace_seconds
+        await self._acceptor.stop(min(grace_seconds, _HANDSHAKE_END_SECONDS))
         await service.close_connections(grace_seconds)
         await service.tunnels.end(0)
         await service.works.end(max(0.0, end - asyncio.get_running_loop().time()))

@@ -1,0 +1,46 @@
+"""How the launcher learns of a worker whether it serves."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+import pytest
+
+from bff.cli.serving.processes import start_worker
+from bff.cli.serving.shares import ConnectionCounts
+from tests.support.projects import write_project
+from tests.support.serving import IN_WORKER, on_linux, schemas_that
+
+pytestmark = on_linux
+
+
+async def outcome(start_seconds: float) -> tuple[bool, int, str]:
+    """Whether a worker comes to serve, its exit status, and its problem."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        worker = await start_worker(listener, ConnectionCounts.create(1), 0, start_seconds)
+        is_ready = await worker.wait_until_ready()
+        await worker.stop(10)
+        return is_ready, await worker.wait(), worker.problem
+
+
+@pytest.mark.parametrize(
+    ("what", "start_seconds", "expected"),
+    [
+        ("    pass", 60, (True, 0, "")),
+        ("    time.sleep(600)", 1, (False, -9, "it does not serve after 1 s")),
+        ("    sys.exit('gone')", 60, (False, 1, "schemas/shop.py:3:1: SystemExit: gone.")),
+    ],
+    ids=["serves", "hangs", "ends"],
+)
+def test_worker_serves_or_has_a_problem(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+    start_seconds: float,
+    expected: tuple[bool, int, str],
+) -> None:
+    write_project(tmp_path, schemas=schemas_that(IN_WORKER, what))
+    monkeypatch.setenv("BFF_PROJECT", str(tmp_path))
+    is_ready, status, problem = asyncio.run(outcome(start_seconds))
+    assert (is_ready, status) == expected[:2]
+    assert expected[2] in problem
