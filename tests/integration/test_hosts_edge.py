@@ -1,6 +1,7 @@
 """What hosts on a loop do: Flask behind them, clients that leave, and several ASGI servers."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -183,6 +184,34 @@ def test_uvicorn_serves_the_edge_with_and_without_lifespan(tmp_path: Path, lifes
                 str(len(host.get("/home/1").body)),
             )
             assert host.get("/home/a%2Fb").json()["reason"] == "bad_params"
+
+
+def test_websocket_is_refused_with_501_where_the_server_lets_an_app_answer(tmp_path: Path) -> None:
+    edge = create_asgi(write_project(tmp_path), QUIET)
+    sent: list[Any] = []
+    scope = {
+        "type": "websocket",
+        "scheme": "ws",
+        "http_version": "1.1",
+        "path": "/live/chat",
+        "raw_path": b"/live/chat",
+        "query_string": b"",
+        "headers": [(b"host", b"gateway.example")],
+        "extensions": {"websocket.http.response": {}},
+    }
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    asyncio.run(edge(scope, receive, send))
+    start, body = sent
+    assert start["type"] == "websocket.http.response.start"
+    assert start["status"] == 501
+    assert body["type"] == "websocket.http.response.body"
+    assert json.loads(body["body"])["reason"] == "no_websockets"
 
 
 def test_websocket_is_refused(tmp_path: Path) -> None:

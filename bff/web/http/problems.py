@@ -92,6 +92,13 @@ def slow_body(request: GatewayRequest) -> Reply:
     return problem(request, 408, "slow_body", "The body came too slowly.")
 
 
+def no_websockets(request: GatewayRequest) -> Reply:
+    """The host has no WebSockets: its server, or the way to it, knows HTTP alone."""
+    return problem(
+        request, 501, "no_websockets", "The gateway opens WebSockets on its own server alone."
+    )
+
+
 def closing(request: GatewayRequest) -> Reply:
     """The process closes the gateway; another one serves, or soon will."""
     return problem(

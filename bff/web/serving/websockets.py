@@ -10,7 +10,7 @@ from bff.upstream.passthrough.handshake import Handshake, offers_websocket, read
 from bff.upstream.passthrough.passthrough import ForwardedReply, Refused
 from bff.upstream.passthrough.websockets import OpenWebSocket, WebSockets
 from bff.web.http.cors import CrossOrigin
-from bff.web.http.problems import problem
+from bff.web.http.problems import no_websockets, problem
 from bff.web.http.replies import Reply, SwitchedReply
 from bff.web.http.requests import GatewayRequest
 from bff.web.serving.routes import client_of, failed_route
@@ -37,8 +37,7 @@ class WebSocketHandler:
         if not offers_websocket(request.headers):
             return None
         if not request.can_switch:
-            detail = "The gateway opens WebSockets on its own server alone."
-            return problem(request, 501, "no_websockets", detail)
+            return no_websockets(request)
         read = read_handshake(request.method, request.version, request.headers, self._origins)
         return _refused(request, read) if isinstance(read, Refused) else read
 

@@ -19,8 +19,9 @@ from bff.web.hosts.asgi.messages import (
     has_body,
     request_of,
 )
-from bff.web.hosts.behind import AppBehind, Receive, Scope, Send, hand_over, scope_for_app
+from bff.web.hosts.behind import AppBehind, Message, Receive, Scope, Send, hand_over, scope_for_app
 from bff.web.hosts.garbage import sparing_what_stays
+from bff.web.http.problems import no_websockets
 from bff.web.http.replies import Reply, close_body
 from bff.web.http.requests import ClientGone, GatewayRequest
 
@@ -43,7 +44,7 @@ class Edge:
         elif kind == "lifespan":
             await self._live(receive, send)
         else:
-            await send({"type": "websocket.close", "code": 1000})
+            await self._refuse_websocket(scope, send)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -72,6 +73,22 @@ class Edge:
             await self._send(request, reply, reply.body, send)
         else:
             await self._send_stream(request, reply, reply.body, watches, incoming, receive, send)
+
+    async def _refuse_websocket(self, scope: Scope, send: Send) -> None:
+        """Answer 501 where the server lets an app answer a handshake; else its answer is 403."""
+        if "websocket.http.response" not in (scope.get("extensions") or ()):
+            await send({"type": "websocket.close", "code": 1000})
+            return
+
+        async def deny(message: Message) -> None:
+            await send({**message, "type": f"websocket.{message['type']}"})
+
+        if self._watches is None:
+            await self._start()
+        request = request_of({**scope, "method": "GET"})
+        reply = self._gateway.finish(request, no_websockets(request))
+        if isinstance(reply.body, bytes):
+            await self._send(request, reply, reply.body, deny)
 
     async def _send(self, request: GatewayRequest, reply: Reply, body: bytes, send: Send) -> None:
         await send(
