@@ -12,11 +12,17 @@ from bff.web.hosts.http1.service import Service
 from tests.integration.test_hosts_garbage import cycles_of
 from tests.support.http1 import EchoApp, PiecewiseTransport
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
-from tests.support.wire import Script, WireServer
+from tests.support.websockets import HANDSHAKE, ORIGIN, echo, switching
+from tests.support.wire import Exchange, Script, WireServer
 from tests.support.wire_scripts import json_reply, never, reply, then_reset
 
 ANN = json_reply('{"id": 1, "first_name": "Ann"}')
+OFFER = "".join(f"{name}: {value}\r\n" for name, value in [*HANDSHAKE.items()][1:])
 CHUNKS = "Transfer-Encoding: chunked\r\n"
+
+
+def echo_once(exchange: Exchange) -> None:
+    exchange.send(exchange.receive())
 
 
 class Behind(EchoApp):
@@ -62,10 +68,15 @@ async def send(service: Service, data: bytes, *, leaves: bool) -> None:
         (f"POST /raw/x HTTP/1.1\r\n{CHUNKS}\r\n2\r\nabc\r\n", ANN, False),
         ("POST /app HTTP/1.1\r\nContent-Length: 2\r\n\r\nab", ANN, False),
         ("GET /app HTTP/2.0\r\n\r\n", ANN, False),
+        (f"GET /raw/x HTTP/1.1\r\n{OFFER}\r\nhello", switching(echo_once), False),
+        (f"GET /raw/x HTTP/1.1\r\n{OFFER}\r\nhello", switching(echo), True),
+        (f"GET /raw/x HTTP/1.1\r\n{OFFER}\r\n", never(), True),
+        (f"GET /raw/x HTTP/1.1\r\n{OFFER}\r\n", ANN, False),
     ],
     ids=[
         "hit", "screen", "screen-left", "route", "route-left", "large-route", "route-reset",
         "length", "chunks", "chunks-left", "chunks-broken", "app", "refused",
+        "tunnel", "tunnel-left", "handshake-left", "handshake-refused",
     ],
 )  # fmt: skip
 def test_a_request_and_its_connection_leave_no_cycles_behind(
@@ -92,7 +103,10 @@ def test_a_request_and_its_connection_leave_no_cycles_behind(
     with WireServer(script) as upstream:
         services = {"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", upstream.url)}
         cached = HOME.replace("/home/", "/cached/") + "cache: {ttl: 5m}\n"
-        gateway = "routes: {/raw: {service: shop, strip: true}}\n"
+        gateway = f"""
+            routes: {{/raw: {{service: shop, websocket: true}}}}
+            cors: {{origins: ["{ORIGIN}"]}}
+            """
         compositions = {"home": HOME, "cached": cached}
         write_project(tmp_path, compositions, services=services, gateway=gateway)
         settings = Settings(log_level="error")

@@ -1,5 +1,6 @@
 """WebSockets through a route, between a client and a service that others wrote: the library
-`websockets`. The client speaks ws:// to our server, and that wss:// to the service."""
+`websockets`. The client speaks ws:// to our server, once wss://; that speaks wss:// to the service.
+"""
 
 import json
 import ssl
@@ -26,7 +27,12 @@ Handler = Callable[[ServerConnection], None]
 
 @contextmanager
 def gateway_before(
-    handler: Handler, folder: Path, monkeypatch: pytest.MonkeyPatch, **options: Any
+    handler: Handler,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    scheme: str = "ws",
+    **options: Any,
 ) -> Iterator[Callable[..., ClientConnection]]:
     """A function that opens a WebSocket at /live/chat, through our server to a service."""
     authority = trustme.CA()
@@ -34,6 +40,7 @@ def gateway_before(
     monkeypatch.setenv("SSL_CERT_FILE", str(folder / "ca.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
+    tls = context if scheme == "wss" else None
     with serve(handler, "127.0.0.1", 0, ssl=context, **options) as service, ExitStack() as stack:
         thread = threading.Thread(target=service.serve_forever)
         thread.start()
@@ -41,11 +48,12 @@ def gateway_before(
         stack.callback(service.shutdown)
         url = f"https://localhost:{service.socket.getsockname()[1]}"
         made = create_server(live_project(folder, url), Settings(log_level="error"))
-        port = stack.enter_context(http1_server(made))
+        port = stack.enter_context(http1_server(made, tls=tls))
 
         def open_one(**wanted: Any) -> ClientConnection:
             wanted = {"origin": ORIGIN, "max_size": None, **wanted}
-            return stack.enter_context(connect(f"ws://127.0.0.1:{port}/live/chat", **wanted))
+            url = f"{scheme}://localhost:{port}/live/chat"
+            return stack.enter_context(connect(url, **wanted))
 
         yield open_one
 
@@ -66,6 +74,24 @@ def test_messages_of_every_kind_and_size_pass_both_ways(
         client.send(["in ", "several ", "frames"])
         assert client.recv() == "in several frames"
         assert client.ping().wait(WAIT_BUDGET_SECONDS)
+
+
+def test_tls_at_both_ends_passes_messages_and_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer_once(connection: ServerConnection) -> None:
+        connection.send(connection.recv())
+
+    with gateway_before(
+        answer_once, tmp_path, monkeypatch, scheme="wss", max_size=None
+    ) as open_one:
+        client = open_one()
+        client.send(bytes(2_000_000))
+        assert client.recv() == bytes(2_000_000)
+        with pytest.raises(ConnectionClosed) as closed:
+            client.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1000
 
 
 @pytest.mark.parametrize("compression", ["deflate", None])

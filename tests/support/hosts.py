@@ -13,6 +13,7 @@ import asyncio
 import http.client
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -203,7 +204,9 @@ def _granian(edge: Edge) -> Iterator[int]:
 
 
 @contextmanager
-def http1_server(server: Http1Server, grace_seconds: float = 1.0) -> Iterator[int]:
+def http1_server(
+    server: Http1Server, grace_seconds: float = 1.0, *, tls: ssl.SSLContext | None = None
+) -> Iterator[int]:
     """The server on a loop and a thread of its own; gives its port."""
     listener = socket.create_server(("127.0.0.1", 0))
     port: int = listener.getsockname()[1]
@@ -213,7 +216,7 @@ def http1_server(server: Http1Server, grace_seconds: float = 1.0) -> Iterator[in
         stop = asyncio.Event()
         server.gateway.log.take_library_lines()
         try:
-            await server.start(sock=listener)
+            await server.start(sock=listener, tls=tls)
             started.set_result((asyncio.get_running_loop(), stop))
             await stop.wait()
             await server.close(grace_seconds)
