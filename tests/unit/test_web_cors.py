@@ -44,12 +44,12 @@ def test_known_origin_may_read_the_reply_and_its_telling_headers() -> None:
     [None, b"null", b"https://evil.example", PAGE + b".evil.example", PAGE + b"/", PAGE.upper()],
 )
 def test_other_origins_are_told_only_that_the_answer_varies(origin: bytes | None) -> None:
-    assert cross_origin(PAGE.decode()).headers(origin) == [(b"vary", b"Origin")]
+    assert cross_origin(PAGE.decode()).headers(origin) == ((b"vary", b"Origin"),)
 
 
 def test_project_without_origins_says_nothing_of_cors() -> None:
     policy = cross_origin()
-    assert policy.headers(PAGE) == []
+    assert policy.headers(PAGE) == ()
     assert not policy.is_preflight(preflight())
     upstream = [(b"access-control-allow-origin", b"*")]
     assert policy.without_upstreams(upstream) == upstream

@@ -208,7 +208,7 @@ class CompositionHandler:
         headers = [cache_status(why_forwarded, entry, now)]
         if entry is None and isinstance(made, CompositionFailure):
             reply = failure_reply(request, made, self._composition.params)
-            reply.headers += headers
+            reply.headers = [*reply.headers, *headers]
         else:
             if made is not None:
                 headers += run_headers(request, made)

@@ -14,6 +14,7 @@ from bff.web.http.codings import IDENTITY, encode
 from bff.web.http.logs import Facts
 from bff.web.http.replies import (
     JSON,
+    NO_HEADERS,
     NO_STORE,
     NOSNIFF,
     RawHeader,
@@ -55,7 +56,7 @@ class Variant:
             self._entity.append((b"content-encoding", coding.encode()))
         self._full: list[RawHeader] = [*self._entity, *self._unchanged, NOSNIFF]
         self._hit_tick = -1
-        self._hit_full = self._hit_unchanged = SharedHeaders(())
+        self._hit_full = self._hit_unchanged = NO_HEADERS
 
     def encoded(self, coding: str) -> "Variant":
         """This one in another coding; takes up to a millisecond for each 15 KB."""

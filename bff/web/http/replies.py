@@ -6,7 +6,7 @@ Nothing here reads a request or a clock. Header names are lower case bytes, as A
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from xxhash import xxh3_128_hexdigest
 
@@ -21,15 +21,17 @@ NO_STORE: RawHeader = (b"cache-control", b"no-store")
 REVALIDATE: RawHeader = (b"cache-control", b"private, no-cache")
 
 
-class SharedHeaders(list[RawHeader]):
-    """Headers that many replies share, with their lines on the wire, made once. They may not change
-    any more. A body's length is among them, a date is not."""
+class SharedHeaders(tuple[RawHeader, ...]):
+    """Headers that many replies share, with their lines on the wire, made once. The length of a
+    body is among them, a date is not."""
 
-    __slots__ = ("lines",)
+    lines: bytes
 
-    def __init__(self, headers: Iterable[RawHeader]) -> None:
-        super().__init__(headers)
-        self.lines = header_lines(self)
+    def __new__(cls, headers: Iterable[RawHeader] = ()) -> Self:
+        """Render them."""
+        shared = super().__new__(cls, headers)
+        shared.lines = header_lines(shared)
+        return shared
 
 
 def header_lines(headers: Iterable[RawHeader]) -> bytes:
@@ -37,25 +39,29 @@ def header_lines(headers: Iterable[RawHeader]) -> bytes:
     return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
+NO_HEADERS = SharedHeaders()
+
+
 @dataclass(slots=True)
 class Reply:
     """What a client gets. A body of chunks may raise: then the client's connection must break,
     since the reply is not whole. `facts` go into the request's log line, and nowhere else.
 
-    `cors` and `request_id` are there once the reply is finished. Hosts send `all_headers`.
+    `cors` and `request_id` are set when the reply is finished. Hosts send `all_headers`.
     """
 
     status: int
-    headers: list[RawHeader]
+    headers: list[RawHeader] | SharedHeaders
     body: bytes | AsyncIterator[bytes] = b""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    cors: SharedHeaders = field(init=False, repr=False, compare=False)
-    request_id: bytes = field(init=False, repr=False, compare=False)
+    cors: SharedHeaders = NO_HEADERS
+    request_id: bytes = b""
 
     @property
     def all_headers(self) -> list[RawHeader]:
         """The headers with those that every reply of the gateway has."""
-        return [*self.headers, *self.cors, (b"x-request-id", self.request_id)]
+        own = [*self.headers, *self.cors]
+        return [*own, (b"x-request-id", self.request_id)] if self.request_id else own
 
 
 @dataclass(slots=True, kw_only=True)

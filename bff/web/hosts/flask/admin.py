@@ -40,7 +40,7 @@ def add_admin(app: flask.Flask, url_prefix: str, token: str, at_work: AtWork) ->
         if reply is None:
             reply = _purge(request, at_work)
         body = reply.body if isinstance(reply.body, bytes) else b""
-        return response_of(reply.status, reply.headers, body)
+        return response_of(reply, body)
 
     app.add_url_rule(url_prefix + PURGE_PATH, "bff.purge", purge, methods=["POST"])
 

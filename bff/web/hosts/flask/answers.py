@@ -77,7 +77,7 @@ class Answers:
         body = reply.body if isinstance(reply.body, bytes) else b""
         mark_logged(environ)
         self._log.request(request, reply, len(body))
-        return response_of(reply.status, reply.all_headers, body)
+        return response_of(reply, body)
 
     def _streamed(
         self, environ: Environ, request: GatewayRequest, reply: Reply, exchange: Exchange
@@ -107,7 +107,7 @@ class Answers:
                 self._log.broken(request, reply, sent_bytes, why_broken)
 
         mark_logged(environ)
-        response = response_of(reply.status, reply.all_headers, body())
+        response = response_of(reply, body())
         response.call_on_close(end)
         return response
 

@@ -12,7 +12,7 @@ import flask
 from werkzeug.datastructures import Headers
 from werkzeug.wsgi import get_input_stream
 
-from bff.web.http.replies import RawHeader
+from bff.web.http.replies import RawHeader, Reply
 from bff.web.http.requests import BEHIND_EDGE, LOGGED, GatewayRequest
 
 Environ = dict[str, Any]
@@ -88,13 +88,11 @@ class GatewayResponse(flask.Response):
         return self.headers
 
 
-def response_of(
-    status: int, headers: Iterable[RawHeader], body: bytes | Iterable[bytes]
-) -> GatewayResponse:
-    """A reply as a Flask response."""
+def response_of(reply: Reply, body: bytes | Iterable[bytes]) -> GatewayResponse:
+    """The reply as a Flask response."""
     # In a list, since for plain bytes werkzeug sets a Content-Length of its own.
     parts = [body] if isinstance(body, bytes) else body
-    return GatewayResponse(parts, status=status, headers=_text(headers))
+    return GatewayResponse(parts, status=reply.status, headers=_text(reply.all_headers))
 
 
 def _headers(environ: Environ) -> list[RawHeader]:
@@ -111,5 +109,5 @@ def _headers(environ: Environ) -> list[RawHeader]:
     return headers
 
 
-def _text(headers: Iterable[RawHeader]) -> list[tuple[str, str]]:
+def _text(headers: list[RawHeader]) -> list[tuple[str, str]]:
     return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
