@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check quick style bench crowds growth soak house clean
+.PHONY: setup demo test check quick style bench crowds growth soak fuzz house clean
 
 setup: $(STAMP)
 
@@ -35,6 +35,9 @@ house: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench $(ARGS)
+
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 growth soak: $(STAMP)
 	$(BIN)/python -m bench.$@ $(ARGS)

@@ -1,7 +1,8 @@
 """A connection to our own server without sockets: a test decides in which pieces its bytes come."""
 
 import asyncio
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from bff.web.gateway import Gateway
@@ -11,13 +12,14 @@ from bff.web.hosts.http1.service import Service
 from bff.web.http.requests import REQUEST_BODY, GatewayRequest
 
 Seen = tuple[str, str, bytes]
+Arrival = tuple[int, bytes]  # a piece, and the client's port that it comes from
 
 
 class EchoApp:
     """An app behind that takes every request, and notes it when all of it has come."""
 
     def __init__(self) -> None:
-        self.seen: list[Seen] = []
+        self.seen: defaultdict[int, list[Seen]] = defaultdict(list)  # by the client's port
 
     def takes(self, request: GatewayRequest) -> bool:
         return True
@@ -33,7 +35,7 @@ class EchoApp:
         chunks = [] if incoming is None else [chunk async for chunk in incoming.chunks()]
         query = scope["query_string"].decode()
         target = scope["raw_path"].decode() + (f"?{query}" if query else "")
-        self.seen.append((scope["method"], target, b"".join(chunks)))
+        self.seen[scope["client"][1]].append((scope["method"], target, b"".join(chunks)))
         headers = [(b"content-length", b"2")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"ok"})
@@ -42,13 +44,14 @@ class EchoApp:
 class PiecewiseTransport(asyncio.Transport):
     """What a connection writes to; it reads at once."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, port: int = 1) -> None:
         super().__init__()
         self.written = b""
         self.readable = asyncio.Event()
         self.readable.set()
         self.ended = False
         self._loop = loop
+        self._port = port
         self._connection: asyncio.Protocol | None = None
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
@@ -56,7 +59,12 @@ class PiecewiseTransport(asyncio.Transport):
         self._connection = protocol
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return ("127.0.0.1", 1) if name in ("peername", "sockname") else default
+        return ("127.0.0.1", self._port) if name in ("peername", "sockname") else default
+
+    def bring(self, data: bytes) -> None:
+        """Bytes arrive, unless the connection has ended."""
+        if self._connection is not None and not self.ended:
+            self._connection.data_received(data)
 
     def write(self, data: Any) -> None:
         assert not self.ended, "written after the end"
@@ -90,28 +98,30 @@ class PiecewiseTransport(asyncio.Transport):
 
 
 async def exchange(
-    gateway: Gateway, pieces: Iterable[bytes], *, breathes: bool
-) -> tuple[bytes, list[Seen]]:
-    """Bring these pieces to a new connection; what it wrote until its end, and what the app saw.
-    `breathes`: the loop runs between two pieces."""
+    gateway: Gateway, arrivals: Sequence[Arrival], *, breathes: bool
+) -> list[tuple[bytes, list[Seen]]]:
+    """Bring pieces to new connections, in this order; for each connection what it wrote until its
+    end, and what the app saw. `breathes`: the loop runs between two pieces."""
     loop = asyncio.get_running_loop()
     app = EchoApp()
     service = Service(gateway, app, gateway.settings, loop)
-    connection = Connection(service)
-    transport = PiecewiseTransport(loop)
-    transport.set_protocol(connection)
-    connection.connection_made(transport)
+    ports = sorted({port for port, _ in arrivals})
+    transports = {port: PiecewiseTransport(loop, port) for port in ports}
+    for transport in transports.values():
+        connection = Connection(service)
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
     try:
-        for piece in pieces:
+        for port, piece in arrivals:
+            transport = transports[port]
             if breathes:
                 await asyncio.sleep(0)
             await transport.readable.wait()
-            if not transport.ended:
-                connection.data_received(piece)
+            transport.bring(piece)
         for _ in range(1000):
-            if transport.ended:
+            if all(each.ended for each in transports.values()):
                 break
             await asyncio.sleep(0)
     finally:
         service.wheel.stop()
-    return transport.written, app.seen
+    return [(each.written, app.seen[port]) for port, each in transports.items()]

@@ -83,6 +83,7 @@ _ABSOLUTE = re.compile(rb"https?://([^/?]+)(/.*|\?.*|)", re.IGNORECASE)
 # All that may stand in a head beside the ends of its lines: a blank, a tab, visible characters, and
 # bytes above ASCII (RFC 9110 §5.5).
 _TEXT: Final = bytes(each for each in range(256) if each == 9 or (each >= 32 and each != 127))
+_LONGEST_KNOWN_LINE: Final = 512  # bytes
 _MOST_DIGITS: Final = 15  # of a length: under an exabyte
 
 # Those of IANA's registry that services are known to use. CONNECT, for one, is a tunnel.
@@ -105,7 +106,8 @@ def read_head(head: bytes, settings: Settings, known: Head | None) -> Head | Ref
         return LONG_LINE
     if len(head) - line_end - len(END_OF_HEAD) > settings.header_bytes:
         return LARGE_HEAD
-    line = _read_line(head[:line_end])
+    read = _read_line_once if line_end <= _LONGEST_KNOWN_LINE else _read_line
+    line = read(head[:line_end])
     if isinstance(line, Refusal):
         return line
     block = head[line_end:]
@@ -123,7 +125,6 @@ def read_head(head: bytes, settings: Settings, known: Head | None) -> Head | Ref
     return Head(line, fields)
 
 
-@lru_cache(1024)  # most requests have the line of an earlier one
 def _read_line(line: bytes) -> RequestLine | Refusal:
     match = _LINE.fullmatch(line)
     if match is None:
@@ -144,6 +145,9 @@ def _read_line(line: bytes) -> RequestLine | Refusal:
         return MALFORMED
     path, _, query = target.decode().partition("?")
     return RequestLine(method.decode(), path, query, version.decode(), authority)
+
+
+_read_line_once = lru_cache(1024)(_read_line)  # most requests have the line of an earlier one
 
 
 def _read_fields(block: bytes, version: str, most_lines: int) -> HeaderFields | Refusal:
