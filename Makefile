@@ -3,8 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo)
 
-.PHONY: setup demo test check quick style bench crowds growth soak fuzz house clean
+# Debian's packages whose programs the tests of tests/system run.
+SYSTEM_PACKAGES := curl nginx-light
+
+.PHONY: setup demo test test-system check quick style bench crowds growth soak fuzz house clean
 
 setup: $(STAMP)
 
@@ -19,6 +23,12 @@ demo: $(STAMP)
 # Everything that must hold.
 test check: style
 	$(BIN)/python -m pytest $(ARGS)
+
+# What holds together with programs of Debian's; installs those that are missing, as root.
+test-system: $(STAMP)
+	PATH="$$PATH:/usr/sbin"; command -v curl >/dev/null && command -v nginx >/dev/null || \
+	  { $(AS_ROOT) apt-get update --quiet && $(AS_ROOT) apt-get install --yes --quiet $(SYSTEM_PACKAGES); }
+	$(BIN)/python -m pytest tests/system $(ARGS)
 
 # What holds within a minute: the tests that start no server, with a fifth of the examples.
 quick: style
