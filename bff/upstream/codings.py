@@ -4,8 +4,9 @@ Rules:
 1. A body is whole, and of one coding: data that is damaged, cut off, or that goes on behind its end
    is refused. Only gzip's members and zstd's frames may follow one another; empty ones are bounded.
 2. Nobody gets more than `most` bytes: decoding stops where the next piece is beyond them.
-3. Pieces are at most `PIECE_BYTES` long, or twice that for brotli, so that the caller can do
-   something else between two. zstd's come at once, in a third of the others' time.
+3. Pieces, some of them empty, come often, so that the caller can do something else between two:
+   each takes at most a millisecond. Of brotli, one alone may take 15 ms: that of a body that is refused then, since it
+   fills a window of 16 MiB from a few bytes.
 """
 
 import io
@@ -20,6 +21,7 @@ PIECE_BYTES: Final = 65_536
 MOST_PARTS: Final = 100  # members or frames of one body; each costs a copy of the rest
 MOST_CODINGS: Final = 2
 
+_SLICE_BYTES: Final = 8_192  # of what is given to brotli and zstd at once
 _ZSTD_WINDOW_BYTES: Final = 8 * 1024 * 1024  # the most that a content coding may ask for: RFC 9659
 _BEHIND_ITS_END: Final = "data behind the end"
 _CUT_OFF: Final = "cut off"
@@ -69,6 +71,7 @@ def _gunzip(body: bytes, most: int) -> Iterator[bytes]:
             return
         if body[:2] != b"\x1f\x8b":
             raise BadCoding(_BEHIND_ITS_END)
+        yield b""
     raise BadCoding(f"over {MOST_PARTS} members")
 
 
@@ -91,16 +94,18 @@ def _inflate(inflating: "zlib._Decompress", body: bytes) -> Iterator[bytes]:
 
 def _unbrotli(body: bytes, most: int) -> Iterator[bytes]:
     decompressor = brotli.Decompressor()
-    while piece := decompressor.process(body, output_buffer_limit=PIECE_BYTES):
-        yield piece
-        body = b""
+    for data in _slices(body):
+        while piece := decompressor.process(data, output_buffer_limit=PIECE_BYTES):
+            yield piece
+            data = b""
     if not decompressor.is_finished():
         raise BadCoding(_CUT_OFF)
 
 
 def _unzstd(body: bytes, most: int) -> Iterator[bytes]:
+    """Twice, first to count: one of zstandard's readers can be stopped, and the other one alone
+    says where a frame ends."""
     decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
-    # Its reader alone can be stopped, and the other alone says where a frame ends.
     with decompressor.stream_reader(io.BytesIO(body), read_across_frames=True) as reader:
         buffer = bytearray(PIECE_BYTES)
         left = most
@@ -108,15 +113,26 @@ def _unzstd(body: bytes, most: int) -> Iterator[bytes]:
             left -= size
             if left < 0:
                 raise TooLong
-    for _ in range(MOST_PARTS):
-        frame = decompressor.decompressobj()
-        yield frame.decompress(body)
-        if not frame.eof:
-            raise BadCoding(_CUT_OFF)
-        body = frame.unused_data
-        if not body:
-            return
-    raise BadCoding(f"over {MOST_PARTS} frames")
+            if size == PIECE_BYTES:
+                yield b""
+    frames = 1
+    frame = decompressor.decompressobj()
+    for data in _slices(body):
+        while data:
+            if frame.eof:
+                frames += 1
+                frame = decompressor.decompressobj()
+            yield frame.decompress(data)
+            data = frame.unused_data
+            if frames > MOST_PARTS:
+                raise BadCoding(f"over {MOST_PARTS} frames")
+    if not frame.eof:
+        raise BadCoding(_CUT_OFF)
+
+
+def _slices(body: bytes) -> Iterator[bytes]:
+    for start in range(0, len(body), _SLICE_BYTES):
+        yield body[start : start + _SLICE_BYTES]
 
 
 _DECODERS: Final[Mapping[str, Callable[[bytes, int], Iterator[bytes]]]] = {

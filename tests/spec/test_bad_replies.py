@@ -105,6 +105,13 @@ BAD: dict[str, Bad] = {
     "text that is no UTF-8 where nobody looks": Bad(product_with(cost='"\xff"')),
     "half a surrogate pair where nobody looks": Bad(product_with(cost='"\\ud800"')),
     "byte order mark": Bad(json_said(b"\xef\xbb\xbf" + GOOD)),
+    "Latin-1 that is declared": Bad(
+        reply(
+            200,
+            [("Content-Type", "application/json; charset=iso-8859-1")],
+            GOOD.replace(b'"title": "', b'"title": "\xe9'),
+        )
+    ),
     "UTF-16": Bad(json_said(GOOD.decode().encode("utf-16"))),
     "NaN": Bad(product_with(price="NaN")),
     "Infinity": Bad(product_with(price="Infinity")),

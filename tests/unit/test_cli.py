@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bff.cli import bff
-from tests.support.projects import HOME, SHOP_SCHEMAS, write_project
+from tests.support.projects import HOME, SHOP_SCHEMAS, SHOP_SERVICE, write_project
 
 
 def run(*arguments: str) -> Result:
@@ -177,6 +177,22 @@ def test_routes_show_for_how_long_and_by_whom_payloads_are_shared_and_what_is_pu
         "public 60 s identity deadline 5 s",
         "prefix stripped public users, orders timeout 2 s",
     ]
+
+
+def test_routes_show_how_their_services_are_connected_to_without_secrets(tmp_path: Path) -> None:
+    own = "base: http://127.0.0.1:9\nproxy: http://me:secret@proxy:3128\ncompression: on\n"
+    folder = write_project(
+        tmp_path,
+        services={"shop": SHOP_SERVICE.replace("base: http://127.0.0.1:9\n", own)},
+        gateway="routes: {/raw: {service: shop}}",
+    )
+    (line,) = [
+        line
+        for line in run("routes", "--project", str(folder)).stdout.splitlines()
+        if line.startswith("any")
+    ]
+    assert "service shop (by the proxy http://proxy:3128, with credentials), prefix" in line
+    assert "secret" not in line
 
 
 def test_routes_stand_in_the_order_in_which_they_match(tmp_path: Path) -> None:

@@ -68,7 +68,14 @@ def test_only_instance_is_asked_every_time_and_never_rests() -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize(
-    "reason", [Reason.REFUSED, Reason.UNRESOLVED, Reason.CONNECT_TIMEOUT, Reason.PROTOCOL]
+    "reason",
+    [
+        Reason.REFUSED,
+        Reason.UNRESOLVED,
+        Reason.CONNECT_TIMEOUT,
+        Reason.PROTOCOL,
+        Reason.DISCONNECTED,
+    ],
 )
 def test_call_without_a_connection_goes_to_the_next_instance_whatever_its_method(
     method: str, reason: Reason

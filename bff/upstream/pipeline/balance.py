@@ -31,8 +31,15 @@ Way = Callable[[ServiceCall, float, OnAnswer[T]], Handle]
 # Long enough that an instance that hangs costs few calls their time; a restart takes longer.
 REST_SECONDS: Final = 3.0
 
+# PROTOCOL: in TLS or of a proxy; DISCONNECTED: by a proxy, or at once.
 _NO_CONNECTION: Final = frozenset(
-    {Reason.REFUSED, Reason.UNRESOLVED, Reason.CONNECT_TIMEOUT, Reason.PROTOCOL}  # the last: TLS
+    {
+        Reason.REFUSED,
+        Reason.UNRESOLVED,
+        Reason.CONNECT_TIMEOUT,
+        Reason.PROTOCOL,
+        Reason.DISCONNECTED,
+    }
 )
 
 
