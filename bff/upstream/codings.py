@@ -5,8 +5,8 @@ Rules:
    is refused. Only gzip's members and zstd's frames may follow one another; empty ones are bounded.
 2. Nobody gets more than `most` bytes: decoding stops where the next piece is beyond them.
 3. Pieces, some of them empty, come often, so that the caller can do something else between two:
-   each takes at most a millisecond. Of brotli, one alone may take 15 ms: that of a body that is refused then, since it
-   fills a window of 16 MiB from a few bytes.
+   each takes at most a millisecond. Of brotli, one alone may take 15 ms, and that of a body that
+   is refused then: it fills a window of 16 MiB from a few bytes.
 """
 
 import io
