@@ -15,11 +15,12 @@ import pytest
 from tests.support.hosts import WAIT_BUDGET_SECONDS, Host
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply
+from tests.support.wire_scripts import reply
 
 SERVERS = {
     "granian": "granian --interface asgi --http 1 --factory --no-ws --port {port} bff:create_asgi",
     "uvicorn": "uvicorn --factory --port {port} bff:create_asgi",
+    "uvicorn, h11": "uvicorn --factory --http h11 --port {port} bff:create_asgi",
     "gunicorn": "gunicorn --workers 2 --threads 4 --bind 127.0.0.1:{port} bff:create_app()",
     "flask": "flask --app bff run --port {port}",
 }
@@ -61,7 +62,9 @@ def started(command: str, project: Path) -> Iterator[tuple[Host, subprocess.Pope
 def test_server_starts_from_the_environment_serves_and_stops_when_told(
     name: str, tmp_path: Path
 ) -> None:
-    with WireServer(json_reply('{"id": 1, "first_name": "Ann"}')) as upstream:
+    headers = [("Content-Type", "application/json"), ("Date", "Sat, 28 Nov 2026 07:00:00 GMT")]
+    ann = reply(200, headers, b'{"id": 1, "first_name": "Ann"}')
+    with WireServer(ann) as upstream:
         services = {"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", upstream.url)}
         gateway = "routes: {/raw: {service: shop, strip: true}}"
         write_project(tmp_path, {"home": HOME}, services=services, gateway=gateway)
@@ -69,8 +72,10 @@ def test_server_starts_from_the_environment_serves_and_stops_when_told(
             assert host.get("/healthz").status == 200
             assert host.get("/home/1").json()["user"]["id"] == 1
             assert host.get("/home/a%2Fb").json()["reason"] == "bad_params"
-            assert host.request("POST", "/raw/x", [], [b"in ", b"chunks"]).status == 200
+            passed = host.request("POST", "/raw/x", [], [b"in ", b"chunks"])
+            assert passed.status == 200
             assert upstream.requests[-1].body == b"in chunks"
+            assert [name for name, _ in passed.headers].count("date") == 1
             assert host.get("/nowhere").json()["reason"] == "no_such_path"
             process.send_signal(signal.SIGINT if name == "flask" else signal.SIGTERM)
             out, _ = process.communicate(timeout=WAIT_BUDGET_SECONDS)

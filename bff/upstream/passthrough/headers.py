@@ -72,6 +72,7 @@ _NOT_FOR_CLIENTS: Final = frozenset(
     {
         b"alt-svc",
         b"content-length",  # framing; the pass-through adds it where it holds
+        b"date",  # every server adds its own, and some of them one beside ours; as nginx
         b"server",
         b"set-cookie",
         b"set-cookie2",
