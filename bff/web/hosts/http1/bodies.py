@@ -8,7 +8,6 @@ Rules:
 
 import asyncio
 import re
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
@@ -21,6 +20,7 @@ _TRAILER_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*")
 _LONGEST_LINE: Final = 1024
 _MOST_EXTENSION_BYTES: Final = 16 * 1024  # of all chunks of a body
 _MOST_TRAILER_BYTES: Final = 8 * 1024
+_PIECE_BYTES: Final = 48
 
 
 class MalformedBody(Exception):
@@ -114,14 +114,15 @@ class ChunkDecoder:
 class IncomingBody:
     """A body between its connection and its one reader. Belongs to a loop.
 
-    `on_read` is called when the reader waits for bytes or has taken some. `received_bytes` counts
-    what came, for those who measure its speed.
+    `on_read` is called when the reader waits for bytes or has taken some. `unread_bytes` is what is
+    held, and counts what each piece takes beside its bytes: chunks may have one byte each.
+    `received_bytes` counts what came, for those who measure its speed.
     """
 
     def __init__(self, framing: int | Chunked, on_read: Callable[[], None]) -> None:
         self._decoder = LengthDecoder(framing) if isinstance(framing, int) else ChunkDecoder()
         self._on_read = on_read
-        self._pieces: deque[bytes] = deque()
+        self._pieces: list[bytes] = []
         self._waiting: asyncio.Future[None] | None = None
         self._gone = False
         self._is_dropped = False
@@ -164,7 +165,7 @@ class IncomingBody:
         self._wake()
 
     async def _read(self) -> bytes:
-        """The next piece; empty at the end. Raises `ClientGone`."""
+        """What is here, or the next that comes; empty at the end. Raises `ClientGone`."""
         while not self._pieces:
             if self._decoder.finished:
                 return b""
@@ -176,8 +177,9 @@ class IncomingBody:
                 await self._waiting
             finally:
                 self._waiting = None
-        piece = self._pieces.popleft()
-        self.unread_bytes -= len(piece)
+        piece = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self.unread_bytes = 0
         self._on_read()
         return piece
 
@@ -194,7 +196,7 @@ class IncomingBody:
 
     def _store(self, piece: bytes) -> None:
         self._pieces.append(piece)
-        self.unread_bytes += len(piece)
+        self.unread_bytes += len(piece) + _PIECE_BYTES
 
     def _drop(self, piece: bytes) -> None:
         pass
