@@ -11,7 +11,6 @@ import os
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -31,9 +30,9 @@ from bench.report import show
 from bench.rounds import Results, count_steps, run_rounds
 from bench.rows import ROWS
 from bench.stage import open_stage
+from bench.tables import RESULTS
 from bench.verdicts import judge_rows
 
-_RESULTS = Path(__file__).parent / "results"
 _PART = "part"  # the record of a run that isn't one to keep
 _WIDTH = 156  # of the tables, where the terminal's is less or unknown
 _NO_ROWS = Results((), [], {})
@@ -65,7 +64,9 @@ def main() -> int:
         no_crowds = str(error)
     figures = row_figures(results)
     verdicts = judge_rows(results) + (judge_crowds(crowds) if crowds else [])
+    verdicts.sort(key=lambda each: each.outcome == "told")  # what has no target comes last
     record = {
+        "name": asked.name,
         "machine": machine,
         "rounds": asked.rounds,
         "seconds": asked.seconds,
@@ -75,10 +76,10 @@ def main() -> int:
         "samples": [{key: asdict(each) for key, each in one.items()} for one in results.rounds],
     }
     show(Console(width=max(Console().width, _WIDTH)), record)
-    _RESULTS.mkdir(exist_ok=True)
-    (_RESULTS / f"{asked.name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{asked.name}.json").write_text(json.dumps(record, indent=1) + "\n")
     if asked.rows:
-        (_RESULTS / f"{asked.name}.svg").write_text(draw(results, figures, ratios(results)))
+        (RESULTS / f"{asked.name}.svg").write_text(draw(results, figures, ratios(results)))
     told.print(f"Written: bench/results/{asked.name}.json", style="dim")
     rows_are_wrong = any(each.is_wrong for each in results.unmeasured.values())
     return 1 if rows_are_wrong or (crowds is not None and crowds.are_wrong) else 0

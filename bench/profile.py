@@ -1,12 +1,12 @@
 """`python -m bench.profile ROW`: where the time of one of the gateway's rows goes.
 
-Two views of the same load: each thread's CPU from /proc (the server's and the HTTP client's Rust
-threads are in it), and py-spy's samples of whatever thread holds the GIL, by function. A function's
-own time holds that of the compiled code that it calls, pydantic's for example.
+Two views of the same load: each thread's CPU from /proc, and py-spy's samples of whatever thread
+holds the GIL, by function. A function's own time holds that of the compiled code that it calls,
+pydantic's for example.
 
 py-spy doesn't pause the worker: paused, it stops oftenest at system calls, which then seem to cost
-four times what they do. The price is stacks that are torn now and then, so that what is told "with
-calls" is rather too little.
+four times what they do. The price is stacks that are torn now and then, so that what is reported
+"with calls" is rather too little.
 """
 
 import argparse
@@ -33,8 +33,8 @@ _LOAD_STARTS_SECONDS = 4  # and by then the worker has used more than the launch
 _LAST_WORDS_SECONDS = 10
 _SHOWN = 60
 _IN_PYTHON = ("gateway", "by-hand", "by-hand-few")
-# The last frames of what starts a server: ours, and granian's. A line number follows.
-_SERVER_FRAMES = ("run (asyncio/runners.py", "_spawn_asgi_lifespan_worker (granian/server/mp.py")
+# The last frame of what starts a worker. A line number follows.
+_SERVER_FRAME = "run (asyncio/runners.py"
 
 
 def main() -> None:
@@ -104,8 +104,7 @@ def count_samples(raw: str) -> tuple[Counter[str], Counter[str], int]:
     for line in raw.splitlines():
         stack, _, number = line.rpartition(" ")
         count = int(number)
-        for frame in _SERVER_FRAMES:
-            _, _, stack = stack.rpartition(frame)
+        _, _, stack = stack.rpartition(_SERVER_FRAME)
         functions = [_function(frame) for frame in stack.split(";") if "(" in frame]
         if not functions:
             functions = ["the event loop and the server's own code"]

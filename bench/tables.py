@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from textwrap import wrap
 from typing import Any
 
 from bench.figures import BUSY
@@ -18,8 +19,9 @@ from bench.memory import MEGABYTE
 
 Record = Mapping[str, Any]
 
-_DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
-_RESULTS = Path(__file__).parent / "results"
+DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
+RESULTS = Path(__file__).parent / "results"
+_TEXT_WIDTH = 108
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,32 +142,44 @@ def as_markdown(table: Table) -> str:
     return "\n".join(lines)
 
 
-_TABLES: dict[str, Callable[[Record], Table]] = {
-    "rows": rows_table,
-    "verdicts": verdicts_table,
-    "crowds": lambda record: crowds_table(record["crowds"]),
+def _picture(record: Record) -> str:
+    return f"![Requests per second on one core](../bench/results/{record['name']}.svg)"
+
+
+def _machine(record: Record) -> str:
+    facts = dict(record["machine"])
+    del facts["pinned"], facts["load_before"]
+    told = ", ".join(f"{name} {value}" for name, value in facts.items())
+    text = f"{record['rounds']} rounds of {record['seconds']} s on {told}."
+    return "\n".join(wrap(text, _TEXT_WIDTH, break_on_hyphens=False))
+
+
+_PARTS: dict[str, Callable[[Record], str]] = {
+    "picture": _picture,
+    "machine": _machine,
+    "rows": lambda record: as_markdown(rows_table(record)),
+    "verdicts": lambda record: as_markdown(verdicts_table(record)),
+    "crowds": lambda record: as_markdown(crowds_table(record["crowds"])),
 }
+_MARKS = re.compile(r"(<!-- bench: (\w+) -->)\n.*?(<!-- end -->)", re.DOTALL)
 
 
 def renew(document: str, record: Record) -> str:
-    """The document with this record's tables between its marks, which are
-    `<!-- bench: rows -->` and `<!-- end -->`; of other tables it has none."""
+    """The document with this record's parts between their marks, such as `<!-- bench: rows -->` and
+    `<!-- end -->`."""
 
-    def table(found: re.Match[str]) -> str:
-        return f"{found[1]}\n\n{as_markdown(_TABLES[found[2]](record))}\n\n{found[3]}"
+    def part(found: re.Match[str]) -> str:
+        return f"{found[1]}\n\n{_PARTS[found[2]](record)}\n\n{found[3]}"
 
-    return _MARKS.sub(table, document)
-
-
-_MARKS = re.compile(r"(<!-- bench: (\w+) -->)\n.*?\n(<!-- end -->)", re.DOTALL)
+    return _MARKS.sub(part, document)
 
 
 def main() -> None:
-    """Renew the tables of docs/performance.md."""
+    """Renew docs/performance.md."""
     parser = argparse.ArgumentParser(prog="python -m bench.tables")
     parser.add_argument("name", help="of the record: bench/results/NAME.json")
-    record = json.loads((_RESULTS / f"{parser.parse_args().name}.json").read_text())
-    _DOCUMENT.write_text(renew(_DOCUMENT.read_text(), record))
+    record = json.loads((RESULTS / f"{parser.parse_args().name}.json").read_text())
+    DOCUMENT.write_text(renew(DOCUMENT.read_text(), record))
 
 
 if __name__ == "__main__":

@@ -26,13 +26,13 @@ class Verdict:
 
 
 def judge_rows(results: Results) -> list[Verdict]:
-    """The verdicts that the rows of this run allow; those without a target come last."""
+    """The verdicts that the rows of this run allow."""
     rows = {row.key for row in results.rows}
     verdicts = [_judge_ratio(each) for each in ratios(results)]
     verdicts += [_judge_tail(each, results) for each in TAILS if {each.row, each.baseline} <= rows]
     if {RESHAPING.row, RESHAPING.base, RESHAPING.unit} <= rows:
         verdicts.append(_judge_surcharge(RESHAPING, results))
-    return sorted(verdicts, key=lambda each: each.outcome == "told")
+    return verdicts
 
 
 def _judge_ratio(ratio: Ratio) -> Verdict:

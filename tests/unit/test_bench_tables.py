@@ -1,8 +1,11 @@
 """What a document shows of a record: the same tables as the terminal."""
 
+import json
+import re
 from typing import Any
 
-from bench.tables import renew, verdicts_table
+from bench.tables import DOCUMENT as PAGE
+from bench.tables import RESULTS, renew, verdicts_table
 
 _FIGURES = {
     "requests_per_second": {"median": 2000.4, "low": 1900.0, "high": 2100.0},
@@ -69,3 +72,11 @@ def test_ratio_that_is_only_reported_has_no_verdict() -> None:
         ("three calls", "≥ 1.8 × Fastify", "met"),
         ("", "× Express", ""),
     ]
+
+
+def test_page_shows_what_the_record_holds_that_it_names() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    named = re.search(r"<!-- bench: picture -->\s+!\[.*\]\(.*/(.+)\.svg\)", page)
+    assert named is not None
+    record = json.loads((RESULTS / f"{named[1]}.json").read_text())
+    assert renew(page, record) == page
