@@ -25,9 +25,9 @@ _CANCELLED: Final = Failed(Reason.DISCONNECTED, detail="the call was cancelled f
 
 
 class Handle(Protocol):
-    """A call under way."""
+    """A call under way; a task is one, too."""
 
-    def cancel(self) -> None:
+    def cancel(self) -> object:
         """End it (rule 2). Does nothing where it has ended."""
 
 

@@ -14,13 +14,15 @@ Each transport has a folder here; tests script their own. Every transport obeys 
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import Headers, UpstreamReply
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed
 from bff.plan.model.service import Link
+
+WHOLE_BYTES: Final = 65_536  # a body of at most so many is not streamed
 
 
 class UpstreamRequest(NamedTuple):
@@ -39,18 +41,38 @@ class UpstreamRequest(NamedTuple):
     link: Link | None = None
 
 
+class ArrivingBody(Protocol):
+    """A reply's body whose end has not come. Iterating it raises `BrokenStream` when the upstream
+    breaks off before its end. Read it to its end, or close it."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Its pieces as they come."""
+
+    async def __anext__(self) -> bytes:
+        """The next of them."""
+
+    async def aclose(self) -> None:
+        """Close the exchange at once. Safe to call twice."""
+
+
 class UpstreamStream(NamedTuple):
-    """A reply whose body is still arriving. Iterating `chunks` raises `BrokenStream` when the
-    upstream breaks off before its end. Read them to their end, or cancel the `exchange`."""
+    """A reply whose body has begun: its bytes, where all of them are there, or the arriving one."""
 
     status: int
     headers: Headers
-    chunks: AsyncIterator[bytes]
-    exchange: Handle
+    body: bytes | ArrivingBody
 
-    async def read_all(self) -> bytes:
-        """The whole body instead of its chunks; for a reply that is known to be small."""
-        return b"".join([chunk async for chunk in self.chunks])
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body, however it is there; closed at the end of the iteration."""
+        if isinstance(self.body, bytes):
+            if self.body:
+                yield self.body
+            return
+        try:
+            async for piece in self.body:
+                yield piece
+        finally:
+            await self.body.aclose()
 
 
 class SwitchedConnection(NamedTuple):
@@ -94,10 +116,11 @@ class Transport(Protocol):
         *,
         timeout_seconds: float,
     ) -> Handle:
-        """Send; the answer is the reply once its head is there. `timeout_seconds` bounds the wait
-        for the head, and each later silence. What a body that is still arriving raises before the
-        head is the answer, too. To cancel closes an unfinished exchange, before the head and after
-        it."""
+        """Send; the answer is the reply once the first byte of its body is there, or all of it
+        where its declared length is `WHOLE_BYTES` at most: what breaks before is a failure.
+        `timeout_seconds` bounds the wait for the head, and each later silence. What a body that is
+        still arriving raises before is the answer, too. To cancel closes an unfinished exchange,
+        before the answer and after it."""
 
     async def close(self) -> None:
         """Close every connection."""

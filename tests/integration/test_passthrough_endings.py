@@ -1,18 +1,17 @@
 """Pass-through that ends early: services that break off, clients that leave."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
 
 import pytest
 
-from bff.engine.answers import Handle, OnAnswer
 from bff.engine.values.outcomes import Failed, Reason
-from bff.upstream.passthrough.passthrough import ForwardedReply, Refused, RelayedBody
-from bff.upstream.ports import BrokenStream, Transport, UpstreamRequest, UpstreamStream
+from bff.upstream.passthrough.passthrough import ForwardedReply, Refused
+from bff.upstream.ports import BrokenStream, Transport
 from bff.upstream.transports import TransportName
 from tests.support.routes import body_of, open_route
 from tests.support.transports import NAMES, run
-from tests.support.wire import Script, WireServer
+from tests.support.wire import Exchange, Script, WireServer
 from tests.support.wire_scripts import (
     chunk,
     flood,
@@ -140,7 +139,7 @@ def test_client_that_leaves_in_mid_reply_lets_go_of_the_service_at_once(
             for count, leave in enumerate(("aclose", "cancel"), 1):
                 outcome = await open_route(transport, server.url)
                 assert isinstance(outcome, ForwardedReply)
-                assert isinstance(outcome.body, RelayedBody)
+                assert not isinstance(outcome.body, bytes)
                 assert await anext(outcome.body) == b"abc"
                 if leave == "aclose":
                     await outcome.body.aclose()
@@ -179,7 +178,7 @@ def test_reply_that_nobody_reads_is_held_back_at_the_service(name: TransportName
         with WireServer(flood(head(200, [("Content-Length", "50000000")]), 50_000_000)) as server:
             outcome = await open_route(transport, server.url)
             assert isinstance(outcome, ForwardedReply)
-            assert isinstance(outcome.body, RelayedBody)
+            assert not isinstance(outcome.body, bytes)
             assert await anext(outcome.body)
             with pytest.raises(AssertionError):
                 await asyncio.to_thread(
@@ -190,48 +189,24 @@ def test_reply_that_nobody_reads_is_held_back_at_the_service(name: TransportName
     run(name, scenario)
 
 
-class HangingTransport:
-    """A transport of one exchange, whose head is there and whose body never comes; counts how often
-    it is left."""
+@every_transport
+def test_client_that_leaves_while_a_small_reply_is_gathered_ends_the_exchange(
+    name: TransportName,
+) -> None:
+    async def scenario(transport: Transport) -> None:
+        sent = threading.Event()
 
-    def __init__(self) -> None:
-        self.left = 0
-        self.reading = asyncio.Event()
+        def script(exchange: Exchange) -> None:
+            exchange.send(head(200, [("Content-Length", "10")]) + b"abc")
+            sent.set()
+            exchange.wait_until_peer_leaves()
 
-    def fetch(self, request: UpstreamRequest, on_answer: object, **_: float) -> Handle:
-        raise NotImplementedError
+        with WireServer(script) as server:
+            opening = asyncio.create_task(open_route(transport, server.url, timeout_seconds=60.0))
+            await asyncio.to_thread(sent.wait)
+            opening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
+            await asyncio.to_thread(server.wait_until, lambda server: server.peers_left == 1)
 
-    def open(
-        self,
-        request: UpstreamRequest,
-        on_answer: OnAnswer[UpstreamStream],
-        *,
-        timeout_seconds: float,
-    ) -> Handle:
-        headers = [(b"content-length", b"10")]
-        head = UpstreamStream(200, headers, self.chunks(), self)
-        return asyncio.get_running_loop().call_soon(on_answer, head)
-
-    def cancel(self) -> None:
-        self.left += 1
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        self.reading.set()
-        await asyncio.Event().wait()
-        yield b""
-
-    async def close(self) -> None:
-        raise NotImplementedError
-
-
-def test_client_that_leaves_while_a_small_reply_is_gathered_leaves_the_exchange_once() -> None:
-    async def main() -> None:
-        transport = HangingTransport()
-        opening = asyncio.create_task(open_route(transport, "http://orders.example"))
-        await transport.reading.wait()
-        opening.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await opening
-        assert transport.left == 1
-
-    asyncio.run(main())
+    run(name, scenario)

@@ -48,7 +48,8 @@ def route(
     """One request through a route."""
 
     async def scenario(services: ServiceClient) -> tuple[int, bytes]:
-        reply = await Passthrough(STRIPPING, services).open(
+        begin = partial(
+            Passthrough(STRIPPING, services).begin,
             method=method,
             target="/1",
             headers=(),
@@ -56,6 +57,7 @@ def route(
             client=CLIENT,
             request_id=b"r1",
         )
+        reply = await answer_to(begin)
         assert isinstance(reply, ForwardedReply), reply
         return reply.status, await body_of(reply)
 

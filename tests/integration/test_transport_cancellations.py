@@ -34,10 +34,10 @@ def test_caller_that_leaves_while_the_body_comes_closes_the_upstream_at_once(
         async def read(url: str) -> None:
             async with streamed(transport, get(url), timeout_seconds=60) as upstream:
                 assert isinstance(upstream, UpstreamStream)
-                async for _ in upstream.chunks:
+                async for _ in upstream.pieces():
                     started.set()
 
-        with WireServer(stall_after(head(200, [("Content-Length", "9")]) + b"abc")) as server:
+        with WireServer(stall_after(head(200, [("Content-Length", "900000")]) + b"abc")) as server:
             task: asyncio.Task[object] = asyncio.create_task(read(server.url + "/"))
             await started.wait()
             await cancelled(task)
@@ -153,7 +153,7 @@ def test_cancellation_that_comes_with_the_reply_is_not_lost(name: TransportName)
         async def stream(url: str) -> None:
             async with streamed(transport, get(url), timeout_seconds=5) as upstream:
                 assert isinstance(upstream, UpstreamStream)
-                async for _ in upstream.chunks:
+                async for _ in upstream.pieces():
                     pass
                 await asyncio.Event().wait()
 

@@ -10,7 +10,7 @@ from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed
 from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
 from bff.upstream.transports import TransportName, open_transport
-from tests.support.transports import NAMES, fetched, get, run, streamed
+from tests.support.transports import NAMES, fetched, get, run, streamed, whole_body
 from tests.support.wire import Exchange, WireServer
 from tests.support.wire_scripts import chunk, head, never, reply, then_close
 
@@ -59,7 +59,7 @@ def test_closing_the_transport_closes_its_connections(name: TransportName) -> No
             await fetched(transport, get(server.url + "/"), timeout_seconds=5, byte_cap=100)
             async with streamed(transport, get(server.url + "/"), timeout_seconds=5) as upstream:
                 assert isinstance(upstream, UpstreamStream)
-                assert [part async for part in upstream.chunks] == []
+                assert await whole_body(upstream) == b""
             await transport.close()
             del transport
             await asyncio.to_thread(server.wait_until, lambda server: server.open_connections == 0)
@@ -98,7 +98,7 @@ def test_slow_upload_is_not_the_upstreams_silence(name: TransportName) -> None:
             request = UpstreamRequest("POST", server.url + "/", (), body())
             async with streamed(transport, request, timeout_seconds=0.8) as upstream:
                 assert isinstance(upstream, UpstreamStream), upstream
-                assert b"".join([part async for part in upstream.chunks]) == b"thanks"
+                assert await whole_body(upstream) == b"thanks"
             assert server.requests[0].body == b"slow" * 2
 
     run(name, scenario)
@@ -143,8 +143,9 @@ def test_http1_gives_the_reply_while_the_request_is_still_being_sent() -> None:
             request = UpstreamRequest("POST", server.url + "/", (), body())
             async with streamed(transport, request, timeout_seconds=5) as upstream:
                 assert isinstance(upstream, UpstreamStream), upstream
-                first = await anext(upstream.chunks)
+                pieces = upstream.pieces()
+                first = await anext(pieces)
                 answered.set()
-                return first + b"".join([part async for part in upstream.chunks])
+                return first + b"".join([part async for part in pieces])
 
     assert run("http1", scenario) == b"onetwo"

@@ -10,7 +10,7 @@ from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.ports import BrokenStream, Transport, UpstreamRequest, UpstreamStream
 from bff.upstream.transports import TransportName
-from tests.support.transports import NAMES, failed, fetch, fetched, get, run, streamed
+from tests.support.transports import NAMES, failed, fetch, fetched, get, run, streamed, whole_body
 from tests.support.wire import Script, WireServer
 from tests.support.wire_scripts import (
     chunk,
@@ -30,17 +30,19 @@ from tests.support.wire_scripts import (
 every_transport = pytest.mark.parametrize("name", NAMES)
 
 LENGTH_10 = head(200, [("Content-Length", "10")])
+LENGTH_1M = head(200, [("Content-Length", "1000000")])
 CHUNKED = head(200, [("Transfer-Encoding", "chunked")])
 MEGABYTE = 1_000_000
 
 
 async def broken(transport: Transport, url: str, timeout_seconds: float) -> tuple[bytes, Failed]:
-    """What a stream gave before it broke, and how."""
+    """What a stream gave before it broke, and how; nothing where it broke before its answer."""
     received = b""
     async with streamed(transport, get(url), timeout_seconds=timeout_seconds) as upstream:
-        assert isinstance(upstream, UpstreamStream), upstream
+        if isinstance(upstream, Failed):
+            return received, upstream
         try:
-            async for part in upstream.chunks:
+            async for part in upstream.pieces():
                 received += part
         except BrokenStream as broke:
             return received, broke.failure
@@ -135,13 +137,13 @@ def test_stream_breaks_after_a_silence_and_not_while_something_comes(name: Trans
 
     async def scenario(transport: Transport) -> None:
         dripping = drip(LENGTH_10, b"0123456789", every_seconds=0.15)
-        silent = stall_after(LENGTH_10 + b"abc")
+        silent = stall_after(LENGTH_1M + b"abc")
         with WireServer({"/drip": dripping, "/silent": silent}) as server:
             async with streamed(
                 transport, get(server.url + "/drip"), timeout_seconds=1.0
             ) as upstream:
                 assert isinstance(upstream, UpstreamStream)
-                assert b"".join([part async for part in upstream.chunks]) == b"0123456789"
+                assert await whole_body(upstream) == b"0123456789"
             received, failure = await broken(transport, server.url + "/silent", 0.5)
             assert (received, failure.reason) == (b"abc", Reason.TIMEOUT)
 

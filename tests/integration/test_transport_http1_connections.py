@@ -14,7 +14,7 @@ from bff.upstream.http1.pool import Limits
 from bff.upstream.http1.transport import Http1Transport
 from bff.upstream.ports import UpstreamRequest, UpstreamStream
 from tests.support.raw_replies import ROWS, Row, Whole
-from tests.support.transports import fetched, get, streamed
+from tests.support.transports import fetched, get, streamed, whole_body
 from tests.support.wire import Exchange, WireServer
 from tests.support.wire_scripts import (
     drip,
@@ -84,7 +84,7 @@ def test_stream_on_a_connection_that_ends_without_a_byte_goes_out_once_more(
             await fetch(transport, server.url + "/")
             async with streamed(transport, get(server.url + "/"), timeout_seconds=5) as upstream:
                 assert isinstance(upstream, UpstreamStream), upstream
-                assert await upstream.read_all() == b"ok"
+                assert await whole_body(upstream) == b"ok"
 
     run(scenario)
 
@@ -359,7 +359,7 @@ def test_reply_that_comes_before_the_upload_is_done_ends_it_and_the_connection(
             request = UpstreamRequest("POST", server.url + "/", (), body())
             async with streamed(transport, request, timeout_seconds=5) as upstream:
                 assert isinstance(upstream, UpstreamStream), upstream
-                assert (upstream.status, await upstream.read_all()) == (413, b"")
+                assert (upstream.status, await whole_body(upstream)) == (413, b"")
             assert len(asyncio.all_tasks()) == 2  # this one, and the one that waits for it
             await asyncio.to_thread(server.wait_until, lambda server: server.peers_left == 1)
 

@@ -16,7 +16,7 @@ from bff.tls import TlsFiles
 from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
 from bff.upstream.transports import TransportName
 from tests.support.tls_servers import ca_file, tls_server
-from tests.support.transports import NAMES, fetch, fetched, run, streamed
+from tests.support.transports import NAMES, fetch, fetched, run, streamed, whole_body
 from tests.support.wire import WireServer
 from tests.support.wire_scripts import json_reply, never, raw, refusing_url, reply, then_close
 
@@ -84,7 +84,7 @@ def test_stream_goes_through_the_proxy_too(name: TransportName) -> None:
             request = UpstreamRequest("GET", "http://shop.invalid/x", link=link)
             async with streamed(transport, request, timeout_seconds=5) as upstream:
                 assert isinstance(upstream, UpstreamStream), upstream
-                assert await upstream.read_all() == b"ok"
+                assert await whole_body(upstream) == b"ok"
             (seen,) = server.requests
             assert seen.target == "http://shop.invalid/x"
             assert seen.header("proxy-authorization") is None

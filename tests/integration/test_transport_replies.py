@@ -11,7 +11,7 @@ from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
 from bff.upstream.transports import TransportName
-from tests.support.transports import NAMES, fetch, fetched, get, run, streamed
+from tests.support.transports import NAMES, fetch, fetched, get, run, streamed, whole_body
 from tests.support.wire import Exchange, WireServer
 from tests.support.wire_scripts import (
     chunk,
@@ -191,11 +191,10 @@ def test_one_connection_serves_one_request_after_the_other(name: TransportName) 
 @every_transport
 def test_stream_gives_the_head_and_each_chunk_as_they_come(name: TransportName) -> None:
     """The upstream sends each part only after the transport has given the one before."""
-    head_seen, first_seen = threading.Event(), threading.Event()
+    first_seen = threading.Event()
 
     def script(exchange: Exchange) -> None:
         exchange.send(head(200, [("Transfer-Encoding", "chunked"), ("X", "y")]))
-        exchange.hold(head_seen)
         exchange.send(chunk(b"first"))
         exchange.hold(first_seen)
         exchange.send(chunk(b"second") + chunk(b""))
@@ -206,8 +205,7 @@ def test_stream_gives_the_head_and_each_chunk_as_they_come(name: TransportName) 
                 assert isinstance(upstream, UpstreamStream)
                 assert upstream.status == 200
                 assert (b"x", b"y") in upstream.headers
-                head_seen.set()
-                chunks = upstream.chunks
+                chunks = upstream.pieces()
                 assert await anext(chunks) == b"first"
                 first_seen.set()
                 assert [part async for part in chunks] == [b"second"]
@@ -226,7 +224,7 @@ def test_stream_that_was_read_to_its_end_leaves_its_connection_to_the_next(
                     transport, get(server.url + "/"), timeout_seconds=5
                 ) as upstream:
                     assert isinstance(upstream, UpstreamStream)
-                    assert b"".join([part async for part in upstream.chunks]) == expected
+                    assert await whole_body(upstream) == expected
             assert server.accepted == 1
 
     run(name, scenario)
@@ -244,7 +242,7 @@ def test_stream_that_is_left_early_closes_its_connection(name: TransportName) ->
         with WireServer(script) as server:
             async with streamed(transport, get(server.url + "/"), timeout_seconds=60) as upstream:
                 assert isinstance(upstream, UpstreamStream)
-                assert await anext(upstream.chunks)
+                assert await anext(upstream.pieces())
             await asyncio.to_thread(server.wait_until, lambda server: server.peers_left == 1)
 
     run(name, scenario)

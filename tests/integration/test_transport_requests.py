@@ -8,7 +8,7 @@ import pytest
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
 from bff.upstream.transports import TransportName
-from tests.support.transports import NAMES, fetch, get, run, streamed
+from tests.support.transports import NAMES, fetch, get, run, streamed, whole_body
 from tests.support.wire import Exchange, RecordedRequest, WireServer
 from tests.support.wire_scripts import reply
 
@@ -264,7 +264,7 @@ def test_chunks_reach_the_upstream_before_the_next_ones_exist(name: TransportNam
             request = UpstreamRequest("POST", server.url + "/", body=body())
             async with streamed(transport, request, timeout_seconds=5) as upstream:
                 assert isinstance(upstream, UpstreamStream), upstream
-                return b"".join([chunk async for chunk in upstream.chunks])
+                return await whole_body(upstream)
 
     assert run(name, scenario) == b"ok"
 

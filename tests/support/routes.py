@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from bff.engine.answers import answer_to
 from bff.engine.ports import Headers
 from bff.engine.values.outcomes import Failed
 from bff.plan.model.composition import Access, Route
@@ -51,7 +53,8 @@ async def open_route(
     target = passthrough.target(method, raw_path, raw_query)
     if isinstance(target, Refused):
         return target
-    return await passthrough.open(
+    begin = partial(
+        passthrough.begin,
         method=method,
         target=target,
         headers=headers,
@@ -59,6 +62,7 @@ async def open_route(
         client=CLIENT,
         request_id=b"r1",
     )
+    return await answer_to(begin)
 
 
 async def body_of(outcome: ForwardedReply) -> bytes:

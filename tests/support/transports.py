@@ -55,8 +55,13 @@ async def streamed(
     try:
         yield opened
     finally:
-        if isinstance(opened, UpstreamStream):
-            opened.exchange.cancel()
+        if isinstance(opened, UpstreamStream) and not isinstance(opened.body, bytes):
+            await opened.body.aclose()
+
+
+async def whole_body(upstream: UpstreamStream) -> bytes:
+    """All of it, however it comes."""
+    return b"".join([piece async for piece in upstream.pieces()])
 
 
 def fetch(

@@ -136,7 +136,7 @@ def test_stream_gives_chunks_as_httpx_does(httpx_mock: HTTPXMock) -> None:
     async def read(transport: Transport) -> list[bytes]:
         async with streamed(transport, get(URL), timeout_seconds=1) as upstream:
             assert isinstance(upstream, UpstreamStream)
-            return [part async for part in upstream.chunks]
+            return [part async for part in upstream.pieces()]
 
     assert run("httpx", read) == [b"one", b"two"]
 
@@ -155,9 +155,9 @@ def test_error_in_the_body_breaks_the_stream(httpx_mock: HTTPXMock) -> None:
     async def read(transport: Transport) -> None:
         async with streamed(transport, get(URL), timeout_seconds=1) as upstream:
             assert isinstance(upstream, UpstreamStream)
-            assert await anext(upstream.chunks) == b"one"
+            assert await anext(upstream.pieces()) == b"one"
             with pytest.raises(BrokenStream) as broke:
-                await anext(upstream.chunks)
+                await anext(upstream.pieces())
             assert broke.value.failure.reason is Reason.INCOMPLETE
 
     run("httpx", read)

@@ -13,7 +13,7 @@ from bff.upstream.http1.connection import Connection
 from bff.upstream.http1.exchanges import Connections, UpstreamExchange
 from bff.upstream.http1.replies import ReplyReader
 from bff.upstream.http1.requests import Outgoing, as_chunk
-from bff.upstream.ports import BrokenStream, UpstreamStream
+from bff.upstream.ports import WHOLE_BYTES, BrokenStream, UpstreamStream
 from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength
 
 # What a slow reader makes the gateway hold for it, beside what one read brings (at most 256 KiB).
@@ -26,12 +26,14 @@ _SILENCE: Final = Failed(Reason.TIMEOUT, detail="silence in the body")
 class StreamedReply(UpstreamExchange[UpstreamStream]):
     """An exchange whose body is read as it comes; an async iterator over that body.
 
-    The answer is there with the head; it is an exception where the `upload` raised one. The clock
-    for the head, and for each later silence, stops while the upload is awaited.
+    The answer is there with the body's first byte, or with all of a short one; it is an exception
+    where the `upload` raised one. The clock for the head, and for each later silence, stops while
+    the upload is awaited.
     """
 
-    __slots__ = ("_buffer", "_buffered_bytes", "_error", "_head", "_head_came", "_is_paused",
-                 "_is_whole", "_news", "_sending", "_silence_seconds", "_upload")  # fmt: skip
+    __slots__ = ("_answer", "_buffer", "_buffered_bytes", "_error", "_head_came", "_is_answered",
+                 "_is_paused", "_is_whole", "_news", "_sending", "_silence_seconds",
+                 "_upload")  # fmt: skip
 
     def __init__(
         self,
@@ -46,7 +48,8 @@ class StreamedReply(UpstreamExchange[UpstreamStream]):
         self._silence_seconds = silence_seconds
         self._upload = upload
         self._sending: asyncio.Task[None] | None = None
-        self._head: UpstreamStream | None = None
+        self._answer: UpstreamStream | None = None  # while nobody has got it
+        self._is_answered = False
         self._head_came = False
         self._buffer: list[bytes] = []
         self._buffered_bytes = 0
@@ -78,16 +81,15 @@ class StreamedReply(UpstreamExchange[UpstreamStream]):
         """See `Exchange.on_reply`."""
         if not reader.head_came:
             return
-        if not self._head_came:
-            self._head_came = True
-            self._stop_clock()
-            self._head = UpstreamStream(reader.status, reader.headers, self, self)
+        self._head_came = True
         if piece := reader.take_body():
             self._buffer.append(piece)
             self._buffered_bytes += len(piece)
         self._is_whole = reader.ended
         if reader.ended:
             self._stop_sending()  # before the answer: whoever gets it may read the upload's source
+        if not self._is_answered:
+            self._begin_answer(reader)
         is_full = self._buffered_bytes > BUFFERED_BYTES and not self._is_whole
         if is_full and not self._is_paused:
             self._pause()
@@ -96,14 +98,15 @@ class StreamedReply(UpstreamExchange[UpstreamStream]):
 
     def notify(self) -> None:
         """See `Exchange.notify`."""
-        head, self._head = self._head, None
-        if head is not None:
-            self._end(head)
-        self._wake_reader()
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            self._end(answer)
+        else:
+            self._wake_reader()
 
     def on_failure(self, failure: Failed | Exception) -> None:
         """See `Exchange.on_failure`."""
-        if not self._head_came:
+        if not self._is_answered:
             super().on_failure(failure)
             if self._on_answer is None:
                 self._stop_sending()
@@ -114,6 +117,10 @@ class StreamedReply(UpstreamExchange[UpstreamStream]):
         """See `Handle.cancel`."""
         super().cancel()
         self._stop_sending()
+
+    async def aclose(self) -> None:
+        """See `ArrivingBody.aclose`."""
+        self.cancel()
 
     def expired(self) -> bool:
         """Whether nothing more comes. See `bff.upstream.uploads.Clock`."""
@@ -133,8 +140,25 @@ class StreamedReply(UpstreamExchange[UpstreamStream]):
         else:
             self._connection.fail(self, _SILENCE if self._head_came else _NO_HEAD)
 
+    def _begin_answer(self, reader: ReplyReader) -> None:
+        """Make the answer, where as much of the body is there as it needs."""
+        is_short = reader.length is not None and reader.length <= WHOLE_BYTES
+        if reader.ended:
+            self._answer = UpstreamStream(reader.status, reader.headers, b"".join(self._buffer))
+        elif self._buffer and not is_short:
+            self._answer = UpstreamStream(reader.status, reader.headers, self)
+        else:
+            self._await_more()
+            return
+        self._is_answered = True
+
+    def _await_more(self) -> None:
+        """Set the clock for the next silence."""
+        if self._upload is None or self._upload.finished:  # else it is not the upstream's silence
+            self.reschedule(self._loop.time() + self._silence_seconds)
+
     def _break_off(self, error: Exception) -> None:
-        """End with an error: the answer's or, after the head, the body's."""
+        """End with an error: the answer's or, after it, the body's."""
         if self.expired():
             return
         self._error = error
@@ -142,7 +166,7 @@ class StreamedReply(UpstreamExchange[UpstreamStream]):
         if self._connection is not None:
             self._connection.leave(self)
         self._stop_sending()
-        if not self._head_came:
+        if not self._is_answered:
             self._end(error)
         self._wake_reader()
 
@@ -157,7 +181,7 @@ class StreamedReply(UpstreamExchange[UpstreamStream]):
                     return
             connection.end_write(self, as_chunk(b"") if in_chunks else b"")
         except WrongLength:
-            if not self._head_came:
+            if not self._is_answered:
                 connection.leave(self)
             self.on_failure(WRONG_LENGTH)
         except Exception as error:  # the source's: the caller raises it
@@ -171,10 +195,12 @@ class StreamedReply(UpstreamExchange[UpstreamStream]):
 
     async def _wait(self) -> None:
         self._news = self._loop.create_future()
-        if self._upload is None or self._upload.finished:  # else it is not the upstream's silence
-            self.reschedule(self._loop.time() + self._silence_seconds)
+        self._await_more()
         try:
             await self._news
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
         finally:
             self._news = None
             self._stop_clock()

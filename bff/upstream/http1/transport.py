@@ -15,6 +15,7 @@ fetches took half as much CPU again.
 """
 
 import asyncio
+from contextlib import aclosing
 from functools import partial
 from typing import Final
 
@@ -147,27 +148,24 @@ class Http1Transport:
     async def _fetch_with_upload(
         self, request: UpstreamRequest, timeout_seconds: float, byte_cap: int
     ) -> UpstreamReply | Failed:
-        upstream: UpstreamStream | None = None
         try:
             async with asyncio.timeout(timeout_seconds):
                 opening = partial(self.open, request, timeout_seconds=timeout_seconds)
                 opened = await answer_to(opening)
                 if isinstance(opened, Failed):
                     return opened
-                upstream, body = opened, bytearray()
-                async for chunk in upstream.chunks:
-                    body += chunk
-                    has_room = request.arriving is None or request.arriving.take(len(chunk))
-                    if len(body) > byte_cap or not has_room:
-                        return Failed(Reason.TOO_LARGE, status=upstream.status)
-                return UpstreamReply(upstream.status, upstream.headers, bytes(body))
+                body = bytearray()
+                async with aclosing(opened.pieces()) as pieces:
+                    async for piece in pieces:
+                        body += piece
+                        has_room = request.arriving is None or request.arriving.take(len(piece))
+                        if len(body) > byte_cap or not has_room:
+                            return Failed(Reason.TOO_LARGE, status=opened.status)
+                return UpstreamReply(opened.status, opened.headers, bytes(body))
         except TimeoutError:
             return TOO_SLOW
         except BrokenStream as broke:
             return broke.failure
-        finally:
-            if upstream is not None:
-                upstream.exchange.cancel()
 
     def _new_pool(self, key: _PoolKey) -> Pool | None:
         text, link = key

@@ -14,7 +14,7 @@ has no limit, which such connections could use up.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from typing import Any, Final
 
 import httpx
@@ -28,7 +28,7 @@ from bff.plan.model.service import Link
 from bff.upstream.guards import content_length, refuse
 from bff.upstream.httpx.failures import UpstreamError, failure_of
 from bff.upstream.httpx.link_pools import LinkPool
-from bff.upstream.ports import BrokenStream, UpstreamRequest, UpstreamStream
+from bff.upstream.ports import WHOLE_BYTES, BrokenStream, UpstreamRequest, UpstreamStream
 from bff.upstream.tls import TlsContexts
 from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength, upload_of
 
@@ -159,7 +159,8 @@ class HttpxTransport:
 
 
 class _Exchange:
-    """One streamed exchange; the clock for the head stops while the upload is awaited."""
+    """One streamed exchange, and its body; the clock for the head stops while the upload is
+    awaited."""
 
     opening: TaskCall[UpstreamStream]
 
@@ -171,6 +172,22 @@ class _Exchange:
         self._timeout_seconds = timeout_seconds
         self._response: httpx.Response | None = None
         self._chunks: AsyncGenerator[bytes, None] | None = None
+        self._first = b""  # of the chunks, until somebody takes it
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._first:
+            first, self._first = self._first, b""
+            return first
+        if self._chunks is None:
+            raise StopAsyncIteration
+        return await anext(self._chunks)
+
+    async def aclose(self) -> None:
+        """See `ArrivingBody.aclose`."""
+        self.cancel()
 
     def cancel(self) -> None:
         """See `Handle.cancel`."""
@@ -180,7 +197,7 @@ class _Exchange:
             self._response = None
 
     async def open(self) -> UpstreamStream | Failed:
-        """Send the request, and wait for the head."""
+        """Send the request, and wait for the beginning of the body."""
         if (refused := refuse(self._request) or _refuse_target(self._request)) is not None:
             return refused
         upload = upload_of(self._request, self._timeout_seconds)
@@ -206,7 +223,16 @@ class _Exchange:
             return fault
         self._response = response
         self._chunks = _chunks(response)
-        return UpstreamStream(response.status_code, _headers(response), self._chunks, self)
+        headers = _headers(response)
+        length = content_length(dict(headers).get(b"content-length", b""))
+        try:
+            if length is not None and length <= WHOLE_BYTES:
+                body = b"".join([chunk async for chunk in self._chunks])
+                return UpstreamStream(response.status_code, headers, body)
+            self._first = await anext(self._chunks, b"")
+        except BrokenStream as broke:
+            return broke.failure
+        return UpstreamStream(response.status_code, headers, self if self._first else b"")
 
     async def _close(self, response: httpx.Response) -> None:
         if self._chunks is not None:

@@ -109,13 +109,6 @@ class ClientInfo(NamedTuple):
     host: bytes | None
 
 
-class Framing(NamedTuple):
-    """How a reply's body ends: after `length` bytes, or by its transfer coding (RFC 9112 §6.1)."""
-
-    length: int | None
-    coding: bytes | None
-
-
 def request_headers(
     received: Headers, client: ClientInfo, request_id: bytes
 ) -> list[tuple[bytes, bytes]]:
@@ -136,11 +129,12 @@ def request_headers(
     return sent
 
 
-def reply_headers(received: Headers) -> tuple[list[tuple[bytes, bytes]], Framing]:
-    """The headers that go to the client, without framing, and the framing of the reply."""
+def reply_headers(received: Headers) -> tuple[list[tuple[bytes, bytes]], int | None]:
+    """The headers that go to the client, without framing, and the declared length of the body;
+    None where a transfer coding frames it, or nothing does (RFC 9112 §6.3)."""
     passed = []
     length: int | None = None
-    coding: bytes | None = None
+    is_coded = False
     for header in received:
         name, value = header
         if _passes(name):
@@ -148,11 +142,10 @@ def reply_headers(received: Headers) -> tuple[list[tuple[bytes, bytes]], Framing
         elif name == b"content-length":
             length = content_length(value)
         elif name == b"transfer-encoding":
-            coding = value if coding is None else b"%b, %b" % (coding, value)
+            is_coded = True
         elif name == b"connection" and value not in _NAMES_NOTHING:
             return reply_headers(_without_named(received))
-    # A coding overrides a length (RFC 9112 §6.3).
-    return passed, Framing(length if coding is None else None, coding)
+    return passed, None if is_coded else length
 
 
 @lru_cache(1024)

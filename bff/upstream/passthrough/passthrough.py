@@ -16,32 +16,27 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal, NamedTuple
 
-from bff.engine.answers import answer_to
+from bff.engine.answers import Handle, OnAnswer, TaskCall, answer_to
 from bff.engine.ports import Headers, ServiceCall
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.composition import Route
 from bff.plan.params.sendable import has_dot_segment
 from bff.upstream.guards import content_length, is_sendable
-from bff.upstream.passthrough.headers import (
-    ClientInfo,
-    reply_headers,
-    request_headers,
-)
+from bff.upstream.passthrough.headers import ClientInfo, reply_headers, request_headers
 from bff.upstream.pipeline.stack import ServiceClient
-from bff.upstream.ports import BrokenStream, UpstreamStream
+from bff.upstream.ports import WHOLE_BYTES, ArrivingBody, UpstreamStream
 
-ONE_PIECE_BYTES: Final = 65_536
 SMALL_BODY_SECONDS: Final = 15  # for what is passed in one piece; a larger one is not waited for
 
 
 class ForwardedReply(NamedTuple):
     """The service's reply, ready to go out. `content-length` is among the headers where it is
-    known. A body of chunks raises `BrokenStream` when the service breaks off: then the client's
-    connection must break too. Read the body to its end, or end it with `aclose`."""
+    known. A body that still arrives raises `BrokenStream` when the service breaks off: then the
+    client's connection must break too."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
-    body: "bytes | RelayedBody"
+    body: bytes | ArrivingBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +48,8 @@ class Refused:
     detail: str  # for people
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
+
+Answer = ForwardedReply | Refused
 
 # Whatever a transport refuses here came from the client.
 _MALFORMED: Final = Refused(400, "bad_request", "The request's headers or body are malformed.")
@@ -84,8 +81,9 @@ class Passthrough:
         path = (raw_path.removeprefix(route.prefix) or "/") if route.strip else raw_path
         return f"{path}?{raw_query}" if raw_query else path
 
-    async def open(
+    def begin(
         self,
+        on_answer: OnAnswer[Answer],
         *,
         method: str,
         target: str,
@@ -93,94 +91,67 @@ class Passthrough:
         body: AsyncIterator[bytes] | bytes | None,
         client: ClientInfo,
         request_id: bytes,
-    ) -> ForwardedReply | Refused | Failed:
-        """Forward one request, and return the reply once the first byte of its body is there.
+    ) -> Handle:
+        """Forward one request; the answer is the reply, once the first byte of its body is there.
 
-        `target` is what the method of this name gave. Raises what `body` raises. A cancelled call,
-        or an `aclose` of the reply's body, ends the exchange with the service.
+        `target` is what the method of this name gave. What `body` raises is the answer, too. To
+        cancel closes the exchange with the service.
         """
         route = self._route
         sent = request_headers(headers, client, request_id)
-        if body is not None and not isinstance(body, bytes):
-            length, most_bytes = _length_of(headers), route.most_body_bytes
-            if length is None:
-                body = body if most_bytes is None else _bounded(body, most_bytes)
-            elif most_bytes is not None and length > most_bytes:
-                return _too_large(most_bytes)
-            elif length <= ONE_PIECE_BYTES:
-                try:
-                    async with asyncio.timeout(SMALL_BODY_SECONDS):
-                        body = b"".join([chunk async for chunk in body])
-                except TimeoutError:
-                    return _SLOW
-                if len(body) != length:
-                    return _MALFORMED
-            else:
-                sent.append((b"content-length", b"%d" % length))
         call = ServiceCall(route.service, method, target, sent, body)
+        if body is None or isinstance(body, bytes):
+            return self._forward(call, on_answer)
+        length, most_bytes = _length_of(headers), route.most_body_bytes
+        if length is None:
+            bounded = body if most_bytes is None else _bounded(body, most_bytes)
+            return self._forward(call._replace(body=bounded), on_answer)
+        if most_bytes is not None and length > most_bytes:
+            return asyncio.get_running_loop().call_soon(on_answer, _too_large(most_bytes))
+        if length <= WHOLE_BYTES:
+            return TaskCall[Answer](self._forward_whole(call, body, length), on_answer)
+        sent.append((b"content-length", b"%d" % length))
+        return self._forward(call, on_answer)
+
+    async def _forward_whole(
+        self, call: ServiceCall, body: AsyncIterator[bytes], length: int
+    ) -> Answer | Failed:
         try:
-            opened = await answer_to(partial(self._way, call, route.timeout_seconds))
-            if isinstance(opened, Failed):
-                return _MALFORMED if opened.reason is Reason.BAD_INPUT else opened
-            return await _relay(opened, method)
-        except _TooLargeBody as error:
-            return _too_large(error.most_bytes)
+            async with asyncio.timeout(SMALL_BODY_SECONDS):
+                whole = b"".join([piece async for piece in body])
+        except TimeoutError:
+            return _SLOW
+        if len(whole) != length:
+            return _MALFORMED
+        return await answer_to(partial(self._forward, call._replace(body=whole)))
+
+    def _forward(self, call: ServiceCall, on_answer: OnAnswer[Answer]) -> Handle:
+        relay = partial(_relay, call.method, on_answer)
+        return self._way(call, self._route.timeout_seconds, relay)
 
 
-class RelayedBody:
-    """A reply's body on its way from the service to the client; ends the exchange when it ends."""
-
-    def __init__(self, first: bytes, upstream: UpstreamStream) -> None:
-        self._first = first
-        self._exchange = upstream.exchange
-        self._chunks = upstream.chunks
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if self._first:
-            first, self._first = self._first, b""
-            return first
-        try:
-            return await anext(self._chunks)
-        except BaseException:  # the end, a broken stream, or a client that left
-            await self.aclose()
-            raise
-
-    async def aclose(self) -> None:
-        """End the exchange; the upstream's connection is closed unless the body was whole."""
-        self._exchange.cancel()
+def _relay(
+    method: str, on_answer: OnAnswer[Answer], answer: UpstreamStream | Failed | Exception
+) -> None:
+    match answer:
+        case UpstreamStream():
+            on_answer(_forwarded(method, answer))
+        case _TooLargeBody():
+            on_answer(_too_large(answer.most_bytes))
+        case Failed(reason=Reason.BAD_INPUT):
+            on_answer(_MALFORMED)
+        case _:
+            on_answer(answer)
 
 
-async def _relay(upstream: UpstreamStream, method: str) -> ForwardedReply | Failed:
-    goes_on = False
-    try:
-        headers, framing = reply_headers(upstream.headers)
-        if framing.coding is not None and framing.coding.lower() != b"chunked":
-            detail = f"transfer coding {framing.coding.decode('latin-1')!r}"
-            return Failed(Reason.ENCODED, upstream.status, detail=detail)
-        if framing.length is not None and upstream.status != 204:
-            headers.append((b"content-length", b"%d" % framing.length))
-        if _is_one_piece(method, upstream.status, framing.length):
-            whole = await upstream.read_all()
-            return ForwardedReply(upstream.status, headers, whole)
-        first = await anext(upstream.chunks, b"")
-        if not first:
-            return ForwardedReply(upstream.status, headers, b"")
-        goes_on = True
-        return ForwardedReply(upstream.status, headers, RelayedBody(first, upstream))
-    except BrokenStream as broke:  # nothing has gone out yet, so it can still be an error
-        return broke.failure
-    finally:
-        if not goes_on:
-            upstream.exchange.cancel()
-
-
-def _is_one_piece(method: str, status: int, length: int | None) -> bool:
-    if method == "HEAD" or status in (204, 304):  # no body, whatever its length
-        return True
-    return length is not None and length <= ONE_PIECE_BYTES
+def _forwarded(method: str, upstream: UpstreamStream) -> ForwardedReply:
+    status, received, body = upstream
+    headers, length = reply_headers(received)
+    if length is None and isinstance(body, bytes) and method != "HEAD" and status != 304:
+        length = len(body)
+    if length is not None and status != 204:
+        headers.append((b"content-length", b"%d" % length))
+    return ForwardedReply(status, headers, body)
 
 
 def _refuse(method: str, raw_path: str, raw_query: str) -> Refused | None:

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import assert_never
 
+from bff.engine.answers import Handle, OnAnswer, answer_to
+from bff.engine.values.outcomes import Failed
 from bff.plan.model.composition import CompiledProject
 from bff.upstream.passthrough.passthrough import Refused
 from bff.web.compositions.handler import CompositionHandler, Target
@@ -80,6 +82,57 @@ class Pending:
         except Exception as error:
             return self._dispatcher.report_bug(self._request, error)
         return self._dispatcher.finish(self._request, reply)
+
+
+class PendingCall(Pending):
+    """A `Pending` whose reply may come by a callback, without a task."""
+
+    __slots__ = ("_call",)
+
+    def __init__(
+        self,
+        dispatcher: "Dispatcher",
+        request: GatewayRequest,
+        call: Callable[[OnAnswer[Reply]], Handle],
+        *,
+        reads_body: bool,
+        may_be_abandoned: bool,
+    ) -> None:
+        super().__init__(
+            dispatcher,
+            request,
+            partial(_await_reply, call),
+            reads_body=reads_body,
+            may_be_abandoned=may_be_abandoned,
+        )
+        self._call = call
+
+    def begin(self, on_reply: Callable[[Reply | ClientGone], None]) -> Handle:
+        """Begin the work, by the rules of `bff.engine.answers`."""
+        return self._call(partial(self._finish, on_reply))
+
+    def _finish(
+        self,
+        on_reply: Callable[[Reply | ClientGone], None],
+        answer: Reply | Failed | Exception,
+    ) -> None:
+        dispatcher, request = self._dispatcher, self._request
+        match answer:
+            case Reply():
+                on_reply(dispatcher.finish(request, answer))
+            case ClientGone():
+                on_reply(answer)
+            case Exception():
+                on_reply(dispatcher.report_bug(request, answer))
+            case Failed():
+                on_reply(dispatcher.report_bug(request, RuntimeError(answer)))
+
+
+async def _await_reply(call: Callable[[OnAnswer[Reply]], Handle]) -> Reply:
+    answer: Reply | Failed = await answer_to(call)
+    if isinstance(answer, Failed):
+        raise RuntimeError(answer)
+    return answer
 
 
 # Begins the requests of one line: the same is read from it for each of them.
@@ -236,9 +289,9 @@ class Dispatcher:
                 return Pending(
                     self, request, work, reads_body=False, may_be_abandoned=True, switches=True
                 )
-        work = partial(handler.produce, request, target)
+        call = partial(handler.begin, request, target)
         may_be_abandoned = not handler.purges_after(request.method)
-        return Pending(self, request, work, reads_body=True, may_be_abandoned=may_be_abandoned)
+        return PendingCall(self, request, call, reads_body=True, may_be_abandoned=may_be_abandoned)
 
     def _remember(self, request: GatewayRequest, begin_line: _BeginLine) -> None:
         if len(request.raw_path) + len(request.raw_query) <= _LONGEST_REMEMBERED_LINE:

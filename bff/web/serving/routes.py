@@ -4,12 +4,16 @@ What is forwarded is for `bff.upstream.passthrough.passthrough` to say; this tur
 replies.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from bff.cache.cache import Cache
+from bff.engine.answers import Handle, OnAnswer, TaskCall, answer_to
 from bff.engine.values.outcomes import Failed
 from bff.methods import WRITING_METHODS
 from bff.plan.model.composition import Route
 from bff.upstream.passthrough.headers import ClientInfo
-from bff.upstream.passthrough.passthrough import ForwardedReply, Passthrough, Refused
+from bff.upstream.passthrough.passthrough import Answer, ForwardedReply, Passthrough, Refused
 from bff.web.http.cors import CrossOrigin
 from bff.web.http.problems import problem
 from bff.web.http.replies import Reply, proxy_status
@@ -26,6 +30,7 @@ class RouteHandler:
         self._passthrough = passthrough
         self._cross_origin = cross_origin
         self._cache = cache
+        self._facts = {"route": route.prefix}
 
     def target(self, method: str, below: str, raw_query: str) -> str | Refused:
         """What is requested of the service; `below` is the request's path under the prefix."""
@@ -41,10 +46,11 @@ class RouteHandler:
         """Whether a request of this method purges tags once it went through."""
         return bool(self._route.purges) and method in WRITING_METHODS
 
-    async def produce(self, request: GatewayRequest, target: str) -> Reply:
-        """The service's reply once its body begins, or the problem. Raises `ClientGone`."""
-        route = self._route
-        answer = await self._passthrough.open(
+    def begin(self, request: GatewayRequest, target: str, on_reply: OnAnswer[Reply]) -> Handle:
+        """Forward a request; the answer is the service's reply once its body begins, or the
+        problem, or what the request's body raises: `ClientGone`."""
+        forward = partial(
+            self._passthrough.begin,
             method=request.method,
             target=target,
             headers=request.headers,
@@ -52,20 +58,44 @@ class RouteHandler:
             client=client_of(request),
             request_id=request.request_id,
         )
-        if self.purges_after(request.method) and _has_written(answer):
-            await self._cache.purge(route.purges)
+        if self.purges_after(request.method):
+            return TaskCall(self._forward_and_purge(request, forward), on_reply)
+        return forward(partial(self._answer, request, on_reply))
+
+    async def _forward_and_purge(
+        self, request: GatewayRequest, forward: Callable[[OnAnswer[Answer]], Handle]
+    ) -> Reply:
+        answer: Answer | Failed = await answer_to(forward)
+        if _has_written(answer):
+            await self._cache.purge(self._route.purges)
+        return self._reply(request, answer)
+
+    def _answer(
+        self,
+        request: GatewayRequest,
+        on_reply: OnAnswer[Reply],
+        answer: Answer | Failed | Exception,
+    ) -> None:
+        if isinstance(answer, Exception):
+            on_reply(answer)
+        else:
+            on_reply(self._reply(request, answer))
+
+    def _reply(self, request: GatewayRequest, answer: Answer | Failed) -> Reply:
+        prefix = self._route.prefix
         match answer:
             case ForwardedReply(status, headers, body):
-                reply = Reply(status, self._cross_origin.without_upstreams(headers), body)
+                headers = self._cross_origin.without_upstreams(headers)
+                return Reply(status, headers, body, self._facts)
             case Refused():
                 return self.refuse(request, answer)
             case Failed():
-                reply = failed_route(request, route.prefix, answer)
-        reply.facts = {"route": route.prefix, **reply.facts}
+                reply = failed_route(request, prefix, answer)
+        reply.facts = {"route": prefix, **reply.facts}
         return reply
 
 
-def _has_written(answer: ForwardedReply | Refused | Failed) -> bool:
+def _has_written(answer: Answer | Failed) -> bool:
     """Whether a write went through, as far as can be known."""
     match answer:
         case ForwardedReply(status, _, _):

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from functools import partial
 from typing import Final
 
+from bff.engine.answers import Handle
 from bff.web.hosts.behind import hand_over, scope_for_app
 from bff.web.hosts.http1.bodies import IncomingBody
 from bff.web.hosts.http1.framing import Head, Refusal
@@ -35,7 +36,7 @@ from bff.web.http.logs import Log
 from bff.web.http.problems import bad_host, internal_error, problem
 from bff.web.http.replies import RawHeader, Reply, SharedHeaders, SwitchedReply, close_body
 from bff.web.http.requests import ClientGone, GatewayRequest
-from bff.web.serving.dispatch import Pending
+from bff.web.serving.dispatch import Pending, PendingCall
 
 _RETRY_SECONDS: Final = b"1"
 _MOST_DROPPED_BYTES: Final = 64 * 1024  # of a body that nobody wants, so that its connection lasts
@@ -126,7 +127,8 @@ class Exchange:
         self._on_end = on_end
         self._leave = leave
         self._log = service.gateway.log
-        self._task: asyncio.Task[None] | None = None
+        self._works = service.works
+        self._work: Handle | None = None
         self._may_be_abandoned = False
         self._started = False
         self._is_logged = False
@@ -139,20 +141,24 @@ class Exchange:
             self._end_with(begun)
             return
         if begun is None:
-            works = service.app_works
-        else:
-            works = service.tunnels if begun.switches else service.works
-        if not works.has_room:
+            self._works = service.app_works
+        elif begun.switches:
+            self._works = service.tunnels
+        if not self._works.has_room:
             self._end_with(service.gateway.finish(self.request, _overloaded(self.request)))
         elif begun is None:
-            self._task = works.start(self._run(self._hand_over))
+            self._work = self._works.start(self._run(self._hand_over))
         else:
             if not begun.reads_body:
                 self._drop_body()
             elif self.body is not None:
                 self.request.body = self.body.chunks()
             self._may_be_abandoned = begun.may_be_abandoned
-            self._task = works.start(self._run(partial(self._answer, begun)))
+            if isinstance(begun, PendingCall):
+                self._work = begun.begin(self._take)
+                self._works.hold(self._work)
+            else:
+                self._work = self._works.start(self._run(partial(self._await, begun)))
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer that the request is broken, where it is not answered yet. The connection is of no
@@ -182,8 +188,8 @@ class Exchange:
     def _stop(self, *, cancels: bool) -> None:
         if self.body is not None:
             self.body.break_off()
-        if self._task is not None and cancels:
-            self._task.cancel()
+        if self._work is not None and cancels:
+            self._works.cancel(self._work)
 
     def _drop_body(self) -> None:
         if self.body is not None:
@@ -210,13 +216,30 @@ class Exchange:
                 reply = self._service.gateway.finish(request, internal_error(request))
                 self._write_whole(reply, keeps=False)
         finally:
-            self._task = None
-            self._drop_body()
-            self.ended = True
-            self._on_end()
+            self._end()
 
-    async def _answer(self, pending: Pending) -> None:
-        reply = await pending.reply()
+    def _end(self) -> None:
+        self._work = None
+        self._drop_body()
+        self.ended = True
+        self._on_end()
+
+    def _take(self, reply: Reply | ClientGone) -> None:
+        """Write the reply to a call. A body that still arrives takes a task."""
+        if self._work is not None:
+            self._works.release(self._work)
+        if isinstance(reply, Reply) and isinstance(reply.body, bytes):
+            self._write_whole(reply, keeps=self._may_keep())
+            self._end()
+        else:
+            self._work = self._works.start(self._run(partial(self._answer, reply)))
+
+    async def _await(self, pending: Pending) -> None:
+        await self._answer(await pending.reply())
+
+    async def _answer(self, reply: Reply | ClientGone) -> None:
+        if isinstance(reply, ClientGone):
+            raise reply
         if isinstance(reply, SwitchedReply):
             self._started = self._is_logged = True
             await run_tunnel(self._service, self._writer, self.request, reply, self._leave)

@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, Protocol
 
+from bff.engine.answers import Handle
 from bff.settings import Settings
 from bff.web.gateway import Gateway
 from bff.web.hosts.behind import AppBehind
@@ -33,33 +34,53 @@ class Closable(Protocol):
 
 class Works:
     """Requests at work, of one kind: `most` at a time. Held here, since a write goes on when its
-    connection is gone."""
+    connection is gone. A work is a task, or a call that answers by a callback."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, most: int) -> None:
         self._loop = loop
         self._most = most
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._at_work: set[Handle] = set()
+        self._is_empty: asyncio.Future[None] | None = None
 
     @property
     def has_room(self) -> bool:
         """Whether one more may be at work."""
-        return len(self._tasks) < self._most
+        return len(self._at_work) < self._most
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run it in a task."""
         task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.hold(task)
+        task.add_done_callback(self.release)
         return task
+
+    def hold(self, work: Handle) -> None:
+        """It is at work."""
+        self._at_work.add(work)
+
+    def release(self, work: Handle) -> None:
+        """It has ended."""
+        self._at_work.discard(work)
+        if self._is_empty is not None and not self._at_work and not self._is_empty.done():
+            self._is_empty.set_result(None)
+
+    def cancel(self, work: Handle) -> None:
+        """End it: a call at once, a task as soon as it can."""
+        work.cancel()
+        if not isinstance(work, asyncio.Task):
+            self.release(work)
 
     async def end(self, most_seconds: float) -> None:
         """Wait for what is at work, for so long at most; cancel the rest."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=most_seconds)
-        for task in list(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_CANCEL_SECONDS)
+        await self._wait_until_empty(most_seconds)
+        for work in list(self._at_work):
+            self.cancel(work)
+        await self._wait_until_empty(_CANCEL_SECONDS)
+
+    async def _wait_until_empty(self, most_seconds: float) -> None:
+        if self._at_work:
+            self._is_empty = self._loop.create_future()
+            await asyncio.wait([self._is_empty], timeout=most_seconds)
 
 
 class Service:
