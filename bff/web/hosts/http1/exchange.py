@@ -1,7 +1,8 @@
 """One request and its reply.
 
     begin      from memory or refused: a reply, which is written at once
-               anything else: an exchange, whose task writes the reply when it is there
+               a call: a callback writes the reply when it is there
+               anything else, and a body that still arrives: a task does
     refuse     the body broke its framing or came too slowly
     lose       the client left
 
@@ -19,6 +20,7 @@ from typing import Final
 
 from bff.engine.answers import Handle
 from bff.web.hosts.behind import hand_over, scope_for_app
+from bff.web.hosts.http1.answers import Begun, log_reply, overloaded, write_reply
 from bff.web.hosts.http1.bodies import IncomingBody
 from bff.web.hosts.http1.framing import Head, Refusal
 from bff.web.hosts.http1.messages import AppReply, scope_of
@@ -26,80 +28,16 @@ from bff.web.hosts.http1.replies import (
     CONTINUE,
     StreamFraming,
     connection_line,
-    has_no_body,
     render_head,
-    render_shared_head,
 )
-from bff.web.hosts.http1.service import Peer, Service, Writer
+from bff.web.hosts.http1.service import Service, Writer
 from bff.web.hosts.http1.tunnel import run_tunnel
-from bff.web.http.logs import Log
-from bff.web.http.problems import bad_host, internal_error, problem
-from bff.web.http.replies import RawHeader, Reply, SharedHeaders, SwitchedReply, close_body
+from bff.web.http.problems import internal_error, problem
+from bff.web.http.replies import RawHeader, Reply, SwitchedReply, close_body
 from bff.web.http.requests import ClientGone, GatewayRequest
 from bff.web.serving.dispatch import Pending, PendingCall
 
-_RETRY_SECONDS: Final = b"1"
 _MOST_DROPPED_BYTES: Final = 64 * 1024  # of a body that nobody wants, so that its connection lasts
-
-Begun = Reply | Pending | None
-
-
-def request_of(head: Head, peer: Peer) -> GatewayRequest:
-    """The request that a head announces, without its body."""
-    line, fields = head
-    return GatewayRequest(
-        line.method,
-        line.path,
-        line.query,
-        fields.headers,
-        scheme=peer.scheme,
-        client_host=None if peer.client is None else peer.client[0],
-        version=line.version,
-        can_switch=True,
-        single=fields.single,
-    )
-
-
-def refuse_head(service: Service, writer: Writer, refusal: Refusal) -> None:
-    """Answer what is no request, and log it as one without a method and a path."""
-    request = GatewayRequest("-", "-", "", [])
-    reply = service.gateway.finish(request, problem(request, *refusal))
-    write_reply(service, writer, request, reply, keeps=False)
-    log_reply(service.gateway.log, writer, request, reply)
-
-
-def begin(service: Service, request: GatewayRequest) -> Begun:
-    """What the gateway begins for a request; None where the app behind is to answer."""
-    begun = None if service.behind.takes(request) else service.gateway.begin(request)
-    if begun is None and not request.has_good_host():
-        return service.gateway.finish(request, bad_host(request))
-    return begun
-
-
-def write_reply(
-    service: Service, writer: Writer, request: GatewayRequest, reply: Reply, *, keeps: bool
-) -> None:
-    """Write a reply whose body is here."""
-    body, headers, date = reply.body, reply.headers, service.date.line()
-    assert isinstance(body, bytes)  # noqa: S101
-    is_empty = has_no_body(request.method, reply.status)
-    connection = connection_line(request.version, keeps=keeps)
-    if isinstance(headers, SharedHeaders):
-        head = render_shared_head(reply, headers, date=date, connection=connection)
-    else:
-        framing = b"" if is_empty else b"content-length: %d\r\n" % len(body)
-        head = render_head(
-            reply.status, reply.all_headers, framing=framing, date=date, connection=connection
-        )
-    writer.write(head if is_empty else head + body)
-
-
-def log_reply(log: Log, writer: Writer, request: GatewayRequest, reply: Reply) -> None:
-    """Write the line of a request whose reply was written whole."""
-    if writer.is_lost:
-        log.broken(request, reply, 0, "client left")
-    else:
-        log.request(request, reply, len(reply.body) if isinstance(reply.body, bytes) else 0)
 
 
 class Exchange:
@@ -145,7 +83,7 @@ class Exchange:
         elif begun.switches:
             self._works = service.tunnels
         if not self._works.has_room:
-            self._end_with(service.gateway.finish(self.request, _overloaded(self.request)))
+            self._end_with(service.gateway.finish(self.request, overloaded(self.request)))
         elif begun is None:
             self._work = self._works.start(self._run(self._hand_over))
         else:
@@ -325,13 +263,3 @@ class Exchange:
             if self._writer.is_lost:
                 raise ClientGone from None
             raise
-
-
-def _overloaded(request: GatewayRequest) -> Reply:
-    return problem(
-        request,
-        503,
-        "overloaded",
-        "The gateway has as many requests at work as it takes.",
-        headers=((b"retry-after", _RETRY_SECONDS),),
-    )

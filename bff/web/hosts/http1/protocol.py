@@ -18,15 +18,9 @@ Rules:
 import asyncio
 from typing import Final
 
+from bff.web.hosts.http1.answers import begin, log_reply, refuse_head, request_of, write_reply
 from bff.web.hosts.http1.bodies import IncomingBody, MalformedBody
-from bff.web.hosts.http1.exchange import (
-    Exchange,
-    begin,
-    log_reply,
-    refuse_head,
-    request_of,
-    write_reply,
-)
+from bff.web.hosts.http1.exchange import Exchange
 from bff.web.hosts.http1.framing import (
     END_OF_HEAD,
     MALFORMED,

@@ -1,0 +1,90 @@
+"""What a connection answers in one go: requests from heads, and replies whose body is here."""
+
+from typing import Final
+
+from bff.web.hosts.http1.framing import Head, Refusal
+from bff.web.hosts.http1.replies import (
+    connection_line,
+    has_no_body,
+    render_head,
+    render_shared_head,
+)
+from bff.web.hosts.http1.service import Peer, Service, Writer
+from bff.web.http.logs import Log
+from bff.web.http.problems import bad_host, problem
+from bff.web.http.replies import Reply, SharedHeaders
+from bff.web.http.requests import GatewayRequest
+from bff.web.serving.dispatch import Pending
+
+_RETRY_SECONDS: Final = b"1"
+
+Begun = Reply | Pending | None
+
+
+def request_of(head: Head, peer: Peer) -> GatewayRequest:
+    """The request that a head announces, without its body."""
+    line, fields = head
+    return GatewayRequest(
+        line.method,
+        line.path,
+        line.query,
+        fields.headers,
+        scheme=peer.scheme,
+        client_host=None if peer.client is None else peer.client[0],
+        version=line.version,
+        can_switch=True,
+        single=fields.single,
+    )
+
+
+def refuse_head(service: Service, writer: Writer, refusal: Refusal) -> None:
+    """Answer what is no request, and log it as one without a method and a path."""
+    request = GatewayRequest("-", "-", "", [])
+    reply = service.gateway.finish(request, problem(request, *refusal))
+    write_reply(service, writer, request, reply, keeps=False)
+    log_reply(service.gateway.log, writer, request, reply)
+
+
+def begin(service: Service, request: GatewayRequest) -> Begun:
+    """What the gateway begins for a request; None where the app behind is to answer."""
+    begun = None if service.behind.takes(request) else service.gateway.begin(request)
+    if begun is None and not request.has_good_host():
+        return service.gateway.finish(request, bad_host(request))
+    return begun
+
+
+def write_reply(
+    service: Service, writer: Writer, request: GatewayRequest, reply: Reply, *, keeps: bool
+) -> None:
+    """Write a reply whose body is here."""
+    body, headers, date = reply.body, reply.headers, service.date.line()
+    assert isinstance(body, bytes)  # noqa: S101
+    is_empty = has_no_body(request.method, reply.status)
+    connection = connection_line(request.version, keeps=keeps)
+    if isinstance(headers, SharedHeaders):
+        head = render_shared_head(reply, headers, date=date, connection=connection)
+    else:
+        framing = b"" if is_empty else b"content-length: %d\r\n" % len(body)
+        head = render_head(
+            reply.status, reply.all_headers, framing=framing, date=date, connection=connection
+        )
+    writer.write(head if is_empty else head + body)
+
+
+def log_reply(log: Log, writer: Writer, request: GatewayRequest, reply: Reply) -> None:
+    """Write the line of a request whose reply was written whole."""
+    if writer.is_lost:
+        log.broken(request, reply, 0, "client left")
+    else:
+        log.request(request, reply, len(reply.body) if isinstance(reply.body, bytes) else 0)
+
+
+def overloaded(request: GatewayRequest) -> Reply:
+    """The answer to one request more than may be at work."""
+    return problem(
+        request,
+        503,
+        "overloaded",
+        "The gateway has as many requests at work as it takes.",
+        headers=((b"retry-after", _RETRY_SECONDS),),
+    )
