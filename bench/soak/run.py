@@ -26,6 +26,7 @@ from bench.soak.watch import Sample, find_growth, find_slope, read_sample
 
 _CALLERS: Final = 24
 _LATE_SECONDS: Final = 5.0  # of any kind but one that takes its time; a deadline is 1.5 s
+_SLOW_SECONDS: Final = 2.0  # worth a line in the record
 _TELL_SECONDS: Final = 10.0
 _SAMPLE_SECONDS: Final = 2.0
 _REST_SECONDS: Final = 12.0  # longer than idle connections to services are kept
@@ -41,6 +42,7 @@ class Outcome:
 
     done: Counter[str] = field(default_factory=Counter)
     slowest: dict[str, float] = field(default_factory=dict)
+    slow: list[tuple[float, str, float]] = field(default_factory=list)
     trouble: Counter[str] = field(default_factory=Counter)
     events: list[tuple[float, str]] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
@@ -138,6 +140,8 @@ class Soak:
             outcome.done[name] += 1
             seconds = time.monotonic() - began_at
             outcome.slowest[name] = max(outcome.slowest.get(name, 0.0), round(seconds, 2))
+            if seconds > _SLOW_SECONDS and len(outcome.slow) < _MOST_MESSAGES:
+                outcome.slow.append((round(self._elapsed, 1), name, round(seconds, 2)))
             if seconds > _LATE_SECONDS:
                 outcome.note_trouble(f"{name}: late")
             return
