@@ -1,5 +1,7 @@
 """Replies that are odd and still good: they are taken, and only what the schema has goes out."""
 
+import gzip
+
 import pytest
 
 from tests.support.leaks import refuse_leaks
@@ -47,3 +49,20 @@ def test_odd_reply_is_taken_and_only_what_the_schema_has_goes_out(
             answer = screen.get("/fail", x_request_id="1")
             is_complete(answer, came_about)
             refuse_leaks(answer, upstream, HUSHED, "cost")
+
+
+@pytest.mark.parametrize("compression", ["on", "off"])
+def test_compressed_reply_is_taken_where_it_was_asked_for(
+    screens: Screens, compression: str
+) -> None:
+    with WireServer(json_said(gzip.compress(GOOD), ("Content-Encoding", "gzip"))) as upstream:
+        screen = product_screens(screens, upstream, compression=compression)
+        answer = screen.get("/fail")
+        (request,) = upstream.requests
+        if compression == "on":
+            is_complete(answer, {"fwd": "miss", "stored": True})
+            assert request.header("accept-encoding") == "gzip, deflate, br, zstd"
+        else:
+            assert answer.status == 502
+            assert "http_response_content_coding" in (answer.header("proxy-status") or "")
+            assert request.header("accept-encoding") == "identity"

@@ -29,6 +29,7 @@ _QUICK = "{endpoint: GET /quick, steps: {look: {call: shop.look}}}"
 _SERVICE = """
     base: BASE
     timeout: TIMEOUT
+    compression: COMPRESSION
     operations: {get: {request: GET /it, returns: 'schemas.shop:Product'}}
     """
 
@@ -52,17 +53,23 @@ def product_with(**texts: str) -> Script:
 
 
 def product_screens(
-    screens: Screens, upstream: WireServer, *, deadline: str = "10s", timeout: str = "10s"
+    screens: Screens,
+    upstream: WireServer,
+    *,
+    deadline: str = "10s",
+    timeout: str = "10s",
+    compression: str = "off",
 ) -> Screen:
     """The product at `/fail` as a required step and at `/optional` as an optional one; `/quick`
     is over another upstream. A degraded payload is kept for its `ttl`, so that is short; a
     complete one stays a hit for the time of `stale`."""
     screen = _SCREEN.replace("DEADLINE", deadline)
     policies = {policy: screen.replace("POLICY", policy) for policy in ("fail", "optional")}
+    service = _SERVICE.replace("BASE", upstream.url).replace("TIMEOUT", timeout)
     return screens(
         {**policies, "quick": _QUICK},
         {"/look": value_reply({})},
-        services={"products": _SERVICE.replace("BASE", upstream.url).replace("TIMEOUT", timeout)},
+        services={"products": service.replace("COMPRESSION", compression)},
     )
 
 

@@ -14,7 +14,7 @@ from bff.tls import TlsFiles
 
 @dataclass(slots=True)
 class TlsServer:
-    """A server that answers each request with `ok` and closes the connection; `peers` are the
+    """A server that answers each request with `12` and closes the connection; `peers` are the
     names in the certificates that its clients showed, None where there was none."""
 
     port: int = 0
@@ -37,7 +37,7 @@ async def tls_server(
         try:
             await reader.readuntil(b"\r\n\r\n")
             seen.peers.append(_peer_name(writer.get_extra_info("ssl_object")))
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n12")
             await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
             pass
