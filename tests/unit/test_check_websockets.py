@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import flask
+import pytest
 from click.testing import CliRunner, Result
 from flask.cli import ScriptInfo
 
 from bff import Gateway
 from bff.cli import bff
 from bff.plan.compiler.project import check_project
-from tests.support.projects import write_project
+from tests.support.projects import SHOP_SERVICE, write_project
 
 LIVE = """
 cors: {origins: ["https://shop.example"]}
@@ -46,6 +47,20 @@ def test_origins_that_are_broken_are_the_only_problem(tmp_path: Path) -> None:
     gateway = LIVE.replace("https://shop.example", "*")
     (problem,) = check_project(write_project(tmp_path, gateway=gateway)).problems
     assert problem.path == "cors.origins[0]"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_websockets_that_a_proxy_on_the_way_would_end_are_reported(
+    tmp_path: Path, scheme: str
+) -> None:
+    base = f"base: {scheme}://shop.example\nproxy: http://proxy.example:3128"
+    services = {"shop": SHOP_SERVICE.replace("base: http://127.0.0.1:9", base)}
+    problems = check_project(write_project(tmp_path, services=services, gateway=LIVE)).problems
+    if scheme == "https":
+        assert problems == ()
+    else:
+        (problem,) = problems
+        assert problem.what == "the proxy of shop passes no WebSockets to http://shop.example"
 
 
 def test_websockets_behind_the_guards_of_an_app_are_reported_with_them(tmp_path: Path) -> None:

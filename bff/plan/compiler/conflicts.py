@@ -2,7 +2,7 @@
 services, WebSockets that nobody can open."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile
@@ -10,6 +10,7 @@ from bff.declarations.models.endpoint import endpoint_violations
 from bff.declarations.models.gateway import GatewayFile
 from bff.declarations.suggestions import known_names
 from bff.errors import Problem
+from bff.plan.model.service import Service
 from bff.plan.reporter import Path, Reporter
 
 _OWN_PATHS = ("/healthz", "/admin/purge")
@@ -52,9 +53,12 @@ def report_routes(reporter: Reporter[GatewayFile], known: Collection[str]) -> No
             reporter.report(at, what, known_names(route.service, known))
 
 
-def report_websockets(reporter: Reporter[GatewayFile], app_guards: Sequence[str]) -> None:
-    """Report routes whose WebSockets no page may open, and those whose WebSockets the hooks of an
-    app would have to guard: these see a request and its reply, and a WebSocket has neither."""
+def report_websockets(
+    reporter: Reporter[GatewayFile], services: Mapping[str, Service], app_guards: Sequence[str]
+) -> None:
+    """Report routes whose WebSockets no page may open, or which a proxy on the way to the service
+    would end; and those whose WebSockets the hooks of an app would have to guard: these see a
+    request and its reply, and a WebSocket has neither."""
     gateway = reporter.document.model
     for prefix, route in gateway.routes.items():
         at: Path = ("routes", prefix, "websocket")
@@ -66,6 +70,15 @@ def report_websockets(reporter: Reporter[GatewayFile], app_guards: Sequence[str]
                 "no page may open a WebSocket here, since no origin is listed",
                 "List the origins of your pages: cors: {origins: [https://shop.example]}.",
             )
+        service = services.get(route.service)
+        if service is not None and service.link is not None and service.link.proxy is not None:
+            plain = next((url for url in service.instances if url.startswith("http:")), None)
+            if plain is not None:
+                reporter.report(
+                    at,
+                    f"the proxy of {route.service} passes no WebSockets to {plain}",
+                    "Through a proxy they need an https address.",
+                )
         if app_guards:
             reporter.report(
                 at,

@@ -67,7 +67,7 @@ def check_project(folder: FilePath, app_guards: Sequence[str] = ()) -> CheckResu
     report_endpoints(files.compositions.values(), problems)
     of_gateway = Reporter(files.gateway, problems)
     report_routes(of_gateway, {*services.services, *services.unread})
-    report_websockets(of_gateway, app_guards)
+    report_websockets(of_gateway, services.services, app_guards)
     project = None
     if not problems:
         routes = tuple(

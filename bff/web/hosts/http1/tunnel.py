@@ -39,8 +39,8 @@ async def run_tunnel(
     writer.write(
         render_head(reply.status, reply.all_headers, framing=b"", date=date, connection=b"")
     )
-    tunnel = Tunnel(service, reply)
-    tunnel.open(writer.transport, leave(), is_paused=writer.is_paused)
+    tunnel = Tunnel(service, writer, reply)
+    tunnel.open(leave())
     try:
         await tunnel.closed
     finally:
@@ -52,32 +52,28 @@ async def run_tunnel(
 class Tunnel:
     """A tunnel of a service's. `open` is called once; `closed` is done when both ends are gone."""
 
-    def __init__(self, service: Service, reply: SwitchedReply) -> None:
+    def __init__(self, service: Service, writer: Writer, reply: SwitchedReply) -> None:
         self.slot: int | None = None  # the wheel's
         self.closed: asyncio.Future[None] = service.loop.create_future()
         self._service = service
-        self._early_bytes = reply.early
-        self._client = _End(self, "client")
-        self._upstream = _End(self, "service")
-        self._upstream.transport = reply.transport
+        self._writer = writer
+        self._early = reply.early
+        self._client = _End(self, "client", writer.transport)
+        self._upstream = _End(self, "service", reply.transport)
         self._first_end: Literal["client", "service"] | None = None  # that has sent its last byte
         self._cause: Cause | None = None
         self._active_at = service.wheel.now
         service.connections.add(self)
 
-    def open(self, client: asyncio.Transport, early: bytes, *, is_paused: bool) -> None:
-        """Couple both ends. `early` came behind the client's handshake; `is_paused`: the client
-        does not read at the moment."""
-        self._client.transport = client
+    def open(self, early: bytes) -> None:
+        """Couple both ends. `early` came behind the client's handshake."""
         for end, other in self._pairs():
             end.other = other
             end.transport.set_protocol(end)
-        self._client.is_full = is_paused
-        self._client.send(self._early_bytes)
-        self._upstream.received_bytes += len(self._early_bytes)
-        self._upstream.send(early)
-        self._client.received_bytes += len(early)
-        self._early_bytes = b""
+        self._client.is_full = self._writer.is_paused
+        self._client.data_received(early)
+        self._upstream.data_received(self._early)
+        self._early = b""
         for end, other in self._pairs():
             if end.transport.is_closing():  # it may have told a protocol before this one
                 end.connection_lost(None)
@@ -104,9 +100,10 @@ class Tunnel:
     def abort(self) -> None:
         """See `Closable`."""
         self._cause = self._cause or "gateway"
-        for end, _ in self._pairs():
-            if not end.is_lost:
-                end.transport.abort()
+        if not self._client.is_lost:
+            self._writer.abort()
+        if not self._upstream.is_lost:
+            self._upstream.transport.abort()
 
     def check(self, now: float) -> float | None:
         """See `Timed`."""
@@ -128,7 +125,7 @@ class Tunnel:
         other = end.other
         self._first_end = self._first_end or end.name
         can_be_half = end.transport.can_write_eof() and other.transport.can_write_eof()
-        if other.has_sent_all or not can_be_half or self._cause is not None:
+        if other.has_sent_all or other.transport.is_closing() or not can_be_half:
             self._close(self._first_end)
             return False
         other.transport.write_eof()
@@ -172,54 +169,48 @@ class _End(asyncio.Protocol):
     )
 
     other: "_End"
-    transport: asyncio.Transport
 
-    def __init__(self, tunnel: Tunnel, name: Literal["client", "service"]) -> None:
+    def __init__(
+        self, tunnel: Tunnel, name: Literal["client", "service"], transport: asyncio.Transport
+    ) -> None:
         self.name = name
+        self.transport = transport
         self.is_full = False
         self.is_lost = False
         self.has_sent_all = False
         self.received_bytes = 0
-        self._tunnel: Tunnel | None = tunnel
-
-    def send(self, data: bytes) -> None:
-        """Have this end get these bytes, unless it is about to close."""
-        if data and not self.transport.is_closing():
-            self.transport.write(data)
+        self._tunnel = tunnel
 
     def let_go(self) -> None:
         """The tunnel is over: refer to it, and to the other end, no more."""
-        self._tunnel = None
-        del self.other
+        del self._tunnel, self.other
 
     # ------------------------------------------------------------------ called by the loop
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
-        if self._tunnel is not None:
-            self.received_bytes += len(data)
-            self._tunnel.touch()
-            self.other.send(data)
+        self.received_bytes += len(data)
+        self._tunnel.touch()
+        if data and not self.other.transport.is_closing():
+            self.other.transport.write(data)
 
     def eof_received(self) -> bool:
         """See `asyncio.Protocol`."""
         self.has_sent_all = True
-        return self._tunnel is not None and self._tunnel.end_input(self)
+        return self._tunnel.end_input(self)
 
     def connection_lost(self, error: Exception | None) -> None:
         """See `asyncio.Protocol`."""
-        if not self.is_lost and self._tunnel is not None:
+        if not self.is_lost:
             self.is_lost = True
             self._tunnel.lose(self)
 
     def pause_writing(self) -> None:
         """See `asyncio.Protocol`."""
         self.is_full = True
-        if self._tunnel is not None:
-            self.other.transport.pause_reading()
+        self.other.transport.pause_reading()
 
     def resume_writing(self) -> None:
         """See `asyncio.Protocol`."""
         self.is_full = False
-        if self._tunnel is not None:
-            self.other.transport.resume_reading()
+        self.other.transport.resume_reading()
