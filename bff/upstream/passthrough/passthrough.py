@@ -4,7 +4,8 @@ Method, path, query and body pass as they came; `bff.upstream.passthrough.header
 headers. Bodies are streamed both ways, and none of them is stored. A small body of known length
 passes in one piece, which halves its cost. The limit on compositions' request bodies does not apply
 here: a route has its own, or none. Nothing is decoded, cached or validated. Protocols are not
-switched: an `Upgrade` is not forwarded, so the service answers without it.
+switched: an `Upgrade` is not forwarded, so the service answers without it (`websockets.py` has the
+handshakes of WebSockets).
 
 A reply goes on with the first byte of its body. What breaks before is a `Failed`, and the client
 gets a problem; what breaks later breaks the client's connection (RFC 9112 §8).
