@@ -114,6 +114,7 @@ def test_without_it_nothing_is_asked_for_and_nothing_decoded(name: TransportName
         ("snappy", TEXT, "'snappy' was not asked for"),
         ("gzip, gzip, gzip", ENCODED["gzip"], "over 2 codings"),
     ],
+    ids=["no gzip", "cut off", "surplus", "unknown", "three"],
 )
 def test_body_that_can_not_be_decoded_is_a_failure(coding: str, body: bytes, cause: str) -> None:
     outcome, _ = fetched("http1", coded(coding, body))
