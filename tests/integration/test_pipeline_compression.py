@@ -17,7 +17,13 @@ from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import Service
 from bff.upstream.codings import PIECE_BYTES
-from bff.upstream.pipeline.compression import FREE_BYTES, MOST_RATIO, decode_reply
+from bff.upstream.pipeline.compression import (
+    FREE_BYTES,
+    MOST_AT_ONCE,
+    MOST_RATIO,
+    Decoding,
+    decode_reply,
+)
 from bff.upstream.pipeline.stack import ServiceClient
 from bff.upstream.ports import Transport
 from bff.upstream.transports import TransportName
@@ -189,7 +195,7 @@ def test_event_loop_runs_between_the_pieces_of_a_large_body() -> None:
 
 async def turns_while_decoding(packed: bytes) -> int:
     decoding = asyncio.create_task(
-        decode_reply(UpstreamReply(200, [], packed), b"gzip", 2_000_000, None)
+        decode_reply(UpstreamReply(200, [], packed), b"gzip", Decoding(2_000_000), None)
     )
     turns = 0
     while not decoding.done():
@@ -197,3 +203,22 @@ async def turns_while_decoding(packed: bytes) -> int:
         await asyncio.sleep(0)
     assert isinstance(decoding.result(), UpstreamReply)
     return turns
+
+
+def test_few_bodies_are_decoded_at_once_and_one_that_is_left_gives_its_place_back() -> None:
+    async def main() -> None:
+        decoding = Decoding(2_000_000)
+        large = UpstreamReply(200, [], gzip.compress(os.urandom(1_000_000)))
+        tasks = [
+            asyncio.create_task(decode_reply(large, b"gzip", decoding, None))
+            for _ in range(2 * MOST_AT_ONCE)
+        ]
+        await asyncio.sleep(0)
+        assert decoding.places.locked()
+        tasks[0].cancel()
+        tasks[-1].cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(outcome, UpstreamReply) for outcome in outcomes[1:-1])
+        assert not decoding.places.locked()
+
+    asyncio.run(main())

@@ -152,6 +152,9 @@ def test_request_over_tls_goes_through_a_tunnel_and_is_verified_as_without(
             assert first.startswith(f"connect localhost:{server.port} http/1.1\r\n")
             assert f"proxy-authorization: {SECRET.lower()}\r\n" in first
             assert "secret-path" not in first
+            (inside,) = server.heads
+            assert inside.startswith(b"GET /secret-path HTTP/1.1\r\n")
+            assert b"proxy-" not in inside.lower()
 
     run(name, scenario)
 

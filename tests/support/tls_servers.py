@@ -15,10 +15,12 @@ from bff.tls import TlsFiles
 @dataclass(slots=True)
 class TlsServer:
     """A server that answers each request with `12` and closes the connection; `peers` are the
-    names in the certificates that its clients showed, None where there was none."""
+    names in the certificates that its clients showed, None where there was none; `heads` are those
+    of the requests."""
 
     port: int = 0
     peers: list[str | None] = field(default_factory=list)
+    heads: list[bytes] = field(default_factory=list)
 
 
 @asynccontextmanager
@@ -35,7 +37,7 @@ async def tls_server(
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await reader.readuntil(b"\r\n\r\n")
+            seen.heads.append(await reader.readuntil(b"\r\n\r\n"))
             seen.peers.append(_peer_name(writer.get_extra_info("ssl_object")))
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n12")
             await writer.drain()

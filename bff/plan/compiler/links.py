@@ -30,7 +30,8 @@ def _compile_tls(reporter: Reporter[ServiceFile], declared: TlsDecl, folder: Pat
     files = TlsFiles(ca, cert, key)
     for part in (TlsFiles(ca=ca), TlsFiles(cert=cert, key=key)):  # so that both are reported
         try:
-            client_context(part)
+            if any(part.given()):
+                client_context(part)
         except TlsFileError as error:
             reporter.report(("tls", error.key), error.what, error.mend)
     return files

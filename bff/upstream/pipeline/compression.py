@@ -5,6 +5,7 @@ Rules:
    times as long as what came. It is taken from the run's budget like what came.
 2. The event loop runs between two pieces: see `bff.upstream.codings`.
 3. Only bodies that somebody reads are decoded: those of 2xx.
+4. At most `MOST_AT_ONCE` are decoded at once, since brotli's window may take 16 MiB of memory.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from bff.upstream.codings import CODINGS, BadCoding, TooLong, codings_of, decode
 from bff.upstream.pipeline.balance import Send
 
 MOST_RATIO: Final = 100
+MOST_AT_ONCE: Final = 4
 FREE_BYTES: Final = 65_536  # JSON of a few words repeated shrinks to a thousandth
 
 _ACCEPT: Final = (b"accept-encoding", ", ".join(CODINGS).encode())
@@ -26,26 +28,34 @@ _NAME: Final = b"content-encoding"
 _OF_THE_CODING: Final = frozenset({_NAME, b"content-length"})
 
 
-def decoded(send: Send[UpstreamReply], byte_cap: int) -> Send[UpstreamReply]:
+class Decoding:
+    """The decoding of replies on one event loop; bodies have at most `byte_cap` bytes."""
+
+    def __init__(self, byte_cap: int) -> None:
+        self.byte_cap = byte_cap
+        self.places = asyncio.Semaphore(MOST_AT_ONCE)
+
+
+def decoded(send: Send[UpstreamReply], decoding: Decoding) -> Send[UpstreamReply]:
     """Sends calls so that their replies may come compressed; what answers is decoded."""
-    return partial(_DecodedCall, send, byte_cap)
+    return partial(_DecodedCall, send, decoding)
 
 
 class _DecodedCall:
     """A call whose reply is decoded; it is itself the handle. A task is for decoding alone."""
 
-    __slots__ = ("_arriving", "_byte_cap", "_current", "_on_answer")
+    __slots__ = ("_arriving", "_current", "_decoding", "_on_answer")
 
     def __init__(
         self,
         send: Send[UpstreamReply],
-        byte_cap: int,
+        decoding: Decoding,
         base: str,
         call: ServiceCall,
         seconds: float,
         on_answer: OnAnswer[UpstreamReply],
     ) -> None:
-        self._byte_cap = byte_cap
+        self._decoding = decoding
         self._arriving = call.arriving
         self._on_answer = on_answer
         headers = [header for header in call.headers if header[0] != _ACCEPT[0]]
@@ -60,21 +70,23 @@ class _DecodedCall:
         if isinstance(answer, UpstreamReply) and 200 <= answer.status < 300 and answer.body:
             named = b", ".join([value for name, value in answer.headers if name == _NAME])
             if named:
-                decoding = decode_reply(answer, named, self._byte_cap, self._arriving)
+                decoding = decode_reply(answer, named, self._decoding, self._arriving)
                 self._current = TaskCall(decoding, self._on_answer)
                 return
         self._on_answer(answer)
 
 
 async def decode_reply(
-    reply: UpstreamReply, named: bytes, byte_cap: int, arriving: Budget | None
+    reply: UpstreamReply, named: bytes, decoding: Decoding, arriving: Budget | None
 ) -> UpstreamReply | Failed:
     """The reply without the codings that its `Content-Encoding` has `named`, or the failure."""
     body = reply.body
-    most = min(byte_cap, max(FREE_BYTES, MOST_RATIO * len(body)))
+    most = min(decoding.byte_cap, max(FREE_BYTES, MOST_RATIO * len(body)))
     try:
-        for coding in codings_of(named.decode("latin-1")):
-            body = await _decode(body, coding, most, arriving)
+        codings = codings_of(named.decode("latin-1"))
+        async with decoding.places:
+            for coding in codings:
+                body = await _decode(body, coding, most, arriving)
     except BadCoding as error:
         detail = f"content-encoding: {named[:40].decode('latin-1')}: {error}"
         return Failed(Reason.ENCODED, reply.status, detail=detail)

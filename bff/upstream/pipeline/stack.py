@@ -20,7 +20,7 @@ from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.plan.model.service import Link, Service
 from bff.upstream.pipeline.balance import Instances, Send, Way, balanced
-from bff.upstream.pipeline.compression import decoded
+from bff.upstream.pipeline.compression import Decoding, decoded
 from bff.upstream.ports import (
     SwitchedConnection,
     Switching,
@@ -55,6 +55,7 @@ class ServiceClient:
     ) -> None:
         self._transport = transport
         self._byte_cap = byte_cap
+        self._decoding = Decoding(byte_cap)
         self._services = services
         self._instances = {
             name: Instances(service.instances, clock) for name, service in services.items()
@@ -88,7 +89,7 @@ class ServiceClient:
 
     def _send_of(self, service: Service) -> Send[UpstreamReply]:
         send = partial(self._fetch_from, service.link)
-        return decoded(send, self._byte_cap) if service.compression else send
+        return decoded(send, self._decoding) if service.compression else send
 
     def _fetch_from(
         self,
