@@ -5,7 +5,8 @@
     inside     the app behind the gateway, which counts tasks and objects within a worker
     stage      upstream, Redis and gateway as processes, and what happens to them meanwhile
     line       a caller's connection, and replies from it
-    callers    what callers do, and what must come back
+    callers    callers, and what they hold against what comes back
+    kinds      what they do
     giant      a gigabyte each way
     watch      what the workers hold over time, and whether it grows
     picture    the same, drawn

@@ -92,6 +92,10 @@ class Line:
         self.close()
         return data
 
+    async def read_exactly(self, count: int) -> bytes:
+        """So many bytes. Raises `Broken` and `Late`."""
+        return await self._within(self._reading.readexactly(count))
+
     async def read_some(self, count: int) -> bytes:
         """Some bytes, `count` at most. Raises `Broken` and `Late`."""
         return await self._within(self._reading.read(count))

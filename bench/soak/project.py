@@ -8,7 +8,9 @@ _FILES = {
 defaults: {access: public, timeout: 600ms, deadline: 1500ms}
 routes:
   /raw: {service: shop, strip: true}
+  /live: {service: shop, strip: true, websocket: true}
   /gone: {service: gone, strip: true}
+cors: {origins: ["https://soak.example"]}
 """,
     "services/shop.yaml": """
 base: SHOP

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from bench.soak.callers import KINDS, Caller, Kind, Written, Wrong
+from bench.soak.callers import Caller, Written, Wrong
 from bench.soak.giant import pass_giants
+from bench.soak.kinds import KINDS, Kind
 from bench.soak.line import Broken, Late, Line
 from bench.soak.stage import Stage
 from bench.soak.watch import Sample, find_growth, find_slope, read_sample

@@ -6,12 +6,13 @@
     GET  /bytes/COUNT       so many bytes; ?chunked without a length, ?break to break off halfway
     POST /digest            the length and the SHA-256 of the body
     GET  /counts            what was malformed in requests; else there is nothing to tell
-    anything else           ok
+    anything else           ok; a WebSocket gets back what it sends
 
 It reads requests strictly: what a gateway forwards must be framed in one way alone.
 """
 
 import asyncio
+import base64
 import hashlib
 import json
 import sys
@@ -24,6 +25,7 @@ import uvloop
 _HEAD_BYTES = 48 * 1024
 PIECE = bytes(range(256)) * 64
 _SLOW_SECONDS = 0.2
+_WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
 
 Writer = asyncio.StreamWriter
 
@@ -71,6 +73,9 @@ class Upstream:
         names = [name for name, _ in headers]
         if names.count("host") != 1 or any(" " in name or not name for name in names):
             raise ValueError(head)
+        if "upgrade" in names:
+            await _echo(reader, writer, dict(headers))
+            return False
         length, digest = await _read_body(reader, dict(headers), names)
         path, _, query = target.partition("?")
         match path.split("/"):
@@ -119,6 +124,17 @@ async def _read_body(
         length += len(piece)
         left -= len(piece)
     return length, digest.hexdigest()
+
+
+async def _echo(reader: asyncio.StreamReader, writer: Writer, headers: dict[str, str]) -> None:
+    """A tunnel that gives back what comes."""
+    key = headers["sec-websocket-key"].encode()
+    accept = base64.b64encode(hashlib.sha1(key + _WEBSOCKET).digest())
+    fields = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: "
+    writer.write(b"HTTP/1.1 101 Switching Protocols\r\n" + fields + accept + b"\r\n\r\n")
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
 
 
 async def _reply(writer: Writer, body: bytes, status: bytes = b"200 OK") -> None:
