@@ -149,11 +149,14 @@ class Soak:
         caller.line.reset()
 
     async def _watch(self) -> None:
-        told_at = 0.0
+        told_at, told_troubles = 0.0, 0
         while True:
             self.outcome.samples += await asyncio.to_thread(self._stage.sample, self._elapsed)
             for line in self._stage.new_errors():
                 self.outcome.note_trouble(f"the log: {line}")
+            for what in list(self.outcome.trouble)[told_troubles:]:
+                self._tell(f"       {what}")
+            told_troubles = len(self.outcome.trouble)
             if self._elapsed - told_at >= _TELL_SECONDS:
                 told_at = self._elapsed
                 self._tell(self._describe())
