@@ -75,6 +75,23 @@ def test_signal_while_the_project_is_compiled_ends_it_with_0(
     serving.assert_ended_well()
 
 
+@on_linux
+def test_launcher_that_is_killed_while_the_project_is_compiled_leaves_no_process(
+    serve: Serve, tmp_path: Path
+) -> None:
+    marker = tmp_path / "begun"
+    waiting = WAIT_FOR_EVER.format(marker=str(marker))
+    write_project(tmp_path, schemas=schemas_that(IN_LAUNCHER, waiting))
+    serving = serve()
+    serving.wait_for(marker.exists)
+    pid = serving.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    assert len(children) == 1
+    serving.process.kill()
+    serving.process.wait()
+    serving.wait_until(lambda: not command_of(int(children[0])))
+
+
 @endings
 @pytest.mark.parametrize("doing", [WAIT_FOR_EVER, STARTING_UP], ids=["loading", "starting up"])
 def test_signal_while_a_worker_starts_ends_it_with_0_and_does_not_wait_for_the_worker(

@@ -1,7 +1,7 @@
 """The launcher of `bff serve`: one process that checks everything, and then starts the workers.
 
-It reads the settings, compiles the project, takes the address, and starts the embedded Redis where
-none is given; only then it starts the workers, which have the same settings through the
+It reads the settings, has a child compile the project, takes the address, and starts the embedded
+Redis where none is given; only then it starts the workers, which have the same settings through the
 environment. So each mistake is reported once, and before anything runs.
 """
 
@@ -13,9 +13,8 @@ import sys
 
 import click
 
-from bff.cache.redis.clients import refuse_bad_url
 from bff.cache.redis.embedded import RunningRedis, start_embedded_redis
-from bff.cli.project import compile_or_exit
+from bff.cli.serving.checks import describe_or_exit
 from bff.cli.serving.listening import listen, refuse_connections, shown
 from bff.cli.serving.processes import start_worker
 from bff.cli.serving.shares import ConnectionCounts
@@ -38,7 +37,7 @@ def launch(environ: dict[str, str]) -> int:
     for line in describe_ignored(environ):
         click.echo(line, err=True)
     _allow_open_files()
-    what = _checked(settings)
+    what = describe_or_exit(settings)
     backlog = max(_LEAST_BACKLOG, settings.requests_in_flight)
     with listen(settings.host, settings.port, backlog) as listener:
         return asyncio.run(_serve(settings, environ, listener, what))
@@ -74,15 +73,6 @@ async def _serve(
     return status
 
 
-def _checked(settings: Settings) -> str:
-    """What is served, for people. An app is imported by the workers alone: what it starts, threads
-    for instance, has no place in the launcher."""
-    if settings.app is not None:
-        return settings.app
-    count = len(compile_or_exit(settings.project).compositions)
-    return f"{count} composition{'' if count == 1 else 's'}"
-
-
 def _allow_open_files() -> None:
     """Allow as many open files as this user may have. Every client and every call takes one, and
     the usual 1,024 are too few for a crowd. The workers inherit the limit."""
@@ -108,8 +98,6 @@ def _settings_or_exit(environ: dict[str, str]) -> Settings:
     """The settings. Where some can't be used, print a line for each and end the process with 1."""
     try:
         settings = load_settings(environ)
-        if settings.redis_url is not None:
-            refuse_bad_url(settings.redis_url)
         server_context(settings)
         return settings
     except SettingsError as error:
