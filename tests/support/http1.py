@@ -42,7 +42,8 @@ class EchoApp:
 
 
 class PiecewiseTransport(asyncio.Transport):
-    """What a connection writes to; it reads at once."""
+    """What a connection writes to; it reads at once. While it `holds`, `close` doesn't come to its
+    end, as if something written waited to go out."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, port: int = 1) -> None:
         super().__init__()
@@ -50,21 +51,22 @@ class PiecewiseTransport(asyncio.Transport):
         self.readable = asyncio.Event()
         self.readable.set()
         self.ended = False
+        self.holds = False
         self._loop = loop
         self._port = port
-        self._connection: asyncio.Protocol | None = None
+        self.protocol: asyncio.Protocol | None = None
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         assert isinstance(protocol, asyncio.Protocol)
-        self._connection = protocol
+        self.protocol = protocol
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return ("127.0.0.1", self._port) if name in ("peername", "sockname") else default
 
     def bring(self, data: bytes) -> None:
         """Bytes arrive, unless the connection has ended."""
-        if self._connection is not None and not self.ended:
-            self._connection.data_received(data)
+        if self.protocol is not None and not self.ended:
+            self.protocol.data_received(data)
 
     def write(self, data: Any) -> None:
         assert not self.ended, "written after the end"
@@ -84,9 +86,9 @@ class PiecewiseTransport(asyncio.Transport):
 
     def close(self) -> None:
         self.ended = True
-        if self._connection is not None:
-            self._loop.call_soon(self._connection.connection_lost, None)
-            self._connection = None
+        if self.protocol is not None and not self.holds:
+            self._loop.call_soon(self.protocol.connection_lost, None)
+            self.protocol = None
 
     abort = close
 

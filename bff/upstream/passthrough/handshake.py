@@ -24,11 +24,12 @@ _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
 _VERSION: Final = b"13"
 _KEY: Final = re.compile(rb"[+/0-9A-Za-z]{21}[AQgw]==").fullmatch  # 16 bytes, spelled in one way
 
-_NAME = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+# Possessive: what is no element is seen at once, however long it is.
+_NAME = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
 _TOKEN: Final = re.compile(_NAME).fullmatch
 # RFC 6455 §9.1: a name, and params whose values are tokens, in quotes perhaps.
-_PARAM = rb"[ \t]*;[ \t]*%b(?:[ \t]*=[ \t]*(?:%b|\"%b\"))?" % (_NAME, _NAME, _NAME)
-_EXTENSION: Final = re.compile(rb"(%b)(?:%b)*" % (_NAME, _PARAM)).fullmatch
+_PARAM = rb"[ \t]*+;[ \t]*+%b(?:[ \t]*+=[ \t]*+(?:%b|\"%b\"))?" % (_NAME, _NAME, _NAME)
+_EXTENSION: Final = re.compile(rb"(%b)(?:%b)*+" % (_NAME, _PARAM)).fullmatch
 
 _NOT_LISTED: Final = Refused(
     403, "origin_not_listed", "A WebSocket is opened from a page of a listed origin alone."

@@ -65,5 +65,4 @@ class WebSockets:
                 return OpenWebSocket(agreed, transport, early)
             case _:
                 passed, _ = reply_headers(answer.headers)
-                passed.append((b"content-length", b"%d" % len(answer.body)))
                 return ForwardedReply(answer.status, passed, answer.body)
