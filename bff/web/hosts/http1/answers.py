@@ -85,6 +85,6 @@ def overloaded(request: GatewayRequest) -> Reply:
         request,
         503,
         "overloaded",
-        "The gateway has as many requests at work as it takes.",
+        "The gateway has as many such requests at work as it takes.",
         headers=((b"retry-after", _RETRY_SECONDS),),
     )
