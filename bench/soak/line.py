@@ -59,7 +59,10 @@ class Line:
         return await self.read(method)
 
     async def send(self, data: bytes) -> None:
-        """Send these bytes as they are. Raises `Broken` and `Late`."""
+        """Send these bytes as they are, on a new connection where the gateway has ended the one
+        that was kept. Raises `Broken` and `Late`."""
+        if self._reader is not None and self._reader.at_eof():
+            self.close()
         if self._writer is None:
             opening = asyncio.open_connection("127.0.0.1", self._port, limit=1 << 17)
             self._reader, self._writer = await self._within(opening)
