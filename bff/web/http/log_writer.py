@@ -25,6 +25,7 @@ from typing import IO
 QUEUE_LINES = 8192
 QUEUE_URGENT_BYTES = 1 << 20  # those of other lines are bounded by their number
 PIECE_BYTES = 4096  # a pipe takes it in one piece, whoever else writes to the pipe (PIPE_BUF)
+_BATCH_LINES = 256
 _GATHER_SECONDS = 0.1
 _IDLE_SECONDS = 5
 _RETRY_SECONDS = 0.1
@@ -121,32 +122,37 @@ class LogWriter:
             return False
 
     def _write_queue(self) -> None:
-        piece: list[bytes] = []
-        room = PIECE_BYTES
+        lines: list[bytes] = []
         while self._queue or self._lost:
             item = self._take_loss() if self._lost else self._queue.popleft()
+            if isinstance(item, bytes):
+                lines.append(item)
+                if type(item) is bytes and len(lines) < _BATCH_LINES:
+                    continue
+            self._write_pieces(b"".join(lines))
+            lines = []
             if isinstance(item, threading.Event):
-                self._write(piece)
-                piece, room = [], PIECE_BYTES
                 item.set()
-                continue
-            if type(item) is _UrgentLine:
+            elif isinstance(item, _UrgentLine):
                 with self._lock:
                     self._urgent_bytes -= len(item)
-            room -= len(item)
-            if room < 0:
-                self._write(piece)
-                piece, room = [], PIECE_BYTES - len(item)
-            piece.append(item)
-        self._write(piece)
+        self._write_pieces(b"".join(lines))
+
+    def _write_pieces(self, lines: bytes) -> None:
+        start = 0
+        while start < len(lines):
+            end = lines.rfind(b"\n", start, start + PIECE_BYTES) + 1
+            if not end:  # a line that is longer
+                end = lines.index(b"\n", start) + 1
+            self._write(lines[start:end])
+            start = end
 
     def _take_loss(self) -> bytes:
         with self._lock:
             lost, self._lost = self._lost, 0
         return self._render_loss(lost)
 
-    def _write(self, lines: list[bytes]) -> None:
-        rest = b"".join(lines)
+    def _write(self, rest: bytes) -> None:
         while rest:
             written = None
             try:

@@ -66,7 +66,6 @@ class GatewayRequest:
         raw_path: str,
         raw_query: str,
         headers: RawHeaders,
-        *,
         body: AsyncIterator[bytes] | None = None,
         scheme: str = "http",
         client_host: str | None = None,

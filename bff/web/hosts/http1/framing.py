@@ -60,8 +60,9 @@ class HeaderFields(NamedTuple):
 
 
 class Head(NamedTuple):
-    """A request's head."""
+    """A request's head, with its bytes."""
 
+    raw: bytes
     line: RequestLine
     fields: HeaderFields
 
@@ -99,8 +100,10 @@ def read_head(head: bytes, settings: Settings, known: Head | None) -> Head | Ref
     """The head that these bytes are; they end with the first empty line.
 
     `known` is the head before it on its connection: a client sends the same fields again and again,
-    so a comparison takes the place of reading them (2 µs and more).
+    and one that polls the same line too, so a comparison takes the place of reading (2 µs or 3).
     """
+    if known is not None and known.raw == head:
+        return known
     line_end = head.find(b"\r\n")
     if line_end > settings.request_line_bytes:
         return LONG_LINE
@@ -122,7 +125,7 @@ def read_head(head: bytes, settings: Settings, known: Head | None) -> Head | Ref
         host = fields.single.get(b"host")
         if host is not None and host.lower() != line.authority.lower():
             return MALFORMED  # RFC 9112 §3.2.2; two hosts are read in two ways
-    return Head(line, fields)
+    return Head(head, line, fields)
 
 
 def _read_line(line: bytes) -> RequestLine | Refusal:

@@ -37,7 +37,7 @@ from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 
 MOST_TURNED_AWAY: Final = 64  # connections beyond the bound, which get an answer
-_MOST_KNOWN_BYTES: Final = 2048  # of header lines, kept with each connection
+_MOST_KNOWN_BYTES: Final = 2048  # of a head, kept with each connection
 _MOST_BLANK_BYTES: Final = 64  # before a request
 _LINGER_SECONDS: Final = 2.0  # for a client that still sends what was refused
 
@@ -204,7 +204,7 @@ class Connection(asyncio.Protocol):
         if isinstance(head, Refusal):
             self._refuse(head)
             return False
-        self._known = head if len(head.fields.block) <= _MOST_KNOWN_BYTES else None
+        self._known = head if len(head.raw) <= _MOST_KNOWN_BYTES else None
         self._begin(head)
         return True
 
