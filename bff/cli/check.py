@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bff.cli.project import print_problems, project_option
+from bff.errors import ProjectError, SettingsError
 from bff.plan.compiler.project import CheckResult, check_project
 
 if TYPE_CHECKING:
@@ -18,12 +19,18 @@ if TYPE_CHECKING:
 @click.command()
 @project_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "--app",
+    envvar="BFF_APP",
+    show_envvar=True,
+    help="MODULE:NAME of the Flask app that the gateway is mounted in: its hooks are looked at.",
+)
 @click.pass_obj
-def check(script: "ScriptInfo | None", project: Path, form: str) -> None:
+def check(script: "ScriptInfo | None", project: Path, form: str, app: str | None) -> None:
     """Compile the project and print every problem; exit 1 when there is any. As `flask bff check`
-    it also looks at the app that the gateway is mounted in."""
+    it looks at Flask's app."""
     with redirect_stdout(sys.stderr):  # what a schema module prints is no part of the result
-        checked = check_project(project, _app_guards(script))
+        checked = check_project(project, _app_guards(app, script))
     if form == "json":
         click.echo(_as_json(checked))
     elif checked.problems:
@@ -34,12 +41,25 @@ def check(script: "ScriptInfo | None", project: Path, form: str) -> None:
     sys.exit(1 if checked.problems else 0)
 
 
-def _app_guards(script: "ScriptInfo | None") -> tuple[str, ...]:
-    if script is None:  # not under `flask`
+def _app_guards(name: str | None, script: "ScriptInfo | None") -> tuple[str, ...]:
+    """The hooks of the app of this name, or of the one that `flask` was started with."""
+    if name is None and script is None:
         return ()
+    # Not above, since Flask takes longer to import than the compiler.
+    from bff.cli.serving.apps import load_app
     from bff.web.hosts.flask.rules import guards_of_command
 
-    return guards_of_command(script)
+    guards: tuple[str, ...] = ()
+    try:
+        if name is not None:
+            guards = load_app(name).extensions["bff"].guards()
+        elif script is not None:
+            guards = guards_of_command(script)
+    except ProjectError:  # the app mounts a project that is broken: the check itself reports it
+        pass
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
+    return guards
 
 
 def _counted(count: int, thing: str) -> str:

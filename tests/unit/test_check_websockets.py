@@ -72,6 +72,40 @@ def test_websockets_behind_the_guards_of_an_app_are_reported_with_them(tmp_path:
     assert 'guards="none"' in result.stdout
 
 
+def test_app_may_be_named_as_for_bff_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_project(tmp_path, gateway=LIVE)
+    (folder / "guarded_shop.py").write_text(
+        "from flask import Flask\n"
+        "from bff import Gateway\n"
+        "app = Flask('shop')\n"
+        f"Gateway(app, {str(folder)!r})\n"
+        "app.before_request(lambda: None)\n"
+    )
+    monkeypatch.syspath_prepend(str(folder))
+    arguments = ("check", "--project", str(folder), "--app", "guarded_shop:app")
+    result = CliRunner().invoke(bff, arguments)
+    assert result.exit_code == 1
+    assert "routes./live.websocket: the app's hooks" in result.stdout
+    result = CliRunner().invoke(bff, (*arguments[:-1], "guarded_shop:web"))
+    assert result.exit_code == 1
+    assert "guarded_shop has no 'web'. Flask apps there: app" in result.stderr
+
+
+def test_app_whose_project_is_broken_leaves_the_problems_to_the_check(tmp_path: Path) -> None:
+    folder = write_project(tmp_path, gateway=LIVE)
+    broken = tmp_path / "broken"
+    broken.mkdir()
+
+    def create_app() -> flask.Flask:
+        app = flask.Flask("shop")
+        Gateway(app, broken)
+        return app
+
+    script = ScriptInfo(create_app=create_app)
+    result = CliRunner().invoke(bff, ("check", "--project", str(folder)), obj=script)
+    assert result.exit_code == 0
+
+
 def test_websockets_in_an_app_without_guards_are_fine(tmp_path: Path) -> None:
     folder = write_project(tmp_path, gateway=LIVE)
     app = flask.Flask("shop")

@@ -103,7 +103,7 @@ def guards_of(app: Flask) -> tuple[str, ...]:
 
 def guards_of_command(script: ScriptInfo) -> tuple[str, ...]:
     """The guards of the app that a `flask` command was started with; none where it was started
-    without one, or where no gateway is mounted in the app."""
+    without one, or where no gateway is mounted in the app. Raises what the app's module raises."""
     try:
         app = script.load_app()
     except NoAppException:
