@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.hosts import WAIT_BUDGET_SECONDS, Host
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
+from tests.support.websockets import HANDSHAKE, ORIGIN
 from tests.support.wire import WireServer
 from tests.support.wire_scripts import reply
 
@@ -66,7 +67,10 @@ def test_server_starts_from_the_environment_serves_and_stops_when_told(
     ann = reply(200, headers, b'{"id": 1, "first_name": "Ann"}')
     with WireServer(ann) as upstream:
         services = {"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", upstream.url)}
-        gateway = "routes: {/raw: {service: shop, strip: true}}"
+        gateway = f"""
+            cors: {{origins: ["{ORIGIN}"]}}
+            routes: {{/raw: {{service: shop}}, /live: {{service: shop, websocket: true}}}}
+            """
         write_project(tmp_path, {"home": HOME}, services=services, gateway=gateway)
         with started(SERVERS[name], tmp_path) as (host, process):
             assert host.get("/healthz").status == 200
@@ -76,6 +80,8 @@ def test_server_starts_from_the_environment_serves_and_stops_when_told(
             assert passed.status == 200
             assert upstream.requests[-1].body == b"in chunks"
             assert [name for name, _ in passed.headers].count("date") == 1
+            refused = host.request("GET", "/live/x", [*HANDSHAKE.items()][1:])  # without `Host`
+            assert (refused.status, refused.json()["reason"]) == (501, "no_websockets")
             assert host.get("/nowhere").json()["reason"] == "no_such_path"
             process.send_signal(signal.SIGINT if name == "flask" else signal.SIGTERM)
             out, _ = process.communicate(timeout=WAIT_BUDGET_SECONDS)

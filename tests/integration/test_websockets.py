@@ -94,6 +94,30 @@ def test_tls_at_both_ends_passes_messages_and_the_end(
         assert closed.value.rcvd.code == 1000
 
 
+def test_service_over_tls_waits_while_the_client_reads_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[int] = []
+
+    def flood(connection: ServerConnection) -> None:
+        for number in range(60):
+            connection.send(bytes(1_000_000))
+            sent.append(number)
+
+    options: dict[str, Any] = {"scheme": "wss", "compression": None}
+    with gateway_before(flood, tmp_path, monkeypatch, **options) as open_one:
+        client = open_one(max_queue=1)
+        before = -1
+        while before != len(sent) or not sent:
+            before = len(sent)
+            threading.Event().wait(0.3)
+        assert before < 30, (
+            "what all buffers on the way hold is far less than what there is to send"
+        )
+        for _ in range(60):
+            assert len(client.recv()) == 1_000_000
+
+
 @pytest.mark.parametrize("compression", ["deflate", None])
 def test_subprotocol_and_extension_are_agreed_end_to_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compression: str | None
