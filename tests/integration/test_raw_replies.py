@@ -6,10 +6,13 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Reason
+from bff.upstream.ports import Transport, UpstreamRequest
 from tests.support.hosts import Answer, Host, serving
 from tests.support.projects import write_project
 from tests.support.raw_replies import ROWS, Whole
+from tests.support.transports import fetched, run
 from tests.support.wire import WireServer
 from tests.support.wire_scripts import then_close
 
@@ -109,6 +112,35 @@ def answer_to(client: httpx.Client, method: str, url: str) -> httpx.Response | N
         return client.request(method, url)
     except httpx.TransportError:
         return None
+
+
+# What httpx's parser takes of the table, whole and as it is meant, though the standard lets one
+# refuse it.
+TAKEN_BY_HTTPX = {
+    "HTTP/0.9", "HTTP/1.2", "HTTP/2.0", "DEL in a value", "a hundred and one headers", "bare LF",
+    "bare LF after a header", "blank after a chunk size", "chunked in 1.0",
+    "control in a chunk extension", "control in a value", "folded line", "folded with a tab",
+    "length in a trailer", "length twice", "list of lengths", "long name", "long value",
+    "nine before",
+}  # fmt: skip
+
+
+def test_portable_transport_takes_more_of_the_table_and_nothing_that_is_not_whole() -> None:
+    async def scenario(transport: Transport) -> set[str]:
+        taken = set()
+        for row in ROWS:
+            with WireServer(then_close(row.data)) as server:
+                request = UpstreamRequest(row.method, server.url + "/")
+                outcome = await fetched(transport, request, timeout_seconds=5, byte_cap=9)
+            if isinstance(row.expected, Whole):
+                assert isinstance(outcome, UpstreamReply), row.name
+                assert (outcome.status, outcome.body) == row.expected[:2]
+            elif isinstance(outcome, UpstreamReply):
+                assert (outcome.status, outcome.body in (b"12", b"")) == (200, True)
+                taken.add(row.name)
+        return taken
+
+    assert run("httpx", scenario) == TAKEN_BY_HTTPX
 
 
 def test_table_is_as_long_as_it_was_meant_to_be() -> None:
