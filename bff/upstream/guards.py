@@ -5,6 +5,8 @@ maker. Nothing here decodes, encodes or normalises. Pure.
 """
 
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from bff.engine.ports import Headers
@@ -17,6 +19,8 @@ from bff.upstream.ports import UpstreamRequest
 _SENDABLE: Final = re.compile(r"[!\"$-\[\]-~]+").fullmatch
 
 _TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110 §5.6.2
+_is_name = lru_cache(256)(_TOKEN)
+_TEXT: Final = bytes(each for each in range(256) if each >= 32 and each != 127) + b"\t"
 _HEADER_VALUE: Final = re.compile(  # §5.5: no controls but tabs, no blanks at either end
     rb"(?![ \t])[^\x00-\x08\x0a-\x1f\x7f]*(?<![ \t])"
 ).fullmatch
@@ -50,6 +54,16 @@ def refuse_url(url: str) -> Failed | None:
     if has_dot_segment(url.partition("?")[0]):
         return _bad("the URL has a dot segment")
     return None
+
+
+def is_clean(lines: bytes, count: int, names: Iterable[bytes]) -> bool:
+    """Whether `count` header lines are certainly what `refuse_headers` lets pass. It takes a tenth
+    of the time; what is not clean may still be right: an empty value, for example."""
+    if lines.translate(None, _TEXT) != b"\r\n" * count:
+        return False
+    if b":  " in lines or b" \r\n" in lines or b"\t" in lines:
+        return False
+    return all(map(_is_name, names))
 
 
 def refuse_headers(headers: Headers) -> Failed | None:
