@@ -26,7 +26,7 @@ from bff.web.http.logs import Log
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.serving.access import AccessControl
-from bff.web.serving.dispatch import Dispatcher, Pending
+from bff.web.serving.dispatch import Dispatcher, Pending, PendingCall
 from bff.web.serving.routes import RouteHandler
 from bff.web.serving.routing import RoutingTable
 from tests.support.engine_runs import service_client
@@ -179,6 +179,29 @@ def test_bug_is_a_problem_for_the_client_and_a_traceback_in_the_log(
         (line,) = gateway.lines()
         assert (line["event"], line["level"], line["request_id"]) == ("bug", "error", "the-bug")
         assert "ZeroDivisionError: secret-of-the-house" in line["exception"]
+
+    at_work(tmp_path, test, bug)
+
+
+def test_bug_in_a_route_is_a_problem_for_a_host_of_callbacks_too(tmp_path: Path) -> None:
+    """Whether it is met when the call begins, or when it answers."""
+
+    async def test(gateway: Gateway) -> None:
+        for what in ("begin", "answer"):
+            request = GatewayRequest("GET", "/raw/x", "", [HOST])
+            pending = gateway.dispatcher.begin(request)
+            assert isinstance(pending, PendingCall)
+            if what == "begin":
+                request.headers = None  # type: ignore[assignment]
+            answered = asyncio.get_running_loop().create_future()
+            pending.begin(answered.set_result)
+            reply = await answered
+            assert isinstance(reply, Reply)
+            assert reply.status == 500
+        assert [line["event"] for line in gateway.lines()] == ["bug", "bug"]
+
+    def bug(_: UpstreamRequest) -> UpstreamReply:
+        raise ZeroDivisionError
 
     at_work(tmp_path, test, bug)
 

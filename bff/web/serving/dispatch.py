@@ -8,6 +8,7 @@ A bug in any of them ends in a 500 problem document and a traceback in the log, 
 worker. Knows no host.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import assert_never
@@ -109,7 +110,11 @@ class PendingCall(Pending):
 
     def begin(self, on_reply: Callable[[Reply | ClientGone], None]) -> Handle:
         """Begin the work, by the rules of `bff.engine.answers`."""
-        return self._call(partial(self._finish, on_reply))
+        finish = partial(self._finish, on_reply)
+        try:
+            return self._call(finish)
+        except Exception as error:
+            return asyncio.get_running_loop().call_soon(finish, error)
 
     def _finish(
         self,

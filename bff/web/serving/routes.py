@@ -5,7 +5,7 @@ replies.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 from bff.cache.cache import Cache
 from bff.engine.answers import Handle, OnAnswer, TaskCall, answer_to
@@ -76,10 +76,15 @@ class RouteHandler:
         on_reply: OnAnswer[Reply],
         answer: Answer | Failed | Exception,
     ) -> None:
+        reply: Reply | Exception
         if isinstance(answer, Exception):
-            on_reply(answer)
+            reply = answer
         else:
-            on_reply(self._reply(request, answer))
+            try:
+                reply = self._reply(request, answer)
+            except Exception as error:
+                reply = error
+        on_reply(reply)
 
     def _reply(self, request: GatewayRequest, answer: Answer | Failed) -> Reply:
         prefix = self._route.prefix
@@ -108,11 +113,13 @@ def _has_written(answer: Answer | Failed) -> bool:
 
 def client_of(request: GatewayRequest) -> ClientInfo:
     """The sender of a request, for the service."""
-    return ClientInfo(
-        None if request.client_host is None else request.client_host.encode("latin-1"),
-        request.scheme.encode("latin-1"),
-        request.single.get(b"host"),
-    )
+    return _client(request.client_host, request.scheme, request.single.get(b"host"))
+
+
+@lru_cache(256)
+def _client(address: str | None, scheme: str, host: bytes | None) -> ClientInfo:
+    encoded = None if address is None else address.encode("latin-1")
+    return ClientInfo(encoded, scheme.encode("latin-1"), host)
 
 
 def failed_route(request: GatewayRequest, prefix: str, failed: Failed) -> Reply:

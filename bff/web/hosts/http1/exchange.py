@@ -167,10 +167,22 @@ class Exchange:
         if self._work is not None:
             self._works.release(self._work)
         if isinstance(reply, Reply) and isinstance(reply.body, bytes):
-            self._write_whole(reply, keeps=self._may_keep())
+            try:
+                self._write_whole(reply, keeps=self._may_keep())
+            except Exception as error:
+                self._log.bug(self.request, error)
+                self._break()
             self._end()
         else:
-            self._work = self._works.start(self._run(partial(self._answer, reply)))
+            task = self._works.start(self._run(partial(self._answer, reply)))
+            if isinstance(reply, Reply):
+                task.add_done_callback(partial(self._close_body_of, reply))
+            self._work = task
+
+    def _close_body_of(self, reply: Reply, task: asyncio.Task[None]) -> None:
+        """Close a body whose task was cancelled, perhaps before it began."""
+        if task.cancelled() and not isinstance(reply.body, bytes):
+            self._works.start(close_body(reply.body))
 
     async def _await(self, pending: Pending) -> None:
         await self._answer(await pending.reply())
