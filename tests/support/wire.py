@@ -188,11 +188,7 @@ class WireServer:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        with self._changed:
-            open_sockets = list(self._open)
-        for connection in open_sockets:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        self.end_connections()
         for thread in self._threads:
             thread.join(WAIT_BUDGET_SECONDS)
 
@@ -200,6 +196,14 @@ class WireServer:
         """Accept connections from now on."""
         self._listener.listen(1024)
         self._start(self._accept)
+
+    def end_connections(self) -> None:
+        """Close every connection in good order."""
+        with self._changed:
+            open_sockets = list(self._open)
+        for connection in open_sockets:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     @property
     def open_connections(self) -> int:

@@ -6,7 +6,7 @@ Rules:
 1. An exchange answers once, by the rules of `bff.engine.answers`. It ends its connection at once
    where it is cancelled or takes too long.
 2. Its time begins before it has a connection, and goes on where it is repeated.
-3. It is repeated once, on another connection, where it went out on a connection that had served
+3. It is repeated once, on a new connection, where it went out on a connection that had served
    others and that ended before a byte of the reply came; where its method is safe, and its body is
    there. The upstream had closed the connection while it was idle, most likely. What else other
    methods meet is reported, never repeated.
@@ -43,8 +43,8 @@ class Connections(Protocol):
 class UpstreamExchange(Generic[T]):
     """What all kinds share. `ends_at` is when its time is over, by the loop."""
 
-    __slots__ = ("_connection", "_connections", "_loop", "_may_repeat", "_on_answer", "_outgoing",
-                 "_timer", "ends_at")  # fmt: skip
+    __slots__ = ("_connection", "_connections", "_loop", "_on_answer", "_outgoing", "_timer",
+                 "ends_at", "needs_new")  # fmt: skip
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class UpstreamExchange(Generic[T]):
         self._outgoing = outgoing
         self._on_answer: OnAnswer[T] | None = on_answer
         self._connection: Connection | None = None
-        self._may_repeat = outgoing.is_whole and outgoing.is_safe
+        self.needs_new = False  # it is repeated
         self._timer: asyncio.TimerHandle | None = loop.call_at(ends_at, self._expire)
 
     def on_connection(self, connection: Connection) -> None:
@@ -80,8 +80,9 @@ class UpstreamExchange(Generic[T]):
     def on_failure(self, failure: Failed | Exception) -> None:
         """See `Exchange.on_failure` and `Waiter.on_failure`."""
         connection = self._connection
-        if self._may_repeat and connection is not None and connection.is_stale:
-            self._may_repeat = False
+        may_repeat = self._outgoing.is_whole and self._outgoing.is_safe and not self.needs_new
+        if may_repeat and connection is not None and connection.is_stale:
+            self.needs_new = True
             self._connection = None
             self._connections.wait(self._outgoing, self)
         else:

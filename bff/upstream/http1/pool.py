@@ -6,9 +6,10 @@ Rules:
    `Limits.opening` of these: where thousands begin together, each would be too late by the work for
    the others. Who finds neither waits in line; at most `Limits.waiting` do. The wait is a part of
    the request's time.
-3. A connection is opened for somebody in line, and goes to whoever is first then, as one that comes
-   free does. Where it can't be opened, the one that it was for hears of it, or the first in line if
-   that one has gone; and the whole line, where there is no other connection.
+3. A connection is opened for somebody in line, and goes to whoever is first then: at first those
+   whose request is repeated, who get no other. One that comes free goes to the first of the others,
+   unless its end is there already. Where one can't be opened, the one that it was for hears of
+   it, or the first in line if that one has gone; and the whole line, where there is no other.
 4. An idle connection is closed after `Limits.idle_seconds`, or after 4/5 of what the upstream's
    `Keep-Alive: timeout` states where that is shorter, and in any case at `Limits.age_seconds`.
 5. A pool without connections and without a line is dropped; so the number of pools has a bound.
@@ -18,7 +19,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from itertools import islice
+from itertools import chain, islice
 from typing import Final, NamedTuple, Protocol
 
 from bff.engine.values.outcomes import Failed, Reason
@@ -60,10 +61,11 @@ def expires_at(now: float, opened_at: float, stated_seconds: float | None, limit
 
 
 class Waiter(Protocol):
-    """Who waits for a connection. `ends_at` is when the time of its request is over, by the
-    loop."""
+    """Who waits for a connection. `ends_at` is when the time of its request is over, by the loop.
+    With `needs_new`, only a connection that has served nobody will do."""
 
     ends_at: float
+    needs_new: bool
 
     def on_connection(self, connection: Connection) -> None:
         """The connection is its own until it is released."""
@@ -97,6 +99,7 @@ class Pool:
         self._open: set[Connection] = set()
         self._opening = 0
         self._line: dict[Waiter, None] = {}  # in the order in which they came
+        self._line_for_new: dict[Waiter, None] = {}
         self._openers: set[asyncio.Task[None]] = set()
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -122,25 +125,35 @@ class Pool:
         none. Neither happens before this returns."""
         if self._is_closed:
             self._loop.call_soon(waiter.on_failure, _CLOSED)
-        elif len(self._line) - self._opening >= self._limits.waiting:
+        elif self._waiting - self._opening >= self._limits.waiting:
             self._loop.call_soon(waiter.on_failure, LINE_IS_FULL)
         else:
-            self._line[waiter] = None
+            line = self._line_for_new if waiter.needs_new else self._line
+            line[waiter] = None
             self._open_more()
 
     def leave(self, waiter: Waiter) -> None:
         """It waits no longer."""
         self._line.pop(waiter, None)
+        self._line_for_new.pop(waiter, None)
 
     def release(self, connection: Connection) -> None:
         """See `Home.release`."""
         now = self._loop.time()
         stated_seconds = connection.reader.idle_seconds
         connection.expires_at = expires_at(now, connection.opened_at, stated_seconds, self._limits)
+        is_new = not connection.exchanges
         if connection.expires_at <= now:
             connection.close()
-        elif self._line:
+        elif is_new and self._waiting:
             self._first_in_line().on_connection(connection)
+        elif self._line:
+            if connection.has_news():
+                connection.close()
+            else:
+                _first_of(self._line).on_connection(connection)
+        elif self._line_for_new and not self._has_room():
+            connection.close()
         else:
             self._idle[connection] = None
             if self._sweep_timer is None:
@@ -164,29 +177,34 @@ class Pool:
         self._refuse_line(_CLOSED)
         await asyncio.gather(*self._openers, return_exceptions=True)
 
+    @property
+    def _waiting(self) -> int:
+        return len(self._line) + len(self._line_for_new)
+
+    def _has_room(self) -> bool:
+        return len(self._open) + self._opening < self._limits.connections
+
     def _first_in_line(self) -> Waiter:
-        first = next(iter(self._line))
-        del self._line[first]
-        return first
+        return _first_of(self._line_for_new or self._line)
 
     def _refuse_line(self, failure: Failed | Exception) -> None:
-        while self._line:
+        while self._waiting:
             self._first_in_line().on_failure(failure)
 
     def _open_more(self) -> None:
         """Begin to open connections for those in line for whom none is being opened."""
-        limits = self._limits
         while (
-            len(self._line) > self._opening < limits.opening
-            and len(self._open) + self._opening < limits.connections
+            self._waiting > self._opening < self._limits.opening
+            and self._has_room()
             and not self._is_closed
         ):
-            waiter = next(islice(self._line, self._opening, None))
+            in_line = chain(self._line_for_new, self._line)
+            waiter = next(islice(in_line, self._opening, None))
             self._opening += 1
             opener = self._loop.create_task(self._open_for(waiter))
             self._openers.add(opener)
             opener.add_done_callback(self._end_opening)
-        if not (self._open or self._opening or self._line):
+        if not (self._open or self._opening or self._waiting):
             self._on_empty()
 
     def _end_opening(self, opener: asyncio.Task[None]) -> None:
@@ -204,9 +222,9 @@ class Pool:
             self.release(opened)
         elif not self._open:
             self._refuse_line(opened)
-        elif self._line:
-            if waiter in self._line:
-                del self._line[waiter]
+        elif self._waiting:
+            if waiter in self._line or waiter in self._line_for_new:
+                self.leave(waiter)
             else:
                 waiter = self._first_in_line()
             waiter.on_failure(opened)
@@ -253,6 +271,12 @@ class Pool:
             connection.close()
         if self._idle:
             self._sweep_timer = self._loop.call_later(self._limits.idle_seconds, self._sweep)
+
+
+def _first_of(line: dict[Waiter, None]) -> Waiter:
+    first = next(iter(line))
+    del line[first]
+    return first
 
 
 def _why_unconnected(error: OSError, *, is_connected: bool) -> Failed:
