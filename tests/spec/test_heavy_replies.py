@@ -45,6 +45,11 @@ COMPOSITIONS = {
         response: {whole: '${best}', again: '${best[?price > `1`]}'}
         """,
     "quick": "{endpoint: GET /quick, steps: {user: {call: shop.get_user, with: {id: 1}}}}",
+    "hit": """
+        endpoint: GET /hit
+        cache: {ttl: 600s}
+        steps: {user: {call: shop.get_user, with: {id: 1}}}
+        """,
 }
 
 
@@ -62,6 +67,20 @@ def test_reply_that_is_as_heavy_as_may_be_keeps_others_waiting_no_longer_than_st
         assert screen.get(f"/{name}").status == 200
 
     hold_nobody_up(work, lambda: screen.get("/quick"), seconds=LONGEST_WAIT_SECONDS)
+
+
+def test_hit_waits_no_longer_than_stated_beside_the_heaviest_reply(screens: Screens) -> None:
+    """Hits are answered on the loop: nothing answers them while pydantic holds the GIL."""
+    name, body = HEAVY["keys"]
+    screen = screens(
+        COMPOSITIONS, {"/look": json_reply(body), "/users/1": user()}, service="timeout: 15s\n"
+    )
+    assert screen.get("/hit").status == 200
+
+    def work() -> None:
+        assert screen.get(f"/{name}").status == 200
+
+    hold_nobody_up(work, lambda: screen.get("/hit"), seconds=LONGEST_WAIT_SECONDS)
 
 
 @pytest.mark.parametrize("element", [b'{"a":1}', b"[]"])
