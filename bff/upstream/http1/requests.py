@@ -1,6 +1,5 @@
 """Requests as bytes: what is rendered here goes on the wire as it is. Pure."""
 
-from collections.abc import Collection
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -8,7 +7,7 @@ from bff.engine.ports import Headers
 from bff.engine.steps.requests import FIXED_HEADERS
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import Link, Proxy
-from bff.upstream.guards import is_clean, is_token, refuse_headers, refuse_url
+from bff.upstream.guards import has_clean_values, is_token, refuse_names, refuse_url, refuse_values
 from bff.upstream.http1.tunnels import credentials_line
 from bff.upstream.ports import UpstreamRequest
 
@@ -55,17 +54,18 @@ def prepare(request: UpstreamRequest) -> Outgoing | Failed:
     if headers is FIXED_HEADERS:  # nearly every call of a composition has these and no others
         lines = _FIXED_LINES
     else:
-        names = {name for name, _ in headers}
-        if not _OWN_HEADERS.isdisjoint(names):
-            return _bad("a header that frames the message or names its receiver")
-        has_length = b"content-length" in names
+        names = _known_names(tuple([name for name, _ in headers]))
+        if isinstance(names, Failed):
+            return names
+        has_length = names.have_length
         if has_length and is_whole:
             return _bad("a length beside a body whose length is known")
         lines = _lines(headers)
-        is_right = is_clean(lines, len(headers), names)
-        if not is_right and (refused := refuse_headers(headers)) is not None:
-            return refused
-        lines += _preferences(names)
+        if not has_clean_values(lines, len(headers)):
+            refused = refuse_values(headers)
+            if refused is not None:
+                return refused
+        lines += names.preferences
     if not is_whole:
         framing = b"" if has_length else b"transfer-encoding: chunked\r\n"
         data = b"%b%b%b\r\n" % (first_lines, lines, framing)
@@ -105,10 +105,24 @@ def _lines(headers: Headers) -> bytes:
     return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
-def _preferences(names: Collection[bytes]) -> bytes:
-    """The lines that state no preference, where none is stated."""
+class _Names(NamedTuple):
+    """What the names of a request's headers say of it. `preferences` are the lines that state no
+    preference, where none is stated."""
+
+    have_length: bool
+    preferences: bytes
+
+
+@lru_cache(512)
+def _known_names(names: tuple[bytes, ...]) -> _Names | Failed:
+    """What these names say, or the reason why no request may have them."""
+    if (refused := refuse_names(names)) is not None:
+        return refused
+    if not _OWN_HEADERS.isdisjoint(names):
+        return _bad("a header that frames the message or names its receiver")
     accept = b"" if b"accept" in names else b"accept: */*\r\n"
-    return accept if b"user-agent" in names else accept + b"user-agent: bff\r\n"
+    agent = b"" if b"user-agent" in names else b"user-agent: bff\r\n"
+    return _Names(b"content-length" in names, accept + agent)
 
 
 _FIXED_LINES: Final = _lines(FIXED_HEADERS)
