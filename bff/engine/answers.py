@@ -38,16 +38,18 @@ class TaskCall(Generic[T]):
 
     def __init__(self, work: Coroutine[Any, Any, T | Failed], on_answer: OnAnswer[T]) -> None:
         self._on_answer: OnAnswer[T] | None = on_answer
-        self._task = asyncio.get_running_loop().create_task(work)
+        self._task: asyncio.Task[T | Failed] | None = asyncio.get_running_loop().create_task(work)
         self._task.add_done_callback(self._end)
 
     def cancel(self) -> None:
         """See `Handle.cancel`; the coroutine closes what it holds."""
         self._on_answer = None
-        self._task.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
     def _end(self, task: asyncio.Task[T | Failed]) -> None:
         on_answer, self._on_answer = self._on_answer, None
+        self._task = None  # its result may hold this call: a cycle for the collector
         if task.cancelled():
             answer: T | Failed | Exception = _CANCELLED
         else:

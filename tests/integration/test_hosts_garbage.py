@@ -162,7 +162,7 @@ def test_a_request_leaves_no_cycles_behind(
 ) -> None:
     if (name, path) == ("httpx", "/each"):
         why = "a lock of anyio's keeps the task that is cancelled while it waits"
-        request.applymarker(pytest.mark.xfail(reason=why))
+        request.applymarker(pytest.mark.xfail(reason=why, strict=False))
 
     async def scenario(edge: Edge) -> list[str]:
         async def work() -> None:

@@ -202,9 +202,7 @@ class _Exchange:
             return refused
         upload = upload_of(self._request, self._timeout_seconds)
         try:
-            async with asyncio.timeout(self._timeout_seconds) as clock:
-                if upload is not None:
-                    upload.clock = clock
+            async with self._clock_of(upload):
                 response = await self._transport._send(self._request, upload, self._timeout_seconds)
         except TimeoutError:
             return Failed(Reason.TIMEOUT, detail="no head came in time")
@@ -233,6 +231,13 @@ class _Exchange:
         except BrokenStream as broke:
             return broke.failure
         return UpstreamStream(response.status_code, headers, self if self._first else b"")
+
+    def _clock_of(self, upload: Upload | None) -> asyncio.Timeout:
+        # No variable of `open` may hold it: it holds the task, and that the frame where it ended.
+        clock = asyncio.timeout(self._timeout_seconds)
+        if upload is not None:
+            upload.clock = clock
+        return clock
 
     async def _close(self, response: httpx.Response) -> None:
         if self._chunks is not None:
