@@ -25,20 +25,16 @@ from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed, Reason
 from bff.errors import TlsFileError
 from bff.plan.model.service import Link
-from bff.upstream.guards import content_length, refuse
+from bff.upstream.guards import content_length
 from bff.upstream.httpx.failures import UpstreamError, failure_of
 from bff.upstream.httpx.link_pools import LinkPool
+from bff.upstream.httpx.requests import refuse, render
 from bff.upstream.ports import WHOLE_BYTES, BrokenStream, UpstreamRequest, UpstreamStream
 from bff.upstream.tls import TlsContexts
 from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength, upload_of
 
-IMPLIED_HEADERS: Final = ((b"accept", b"*/*"), (b"user-agent", b"bff"))
-
 _SWITCHED: Final = Failed(Reason.PROTOCOL, status=101, detail="switched protocols unasked")
 _WANTS_CREDENTIALS: Final = Failed(Reason.PROTOCOL, status=407, detail="407, which is a proxy's")
-_REWRITTEN: Final = Failed(
-    Reason.BAD_INPUT, detail="httpx would write the target otherwise in a tunnel", was_sent=False
-)
 _CONTRADICTORY: Final = Failed(
     Reason.PROTOCOL,
     detail="a transfer coding beside a length",  # RFC 9112 §6.3, rule 3
@@ -96,7 +92,7 @@ class HttpxTransport:
     async def _fetch(
         self, request: UpstreamRequest, timeout_seconds: float, byte_cap: int
     ) -> UpstreamReply | Failed:
-        if (refused := refuse(request) or _refuse_target(request)) is not None:
+        if (refused := refuse(request)) is not None:
             return refused
         head_came = False
         upload = upload_of(request, timeout_seconds)
@@ -125,29 +121,9 @@ class HttpxTransport:
         upload: Upload | None,
         timeout_seconds: float,
     ) -> httpx.Response:
-        given = {name for name, _ in request.headers}
-        implied = [pair for pair in IMPLIED_HEADERS if pair[0] not in given]
         connect = min(self._connect_timeout_seconds, timeout_seconds / 2)
-        outgoing = httpx.Request(
-            request.method,
-            request.url,
-            headers=[*request.headers, *implied],
-            content=request.body if upload is None else upload,
-            extensions={
-                "timeout": {
-                    "connect": connect,
-                    "read": timeout_seconds,
-                    "write": timeout_seconds,
-                    "pool": timeout_seconds,
-                },
-            },
-        )
-        if not _has_tunnel(request):
-            target = _target(request.url)  # httpx.URL would encode some of it anew
-            if _has_proxy(request):
-                target = request.url.encode("ascii").removesuffix(target) + target
-            outgoing.extensions["target"] = target
-        outgoing.method = request.method  # the constructor puts it in upper case
+        body = request.body if upload is None else upload
+        outgoing = render(request, body, connect, timeout_seconds)
         pool = await self._pool_of(request.link).get()
         return await pool.handle_async_request(outgoing)
 
@@ -198,7 +174,7 @@ class _Exchange:
 
     async def open(self) -> UpstreamStream | Failed:
         """Send the request, and wait for the beginning of the body."""
-        if (refused := refuse(self._request) or _refuse_target(self._request)) is not None:
+        if (refused := refuse(self._request)) is not None:
             return refused
         upload = upload_of(self._request, self._timeout_seconds)
         try:
@@ -292,24 +268,3 @@ def _byte_stream(response: httpx.Response) -> httpx.AsyncByteStream:
     stream = response.stream
     assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - httpx types it as either
     return stream
-
-
-def _has_proxy(request: UpstreamRequest) -> bool:
-    return request.link is not None and request.link.proxy is not None
-
-
-def _has_tunnel(request: UpstreamRequest) -> bool:
-    return _has_proxy(request) and request.url.startswith("https")
-
-
-def _refuse_target(request: UpstreamRequest) -> Failed | None:
-    """httpcore gives a target of ours to CONNECT as well. So there is httpx's alone in a tunnel."""
-    if _has_tunnel(request) and httpx.URL(request.url).raw_path != _target(request.url):
-        return _REWRITTEN
-    return None
-
-
-def _target(url: str) -> bytes:
-    """The URL from its path on, as it stands."""
-    start = url.find("/", url.index("://") + 3)
-    return url[start:].encode("ascii") if start >= 0 else b"/"
