@@ -30,6 +30,20 @@ def test_context_is_the_same_until_a_file_changes(tmp_path: Path, clock: Clock) 
     assert context.get() is not first
 
 
+def test_folder_that_is_swapped_behind_a_link_is_a_change(tmp_path: Path, clock: Clock) -> None:
+    """So secrets are replaced in pods of Kubernetes."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        ca_file(tmp_path / name, trustme.CA())
+    (tmp_path / "now").symlink_to("one")
+    context = FreshContext(TlsFiles(str(tmp_path / "now/ca.pem")), clock)
+    first = context.get()
+    (tmp_path / "next").symlink_to("two")
+    (tmp_path / "next").rename(tmp_path / "now")
+    clock.now += LOOK_SECONDS
+    assert context.get() is not first
+
+
 def test_broken_new_file_leaves_the_last_good_context_and_is_logged_once(
     tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
