@@ -85,13 +85,14 @@ class HeavyShare:
     def __init__(self, heavy_work: HeavyWork, deadline: Deadline) -> None:
         self._heavy_work = heavy_work
         self._deadline = deadline
-        self._turn = asyncio.Lock()
+        self._turn: asyncio.Lock | None = None  # most requests have no such work
 
     async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The result of `work`, which runs on the thread. Raises what it raises, and
         `DeadlinePassed`."""
+        turn = self._turn = self._turn or asyncio.Lock()
         try:
-            async with asyncio.timeout_at(self._deadline.ends_at), self._turn:
+            async with asyncio.timeout_at(self._deadline.ends_at), turn:
                 future = self._heavy_work.submit(lambda: work(*args, **kwargs))
                 return await asyncio.wrap_future(future)
         except TimeoutError:

@@ -4,8 +4,11 @@ import asyncio
 
 import pytest
 
-from bff.web.hosts.http1.timers import SpeedWatch, TimerWheel
+from bff.timers import TimerWheel
+from bff.web.hosts.http1.timers import SpeedWatch
 from tests.support.fake_time import run_in_fake_time
+
+TICK_SECONDS = 0.25
 
 
 class Timed:
@@ -24,7 +27,7 @@ class Timed:
 def test_what_is_due_is_looked_at_up_to_two_ticks_late_and_never_early() -> None:
     async def scene() -> None:
         loop = asyncio.get_running_loop()
-        wheel = TimerWheel(loop)
+        wheel = TimerWheel(loop, TICK_SECONDS)
         began = loop.time()
         delays = (0.0, 0.1, 0.25, 1.0, 10.0, 75.3)
         timed = {delay: Timed() for delay in delays}
@@ -41,7 +44,7 @@ def test_what_is_due_is_looked_at_up_to_two_ticks_late_and_never_early() -> None
 
 def test_earlier_time_wins_and_a_later_one_is_no_news() -> None:
     async def scene() -> None:
-        wheel = TimerWheel(asyncio.get_running_loop())
+        wheel = TimerWheel(asyncio.get_running_loop(), TICK_SECONDS)
         timed = Timed()
         for delay in (10, 5, 7):
             wheel.schedule(timed, wheel.now + delay)
@@ -55,7 +58,7 @@ def test_earlier_time_wins_and_a_later_one_is_no_news() -> None:
 
 def test_what_asks_for_another_look_gets_it_and_what_is_forgotten_gets_none() -> None:
     async def scene() -> None:
-        wheel = TimerWheel(asyncio.get_running_loop())
+        wheel = TimerWheel(asyncio.get_running_loop(), TICK_SECONDS)
         steady, forgotten = Timed(again=2), Timed(again=2)
         wheel.schedule(steady, wheel.now + 2)
         wheel.schedule(forgotten, wheel.now + 2)

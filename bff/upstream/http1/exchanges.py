@@ -5,20 +5,21 @@
 Rules:
 1. An exchange answers once, by the rules of `bff.engine.answers`. It ends its connection at once
    where it is cancelled or takes too long.
-2. Its time begins before it has a connection, and goes on where it is repeated.
+2. Its time begins before it has a connection, and goes on where it is repeated. It is over up to a
+   tenth of a second late (`bff.timers`): a timer of its own would cost as much as its request.
 3. It is repeated once, on a new connection, where it went out on a connection that had served
    others and that ended before a byte of the reply came; where its method is safe, and its body is
    there. The upstream had closed the connection while it was idle, most likely. What else other
    methods meet is reported, never repeated.
 """
 
-import asyncio
 from typing import Final, Generic, Protocol, TypeVar
 
 from bff.engine.answers import OnAnswer
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed, Reason
+from bff.timers import TimerWheel
 from bff.upstream.http1.connection import Connection
 from bff.upstream.http1.pool import Waiter
 from bff.upstream.http1.replies import ReplyReader
@@ -43,25 +44,26 @@ class Connections(Protocol):
 class UpstreamExchange(Generic[T]):
     """What all kinds share. `ends_at` is when its time is over, by the loop."""
 
-    __slots__ = ("_connection", "_connections", "_loop", "_on_answer", "_outgoing", "_timer",
-                 "ends_at", "needs_new")  # fmt: skip
+    __slots__ = ("_connection", "_connections", "_on_answer", "_outgoing", "_wheel", "ends_at",
+                 "needs_new", "slot")  # fmt: skip
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        wheel: TimerWheel,
         connections: Connections,
         outgoing: Outgoing,
         on_answer: OnAnswer[T],
         ends_at: float,
     ) -> None:
         self.ends_at = ends_at
-        self._loop = loop
+        self.slot: int | None = None  # the wheel's
+        self._wheel = wheel
         self._connections = connections
         self._outgoing = outgoing
         self._on_answer: OnAnswer[T] | None = on_answer
         self._connection: Connection | None = None
         self.needs_new = False  # it is repeated
-        self._timer: asyncio.TimerHandle | None = loop.call_at(ends_at, self._expire)
+        wheel.schedule(self, ends_at)
 
     def on_connection(self, connection: Connection) -> None:
         """Send the request. See `Waiter.on_connection`."""
@@ -88,9 +90,16 @@ class UpstreamExchange(Generic[T]):
         else:
             self._end(failure)
 
+    def check(self, now: float) -> float | None:
+        """See `Timed.check`."""
+        if now < self.ends_at:
+            return self.ends_at
+        self._expire()
+        return None
+
     def cancel(self) -> None:
         """See `Handle.cancel`."""
-        self._stop_clock()
+        self._wheel.forget(self)
         self._on_answer = None
         if self._connection is not None:
             self._connection.leave(self)
@@ -99,7 +108,7 @@ class UpstreamExchange(Generic[T]):
 
     def _end(self, answer: T | Failed | Exception) -> None:
         """Answer, unless it is cancelled."""
-        self._stop_clock()
+        self._wheel.forget(self)
         on_answer, self._on_answer = self._on_answer, None
         if on_answer is not None:
             on_answer(answer)
@@ -111,11 +120,6 @@ class UpstreamExchange(Generic[T]):
             self._connections.leave(self._outgoing, self)
             self._end(_NO_TURN)
 
-    def _stop_clock(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
 
 class WholeReply(UpstreamExchange[UpstreamReply]):
     """An exchange whose reply is read whole. A body beyond `byte_cap`, or beyond what is left of
@@ -125,7 +129,7 @@ class WholeReply(UpstreamExchange[UpstreamReply]):
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        wheel: TimerWheel,
         connections: Connections,
         outgoing: Outgoing,
         on_answer: OnAnswer[UpstreamReply],
@@ -133,7 +137,7 @@ class WholeReply(UpstreamExchange[UpstreamReply]):
         byte_cap: int,
         arriving: Budget | None,
     ) -> None:
-        super().__init__(loop, connections, outgoing, on_answer, ends_at)
+        super().__init__(wheel, connections, outgoing, on_answer, ends_at)
         self._byte_cap = byte_cap
         self._arriving = arriving
         self._taken_bytes = 0

@@ -44,6 +44,7 @@ class ReplyReader:
 
     __slots__ = (
         "_framing_bytes",
+        "_has_parser",
         "_informational",
         "_is_head_request",
         "_may_switch",
@@ -63,14 +64,15 @@ class ReplyReader:
     )
 
     def __init__(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser
+        self._has_parser = False  # from the first byte on: many connections wait for that one
         self._is_head_request = False
         self.idle_seconds: float | None = None  # for which the upstream keeps the connection
 
     def begin(self, method: str) -> None:
         """Expect the reply to a request of this method."""
         if self._is_head_request:  # the parser expects a body, where the reply declared one
-            self._parser = httptools.HttpResponseParser(self)
+            self.close()
         self._is_head_request = method == "HEAD"
         self._pieces: list[bytes] = []
         self._framing_bytes = 0
@@ -95,6 +97,9 @@ class ReplyReader:
         """Read what came from the connection."""
         if not self.began:
             self.began = True
+            if not self._has_parser:
+                self._has_parser = True
+                self._parser = httptools.HttpResponseParser(self)
             if data[0] != 72:  # H: llhttp reads RTSP and ICE too, and skips blank lines
                 raise BadReply("the reply does not begin with HTTP")
         body_bytes = self.body_bytes
@@ -125,7 +130,9 @@ class ReplyReader:
     def close(self) -> None:
         """Read no more. Parser and reader refer to each other, which the garbage collector would
         have to find."""
-        del self._parser
+        if self._has_parser:
+            self._has_parser = False
+            del self._parser
 
     def take_body(self) -> bytes:
         """What of the body has come since the last call."""

@@ -9,6 +9,7 @@ from typing import Final
 
 from bff.engine.answers import OnAnswer
 from bff.engine.values.outcomes import Failed, Reason
+from bff.timers import TimerWheel
 from bff.upstream.http1.connection import Connection
 from bff.upstream.http1.exchanges import Connections, UpstreamExchange
 from bff.upstream.http1.replies import ReplyReader
@@ -32,19 +33,21 @@ class StreamedReply(UpstreamExchange[UpstreamStream]):
     """
 
     __slots__ = ("_answer", "_buffer", "_buffered_bytes", "_error", "_head_came", "_is_answered",
-                 "_is_paused", "_is_whole", "_news", "_sending", "_silence_seconds",
+                 "_is_paused", "_is_whole", "_loop", "_news", "_sending", "_silence_seconds",
                  "_upload")  # fmt: skip
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
+        wheel: TimerWheel,
         connections: Connections,
         outgoing: Outgoing,
         on_answer: OnAnswer[UpstreamStream],
         silence_seconds: float,
         upload: Upload | None,
     ) -> None:
-        super().__init__(loop, connections, outgoing, on_answer, loop.time() + silence_seconds)
+        super().__init__(wheel, connections, outgoing, on_answer, loop.time() + silence_seconds)
+        self._loop = loop
         self._silence_seconds = silence_seconds
         self._upload = upload
         self._sending: asyncio.Task[None] | None = None
@@ -129,10 +132,11 @@ class StreamedReply(UpstreamExchange[UpstreamStream]):
     def reschedule(self, when: float | None) -> None:
         """Fail at this time of the loop, where the upstream is still awaited then; None stops the
         clock. See `bff.upstream.uploads.Clock`."""
-        self._stop_clock()
+        self._wheel.forget(self)
         is_awaited = self._on_answer is not None or self._news is not None
         if when is not None and is_awaited:
-            self._timer = self._loop.call_at(when, self._expire)
+            self.ends_at = when
+            self._wheel.schedule(self, when)
 
     def _expire(self) -> None:
         if self._connection is None:
@@ -162,7 +166,7 @@ class StreamedReply(UpstreamExchange[UpstreamStream]):
         if self.expired():
             return
         self._error = error
-        self._stop_clock()
+        self._wheel.forget(self)
         if self._connection is not None:
             self._connection.leave(self)
         self._stop_sending()
@@ -203,7 +207,7 @@ class StreamedReply(UpstreamExchange[UpstreamStream]):
             raise
         finally:
             self._news = None
-            self._stop_clock()
+            self._wheel.forget(self)
 
     def _wake_reader(self) -> None:
         has_news = bool(self._buffer) or self.expired()

@@ -1,11 +1,11 @@
 """The exchange that offers another protocol, and gives its connection away after a 101."""
 
-import asyncio
 from typing import Final
 
 from bff.engine.answers import OnAnswer
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
+from bff.timers import TimerWheel
 from bff.upstream.http1.connection import Connection
 from bff.upstream.http1.exchanges import Connections, UpstreamExchange
 from bff.upstream.http1.replies import ReplyReader
@@ -28,14 +28,14 @@ class SwitchOffer(UpstreamExchange[SwitchedConnection | UpstreamReply]):
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        wheel: TimerWheel,
         connections: Connections,
         outgoing: Outgoing,
         on_answer: OnAnswer[SwitchedConnection | UpstreamReply],
         ends_at: float,
         byte_cap: int,
     ) -> None:
-        super().__init__(loop, connections, outgoing, on_answer, ends_at)
+        super().__init__(wheel, connections, outgoing, on_answer, ends_at)
         self._byte_cap = byte_cap
         self._answer: SwitchedConnection | UpstreamReply | Failed | None = None
 

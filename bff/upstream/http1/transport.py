@@ -23,6 +23,7 @@ from bff.engine.answers import Handle, OnAnswer, TaskCall, answer_to
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import Link
+from bff.timers import TimerWheel
 from bff.upstream.http1.addresses import Origin, Resolver
 from bff.upstream.http1.connection import Connection
 from bff.upstream.http1.exchanges import TOO_SLOW, WholeReply
@@ -34,6 +35,7 @@ from bff.upstream.ports import BrokenStream, SwitchedConnection, UpstreamRequest
 from bff.upstream.tls import TlsContexts
 from bff.upstream.uploads import upload_of
 
+_TICK_SECONDS: Final = 0.05
 _PLAIN_LINK: Final = Link()
 _NO_ORIGIN: Final = Failed(
     Reason.BAD_INPUT, detail="the URL has no origin of http or https", was_sent=False
@@ -51,6 +53,7 @@ class Http1Transport:
         self._loop = asyncio.get_running_loop()
         self._limits = limits
         self._resolver = Resolver(self._loop)
+        self._wheel = TimerWheel(self._loop, _TICK_SECONDS)
         self._pools: dict[_PoolKey, Pool] = {}
         self._tls_contexts = TlsContexts(self._loop.time)
 
@@ -71,7 +74,7 @@ class Http1Transport:
             return TaskCall(reading, on_answer)
         loop, arriving = self._loop, request.arriving
         ends_at = loop.time() + timeout_seconds
-        exchange = WholeReply(loop, self, outgoing, on_answer, ends_at, byte_cap, arriving)
+        exchange = WholeReply(self._wheel, self, outgoing, on_answer, ends_at, byte_cap, arriving)
         self._begin(exchange, outgoing)
         return exchange
 
@@ -87,7 +90,9 @@ class Http1Transport:
         if isinstance(outgoing, Failed):
             return self._loop.call_soon(on_answer, outgoing)
         upload = upload_of(request, timeout_seconds)
-        exchange = StreamedReply(self._loop, self, outgoing, on_answer, timeout_seconds, upload)
+        exchange = StreamedReply(
+            self._loop, self._wheel, self, outgoing, on_answer, timeout_seconds, upload
+        )
         self._begin(exchange, outgoing)
         return exchange
 
@@ -105,7 +110,7 @@ class Http1Transport:
             return self._loop.call_soon(on_answer, outgoing)
         ends_at = self._loop.time() + timeout_seconds
         outgoing = offering(outgoing)
-        exchange = SwitchOffer(self._loop, self, outgoing, on_answer, ends_at, byte_cap)
+        exchange = SwitchOffer(self._wheel, self, outgoing, on_answer, ends_at, byte_cap)
         self.wait(outgoing, exchange)
         return exchange
 
@@ -114,6 +119,7 @@ class Http1Transport:
         for pool in list(self._pools.values()):
             await pool.close()
         self._resolver.close()
+        self._wheel.stop()
         await asyncio.sleep(0)  # the loop closes the sockets in its next turn
 
     def wait(self, outgoing: Outgoing, waiter: Waiter) -> None:

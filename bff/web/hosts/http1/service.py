@@ -9,14 +9,15 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from bff.engine.answers import Handle
 from bff.settings import Settings
+from bff.timers import TimerWheel
 from bff.web.gateway import Gateway
 from bff.web.hosts.behind import AppBehind
 from bff.web.hosts.http1.framing import END_OF_HEAD
 from bff.web.hosts.http1.replies import DateHeader
-from bff.web.hosts.http1.timers import TimerWheel
 from bff.web.http.requests import ClientGone
 
 _CANCEL_SECONDS: Final = 1.0  # what is cancelled ends sooner, unless it holds a thread
+_TICK_SECONDS: Final = 0.25
 _UNREAD_BYTES: Final = 64 * 1024
 _RESET: Final = struct.pack("ii", 1, 0)
 
@@ -104,7 +105,7 @@ class Service:
         head_bytes = settings.request_line_bytes + settings.header_bytes + len(END_OF_HEAD)
         self.unread_bytes = max(_UNREAD_BYTES, head_bytes)
         self.loop = loop
-        self.wheel = TimerWheel(loop)
+        self.wheel = TimerWheel(loop, _TICK_SECONDS)
         self.date = DateHeader()
         self.works = Works(loop, settings.requests_in_flight)
         self.tunnels = Works(loop, settings.websockets)  # each for as long as it lasts

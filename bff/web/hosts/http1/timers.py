@@ -1,74 +1,4 @@
-"""The time of all connections: one timer for all of them, and speeds over windows.
-
-A timer for each request costs more than a hit has. So a connection is looked at when something may
-be due, and answers when to look again; between two looks it only changes its own values.
-"""
-
-import asyncio
-from typing import Final, Protocol
-
-_TICK_SECONDS: Final = 0.25
-
-
-class Timed(Protocol):
-    """What a wheel looks at."""
-
-    slot: int | None  # the wheel's: where it is scheduled
-
-    def check(self, now: float) -> float | None:
-        """Act on what is due; return when to look again, None for never."""
-
-
-class TimerWheel:
-    """Calls `check` of what is scheduled, up to two ticks late. Belongs to one loop.
-
-    `now` is the loop's time at the last tick: a clock that costs nothing.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.now = loop.time()
-        self._loop = loop
-        self._slots: dict[int, set[Timed]] = {}
-        self._next_slot = _slot(self.now)
-        self._timer = loop.call_later(_TICK_SECONDS, self._tick)
-
-    def schedule(self, timed: Timed, at: float) -> None:
-        """Look at it at this time, unless that is to happen earlier."""
-        slot = max(_slot(at) + 1, self._next_slot)
-        if timed.slot is None or slot < timed.slot:
-            self.forget(timed)
-            timed.slot = slot
-            self._slots.setdefault(slot, set()).add(timed)
-
-    def schedule_in(self, timed: Timed, seconds: float) -> None:
-        """Look at it so many seconds from now, unless that is to happen earlier."""
-        self.schedule(timed, self.now + seconds)
-
-    def forget(self, timed: Timed) -> None:
-        """Look at it no more."""
-        if timed.slot is not None:
-            self._slots.get(timed.slot, set()).discard(timed)
-            timed.slot = None
-
-    def stop(self) -> None:
-        """Look at nothing any more."""
-        self._timer.cancel()
-        self._slots.clear()
-
-    def _tick(self) -> None:
-        self._timer = self._loop.call_later(_TICK_SECONDS, self._tick)
-        self.now = self._loop.time()
-        while self._next_slot <= _slot(self.now):
-            slot = self._next_slot
-            due = self._slots.pop(slot, ())
-            self._next_slot += 1
-            for timed in due:
-                if timed.slot != slot:  # forgotten by one before it
-                    continue
-                timed.slot = None
-                again = timed.check(self.now)
-                if again is not None:
-                    self.schedule(timed, again)
+"""How fast something goes, over windows of time."""
 
 
 class SpeedWatch:
@@ -101,7 +31,3 @@ class SpeedWatch:
         if count - self._count < self._window_bytes:
             return None
         return self.begin(now, count)
-
-
-def _slot(at: float) -> int:
-    return int(at / _TICK_SECONDS)
