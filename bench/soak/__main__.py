@@ -65,7 +65,7 @@ def _read_arguments() -> argparse.Namespace:
         prog="python -m bench.soak", description="Minutes of mixed load with faults."
     )
     parser.add_argument("--minutes", type=positive, default=_KEPT_MINUTES, help="default: 20")
-    parser.add_argument("--rate", type=positive, default=60, help="acts a second; default: 60")
+    parser.add_argument("--rate", type=positive, default=100, help="acts a second; default: 100")
     parser.add_argument("--workers", type=positive, default=2, help="default: 2")
     parser.add_argument("--seed", type=int, default=1, help="of what callers do; default: 1")
     parser.add_argument("--name", help=f"of the record; default: soak-DATE, or {_PART} if short")
