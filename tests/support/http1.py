@@ -16,13 +16,14 @@ Arrival = tuple[int, bytes]  # a piece, and the client's port that it comes from
 
 
 class EchoApp:
-    """An app behind that takes every request, and notes it when all of it has come."""
+    """An app behind that takes what is below /raw, and what nobody else answers. It notes a request
+    when all of it has come."""
 
     def __init__(self) -> None:
         self.seen: defaultdict[int, list[Seen]] = defaultdict(list)  # by the client's port
 
     def takes(self, request: GatewayRequest) -> bool:
-        return True
+        return request.raw_path.startswith("/raw")
 
     def start(self) -> None:
         raise NotImplementedError
