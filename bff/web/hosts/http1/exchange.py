@@ -3,6 +3,7 @@
     begin      from memory or refused: a reply, which is written at once
                a call: a callback writes the reply when it is there
                anything else, and a body that still arrives: a task does
+               a switch: a tunnel takes the connection, and a task waits for its end
     refuse     the body broke its framing or came too slowly
     lose       the client left
 

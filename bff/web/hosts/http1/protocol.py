@@ -13,6 +13,7 @@ Rules:
 4. After a refusal the connection is closed for writing first: a reset would take the reply from a
    client that still sends (RFC 9112 §9.6).
 5. Its times are looked at by the wheel. A request that is answered at once sets none.
+6. A WebSocket takes the transport over, with what came behind its handshake (`tunnel.py`).
 """
 
 import asyncio
