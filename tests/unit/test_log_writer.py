@@ -1,6 +1,7 @@
 """The way of a line out of the process: nobody waits for it, and nobody fails because of it."""
 
 import asyncio
+import io
 import json
 import logging
 import os
@@ -8,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
+from typing import IO, Any, cast
 
 import pytest
 
@@ -73,6 +76,23 @@ def test_threads_write_all_their_lines_in_pieces_that_a_pipe_takes_whole() -> No
     assert len(stream.lines()) == 3000
     assert max(len(piece) for piece in stream.pieces) <= PIECE_BYTES
     assert all(piece.endswith(b"\n") for piece in stream.pieces)
+
+
+def test_file_gets_many_lines_in_one_piece(tmp_path: Path) -> None:
+    class File(io.FileIO):
+        writes = 0
+
+        def write(self, data: Any) -> int:
+            self.writes += 1
+            return super().write(data)
+
+    with File(tmp_path / "log", "wb") as file:
+        log = Log("info", cast(IO[bytes], file))
+        for _ in range(200):
+            log.request(request("/a" * 90), _OK, 1)
+        log.flush()
+        assert file.writes < 200 * 300 // PIECE_BYTES
+    assert (tmp_path / "log").read_bytes().count(b"\n") == 200
 
 
 def test_stalled_reader_delays_nobody_and_learns_later_how_many_lines_it_lost() -> None:

@@ -13,6 +13,7 @@
 
 import atexit
 import os
+import stat
 import sys
 import threading
 import time
@@ -25,6 +26,7 @@ from typing import IO
 QUEUE_LINES = 8192
 QUEUE_URGENT_BYTES = 1 << 20  # those of other lines are bounded by their number
 PIECE_BYTES = 4096  # a pipe takes it in one piece, whoever else writes to the pipe (PIPE_BUF)
+FILE_PIECE_BYTES = 64 * 1024  # a file takes any: each write less is one fight less for the GIL
 _BATCH_LINES = 256
 _GATHER_SECONDS = 0.1
 _IDLE_SECONDS = 5
@@ -44,6 +46,7 @@ class LogWriter:
 
     def __init__(self, stream: IO[bytes], render_loss: Callable[[int], bytes]) -> None:
         self._stream = stream
+        self._piece_bytes = FILE_PIECE_BYTES if _is_file(stream) else PIECE_BYTES
         self._render_loss = render_loss
         self.renew()
         _WRITERS.add(self)
@@ -141,7 +144,7 @@ class LogWriter:
     def _write_pieces(self, lines: bytes) -> None:
         start = 0
         while start < len(lines):
-            end = lines.rfind(b"\n", start, start + PIECE_BYTES) + 1
+            end = lines.rfind(b"\n", start, start + self._piece_bytes) + 1
             if not end:  # a line that is longer
                 end = lines.index(b"\n", start) + 1
             self._write(lines[start:end])
@@ -165,6 +168,13 @@ class LogWriter:
                 time.sleep(_RETRY_SECONDS)
             else:
                 rest = rest[written:]
+
+
+def _is_file(stream: IO[bytes]) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):  # it is no stream of the system's, or is closed
+        return False
 
 
 def standard_output() -> IO[bytes]:

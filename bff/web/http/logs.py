@@ -135,7 +135,7 @@ def _request_line(request: GatewayRequest, reply: Reply, sent_bytes: int) -> byt
     ) % (
         _target(request.method[:_METHOD_LENGTH], request.raw_path[:_PATH_LENGTH]),
         reply.status,
-        request.elapsed_ms,
+        (time.perf_counter() - request.started_at) * 1000,
         sent_bytes,
         request.request_id,
         facts.text if type(facts) is Facts else _members(facts),
