@@ -1,6 +1,7 @@
 """Which instance a call goes to: turns, rests, and the next one where nothing was sent."""
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
@@ -64,6 +65,33 @@ def test_instances_take_turns() -> None:
 def test_only_instance_is_asked_every_time_and_never_rests() -> None:
     world = World(a=REFUSED)
     assert [world.call() for _ in range(3)] == [(REFUSED, ("a",))] * 3
+
+
+class Caller:
+    """One that holds the handle of its call, as a step does."""
+
+    def __init__(self, world: World) -> None:
+        self.answers: list[object] = []
+        self.handle = world.way(ServiceCall("shop", "GET", "/", (), None), 5.0, self.answers_with)
+
+    def answers_with(self, answer: object) -> None:
+        self.answers.append(answer)
+
+
+@pytest.mark.parametrize("first", ["A", REFUSED])
+def test_call_that_was_answered_is_in_no_cycle_with_its_caller(first: str | Failed) -> None:
+    """A cycle would keep the reply until a full collection: 25 KB a screen, in crowds."""
+
+    async def call() -> None:
+        caller = Caller(World(a=first, b="B"))
+        while not caller.answers:
+            await asyncio.sleep(0)
+        left = weakref.ref(caller)
+        del caller
+        await asyncio.sleep(0)  # the turn that brought the answer is over
+        assert left() is None
+
+    asyncio.run(call())
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])

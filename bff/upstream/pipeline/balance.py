@@ -132,7 +132,9 @@ class _Tries(Generic[T]):
                 self._url = self._left.pop(0)
                 self._try(seconds)
                 return
-        self._on_answer(answer)
+        on_answer = self._on_answer
+        del self._on_answer  # who waits holds this handle: a cycle would keep the reply
+        on_answer(answer)
 
 
 def _has_connected(answer: object) -> bool:
