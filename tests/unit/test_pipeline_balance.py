@@ -70,12 +70,12 @@ def test_only_instance_is_asked_every_time_and_never_rests() -> None:
 class Caller:
     """One that holds the handle of its call, as a step does."""
 
-    def __init__(self, world: World) -> None:
-        self.answers: list[object] = []
-        self.handle = world.way(ServiceCall("shop", "GET", "/", (), None), 5.0, self.answers_with)
+    def __init__(self, world: World, answered: asyncio.Event) -> None:
+        self.answered = answered
+        self.handle = world.way(ServiceCall("shop", "GET", "/", (), None), 5.0, self.take)
 
-    def answers_with(self, answer: object) -> None:
-        self.answers.append(answer)
+    def take(self, _: object) -> None:
+        self.answered.set()
 
 
 @pytest.mark.parametrize("first", ["A", REFUSED])
@@ -83,12 +83,11 @@ def test_call_that_was_answered_is_in_no_cycle_with_its_caller(first: str | Fail
     """A cycle would keep the reply until a full collection: 25 KB a screen, in crowds."""
 
     async def call() -> None:
-        caller = Caller(World(a=first, b="B"))
-        while not caller.answers:
-            await asyncio.sleep(0)
+        answered = asyncio.Event()
+        caller = Caller(World(a=first, b="B"), answered)
+        await answered.wait()
         left = weakref.ref(caller)
         del caller
-        await asyncio.sleep(0)  # the turn that brought the answer is over
         assert left() is None
 
     asyncio.run(call())
