@@ -4,7 +4,6 @@ What is forwarded is for `bff.upstream.passthrough.passthrough` to say; this tur
 replies.
 """
 
-from collections.abc import Callable
 from functools import lru_cache, partial
 
 from bff.cache.cache import Cache
@@ -49,8 +48,13 @@ class RouteHandler:
     def begin(self, request: GatewayRequest, target: str, on_reply: OnAnswer[Reply]) -> Handle:
         """Forward a request; the answer is the service's reply once its body begins, or the
         problem, or what the request's body raises: `ClientGone`."""
-        forward = partial(
-            self._passthrough.begin,
+        if self.purges_after(request.method):
+            return TaskCall(self._forward_and_purge(request, target), on_reply)
+        return self._forward(request, target, partial(self._answer, request, on_reply))
+
+    def _forward(self, request: GatewayRequest, target: str, on_answer: OnAnswer[Answer]) -> Handle:
+        return self._passthrough.begin(
+            on_answer,
             method=request.method,
             target=target,
             headers=request.headers,
@@ -58,14 +62,9 @@ class RouteHandler:
             client=client_of(request),
             request_id=request.request_id,
         )
-        if self.purges_after(request.method):
-            return TaskCall(self._forward_and_purge(request, forward), on_reply)
-        return forward(partial(self._answer, request, on_reply))
 
-    async def _forward_and_purge(
-        self, request: GatewayRequest, forward: Callable[[OnAnswer[Answer]], Handle]
-    ) -> Reply:
-        answer: Answer | Failed = await answer_to(forward)
+    async def _forward_and_purge(self, request: GatewayRequest, target: str) -> Reply:
+        answer: Answer | Failed = await answer_to(partial(self._forward, request, target))
         if _has_written(answer):
             await self._cache.purge(self._route.purges)
         return self._reply(request, answer)
