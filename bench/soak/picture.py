@@ -34,7 +34,8 @@ def draw(outcome: Outcome) -> str:
         parts += [_event(at / most) for at, _ in outcome.events if at <= most]
         parts.append("</g>")
     for at, what in outcome.events:
-        parts.append(_text(_x(min(at / most, 1.0)) + 3, _TOP - 4, what, _FAINT))
+        x = _x(min(at / most, 1.0))
+        parts.append(_text(min(x + 3, _WIDTH - 7 * len(what)), _TOP - 4, what, _FAINT))
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
