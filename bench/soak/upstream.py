@@ -59,12 +59,7 @@ class Upstream:
             writer.transport.abort()
 
     async def _answer_one(self, reader: asyncio.StreamReader, writer: Writer) -> bool:
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-        except asyncio.IncompleteReadError as error:
-            if error.partial:  # a call that its caller gave up
-                self.malformed["half a head"] += 0
-            return False
+        head = await reader.readuntil(b"\r\n\r\n")
         line, *lines = head[:-4].decode("latin-1").split("\r\n")
         method, target, version = line.split(" ")
         if version != "HTTP/1.1" or not target.startswith("/") or "#" in target:
