@@ -245,7 +245,8 @@ class Dispatcher:
         if isinstance(target, Reply):
             return target
         if handler.is_in_line:
-            self._remember(request, partial(self._begin_line, handler, guard, target))
+            # A function: a partial takes 0.1 µs more to call, of the 17 of a hit.
+            self._remember(request, lambda each: self._begin_line(handler, guard, target, each))
         return self._look_up(handler, request, target)
 
     def _begin_line(

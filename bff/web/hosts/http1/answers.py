@@ -37,7 +37,7 @@ def refuse_head(service: Service, writer: Writer, refusal: Refusal) -> None:
     """Answer what is no request, and log it as one without a method and a path."""
     request = GatewayRequest("-", "-", "", [])
     reply = service.gateway.finish(request, problem(request, *refusal))
-    write_reply(service, writer, request, reply, keeps=False)
+    write_reply(service, writer, request, reply, False)
     log_reply(service.gateway.log, writer, request, reply)
 
 
@@ -49,16 +49,17 @@ def begin(service: Service, request: GatewayRequest) -> Begun:
     return begun
 
 
+# By position, as what it calls: names cost a tenth of a microsecond each time.
 def write_reply(
-    service: Service, writer: Writer, request: GatewayRequest, reply: Reply, *, keeps: bool
+    service: Service, writer: Writer, request: GatewayRequest, reply: Reply, keeps: bool
 ) -> None:
-    """Write a reply whose body is here."""
+    """Write a reply whose body is here; the connection lasts where it `keeps`."""
     body, headers, date = reply.body, reply.headers, service.date.line()
     assert isinstance(body, bytes)  # noqa: S101
     is_empty = has_no_body(request.method, reply.status)
-    connection = connection_line(request.version, keeps=keeps)
+    connection = connection_line(request.version, keeps)
     if isinstance(headers, SharedHeaders):
-        head = render_shared_head(reply, headers, date=date, connection=connection)
+        head = render_shared_head(reply, headers, date, connection)
     else:
         framing = b"" if is_empty else b"content-length: %d\r\n" % len(body)
         head = render_head(

@@ -204,7 +204,7 @@ class Exchange:
             return
         self._started = True
         self.keeps_connection = keeps
-        write_reply(self._service, self._writer, self.request, reply, keeps=keeps)
+        write_reply(self._service, self._writer, self.request, reply, keeps)
         if not self._is_logged:
             self._is_logged = True
             log_reply(self._log, self._writer, self.request, reply)
@@ -238,7 +238,7 @@ class Exchange:
         framing = StreamFraming(self.request.method, status, headers, self.request.version)
         self._started = True
         self.keeps_connection = self._may_keep() and not framing.ends_connection
-        connection = connection_line(self.request.version, keeps=self.keeps_connection)
+        connection = connection_line(self.request.version, self.keeps_connection)
         date = self._service.date.line()
         self._writer.write(
             render_head(status, headers, framing=framing.line, date=date, connection=connection)

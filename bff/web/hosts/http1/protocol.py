@@ -232,7 +232,7 @@ class Connection(asyncio.Protocol):
         """A reply to a request without a body needs no exchange: 2 of the 15 µs of a hit."""
         service = self._service
         keeps = head.fields.keeps_alive and not service.is_closing
-        write_reply(service, self._writer, request, reply, keeps=keeps)
+        write_reply(service, self._writer, request, reply, keeps)
         log_reply(service.gateway.log, self._writer, request, reply)
         self._rests_since = service.wheel.now
         if not keeps:

@@ -47,7 +47,7 @@ def has_no_body(method: str, status: int) -> bool:
     return method == "HEAD" or status in (204, 304) or status < 200
 
 
-def connection_line(version: str, *, keeps: bool) -> bytes:
+def connection_line(version: str, keeps: bool) -> bytes:
     """The `Connection` line, where a client of this version needs one (RFC 9112 §9.3)."""
     if not keeps:
         return b"connection: close\r\n"
@@ -69,7 +69,7 @@ def render_head(
 
 
 def render_shared_head(
-    reply: Reply, headers: SharedHeaders, *, date: bytes, connection: bytes
+    reply: Reply, headers: SharedHeaders, date: bytes, connection: bytes
 ) -> bytes:
     """As `render_head`, for a reply whose own headers are shared: 0.5 µs instead of 2."""
     return b"%b%b%bx-request-id: %b\r\n%b%b\r\n" % (
