@@ -122,9 +122,6 @@ def test_silent_and_slow_clients_are_left_and_others_served_meanwhile(
 def test_handshakes_beyond_the_bound_of_connections_are_closed(
     serve: Serve, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serving = served(serve, files)
-    serving.terminate()
-    serving.assert_ended_well()
     monkeypatch.setenv("BFF_CONNECTIONS", "1")
     serving = served(serve, files)
     with ExitStack() as stack:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bff.cli.serving.processes import start_worker
+from bff.cli.serving.processes import Worker, start_worker
 from bff.cli.serving.shares import ConnectionCounts
 from tests.support.projects import write_project
 from tests.support.serving import IN_WORKER, on_linux, schemas_that
@@ -44,3 +44,40 @@ def test_worker_serves_or_has_a_problem(
     is_ready, status, problem = asyncio.run(outcome(start_seconds))
     assert (is_ready, status) == expected[:2]
     assert expected[2] in problem
+
+
+class EndingProcess:
+    """A process whose end the test decides."""
+
+    pid = 1
+    returncode: int | None = None
+
+    def __init__(self) -> None:
+        self.end = asyncio.get_running_loop().create_future()
+
+    def send_signal(self, number: int) -> None:
+        pass
+
+    async def wait(self) -> int:
+        return await self.end
+
+
+def test_stop_that_is_cancelled_as_the_worker_ends_is_cancelled() -> None:
+    """Else a restart would go on while the gateway ends, and the gateway never would."""
+
+    async def scene() -> None:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with ours, theirs:
+            process = EndingProcess()
+            worker = Worker(process, ours, 0, start_seconds=10)  # type: ignore[arg-type]
+            stopping = asyncio.create_task(worker.stop(10))
+            await asyncio.sleep(0)
+            process.end.set_result(0)
+            stopping.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await stopping
+            theirs.close()
+            assert not await worker.wait_until_ready()
+
+    asyncio.run(scene())

@@ -57,7 +57,9 @@ class Worker:
         """End it: after its requests in flight where it serves, at once where it doesn't."""
         self._send(signal.SIGTERM if self.is_ready else signal.SIGKILL)
         try:
-            await asyncio.wait_for(self.wait(), most_seconds)
+            # Not `wait_for`: Python 3.11's swallows a cancellation that comes with the end.
+            async with asyncio.timeout(most_seconds):
+                await self.wait()
         except TimeoutError:
             self._send(signal.SIGKILL)
             await self.wait()

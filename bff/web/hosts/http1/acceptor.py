@@ -146,8 +146,6 @@ class Acceptor:
         try:
             return self._accept_one()
         except OSError as error:
-            if error.errno not in _NO_ROOM:
-                raise
             _log.warning("no connection can be accepted: %s", error.strerror)
             self._rest(_FULL_SECONDS)
             return False
@@ -157,8 +155,10 @@ class Acceptor:
             accepted, _ = self._listener.accept()
         except (BlockingIOError, InterruptedError):
             return False
-        except ConnectionAbortedError:
-            return True
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise
+            return True  # this one is gone; Linux reports errors of its network here, accept(2)
         if self._taken() >= self._most:
             accepted.close()
             return True
