@@ -124,7 +124,7 @@ def test_sighup_restarts_workers_with_the_changed_project_and_loses_no_request(
     with Load(serving, "/home/1") as load:
         serving.wait_for(lambda: len(load.statuses) > 100)
         serving.process.send_signal(signal.SIGHUP)
-        serving.wait_for(lambda: len(serving.workers()) == 2 and not serving.workers() & before)
+        wait_until_restarted(serving, before)
         answered = len(load.statuses)
         serving.wait_for(lambda: len(load.statuses) > answered + 100)
     assert load.lost == []
@@ -167,7 +167,7 @@ def test_each_worker_stops_once_its_successor_serves(serve: Serve, tmp_path: Pat
     assert all(map(serves, before))
     assert not serves(successor)
     gate.touch()
-    serving.wait_for(lambda: len(serving.workers()) == 2 and not serving.workers() & before)
+    wait_until_restarted(serving, before)
     serving.terminate()
     serving.assert_ended_well()
 
@@ -194,6 +194,11 @@ def test_connections_that_wait_in_the_queue_at_the_end_are_answered(serve: Serve
         replies = [client.recv(65536) for client in waiting]
         serving.assert_ended_well()
     assert all(reply.startswith(b"HTTP/1.1 200 ") for reply in replies)
+
+
+def wait_until_restarted(serving: Serving, before: set[int]) -> None:
+    """A worker after the other has started and ended, on a core that clients fill."""
+    serving.wait_for(lambda: len(serving.workers()) == 2 and not serving.workers() & before, 60)
 
 
 def is_stopped(worker: int) -> bool:

@@ -66,8 +66,10 @@ class Serving:
             return self.host.get("/healthz").status == 200
         return False
 
-    def wait_for(self, has_come: Callable[[], bool]) -> None:
-        for _ in range(int(WAIT_BUDGET_SECONDS / 0.02)):
+    def wait_for(
+        self, has_come: Callable[[], bool], most_seconds: float = WAIT_BUDGET_SECONDS
+    ) -> None:
+        for _ in range(int(most_seconds / 0.02)):
             if has_come():
                 return
             with suppress(subprocess.TimeoutExpired):
