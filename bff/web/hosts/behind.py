@@ -4,7 +4,7 @@ A request is announced by a scope and answered by messages, as in ASGI, whicheve
 so one adapter for Flask serves all of them.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -67,11 +67,13 @@ async def hand_over(
     """Have the app behind answer; log what it doesn't log itself. `scope` is one of
     `scope_for_app`. Raises what the app raises, but `ClientGone`."""
     status, sent_bytes, broken = 500, 0, {}
+    length = -1  # of the reply, where its head states one
 
     async def send_and_note(message: Message) -> None:
-        nonlocal status, sent_bytes
+        nonlocal status, sent_bytes, length
         if message["type"] == "http.response.start":
             status = message["status"]
+            length = _stated_length(message["headers"])
             if all(name != b"x-request-id" for name, _ in message["headers"]):
                 message["headers"].append((b"x-request-id", request.request_id))
         else:
@@ -84,11 +86,19 @@ async def hand_over(
     try:
         await unless_client_leaves(answer)
     except ClientGone:
-        broken = {"broken": "client left"}
+        if sent_bytes != length:  # a client may leave once it has all, before the app knows
+            broken = {"broken": "client left"}
     finally:
         if LOGGED not in scope:
             reply = Reply(status, [], facts={"flask": True, **broken})
             log.request(request, reply, sent_bytes)
+
+
+def _stated_length(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit():
+            return int(value)
+    return -1
 
 
 def scope_for_app(request: GatewayRequest, scope: Scope, body: BodyForApp | None) -> Scope:

@@ -1,0 +1,47 @@
+"""What the log says of a reply of the app behind a host."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from bff.web.hosts.behind import Send, hand_over
+from bff.web.http.logs import Log
+from bff.web.http.requests import ClientGone, GatewayRequest
+from tests.support.log_streams import Recorder
+
+
+class App:
+    """Sends so many of the ten bytes that it announces."""
+
+    def __init__(self, sent_bytes: int) -> None:
+        self._sent_bytes = sent_bytes
+
+    async def __call__(self, scope: Any, send: Send) -> None:
+        headers = [(b"content-length", b"10")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": bytes(self._sent_bytes)})
+
+
+async def leave_after(answer: Callable[[], Awaitable[None]]) -> None:
+    """The client leaves before the app has returned."""
+    await answer()
+    raise ClientGone
+
+
+@pytest.mark.parametrize(("sent_bytes", "broken"), [(10, None), (9, "client left")])
+def test_client_that_leaves_with_the_whole_reply_broke_nothing(
+    sent_bytes: int, broken: str | None
+) -> None:
+    recorder = Recorder()
+    log = Log("info", recorder)
+
+    async def send(_message: Any) -> None:
+        pass
+
+    request = GatewayRequest("GET", "/x", "", [])
+    asyncio.run(hand_over(App(sent_bytes), request, {}, send, leave_after, log))  # type: ignore[arg-type]
+    log.flush()
+    (line,) = recorder.lines()
+    assert line.get("broken") == broken
