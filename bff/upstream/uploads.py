@@ -53,7 +53,6 @@ class Upload:
     def __init__(
         self, source: AsyncIterator[bytes], silence_seconds: float, length: int | None
     ) -> None:
-        self.finished = False
         self.length = length
         self.clock: Clock | None = None
         self._source = source
@@ -76,7 +75,6 @@ class Upload:
         except StopAsyncIteration:
             if self._left:
                 raise WrongLength from None
-            self.finished = True
             raise
         finally:
             self._puller = None
@@ -86,6 +84,11 @@ class Upload:
             if self._left < 0:
                 raise WrongLength
         return chunk
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for the source's next chunk."""
+        return self._puller is not None
 
     def abandon(self) -> None:
         """End the body with an error at its next chunk, since nobody waits for the reply any more.

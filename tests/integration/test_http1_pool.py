@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import uvloop
 
-from bff.engine.values.outcomes import Failed
+from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.http1.addresses import Address, Origin, Resolver
 from bff.upstream.http1.connection import Connection
 from bff.upstream.http1.pool import Limits, Pool
@@ -21,18 +21,23 @@ LIMITS = Limits(connect_seconds=5.0, idle_seconds=4.0)
 class Waits:
     """Somebody in line."""
 
-    def __init__(self, *, needs_new: bool = False) -> None:
+    def __init__(self, seconds: float, *, needs_new: bool) -> None:
         loop = asyncio.get_running_loop()
-        self.ends_at = loop.time() + 10
+        self.ends_at = loop.time() + seconds
         self.needs_new = needs_new
-        self.given: asyncio.Future[Connection] = loop.create_future()
+        self.given: asyncio.Future[Connection | Failed | Exception] = loop.create_future()
+
+    async def connection(self) -> Connection:
+        given = await self.given
+        assert isinstance(given, Connection), given
+        return given
 
     def on_connection(self, connection: Connection) -> None:
         connection.exchanges += 1
         self.given.set_result(connection)
 
     def on_failure(self, failure: Failed | Exception) -> None:
-        raise AssertionError(failure)
+        self.given.set_result(failure)
 
 
 class World:
@@ -50,8 +55,8 @@ class World:
             origin, loop, self._resolver, lambda: tls.get(None), None, limits, on_empty=int
         )
 
-    def wait(self, *, needs_new: bool = False) -> Waits:
-        waits = Waits(needs_new=needs_new)
+    def wait(self, seconds: float = 10, *, needs_new: bool = False) -> Waits:
+        waits = Waits(seconds, needs_new=needs_new)
         self.pool.wait(waits)
         return waits
 
@@ -81,15 +86,15 @@ def test_connection_that_comes_free_is_not_for_a_request_that_is_repeated() -> N
     """It may be at its end, too, and no request goes out three times."""
 
     async def scenario(world: World) -> None:
-        used = await world.wait().given
+        used = await world.wait().connection()
         world.gate.clear()
         repeated = world.wait(needs_new=True)
         other = world.wait()
         world.pool.release(used)
-        assert await other.given is used
+        assert await other.connection() is used
         assert not repeated.given.done()
         world.gate.set()
-        assert await repeated.given is not used
+        assert await repeated.connection() is not used
 
     run(scenario)
 
@@ -100,17 +105,17 @@ def test_new_connection_is_for_a_request_that_is_repeated_first() -> None:
         first = world.wait()
         repeated = world.wait(needs_new=True)
         world.gate.set()
-        assert (await repeated.given).opened_at <= (await first.given).opened_at
+        assert (await repeated.connection()).opened_at <= (await first.connection()).opened_at
 
     run(scenario, LIMITS._replace(opening=1))
 
 
 def test_connection_that_comes_free_makes_room_where_only_a_new_one_will_do() -> None:
     async def scenario(world: World) -> None:
-        used = await world.wait().given
+        used = await world.wait().connection()
         repeated = world.wait(needs_new=True)
         world.pool.release(used)
-        assert await repeated.given is not used
+        assert await repeated.connection() is not used
         assert used.is_closed
 
     run(scenario, LIMITS._replace(connections=1))
@@ -120,7 +125,7 @@ def test_connection_whose_end_is_there_is_given_to_nobody() -> None:
     """The loop has not read the end yet."""
 
     async def scenario(world: World) -> None:
-        used = await world.wait().given
+        used = await world.wait().connection()
         world.gate.clear()
         waits = world.wait()
         used.pause_reading()
@@ -131,6 +136,23 @@ def test_connection_whose_end_is_there_is_given_to_nobody() -> None:
         world.pool.release(used)
         assert used.is_closed
         world.gate.set()
-        assert await waits.given is not used
+        assert await waits.connection() is not used
 
     run(scenario)
+
+
+def test_request_with_little_time_to_connect_takes_it_from_no_other() -> None:
+    """Its connection was opened for half of its time. Others with as little hear of it, too."""
+
+    async def scenario(world: World) -> None:
+        world.gate.clear()
+        hurried, as_hurried, patient = world.wait(0.2), world.wait(0.2), world.wait()
+        for waits in (hurried, as_hurried):
+            failed = await waits.given
+            assert isinstance(failed, Failed)
+            assert (failed.reason, failed.was_sent) == (Reason.CONNECT_TIMEOUT, False)
+        assert not patient.given.done()
+        world.gate.set()
+        await patient.connection()
+
+    run(scenario, LIMITS._replace(opening=1))

@@ -12,7 +12,7 @@ from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.http1.pool import Limits
 from bff.upstream.http1.transport import Http1Transport
-from bff.upstream.ports import UpstreamRequest, UpstreamStream
+from bff.upstream.ports import BrokenStream, UpstreamRequest, UpstreamStream
 from tests.support.raw_replies import ROWS, Row, Whole
 from tests.support.transports import fetched, get, streamed, whole_body
 from tests.support.wire import Exchange, WireServer
@@ -339,6 +339,34 @@ def test_upload_waits_for_an_upstream_that_reads_slowly(run: Callable[..., None]
                 assert isinstance(upstream, Failed)
                 assert upstream.reason is Reason.TIMEOUT
             assert given < 20
+
+    run(scenario)
+
+
+def test_upstream_that_neither_reads_nor_speaks_after_its_first_byte_breaks_the_stream(
+    run: Callable[..., None],
+) -> None:
+    """The upload waits for it, and so does the reader."""
+    is_sent = threading.Event()
+
+    def script(exchange: Exchange) -> None:
+        exchange.hold(is_sent)
+        exchange.send(head(200, [("Content-Length", "100000")]) + b"first")
+        exchange.server.stopping.wait()
+
+    async def scenario(transport: Http1Transport) -> None:
+        async def body() -> AsyncIterator[bytes]:
+            asyncio.get_running_loop().call_soon(is_sent.set)
+            yield b"x" * 50_000_000  # more than the sockets' buffers hold
+
+        with WireServer(script) as server:
+            request = UpstreamRequest("POST", server.url + "/", (), body())
+            async with streamed(transport, request, timeout_seconds=0.5) as upstream:
+                assert isinstance(upstream, UpstreamStream), upstream
+                with pytest.raises(BrokenStream) as broke:
+                    async with asyncio.timeout(5):
+                        await whole_body(upstream)
+            assert broke.value.failure.reason is Reason.TIMEOUT
 
     run(scenario)
 

@@ -10,6 +10,8 @@ Rules:
    whose request is repeated, who get no other. One that comes free goes to the first of the others,
    unless its end is there already. Where one can't be opened, the one that it was for hears of
    it, or the first in line if that one has gone; and the whole line, where there is no other.
+   Where it was not opened because the request had too little time, those that have more don't
+   hear of it.
 4. An idle connection is closed after `Limits.idle_seconds`, or after 4/5 of what the upstream's
    `Keep-Alive: timeout` states where that is shorter, and in any case at `Limits.age_seconds`.
 5. A pool without connections and without a line is dropped; so the number of pools has a bound.
@@ -20,6 +22,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from itertools import chain, islice
+from math import inf
 from typing import Final, NamedTuple, Protocol
 
 from bff.engine.values.outcomes import Failed, Reason
@@ -35,6 +38,7 @@ LINE_IS_FULL: Final = Failed(
     Reason.TIMEOUT, detail="too many requests wait for a connection", was_sent=False
 )
 _CLOSED: Final = Failed(Reason.DISCONNECTED, detail="the transport is closed", was_sent=False)
+_CLOSED_AT_ONCE: Final = Failed(Reason.DISCONNECTED, detail="closed at once", was_sent=False)
 _CLOSED_IN_EXCHANGE: Final = Failed(Reason.DISCONNECTED, detail="the transport was closed")
 
 
@@ -58,6 +62,14 @@ def expires_at(now: float, opened_at: float, stated_seconds: float | None, limit
     if stated_seconds is not None:
         seconds = min(seconds, stated_seconds * _UPSTREAM_IDLE_SHARE)
     return min(now + seconds, opened_at + limits.age_seconds)
+
+
+class _Unopened(NamedTuple):
+    """Why a connection was not opened. `seconds` are those that its request had to open one, where
+    more would have helped."""
+
+    failure: Failed | Exception
+    seconds: float = inf
 
 
 class Waiter(Protocol):
@@ -213,29 +225,37 @@ class Pool:
         self._open_more()
 
     async def _open_for(self, waiter: Waiter) -> None:
-        opened: Connection | Failed | Exception
+        opened: Connection | _Unopened
         try:
             opened = await self._connect(waiter.ends_at)
         except Exception as error:
-            opened = error
+            opened = _Unopened(error)
         if isinstance(opened, Connection):
             self.release(opened)
-        elif not self._open:
-            self._refuse_line(opened)
-        elif self._waiting:
-            if waiter in self._line or waiter in self._line_for_new:
-                self.leave(waiter)
-            else:
-                waiter = self._first_in_line()
-            waiter.on_failure(opened)
+        else:
+            self._refuse(waiter, opened)
 
-    async def _connect(self, ends_at: float) -> Connection | Failed:
+    def _refuse(self, waiter: Waiter, unopened: _Unopened) -> None:
+        """Tell those who hear of a connection that was opened for this waiter (rule 3)."""
+        before = self._loop.time() + 2 * unopened.seconds
+        in_line = chain(self._line_for_new, self._line)
+        hearing = [each for each in in_line if each.ends_at <= before]
+        if self._open:
+            hearing = [waiter] if waiter in hearing else hearing[:1]
+        for each in hearing:
+            if each in self._line or each in self._line_for_new:  # not left by one before it
+                self.leave(each)
+                each.on_failure(unopened.failure)
+
+    async def _connect(self, ends_at: float) -> Connection | _Unopened:
         """Opens a connection; its place is taken already."""
         origin, limits, loop = self.origin, self._limits, self._loop
         is_connected = False
+        own_seconds = (ends_at - loop.time()) / 2  # see rule 4 of `bff.upstream.ports`
+        by = ends_at - own_seconds
+        limit = limits.connect_seconds
+        seconds = min(limit, own_seconds)
         try:
-            by = (loop.time() + ends_at) / 2  # see rule 4 of `bff.upstream.ports`
-            seconds = min(limits.connect_seconds, by - loop.time())
             context = self._tls() if origin.is_tls else None
             next_hop = self._proxy or origin
             async with Bound(loop, seconds):
@@ -244,7 +264,9 @@ class Pool:
                 )
                 made = await connect_first(loop, addresses)
             is_connected = True
-            async with Bound(loop, min(limits.handshake_seconds, by - loop.time())):
+            limit = limits.handshake_seconds
+            seconds = min(limit, by - loop.time())
+            async with Bound(loop, seconds):
                 if self._proxy is not None and origin.is_tls:
                     await open_tunnel(loop, made, self._proxy, origin)
                 _, connection = await loop.create_connection(
@@ -254,13 +276,15 @@ class Pool:
                     server_hostname=origin.host if origin.is_tls else None,
                 )
         except TlsFileError as error:
-            return Failed(Reason.PROTOCOL, detail=f"tls.{error}", was_sent=False)
+            return _Unopened(Failed(Reason.PROTOCOL, detail=f"tls.{error}", was_sent=False))
         except NoTunnel as error:
-            return error.failure
+            return _Unopened(error.failure)
         except OSError as error:
-            return _why_unconnected(error, is_connected=is_connected)
+            failure = _why_unconnected(error, is_connected=is_connected)
+            is_own = isinstance(error, TimeoutError) and seconds < limit
+            return _Unopened(failure, own_seconds if is_own else inf)
         if connection.is_closed:
-            return Failed(Reason.DISCONNECTED, detail="closed at once", was_sent=False)
+            return _Unopened(_CLOSED_AT_ONCE)
         self._open.add(connection)
         return connection
 

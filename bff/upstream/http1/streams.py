@@ -158,7 +158,7 @@ class StreamedReply(UpstreamExchange[UpstreamStream]):
 
     def _await_more(self) -> None:
         """Set the clock for the next silence."""
-        if self._upload is None or self._upload.finished:  # else it is not the upstream's silence
+        if self._upload is None or not self._upload.is_awaited:  # else it is the source's silence
             self.reschedule(self._loop.time() + self._silence_seconds)
 
     def _break_off(self, error: Exception) -> None:
