@@ -12,12 +12,12 @@ gets a problem; what breaks later breaks the client's connection (RFC 9112 §8).
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal, NamedTuple
 
-from bff.engine.answers import Handle, OnAnswer, TaskCall, answer_to
+from bff.engine.answers import Handle, OnAnswer, TaskCall
 from bff.engine.ports import Headers, ServiceCall
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.composition import Route
@@ -110,25 +110,53 @@ class Passthrough:
         if most_bytes is not None and length > most_bytes:
             return asyncio.get_running_loop().call_soon(on_answer, _too_large(most_bytes))
         if length <= WHOLE_BYTES:
-            return TaskCall[Answer](self._forward_whole(call, body, length), on_answer)
+            return _SmallUpload(call, body, length, self._forward, on_answer)
         sent.append((b"content-length", b"%d" % length))
         return self._forward(call, on_answer)
-
-    async def _forward_whole(
-        self, call: ServiceCall, body: AsyncIterator[bytes], length: int
-    ) -> Answer | Failed:
-        try:
-            async with asyncio.timeout(SMALL_BODY_SECONDS):
-                whole = b"".join([piece async for piece in body])
-        except TimeoutError:
-            return _SLOW
-        if len(whole) != length:
-            return _MALFORMED
-        return await answer_to(partial(self._forward, call._replace(body=whole)))
 
     def _forward(self, call: ServiceCall, on_answer: OnAnswer[Answer]) -> Handle:
         relay = partial(_relay, call.method, on_answer)
         return self._way(call, self._route.timeout_seconds, relay)
+
+
+class _SmallUpload:
+    """A call whose body goes out in one piece, once all of it is there; the handle of both. What
+    forwards it is no part of the task: a reply that a task has and nobody wants would stay open."""
+
+    __slots__ = ("_call", "_forward", "_handle", "_on_answer")
+
+    def __init__(
+        self,
+        call: ServiceCall,
+        body: AsyncIterator[bytes],
+        length: int,
+        forward: Callable[[ServiceCall, OnAnswer[Answer]], Handle],
+        on_answer: OnAnswer[Answer],
+    ) -> None:
+        self._call = call
+        self._forward = forward
+        self._on_answer = on_answer
+        reading = _read_whole(body, length)
+        self._handle: Handle = TaskCall[bytes | Refused](reading, self._take)
+
+    def cancel(self) -> None:
+        """See `Handle.cancel`."""
+        self._handle.cancel()
+
+    def _take(self, body: bytes | Refused | Failed | Exception) -> None:
+        if isinstance(body, bytes):
+            self._handle = self._forward(self._call._replace(body=body), self._on_answer)
+        else:
+            self._on_answer(body)
+
+
+async def _read_whole(body: AsyncIterator[bytes], length: int) -> bytes | Refused:
+    try:
+        async with asyncio.timeout(SMALL_BODY_SECONDS):
+            whole = b"".join([piece async for piece in body])
+    except TimeoutError:
+        return _SLOW
+    return whole if len(whole) == length else _MALFORMED
 
 
 def _relay(
