@@ -1,7 +1,7 @@
 """One timer for all that may take too long.
 
-A timer of the loop's for each call or request takes 3 µs, more than a hit has for all its times. So
-what may be late is looked at when something may be due, and answers when to look again; between two
+A timer of the loop's for each call or request takes more than a hit has for all its times. So what
+may be late is looked at when something may be due, and answers when to look again; between two
 looks it only changes its own values.
 """
 

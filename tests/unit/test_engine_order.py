@@ -1,6 +1,7 @@
 """Which step begins when, and that nothing is left behind."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,7 @@ from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.steps import Optional
 from tests.support.engine_runs import run, run_over
 from tests.support.fake_time import run_in_fake_time
-from tests.support.plans import compose, param, step
+from tests.support.plans import AdapterSchema, compose, operation, param, step
 from tests.support.scripted import ScriptedTransport, after, json_reply, never, reply
 
 OK = json_reply({"id": 1})
@@ -75,6 +76,23 @@ def test_bug_in_a_transport_is_raised_and_cancels_the_rest():
         with pytest.raises(RuntimeError, match="a bug"):
             await run_over(transport, composition)
         assert transport.cancelled == ["GET /a"]
+
+    run_in_fake_time(main())
+
+
+def test_bug_in_a_callback_is_raised_and_cancels_the_rest():
+    class Broken(AdapterSchema):
+        def validate(self, body):
+            raise RuntimeError("a bug")
+
+    async def main():
+        transport = ScriptedTransport({"GET /a": never, "GET /b": after(1, OK)})
+        broken = replace(operation("GET /b"), returns=Broken(dict[str, int]))
+        composition = compose(step("a", "GET /a"), step("b", broken, on_failure=Optional()))
+        with pytest.raises(RuntimeError, match="a bug"):
+            await run_over(transport, composition)
+        assert transport.cancelled == ["GET /a"]
+        assert asyncio.get_running_loop().time() == 1001
 
     run_in_fake_time(main())
 
