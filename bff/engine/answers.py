@@ -7,7 +7,7 @@ Rules of every function that begins a call:
 3. An answer is what was wanted, or trouble (`Failed`), or the exception that a bug has raised.
 4. `on_answer` raises nothing: nobody could do anything about it.
 
-Why there are callbacks, and where there are tasks all the same: docs/adr/0021.
+Why there are callbacks, and where there are tasks all the same: docs/adr/0022.
 """
 
 import asyncio
