@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from bff.cli.project import project_option
+from bff.cli.serving.streams import open_closed_streams
 from bff.settings import Settings, parse_setting
 
 
@@ -44,6 +45,7 @@ def _setting_option(name: str, meaning: str) -> Callable[[Any], Any]:
 @_setting_option("requests_in_flight", "Requests in flight, per worker; more get 503.")
 def serve(project: Path, **options: str | None) -> None:
     """Serve the project: compositions and routes on the event loop, the rest through Flask."""
+    open_closed_streams()
     given = {f"BFF_{name.upper()}": text for name, text in options.items() if text is not None}
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there are workers to restart
     with _signals_end_it():

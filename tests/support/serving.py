@@ -33,15 +33,25 @@ IN_WORKER = f"if {WORKER!r} in sys.orig_argv:"
 
 
 class Serving:
-    """A `bff serve` in a process group of its own; its temporary files are in `folder`."""
+    """A `bff serve` in a process group of its own; its temporary files are in `folder`. A shell
+    opens its standard streams as `streams` has them: "2>&-" closes one."""
 
     def __init__(
-        self, project: Path, port: int, folder: Path, *options: str, programs: Path | None
+        self,
+        project: Path,
+        port: int,
+        folder: Path,
+        *options: str,
+        programs: Path | None,
+        streams: str,
     ) -> None:
         self.port = port
         self.folder = folder
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bff.cli", "serve", "--port", str(port), *options],
+            [
+                *("sh", "-c", f'exec "$@" {streams}', "sh"),
+                *(sys.executable, "-m", "bff.cli", "serve", "--port", str(port), *options),
+            ],
             env={
                 **os.environ,
                 "BFF_PROJECT": str(project),
@@ -133,13 +143,19 @@ def gateways(project: Path) -> Iterator[Serve]:
     started: list[Serving] = []
     with tempfile.TemporaryDirectory() as short:  # a Unix socket's path has 108 bytes
 
-        def serve(*options: str, port: int | None = None, programs: Path | None = None) -> Serving:
+        def serve(
+            *options: str,
+            port: int | None = None,
+            programs: Path | None = None,
+            streams: str = "",
+        ) -> Serving:
             if not (project / "gateway.yaml").exists():
                 write_project(project)
             folder = Path(short, str(len(started)))
             folder.mkdir()
+            port = port or free_port()
             started.append(
-                Serving(project, port or free_port(), folder, *options, programs=programs)
+                Serving(project, port, folder, *options, programs=programs, streams=streams)
             )
             return started[-1]
 

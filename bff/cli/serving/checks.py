@@ -10,8 +10,7 @@ import threading
 import traceback
 from collections.abc import Callable
 
-import click
-
+from bff.cli.serving.streams import tell
 from bff.errors import SettingsError
 from bff.settings import Settings
 
@@ -35,7 +34,7 @@ def _describe(settings: Settings) -> str:
         try:
             refuse_bad_url(settings.redis_url)
         except SettingsError as error:
-            click.echo(error, err=True)
+            tell(error)
             sys.exit(1)
     if settings.app is not None:
         return settings.app

@@ -11,13 +11,12 @@ import signal
 import socket
 import sys
 
-import click
-
 from bff.cache.redis.embedded import RunningRedis, start_embedded_redis
 from bff.cli.serving.checks import describe_or_exit
 from bff.cli.serving.listening import listen, refuse_connections, shown
 from bff.cli.serving.processes import start_worker
 from bff.cli.serving.shares import ConnectionCounts
+from bff.cli.serving.streams import tell
 from bff.cli.serving.supervisor import Supervisor
 from bff.cli.serving.tls import server_context
 from bff.errors import SettingsError
@@ -35,7 +34,7 @@ def launch(environ: dict[str, str]) -> int:
     start, report it and end the process with 1."""
     settings = _settings_or_exit(environ)
     for line in describe_ignored(environ):
-        click.echo(line, err=True)
+        tell(line)
     _allow_open_files()
     what = describe_or_exit(settings)
     backlog = max(_LEAST_BACKLOG, settings.requests_in_flight)
@@ -60,7 +59,7 @@ async def _serve(
         os.environ.update(environ)
         scheme = "http" if settings.certfile is None else "https"
         address = shown(settings.host, settings.port)
-        click.echo(f"{what} at {scheme}://{address}, cache: {redis.description}", err=True)
+        tell(f"{what} at {scheme}://{address}, cache: {redis.description}")
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, supervisor.end)
@@ -101,5 +100,5 @@ def _settings_or_exit(environ: dict[str, str]) -> Settings:
         server_context(settings)
         return settings
     except SettingsError as error:
-        click.echo(error, err=True)
+        tell(error)
         sys.exit(1)

@@ -17,9 +17,8 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import click
-
 from bff.cli.serving.processes import Worker
+from bff.cli.serving.streams import tell
 
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 30.0
@@ -162,7 +161,7 @@ def pause_seconds(deaths: int) -> float:
 def _report(worker: Worker) -> None:
     """Print why it can't serve, as mistakes at the start are."""
     if worker.problem:
-        click.echo(worker.problem, err=True)
+        tell(worker.problem)
 
 
 def _described(worker: Worker, status: int) -> str:

@@ -1,0 +1,26 @@
+"""The standard streams of `bff serve`: closed, full, or with nobody who reads them any more.
+
+The gateway serves all the same. The log has its own writer (`bff.web.http.log_writer`).
+"""
+
+import os
+import sys
+from contextlib import suppress
+
+import click
+
+
+def open_closed_streams() -> None:
+    """Open the null device for each standard stream that is closed. To be called first: the next
+    socket would get the stream's number, and the log would be written to it."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+            os.set_inheritable(null, True)
+            setattr(sys, name, os.fdopen(null, "w" if number else "r"))
+
+
+def tell(line: object) -> None:
+    """Print a line for people on standard error, if it can be printed."""
+    with suppress(OSError):
+        click.echo(line, err=True)
