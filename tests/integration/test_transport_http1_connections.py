@@ -149,6 +149,31 @@ def test_bytes_that_nobody_waits_for_end_an_idle_connection(run: Callable[..., N
     run(scenario)
 
 
+def test_reply_that_was_planted_before_the_next_request_is_not_read_as_the_reply_to_it(
+    run: Callable[..., None],
+) -> None:
+    """The loop is held meanwhile, so that it has not read it."""
+    gate, is_planted = threading.Event(), threading.Event()
+
+    def script(exchange: Exchange) -> None:
+        OK(exchange)
+        exchange.hold(gate)
+        exchange.send(head(200, [("Content-Length", "7")]) + b"planted")
+        is_planted.set()
+        exchange.wait_until_peer_leaves()
+
+    async def scenario(transport: Http1Transport) -> None:
+        with WireServer(in_turn(script, OK)) as server:
+            await fetch(transport, server.url + "/")
+            gate.set()
+            assert is_planted.wait(10)
+            outcome = await fetch(transport, server.url + "/")
+            assert isinstance(outcome, UpstreamReply)
+            assert (outcome.body, server.accepted) == (b"ok", 2)
+
+    run(scenario)
+
+
 # ---------------------------------------------------------------------------- the pool
 
 

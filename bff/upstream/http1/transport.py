@@ -25,7 +25,6 @@ from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import Link
 from bff.timers import TimerWheel
 from bff.upstream.http1.addresses import Origin, Resolver
-from bff.upstream.http1.connection import Connection
 from bff.upstream.http1.exchanges import TOO_SLOW, WholeReply
 from bff.upstream.http1.pool import Limits, Pool, Waiter
 from bff.upstream.http1.requests import Outgoing, prepare
@@ -138,18 +137,12 @@ class Http1Transport:
             pool.leave(waiter)
 
     def _begin(self, exchange: WholeReply | StreamedReply, outgoing: Outgoing) -> None:
-        connection = self._take_idle(outgoing)
+        pool = self._pools.get((outgoing.origin, outgoing.link))
+        connection = None if pool is None else pool.take()
         if connection is not None:
             exchange.on_connection(connection)
         else:
             self.wait(outgoing, exchange)
-
-    def _take_idle(self, outgoing: Outgoing) -> Connection | None:
-        """An idle connection that the request may go out on, or None."""
-        pool = self._pools.get((outgoing.origin, outgoing.link))
-        if pool is None:
-            return None
-        return pool.take() if outgoing.is_safe else pool.take_live()
 
     async def _fetch_with_upload(
         self, request: UpstreamRequest, timeout_seconds: float, byte_cap: int
