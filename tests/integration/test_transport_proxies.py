@@ -18,7 +18,15 @@ from bff.upstream.transports import TransportName
 from tests.support.tls_servers import ca_file, tls_server
 from tests.support.transports import NAMES, fetch, fetched, run, streamed, whole_body
 from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply, never, raw, refusing_url, reply, then_close
+from tests.support.wire_scripts import (
+    in_turn,
+    json_reply,
+    never,
+    raw,
+    refusing_url,
+    reply,
+    then_close,
+)
 
 every_transport = pytest.mark.parametrize("name", NAMES)
 
@@ -228,6 +236,22 @@ def test_proxy_that_refuses_a_tunnel_is_a_refusal_and_nothing_was_sent(
     assert isinstance(outcome, Failed)
     assert (outcome.reason, outcome.was_sent) == (Reason.REFUSED, False)
     assert str(status) in outcome.detail
+
+
+def test_tunnel_that_is_refused_fails_no_call_whose_own_is_being_opened() -> None:
+    async def scenario(transport: Transport) -> None:
+        with WireServer(in_turn(reply(502), never())) as server:
+            request = UpstreamRequest(
+                "GET", "https://shop.invalid/", link=Link(None, proxy_of(server))
+            )
+            first, second = await asyncio.gather(
+                *[fetched(transport, request, timeout_seconds=1, byte_cap=9) for _ in range(2)]
+            )
+        assert isinstance(first, Failed)
+        assert isinstance(second, Failed)
+        assert {first.reason, second.reason} == {Reason.REFUSED, Reason.CONNECT_TIMEOUT}
+
+    run("http1", scenario)
 
 
 @every_transport

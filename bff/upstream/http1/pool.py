@@ -9,9 +9,9 @@ Rules:
 3. A connection is opened for somebody in line, and goes to whoever is first then: at first those
    whose request is repeated, who get no other. One that comes free goes to the first of the others.
    Nobody gets one on which anything came meanwhile, its end for example.
-   Where none can be opened, the one that it was for hears of it, or the first in line if that one
-   has gone; and the whole line, where there is no other. Where it was not opened because the
-   request had too little time, those that have more don't hear of it.
+   Where one can't be opened, the one that it was for hears of it, or the first in line if that one
+   has gone; and those for whom none is being opened, where there is no connection. Where the
+   request had too little time for it, those that have more don't hear of it.
 4. An idle connection is closed after `Limits.idle_seconds`, or after 4/5 of what the upstream's
    `Keep-Alive: timeout` states where that is shorter, and in any case at `Limits.age_seconds`.
 5. A pool without connections and without a line is dropped; so the number of pools has a bound.
@@ -191,6 +191,9 @@ class Pool:
     def _has_room(self) -> bool:
         return len(self._open) + self._opening < self._limits.connections
 
+    def _has_in_line(self, waiter: Waiter) -> bool:
+        return waiter in self._line or waiter in self._line_for_new
+
     def _first_in_line(self) -> Waiter:
         return _first_of(self._line_for_new or self._line)
 
@@ -234,11 +237,12 @@ class Pool:
         """Tell those who hear of a connection that was opened for this waiter (rule 3)."""
         before = self._loop.time() + 2 * unopened.seconds
         in_line = chain(self._line_for_new, self._line)
-        hearing = [each for each in in_line if each.ends_at <= before]
-        if self._open:
-            hearing = [waiter] if waiter in hearing else hearing[:1]
-        for each in hearing:
-            if each in self._line or each in self._line_for_new:  # not left by one before it
+        hearing = (each for each in in_line if each is not waiter and each.ends_at <= before)
+        told = [waiter] if self._has_in_line(waiter) else list(islice(hearing, 1))
+        if not self._open:
+            told += islice(hearing, self._opening - 1, None)
+        for each in told:
+            if self._has_in_line(each):  # not left by one before it
                 self.leave(each)
                 each.on_failure(unopened.failure)
 
