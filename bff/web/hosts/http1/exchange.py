@@ -73,6 +73,16 @@ class Exchange:
         self._is_logged = False
         self._expects_continue = head.fields.expects_continue
 
+    @property
+    def is_streaming(self) -> bool:
+        """Whether a part of the reply is out."""
+        return self._started and not self.ended
+
+    @property
+    def waits_for_body(self) -> bool:
+        """Whether the client is to send more of its body now."""
+        return self.body is not None and self.body.is_waited_for and not self._expects_continue
+
     def begin(self, begun: Begun) -> None:
         """Answer, or set to work what takes waiting."""
         service = self._service

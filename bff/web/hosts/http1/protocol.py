@@ -93,6 +93,12 @@ class Connection(asyncio.Protocol):
         self._outgoing.stop()
         self._advance()
 
+    def eof_received(self) -> None:
+        """A client that closes its side has left: TCP does not tell whether it still reads. To one
+        that does, half a reply must not look whole."""
+        if self._exchange is not None and self._exchange.is_streaming:
+            self.abort()
+
     def connection_lost(self, error: Exception | None) -> None:
         self._writer.lose()
         if self._exchange is not None:
@@ -124,10 +130,10 @@ class Connection(asyncio.Protocol):
                 self.abort()
             return again
         if self._is_ending:
-            self.abort()  # what the client still sends is not worth more time
+            self._transport.close()  # what the client still sends is not worth more time
             return None
         if self._exchange is not None:
-            return self._check_body(self._exchange.body, now)
+            return self._check_body(self._exchange, now)
         end = self._rests_since + (
             settings.head_seconds if self._has_partial_head else self._service.idle_seconds
         )
@@ -139,10 +145,11 @@ class Connection(asyncio.Protocol):
             self._close()
         return None
 
-    def _check_body(self, body: IncomingBody | None, now: float) -> float | None:
+    def _check_body(self, exchange: Exchange, now: float) -> float | None:
+        body = exchange.body
         if body is None or body.finished:
             return now + self._service.settings.speed_seconds
-        if not (self._is_reading and body.is_waited_for):  # the gateway is the slow one
+        if not (self._is_reading and exchange.waits_for_body):  # the gateway is the slow one
             return self._incoming.begin(now, body.received_bytes)
         again = self._incoming.look(now, body.received_bytes)
         if again is None:
@@ -172,6 +179,8 @@ class Connection(asyncio.Protocol):
             if is_whole:
                 self._exchange = None
                 self._rests_since = self._service.wheel.now
+                if self._service.is_closing:  # since the reply began
+                    self.finish()
             return is_whole
         if is_whole:
             self._close()
@@ -300,11 +309,10 @@ class Connection(asyncio.Protocol):
         if self._is_ending:
             return
         self._begin_end()
-        if self._transport.is_closing():
-            return
-        self._transport.resume_reading()
-        if self._transport.can_write_eof():  # not over TLS, where the client finds the end itself
-            self._transport.write_eof()
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+            if self._transport.can_write_eof():  # not over TLS: the client finds the end itself
+                self._transport.write_eof()
 
     def _begin_end(self) -> None:
         self._is_ending = True
