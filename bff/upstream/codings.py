@@ -9,7 +9,6 @@ Rules:
    is refused then: it fills a window of 16 MiB from a few bytes.
 """
 
-import io
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
@@ -94,7 +93,9 @@ def _inflate(inflating: "zlib._Decompress", body: bytes) -> Iterator[bytes]:
 
 def _unbrotli(body: bytes, most: int) -> Iterator[bytes]:
     decompressor = brotli.Decompressor()
-    for data in _slices(body):
+    for count, data in enumerate(_slices(body)):
+        if count:
+            yield b""  # blocks of metadata come to nothing
         while piece := decompressor.process(data, output_buffer_limit=PIECE_BYTES):
             yield piece
             data = b""
@@ -103,18 +104,14 @@ def _unbrotli(body: bytes, most: int) -> Iterator[bytes]:
 
 
 def _unzstd(body: bytes, most: int) -> Iterator[bytes]:
-    """Twice, first to count: one of zstandard's readers can be stopped, and the other one alone
-    says where a frame ends."""
+    """Twice, first to count: one of zstandard's decompressors can be stopped, and the other one
+    alone says where a frame ends."""
     decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
-    with decompressor.stream_reader(io.BytesIO(body), read_across_frames=True) as reader:
-        buffer = bytearray(PIECE_BYTES)
-        left = most
-        while size := reader.readinto(buffer):
-            left -= size
-            if left < 0:
-                raise TooLong
-            if size == PIECE_BYTES:
-                yield b""
+    counting = decompressor.stream_writer(_Count(most))  # type: ignore[arg-type]  # it only writes
+    for count, data in enumerate(_slices(body)):
+        if count:
+            yield b""
+        counting.write(data)
     frames = 1
     frame = decompressor.decompressobj()
     for data in _slices(body):
@@ -128,6 +125,20 @@ def _unzstd(body: bytes, most: int) -> Iterator[bytes]:
                 raise BadCoding(f"over {MOST_PARTS} frames")
     if not frame.eof:
         raise BadCoding(_CUT_OFF)
+
+
+class _Count:
+    """Takes bytes, and counts them. Raises `TooLong` beyond `most`."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def write(self, data: bytes) -> int:
+        """Take these bytes."""
+        self._left -= len(data)
+        if self._left < 0:
+            raise TooLong
+        return len(data)
 
 
 def _slices(body: bytes) -> Iterator[bytes]:

@@ -84,6 +84,25 @@ def test_body_of_fifty_megabytes_is_not_made(kind: str) -> None:
     assert sum(made) <= 100_000
 
 
+@pytest.mark.parametrize(
+    ("coding", "empty"),
+    [
+        ("br", b"\x06"),  # a block of metadata, without any
+        ("zstd", zstandard.ZstdCompressor().compress(b"")),
+        ("zstd", b"\x50\x2a\x4d\x18" + bytes(4)),  # a frame to be skipped
+    ],
+)
+def test_body_that_comes_to_nothing_holds_nobody(coding: str, empty: bytes) -> None:
+    """As long as a reply may be, one alone took 40 to 100 ms in one piece."""
+    start = b"\x0c" if coding == "br" else b""  # the window, and the first block
+    pieces = 0
+    with suppress(BadCoding):
+        for piece in decode(start + empty * (4_000_000 // len(empty)), coding, MOST):
+            assert not piece
+            pieces += 1
+    assert pieces > 400
+
+
 @every_encoder
 def test_body_that_is_cut_off_anywhere_is_refused(kind: str) -> None:
     coding, encode = ENCODERS[kind]
