@@ -10,7 +10,7 @@ import brotli
 import pytest
 import zstandard
 
-from bff.engine.answers import answer_to
+from bff.engine.answers import Handle, OnAnswer, answer_to
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.steps.requests import FIXED_HEADERS
 from bff.engine.values.limits import Budget
@@ -23,10 +23,12 @@ from bff.upstream.pipeline.compression import (
     MOST_RATIO,
     Decoding,
     decode_reply,
+    decoded,
 )
 from bff.upstream.pipeline.stack import ServiceClient
 from bff.upstream.ports import Transport
 from bff.upstream.transports import TransportName
+from tests.support.fake_time import run_in_fake_time
 from tests.support.transports import NAMES, run
 from tests.support.wire import Script, WireServer
 from tests.support.wire_scripts import chunked, reply
@@ -222,3 +224,23 @@ def test_few_bodies_are_decoded_at_once_and_one_that_is_left_gives_its_place_bac
         assert not decoding.places.locked()
 
     asyncio.run(main())
+
+
+def test_wait_for_being_decoded_is_a_part_of_the_calls_time() -> None:
+    async def main() -> None:
+        decoding = Decoding(CAP)
+        for _ in range(MOST_AT_ONCE):
+            await decoding.places.acquire()
+        packed = UpstreamReply(200, [(b"content-encoding", b"gzip")], ENCODED["gzip"])
+
+        def send(
+            base: str, call: ServiceCall, seconds: float, on_answer: OnAnswer[UpstreamReply]
+        ) -> Handle:
+            return asyncio.get_running_loop().call_soon(on_answer, packed)
+
+        call = ServiceCall("shop", "GET", "/")
+        outcome = await answer_to(partial(decoded(send, decoding), "http://shop.test", call, 1.0))
+        assert isinstance(outcome, Failed)
+        assert (outcome.reason, outcome.was_sent) == (Reason.TIMEOUT, True)
+
+    run_in_fake_time(main())

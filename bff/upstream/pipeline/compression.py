@@ -5,7 +5,8 @@ Rules:
    times as long as what came. It is taken from the run's budget like what came.
 2. The event loop runs between two pieces: see `bff.upstream.codings`.
 3. Only bodies that somebody reads are decoded: those of 2xx.
-4. At most `MOST_AT_ONCE` are decoded at once, since brotli's window may take 16 MiB of memory.
+4. Decoding, and waiting for that, is a part of the call's time.
+5. At most `MOST_AT_ONCE` are decoded at once, since brotli's window may take 16 MiB of memory.
 """
 
 import asyncio
@@ -44,7 +45,7 @@ def decoded(send: Send[UpstreamReply], decoding: Decoding) -> Send[UpstreamReply
 class _DecodedCall:
     """A call whose reply is decoded; it is itself the handle. A task is for decoding alone."""
 
-    __slots__ = ("_arriving", "_current", "_decoding", "_on_answer")
+    __slots__ = ("_arriving", "_current", "_decoding", "_ends_at", "_on_answer")
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class _DecodedCall:
         on_answer: OnAnswer[UpstreamReply],
     ) -> None:
         self._decoding = decoding
+        self._ends_at = asyncio.get_running_loop().time() + seconds
         self._arriving = call.arriving
         self._on_answer = on_answer
         headers = [header for header in call.headers if header[0] != _ACCEPT[0]]
@@ -70,10 +72,16 @@ class _DecodedCall:
         if isinstance(answer, UpstreamReply) and 200 <= answer.status < 300 and answer.body:
             named = b", ".join([value for name, value in answer.headers if name == _NAME])
             if named:
-                decoding = decode_reply(answer, named, self._decoding, self._arriving)
-                self._current = TaskCall(decoding, self._on_answer)
+                self._current = TaskCall(self._decode(answer, named), self._on_answer)
                 return
         self._on_answer(answer)
+
+    async def _decode(self, reply: UpstreamReply, named: bytes) -> UpstreamReply | Failed:
+        try:
+            async with asyncio.timeout_at(self._ends_at):
+                return await decode_reply(reply, named, self._decoding, self._arriving)
+        except TimeoutError:
+            return Failed(Reason.TIMEOUT, reply.status, detail="its decoding took too long")
 
 
 async def decode_reply(
