@@ -5,16 +5,13 @@ It ends cleanly on SIGTERM and SIGINT. The same switches can be set while it run
 """
 
 import argparse
-import asyncio
-import os
 import re
 import signal
 import socket
 import sys
 from importlib import import_module
 
-from granian.constants import Interfaces
-from granian.server.embed import Server
+import uvicorn
 
 from examples.services.web import Service
 
@@ -36,33 +33,19 @@ def main() -> None:
     port = options.port or PORTS[options.service]
     service: Service = import_module(f"examples.services.{options.service}").build(options.seed)
     service.switches.delay_ms, service.switches.fail = options.delay, options.fail
-    _refuse_taken_port(options.host, port)
-    asyncio.run(_serve(service, options.host, port))
-    # Threads of granian's embedded server may outlive it, and panic when the interpreter ends.
-    sys.stderr.flush()
-    os._exit(0)
-
-
-async def _serve(service: Service, host: str, port: int) -> None:
-    # ASGINL: there is no lifespan to speak of.
-    server = Server(
-        service, address=host, port=port, interface=Interfaces.ASGINL, log_enabled=False
-    )
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
-    print(f"{service.name} at http://{host}:{port}", file=sys.stderr, flush=True)
-    await server.serve()
+        signal.signal(number, lambda *_: sys.exit(0))  # uvicorn calls it at its own end
+    with _listening(options.host, port) as listener:
+        print(f"{service.name} at http://{options.host}:{port}", file=sys.stderr, flush=True)
+        config = uvicorn.Config(service, lifespan="off", access_log=False, log_config=None)
+        uvicorn.Server(config).run([listener])
 
 
-def _refuse_taken_port(host: str, port: int) -> None:
-    """granian shares a port with whoever has it already; two services there would be a riddle."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            sys.exit(f"{host}:{port} can't be used: {error.strerror}")
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        sys.exit(f"{host}:{port} can't be used: {error.strerror}")
 
 
 def _milliseconds(text: str) -> float:

@@ -61,17 +61,6 @@ def then_close(data: bytes) -> Script:
     return script
 
 
-def then_part(data: bytes) -> Script:
-    """These bytes, then our end of the connection is closed, and the rest once the peer's is."""
-
-    def script(exchange: Exchange) -> None:
-        raw(data)(exchange)
-        exchange.socket.shutdown(socket.SHUT_WR)
-        exchange.wait_until_peer_leaves()
-
-    return script
-
-
 def then_reset(data: bytes) -> Script:
     """These bytes, then RST; Linux lets the peer read what came before it."""
 
