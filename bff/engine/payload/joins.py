@@ -11,7 +11,7 @@ bound, and all copies are of what was read or repeated. Pure.
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
@@ -20,7 +20,6 @@ from bff.errors import EvaluationError, TooLargeError
 from bff.plan.model.expressions import Root
 from bff.plan.model.payload import Join
 
-_KeyOf = Callable[[dict[str, Any]], Hashable]
 _Index = Mapping[Hashable, dict[str, Any]]
 
 _MOST_WEIGHT_OF_A_BYTE = CONTAINER_WEIGHT // len("[]")  # of a small reply, weighed by its length
@@ -44,13 +43,12 @@ def apply_joins(joins: Sequence[Join], root: Root, bounds: Bounds) -> tuple[Root
     for join in joins:
         index, repeated = _index(join, join.source.evaluate(root))
         again += repeated
-        uses: Counter[Hashable] = Counter()
-        key_of = _key_of([mine for mine, _ in join.match])
-        joined[join.into_step] = _put(
-            joined[join.into_step], join.into, join.as_name, key_of, index, uses
-        )
-        if uses.total() * bounds.read_weight * _MOST_WEIGHT_OF_A_BYTE > most:  # or none is needed
-            most -= _repeated_weight(index, uses, most)
+        joined[join.into_step], objects = _copied_to(joined[join.into_step], join.into)
+        keys = _keys(objects, [mine for mine, _ in join.match])
+        for target, found in zip(objects, map(index.get, keys), strict=True):
+            target[join.as_name] = found
+        if len(keys) * bounds.read_weight * _MOST_WEIGHT_OF_A_BYTE > most:  # or none is needed
+            most -= _repeated_weight(index, keys, most)
             if most < 0:
                 raise TooLargeError(f"the join '{join.as_name}' repeats too much")
     return joined, again
@@ -59,6 +57,9 @@ def apply_joins(joins: Sequence[Join], root: Root, bounds: Bounds) -> tuple[Root
 def strict_key(value: Any) -> Hashable:
     """A key that is equal for two JSON values exactly when the values are equal as JSON: `1` is
     `1.0`, and neither is `"1"` or `true`, which Python has equal to 1."""
+    kind = type(value)
+    if kind is str or (kind is int and -_HASHES_REPEAT_FROM < value < _HASHES_REPEAT_FROM):
+        return value  # type: ignore[no-any-return]  # what most are: `match` takes twice the time
     match value:
         case bool():
             return ("boolean", value)
@@ -83,66 +84,56 @@ def _index(join: Join, source: Any) -> tuple[_Index, int]:
         return {}, 0
     if not isinstance(source, list):
         raise EvaluationError(f"the source of the join '{join.as_name}' is no list")
-    key_of = _key_of([theirs for _, theirs in join.match])
-    index: dict[Hashable, dict[str, Any]] = {}
-    repeated = 0
-    for element in source:
-        if not isinstance(element, dict):
-            continue
-        key = key_of(element)
-        if key is None:
-            continue
-        if key in index:
-            repeated += 1
-        else:
-            index[key] = element
-    return index, repeated
+    elements = [element for element in source if isinstance(element, dict)]
+    keys = _keys(elements, [theirs for _, theirs in join.match])
+    index = dict(zip(reversed(keys), reversed(elements), strict=True))
+    index.pop(None, None)
+    return index, len(keys) - keys.count(None) - len(index)
 
 
-def _key_of(fields: Sequence[str]) -> _KeyOf:
-    """The function from an object to its key; None when a field is missing or null, which matches
-    nothing."""
-    if len(fields) == 1:
-        field = fields[0]
-        return lambda element: strict_key(element.get(field))
-
-    def key_of_several(element: dict[str, Any]) -> Hashable:
-        values = [element.get(field) for field in fields]
-        return None if None in values else tuple(map(strict_key, values))
-
-    return key_of_several
+def _keys(objects: Sequence[dict[str, Any]], fields: Sequence[str]) -> list[Hashable]:
+    """The key of each object; None when a field is missing or null, which matches nothing."""
+    columns = [[strict_key(each.get(field)) for each in objects] for field in fields]
+    if len(columns) == 1:
+        return columns[0]
+    return [None if None in key else key for key in zip(*columns, strict=True)]
 
 
-def _put(
-    target: Any,
-    path: tuple[str, ...],
-    name: str,
-    key_of: _KeyOf,
-    index: _Index,
-    uses: Counter[Hashable],
-) -> Any:
-    """A copy of `target` with the match, or null, in each object at `path`; counts the uses of each
-    key."""
-    match target:
-        case list():
-            return [_put(each, path, name, key_of, index, uses) for each in target]
-        case dict() if not path:
-            key = key_of(target)
-            found = index.get(key)
-            if found is not None:
-                uses[key] += 1
-            return {**target, name: found}
-        case dict() if path[0] in target:
-            below = _put(target[path[0]], path[1:], name, key_of, index, uses)
-            return {**target, path[0]: below}
-        case _:
-            return target
+def _copied_to(target: Any, path: tuple[str, ...]) -> tuple[Any, list[dict[str, Any]]]:
+    """A copy of `target` down to the objects at `path`, and those objects, which are copies too."""
+    objects: list[dict[str, Any]] = []
+    copied = _copied(target, objects)
+    for name in path:
+        above, objects = objects, []
+        for each in above:
+            if name in each:
+                each[name] = _copied(each[name], objects)
+    return copied, objects
 
 
-def _repeated_weight(index: _Index, uses: Counter[Hashable], most: int) -> int:
+def _copied(value: Any, objects: list[dict[str, Any]]) -> Any:
+    """A copy of the value, which is an object, or of each object in its lists; the copies are added
+    to `objects`. Other values are shared."""
+    if isinstance(value, list):
+        copies: list[Any] = []
+        for each in value:
+            if isinstance(each, dict):  # most are: a call for each takes as long as the copy
+                each = each.copy()
+                objects.append(each)
+                copies.append(each)
+            else:
+                copies.append(_copied(each, objects))
+        return copies
+    if isinstance(value, dict):
+        value = value.copy()
+        objects.append(value)
+    return value
+
+
+def _repeated_weight(index: _Index, keys: Iterable[Hashable], most: int) -> int:
     """The weight of the joined objects in all places but the first of each."""
     return sum(
         (count - 1) * weigh(write_json(index[key]), most)
-        for key, count in uses.items()
-        if count > 1
+        for key, count in Counter(keys).items()
+        if count > 1 and key in index
     )
