@@ -30,10 +30,23 @@ async def leave_after(answer: Callable[[], Awaitable[None]]) -> None:
     raise ClientGone
 
 
-@pytest.mark.parametrize(("sent_bytes", "broken"), [(10, None), (9, "client left")])
-def test_client_that_leaves_with_the_whole_reply_broke_nothing(
-    sent_bytes: int, broken: str | None
+async def leave_before(_answer: Callable[[], Awaitable[None]]) -> None:
+    """The client leaves before the app has answered."""
+    raise ClientGone
+
+
+@pytest.mark.parametrize(
+    ("sent_bytes", "leave", "status", "broken"),
+    [
+        (10, leave_after, 200, None),
+        (9, leave_after, 200, "client left"),
+        (10, leave_before, 499, None),
+    ],
+)
+def test_client_that_leaves_breaks_a_reply_that_it_has_in_part(
+    sent_bytes: int, leave: Any, status: int, broken: str | None
 ) -> None:
+    """One that leaves before is no error of the app's."""
     recorder = Recorder()
     log = Log("info", recorder)
 
@@ -41,7 +54,7 @@ def test_client_that_leaves_with_the_whole_reply_broke_nothing(
         pass
 
     request = GatewayRequest("GET", "/x", "", [])
-    asyncio.run(hand_over(App(sent_bytes), request, {}, send, leave_after, log))  # type: ignore[arg-type]
+    asyncio.run(hand_over(App(sent_bytes), request, {}, send, leave, log))  # type: ignore[arg-type]
     log.flush()
     (line,) = recorder.lines()
-    assert line.get("broken") == broken
+    assert (line["status"], line.get("broken")) == (status, broken)

@@ -66,19 +66,19 @@ async def hand_over(
 ) -> None:
     """Have the app behind answer; log what it doesn't log itself. `scope` is one of
     `scope_for_app`. Raises what the app raises, but `ClientGone`."""
-    status, sent_bytes, broken = 500, 0, {}
+    status, sent_bytes, broken = 0, 0, {}  # no status is known yet
     length = -1  # of the reply, where its head states one
 
     async def send_and_note(message: Message) -> None:
         nonlocal status, sent_bytes, length
         if message["type"] == "http.response.start":
-            status = message["status"]
-            length = _stated_length(message["headers"])
             if all(name != b"x-request-id" for name, _ in message["headers"]):
                 message["headers"].append((b"x-request-id", request.request_id))
+            await send(message)
+            status, length = message["status"], _stated_length(message["headers"])
         else:
             sent_bytes += len(message["body"])
-        await send(message)
+            await send(message)
 
     async def answer() -> None:
         await app(scope, send_and_note)
@@ -86,11 +86,13 @@ async def hand_over(
     try:
         await unless_client_leaves(answer)
     except ClientGone:
-        if sent_bytes != length:  # a client may leave once it has all, before the app knows
+        if not status:
+            status = 499  # as `Log.abandoned`
+        elif sent_bytes != length:  # a client may leave once it has all, before the app knows
             broken = {"broken": "client left"}
     finally:
         if LOGGED not in scope:
-            reply = Reply(status, [], facts={"flask": True, **broken})
+            reply = Reply(status or 500, [], facts={"flask": True, **broken})
             log.request(request, reply, sent_bytes)
 
 
