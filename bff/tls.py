@@ -1,7 +1,7 @@
 """TLS files in PEM, as contexts: authorities to trust, and a certificate with its key.
 
-`bff check` reads the files by this module, and so does what connects. Blocks; call it where a
-millisecond on each file is no harm.
+`bff check` reads the files by this module, and so do what connects and what serves. Blocks; call it
+where a millisecond on each file is no harm.
 """
 
 import os
@@ -47,8 +47,6 @@ def client_context(files: TlsFiles) -> ssl.SSLContext:
     """Verifies certificates and names, by the files' authorities, else by the system's or, where it
     has none, by certifi's. OpenSSL reads `SSL_CERT_FILE` and `SSL_CERT_DIR` for the system's, which
     takes some 20 ms. Raises `TlsFileError`."""
-    for key, path in files.given():
-        _check_form(key, _read(key, path))
     if files.ca is None:
         context = ssl.create_default_context()
         paths = ssl.get_default_verify_paths()
@@ -57,9 +55,26 @@ def client_context(files: TlsFiles) -> ssl.SSLContext:
     else:
         context = _context_of_authorities(files.ca)
     if files.cert is not None and files.key is not None:
-        _load_certificate(context, files.cert, files.key)
+        load_certificate(context, files.cert, files.key)
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def load_certificate(context: ssl.SSLContext, cert: str, key: str) -> None:
+    """Have the context show this certificate; one file may hold both. Raises `TlsFileError`."""
+    _check("cert", cert)
+    _check("key", key)
+    try:
+        context.load_cert_chain(cert, key, password=_no_password)
+    except (OSError, ValueError) as error:
+        if "KEY_VALUES_MISMATCH" in str(error) or "KEY_TYPE_MISMATCH" in str(error):
+            raise TlsFileError(
+                "key", f"'{key}' is not the key of the certificate in '{cert}'",
+                "Name the key that the certificate was requested with.",
+            ) from error  # fmt: skip
+        if _is_broken_certificate(cert):
+            raise _unreadable("cert", cert, error) from error
+        raise _unreadable("key", key, error) from error
 
 
 def state_of(files: TlsFiles) -> tuple[object, ...]:
@@ -81,7 +96,7 @@ def _read(key: FileKey, path: str) -> bytes:
             content = file.read(LARGEST_FILE + 1)
     except FileNotFoundError as error:
         raise TlsFileError(
-            key, f"there is no file '{path}'", "A path begins at the project's folder, or with `/`."
+            key, f"there is no file '{path}'", "Store it there, or name another."
         ) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         why = error.strerror if isinstance(error, OSError) else str(error)
@@ -93,45 +108,35 @@ def _read(key: FileKey, path: str) -> bytes:
     return content
 
 
-def _check_form(key: FileKey, content: bytes) -> None:
+def _check(key: FileKey, path: str) -> None:
+    content = _read(key, path)
     if key != "key":
         if not _CERTIFICATE.search(content):
             raise TlsFileError(
-                key, "the file has no certificate in PEM",
+                key, f"'{path}' has no certificate in PEM",
                 "It needs a line `-----BEGIN CERTIFICATE-----`; `openssl x509` converts DER.",
             )  # fmt: skip
         return
     if _LOCKED_KEY.search(content):
         raise TlsFileError(
-            key, "the key is under a password",
-            "Store it without one, readable for the gateway's user alone.",
+            key, f"the key in '{path}' is under a password",
+            "Store it without one, readable for the gateway's user alone; `openssl pkey` does.",
         )  # fmt: skip
     if not _KEY.search(content):
         raise TlsFileError(
-            key, "the file has no private key in PEM",
+            key, f"'{path}' has no private key in PEM",
             "It needs a line `-----BEGIN PRIVATE KEY-----`; `openssl pkey` converts DER.",
         )  # fmt: skip
 
 
 def _context_of_authorities(path: str) -> ssl.SSLContext:
+    _check("ca", path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(path)
     except (OSError, ValueError) as error:
-        raise _unreadable("ca", error) from error
+        raise _unreadable("ca", path, error) from error
     return context
-
-
-def _load_certificate(context: ssl.SSLContext, cert: str, key: str) -> None:
-    try:
-        context.load_cert_chain(cert, key, password=_no_password)
-    except (OSError, ValueError) as error:
-        if "KEY_VALUES_MISMATCH" in str(error) or "KEY_TYPE_MISMATCH" in str(error):
-            raise TlsFileError(
-                "key", "the key is not that of the certificate",
-                "Name the key that the certificate was requested with.",
-            ) from error  # fmt: skip
-        raise _unreadable("cert" if _is_broken_certificate(cert) else "key", error) from error
 
 
 def _is_broken_certificate(path: str) -> bool:
@@ -142,10 +147,10 @@ def _is_broken_certificate(path: str) -> bool:
     return False
 
 
-def _unreadable(key: FileKey, error: Exception) -> TlsFileError:
+def _unreadable(key: FileKey, path: str, error: Exception) -> TlsFileError:
     why = getattr(error, "reason", None) or "damaged"
     return TlsFileError(
-        key, f"OpenSSL can't read the file ({why})", "Write the file anew from its source."
+        key, f"OpenSSL can't read '{path}' ({why})", "Write the file anew from its source."
     )
 
 

@@ -166,18 +166,26 @@ def client_hello(files: Files) -> bytes:
 @pytest.mark.parametrize(
     ("cert", "key", "message"),
     [
-        ("missing", "key", "BFF_CERTFILE: {cert} can't be read: No such file or directory"),
-        ("cert", "missing", "BFF_KEYFILE: {key} can't be read: No such file or directory"),
-        ("folder", "key", "BFF_CERTFILE: {cert} can't be read: Is a directory"),
-        ("junk", "key", "BFF_CERTFILE: {cert} holds no certificate in PEM (-----BEGIN "),
-        ("key", "key", "BFF_CERTFILE: {cert} holds no certificate in PEM (-----BEGIN "),
-        ("cert", "junk", "BFF_KEYFILE: {key} holds no private key in PEM (-----BEGIN "),
-        ("cert", None, "BFF_CERTFILE: {cert} holds no private key in PEM (-----BEGIN "),
-        ("cert", "locked_key", "BFF_KEYFILE: the key in {key} has a password; `openssl pkey` "),
+        (
+            "missing",
+            "key",
+            "BFF_CERTFILE: there is no file '{cert}'. Store it there, or name another.",
+        ),
+        (
+            "cert",
+            "missing",
+            "BFF_KEYFILE: there is no file '{key}'. Store it there, or name another.",
+        ),
+        ("folder", "key", "BFF_CERTFILE: '{cert}' can't be read: Is a directory. "),
+        ("junk", "key", "BFF_CERTFILE: '{cert}' has no certificate in PEM. It needs a line "),
+        ("key", "key", "BFF_CERTFILE: '{cert}' has no certificate in PEM. It needs a line "),
+        ("cert", "junk", "BFF_KEYFILE: '{key}' has no private key in PEM. It needs a line "),
+        ("cert", None, "BFF_CERTFILE without BFF_KEYFILE: '{cert}' has no private key in PEM. "),
+        ("cert", "locked_key", "BFF_KEYFILE: the key in '{key}' is under a password. "),
         (
             "cert",
             "other_key",
-            "BFF_KEYFILE: the key in {key} is not that of the first certificate in {cert}",
+            "BFF_KEYFILE: '{key}' is not the key of the certificate in '{cert}'. ",
         ),
         (None, "key", "BFF_KEYFILE: needs BFF_CERTFILE, the key's certificate, beside it"),
     ],
@@ -201,6 +209,6 @@ def test_file_with_both_needs_no_keyfile(files: Files) -> None:
 
 def test_launcher_reports_files_before_anything_starts(serve: Serve, files: Files) -> None:
     serving = serve("--certfile", str(files.cert), "--keyfile", str(files.other_key))
-    assert serving.said().startswith("BFF_KEYFILE: the key in ")
+    assert serving.said().startswith("BFF_KEYFILE: '")
     assert serving.process.returncode == 1
     assert not serving.has_redis()

@@ -55,7 +55,7 @@ def link_of(folder: Path, files: dict[str, bytes], lines: str) -> Link | None:
 
 CASES = {
     # the files, the key of the problem, what is told, part of the remedy
-    "missing": ("ca: certs/none.pem", "ca", "there is no file '", "project's folder"),
+    "missing": ("ca: certs/none.pem", "ca", "there is no file '", "Store it there"),
     "a folder": ("ca: certs", "ca", "can't be read", "gateway's user"),
     "no PEM": ("ca: certs/text.pem", "ca", "no certificate in PEM", "BEGIN CERTIFICATE"),
     "a key for an authority": ("ca: certs/mine.key", "ca", "no certificate in PEM", ""),
@@ -71,7 +71,7 @@ CASES = {
     ),
     "damaged key": ("cert: certs/mine.pem, key: certs/broken.key", "key", "OpenSSL can't read", ""),
     "another's key": (
-        "cert: certs/mine.pem, key: certs/other.key", "key", "not that of the certificate", "key",
+        "cert: certs/mine.pem, key: certs/other.key", "key", "not the key of", "key",
     ),
     "key under a password": (
         "cert: certs/mine.pem, key: certs/locked.key", "key", "under a password", "without",

@@ -1,15 +1,16 @@
 """The way of a call to its service, composed once per service; for steps and routes alike.
 
-From the wire upwards, in `compose_way`:
+From the wire upwards:
 
     send        one exchange with one instance, by a `Transport`
-    decoded     where the service has `compression: on`, replies to steps  `compression.py`
-    balanced    the instance; the next one where nothing was sent      `balance.py`
+    decoded     replies to steps, where the service has `compression: on`   `compression.py`
+    balanced    the instance; the next one where nothing was sent           `balance.py`
 
-What decides by instance belongs between the two (a breaker that turns one instance away); what
-sends a call again, or a second time beside the first, belongs above both, so that each attempt has
+What decides by instance belongs below `balanced` (a breaker that turns one instance away); what
+sends a call again, or a second time beside the first, belongs above it, so that each attempt has
 an instance of its own (a retry, a hedge). Each is a function from one way to another, in a file of
-its own, and a line of `compose_way`. Ways answer by the rules of `bff.engine.answers`.
+its own, and a line of `compose_way`; what replies to steps alone have is a line of `_send_of`. Ways
+answer by the rules of `bff.engine.answers`.
 """
 
 from collections.abc import Callable, Mapping
