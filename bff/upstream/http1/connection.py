@@ -58,6 +58,7 @@ class Connection(asyncio.Protocol):
         "_home",
         "_is_paused",
         "_loop",
+        "_poll",
         "_request_is_sent",
         "_transport",
         "exchanges",
@@ -81,6 +82,7 @@ class Connection(asyncio.Protocol):
         self._request_is_sent = False
         self._is_paused = False  # the upstream takes no more of the request for now
         self._drained: asyncio.Future[None] | None = None
+        self._poll: select.poll | None = None  # made for the second exchange
 
     def begin(self, exchange: Exchange, method: str, data: bytes, *, is_whole: bool) -> None:
         """Send a request, or its head. Where that is not the whole request, `write` and `end_write`
@@ -156,9 +158,10 @@ class Connection(asyncio.Protocol):
 
     def has_news(self) -> bool:
         """Whether the socket has something to read, its end for example. It takes a system call."""
-        poll = select.poll()
-        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return bool(poll.poll(0))
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(self._poll.poll(0))
 
     # ------------------------------------------------------------------ called by the loop
 
