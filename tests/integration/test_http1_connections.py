@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import flask
 import pytest
@@ -275,3 +276,25 @@ def test_view_whose_reply_is_shorter_than_it_said_breaks_the_connection(tmp_path
         with pytest.raises((http.client.HTTPException, OSError)):
             host.get("/short")
         assert host.get("/healthz").status == 200
+
+
+def test_header_of_an_app_that_holds_the_end_of_a_line_is_a_500_and_no_header_more(
+    tmp_path: Path,
+) -> None:
+    """Werkzeug refuses one; what wraps an app is not asked."""
+    app = flask.Flask("own")
+    inner: Any = app.wsgi_app
+
+    def reflect(environ: Any, start: Any) -> Any:
+        def start_more(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:
+            return start(status, [*headers, ("X-Query", unquote(environ["QUERY_STRING"]))], error)
+
+        return inner(environ, start_more)
+
+    app.wsgi_app = reflect  # type: ignore[method-assign]
+    Gateway(app, project=write_project(tmp_path))
+    with serving("http1", tmp_path, settings=Settings(log_level="error"), app=app) as host:
+        assert host.get("/healthz?a%20b").header("x-query") == "a b"
+        for end in ("%0d%0a", "%0a", "%0d", "%00"):
+            answer = host.get(f"/healthz?a{end}Set-Cookie:%20b=c")
+            assert (answer.status, answer.header("set-cookie")) == (500, None)

@@ -1,5 +1,6 @@
 """A request in the messages of ASGI, for the app behind."""
 
+import re
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import unquote
@@ -12,6 +13,8 @@ from bff.web.http.requests import GatewayRequest
 
 # What an app may not say of a connection that is not its own (RFC 9110 §7.6.1).
 _HOP_BY_HOP: Final = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"upgrade"})
+
+_LINE_END: Final = re.compile(rb"[\r\n\0]")  # or what a reader takes for one
 
 Start = Callable[[int, list[RawHeader]], StreamFraming]
 
@@ -47,9 +50,12 @@ class AppReply:
 
     async def send(self, message: Message) -> None:
         """Write what the app answers. Raises `ClientGone`; `BrokenReply` where it is not as long as
-        its head has it."""
+        its head has it, or a header holds more than one line: what wraps the app may have put text
+        of the client there, which would be a header of its own, or a reply."""
         if message["type"] == "http.response.start":
             headers = [each for each in message["headers"] if each[0] not in _HOP_BY_HOP]
+            if any(_LINE_END.search(part) for header in headers for part in header):
+                raise BrokenReply("a header holds the end of a line")
             self._framing = self._start(message["status"], headers)
             return
         if self._framing is None:

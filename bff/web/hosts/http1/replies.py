@@ -1,7 +1,7 @@
 """Replies as they go on the wire: heads, and the framing of bodies that are streamed.
 
 Header values are written as they are: they come from our own code, from the readers of replies of
-services, and from werkzeug, none of which lets a CR or LF into one.
+services, and from apps, none of which let a CR or LF into one (`messages.py`).
 """
 
 import time
@@ -24,7 +24,8 @@ _LAST_CHUNK: Final = b"0\r\n\r\n"
 
 
 class BrokenReply(Exception):
-    """The body is not as long as the head has it; the connection must break."""
+    """A header is more than one line, or the body is not as long as the head has it: what is out of
+    the reply must break."""
 
 
 class DateHeader:
