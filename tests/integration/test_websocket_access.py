@@ -1,0 +1,112 @@
+"""Who may open a WebSocket through a route, and in which hosts."""
+
+import asyncio
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import flask
+import pytest
+
+from bff import Gateway
+from bff.errors import SettingsError
+from bff.plan.compiler.project import compile_project
+from bff.plan.model.composition import Access
+from bff.settings import Settings
+from bff.web import gateway as core
+from bff.web.applications import create_server
+from bff.web.hosts.http1.server import Http1Server
+from bff.web.serving.access import RULES, AccessControl
+from tests.spec.test_access import members_only
+from tests.support.callers import ByName
+from tests.support.hosts import Host, http1_server, serving
+from tests.support.websockets import (
+    HANDSHAKE,
+    connected,
+    echo,
+    handshake,
+    live_project,
+    opened,
+    switching,
+)
+from tests.support.wire import WireServer
+from tests.support.wire_scripts import reply
+
+OK = reply(body=b"ok")
+
+
+def test_access_is_decided_before_the_handshake_is_looked_at(tmp_path: Path) -> None:
+    with WireServer(switching(echo)) as upstream:
+        project = compile_project(live_project(tmp_path, upstream.url))
+        members = Access("members")  # type: ignore[arg-type]  # a kind of this test's own
+        routes = tuple(replace(route, access=members) for route in project.routes)
+        access = AccessControl(ByName(), {**RULES, "members": members_only})
+        app = flask.Flask("members", static_folder=None)
+        served = core.Gateway(
+            replace(project, routes=routes), Settings(log_level="error"), access=access
+        )
+        Gateway().attach(app, served)
+        with serving("http1", tmp_path, app=app) as host:
+            for refused in (handshake(), handshake(sec_websocket_version="8")):
+                with connected(host) as client:
+                    client.send(refused)
+                    assert b'"reason":"members_only"' in client.read_all()
+            assert upstream.requests == []
+            with connected(host) as client:
+                client.send(handshake(authorization="Bearer ann"))
+                assert client.read_head().startswith(b"HTTP/1.1 101 ")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_guarded"),
+    [("edge", False), ("flask", False), ("flask", True)],  # a guarded edge does not open
+)
+def test_other_hosts_answer_501(tmp_path: Path, name: str, is_guarded: bool) -> None:
+    with WireServer(OK) as upstream:
+        project = live_project(tmp_path, upstream.url)
+        app = flask.Flask("shop", static_folder=None)
+        Gateway(app, project, Settings(log_level="error"))
+        if is_guarded:
+            app.before_request(lambda: None)
+        with serving(name, project, app=app) as host:
+            refused = host.request("GET", "/live/chat", [*HANDSHAKE.items()][1:])
+            assert host.get("/live/x").body == b"ok"
+        assert len(upstream.requests) == 1
+    assert refused.status == 501
+    assert refused.json()["reason"] == "no_websockets"
+
+
+def guarded(folder: Path, **options: str) -> flask.Flask:
+    app = flask.Flask("shop", static_folder=None)
+    Gateway(app, folder, Settings(log_level="error"), **options)  # type: ignore[arg-type]
+    app.before_request(lambda: None)
+    return app
+
+
+def start(server: Http1Server) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        asyncio.run(server.start(sock=listener))
+
+
+def test_server_does_not_start_where_an_apps_guards_would_be_passed_by(tmp_path: Path) -> None:
+    app = guarded(live_project(tmp_path, "http://127.0.0.1:9"))
+    with pytest.raises(SettingsError, match=r"^/live: WebSockets would pass by .*before_request"):
+        start(create_server(app=app))
+
+
+def test_server_starts_where_an_app_lets_the_gateway_answer_first(tmp_path: Path) -> None:
+    with WireServer(switching(echo)) as upstream:
+        app = guarded(live_project(tmp_path, upstream.url), guards="none")
+        with (
+            http1_server(create_server(app=app)) as port,
+            opened(Host("http1", port, app)) as client,
+        ):
+            client.send(b"hello")
+            assert client.read(5) == b"hello"
+
+
+def test_server_does_not_start_over_a_transport_without_websockets(tmp_path: Path) -> None:
+    project = live_project(tmp_path, "http://127.0.0.1:9")
+    made = create_server(project, Settings(log_level="error", transport="httpx"))
+    with pytest.raises(SettingsError, match=r"^BFF_TRANSPORT: httpx .* /live\. Use http1"):
+        start(made)
