@@ -188,16 +188,44 @@ def test_upstream_that_neither_reads_nor_speaks_after_its_first_byte_breaks_the_
     async def scenario(transport: Http1Transport) -> None:
         async def body() -> AsyncIterator[bytes]:
             asyncio.get_running_loop().call_soon(is_sent.set)
-            yield b"x" * 50_000_000  # more than the sockets' buffers hold
+            yield b"x" * 20_000_000  # more than the sockets' buffers hold
 
         with WireServer(script) as server:
             request = UpstreamRequest("POST", server.url + "/", (), body())
-            async with streamed(transport, request, timeout_seconds=0.5) as upstream:
+            async with streamed(transport, request, timeout_seconds=1) as upstream:
                 assert isinstance(upstream, UpstreamStream), upstream
                 with pytest.raises(BrokenStream) as broke:
-                    async with asyncio.timeout(5):
+                    async with asyncio.timeout(10):
                         await whole_body(upstream)
             assert broke.value.failure.reason is Reason.TIMEOUT
+
+    run(scenario)
+
+
+def test_reply_of_an_upstream_that_resets_the_upload_is_not_lost(run: Callable[..., None]) -> None:
+    """It came before the next piece, whose sending fails; the loop is held, and has not read it."""
+    is_held, is_closed = threading.Event(), threading.Event()
+
+    def script(exchange: Exchange) -> None:
+        exchange.hold(is_held)
+        exchange.send(head(413, [("Content-Length", "5")]) + b"large")
+        exchange.close()  # with a reset, since some of the request is unread
+        is_closed.set()
+
+    async def scenario(transport: Http1Transport) -> None:
+        async def body() -> AsyncIterator[bytes]:
+            yield b"x" * 10_000
+            for _ in range(3):  # turns of the loop, in which it goes out
+                await asyncio.sleep(0)
+            is_held.set()
+            assert is_closed.wait(10)
+            yield b"x"
+
+        with WireServer(script) as server:
+            request = UpstreamRequest("POST", server.url + "/", (), body())
+            async with streamed(transport, request, timeout_seconds=5) as upstream:
+                assert isinstance(upstream, UpstreamStream), upstream
+                assert (upstream.status, await whole_body(upstream)) == (413, b"large")
 
     run(scenario)
 

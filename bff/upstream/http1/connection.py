@@ -10,8 +10,10 @@ Rules:
 """
 
 import asyncio
+import os
 import select
 import ssl
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final, Protocol, cast
 
@@ -19,6 +21,7 @@ from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.http1.replies import BadReply, ReplyReader
 from bff.upstream.tls import MAYBE_REFUSED
 
+_REST_BYTES: Final = 65_536
 _CUT_OFF: Final = Failed(Reason.INCOMPLETE, detail="TLS ended without its close_notify")
 
 
@@ -160,7 +163,7 @@ class Connection(asyncio.Protocol):
         """Whether the socket has something to read, its end for example. It takes a system call."""
         if self._poll is None:
             self._poll = select.poll()
-            self._poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+            self._poll.register(self._socket_number(), select.POLLIN)
         return bool(self._poll.poll(0))
 
     # ------------------------------------------------------------------ called by the loop
@@ -204,6 +207,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """See `asyncio.Protocol`."""
+        if error is not None and self._exchange is not None:
+            self._read_rest()
         if self._exchange is None:
             self.close()
             return
@@ -230,6 +235,20 @@ class Connection(asyncio.Protocol):
         else:
             self.close()
         exchange.notify()
+
+    def _read_rest(self) -> None:
+        """Take what came before the connection was reset. An upstream that refuses a long request
+        answers, and closes without reading on; a write that fails for that would lose its reply.
+        The loop closes the socket only after `connection_lost`."""
+        self._request_is_sent = False  # whatever comes, nobody uses the connection again
+        if self._transport.get_extra_info("sslcontext") is None:
+            with suppress(OSError):
+                if data := os.read(self._socket_number(), _REST_BYTES):
+                    self.data_received(data)
+
+    def _socket_number(self) -> int:
+        number: int = self._transport.get_extra_info("socket").fileno()
+        return number
 
     def _is_cut_off(self) -> bool:
         """Whether TLS did not end in good order, so that anybody may have ended it (RFC 9112 §9.8).
