@@ -70,18 +70,23 @@ def test_peer_that_reads_nothing_holds_an_ended_tunnel_for_two_seconds_only(tmp_
         live(tmp_path, switching(script), websocket_idle_seconds=0.5, websockets=1) as (host, _),
         opened(host),
     ):
-        for _ in range(100):
-            with connected(host) as other:
-                other.send(handshake())
-                if other.read_head().startswith(b"HTTP/1.1 101 "):
-                    return
-            threading.Event().wait(0.1)
-        pytest.fail("the place of the tunnel did not come free")
+        wait_until_one_opens(host)
+
+
+def wait_until_one_opens(host: Host) -> None:
+    """A tunnel's place comes free a moment after both its ends."""
+    for _ in range(100):
+        with connected(host) as client:
+            client.send(handshake())
+            if client.read_head().startswith(b"HTTP/1.1 101 "):
+                return
+        threading.Event().wait(0.1)
+    pytest.fail("the place of the tunnel did not come free")
 
 
 def test_more_than_the_bound_are_refused_until_one_ends(tmp_path: Path) -> None:
     script = {"/chat": switching(echo), "/x": reply(body=b"ok")}
-    with live(tmp_path, script, websockets=2, requests_in_flight=1) as (host, upstream):
+    with live(tmp_path, script, websockets=2, requests_in_flight=1) as (host, _):
         with ExitStack() as stack:
             clients = [stack.enter_context(opened(host)) for _ in range(2)]
             with connected(host) as client:
@@ -94,9 +99,7 @@ def test_more_than_the_bound_are_refused_until_one_ends(tmp_path: Path) -> None:
             for client in clients:
                 client.send(b"still here")
                 assert client.read(10) == b"still here"
-        upstream.wait_until(lambda server: server.open_connections == 1)
-        with opened(host):
-            pass
+        wait_until_one_opens(host)
 
 
 def test_handshakes_that_wait_for_an_answer_count_too(tmp_path: Path) -> None:
@@ -113,12 +116,8 @@ def test_handshakes_that_wait_for_an_answer_count_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("reads", [True, False])
 def test_tunnels_are_closed_when_the_server_closes(tmp_path: Path, reads: bool) -> None:
-    with (
-        WireServer(
-            switching(Exchange.wait_until_peer_leaves if reads else flood(b"", 50_000_000))
-        ) as upstream,
-        ExitStack() as stack,
-    ):
+    then = Exchange.wait_until_peer_leaves if reads else flood(b"", 50_000_000)
+    with WireServer(switching(then)) as upstream, ExitStack() as stack:
         made = create_server(live_project(tmp_path, upstream.url), Settings(log_level="error"))
         with http1_server(made, grace_seconds=60) as port:
             host = Host("http1", port, flask.Flask("elsewhere"))
