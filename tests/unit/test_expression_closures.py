@@ -1,9 +1,11 @@
 """Every kind of node at run time, the odd corners of JMESPath among them."""
 
+import json
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
+import jmespath
 import pytest
 
 from bff.errors import EvaluationError
@@ -149,6 +151,48 @@ def test_a_node_gives_its_value(source: str, value: Any) -> None:
 def test_a_number_beside_a_string_in_an_order_is_refused(source: str) -> None:
     with pytest.raises(EvaluationError, match=r"^>?<?=? compares two numbers or two strings, not "):
         _evaluate(source)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "class",
+        "None",
+        "value",
+        "missing",
+        "c0",
+        "v1",
+        "__import__",
+        "'",
+        "\\",
+        "\n",
+        "]: 1 #",
+        "{x}",
+        "é",
+    ],
+)
+def test_names_that_look_like_source_are_names_in_a_projection(name: str) -> None:
+    quoted = json.dumps(name)
+    projection = parse_expression(f"[?{quoted}].{{{quoted}: {quoted}.{quoted}, n: [{quoted}]}}")
+    inner = {name: 1}
+    assert compile_node(projection)([{name: inner}, {}]) == [{name: 1, "n": [inner]}]
+
+
+@pytest.mark.parametrize("depth", range(1, 60, 7))
+def test_projections_lie_within_each_other_deeper_than_loops_of_python(depth: int) -> None:
+    value: Any = "deep"
+    for _ in range(depth):
+        value = [value]
+    assert compile_node(parse_expression("[*]" * depth))(value) == value
+    assert compile_node(parse_expression("[?@]" * depth))(value) == value
+    listed = "@" + "[*].[@" * (depth // 3) + "]" * (depth // 3)
+    assert compile_node(parse_expression(listed))(value) == jmespath.search(listed, value)
+
+
+def test_an_object_of_a_projection_may_have_very_many_fields() -> None:
+    row = {f"f{number}": number for number in range(1000)}
+    fields = ", ".join(f"{name}: {name}" for name in row)
+    assert compile_node(parse_expression(f"[*].{{{fields}}}"))([row]) == [row]
 
 
 def test_a_root_may_be_any_mapping_or_a_list() -> None:

@@ -4,9 +4,29 @@ What isn't there is null, and so is any part of a value of another kind.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from itertools import chain
+from typing import Any, Final
+
+from bff.plan.expressions.grammar.parsing import Node
 
 Evaluate = Callable[[Any], Any]
+Link = tuple[str, ...] | Node  # fields of fields, or any other node
+
+_IN_A_ROW: Final = frozenset(("subexpression", "index_expression", "pipe"))
+_SELF: Final = frozenset(("identity", "current"))
+
+
+def links_of(node: Node) -> list[Link]:
+    """What `node` applies, one after the other: `a.b[0] | c` is (a, b), [0], (c)."""
+    links: list[Link] = []
+    for each in _nodes_in_a_row(node):
+        if each.kind != "field":
+            links.append(each)
+        elif links and isinstance(links[-1], tuple):
+            links[-1] = (*links[-1], each.value)
+        else:
+            links.append((each.value,))
+    return links
 
 
 def in_a_row(steps: list[Evaluate]) -> Evaluate:
@@ -96,6 +116,24 @@ def part(bounds: slice) -> Evaluate:
     return lambda value: value[bounds] if isinstance(value, list) else None
 
 
+def flattened(value: Any) -> Any:
+    """`[]` without what follows: lists within the list give way to their elements."""
+    if not isinstance(value, list):
+        return None
+    types = set(map(type, value))
+    if list not in types:
+        return value
+    if len(types) == 1:
+        return list(chain.from_iterable(value))
+    flat: list[Any] = []
+    for part in value:
+        if isinstance(part, list):
+            flat.extend(part)
+        else:
+            flat.append(part)
+    return flat
+
+
 def pick(wanted: Mapping[str, str]) -> Evaluate:
     """`{name: field, …}` of fields alone: half the time of a closure for each."""
     pairs = tuple(wanted.items())
@@ -111,3 +149,9 @@ def pick(wanted: Mapping[str, str]) -> Evaluate:
         return chosen
 
     return picked
+
+
+def _nodes_in_a_row(node: Node) -> list[Node]:
+    if node.kind in _IN_A_ROW:
+        return [link for child in node.children for link in _nodes_in_a_row(child)]
+    return [] if node.kind in _SELF else [node]

@@ -8,11 +8,11 @@ where that exceeds `MOST_COPIES`, the closure weighs its value. Other expression
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from bff.errors import TooLargeError
 from bff.plan.expressions.closures.arguments import too_deep_to_compare
-from bff.plan.expressions.closures.chains import Evaluate
+from bff.plan.expressions.closures.chains import Evaluate, Link
 from bff.plan.expressions.grammar.parsing import Node
 
 MOST_COPIES: Final = 16
@@ -25,18 +25,19 @@ _SMALL: Final = frozenset(
      "to_number", "type"}
 )  # fmt: skip
 
+T = TypeVar("T")
 _Copies = Mapping[tuple[str, ...], int]  # how often what lies at a path may stand in the value
 
 
-def copies(node: Node) -> int:
-    """How often a part of the current value may stand in the node's value; at least 1."""
-    return _most(_copies(node))
+def copies(link: Link) -> int:
+    """How often a part of the current value may stand in the link's value; at least 1."""
+    return 1 if isinstance(link, tuple) else _most(_copies(link))
 
 
-def with_checks(steps: Sequence[tuple[Evaluate, int]]) -> list[Evaluate]:
+def with_checks(steps: Sequence[tuple[T, int]]) -> list[T | Evaluate]:
     """The steps, each with how often it may copy its input, and checks where they may copy much:
     before the step that would exceed `MOST_COPIES`, and at the end."""
-    checked: list[Evaluate] = []
+    checked: list[T | Evaluate] = []
     grown = 1
     for step, count in steps:
         if grown > 1 and grown * count > MOST_COPIES:
