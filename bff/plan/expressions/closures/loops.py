@@ -85,10 +85,8 @@ class _Function:
         return found
 
     def _element_at(self, index: int, value: str) -> str:
-        found = self._variable()
-        self._line(
-            f"try: {found} = {value}[{self._constant(index)}] if isinstance({value}, list) else None"
-        )
+        found, at = self._variable(), self._constant(index)
+        self._line(f"try: {found} = {value}[{at}] if isinstance({value}, list) else None")
         self._line(f"except IndexError: {found} = None")
         return found
 
