@@ -15,7 +15,7 @@ import uvloop
 
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
-from bff.upstream.http1.addresses import Address, Origin, Resolver, connect_first
+from bff.upstream.http1.addresses import MAX_NAMES, Address, Origin, Resolver, connect_first
 from bff.upstream.http1.pool import Limits, expires_at
 from bff.upstream.http1.transport import Http1Transport
 from tests.support.transports import fetched, get
@@ -112,6 +112,22 @@ def test_last_good_answer_holds_where_no_new_one_comes(run: Run) -> None:
         assert await resolver.addresses("orders", 80, 0.05) == good
         names.gate.set()
         assert names.lookups == 3
+        resolver.close()
+
+    run(main())
+
+
+def test_answers_are_bounded_and_the_oldest_one_goes(run: Run) -> None:
+    async def main() -> None:
+        names = Names()
+        resolver = Resolver(asyncio.get_running_loop(), names)
+        for number in range(MAX_NAMES + 1):
+            await resolver.addresses(f"orders{number}", 80, 5)
+        lookups = names.lookups
+        await resolver.addresses("orders1", 80, 5)
+        assert names.lookups == lookups
+        await resolver.addresses("orders0", 80, 5)
+        assert names.lookups == lookups + 1
         resolver.close()
 
     run(main())

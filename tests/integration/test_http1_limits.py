@@ -2,11 +2,13 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from bff.settings import Settings
+from bff.web.hosts.http1.protocol import MOST_TURNED_AWAY
 from tests.support.hosts import HOSTS, serving
 from tests.support.http1_server import ANN, GET, HIT, connected, read_all, read_until, server
 from tests.support.projects import SHOP_SERVICE, write_project
@@ -193,6 +195,13 @@ def test_connection_beyond_the_bound_is_503(tmp_path: Path) -> None:
         assert received.startswith(b"HTTP/1.1 503 ")
         assert b"retry-after: 1\r\n" in received
         assert host.get("/raw/x").status == 200
+
+
+def test_connection_far_beyond_the_bound_is_closed(tmp_path: Path) -> None:
+    with server(tmp_path, ANN, connections=1) as (host, _), ExitStack() as stack:
+        for _ in range(1 + MOST_TURNED_AWAY):
+            stack.enter_context(connected(host))
+        assert read_all(stack.enter_context(connected(host))) == b""
 
 
 def test_request_beyond_the_bound_is_503_and_health_is_told(tmp_path: Path) -> None:
