@@ -1,9 +1,13 @@
 """How the workers of `bff serve` share connections, and how long a death makes them pause."""
 
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from bff.cli.serving.shares import ConnectionCounts, is_above_share
 from bff.cli.serving.supervisor import pause_seconds
+from tests.support.serving import on_linux
 
 
 @pytest.mark.parametrize(
@@ -53,3 +57,12 @@ def test_pause_doubles_with_each_death_in_a_row_up_to_half_a_minute() -> None:
     pauses = [pause_seconds(deaths) for deaths in range(1, 12)]
     assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0]
     assert pause_seconds(10_000) == 30.0
+
+
+@on_linux
+def test_counts_need_no_folder_that_can_be_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container's file system may be read-only."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    ConnectionCounts.create(2).share_of(1).note(10)

@@ -8,6 +8,7 @@ Rules:
 
 import mmap
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -30,9 +31,9 @@ class ConnectionCounts:
     @classmethod
     def create(cls, places: int) -> "ConnectionCounts":
         """New counts, in memory that lasts as long as a process has it open."""
-        with tempfile.TemporaryFile() as file:
-            file.truncate(_PLACE_BYTES * places)
-            return cls(os.dup(file.fileno()))
+        descriptor = _open_memory()
+        os.truncate(descriptor, _PLACE_BYTES * places)
+        return cls(descriptor)
 
     def share_of(
         self, place: int, monotonic: Callable[[], float] = time.monotonic
@@ -66,6 +67,15 @@ class WorkerShare:
     def leave(self) -> None:
         """The worker accepts no more: the others need not wait for it."""
         self._numbers[self._at] = _NOBODY
+
+
+def _open_memory() -> int:
+    """The descriptor of a file without a name. On Linux it needs no folder that can be written to:
+    containers may have none."""
+    if sys.platform == "linux":
+        return os.memfd_create("bff-connections")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
 
 
 def is_above_share(connections: int, numbers: Sequence[int]) -> bool:
