@@ -1,7 +1,7 @@
 """One request through a pass-through to a scripted service."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,6 +15,10 @@ from bff.upstream.passthrough.headers import ClientInfo
 from bff.upstream.passthrough.passthrough import ForwardedReply, Passthrough, Refused
 from bff.upstream.pipeline.stack import ServiceClient
 from bff.upstream.ports import Transport
+from bff.upstream.transports import TransportName
+from tests.support.transports import run
+from tests.support.wire import RecordedRequest, WireServer
+from tests.support.wire_scripts import reply
 
 
 def declared_route(prefix: str, service: str, **declared: Any) -> Route:
@@ -70,3 +74,14 @@ async def body_of(outcome: ForwardedReply) -> bytes:
     if isinstance(outcome.body, bytes):
         return outcome.body
     return b"".join([part async for part in outcome.body])
+
+
+def forwarded(
+    name: TransportName, opening: Callable[[Transport, str], Awaitable[object]], base_path: str = ""
+) -> RecordedRequest:
+    """The request as the service saw it."""
+    with WireServer(reply(body=b"fine")) as server:
+        outcome = run(name, lambda transport: opening(transport, server.url + base_path))
+        assert isinstance(outcome, ForwardedReply), outcome
+        assert outcome.body == b"fine"
+        return server.requests[0]
