@@ -105,10 +105,10 @@ def read_head(head: bytes, settings: Settings, known: Head | None) -> Head | Ref
     if known is not None and known.raw == head:
         return known
     line_end = head.find(b"\r\n")
-    if line_end > settings.request_line_bytes:
-        return LONG_LINE
-    if len(head) - line_end - len(END_OF_HEAD) > settings.header_bytes:
-        return LARGE_HEAD
+    header_bytes = len(head) - line_end - len(END_OF_HEAD)
+    is_long = line_end > settings.request_line_bytes or header_bytes > settings.header_bytes
+    if is_long and (refusal := refuse_beginning(head, settings)) is not None:
+        return refusal
     read = _read_line_once if line_end <= _LONGEST_KNOWN_LINE else _read_line
     line = read(head[:line_end])
     if isinstance(line, Refusal):
@@ -155,9 +155,7 @@ _read_line_once = lru_cache(1024)(_read_line)  # most requests have the line of 
 
 def _read_fields(block: bytes, version: str, most_lines: int) -> HeaderFields | Refusal:
     """`block` begins with the end of the first line, and ends with the empty one."""
-    # One pass in C finds each control character, each CR without LF and each LF without CR.
-    controls = block.translate(None, _TEXT)
-    if controls != b"\r\n" * (len(controls) // 2):
+    if not _is_text_in_lines(block):
         return MALFORMED
     lines = _HeaderLines()
     try:
@@ -189,14 +187,27 @@ def _read_fields(block: bytes, version: str, most_lines: int) -> HeaderFields | 
 
 
 def refuse_beginning(unread: bytes, settings: Settings) -> Refusal | None:
-    """What is wrong already with a head whose end has not come."""
-    line_end = unread.find(b"\r\n", 0, settings.request_line_bytes + 2)
+    """What is wrong already with a head whose end has not come. It is the same wherever what came
+    is cut: what is beyond a limit is not looked at."""
+    most = settings.request_line_bytes
+    line_end = unread.find(b"\r\n", 0, most + 2)
     if line_end < 0:
-        return LONG_LINE if len(unread) > settings.request_line_bytes else None
-    if _LINE.fullmatch(unread, 0, line_end) is None:
+        if b"\n" in unread[:most]:
+            return MALFORMED
+        return LONG_LINE if len(unread.removesuffix(b"\r")) > most else None
+    line = _read_line(unread[:line_end])
+    if isinstance(line, Refusal):
+        return line
+    most = line_end + len(END_OF_HEAD) + settings.header_bytes
+    if not _is_text_in_lines(unread[line_end:most].removesuffix(b"\r")):
         return MALFORMED
-    header_bytes = len(unread) - line_end - len(END_OF_HEAD)
-    return LARGE_HEAD if header_bytes > settings.header_bytes else None
+    return LARGE_HEAD if len(unread) > most else None
+
+
+def _is_text_in_lines(block: bytes) -> bool:
+    """One pass in C finds each control character, each CR without LF and each LF without CR."""
+    controls = block.translate(None, _TEXT)
+    return controls == b"\r\n" * (len(controls) // 2)
 
 
 class _HeaderLines:
