@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import os
+import weakref
 import zlib
 from functools import partial
 
@@ -224,6 +225,39 @@ def test_few_bodies_are_decoded_at_once_and_one_that_is_left_gives_its_place_bac
         assert not decoding.places.locked()
 
     asyncio.run(main())
+
+
+class Caller:
+    """One that holds the handle of its call, as a step does."""
+
+    def __init__(self, reply: UpstreamReply, answered: asyncio.Event) -> None:
+        def send(
+            base: str, call: ServiceCall, seconds: float, on_answer: OnAnswer[UpstreamReply]
+        ) -> Handle:
+            asyncio.get_running_loop().call_soon(on_answer, reply)
+            return asyncio.get_running_loop().call_soon(str)  # a handle that holds nothing
+
+        self.answered = answered
+        call = ServiceCall("shop", "GET", "/")
+        self.handle = decoded(send, Decoding(CAP))("http://shop.test", call, 5.0, self.take)
+
+    def take(self, _: object) -> None:
+        self.answered.set()
+
+
+@pytest.mark.parametrize("coding", ["gzip", "identity", None])
+def test_call_that_was_answered_is_in_no_cycle_with_its_caller(coding: str | None) -> None:
+    headers = [] if coding is None else [(b"content-encoding", coding.encode())]
+
+    async def call() -> None:
+        answered = asyncio.Event()
+        caller = Caller(UpstreamReply(200, headers, ENCODED[coding or "identity"]), answered)
+        await answered.wait()
+        left = weakref.ref(caller)
+        del caller
+        assert left() is None
+
+    asyncio.run(call())
 
 
 def test_wait_for_being_decoded_is_a_part_of_the_calls_time() -> None:

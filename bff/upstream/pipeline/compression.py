@@ -69,12 +69,14 @@ class _DecodedCall:
         self._current.cancel()
 
     def _take(self, answer: UpstreamReply | Failed | Exception) -> None:
+        on_answer = self._on_answer
+        del self._on_answer  # who waits holds this handle: a cycle would keep the reply
         if isinstance(answer, UpstreamReply) and 200 <= answer.status < 300 and answer.body:
             named = b", ".join([value for name, value in answer.headers if name == _NAME])
             if named:
-                self._current = TaskCall(self._decode(answer, named), self._on_answer)
+                self._current = TaskCall(self._decode(answer, named), on_answer)
                 return
-        self._on_answer(answer)
+        on_answer(answer)
 
     async def _decode(self, reply: UpstreamReply, named: bytes) -> UpstreamReply | Failed:
         try:
