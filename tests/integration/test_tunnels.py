@@ -13,6 +13,7 @@ from bff.settings import Settings
 from bff.web.applications import create_server
 from tests.support.hosts import WAIT_BUDGET_SECONDS, Host, http1_server
 from tests.support.websockets import (
+    Client,
     answer,
     connected,
     echo,
@@ -62,13 +63,8 @@ def test_what_comes_before_the_answer_waits_within_a_bound(tmp_path: Path) -> No
     with live(tmp_path, script) as (host, upstream), connected(host) as client:
         client.send(handshake())
         upstream.wait_for_requests(1)
-        client.socket.settimeout(1)
-        sent = 0
-        with suppress(TimeoutError):
-            while sent < MANY:
-                sent += client.socket.send(bytes(50_000))
+        sent = send_until_nobody_takes_more(client)
         assert sent < MOST_BUFFERED
-        client.socket.settimeout(WAIT_BUDGET_SECONDS)
         gate.set()
         assert client.read_head().startswith(b"HTTP/1.1 101 ")
         assert client.read(sent) == bytes(sent)
@@ -116,18 +112,24 @@ def test_client_is_not_read_while_the_service_reads_nothing(tmp_path: Path) -> N
         exchange.send(b"all of it")
 
     with live(tmp_path, switching(script)) as (host, _), opened(host) as client:
-        client.socket.settimeout(1)
-        sent = 0
-        with suppress(TimeoutError):
-            while sent < MANY:
-                sent += client.socket.send(bytes(50_000))
+        sent = send_until_nobody_takes_more(client)
         assert sent < MOST_BUFFERED
-        client.socket.settimeout(WAIT_BUDGET_SECONDS)
         gate.set()
         client.send(bytes(MANY - sent))
         client.socket.shutdown(socket.SHUT_WR)
         assert client.read_all() == b"all of it"
         assert sum(received) == MANY
+
+
+def send_until_nobody_takes_more(client: Client) -> int:
+    """How many bytes a client could send."""
+    client.socket.settimeout(1)
+    sent = 0
+    with suppress(TimeoutError):
+        while sent < MANY:
+            sent += client.socket.send(bytes(50_000))
+    client.socket.settimeout(WAIT_BUDGET_SECONDS)
+    return sent
 
 
 def wait_until_it_rests(upstream: WireServer) -> int:

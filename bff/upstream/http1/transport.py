@@ -10,8 +10,7 @@
     switching     a connection that is given away, after a 101
     pool          the connections to one origin
 
-Everything is done in callbacks. With pyreqwest (Rust's reqwest on a thread of its own) three
-fetches took half as much CPU again.
+Everything is done in callbacks: docs/adr/0015 and 0022.
 """
 
 import asyncio
