@@ -24,6 +24,7 @@ SCRIPTS = {
     "/users/1": json_reply('{"id": 1, "first_name": "Ann"}'),
     "/users/2": reply(503),
     "/x": reply(200, [], b"raw"),
+    "/none": then_reset(head(200, [("Content-Length", "100000")])),
     "/half": then_reset(head(200, [("Content-Length", "100000")]) + b"half"),
 }
 
@@ -45,6 +46,7 @@ def lines(
             host.get("/soft", x_request_id="soft")
             host.get("/nowhere/" + "n" * 500, x_request_id="nowhere")
             host.get("/raw/x", x_request_id="raw")
+            host.get("/raw/none", x_request_id="none")
             with pytest.raises(Exception):  # noqa: B017, PT011 - each client has its own
                 host.get("/raw/half", x_request_id="half")
     return [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
@@ -54,7 +56,7 @@ def test_each_request_has_one_line_that_says_what_it_came_to(lines: list[dict[st
     by_id = {line["request_id"]: line for line in lines}
     # In any order: a line is written once the reply has gone out, and the client has it by then.
     assert sorted(line["request_id"] for line in lines) == [
-        "bad", "half", "hit", "miss", "nowhere", "raw", "soft",
+        "bad", "half", "hit", "miss", "none", "nowhere", "raw", "soft",
     ]  # fmt: skip
     assert {line["event"] for line in lines} == {"request"}
     assert [by_id[each]["status"] for each in ("miss", "bad", "nowhere", "raw")] == [
@@ -74,6 +76,8 @@ def test_each_request_has_one_line_that_says_what_it_came_to(lines: list[dict[st
     (failure,) = by_id["soft"]["failures"]
     assert (failure["step"], failure["reason"], failure["status"]) == ("user", "status", 503)
     assert (by_id["raw"]["route"], by_id["raw"]["bytes"]) == ("/raw", 3)
+    none = by_id["none"]  # a head, and not a byte of its body
+    assert (none["status"], none["route"], none["reason"]) == (502, "/raw", "incomplete")
     assert by_id["half"]["broken"] == "upstream broke off"
 
 
