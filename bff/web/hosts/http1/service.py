@@ -215,10 +215,10 @@ class Writer:
         self._wake()
 
     def abort(self) -> None:
-        """Reset the connection: to close it in good order would end an HTTP/1.0 body, as if it were
-        whole, and leave to the kernel what the client does not read."""
+        """Reset the connection, a closing one too: an end in good order would end an HTTP/1.0 body,
+        as if it were whole, and leave to the kernel what the client does not read."""
         raw = self.transport.get_extra_info("socket")
-        if raw is not None and not self.transport.is_closing():
+        if raw is not None and not self.is_lost:  # else the descriptor may be another's
             with suppress(OSError):  # the client has reset it already
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.transport.abort()
