@@ -43,7 +43,7 @@ _CLOSED_IN_EXCHANGE: Final = Failed(Reason.DISCONNECTED, detail="the transport w
 
 
 class Limits(NamedTuple):
-    """Bounds of each pool. 20,000 descriptors are what a process has at most machines; 10,000
+    """Bounds of each pool. 20,000 descriptors are what a process has on most machines; 10,000
     connections to one origin leave room for as many clients."""
 
     connect_seconds: float
