@@ -33,7 +33,7 @@ from bff.web.hosts.http1.framing import (
 )
 from bff.web.hosts.http1.replies import FULL
 from bff.web.hosts.http1.service import Service, Writer
-from bff.web.hosts.http1.timers import SpeedWatch
+from bff.web.hosts.http1.speed import SpeedWatch
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 

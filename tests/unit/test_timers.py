@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bff.timers import TimerWheel
-from bff.web.hosts.http1.timers import SpeedWatch
+from bff.web.hosts.http1.speed import SpeedWatch
 from tests.support.fake_time import run_in_fake_time
 
 TICK_SECONDS = 0.25
