@@ -1,20 +1,28 @@
 """The gateway's own transport: which connection a request goes out on, and how each ends."""
 
 import asyncio
+import socket
+import ssl
+import struct
 import threading
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
+import trustme
 import uvloop
 
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
+from bff.plan.model.service import Link
+from bff.tls import TlsFiles
 from bff.upstream.http1.transport import Http1Transport
 from bff.upstream.ports import BrokenStream, UpstreamRequest, UpstreamStream
 from tests.support.http1_transport import LIMITS, LOOPS, OK, fetch, run_http1
 from tests.support.raw_replies import ROWS, Row, Whole
-from tests.support.transports import get, streamed, whole_body
+from tests.support.tls_servers import ca_file
+from tests.support.transports import fetched, get, streamed, whole_body
 from tests.support.wire import Exchange, WireServer
 from tests.support.wire_scripts import (
     head,
@@ -94,6 +102,44 @@ def test_request_is_repeated_once_at_most(run: Callable[..., None]) -> None:
             await fetch(transport, server.url + "/")
             assert isinstance(await fetch(transport, server.url + "/"), Failed)
             assert len(server.requests) == 3
+
+    run(scenario)
+
+
+def test_idle_connection_over_tls_that_is_reset_is_found_dead_in_every_turn_of_the_loop(
+    run: Callable[..., None], tmp_path: Path
+) -> None:
+    """TLS loses its socket a turn before the connection hears of that."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    link = Link(TlsFiles(ca_file(tmp_path, authority)))
+
+    async def scenario(transport: Http1Transport) -> None:
+        writers: list[asyncio.StreamWriter] = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(head(204))
+            writers.append(writer)
+
+        def reset() -> None:
+            writer = writers.pop()
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.transport.abort()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        for turns in range(8):
+            for _ in range(2):  # the second finds the connection of the first
+                request = UpstreamRequest("GET", url, link=link)
+                outcome = await fetched(transport, request, timeout_seconds=5, byte_cap=9)
+                assert isinstance(outcome, UpstreamReply), outcome
+                reset()
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+        server.close()
 
     run(scenario)
 
