@@ -6,7 +6,9 @@ looks it only changes its own values.
 """
 
 import asyncio
-from typing import Protocol
+from typing import Final, Protocol
+
+_HELD_TICKS: Final = 2
 
 
 class Timed(Protocol):
@@ -20,7 +22,8 @@ class Timed(Protocol):
 
 class TimerWheel:
     """Calls `check` of what is scheduled, up to two ticks late and never early. Belongs to one
-    loop.
+    loop. When that was held for longer, nothing is looked at before the next tick: what came
+    meanwhile is read first, and may be in time.
 
     `now` is the loop's time at the last tick: a clock that costs nothing.
     """
@@ -29,6 +32,7 @@ class TimerWheel:
         self.now = loop.time()
         self._loop = loop
         self._tick_seconds = tick_seconds
+        self._was_held = False
         self._slots: dict[int, set[Timed]] = {}
         self._next_slot = self._slot(self.now)
         self._timer = loop.call_later(self._tick_seconds, self._tick)
@@ -58,7 +62,11 @@ class TimerWheel:
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(self._tick_seconds, self._tick)
-        self.now = self._loop.time()
+        now, was_held = self._loop.time(), self._was_held
+        self._was_held = now - self.now > _HELD_TICKS * self._tick_seconds
+        self.now = now
+        if self._was_held and not was_held:
+            return
         while self._next_slot <= self._slot(self.now):
             slot = self._next_slot
             due = self._slots.pop(slot, ())

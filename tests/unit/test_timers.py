@@ -1,8 +1,11 @@
 """The time of connections: looked at when it is due, in order, and no more once it is forgotten."""
 
 import asyncio
+import socket
+import time
 
 import pytest
+import uvloop
 
 from bff.timers import TimerWheel
 from bff.web.hosts.http1.speed import SpeedWatch
@@ -91,3 +94,37 @@ def test_watch_that_was_stopped_begins_anew() -> None:
     watch.begin(0, 0)
     watch.stop()
     assert watch.look(100, 5) == 110
+
+
+def test_what_came_while_the_loop_was_held_is_read_before_anything_is_late() -> None:
+    """uvloop calls timers first: the end of a request that waits in its socket would come after."""
+    order: list[str] = []
+
+    class Late(Timed):
+        def check(self, now: float) -> float | None:
+            order.append("late")
+            return super().check(now)
+
+    async def scene(ours: socket.socket, theirs: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        wheel, timed = TimerWheel(loop, 0.02), Late()
+
+        def read() -> None:
+            order.append(ours.recv(1).decode())
+            if order == ["h"]:
+                theirs.send(b"x")
+                time.sleep(0.2)  # it holds the loop
+
+        loop.add_reader(ours, read)
+        wheel.schedule(timed, loop.time() + 0.05)
+        theirs.send(b"h")
+        async with asyncio.timeout(10):
+            while not timed.looked_at:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        wheel.stop()
+        loop.remove_reader(ours)
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        uvloop.run(scene(ours, theirs))
+    assert order == ["h", "x", "late"]
