@@ -161,9 +161,9 @@ class Connection(asyncio.Protocol):
 
     def has_news(self) -> bool:
         """Whether the socket has something to read, its end for example. It takes a system call."""
+        if self._transport.get_extra_info("socket") is None:
+            return True  # TLS has lost it; `connection_lost` comes in the next turn of the loop
         if self._poll is None:
-            if self._transport.get_extra_info("socket") is None:
-                return True  # TLS has lost it; `connection_lost` comes in the next turn of the loop
             self._poll = select.poll()
             self._poll.register(self._socket_number(), select.POLLIN)
         return bool(self._poll.poll(0))
