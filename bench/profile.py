@@ -74,7 +74,7 @@ def main() -> None:
             spy.wait()
         if spy.returncode:
             raise SystemExit(said.decode())
-        samples = file.read_text()
+        samples = file.read_text(errors="replace")  # torn stacks hold bytes that are no text
         if asked.raw:
             asked.raw.write_text(samples)
         _show(row.key, load, threads, samples)
