@@ -176,7 +176,9 @@ class OwedPurges:
 
     async def _pause(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._again.wait(), _PAUSE_SECONDS)
+            # `wait_for` swallows a cancellation that comes together with the end (Python 3.11).
+            async with asyncio.timeout(_PAUSE_SECONDS):
+                await self._again.wait()
 
     async def _in_thread(self, tags: PurgedTags) -> int:
         return await self._loop.run_in_executor(self._threads, self._purge, tags)
