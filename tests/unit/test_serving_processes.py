@@ -19,7 +19,8 @@ async def outcome(start_seconds: float) -> tuple[bool, int, str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         worker = await start_worker(listener, ConnectionCounts.create(1), 0, start_seconds)
         is_ready = await worker.wait_until_ready()
-        await worker.stop(10)
+        if is_ready:
+            await worker.stop(10)
         return is_ready, await worker.wait(), worker.problem
 
 
@@ -49,14 +50,11 @@ def test_worker_serves_or_has_a_problem(
 class EndingProcess:
     """A process whose end the test decides."""
 
-    pid = 1
+    pid = 1 << 30  # nobody's
     returncode: int | None = None
 
     def __init__(self) -> None:
         self.end = asyncio.get_running_loop().create_future()
-
-    def send_signal(self, number: int) -> None:
-        pass
 
     async def wait(self) -> int:
         return await self.end

@@ -88,8 +88,11 @@ class Worker:
         self.problem = report.decode(errors="replace")
 
     def _send(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            self._process.send_signal(number)
+        if self.status is None:
+            # Not `send_signal` of the process: it may reap it before asyncio does, whose status is
+            # 255 then.
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
 
 async def start_worker(
