@@ -41,30 +41,30 @@ _NO_ROWS = Results((), [], {})
 def main() -> int:
     """The run as the command line asks for it."""
     asked = _read_arguments()
-    told = Console(stderr=True)
+    console = Console(stderr=True)
     try:
         programs = find_programs()
     except MissingPrograms as error:
-        told.print(str(error), style="red", markup=False)
+        console.print(str(error), style="red", markup=False)
         return 2
-    peers = find_peers({row.server for row in asked.rows}, told.print)
+    peers = find_peers({row.server for row in asked.rows}, console.print)
     cores = share_cores(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores.others)  # all that loads is started from here, and stays here
     machine = {**describe(programs, cores), **peers.versions}
     results, crowds, no_crowds = _NO_ROWS, None, ""
     try:
         if asked.rows:
-            results, machine["cache"] = _run_rows(asked, programs, cores, peers, told)
+            results, machine["cache"] = _run_rows(asked, programs, cores, peers, console)
         if asked.with_crowds:
-            crowds = run_crowds(cores, asked.rounds, told.print)
+            crowds = run_crowds(cores, asked.rounds, console.print)
     except StartFailed as error:
-        told.print(str(error), style="red", markup=False)
+        console.print(str(error), style="red", markup=False)
         return 1
     except TooFewFiles as error:
         no_crowds = str(error)
     figures = row_figures(results)
     verdicts = judge_rows(results) + (judge_crowds(crowds) if crowds else [])
-    verdicts.sort(key=lambda each: each.outcome == "told")  # what has no target comes last
+    verdicts.sort(key=lambda each: each.outcome == "reported")  # what has no target comes last
     record = {
         "name": asked.name,
         "machine": machine,
@@ -80,7 +80,7 @@ def main() -> int:
     (RESULTS / f"{asked.name}.json").write_text(json.dumps(record, indent=1) + "\n")
     if asked.rows:
         (RESULTS / f"{asked.name}.svg").write_text(draw(results, figures, ratios(results)))
-    told.print(f"Written: bench/results/{asked.name}.json", style="dim")
+    console.print(f"Written: bench/results/{asked.name}.json", style="dim")
     rows_are_wrong = any(each.is_wrong for each in results.unmeasured.values())
     return 1 if rows_are_wrong or (crowds is not None and crowds.are_wrong) else 0
 
@@ -90,18 +90,18 @@ def _run_rows(
     programs: dict[str, str],
     cores: Cores,
     peers: Peers,
-    told: Console,
+    console: Console,
 ) -> tuple[Results, str]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=told, transient=True) as progress:
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
         total = count_steps(asked.rows, asked.rounds) + 1
         task = progress.add_task("starting servers", total=total)
 
         def tell(what: str) -> None:
-            if told.is_terminal:
+            if console.is_terminal:
                 progress.update(task, description=what, advance=1)
             else:
-                told.print(what, markup=False, highlight=False)
+                console.print(what, markup=False, highlight=False)
 
         with open_stage(programs, cores, peers, asked.rows) as stage:
             results = run_rounds(

@@ -46,8 +46,8 @@ class Ratio:
     baseline_busy: float | None
 
     @property
-    def outcome(self) -> Literal["met", "missed", "doubtful", "not measured", "told"]:
-        """Whether the target is met; `told` where there is none.
+    def outcome(self) -> Literal["met", "missed", "doubtful", "not measured", "reported"]:
+        """Whether the target is met; `reported` where there is none.
 
         Doubtful is what is met by requests per second alone, over a row whose server had time left:
         something else kept that row from being faster.
@@ -56,7 +56,7 @@ class Ratio:
             return "not measured"
         asked = self.comparison.at_least
         if asked is None:
-            return "told"
+            return "reported"
         if self.times.median < asked:
             return "missed"
         had_time_left = self.baseline_busy < BUSY

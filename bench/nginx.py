@@ -56,7 +56,7 @@ _UPSTREAM = """\
   }}
 """
 
-# One cached reply for each encoding that is told apart, so that nothing is compressed on a hit.
+# One cached reply for each encoding, so that nothing is compressed on a hit.
 _REFERENCE = """\
   upstream peer {{
     server 127.0.0.1:{upstream_port};

@@ -2,7 +2,7 @@
 doesn't see. What is there already is taken as it is. `KRAKEND=PATH` names a KrakenD binary, for
 where Go's module proxy has none.
 
-What isn't to be had is told as the reason why its rows are not measured; no run fails for it.
+What isn't to be had is reported as the reason why its rows are not measured; no run fails for it.
 """
 
 import json
@@ -107,10 +107,10 @@ def _krakend_version(krakend: str) -> str:
     """What it says of itself; empty where it says nothing."""
     command = [krakend, "version"]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+        printed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    found = re.search(r"\d+\.\d+\.\d+", told.stdout)
+    found = re.search(r"\d+\.\d+\.\d+", printed.stdout)
     return found.group() if found else ""
 
 
@@ -132,8 +132,8 @@ def _package_versions() -> dict[str, str]:
     versions = {**package["dependencies"], **package["optionalDependencies"]}
     node = find_program("node")
     if node is not None:
-        told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
-        versions["node"] = told.stdout.strip().removeprefix("v")
+        printed = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+        versions["node"] = printed.stdout.strip().removeprefix("v")
     return versions
 
 

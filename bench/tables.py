@@ -61,7 +61,7 @@ def verdicts_table(record: Record) -> Table:
     for each in record["verdicts"]:
         work = each["work"] if each["work"] != last_work else ""
         last_work = each["work"]
-        outcome = "" if each["outcome"] == "told" else each["outcome"]
+        outcome = "" if each["outcome"] == "reported" else each["outcome"]
         rows.append(
             (
                 *(work, each["target"], outcome),
@@ -149,8 +149,8 @@ def _picture(record: Record) -> str:
 def _machine(record: Record) -> str:
     facts = dict(record["machine"])
     del facts["pinned"], facts["load_before"]
-    told = ", ".join(f"{name} {value}" for name, value in facts.items())
-    text = f"{record['rounds']} rounds of {record['seconds']} s on {told}."
+    listed = ", ".join(f"{name} {value}" for name, value in facts.items())
+    text = f"{record['rounds']} rounds of {record['seconds']} s on {listed}."
     return "\n".join(wrap(text, _TEXT_WIDTH, break_on_hyphens=False))
 
 

@@ -8,14 +8,14 @@ from bench.rounds import Results, Round
 from bench.rows import ROWS
 from bench.targets import RESHAPING, TAILS, Surcharge, TailComparison
 
-Outcome = Literal["met", "missed", "doubtful", "not measured", "told"]
+Outcome = Literal["met", "missed", "doubtful", "not measured", "reported"]
 
 _ROWS = {row.key: row for row in ROWS}
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One line of the table: `told` where nothing was asked."""
+    """One line of the table: `reported` where nothing was asked."""
 
     work: str
     target: str

@@ -141,8 +141,8 @@ def _wrong(answer: Answer, expected: Callable[[str], Any]) -> str:
 
 
 def _detail(answer: Answer) -> str:
-    told = (answer.headers or {}).get("proxy-status") or answer.body.decode(errors="replace")
-    return told[:200]
+    reason = (answer.headers or {}).get("proxy-status") or answer.body.decode(errors="replace")
+    return reason[:200]
 
 
 def count_how(answers: Sequence[Answer]) -> dict[str, int]:

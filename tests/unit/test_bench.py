@@ -128,7 +128,7 @@ def test_cost_of_reshaping_is_what_it_adds_in_requests_of_a_peer() -> None:
 
 def test_ratio_without_a_target_is_only_reported() -> None:
     (found,) = judge_rows(results({"home": 100, "home-express": 50}))
-    assert (found.measured, found.outcome) == ("2.00", "told")
+    assert (found.measured, found.outcome) == ("2.00", "reported")
 
 
 def test_targets_are_of_rows_that_exist() -> None:

@@ -1,4 +1,4 @@
-"""What is told of a crowd: nothing that went wrong may look like a figure."""
+"""What is reported of a crowd: nothing that went wrong may look like a figure."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ def test_right_answer_is_not_wrong() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "reason"),
     [
         (answer(expected_screen("/screens/crowd/8")), "another screen's values, or none"),
         (answer({}, status=504), "status 504: {}"),
@@ -51,8 +51,8 @@ def test_right_answer_is_not_wrong() -> None:
         (Answer("/screens/crowd/7", 0.1, 200, {}, b"{"), "a body that is no JSON"),
     ],
 )
-def test_wrong_answer_is_told_with_how_often_it_came(wrong: Answer, told: str) -> None:
-    assert count_wrong([wrong, wrong], expected_screen) == {told: 2}
+def test_wrong_answer_is_reported_with_how_often_it_came(wrong: Answer, reason: str) -> None:
+    assert count_wrong([wrong, wrong], expected_screen) == {reason: 2}
 
 
 def judged(calls: int, launcher_bytes: int, wrong: int) -> list[str]:
@@ -87,7 +87,7 @@ def test_latencies_are_those_of_the_slowest_of_so_many() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "how"),
+    ("value", "how"),
     [
         ("bff; fwd=miss; stored; ttl=3600", "miss"),
         ("bff; fwd=miss; collapsed", "collapsed"),
@@ -97,8 +97,8 @@ def test_latencies_are_those_of_the_slowest_of_so_many() -> None:
         ("", "something else"),
     ],
 )
-def test_what_the_cache_did_is_read_from_cache_status(told: str, how: str) -> None:
-    assert count_how([Answer("/", 0, 200, {"cache-status": told})]) == {how: 1}
+def test_what_the_cache_did_is_read_from_cache_status(value: str, how: str) -> None:
+    assert count_how([Answer("/", 0, 200, {"cache-status": value})]) == {how: 1}
 
 
 def test_names_of_headers_are_read_in_any_case() -> None:

@@ -29,7 +29,7 @@ RECORD: dict[str, Any] = {
     },
     "verdicts": [
         {"work": "three calls", "target": "≥ 1.8 × Fastify", "outcome": "met", **_VERDICT},
-        {"work": "three calls", "target": "× Express", "outcome": "told", **_VERDICT},
+        {"work": "three calls", "target": "× Express", "outcome": "reported", **_VERDICT},
     ],
 }
 DOCUMENT = """\

@@ -7,8 +7,7 @@ import time
 import pytest
 import uvloop
 
-from bff.timers import TimerWheel
-from bff.web.hosts.http1.speed import SpeedWatch
+from bff.timers import SpeedWatch, TimerWheel
 from tests.support.fake_time import run_in_fake_time
 
 TICK_SECONDS = 0.25

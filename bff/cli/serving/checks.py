@@ -10,7 +10,7 @@ import threading
 import traceback
 from collections.abc import Callable
 
-from bff.cli.serving.streams import tell
+from bff.cli.serving.streams import print_line
 from bff.errors import SettingsError
 from bff.settings import Settings
 
@@ -34,7 +34,7 @@ def _describe(settings: Settings) -> str:
         try:
             refuse_bad_url(settings.redis_url)
         except SettingsError as error:
-            tell(error)
+            print_line(error)
             sys.exit(1)
     if settings.app is not None:
         return settings.app

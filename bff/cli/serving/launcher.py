@@ -16,7 +16,7 @@ from bff.cli.serving.checks import describe_or_exit
 from bff.cli.serving.listening import listen, refuse_connections, shown
 from bff.cli.serving.processes import start_worker
 from bff.cli.serving.shares import ConnectionCounts
-from bff.cli.serving.streams import tell
+from bff.cli.serving.streams import print_line
 from bff.cli.serving.supervisor import Supervisor
 from bff.cli.serving.tls import server_context
 from bff.errors import SettingsError
@@ -34,7 +34,7 @@ def launch(environ: dict[str, str]) -> int:
     start, report it and end the process with 1."""
     settings = _settings_or_exit(environ)
     for line in describe_ignored(environ):
-        tell(line)
+        print_line(line)
     _allow_open_files()
     what = describe_or_exit(settings)
     backlog = max(_LEAST_BACKLOG, settings.requests_in_flight)
@@ -59,7 +59,7 @@ async def _serve(
         os.environ.update(environ)
         scheme = "http" if settings.certfile is None else "https"
         address = shown(settings.host, settings.port)
-        tell(f"{what} at {scheme}://{address}, cache: {redis.description}")
+        print_line(f"{what} at {scheme}://{address}, cache: {redis.description}")
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, supervisor.end)
@@ -100,5 +100,5 @@ def _settings_or_exit(environ: dict[str, str]) -> Settings:
         server_context(settings)
         return settings
     except SettingsError as error:
-        tell(error)
+        print_line(error)
         sys.exit(1)

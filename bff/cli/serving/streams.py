@@ -20,7 +20,7 @@ def open_closed_streams() -> None:
             setattr(sys, name, os.fdopen(null, "w" if number else "r"))
 
 
-def tell(line: object) -> None:
+def print_line(line: object) -> None:
     """Print a line for people on standard error, if it can be printed."""
     with suppress(OSError):
         click.echo(line, err=True)

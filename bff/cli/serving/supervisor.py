@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from bff.cli.serving.processes import Worker
-from bff.cli.serving.streams import tell
+from bff.cli.serving.streams import print_line
 
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 30.0
@@ -161,7 +161,7 @@ def pause_seconds(deaths: int) -> float:
 def _report(worker: Worker) -> None:
     """Print why it can't serve, as mistakes at the start are."""
     if worker.problem:
-        tell(worker.problem)
+        print_line(worker.problem)
 
 
 def _described(worker: Worker, status: int) -> str:

@@ -13,6 +13,7 @@ Rules:
    methods meet is reported, never repeated.
 """
 
+from abc import ABC, abstractmethod
 from typing import Final, Generic, Protocol, TypeVar
 
 from bff.engine.answers import OnAnswer
@@ -41,7 +42,7 @@ class Connections(Protocol):
         """It waits no longer."""
 
 
-class UpstreamExchange(Generic[T]):
+class UpstreamExchange(ABC, Generic[T]):
     """What all kinds share. `ends_at` is when its time is over, by the loop."""
 
     __slots__ = ("_connection", "_connections", "_on_answer", "_outgoing", "_wheel", "ends_at",
@@ -71,13 +72,13 @@ class UpstreamExchange(Generic[T]):
         outgoing = self._outgoing
         connection.begin(self, outgoing.method, outgoing.data, is_whole=outgoing.is_whole)
 
+    @abstractmethod
     def on_reply(self, reader: ReplyReader) -> None:
         """See `Exchange.on_reply`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def notify(self) -> None:
         """See `Exchange.notify`."""
-        raise NotImplementedError
 
     def on_failure(self, failure: Failed | Exception) -> None:
         """See `Exchange.on_failure` and `Waiter.on_failure`."""

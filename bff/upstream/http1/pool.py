@@ -234,14 +234,14 @@ class Pool:
             self._refuse(waiter, opened)
 
     def _refuse(self, waiter: Waiter, unopened: _Unopened) -> None:
-        """Tell those who hear of a connection that was opened for this waiter (rule 3)."""
+        """Refuse those who hear of a connection that was to be opened for this waiter (rule 3)."""
         before = self._loop.time() + 2 * unopened.seconds
         in_line = chain(self._line_for_new, self._line)
         hearing = (each for each in in_line if each is not waiter and each.ends_at <= before)
-        told = [waiter] if self._has_in_line(waiter) else list(islice(hearing, 1))
+        refused = [waiter] if self._has_in_line(waiter) else list(islice(hearing, 1))
         if not self._open:
-            told += islice(hearing, self._opening - 1, None)
-        for each in told:
+            refused += islice(hearing, self._opening - 1, None)
+        for each in refused:
             if self._has_in_line(each):  # not left by one before it
                 self.leave(each)
                 each.on_failure(unopened.failure)

@@ -49,7 +49,7 @@ class WebSockets:
         request_id: bytes,
     ) -> OpenWebSocket | ForwardedReply | Failed:
         """Open one, or return what the service answers instead. The arguments are as in
-        `Passthrough.open`. A cancelled call closes the connection."""
+        `Passthrough.begin`. A cancelled call closes the connection."""
         sent = [*request_headers(headers, client, request_id), *handshake.headers()]
         route = self._route
         call = ServiceCall(route.service, "GET", target, sent)

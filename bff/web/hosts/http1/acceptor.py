@@ -60,7 +60,7 @@ class WholeShare:
         return False
 
     def leave(self) -> None:
-        """There is nobody to be told."""
+        """Nobody else shares the connections."""
 
 
 class Acceptor:

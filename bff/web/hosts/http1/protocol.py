@@ -19,6 +19,7 @@ Rules:
 import asyncio
 from typing import Final
 
+from bff.timers import SpeedWatch
 from bff.web.hosts.http1.answers import begin, log_reply, refuse_head, request_of, write_reply
 from bff.web.hosts.http1.bodies import IncomingBody, MalformedBody
 from bff.web.hosts.http1.exchange import Exchange
@@ -33,7 +34,6 @@ from bff.web.hosts.http1.framing import (
 )
 from bff.web.hosts.http1.replies import FULL
 from bff.web.hosts.http1.service import Service, Writer
-from bff.web.hosts.http1.speed import SpeedWatch
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 

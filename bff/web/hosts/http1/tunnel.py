@@ -75,7 +75,7 @@ class Tunnel:
         self._upstream.data_received(self._early)
         self._early = b""
         for end, other in self._pairs():
-            if end.transport.is_closing():  # it may have told a protocol before this one
+            if end.transport.is_closing():  # the protocol before this one may have heard of it
                 end.connection_lost(None)
             elif not other.is_full:
                 end.transport.resume_reading()
