@@ -23,7 +23,8 @@ Headers = Sequence[tuple[bytes, bytes]]  # names in lower case; values as they a
 class ServiceCall(NamedTuple):
     """One call of a service, whichever instance answers it. `target` is the path below the
     instance's base URL, and the query, percent-encoded. Long bodies are taken from `arriving`
-    as they come, so that concurrent calls have a bound together."""
+    as they come, so that concurrent calls have a bound together. `reads` declares that the call
+    changes nothing, whatever its method."""
 
     service: str
     method: str
@@ -31,6 +32,7 @@ class ServiceCall(NamedTuple):
     headers: Headers = ()
     body: bytes | AsyncIterator[bytes] | None = None
     arriving: Budget | None = None
+    reads: bool = False
 
 
 class UpstreamReply(NamedTuple):

@@ -30,7 +30,8 @@ class UpstreamRequest(NamedTuple):
 
     A body that is still arriving goes out chunked, unless `content-length` is among the headers.
     `fetch` takes the bytes of a long reply from `arriving` as they come. `link` is how connections
-    are made, where not as to any service.
+    are made, where not as to any service. `reads` declares that it changes nothing, whatever its
+    method.
     """
 
     method: str
@@ -39,6 +40,7 @@ class UpstreamRequest(NamedTuple):
     body: bytes | AsyncIterator[bytes] | None = None
     arriving: Budget | None = None
     link: Link | None = None
+    reads: bool = False
 
 
 class ArrivingBody(Protocol):

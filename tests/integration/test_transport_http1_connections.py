@@ -42,7 +42,7 @@ def run(request: pytest.FixtureRequest) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize("end", [then_close, then_reset])
-@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "QUERY"])
 def test_safe_request_on_a_connection_that_ends_without_a_byte_goes_out_once_more(
     run: Callable[..., None], method: str, end: Callable[[bytes], Callable[[Exchange], None]]
 ) -> None:
@@ -78,6 +78,18 @@ def test_write_is_never_sent_twice(run: Callable[..., None], method: str) -> Non
             assert isinstance(outcome, Failed)
             assert (outcome.reason, outcome.was_sent) == (Reason.DISCONNECTED, True)
             assert len(server.requests) == 2
+
+    run(scenario)
+
+
+def test_post_that_is_declared_to_read_goes_out_once_more(run: Callable[..., None]) -> None:
+    async def scenario(transport: Http1Transport) -> None:
+        with WireServer(in_turn(OK, then_close(b""), reply(204))) as server:
+            await fetch(transport, server.url + "/")
+            request = UpstreamRequest("POST", server.url + "/", body=b"{}", reads=True)
+            outcome = await fetched(transport, request, timeout_seconds=5, byte_cap=1000)
+            assert isinstance(outcome, UpstreamReply)
+            assert [each.body for each in server.requests] == [b"", b"{}", b"{}"]
 
     run(scenario)
 

@@ -91,7 +91,7 @@ def test_what_is_refused_of_a_proxy_is_not_repeated(fault: str) -> None:
 
 REQUESTS = {
     "▶get /users": ("unknown method 'get'", "Did you mean 'GET'?"),
-    "▶FETCH /users": ("unknown method 'FETCH'", "Known: DELETE, GET, PATCH, POST, PUT."),
+    "▶FETCH /users": ("unknown method 'FETCH'", "Known: DELETE, GET, PATCH, POST, PUT, QUERY."),
     "▶HEAD /users": ("unknown method 'HEAD'", ""),
     "▶/users": ("'/users' is no endpoint", "GET /users/{id}"),
     "▶GET users": ("'GET users' is no endpoint", ""),
@@ -143,6 +143,7 @@ def test_each_mistake_of_a_request_is_told_once() -> None:
         ("POST /", "body"),
         ("PUT /", "body"),
         ("PATCH /", "body"),
+        ("QUERY /", "body"),
         ("GET /a/{q}.json", "path"),
         ("POST /a/x{q}/", "path"),
     ],

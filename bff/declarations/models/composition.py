@@ -8,10 +8,14 @@ from pydantic import BeforeValidator, Field, ValidationInfo
 from bff.declarations.declaration import Declaration, Violation, check_keys, refusal
 from bff.declarations.models.caching import CacheDecl, FieldsDecl, TagTexts, repeated_tags
 from bff.declarations.models.endpoint import (
+    Effect,
     check_endpoint,
+    check_reads,
     default_location,
+    effect_of,
     endpoint_violations,
     method_of,
+    never_cached,
 )
 from bff.declarations.models.forms import (
     FIELDS_PARAM,
@@ -25,7 +29,6 @@ from bff.declarations.models.forms import (
 )
 from bff.declarations.models.param import ParamDecl, check_incoming_header, check_incoming_values
 from bff.declarations.models.step import JoinDecl, StepDecl, Validation
-from bff.methods import READING_METHODS, WRITING_METHODS
 
 
 def _filled(value: Any) -> Any:
@@ -75,6 +78,7 @@ class CompositionFile(Declaration):
     """One declared endpoint. Whether `response` was given is in `model_fields_set`."""
 
     endpoint: str
+    reads: bool = False  # of a POST: it changes nothing
     summary: str = ""
     access: Access | None = None  # the gateway's default when None
     params: dict[str, ParamDecl] = Field(default={})
@@ -87,6 +91,11 @@ class CompositionFile(Declaration):
     cache: CacheDecl | None = None
     purges: TagTexts = ()
     fields: FieldsDecl | None = None
+
+    @property
+    def effect(self) -> Effect | None:
+        """Whether it changes anything; None where that is not known."""
+        return effect_of(self.endpoint, reads=self.reads) if self.knows("reads") else None
 
     def locations(self) -> Mapping[str, Location]:
         """The location of each param, declared or by default."""
@@ -111,15 +120,13 @@ class CompositionFile(Declaration):
             if param.location == "header" and (violation := check_incoming_header(name)):
                 yield violation
             yield from check_incoming_values(name, param, locations[name])
-        method = method_of(self.endpoint)
-        if self.cache is not None and method in WRITING_METHODS:
+        yield from check_reads(self, self.endpoint)
+        effect = self.effect
+        if self.cache is not None and effect == "writes":
+            yield never_cached(self.endpoint)
+        if self.purges and effect == "reads":
             yield Violation(
-                f"{method} writes, so its replies are never cached", "Leave `cache` out.",
-                ("cache",), at_key=True,
-            )  # fmt: skip
-        if self.purges and method in READING_METHODS:
-            yield Violation(
-                f"{method} reads, so there is nothing to purge after it", "Leave `purges` out.",
-                ("purges",), at_key=True,
+                f"{method_of(self.endpoint)} reads, so there is nothing to purge after it",
+                "Leave `purges` out.", ("purges",), at_key=True,
             )  # fmt: skip
         yield from repeated_tags("purges", self.purges)

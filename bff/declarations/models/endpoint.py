@@ -10,14 +10,16 @@ and report its violations among their own.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 
 from bff.declarations.declaration import Declaration, Violation
 from bff.declarations.models.forms import Location
 from bff.declarations.models.param import ParamDecl, check_params
 from bff.declarations.suggestions import known_names
-from bff.methods import METHODS
+from bff.methods import METHODS, READING_METHODS
 
 Params = Mapping[str, ParamDecl]
+Effect = Literal["reads", "writes"]
 
 _PARAM = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -29,6 +31,37 @@ def method_of(endpoint: str) -> str | None:
     """The method, whatever is wrong with the path; None when there is none that is known."""
     method = endpoint.partition(" ")[0]
     return method if method in METHODS else None
+
+
+def effect_of(endpoint: str, *, reads: bool) -> Effect | None:
+    """Whether a request changes anything: by its method, or by `reads`, which declares that a POST
+    changes nothing. None where the method is not known."""
+    method = method_of(endpoint)
+    if method is None:
+        return None
+    return "reads" if method in READING_METHODS or (reads and method == "POST") else "writes"
+
+
+def check_reads(declared: Declaration, endpoint: str) -> Iterator[Violation]:
+    """What is wrong with `reads`, a key of a composition or an operation, beside its method."""
+    method = method_of(endpoint)
+    if "reads" not in declared.model_fields_set or method in (None, "POST"):
+        return
+    does = "reads" if method in READING_METHODS else "writes"
+    yield Violation(
+        f"{method} always {does}", "Leave `reads` out: it is for a POST that changes nothing.",
+        ("reads",), at_key=True,
+    )  # fmt: skip
+
+
+def never_cached(endpoint: str) -> Violation:
+    """The violation of a `cache` beside an endpoint, or a request, that writes."""
+    method = method_of(endpoint)
+    mend = "Leave `cache` out."
+    if method == "POST":
+        mend = "Leave `cache` out, or declare `reads: true` where it changes nothing."
+    what = f"{method} writes, so its replies are never cached"
+    return Violation(what, mend, ("cache",), at_key=True)
 
 
 def path_params(endpoint: str) -> tuple[str, ...]:

@@ -8,9 +8,12 @@ from pydantic import AfterValidator, Field
 from bff.declarations.declaration import Declaration, Violation, check_keys, refusal
 from bff.declarations.models.caching import CacheDecl
 from bff.declarations.models.endpoint import (
+    Effect,
     check_endpoint,
+    check_reads,
     default_location,
-    method_of,
+    effect_of,
+    never_cached,
     request_violations,
 )
 from bff.declarations.models.forms import (
@@ -22,7 +25,6 @@ from bff.declarations.models.forms import (
     identifier_violation,
 )
 from bff.declarations.models.param import OperationParamDecl, check_outgoing_header
-from bff.methods import WRITING_METHODS
 
 
 def _distinct(urls: tuple[str, ...]) -> tuple[str, ...]:
@@ -39,10 +41,16 @@ class OperationDecl(Declaration):
     request names it, the query of GET and DELETE, and the body otherwise."""
 
     request: str
+    reads: bool = False  # of a POST: it changes nothing
     params: dict[str, OperationParamDecl] = Field(default={})
     returns: str  # a pydantic type: "schemas.orders:OrderPage"
     timeout: Timeout | None = None  # seconds; the service's when None
     cache: CacheDecl | None = None  # of its replies
+
+    @property
+    def effect(self) -> Effect | None:
+        """Whether it changes anything; None where that is not known."""
+        return effect_of(self.request, reads=self.reads) if self.knows("reads") else None
 
     def locations(self) -> Mapping[str, Location]:
         """The location of each param, declared or by default."""
@@ -57,12 +65,9 @@ class OperationDecl(Declaration):
         for name, param in self.params.items():
             if param.location == "header" and (violation := check_outgoing_header(name)):
                 yield violation
-        method = method_of(self.request)
-        if self.cache is not None and method in WRITING_METHODS:
-            yield Violation(
-                f"{method} writes, so its replies are never cached", "Leave `cache` out.",
-                ("cache",), at_key=True,
-            )  # fmt: skip
+        yield from check_reads(self, self.request)
+        if self.cache is not None and self.effect == "writes":
+            yield never_cached(self.request)
 
 
 class TlsDecl(Declaration):

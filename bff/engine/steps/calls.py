@@ -83,6 +83,7 @@ class DirectCalls:
             request.headers,
             request.body,
             arriving,
+            not operation.writes,
         )
         timeout = step.timeout_seconds
         if timeout < left:

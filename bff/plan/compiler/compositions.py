@@ -6,7 +6,6 @@ from dataclasses import replace
 from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile, ShapeViewDecl
 from bff.declarations.models.gateway import GatewayDefaults
-from bff.methods import WRITING_METHODS
 from bff.plan.compiler.caching import compile_policy
 from bff.plan.compiler.identity_paths import find_identity_paths
 from bff.plan.compiler.joins import compile_joins
@@ -43,7 +42,6 @@ def compile_composition(
     document = reporter.document
     declared = document.model
     method, _, target = declared.endpoint.partition(" ")
-    writes = method in WRITING_METHODS
     cache = declared.cache
 
     params = compile_composition_params(reporter, schemas)
@@ -112,7 +110,7 @@ def compile_composition(
         key_reads=key_reads(readers),
         digest=_digest(declared, finished),
         namespace=namespace,
-        writes=writes,
+        writes=declared.effect == "writes",
     )
 
 

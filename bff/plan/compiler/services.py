@@ -9,7 +9,6 @@ from bff.declarations.documents import Document
 from bff.declarations.models.service import OperationDecl, ServiceFile
 from bff.declarations.project import SERVICES, ProjectFiles
 from bff.errors import Problem
-from bff.methods import WRITING_METHODS
 from bff.plan.compiler.caching import compile_reply_caching
 from bff.plan.compiler.links import compile_link
 from bff.plan.compiler.roots import root_of_reply
@@ -121,7 +120,7 @@ def _compile_operation(
         returns=returns,
         returns_list=is_list(returns.type),
         timeout_seconds=declared.timeout or service_timeout,
-        writes=method in WRITING_METHODS,
+        writes=declared.effect == "writes",
         digest=_digest(f"{service}.{name}", declared, returns),
     )
 

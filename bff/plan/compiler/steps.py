@@ -6,10 +6,8 @@ from typing import Any
 
 from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile
-from bff.declarations.models.endpoint import method_of
 from bff.declarations.models.step import FallbackDecl, StepDecl
 from bff.declarations.suggestions import known_names
-from bff.methods import READING_METHODS, WRITING_METHODS
 from bff.plan.compiler.bindings import compile_bindings
 from bff.plan.compiler.caching import compile_step_caching
 from bff.plan.compiler.fan_out import compile_batch, compile_for_each
@@ -45,7 +43,7 @@ def compile_steps(reporter: Reporter[CompositionFile], params: t.Type, services:
     unknown: dict[str, t.Type] = dict.fromkeys(declared, t.ANYTHING)
     draft = ExpressionScope(document, [], root_of_steps(document, params, unknown))
     drafts = {name: _compile_step(name, each, draft, services) for name, each in declared.items()}
-    writes = method_of(document.model.endpoint) in WRITING_METHODS
+    writes = document.model.effect == "writes"
     waits_for = (waits_of_writer if writes else waits_of_reader)(reporter, drafts)
     order, cycles = order_steps(waits_for)
     for cycle in cycles:
@@ -87,7 +85,7 @@ def _compile_step(
     )  # fmt: skip
     batch, whole = _compile_calls(scope, operation, bindings, for_each, declared, path)
     on_failure = _compile_on_failure(scope, operation, declared, whole, path)
-    writes = method_of(document.model.endpoint) in WRITING_METHODS
+    writes = document.model.effect == "writes"
     caching = compile_step_caching(
         scope, operation, declared,
         # A stored reply may be older than a write of the same composition.
@@ -131,11 +129,11 @@ def _find_operation(scope: ExpressionScope, call: str, path: Path, services: Ser
     if operation is None:
         _report_unknown(scope, call, path, services)
         return services.stand_in
-    if operation.writes and method_of(scope.document.model.endpoint) in READING_METHODS:
-        scope.report(
-            path, f"{operation.name} writes, and this composition reads",
-            "Declare the endpoint with the method that it means: POST, PUT, PATCH or DELETE.",
-        )  # fmt: skip
+    if operation.writes and scope.document.model.effect == "reads":
+        mend = "Declare the endpoint with the method that it means: POST, PUT, PATCH or DELETE."
+        if operation.method == "POST":
+            mend = f"Give the operation `reads: true` where it changes nothing. Else: {mend}"
+        scope.report(path, f"{operation.name} writes, and this composition reads", mend)
     return operation
 
 

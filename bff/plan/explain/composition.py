@@ -32,7 +32,8 @@ def explain(composition: Composition, services: Mapping[str, Service]) -> str:
     """The plan as text: the same plan gives the same text, byte for byte."""
     paths = identity_paths_of(composition)
     lines = [
-        f"{composition.name}: {composition.method} {composition.path_text}",
+        f"{composition.name}: {composition.method} {composition.path_text}"
+        f"{_declared_reading(composition.method, writes=composition.writes)}",
         *([f"  {composition.summary}"] if composition.summary else []),
         f"  access: {access_text(composition.access)}",
         "",
@@ -43,7 +44,8 @@ def explain(composition: Composition, services: Mapping[str, Service]) -> str:
     ]
     for step in composition.steps:
         lines += [
-            f"  {step.name}: {step.operation.name}",
+            f"  {step.name}: {step.operation.name}"
+            f"{_declared_reading(step.operation.method, writes=step.operation.writes)}",
             *indented(_step(composition, step, paths.steps.get(step.name)), 4),
         ]
     called = dict.fromkeys(step.operation.service for step in composition.steps)
@@ -67,6 +69,11 @@ def explain(composition: Composition, services: Mapping[str, Service]) -> str:
             case ShapeView(name, shape):
                 lines += ["", f"view {name} (shape)", *indented(_shape(composition, shape))]
     return "\n".join(lines) + "\n"
+
+
+def _declared_reading(method: str, *, writes: bool) -> str:
+    """What a plan says of a POST that changes nothing."""
+    return ", a POST that reads" if method == "POST" and not writes else ""
 
 
 def most_calls(step: Step) -> int:

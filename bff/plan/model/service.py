@@ -128,5 +128,5 @@ class Operation:
     returns: Schema
     returns_list: bool  # every value that it returns is a list, or null
     timeout_seconds: float
-    writes: bool  # POST, PUT, PATCH, DELETE
+    writes: bool  # by its method, unless it is a POST that declares `reads`
     digest: str  # of its declaration and its schema

@@ -11,12 +11,12 @@ from bff.upstream.guards import has_clean_values, is_token, refuse_names, refuse
 from bff.upstream.http1.tunnels import credentials_line
 from bff.upstream.ports import UpstreamRequest
 
-_WITH_CONTENT: Final = frozenset({"POST", "PUT", "PATCH"})
+_WITH_CONTENT: Final = frozenset({"POST", "PUT", "PATCH", "QUERY"})
 
 # They frame the message or name its receiver, so the transport alone writes them.
 _OWN_HEADERS: Final = frozenset({b"host", b"transfer-encoding", b"connection"})
 
-_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})  # RFC 9110 §9.2.1, 10008
 _LONGEST_KNOWN_URL: Final = 512  # characters
 
 
@@ -29,11 +29,7 @@ class Outgoing(NamedTuple):
     method: str
     data: bytes
     is_whole: bool
-
-    @property
-    def is_safe(self) -> bool:
-        """Whether its method changes nothing."""
-        return self.method in _SAFE_METHODS
+    is_safe: bool  # it changes nothing, by its method or as declared
 
 
 def prepare(request: UpstreamRequest) -> Outgoing | Failed:
@@ -42,7 +38,7 @@ def prepare(request: UpstreamRequest) -> Outgoing | Failed:
     A body of bytes goes out as it is; one that is still arriving goes out in chunks unless a
     `content-length` is among the headers.
     """
-    method, url, headers, body, _, link = request
+    method, url, headers, body, _, link, reads = request
     start_of = _known_start_of if len(url) <= _LONGEST_KNOWN_URL else _start_of
     start = start_of(method, url, None if link is None else link.proxy)
     if isinstance(start, Failed):
@@ -74,7 +70,7 @@ def prepare(request: UpstreamRequest) -> Outgoing | Failed:
         data = b"%b%b%b\r\n%b" % (first_lines, lines, framing, whole)
     else:
         data = b"%b%b\r\n" % (first_lines, lines)
-    return Outgoing(origin, link, method, data, is_whole)
+    return Outgoing(origin, link, method, data, is_whole, reads or method in _SAFE_METHODS)
 
 
 def _start_of(method: str, url: str, proxy: Proxy | None) -> tuple[str, bytes] | Failed:

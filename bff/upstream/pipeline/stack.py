@@ -134,4 +134,6 @@ def _switch_at(
 
 def _request(link: Link | None, base: str, call: ServiceCall) -> UpstreamRequest:
     url = base + call.target
-    return UpstreamRequest(call.method, url, call.headers, call.body, call.arriving, link)
+    return UpstreamRequest(
+        call.method, url, call.headers, call.body, call.arriving, link, call.reads
+    )

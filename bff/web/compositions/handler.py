@@ -70,9 +70,7 @@ class CompositionHandler:
         clock: Callable[[], float],
     ) -> None:
         self.writes = composition.writes
-        self.takes_body = composition.writes or any(
-            param.location == "body" for param in composition.params
-        )
+        self.takes_body = composition.method != "GET"
         headers = [param.wire_name for param in composition.params if param.location == "header"]
         by_identity = composition.scope == "identity"
         vary = vary_header([*headers, *(caller_headers if by_identity else ())])

@@ -90,7 +90,9 @@ class Variant:
 
     def _known_to(self, request: GatewayRequest) -> bool:
         if_none_match = request.header_list(b"if-none-match")
-        return if_none_match is not None and names_tag(if_none_match, self.tag)
+        if if_none_match is None or request.method == "POST":
+            return False  # 304 answers what is safe by its method alone (RFC 9110 §13.1.2)
+        return names_tag(if_none_match, self.tag)
 
 
 def hit_headers(age: int, ttl: int) -> list[RawHeader]:

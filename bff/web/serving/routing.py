@@ -58,7 +58,7 @@ class BadPath:
 
 Match = ToComposition | ToRoute | WrongMethod | NoMatch | BadPath
 
-EVERY_METHOD = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+EVERY_METHOD = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY")
 
 
 class RoutingTable:
