@@ -26,7 +26,7 @@ from bff.web.http.logs import Log
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.serving.access import AccessControl
-from bff.web.serving.dispatch import Pending
+from bff.web.serving.pending import Pending
 from bff.web.serving.release import Release, Resources, build_release, open_resources
 
 

@@ -11,7 +11,7 @@ from bff.engine.answers import answer_to
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import Service
-from bff.upstream.passthrough.passthrough import ForwardedReply, Passthrough
+from bff.upstream.passthrough.passthrough import ForwardedReply, Passthrough, answered
 from bff.upstream.pipeline.stack import ServiceClient
 from bff.upstream.ports import Transport
 from bff.upstream.transports import TransportName
@@ -57,7 +57,7 @@ def route(
             client=CLIENT,
             request_id=b"r1",
         )
-        reply = await answer_to(begin)
+        reply = answered(method, await answer_to(begin))
         assert isinstance(reply, ForwardedReply), reply
         return reply.status, await body_of(reply)
 

@@ -15,7 +15,7 @@ from bff.settings import Settings
 from bff.web.gateway import Gateway
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
-from bff.web.serving.dispatch import Pending
+from bff.web.serving.pending import Pending
 from bff.web.serving.release import Release
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 from tests.support.wire import WireServer

@@ -12,7 +12,7 @@ from bff.engine.values.outcomes import Failed
 from bff.plan.model.composition import Access, Route
 from bff.plan.model.service import Service
 from bff.upstream.passthrough.headers import ClientInfo
-from bff.upstream.passthrough.passthrough import ForwardedReply, Passthrough, Refused
+from bff.upstream.passthrough.passthrough import ForwardedReply, Passthrough, Refused, answered
 from bff.upstream.pipeline.stack import ServiceClient
 from bff.upstream.ports import Transport
 from bff.upstream.transports import TransportName
@@ -66,7 +66,11 @@ async def open_route(
         client=CLIENT,
         request_id=b"r1",
     )
-    return await answer_to(begin)
+    try:
+        answer = await answer_to(begin)
+    except Exception as error:
+        answer = error
+    return answered(method, answer)
 
 
 async def body_of(outcome: ForwardedReply) -> bytes:

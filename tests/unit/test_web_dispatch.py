@@ -26,7 +26,8 @@ from bff.web.http.logs import Log
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.serving.access import AccessControl
-from bff.web.serving.dispatch import Dispatcher, Pending, PendingCall
+from bff.web.serving.dispatch import Dispatcher
+from bff.web.serving.pending import Pending, PendingCall
 from bff.web.serving.routes import RouteHandler
 from bff.web.serving.routing import RoutingTable
 from tests.support.engine_runs import service_client

@@ -14,7 +14,6 @@ gets a problem; what breaks later breaks the client's connection (RFC 9112 §8).
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Final, Literal, NamedTuple
 
 from bff.engine.answers import Handle, OnAnswer, TaskCall
@@ -50,7 +49,8 @@ class Refused:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-Answer = ForwardedReply | Refused
+# What a call brings; `answered` makes a reply of it. Exceptions are answers, too.
+Answer = UpstreamStream | Refused
 
 # Whatever a transport refuses here came from the client.
 _MALFORMED: Final = Refused(400, "bad_request", "The request's headers or body are malformed.")
@@ -85,7 +85,6 @@ class Passthrough:
     def begin(
         self,
         on_answer: OnAnswer[Answer],
-        *,
         method: str,
         target: str,
         headers: Headers,
@@ -93,7 +92,8 @@ class Passthrough:
         client: ClientInfo,
         request_id: bytes,
     ) -> Handle:
-        """Forward one request; the answer is the reply, once the first byte of its body is there.
+        """Forward one request; the answer is there once the first byte of the reply's body is, and
+        `answered` makes a reply of it.
 
         `target` is what the method of this name gave. What `body` raises is the answer, too. To
         cancel closes the exchange with the service.
@@ -102,21 +102,20 @@ class Passthrough:
         sent = request_headers(headers, client, request_id)
         call = ServiceCall(route.service, method, target, sent, body)
         if body is None or isinstance(body, bytes):
-            return self._forward(call, on_answer)
+            return self._way(call, route.timeout_seconds, on_answer)
         length, most_bytes = _length_of(headers), route.most_body_bytes
         if length is None:
             bounded = body if most_bytes is None else _bounded(body, most_bytes)
-            return self._forward(call._replace(body=bounded), on_answer)
+            return self._way(call._replace(body=bounded), route.timeout_seconds, on_answer)
         if most_bytes is not None and length > most_bytes:
             return asyncio.get_running_loop().call_soon(on_answer, _too_large(most_bytes))
         if length <= WHOLE_BYTES:
             return _SmallUpload(call, body, length, self._forward, on_answer)
         sent.append((b"content-length", b"%d" % length))
-        return self._forward(call, on_answer)
+        return self._way(call, route.timeout_seconds, on_answer)
 
     def _forward(self, call: ServiceCall, on_answer: OnAnswer[Answer]) -> Handle:
-        relay = partial(_relay, call.method, on_answer)
-        return self._way(call, self._route.timeout_seconds, relay)
+        return self._way(call, self._route.timeout_seconds, on_answer)
 
 
 class _SmallUpload:
@@ -159,18 +158,19 @@ async def _read_whole(body: AsyncIterator[bytes], length: int) -> bytes | Refuse
     return whole if len(whole) == length else _MALFORMED
 
 
-def _relay(
-    method: str, on_answer: OnAnswer[Answer], answer: UpstreamStream | Failed | Exception
-) -> None:
+def answered(method: str, answer: Answer | Failed | Exception) -> ForwardedReply | Refused | Failed:
+    """What the client gets for an answer to a call of this method. Raises what is a bug."""
     match answer:
         case UpstreamStream():
-            on_answer(_forwarded(method, answer))
+            return _forwarded(method, answer)
         case _TooLargeBody():
-            on_answer(_too_large(answer.most_bytes))
+            return _too_large(answer.most_bytes)
         case Failed(reason=Reason.BAD_INPUT):
-            on_answer(_MALFORMED)
+            return _MALFORMED
+        case Exception():
+            raise answer
         case _:
-            on_answer(answer)
+            return answer
 
 
 def _forwarded(method: str, upstream: UpstreamStream) -> ForwardedReply:

@@ -12,7 +12,14 @@ from bff.engine.values.outcomes import Failed
 from bff.methods import WRITING_METHODS
 from bff.plan.model.composition import Route
 from bff.upstream.passthrough.headers import ClientInfo
-from bff.upstream.passthrough.passthrough import Answer, ForwardedReply, Passthrough, Refused
+from bff.upstream.passthrough.passthrough import (
+    Answer,
+    ForwardedReply,
+    Passthrough,
+    Refused,
+    answered,
+)
+from bff.upstream.ports import UpstreamStream
 from bff.web.http.cors import CrossOrigin
 from bff.web.http.problems import problem
 from bff.web.http.replies import Reply, proxy_status
@@ -45,64 +52,48 @@ class RouteHandler:
         """Whether a request of this method purges tags once it went through."""
         return bool(self._route.purges) and method in WRITING_METHODS
 
-    def begin(self, request: GatewayRequest, target: str, on_reply: OnAnswer[Reply]) -> Handle:
-        """Forward a request; the answer is the service's reply once its body begins, or the
-        problem, or what the request's body raises: `ClientGone`."""
+    def begin(self, request: GatewayRequest, target: str, on_answer: OnAnswer[Answer]) -> Handle:
+        """Forward a request; `reply` makes a reply of the answer. What a write makes out of date is
+        purged before."""
         if self.purges_after(request.method):
-            return TaskCall(self._forward_and_purge(request, target), on_reply)
-        return self._forward(request, target, partial(self._answer, request, on_reply))
+            return TaskCall[Answer](self._forward_and_purge(request, target), on_answer)
+        return self._forward(request, target, on_answer)
 
-    def _forward(self, request: GatewayRequest, target: str, on_answer: OnAnswer[Answer]) -> Handle:
-        return self._passthrough.begin(
-            on_answer,
-            method=request.method,
-            target=target,
-            headers=request.headers,
-            body=request.body,
-            client=client_of(request),
-            request_id=request.request_id,
-        )
-
-    async def _forward_and_purge(self, request: GatewayRequest, target: str) -> Reply:
-        answer: Answer | Failed = await answer_to(partial(self._forward, request, target))
-        if _has_written(answer):
-            await self._cache.purge(self._route.purges)
-        return self._reply(request, answer)
-
-    def _answer(
-        self,
-        request: GatewayRequest,
-        on_reply: OnAnswer[Reply],
-        answer: Answer | Failed | Exception,
-    ) -> None:
-        reply: Reply | Exception
-        if isinstance(answer, Exception):
-            reply = answer
-        else:
-            try:
-                reply = self._reply(request, answer)
-            except Exception as error:
-                reply = error
-        on_reply(reply)
-
-    def _reply(self, request: GatewayRequest, answer: Answer | Failed) -> Reply:
-        prefix = self._route.prefix
-        match answer:
+    def reply(self, request: GatewayRequest, answer: Answer | Failed | Exception) -> Reply:
+        """The service's reply, whose body may still arrive, or the problem. Raises what is a
+        bug."""
+        passed = answered(request.method, answer)
+        match passed:
             case ForwardedReply(status, headers, body):
                 headers = self._cross_origin.without_upstreams(headers)
                 return Reply(status, headers, body, self._facts)
             case Refused():
-                return self.refuse(request, answer)
+                return self.refuse(request, passed)
             case Failed():
-                reply = failed_route(request, prefix, answer)
-        reply.facts = {"route": prefix, **reply.facts}
-        return reply
+                return failed_route(request, self._route.prefix, passed)
+
+    def _forward(self, request: GatewayRequest, target: str, on_answer: OnAnswer[Answer]) -> Handle:
+        return self._passthrough.begin(
+            on_answer,
+            request.method,
+            target,
+            request.headers,
+            request.body,
+            client_of(request),
+            request.request_id,
+        )
+
+    async def _forward_and_purge(self, request: GatewayRequest, target: str) -> Answer | Failed:
+        answer = await answer_to(partial(self._forward, request, target))
+        if _has_written(answer):
+            await self._cache.purge(self._route.purges)
+        return answer
 
 
 def _has_written(answer: Answer | Failed) -> bool:
     """Whether a write went through, as far as can be known."""
     match answer:
-        case ForwardedReply(status, _, _):
+        case UpstreamStream(status, _, _):
             return status < 400 or status >= 500
         case Refused():
             return False
@@ -132,5 +123,5 @@ def failed_route(request: GatewayRequest, prefix: str, failed: Failed) -> Reply:
         f"The route failed: {reason.explanation}.",
         headers=((b"proxy-status", proxy_status([member])),),
     )
-    reply.facts = {**reply.facts, "detail": failed.detail}
+    reply.facts = {"route": prefix, **reply.facts, "detail": failed.detail}
     return reply

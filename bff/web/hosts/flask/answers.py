@@ -16,7 +16,7 @@ from bff.web.http.logs import Log
 from bff.web.http.problems import closing, slow_body
 from bff.web.http.replies import Reply
 from bff.web.http.requests import ClientGone, GatewayRequest, SlowBody
-from bff.web.serving.dispatch import Pending
+from bff.web.serving.pending import Pending
 
 
 class Answers:

@@ -14,7 +14,7 @@ from bff.web.http.logs import Log
 from bff.web.http.problems import bad_host, problem
 from bff.web.http.replies import Reply, SharedHeaders
 from bff.web.http.requests import GatewayRequest
-from bff.web.serving.dispatch import Pending
+from bff.web.serving.pending import Pending
 
 _RETRY_SECONDS: Final = b"1"
 

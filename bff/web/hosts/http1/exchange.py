@@ -36,7 +36,7 @@ from bff.web.hosts.http1.tunnel import run_tunnel
 from bff.web.http.problems import internal_error, problem
 from bff.web.http.replies import RawHeader, Reply, SwitchedReply, close_body
 from bff.web.http.requests import ClientGone, GatewayRequest
-from bff.web.serving.dispatch import Pending, PendingCall
+from bff.web.serving.pending import Pending, PendingCall
 
 _MOST_DROPPED_BYTES: Final = 64 * 1024  # of a body that nobody wants, so that its connection lasts
 
