@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @project_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option("--strict", is_flag=True, help="Take warnings for problems.")
 @click.option(
     "--app",
     envvar="BFF_APP",
@@ -26,14 +27,21 @@ if TYPE_CHECKING:
     help="MODULE:NAME of the Flask app that the gateway is mounted in: its hooks are looked at.",
 )
 @click.pass_obj
-def check(script: "ScriptInfo | None", project: Path, form: str, app: str | None) -> None:
-    """Compile the project and print every problem; exit 1 when there is any. As `flask bff check`
-    it looks at Flask's app."""
+def check(
+    script: "ScriptInfo | None", project: Path, form: str, strict: bool, app: str | None
+) -> None:
+    """Compile the project and print every problem and warning; exit 1 when there is a problem. As
+    `flask bff check` it looks at Flask's app."""
     with redirect_stdout(sys.stderr):  # what a schema module prints is no part of the result
         checked = check_project(project, _app_guards(app, script))
+    if strict:
+        checked = checked.strict()
     if form == "json":
         click.echo(_as_json(checked))
-    elif checked.problems:
+        sys.exit(1 if checked.problems else 0)
+    for warning in checked.warnings:
+        click.echo(f"warning: {warning}")
+    if checked.problems:
         print_problems(checked.problems)
     else:
         compositions = _counted(checked.compositions, "composition")
@@ -67,15 +75,19 @@ def _counted(count: int, thing: str) -> str:
 
 
 def _as_json(checked: CheckResult) -> str:
-    problems = [
-        {
-            "file": problem.place.file,
-            "line": problem.place.line,
-            "column": problem.place.column,
-            "path": problem.path,
-            "what": problem.what,
-            "mend": problem.mend,
-        }
-        for problem in checked.problems
-    ]
-    return json.dumps({"problems": problems}, indent=2, ensure_ascii=False)
+    found = {"problems": checked.problems, "warnings": checked.warnings}
+    forms = {
+        kind: [
+            {
+                "file": each.place.file,
+                "line": each.place.line,
+                "column": each.place.column,
+                "path": each.path,
+                "what": each.what,
+                "mend": each.mend,
+            }
+            for each in entries
+        ]
+        for kind, entries in found.items()
+    }
+    return json.dumps(forms, indent=2, ensure_ascii=False)

@@ -53,9 +53,9 @@ def test_check_as_json_is_for_machines(broken: str) -> None:
     assert set(problem) == {"file", "line", "column", "path", "what", "mend"}
 
 
-def test_check_as_json_of_a_sound_project_is_an_empty_list(sound: str) -> None:
+def test_check_as_json_of_a_sound_project_has_empty_lists(sound: str) -> None:
     result = run("check", "--project", sound, "--format", "json")
-    assert (result.exit_code, json.loads(result.stdout)) == (0, {"problems": []})
+    assert (result.exit_code, json.loads(result.stdout)) == (0, {"problems": [], "warnings": []})
 
 
 def test_plan_shows_steps_calls_budget_and_type(sound: str) -> None:

@@ -6,7 +6,7 @@ from bff.declarations.models.caching import CacheDecl
 from bff.declarations.models.step import StepDecl
 from bff.plan.compiler.roots import root_of_reply
 from bff.plan.compiler.tags import compile_tags
-from bff.plan.compiler.values import ExpressionScope
+from bff.plan.compiler.values import ExpressionScope, scope_within
 from bff.plan.model.caching import CachePolicy, ReplyCaching
 from bff.plan.model.service import Operation
 from bff.plan.reporter import Path, Reporter
@@ -25,7 +25,7 @@ def compile_reply_caching(
     reporter: Reporter[Any], declared: CacheDecl, root: t.ObjectOf, path: Path
 ) -> ReplyCaching:
     """The `cache:` at `path`, of an operation or a step; `root` is a `root_of_reply`."""
-    scope = ExpressionScope(reporter.document, reporter.problems, root)
+    scope = scope_within(reporter, root)
     tags = compile_tags(scope, declared.tags, (*path, "tags"))
     return ReplyCaching(
         compile_policy(declared),

@@ -18,7 +18,7 @@ from bff.plan.compiler.shapes import compile_shape
 from bff.plan.compiler.steps import compile_steps
 from bff.plan.compiler.tags import compile_tags
 from bff.plan.compiler.used_replies import narrow_steps
-from bff.plan.compiler.values import ExpressionScope
+from bff.plan.compiler.values import ExpressionScope, scope_within
 from bff.plan.digests import digest_of
 from bff.plan.model.composition import Access, Composition
 from bff.plan.model.payload import Shape, ShapeView, View
@@ -48,9 +48,7 @@ def compile_composition(
     params_type = type_of_params(document, params)
     steps = compile_steps(reporter, params_type, services)
 
-    unjoined = ExpressionScope(
-        document, reporter.problems, root_of_steps(document, params_type, steps.types)
-    )
+    unjoined = scope_within(reporter, root_of_steps(document, params_type, steps.types))
     joins, joined_types = compile_joins(unjoined, steps.types)
     joined = replace(unjoined, root=root_of_steps(document, params_type, joined_types))
     scope = replace(joined, root=root_of_responses(joined.root))

@@ -11,7 +11,7 @@ schemas are being imported; the result is immutable and may be shared.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
 from bff.declarations.project import ProjectFiles, read_project
@@ -31,8 +31,16 @@ class CheckResult:
 
     project: CompiledProject | None
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]  # sorted; what compiles, and may yet be a mistake
     compositions: int  # declared
     operations: int  # declared
+
+    def strict(self) -> "CheckResult":
+        """The same where each warning is a problem."""
+        if not self.warnings:
+            return self
+        problems = tuple(sorted({*self.problems, *self.warnings}))
+        return replace(self, project=None, problems=problems, warnings=())
 
 
 def compile_project(folder: FilePath) -> CompiledProject:
@@ -49,14 +57,15 @@ def check_project(folder: FilePath, app_guards: Sequence[str] = ()) -> CheckResu
     files = read_project(folder)
     schemas = load_schemas(folder)
     problems = [*files.problems, *schemas.problems]
-    services = compile_services(files, schemas, problems)
+    warnings: list[Problem] = []
+    services = compile_services(files, schemas, problems, warnings)
     gateway = files.gateway.model
     namespace = gateway.cache.namespace or _namespace(files)
     compositions: list[Composition] = []
     for name, document in sorted(files.compositions.items()):
         compiled = compile_composition(
             name,
-            Reporter(document, problems),
+            Reporter(document, problems, warnings=warnings),
             services,
             schemas,
             gateway.defaults,
@@ -95,6 +104,7 @@ def check_project(folder: FilePath, app_guards: Sequence[str] = ()) -> CheckResu
     return CheckResult(
         project,
         tuple(sorted(set(problems))),
+        tuple(sorted(set(warnings))),
         len(files.compositions),
         len(services.operations),
     )

@@ -44,7 +44,10 @@ class Services:
 
 
 def compile_services(
-    files: ProjectFiles, schemas: SchemaLibrary, problems: list[Problem]
+    files: ProjectFiles,
+    schemas: SchemaLibrary,
+    problems: list[Problem],
+    warnings: list[Problem],
 ) -> Services:
     """Compile every service file; one with problems as far as it is known."""
     services: dict[str, Service] = {}
@@ -55,7 +58,7 @@ def compile_services(
     default_timeout = files.gateway.model.defaults.timeout
     for name, document in files.services.items():
         declared = document.model
-        reporter = Reporter(document, problems)
+        reporter = Reporter(document, problems, warnings=warnings)
         timeout = declared.timeout or default_timeout
         services[name] = Service(
             name,

@@ -14,7 +14,7 @@ from bff.plan.compiler.fan_out import compile_batch, compile_for_each
 from bff.plan.compiler.graph import order_steps
 from bff.plan.compiler.roots import may_give_null, root_of_steps
 from bff.plan.compiler.services import Services
-from bff.plan.compiler.values import ExpressionScope, compile_single
+from bff.plan.compiler.values import ExpressionScope, compile_single, scope_within
 from bff.plan.compiler.waiting import waits_of_reader, waits_of_writer
 from bff.plan.model import steps as nodes
 from bff.plan.model.service import Operation
@@ -56,7 +56,7 @@ def compile_steps(reporter: Reporter[CompositionFile], params: t.Type, services:
     indexes = {name: index for index, name in enumerate(declared)}
     for name in order:
         seen = {each: types[each] for each in declared if each != name or name in waits_for[name]}
-        scope = ExpressionScope(document, reporter.problems, root_of_steps(document, params, seen))
+        scope = scope_within(reporter, root_of_steps(document, params, seen))
         step = _compile_step(name, declared[name], scope, services)
         types[name] = step.type
         waits = tuple(sorted(indexes[other] for other in waits_for[name]))

@@ -40,6 +40,11 @@ class ExpressionScope(Reporter[Any]):
     root: t.ObjectOf
 
 
+def scope_within(reporter: Reporter[Any], root: t.ObjectOf) -> ExpressionScope:
+    """The scope of expressions that see `root`, with the reporter's document and lists."""
+    return ExpressionScope(reporter.document, reporter.problems, root, warnings=reporter.warnings)
+
+
 def compile_value(scope: ExpressionScope, value: Any, path: Path) -> Template:
     """Compile a YAML value. It may be anything where it has problems, or where the document doesn't
     know it."""
