@@ -52,3 +52,44 @@ def test_sound_project_is_counted_in_words_that_agree(
 ) -> None:
     project = write_project(tmp_path, compositions, services={"shop": operations})
     assert check(project).stdout == said
+
+
+FORGOTTEN = """
+endpoint: GET /home
+steps:
+  user: {call: shop.get_user, with: {id: 1}}
+response:
+  braces: "{{ user.id }}"
+  dollar: $user.id
+  path: user.role
+  index: user[0].id
+  of_params: params.id
+  text: ${'user.role'}
+  price: $5
+  sentence: user.role is
+  name: user
+  other: users.role
+"""
+
+
+def test_texts_that_look_like_forgotten_expressions_are_warnings(tmp_path: Path) -> None:
+    """They exit with 0, and with 1 as the problems of `--strict`."""
+    project = write_project(tmp_path, {"home": FORGOTTEN}, services={"shop": SHOP_SERVICE})
+    found = check(project)
+    lines = found.stdout.splitlines()
+    assert found.exit_code == 0
+    assert lines[-1] == "1 composition over 4 operations: no problem."
+    assert lines[0] == (
+        "warning: compositions/home.yaml:5:11 response.braces: this is a text, and looks like an "
+        "expression. Write ${user.id}. If it is a text, say so: ${'…'}."
+    )
+    told = [line.split()[2] for line in lines[:-1]]
+    assert told == [
+        f"response.{name}:" for name in ("braces", "dollar", "path", "index", "of_params")
+    ]
+    strict = check(project, "--strict")
+    assert strict.exit_code == 1
+    assert strict.stdout.splitlines() == [line.removeprefix("warning: ") for line in lines[:-1]]
+    as_json = json.loads(check(project, "--format", "json").stdout)
+    assert (as_json["problems"], len(as_json["warnings"])) == ([], 5)
+    assert len(json.loads(check(project, "--format", "json", "--strict").stdout)["problems"]) == 5

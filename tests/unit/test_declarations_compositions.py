@@ -131,6 +131,11 @@ STEPS = {
         "▶params: {call: s.o}", "params", "a meaning of its own", "another name",
     ),
     "step called claims": ("▶claims: {call: s.o}", "claims", "a meaning of its own", ""),
+    "step called headers": ("▶headers: {call: s.o}", "headers", "a meaning of its own", ""),
+    "step called error": ("▶error: {call: s.o}", "error", "a meaning of its own", ""),
+    "step called reply": ("▶reply: {call: s.o}", "reply", "a meaning of its own", ""),
+    "step called env": ("▶env: {call: s.o}", "env", "a meaning of its own", ""),
+    "step called secret": ("▶secret: {call: s.o}", "secret", "a meaning of its own", ""),
     "step called degraded": ("▶degraded: {call: s.o}", "degraded", "a meaning of its own", ""),
     "step with a dash": (
         "▶my-step: {call: s.o}", "my-step", "no name that expressions can use", "underscores",

@@ -21,7 +21,9 @@ LARGEST_COUNT = 2**31 - 1  # of elements, calls or characters
 LARGEST_SIZE = 2**40  # bytes
 
 # Root names of expressions that no step, and no element of a `for_each`, may be called.
-ROOT_NAMES = frozenset({"params", "claims", "degraded"})
+ROOT_NAMES = frozenset(
+    {"params", "claims", "headers", "error", "reply", "env", "secret", "degraded"}
+)  # their types, and who sees which, stand in `bff.plan.compiler.roots`
 VIEW_PARAM = "view"  # the query param that selects a view
 FIELDS_PARAM = "fields"  # and the one that selects fields, where that is allowed
 

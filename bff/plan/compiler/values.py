@@ -20,7 +20,11 @@ from bff.plan.expressions.closures.growth import (
 )
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, parse_expression
 from bff.plan.expressions.grammar.reads import static_reads
-from bff.plan.expressions.grammar.templates import Interpolation, split_template
+from bff.plan.expressions.grammar.templates import (
+    Interpolation,
+    forgotten_expression,
+    split_template,
+)
 from bff.plan.expressions.types.inference import infer
 from bff.plan.expressions.types.uses import uses_of
 from bff.plan.model.expressions import Root, Template, union_of
@@ -151,11 +155,21 @@ def _compile_text(scope: ExpressionScope, text: str, path: Path) -> Template:
         case ():
             return constant("")
         case (str() as literal,):
+            _warn_of_forgotten(scope, literal, path)
             return constant(literal)
         case (Interpolation(source, start),):
             return compile_expression(scope, source, path, start)
         case _:
             return _compile_mixed(scope, text, parts, path)
+
+
+def _warn_of_forgotten(scope: ExpressionScope, text: str, path: Path) -> None:
+    meant = forgotten_expression(text, [name for name, _ in scope.root.fields])
+    if meant is not None:
+        scope.warn(
+            path, "this is a text, and looks like an expression",
+            f"Write ${{{meant}}}. If it is a text, say so: ${{'…'}}.",
+        )  # fmt: skip
 
 
 def _compile_mixed(

@@ -9,11 +9,16 @@ escape, as compose files do, was rejected: a price would go out as `${price}`, a
 find that.)
 """
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from bff.plan.expressions.grammar.tokens import ExpressionSyntaxError, scan
 
 _OPENING = "${"
+_DOUBLE_BRACES = re.compile(r"\{\{\s*([^{}]*[^{}\s])\s*\}\}")
+_DOLLAR = re.compile(r"\$([A-Za-z_]\w*(?:\.\w+|\[[^\[\]]*\])*)")
+_PATH = re.compile(r"([A-Za-z_]\w*)(?:\.\w+|\[[^\[\]]*\])+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,21 @@ def split_template(text: str) -> tuple[str | Interpolation, ...]:
     if position < len(text):
         parts.append(text[position:])
     return tuple(parts)
+
+
+def forgotten_expression(text: str, roots: Collection[str]) -> str | None:
+    """The expression that is most likely meant by a text without `${…}`, if one is.
+
+    That is `{{ x }}` anywhere, `$x` alone, and `x.id` or `x[0].id` alone where `x` is among the
+    names of the root.
+    """
+    if braces := _DOUBLE_BRACES.search(text):
+        return braces[1]
+    bare = text.strip()
+    if dollar := _DOLLAR.fullmatch(bare):
+        return dollar[1]
+    path = _PATH.fullmatch(bare)
+    return bare if path and path[1] in roots else None
 
 
 def _closing_brace(text: str, start: int) -> int:
