@@ -22,7 +22,7 @@ def payload_result(made: CompositionPayload | CompositionFailure, scope: Scope) 
     """The result of a run as the cache takes it: complete, degraded, trouble that may pass, or an
     answer that is a failure. What an upstream calls private is stored for one caller alone."""
     if isinstance(made, CompositionFailure):
-        failure = replace(made, failures=_brief(made.failures), timings=(), detail="")
+        failure = replace(made, failures=_brief(made.failures), timings=(), detail="", members={})
         return RunResult(made, failed=is_trouble(made.status), failure=failure)
     result = RunResult(made, untagged=made.untagged)
     if made.tags is not None and not (made.freshness.is_private and scope == "public"):
@@ -53,14 +53,14 @@ class CachedReplies:
         """See `ReplyCache.get`."""
 
         async def run(deadline: Deadline) -> RunResult:
-            called = _without_bulk(await send(deadline))
+            called = await send(deadline)
             return RunResult(
                 called,
                 called.body,
                 tags=called.tags,
                 freshness=called.freshness,
                 failed=called.failed,
-                failure=called,
+                failure=_without_bulk(called),
                 untagged=called.untagged,
             )
 

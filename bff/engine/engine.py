@@ -10,12 +10,14 @@ becomes.
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from bff.deadline import DeadlinePassed
 from bff.engine.heavy_work import HeavyWork
 from bff.engine.payload.joins import Bounds
 from bff.engine.payload.merge import merge
+from bff.engine.payload.replies import error_members
 from bff.engine.ports import ReplyCache, Services
 from bff.engine.prepared import PreparedComposition, prepare
 from bff.engine.progress import Progress
@@ -37,7 +39,7 @@ from bff.errors import EvaluationError
 from bff.plan.model.caching import EVERYTHING, PurgedTags, bounded_tags
 from bff.plan.model.composition import Composition
 from bff.plan.model.expressions import Root
-from bff.plan.model.steps import Step
+from bff.plan.model.steps import ErrorReply, Step
 
 _MAY_HAVE_WRITTEN: Final = frozenset[WriteState]({"done", "unknown"})
 
@@ -81,7 +83,11 @@ class Engine:
             failed = progress.outcomes[progress.failed_by]
             assert isinstance(failed, Failed)  # noqa: S101  (what `failed_by` means)
             step = composition.steps[progress.failed_by]
-            return _failure(composition, progress, degraded, failed, step)
+            failure = _failure(composition, progress, degraded, failed, step)
+            reply = step.statuses.get(failed.judged_status or 0)
+            if isinstance(reply, ErrorReply) and reply.members:
+                return await self._with_members(failure, run, reply, failed.error)
+            return failure
         bounds = Bounds(run.read_weight, self.limits.payload_bytes)
         try:
             if run.read_weight <= self.limits.off_loop_bytes:
@@ -107,6 +113,19 @@ class Engine:
             _purges(composition, progress, merged.root),
             merged.untagged,
         )
+
+    async def _with_members(
+        self, failure: CompositionFailure, run: Run, reply: ErrorReply, error: Any
+    ) -> CompositionFailure:
+        """The failure with the declared members of its problem document."""
+        root = run.progress.root
+        if run.read_weight <= self.limits.off_loop_bytes:
+            return replace(failure, members=error_members(reply, root, error))
+        try:
+            members = await run.heavy.run(error_members, reply, root, error)
+        except DeadlinePassed:
+            members = dict.fromkeys(reply.members)
+        return replace(failure, members=members)
 
 
 def _degradations(composition: Composition, progress: Progress) -> tuple[Degradation, ...]:

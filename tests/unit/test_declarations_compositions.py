@@ -80,10 +80,10 @@ STEPS = {
         "a: {call: s.o, statuses: {▶4xx: null}}", "a.statuses.4xx", "'4xx' is no status", "",
     ),
     "status that means something else": (
-        "a: {call: s.o, statuses: {404: ▶empty}}", "a.statuses.404", "null or fail", "",
+        "a: {call: s.o, statuses: {404: ▶empty}}", "a.statuses.404", "null, fail or {reply: …}", "",
     ),
     "status with null in quotes": (
-        "a: {call: s.o, statuses: {404: ▶'null'}}", "a.statuses.404", "null or fail",
+        "a: {call: s.o, statuses: {404: ▶'null'}}", "a.statuses.404", "null, fail or {reply: …}",
         "without quotes",
     ),
     "statuses in a list": ("a: {call: s.o, statuses: ▶[404]}", "a.statuses", "a mapping", ""),

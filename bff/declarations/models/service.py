@@ -25,6 +25,7 @@ from bff.declarations.models.forms import (
     identifier_violation,
 )
 from bff.declarations.models.param import OperationParamDecl, check_outgoing_header
+from bff.declarations.models.statuses import ErrorSchemas, FailWhen
 
 
 def _distinct(urls: tuple[str, ...]) -> tuple[str, ...]:
@@ -46,6 +47,8 @@ class OperationDecl(Declaration):
     returns: str  # a pydantic type: "schemas.orders:OrderPage"
     timeout: Timeout | None = None  # seconds; the service's when None
     cache: CacheDecl | None = None  # of its replies
+    error_types: ErrorSchemas = Field(default={}, alias="errors")  # pydantic types
+    fail_when: FailWhen | None = None
 
     @property
     def effect(self) -> Effect | None:

@@ -1,6 +1,6 @@
 """A composition's steps and joins, as declared."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo
@@ -18,6 +18,7 @@ from bff.declarations.models.forms import (
     RootName,
     Timeout,
 )
+from bff.declarations.models.statuses import StatusMeanings
 from bff.declarations.suggestions import known_names
 
 Validation = Literal["full", "used"]  # of replies: all of them, or what is used of them
@@ -25,28 +26,6 @@ Validation = Literal["full", "used"]  # of replies: all of them, or what is used
 
 def _one_or_many(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
-
-
-def _statuses(value: Any) -> Any:
-    """`{404: null, 409: fail}`: keys to integers; pydantic looks at the values."""
-    if not isinstance(value, dict):
-        return value
-    found = [
-        Violation(
-            f"'{key}' is no status that can be overridden", "They are 204, 205 and 300 to 599.",
-            (key,), at_key=True,
-        )
-        for key in value
-        if not (key in ("204", "205") or (len(key) == 3 and key.isdecimal() and "3" <= key < "6"))
-    ]  # fmt: skip
-    found += [
-        Violation("a status means null or fail", "Write null without quotes, or fail.", (key,))
-        for key, meaning in value.items()
-        if meaning is not None and meaning != "fail"
-    ]
-    if found:
-        raise refusal(*found)
-    return {int(key): meaning for key, meaning in value.items()}
 
 
 def _on_failure(value: Any, info: ValidationInfo) -> Any:
@@ -97,7 +76,7 @@ class ForEachDecl(Declaration):
 
 class StepDecl(Declaration):
     """One use of an operation. `statuses` maps an upstream's status to its meaning: None for
-    null."""
+    null, "fail" for a failure even of an optional step."""
 
     call: Call
     with_: dict[str, Any] = Field(default={}, alias="with")
@@ -107,7 +86,7 @@ class StepDecl(Declaration):
     for_each: ForEachDecl | None = None
     hidden: bool = False
     validate_: Validation | None = Field(default=None, alias="validate")  # the composition's
-    statuses: Annotated[Mapping[int, Literal["fail"] | None], BeforeValidator(_statuses)] = {}
+    statuses: StatusMeanings = Field(default={})
     on_failure: Annotated[
         Literal["fail", "optional", "stale"] | FallbackDecl, BeforeValidator(_on_failure)
     ] = "fail"

@@ -29,12 +29,17 @@ it, 40 without). Another process would hold nothing, and cost every heavy body a
 
 import gc
 from collections.abc import Sequence
+from dataclasses import replace
+
+from pydantic_core import from_json
 
 from bff.engine.payload.texts import write_json
 from bff.engine.ports import UpstreamReply
+from bff.engine.steps.inputs import is_true
 from bff.engine.values.outcomes import Failed, Reason, Value, reason_of
 from bff.errors import EvaluationError
-from bff.plan.model.steps import Fallback, Step
+from bff.plan.model.service import FailWhen
+from bff.plan.model.steps import ErrorReply, Fallback, Step
 
 NULL = Value()
 EMPTY_LIST = Value([], b"[]")
@@ -43,27 +48,45 @@ EMPTY_LIST = Value([], b"[]")
 def judge(step: Step, reply: UpstreamReply) -> Value | Failed | None:
     """The part that the reply's head decides; None when the body has to be read."""
     status = reply.status
-    if status in step.statuses:
-        if step.statuses[status] == "null":
-            return NULL
-    elif 200 <= status < 300:
-        coding = reply.header(b"content-encoding")
-        if coding is not None and coding.strip().lower() not in ("", "identity"):
-            return Failed(Reason.ENCODED, status, detail=f"content-encoding: {coding[:40]}")
+    if status not in step.statuses:
+        if 200 <= status < 300:
+            coding = _coding(reply)
+            if coding:
+                return Failed(Reason.ENCODED, status, detail=f"content-encoding: {coding[:40]}")
+            return None
+        return _refused(reply)
+    meaning = step.statuses[status]
+    if meaning == "null":
+        return NULL
+    if isinstance(meaning, ErrorReply) and meaning.schema is not None and not _coding(reply):
         return None
-    return Failed(Reason.STATUS, status, reply.header(b"retry-after"))
+    return _refused(reply)
 
 
-def read_body(step: Step, body: bytes, status: int) -> Value | Failed:
-    """A successful reply's body as a part of the step's value, or the failure. Thread-safe."""
+def too_large(step: Step, reply: UpstreamReply, detail: str) -> Failed:
+    """The failure of a reply whose body is not read. An error keeps its status."""
+    if reply.status in step.statuses:
+        return replace(_refused(reply), detail=f"the body of the error: {detail}")
+    return Failed(Reason.TOO_LARGE, reply.status, detail=detail)
+
+
+def read_body(step: Step, reply: UpstreamReply) -> Value | Failed:
+    """The body as a part of the step's value, or the failure, with what an error reply reads of it.
+    Thread-safe."""
     collects = gc.isenabled()  # this and the switches take 0.1 µs
     gc.disable()
     try:
-        return _read(step, body)
+        if reply.status in step.statuses:
+            return _with_error(step, reply.status, _refused(reply), reply.body)
+        if step.operation.fail_when is not None:
+            reported = _reported(step, step.operation.fail_when, reply)
+            if reported is not None:
+                return reported
+        return _read(step, reply.body)
     except EvaluationError as error:
-        return Failed(reason_of(error), status, detail=str(error))
+        return Failed(reason_of(error), reply.status, detail=str(error))
     except ValueError as error:
-        return Failed(Reason.INVALID, status, detail=str(error))
+        return Failed(Reason.INVALID, reply.status, detail=str(error))
     finally:
         if collects:
             gc.enable()
@@ -97,6 +120,48 @@ def fallback_value(step: Step, fallback: Fallback) -> Value:
     elif step.needs_bytes:
         text = write_json(fallback.value)
     return Value(fallback.value if step.needs_json else None, text)
+
+
+def _coding(reply: UpstreamReply) -> str:
+    """The content coding that the body still has; empty for none."""
+    coding = (reply.header(b"content-encoding") or "").strip()
+    return "" if coding.lower() == "identity" else coding
+
+
+def _refused(reply: UpstreamReply) -> Failed:
+    return Failed(Reason.STATUS, reply.status, reply.header(b"retry-after"))
+
+
+def _reported(step: Step, rule: FailWhen, reply: UpstreamReply) -> Value | Failed | None:
+    """What becomes of a reply that reports a failure; None for one that reports none. With a status
+    of its own it is judged like one that came with that. Raises `ValueError` for what is no JSON,
+    and `EvaluationError`."""
+    if not is_true(rule.condition.evaluate({"reply": from_json(reply.body)})):
+        return None
+    failed = Failed(
+        Reason.REPORTED,
+        reply.status,
+        reply.header(b"retry-after"),
+        reported_status=rule.status,
+    )
+    if rule.status is None:
+        return failed
+    if step.statuses.get(rule.status) == "null":
+        return NULL
+    return _with_error(step, rule.status, failed, reply.body)
+
+
+def _with_error(step: Step, status: int, failed: Failed, body: bytes) -> Failed:
+    """The failure with the body of the error, where an error reply reads it and its schema takes
+    it."""
+    meaning = step.statuses.get(status)
+    if not isinstance(meaning, ErrorReply) or meaning.schema is None:
+        return failed
+    try:
+        error, _ = meaning.schema.read(body, json=True, text=False)
+    except ValueError as wrong:
+        return replace(failed, detail=f"the body of the error: {wrong}")
+    return replace(failed, error=error)
 
 
 def _bracketed(texts: list[bytes]) -> bytes:

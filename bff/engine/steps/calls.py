@@ -16,7 +16,7 @@ from bff.engine.answers import Handle, OnAnswer, TaskCall, answer_to
 from bff.engine.heavy_work import HeavyShare
 from bff.engine.payload.texts import weigh_reply
 from bff.engine.ports import ServiceCall, Services, UpstreamReply
-from bff.engine.steps.bodies import EMPTY_LIST, NULL, combine, judge, read_body
+from bff.engine.steps.bodies import EMPTY_LIST, NULL, combine, judge, read_body, too_large
 from bff.engine.steps.inputs import CallPlan
 from bff.engine.steps.requests import StepRequest
 from bff.engine.values.freshness import UNLIMITED, Freshness, read_freshness
@@ -45,11 +45,10 @@ class HeavyBody(NamedTuple):
 
     async def read(self, heavy: HeavyShare) -> StepPart:
         """The part that it makes."""
-        step, (status, _, body) = self.step, self.reply
         try:
-            value = await heavy.run(read_body, step, body, status)
+            value = await heavy.run(read_body, self.step, self.reply)
         except DeadlinePassed as error:
-            value = Failed(Reason.DEADLINE, status, detail=str(error))
+            value = Failed(Reason.DEADLINE, self.reply.status, detail=str(error))
         return StepPart(value, self.weight, self.freshness)
 
 
@@ -101,17 +100,16 @@ class DirectCalls:
         judged = judge(step, reply)
         if judged is not None:
             return StepPart(judged, 0, freshness)
-        status = reply.status
         weight = weigh_reply(reply.body, self.limits.reply_bytes)
         if weight > self.limits.reply_bytes:
             detail = "more objects and lists than its size allows"
-            return StepPart(Failed(Reason.TOO_LARGE, status, detail=detail), 0, freshness)
+            return StepPart(too_large(step, reply, detail), 0, freshness)
         if not budget.take(weight):
             detail = "the replies of one run are too large together"
-            return StepPart(Failed(Reason.TOO_LARGE, status, detail=detail), 0, freshness)
+            return StepPart(too_large(step, reply, detail), 0, freshness)
         if weight > self.limits.off_loop_bytes:
             return HeavyBody(step, reply, weight, freshness)
-        return StepPart(read_body(step, reply.body, status), weight, freshness)
+        return StepPart(read_body(step, reply), weight, freshness)
 
     async def reply_to(
         self, step: Step, request: StepRequest, deadline: Deadline

@@ -9,23 +9,26 @@ from email.utils import parsedate_to_datetime
 
 from bff.engine.values.outcomes import Failed, Outcome, Reason, Skipped
 from bff.engine.values.results import Degradation, WriteState
-from bff.plan.model.steps import Fail, Stale, Step
+from bff.plan.model.steps import ErrorReply, Fail, Stale, Step
 
 # A frontend can act on these statuses of an upstream; anything else is the gateway's 502.
 _KEPT_STATUSES = frozenset({401, 403, 404, 409, 410, 422, 429, 504})
 
 
 def takes_composition_down(step: Step, failed: Failed) -> bool:
-    """Whether no payload can be made: the step is required, or `statuses` declares `fail`."""
+    """Whether no payload can be made: the step is required, or `statuses` declares a failure."""
     if failed.stand_in is not None:
         return False
-    return isinstance(step.on_failure, Fail | Stale) or _is_declared(step, failed)
+    if isinstance(step.on_failure, Fail | Stale):
+        return True
+    return step.statuses.get(failed.judged_status or 0, "null") != "null"
 
 
 def may_pass(failed: Failed) -> bool:
     """Whether the failure is trouble of its service, so that an earlier value is better than none.
     A 404 is an answer."""
-    return failed.reason is not Reason.STATUS or is_trouble(failed.status or 0)
+    status = failed.judged_status
+    return status is None or is_trouble(status)
 
 
 def is_trouble(status: int) -> bool:
@@ -35,13 +38,17 @@ def is_trouble(status: int) -> bool:
 
 def client_status(step: Step, failed: Failed) -> tuple[int, str | None]:
     """The composition's status when `step` failed it, and the Retry-After to pass on."""
-    status = failed.status
-    if failed.reason is not Reason.STATUS or status is None:
+    status = failed.judged_status
+    if status is None:
         return failed.reason.client_status, None
+    meaning = step.statuses.get(status)
+    if isinstance(meaning, ErrorReply):
+        is_asked_to_wait = meaning.status in (429, 503)
+        return meaning.status, _retry_after(failed.retry_after) if is_asked_to_wait else None
     wait = _retry_after(failed.retry_after) if status in (429, 503) else None
     if status in _KEPT_STATUSES or (status == 503 and wait is not None):
         return status, wait
-    if _is_declared(step, failed) and 400 <= status < 600:
+    if meaning == "fail" and 400 <= status < 600:
         return status, wait
     return Reason.STATUS.client_status, None
 
@@ -84,7 +91,8 @@ def _write_state(step: Step, outcome: Outcome | None, calls: int | None) -> Writ
     """A step is done where its service answered 2xx, whatever the body, and where it was skipped:
     nothing of it is left to do. Where a failed input skipped it, it is not started. It is unknown
     where a request may have arrived and nothing, or a 5xx, was answered, and where one call among
-    several failed: to repeat it could be to do it twice. A step that only reads is never in doubt.
+    several failed: to repeat it could be to do it twice. A 2xx proves nothing where `fail_when`
+    looks for failures in it. A step that only reads is never in doubt.
     """
     if calls is None or outcome is None:
         return "not started"
@@ -97,11 +105,9 @@ def _write_state(step: Step, outcome: Outcome | None, calls: int | None) -> Writ
     status = outcome.status
     if calls > 1 or status is None or status >= 500:
         return "unknown"
-    return "done" if 200 <= status < 300 else "failed"
-
-
-def _is_declared(step: Step, failed: Failed) -> bool:
-    return failed.reason is Reason.STATUS and step.statuses.get(failed.status or 0) == "fail"
+    if 200 <= status < 300:
+        return "done" if step.operation.fail_when is None else "unknown"
+    return "failed"
 
 
 def _retry_after(text: str | None) -> str | None:

@@ -14,12 +14,13 @@ from pydantic_core import to_json
 from bff.deadline import Deadline, WaitBudget
 from bff.engine.heavy_work import HeavyShare
 from bff.engine.ports import CallResult, ReplyCache, UpstreamReply
+from bff.engine.steps.bodies import NULL
 from bff.engine.steps.calls import DirectCalls, StepPart
 from bff.engine.steps.failures import may_pass
 from bff.engine.steps.requests import StepRequest
 from bff.engine.values.freshness import least
 from bff.engine.values.limits import Budget
-from bff.engine.values.outcomes import Failed, Value
+from bff.engine.values.outcomes import Failed, Reason, Value
 from bff.errors import EvaluationError
 from bff.plan.model.caching import ReplyCaching, evaluate_tags
 from bff.plan.model.service import Operation
@@ -107,12 +108,14 @@ def _result(
     """The result of a call, for everyone who shares it."""
     value, freshness = own.value, own.freshness
     failed = isinstance(value, Failed) and may_pass(value)
+    if isinstance(value, Failed) and value.reason is Reason.REPORTED and failed:
+        reply = value if value.reported_status is None else reply
     body, tags, untagged = None, frozenset[str](), ""
     if (
         isinstance(reply, UpstreamReply)
         and isinstance(value, Value)
+        and value is not NULL  # what a status means is no value of the reply's
         and 200 <= reply.status < 300
-        and reply.status not in step.statuses
         and not freshness.is_private
     ):
         body = reply.body

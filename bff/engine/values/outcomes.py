@@ -34,6 +34,8 @@ class Reason(Enum):
     )
     # The upstream's status, see `Failed.status`.
     STATUS = ("status", "http_request_error", 502, "its service answered with an error")
+    # The body says so: the operation's `fail_when`.
+    REPORTED = ("reported", "http_request_error", 502, "its service reported an error")
     # Not JSON, or not the declared schema.
     INVALID = ("invalid", "http_protocol_error", 502, "its service's reply breaks its schema")
     TOO_MANY = ("too_many", "http_request_error", 502, "it would take more calls than it may make")
@@ -49,6 +51,15 @@ class Reason(Enum):
         self.proxy_error = proxy_error
         self.client_status = client_status
         self.explanation = explanation
+
+
+class Unread(Enum):
+    """Stands for a body that was not read; null is a body."""
+
+    UNREAD = "unread"
+
+
+UNREAD = Unread.UNREAD
 
 
 def reason_of(error: EvaluationError) -> Reason:
@@ -78,7 +89,9 @@ class Failed:
     """The step failed. `status` is the upstream's where it answered. `detail` is for the log and
     never reaches a client. `was_sent` is True where the request may have been received. `refused`
     is the client's param that can't be sent, and the reason (`BAD_PARAM`). `stand_in` is an earlier
-    value of the same call that the run may use instead."""
+    value of the same call that the run may use instead. `reported_status` is the one that
+    `fail_when` gives the reply (`REPORTED`). `error` is the body of the error in its JSON form,
+    where an error reply reads it, and `UNREAD` where it breaks its schema, or there is none."""
 
     reason: Reason
     status: int | None = None
@@ -87,6 +100,19 @@ class Failed:
     was_sent: bool = True
     refused: tuple[str, str] | None = None
     stand_in: Value | None = None
+    reported_status: int | None = None
+    error: Any = UNREAD
+
+    @property
+    def judged_status(self) -> int | None:
+        """The status that decides what the failure means; None where it has none."""
+        match self.reason:
+            case Reason.STATUS:
+                return self.status
+            case Reason.REPORTED:
+                return self.reported_status
+            case _:
+                return None
 
 
 Outcome = Value | Skipped | Failed

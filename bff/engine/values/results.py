@@ -4,7 +4,7 @@ Values only. `bff.web` makes replies, headers and log lines of them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from bff.deadline import Deadline, WaitBudget
@@ -92,3 +92,4 @@ class CompositionFailure:
     detail: str = ""  # for the log alone
     purges: PurgedTags = ()  # of what was written, or may have been
     refused: tuple[str, str] | None = None  # the client's own param that can't be sent, and why
+    members: Mapping[str, Any] = field(default_factory=dict)  # declared, of the problem document

@@ -1,23 +1,26 @@
 """Compiles services and their operations: splits paths, checks params, resolves schemas."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 from bff.declarations.documents import Document
 from bff.declarations.models.service import OperationDecl, ServiceFile
+from bff.declarations.models.statuses import FailWhenDecl
 from bff.declarations.project import SERVICES, ProjectFiles
 from bff.errors import Problem
 from bff.plan.compiler.caching import compile_reply_caching
 from bff.plan.compiler.links import compile_link
 from bff.plan.compiler.roots import root_of_reply
+from bff.plan.compiler.values import ExpressionScope, compile_single
 from bff.plan.digests import digest_of
 from bff.plan.model.caching import ReplyCaching
-from bff.plan.model.service import Operation, OperationParam, Schema, Service
+from bff.plan.model.service import FailWhen, Operation, OperationParam, Schema, Service
 from bff.plan.params.compile import compile_operation_params
 from bff.plan.reporter import Path, Reporter
 from bff.plan.schemas.library import SchemaLibrary, UnknownSchema
+from bff.plan.types import kinds as t
 from bff.plan.types.algebra import is_list
 
 _PATH_PARAM = re.compile(r"\{([^{}]*)\}")
@@ -41,6 +44,11 @@ class Services:
     unsure: frozenset[str]
     unread: frozenset[str]
     stand_in: Operation
+
+    def knows_errors(self, operation: str) -> bool:
+        """Whether the `errors` of an operation are what its file means."""
+        service, _, name = operation.partition(".")
+        return self.documents[service].knows(("operations", name, "errors"))
 
 
 def compile_services(
@@ -111,7 +119,11 @@ def _compile_operation(
     method, _, target = declared.request.partition(" ")
     params = compile_operation_params(reporter, path, declared, schemas)
     by_name = {param.name: param for param in params}
-    returns = _compile_returns(reporter, (*path, "returns"), declared.returns, schemas)
+    returns = _resolve(reporter, (*path, "returns"), declared.returns, schemas)
+    errors = {
+        status: _resolve(reporter, (*path, "errors", status), reference, schemas)
+        for status, reference in declared.error_types.items()
+    }
     return Operation(
         name=f"{service}.{name}",
         service=service,
@@ -124,7 +136,9 @@ def _compile_operation(
         returns_list=is_list(returns.type),
         timeout_seconds=declared.timeout or service_timeout,
         writes=declared.effect == "writes",
-        digest=_digest(f"{service}.{name}", declared, returns),
+        digest=_digest(f"{service}.{name}", declared, (returns, *errors.values())),
+        errors=errors,
+        fail_when=_compile_fail_when(reporter, (*path, "fail_when"), declared),
     )
 
 
@@ -140,13 +154,33 @@ def _compile_caching(
     return compile_reply_caching(reporter, declared, root, (*path, "cache"))
 
 
-def _digest(full_name: str, declared: OperationDecl, returns: Schema) -> str:
+def _compile_fail_when(
+    reporter: Reporter[ServiceFile], path: Path, declared: OperationDecl
+) -> FailWhen | None:
+    root = t.ObjectOf((("reply", t.Field(t.ANYTHING)),))
+    scope = ExpressionScope(reporter.document, reporter.problems, root)
+    match declared.fail_when:
+        case None:
+            return None
+        case FailWhenDecl(when=text, status=status):
+            return FailWhen(compile_single(scope, text, (*path, "when")), status)
+        case str(text):
+            return FailWhen(compile_single(scope, text, path), None)
+
+
+def _digest(full_name: str, declared: OperationDecl, schemas: Iterable[Schema]) -> str:
     """Changes whenever anything that shapes a reply changes, except where the service is. The name
     separates services that declare the same operation."""
-    return digest_of([full_name, declared.model_dump(mode="json", by_alias=True), returns.digest])
+    return digest_of(
+        [
+            full_name,
+            declared.model_dump(mode="json", by_alias=True),
+            *(schema.digest for schema in schemas),
+        ]
+    )
 
 
-def _compile_returns(
+def _resolve(
     reporter: Reporter[ServiceFile], path: Path, reference: str, schemas: SchemaLibrary
 ) -> Schema:
     if not reporter.knows(path):

@@ -14,6 +14,7 @@ from bff.plan.compiler.fan_out import compile_batch, compile_for_each
 from bff.plan.compiler.graph import order_steps
 from bff.plan.compiler.roots import may_give_null, root_of_steps
 from bff.plan.compiler.services import Services
+from bff.plan.compiler.statuses import compile_statuses
 from bff.plan.compiler.values import ExpressionScope, compile_single, scope_within
 from bff.plan.compiler.waiting import waits_of_reader, waits_of_writer
 from bff.plan.model import steps as nodes
@@ -105,10 +106,13 @@ def _compile_step(
         batch=batch,
         for_each=for_each,
         on_failure=on_failure,
-        statuses={
-            status: "null" if meaning is None else "fail"
-            for status, meaning in declared.statuses.items()
-        },
+        statuses=compile_statuses(
+            scope,
+            operation,
+            declared.statuses,
+            (*path, "statuses"),
+            knows_errors=is_known and services.knows_errors(operation.name),
+        ),
         waits_for=(),
         input_steps=(),
         hidden=declared.hidden,

@@ -20,8 +20,8 @@ from bff.plan.explain.texts import (
 )
 from bff.plan.model.composition import Composition
 from bff.plan.model.payload import Join, MaskView, Shape, ShapeView, Splice, Text
-from bff.plan.model.service import Service
-from bff.plan.model.steps import Fail, Fallback, Optional, Stale, Step
+from bff.plan.model.service import FailWhen, Service
+from bff.plan.model.steps import ErrorReply, Fail, Fallback, Optional, Stale, Step
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import describe, without_null
 
@@ -145,8 +145,10 @@ def _step(composition: Composition, step: Step, path: IdentityPath | None) -> It
         yield f"no call where: {', '.join(skips)}"
     yield f"calls: at most {most_calls(step)}, {seconds_text(step.timeout_seconds)} each"
     if step.statuses:
-        meanings = (f"{status} → {meaning}" for status, meaning in sorted(step.statuses.items()))
-        yield f"statuses: {', '.join(meanings)}"
+        yield "statuses:"
+        yield from indented(_statuses(step))
+    if step.operation.fail_when is not None:
+        yield f"fails when: {_fail_when(step.operation.fail_when)}"
     yield f"on failure: {_on_failure(step)}"
     if step.reads_part:
         yield from _labelled_lines("validates only", layout(step.operation.returns.type))
@@ -178,6 +180,26 @@ def _sent(step: Step) -> Iterable[str]:
             yield f"{param.name}: {source_text(binding.template)}"
         elif param.default is not None:
             yield f"{param.name}: {json_text(param.default)} (default)"
+
+
+def _statuses(step: Step) -> Iterable[str]:
+    """What each status means; of an error reply, where each member of its document comes from."""
+    for status, meaning in sorted(step.statuses.items()):
+        match meaning:
+            case "null":
+                yield f"{status}: null"
+            case "fail":
+                yield f"{status}: the composition fails"
+            case ErrorReply(reply, members):
+                yield f"{status}: the composition replies {reply}"
+                yield from indented(
+                    f"{name}: {source_text(template)}" for name, template in members.items()
+                )
+
+
+def _fail_when(rule: FailWhen) -> str:
+    status = "" if rule.status is None else f", as a {rule.status}"
+    return f"{source_text(rule.condition)}{status}"
 
 
 def _on_failure(step: Step) -> str:

@@ -3,11 +3,11 @@
 Immutable, like everything in a plan; see `bff.plan.model.steps` for what is built of these.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from bff.plan.model.expressions import Part
+from bff.plan.model.expressions import Part, Template
 from bff.plan.types.kinds import Type
 from bff.tls import TlsFiles
 
@@ -117,8 +117,18 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class FailWhen:
+    """Which replies, of those that say 2xx, report a failure. The root of `condition` has `reply`,
+    the parsed body. `status` is the one that such a reply is taken to have; None for no status."""
+
+    condition: Template
+    status: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
-    """One request that a service offers. `path` alternates literal text and path params."""
+    """One request that a service offers. `path` alternates literal text and path params; `errors`
+    has the schemas of the bodies that come with some statuses."""
 
     name: str  # "orders.list_orders"
     service: str
@@ -129,4 +139,6 @@ class Operation:
     returns_list: bool  # every value that it returns is a list, or null
     timeout_seconds: float
     writes: bool  # by its method, unless it is a POST that declares `reads`
-    digest: str  # of its declaration and its schema
+    digest: str  # of its declaration and its schemas
+    errors: Mapping[int, Schema] = field(default_factory=dict)
+    fail_when: FailWhen | None = None

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from bff.plan.model.caching import ReplyCaching, Scope
 from bff.plan.model.expressions import Template
-from bff.plan.model.service import Operation, OperationParam
+from bff.plan.model.service import Operation, OperationParam, Schema
 from bff.plan.types.kinds import Type
 
 
@@ -49,6 +49,20 @@ class ForEach:
     as_name: str
     concurrency: int
     max: int
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReply:
+    """A status of the upstream's ends the composition with this `status`, and with `members` in its
+    problem document. The root of a member has `error`, the upstream's body as `schema` has it,
+    beside what the step's own expressions see; `schema` is None where no member reads it."""
+
+    status: int
+    members: Mapping[str, Template]
+    schema: Schema | None
+
+
+StatusMeaning = Literal["null", "fail"] | ErrorReply
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +120,7 @@ class Step:
     batch: Batch | None
     for_each: ForEach | None
     on_failure: OnFailure
-    statuses: Mapping[int, Literal["null", "fail"]]
+    statuses: Mapping[int, StatusMeaning]
     waits_for: tuple[int, ...]  # indexes of steps: referred to, or named in `after`
     input_steps: tuple[int, ...]  # of those, the ones whose values it reads
     hidden: bool
@@ -118,7 +132,7 @@ class Step:
     needs_bytes: bool  # it goes out whole, spliced from the serializer's bytes
 
     def expressions(self) -> tuple[StepExpression, ...]:
-        """Everything that the step evaluates on the root of values before it calls.
+        """Everything that the step evaluates on the root of values that are there as it calls.
 
         The cache key, the scope, the order of steps, and the used fields of replies come from this
         list alone: an expression that is not in it would be missed by all of them.
@@ -132,6 +146,12 @@ class Step:
             found.append(StepExpression("when", self.when, is_tested=True))
         if self.for_each is not None:
             found.append(StepExpression("for_each.over", self.for_each.over, is_tested=True))
+        found += [
+            StepExpression(f"statuses.{status}.with.{name}", template)
+            for status, meaning in self.statuses.items()
+            if isinstance(meaning, ErrorReply)
+            for name, template in meaning.members.items()
+        ]
         return tuple(found)
 
     def reads_steps(self, names: Collection[str]) -> frozenset[str]:

@@ -61,7 +61,7 @@ def failure_reply(
     headers = run_headers(request, failure)
     if failure.retry_after is not None and failure.status in (429, 503):
         headers.append((b"retry-after", failure.retry_after.encode("latin-1", "replace")))
-    members: dict[str, Any] = {}
+    members: dict[str, Any] = dict(failure.members)
     if failure.step is not None:
         members["step"] = failure.step
     if failure.write_states is not None:

@@ -14,6 +14,8 @@ from bff.web.http.requests import GatewayRequest
 
 PROBLEM_JSON = b"application/problem+json"
 
+_PHRASES = {each.value: each.phrase for each in HTTPStatus}  # a service may send any other number
+
 
 def problem(
     request: GatewayRequest,
@@ -32,7 +34,7 @@ def problem(
     body = to_json(
         {
             "type": "about:blank",
-            "title": HTTPStatus(status).phrase,
+            "title": _PHRASES.get(status, "Error"),
             "status": status,
             "detail": detail,
             "reason": reason,

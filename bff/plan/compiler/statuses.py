@@ -1,0 +1,66 @@
+"""Compiles what a step declares of its service's statuses, and the members of error replies."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+from bff.declarations.models.statuses import ErrorReplyDecl
+from bff.plan.compiler.values import ExpressionScope, check_keys, compile_value
+from bff.plan.model.service import Operation
+from bff.plan.model.steps import ErrorReply, StatusMeaning
+from bff.plan.reporter import Path
+from bff.plan.types import kinds as t
+
+ERROR = "error"  # the root's name for the body of an error
+
+
+def compile_statuses(
+    scope: ExpressionScope,
+    operation: Operation,
+    declared: Mapping[int, Literal["fail"] | ErrorReplyDecl | None],
+    path: Path,
+    *,
+    knows_errors: bool,
+) -> dict[int, StatusMeaning]:
+    """The `statuses` at `path`, of a step; `knows_errors` states whether the operation's `errors`
+    are known."""
+    compiled: dict[int, StatusMeaning] = {}
+    for status, meaning in declared.items():
+        match meaning:
+            case None:
+                compiled[status] = "null"
+            case "fail":
+                compiled[status] = "fail"
+            case ErrorReplyDecl():
+                at: Path = (*path, status, "with")
+                compiled[status] = _compile_error_reply(
+                    scope, operation, status, meaning, at, knows_errors=knows_errors
+                )
+    return compiled
+
+
+def _compile_error_reply(
+    scope: ExpressionScope,
+    operation: Operation,
+    status: int,
+    declared: ErrorReplyDecl,
+    path: Path,
+    *,
+    knows_errors: bool,
+) -> ErrorReply:
+    schema = operation.errors.get(status)
+    error = t.Field(t.ANYTHING if schema is None else schema.type)
+    fields = (*(each for each in scope.root.fields if each[0] != ERROR), (ERROR, error))
+    inner = replace(scope, root=replace(scope.root, fields=fields))
+    check_keys(scope, declared.with_, path)
+    members = {
+        name: compile_value(inner, value, (*path, name)) for name, value in declared.with_.items()
+    }
+    readers = [name for name, template in members.items() if ERROR in template.roots]
+    if schema is None and knows_errors:
+        for name in readers:
+            scope.report(
+                (*path, name), f"{operation.name} describes no body of a {status}",
+                f"Give it a type: errors: {{{status}: schemas.…:…}} of the operation.",
+            )  # fmt: skip
+    return ErrorReply(declared.reply, members, schema if readers else None)
