@@ -236,6 +236,10 @@ KEY_READS = {
         "joins:\n  - {into: orders.orders, as: x, from: 'products[?id == `1`]', match: {id: id}}\n",
         {"user_id", "limit"},
     ),
+    "with of an error reply": (
+        "    statuses: {409: {reply: 409, with: {by: '${params.unused}'}}}\n",
+        {"user_id", "limit", "unused"},
+    ),
     "for_each": (
         "  each:\n    call: shop.get_user\n    with: {id: '${n}'}\n"
         "    for_each: {over: '${[params.unused]}', as: n, max: 9}\n",

@@ -306,7 +306,7 @@ steps:
 """
     ).steps
     assert declared["a"].after == ("b",)
-    assert declared["a"].statuses == {404: None, 409: "fail"}
+    assert declared["a"].statuses == {"404": None, "409": "fail"}
     assert declared["b"].after == ("a", "c")
     assert declared["b"].on_failure == FallbackDecl(fallback={"x": [1, None]})
     assert declared["c"].for_each is not None

@@ -21,6 +21,7 @@ from bff.declarations.models.gateway import (
 )
 from bff.declarations.models.param import ItemsDecl, OperationParamDecl, ParamDecl, ScalarDecl
 from bff.declarations.models.service import OperationDecl, ServiceFile, TlsDecl
+from bff.declarations.models.statuses import ErrorReplyDecl, FailWhenDecl
 from bff.declarations.models.step import BatchDecl, FallbackDecl, ForEachDecl, JoinDecl, StepDecl
 from bff.plan.compiler.project import check_project
 
@@ -42,6 +43,8 @@ SECTIONS = {
     ItemsDecl: "Params",
     CompositionFile: "compositions/**/&lt;name&gt;.yaml",
     StepDecl: "A step",
+    ErrorReplyDecl: "statuses",
+    FailWhenDecl: "fail_when",
     FallbackDecl: "on_failure",
     BatchDecl: "batch",
     ForEachDecl: "for_each",
@@ -91,7 +94,7 @@ def keys_in(title: str) -> set[str]:
 def test_the_references_examples_are_a_project_without_a_problem(tmp_path: Path) -> None:
     examples = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", REFERENCE, flags=re.M | re.S)
     assert len(examples) == REFERENCE.count("```yaml")
-    for file, text in [*examples, ("schemas/catalog.py", CATALOG)]:
+    for file, text in [*examples, *SCHEMAS.items()]:
         path = tmp_path / file
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -100,7 +103,8 @@ def test_the_references_examples_are_a_project_without_a_problem(tmp_path: Path)
     assert checked.compositions == sum(file.startswith("compositions/") for file, _ in examples)
 
 
-CATALOG = """
+SCHEMAS = {
+    "schemas/catalog.py": """
 from pydantic import BaseModel
 
 
@@ -111,7 +115,24 @@ class Product(BaseModel):
 
 class ProductPage(BaseModel):
     products: list[Product]
-"""
+""",
+    "schemas/forms.py": """
+from pydantic import BaseModel
+
+
+class Message(BaseModel):
+    id: int
+
+
+class Field(BaseModel):
+    name: str
+    problem: str
+
+
+class Invalid(BaseModel):
+    fields: list[Field]
+""",
+}
 
 
 def test_sample_project_compiles_without_a_problem() -> None:

@@ -93,8 +93,32 @@ def test_constants_are_shown_as_json_so_that_a_text_differs_from_a_number(tmp_pa
 
 
 def test_statuses_that_mean_something_else_are_shown(tmp_path: Path) -> None:
-    text = explained(tmp_path, HEAD, USER, "    statuses: {409: fail, 404: null}")
-    assert "statuses: 404 → null, 409 → fail" in below(text, "  user: shop.get_user")
+    declared = "{409: fail, 404: null, 422: {reply: 400, with: {by: '${params.user_id}', at: 7}}}"
+    text = explained(tmp_path, HEAD, USER, f"    statuses: {declared}")
+    assert below(text, "    statuses:") == [
+        "404: null",
+        "409: the composition fails",
+        "422: the composition replies 400",
+        "  by: ${params.user_id}",
+        "  at: 7",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("declared", "shown"),
+    [
+        ("'${reply.error}'", "fails when: ${reply.error}"),
+        ("{when: '${reply.error}', status: 404}", "fails when: ${reply.error}, as a 404"),
+    ],
+)
+def test_replies_that_report_a_failure_are_shown(declared: str, shown: str, tmp_path: Path) -> None:
+    service = SHOP_SERVICE.replace(
+        "returns: schemas.shop:User\n", f"returns: schemas.shop:User\n    fail_when: {declared}\n"
+    )
+    write_project(tmp_path, {"home": HEAD + USER}, services={"shop": service})
+    project = compile_project(tmp_path)
+    text = explain(project.compositions[0], project.services)
+    assert shown in below(text, "  user: shop.get_user")
 
 
 def test_step_that_is_hidden_says_so(tmp_path: Path) -> None:

@@ -99,6 +99,7 @@ def test_every_expression_of_a_step_is_among_them(tmp_path: Path) -> None:
                         when: ${params.user_id > `1`}
                         for_each: {over: '${[params.user_id]}', as: id, max: 3}
                         with: {id: '${id}'}
+                        statuses: {409: {reply: 409, with: {by: '${params.user_id}'}}}
                     """
             },
         )
@@ -113,7 +114,7 @@ def test_every_expression_of_a_step_is_among_them(tmp_path: Path) -> None:
     assert unset == [], "this test's step has every option with an expression"
     parts = [getattr(with_all, name) for name in hints if name not in ("batch", "cache")]
     found = {id(template) for part in parts for template in templates_in(part)}
-    assert len(found) == 3
+    assert len(found) == 4
     assert found == {id(each.template) for each in with_all.expressions()}
 
 
@@ -122,6 +123,9 @@ def templates_in(value: object) -> Iterator[Template]:
         yield value
     elif isinstance(value, tuple):
         for each in value:
+            yield from templates_in(each)
+    elif isinstance(value, dict):
+        for each in value.values():
             yield from templates_in(each)
     elif is_dataclass(value) and not isinstance(value, Operation):
         for field in fields(value):

@@ -117,7 +117,8 @@ def _check_call(call: str) -> str:
     return call
 
 
-def _check_embedded(text: str) -> str:
+def check_embedded(text: str) -> str:
+    """The text, which has an expression in it. Raises a refusal for any other."""
     if "${" not in text:
         raise refusal(
             Violation("this is no expression", f"Write ${{{text}}} if it is meant as one.")
@@ -272,7 +273,7 @@ PositiveCount = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
 Identifier = Annotated[str, _refusing(identifier_violation)]
 RootName = Annotated[str, _refusing(root_name_violation)]
 Call = Annotated[str, AfterValidator(_check_call)]
-EmbeddedExpression = Annotated[str, AfterValidator(_check_embedded)]  # "${…}"
+EmbeddedExpression = Annotated[str, AfterValidator(check_embedded)]  # "${…}"
 BareExpression = Annotated[str, AfterValidator(_check_bare)]  # "…"
 Constant = Annotated[Any, AfterValidator(_check_constant)]  # JSON without expressions in it
 Access = Annotated[Literal["public"], BeforeValidator(_check_access)]

@@ -1,13 +1,13 @@
 """What statuses mean: those of services to a step, and those of errors to a client."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
 from bff.declarations.declaration import Declaration, Violation, check_keys, refusal
-from bff.declarations.models.forms import EmbeddedExpression
+from bff.declarations.models.forms import EmbeddedExpression, check_embedded
 
 _ERROR_STATUSES = frozenset(status.value for status in HTTPStatus if status >= 400)
 
@@ -50,8 +50,8 @@ class ErrorReplyDecl(Declaration):
 
 
 def _statuses(value: Any, info: ValidationInfo) -> Any:
-    """`{404: null, 409: fail, 422: {reply: 422}}`: keys to integers; pydantic looks at the values,
-    but for mappings, which are read here."""
+    """`{404: null, 409: fail, 422: {reply: 422}}`. Mappings are read here, before pydantic looks
+    inside."""
     if not isinstance(value, dict):
         return value
     found = [
@@ -74,7 +74,7 @@ def _statuses(value: Any, info: ValidationInfo) -> Any:
     if found:
         raise refusal(*found)
     return {
-        int(key): ErrorReplyDecl.model_validate(meaning, context=info.context)
+        key: ErrorReplyDecl.model_validate(meaning, context=info.context)
         if isinstance(meaning, dict)
         else meaning
         for key, meaning in value.items()
@@ -82,12 +82,12 @@ def _statuses(value: Any, info: ValidationInfo) -> Any:
 
 
 StatusMeanings = Annotated[
-    Mapping[int, Literal["fail"] | ErrorReplyDecl | None], BeforeValidator(_statuses)
+    dict[str, Literal["fail"] | ErrorReplyDecl | None], BeforeValidator(_statuses)
 ]
 
 
 def _error_schemas(value: Any) -> Any:
-    """`{422: schemas.x:Problems}`: keys to integers; pydantic looks at the values."""
+    """`{422: schemas.x:Problems}`: pydantic looks at the values."""
     if not isinstance(value, dict):
         return value
     found = [
@@ -100,14 +100,20 @@ def _error_schemas(value: Any) -> Any:
     ]  # fmt: skip
     if found:
         raise refusal(*found)
-    return {int(key): schema for key, schema in value.items()}
+    return value
 
 
 def _fail_when(value: Any, info: ValidationInfo) -> Any:
-    """A mapping is read here, before pydantic looks inside."""
-    if isinstance(value, dict):
-        return FailWhenDecl.model_validate(value, context=info.context)
-    return value
+    """A text is the condition. A mapping is read here, before pydantic looks inside."""
+    match value:
+        case dict():
+            return FailWhenDecl.model_validate(value, context=info.context)
+        case str():
+            return check_embedded(value)
+        case None:
+            return None
+    mend = "Write ${reply.error}, or {when: '${reply.error}', status: 404}."
+    raise refusal(Violation("this is no condition", mend))
 
 
 class FailWhenDecl(Declaration):
@@ -118,5 +124,5 @@ class FailWhenDecl(Declaration):
     status: ErrorStatus | None = None
 
 
-ErrorSchemas = Annotated[Mapping[int, str], BeforeValidator(_error_schemas)]
-FailWhen = Annotated[EmbeddedExpression | FailWhenDecl, BeforeValidator(_fail_when)]
+ErrorSchemas = Annotated[dict[str, str], BeforeValidator(_error_schemas)]
+FailWhen = Annotated[str | FailWhenDecl, BeforeValidator(_fail_when)]

@@ -13,7 +13,7 @@ from bff.errors import Problem
 from bff.plan.compiler.caching import compile_reply_caching
 from bff.plan.compiler.links import compile_link
 from bff.plan.compiler.roots import root_of_reply
-from bff.plan.compiler.values import ExpressionScope, compile_single
+from bff.plan.compiler.values import ExpressionScope, compile_single, is_constant
 from bff.plan.digests import digest_of
 from bff.plan.model.caching import ReplyCaching
 from bff.plan.model.service import FailWhen, Operation, OperationParam, Schema, Service
@@ -121,7 +121,7 @@ def _compile_operation(
     by_name = {param.name: param for param in params}
     returns = _resolve(reporter, (*path, "returns"), declared.returns, schemas)
     errors = {
-        status: _resolve(reporter, (*path, "errors", status), reference, schemas)
+        int(status): _resolve(reporter, (*path, "errors", status), reference, schemas)
         for status, reference in declared.error_types.items()
     }
     return Operation(
@@ -163,9 +163,16 @@ def _compile_fail_when(
         case None:
             return None
         case FailWhenDecl(when=text, status=status):
-            return FailWhen(compile_single(scope, text, (*path, "when")), status)
+            path = (*path, "when")
         case str(text):
-            return FailWhen(compile_single(scope, text, path), None)
+            status = None
+    condition = compile_single(scope, text, path)
+    if is_constant(condition):
+        scope.report(
+            path, "this reads nothing of the reply, so it is always the same",
+            "Name a field of the reply: ${reply.error}.",
+        )  # fmt: skip
+    return FailWhen(condition, status)
 
 
 def _digest(full_name: str, declared: OperationDecl, schemas: Iterable[Schema]) -> str:

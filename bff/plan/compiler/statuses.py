@@ -17,7 +17,7 @@ ERROR = "error"  # the root's name for the body of an error
 def compile_statuses(
     scope: ExpressionScope,
     operation: Operation,
-    declared: Mapping[int, Literal["fail"] | ErrorReplyDecl | None],
+    declared: Mapping[str, Literal["fail"] | ErrorReplyDecl | None],
     path: Path,
     *,
     knows_errors: bool,
@@ -25,17 +25,18 @@ def compile_statuses(
     """The `statuses` at `path`, of a step; `knows_errors` states whether the operation's `errors`
     are known."""
     compiled: dict[int, StatusMeaning] = {}
-    for status, meaning in declared.items():
+    for key, meaning in declared.items():
+        status = int(key)
         match meaning:
             case None:
                 compiled[status] = "null"
             case "fail":
                 compiled[status] = "fail"
             case ErrorReplyDecl():
-                at: Path = (*path, status, "with")
                 compiled[status] = _compile_error_reply(
-                    scope, operation, status, meaning, at, knows_errors=knows_errors
-                )
+                    scope, operation, status, meaning, (*path, key, "with"),
+                    knows_errors=knows_errors,
+                )  # fmt: skip
     return compiled
 
 
