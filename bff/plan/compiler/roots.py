@@ -3,9 +3,12 @@
 in a step, a join, a tag    params, claims, and each step
 in a response or a view     the same, and `degraded`
 in the tags of replies      the operation's own params, and `reply`
+in `fail_when`              `reply` alone, which may be anything
+in an error reply's `with`  what the step's own expressions see, and `error`
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile
@@ -16,6 +19,7 @@ from bff.plan.types import kinds as t
 from bff.plan.types.algebra import may_be_null, nullable
 
 CLAIMS = "claims"
+ERROR = "error"
 
 # Nothing is declared of claims: each may be anything, or null for a caller without it.
 _CLAIMS_TYPE = t.ObjectOf((), extra=t.ANYTHING, name=CLAIMS)
@@ -50,6 +54,18 @@ def root_of_reply(params: Sequence[OperationParam], reply: t.Type, *, is_known: 
         t.PARAMS_NAME,
     )
     return t.ObjectOf(_fields([("params", sent), ("reply", reply)]))
+
+
+def root_of_judgement() -> t.ObjectOf:
+    """What `fail_when` sees: a body that nothing is known of yet."""
+    return t.ObjectOf(_fields([("reply", t.ANYTHING)]))
+
+
+def root_of_error_reply(of_step: t.ObjectOf, error: t.Type) -> t.ObjectOf:
+    """What the members of a problem document see, beside what the step's own expressions do: the
+    body of the error."""
+    fields = (each for each in of_step.fields if each[0] != ERROR)  # of a step wrongly called so
+    return replace(of_step, fields=(*fields, (ERROR, t.Field(error))))
 
 
 def type_of_params(

@@ -12,15 +12,14 @@ from bff.declarations.project import SERVICES, ProjectFiles
 from bff.errors import Problem
 from bff.plan.compiler.caching import compile_reply_caching
 from bff.plan.compiler.links import compile_link
-from bff.plan.compiler.roots import root_of_reply
-from bff.plan.compiler.values import ExpressionScope, compile_single, is_constant
+from bff.plan.compiler.roots import root_of_judgement, root_of_reply
+from bff.plan.compiler.values import compile_single, is_constant, scope_within
 from bff.plan.digests import digest_of
 from bff.plan.model.caching import ReplyCaching
 from bff.plan.model.service import FailWhen, Operation, OperationParam, Schema, Service
 from bff.plan.params.compile import compile_operation_params
 from bff.plan.reporter import Path, Reporter
 from bff.plan.schemas.library import SchemaLibrary, UnknownSchema
-from bff.plan.types import kinds as t
 from bff.plan.types.algebra import is_list
 
 _PATH_PARAM = re.compile(r"\{([^{}]*)\}")
@@ -157,8 +156,7 @@ def _compile_caching(
 def _compile_fail_when(
     reporter: Reporter[ServiceFile], path: Path, declared: OperationDecl
 ) -> FailWhen | None:
-    root = t.ObjectOf((("reply", t.Field(t.ANYTHING)),))
-    scope = ExpressionScope(reporter.document, reporter.problems, root)
+    scope = scope_within(reporter, root_of_judgement())
     match declared.fail_when:
         case None:
             return None

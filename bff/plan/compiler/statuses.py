@@ -5,13 +5,12 @@ from dataclasses import replace
 from typing import Literal
 
 from bff.declarations.models.statuses import ErrorReplyDecl
+from bff.plan.compiler.roots import ERROR, root_of_error_reply
 from bff.plan.compiler.values import ExpressionScope, check_keys, compile_value
 from bff.plan.model.service import Operation
 from bff.plan.model.steps import ErrorReply, StatusMeaning
 from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
-
-ERROR = "error"  # the root's name for the body of an error
 
 
 def compile_statuses(
@@ -50,9 +49,8 @@ def _compile_error_reply(
     knows_errors: bool,
 ) -> ErrorReply:
     schema = operation.errors.get(status)
-    error = t.Field(t.ANYTHING if schema is None else schema.type)
-    fields = (*(each for each in scope.root.fields if each[0] != ERROR), (ERROR, error))
-    inner = replace(scope, root=replace(scope.root, fields=fields))
+    error = t.ANYTHING if schema is None else schema.type
+    inner = replace(scope, root=root_of_error_reply(scope.root, error))
     check_keys(scope, declared.with_, path)
     members = {
         name: compile_value(inner, value, (*path, name)) for name, value in declared.with_.items()
