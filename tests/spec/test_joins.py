@@ -136,3 +136,34 @@ def test_join_that_would_make_hundreds_of_megabytes_of_small_replies_is_too_larg
     answer = screen.get()
     assert (answer.status, answer.json()["reason"]) == (502, "too_large")
     assert "step" not in answer.json()
+
+
+def test_list_of_all_that_match_and_values_by_key_and_parents_without_any_dropped(
+    screens: Screens,
+) -> None:
+    screen = screens(
+        """
+        endpoint: GET /screen
+        steps:
+          best: {call: shop.list_bestsellers}
+          orders: {call: shop.list_orders, with: {user_id: 1}}
+          look: {call: shop.look}
+        joins:
+          - into: best
+            as: sold
+            from: ${orders.orders[].items[]}
+            match: {id: product_id}
+            many: true
+          - {into: best, as: shelf, from: '${look.value}', key: id, missing: drop}
+        response: '${best[].{id: id, sold: sold[].quantity, shelf: shelf}}'
+        """,
+        {
+            "/bestsellers": value_reply([product(7), product(8), product(9)]),
+            "/orders": value_reply({"orders": [order(1, 7, 9), order(2, 7)]}),
+            "/look": value_reply({"value": {"7": "top", "8": {"row": 2}, "9": None}}),
+        },
+    )
+    assert screen.get().json() == [
+        {"id": 7, "sold": [1, 1], "shelf": "top"},
+        {"id": 8, "sold": [], "shelf": {"row": 2}},
+    ]

@@ -20,7 +20,17 @@ from pydantic import TypeAdapter
 from bff.plan.model.caching import ReplyCaching
 from bff.plan.model.composition import Access, Composition
 from bff.plan.model.expressions import Template
-from bff.plan.model.payload import Computed, Join, Segment, Shape, ShapeView, Splice, Text
+from bff.plan.model.payload import (
+    ByFields,
+    ByKey,
+    Computed,
+    Join,
+    Segment,
+    Shape,
+    ShapeView,
+    Splice,
+    Text,
+)
 from bff.plan.model.service import Operation, OperationParam, Service
 from bff.plan.model.steps import Batch, Binding, Fail, ForEach, OnFailure, Step
 from bff.plan.types.kinds import ANYTHING, Type
@@ -184,10 +194,19 @@ def for_each(over: str, as_name: str, concurrency: int = 4, most: int = 100) -> 
     return ForEach(expression(over), as_name, concurrency, most)
 
 
-def join(into: str, as_name: str, source: str, match: Mapping[str, str]) -> Join:
-    """A join from its declared texts."""
+def join(
+    into: str,
+    as_name: str,
+    source: str,
+    match: Mapping[str, str] | str,
+    *,
+    many: bool = False,
+    drops: bool = False,
+) -> Join:
+    """A join from its declared texts; a text for `match` is the field that has the key."""
     first, *path = into.replace("[]", "").split(".")
-    return Join(first, tuple(path), as_name, expression(source), tuple(match.items()))
+    by = ByKey(match) if isinstance(match, str) else ByFields(tuple(match.items()), many)
+    return Join(first, tuple(path), as_name, expression(source), by, drops)
 
 
 def compose(

@@ -226,10 +226,6 @@ WHOLE = {
         "endpoint: GET /a\njoins:\n  - {into: a, as: b, from: c, match: ▶{}}", "joins[0].match",
         "is empty", "at least one",
     ),
-    "join from an expression in braces": (
-        "endpoint: GET /a\njoins:\n  - {into: a, as: b, from: ▶'${c}', match: {c: d}}",
-        "joins[0].from", "stands alone here", "",
-    ),
     "joins that are no list": (
         "endpoint: GET /a\njoins: ▶{}", "joins", "a mapping is not a list", "",
     ),

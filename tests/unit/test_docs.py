@@ -115,6 +115,16 @@ class Product(BaseModel):
 
 class ProductPage(BaseModel):
     products: list[Product]
+
+
+class Review(BaseModel):
+    product_id: int
+    author_id: int
+    text: str
+
+
+class Author(BaseModel):
+    name: str
 """,
     "schemas/forms.py": """
 from pydantic import BaseModel

@@ -83,7 +83,7 @@ def test_join_is_seen_by_the_response_and_by_views_and_its_repeats_are_counted()
         {"user_id": 2, "user": None},
     ]
     assert json.loads(ended.result.views["names"]) == {"names": ["Ada"]}
-    assert ended.result.ambiguous_matches == 1
+    assert ended.result.ambiguous_matches == {"orders.user": 1}
 
 
 def test_join_source_that_is_no_list_is_502():

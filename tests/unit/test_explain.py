@@ -193,11 +193,16 @@ def test_joins_are_shown_in_their_order(tmp_path: Path) -> None:
     as: buyer
     from: '[user]'
     match: {id: id, total: id}
+  - {into: orders.orders, as: all, from: products, match: {id: id}, many: true, missing: drop}
+  - {into: orders.orders, as: one, from: user, key: id}
 """
     text = explained(tmp_path, HEAD, USER, ORDERS, PRODUCTS, JOIN, second)
     assert below(text, "joins") == [
         "into orders.orders.items as product: from ${products}, match product_id = id",
         "into orders.orders as buyer: from ${[user]}, match id = id and total = id",
+        "into orders.orders as all: from ${products}, match id = id, all of them, objects"
+        " without one are dropped",
+        "into orders.orders as one: from ${user}, under the key id",
     ]
 
 

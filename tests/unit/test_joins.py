@@ -15,7 +15,7 @@ BY_ID = join("orders", "user", "users", {"user_id": "id"})
 
 
 def joined(joins, **root):
-    """The joined root and the count of repeats; fails when the root itself was changed."""
+    """The joined root and the repeats by join; fails when the root itself was changed."""
     before = copy.deepcopy(root)
     result, repeats = apply_joins(joins if isinstance(joins, list) else [joins], root, BOUNDS)
     assert root == before
@@ -28,7 +28,7 @@ def test_object_from_the_source_is_put_where_its_fields_match():
         {"user_id": 2, "user": USERS[1]},
         {"user_id": 1, "user": USERS[0]},
     ]
-    assert repeats == 0
+    assert repeats == {}
 
 
 def test_no_match_gives_null():
@@ -39,7 +39,7 @@ def test_no_match_gives_null():
 def test_null_matches_no_null():
     result, repeats = joined(BY_ID, orders=[{"user_id": None}], users=[{"id": None}, {"id": None}])
     assert result["orders"][0]["user"] is None
-    assert repeats == 0
+    assert repeats == {}
 
 
 def test_null_source_gives_nulls():
@@ -51,7 +51,7 @@ def test_key_that_occurs_twice_takes_the_first_and_is_counted():
     users = [{"id": 1, "name": "first"}, {"id": 1, "name": "second"}, {"id": 1}, {"id": 2}]
     result, repeats = joined(BY_ID, orders=[{"user_id": 1}], users=users)
     assert result["orders"][0]["user"]["name"] == "first"
-    assert repeats == 2
+    assert repeats == {"orders.user": 2}
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_match_of_several_fields_asks_for_all_of_them():
     orders = [{"user_id": 1, "shop": "b"}, {"user_id": 1, "shop": "c"}, {"user_id": 1}]
     result, repeats = joined(pairs, orders=orders, users=users)
     assert [each["user"] for each in result["orders"]] == [users[1], None, None]
-    assert repeats == 0
+    assert repeats == {}
 
 
 def test_path_walks_through_objects_and_lists_at_any_depth():
@@ -121,6 +121,101 @@ def test_elements_that_are_no_objects_are_left_alone_on_both_sides():
 def test_source_that_is_no_list_is_refused():
     with pytest.raises(EvaluationError, match="'user'"):
         apply_joins([BY_ID], {"orders": [], "users": {"id": 1}}, BOUNDS)
+    with pytest.raises(EvaluationError, match="is no object"):
+        apply_joins(
+            [join("orders", "user", "users", "user_id")], {"orders": [], "users": []}, BOUNDS
+        )
+
+
+BOTH = [
+    {"id": 1, "user_id": 1},
+    {"id": 2, "user_id": 2},
+    {"id": 3, "user_id": 1},
+    {"user_id": None},
+]
+
+
+def test_many_is_the_list_of_all_that_match_in_the_sources_order_and_repeats_nothing_in_doubt():
+    by_user = join("users", "orders", "orders", {"id": "user_id"}, many=True)
+    result, repeats = joined(by_user, users=[*USERS, {"id": 3}, {}], orders=BOTH)
+    assert [each["orders"] for each in result["users"]] == [[BOTH[0], BOTH[2]], [BOTH[1]], [], []]
+    assert repeats == {}
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_null_source_puts_null_and_drops_nothing(many):
+    by_user = join("users", "orders", "orders", {"id": "user_id"}, many=many, drops=True)
+    result, _ = joined(by_user, users=USERS, orders=None)
+    assert [each["orders"] for each in result["users"]] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("field", "key", "is_found"),
+    [
+        ("a", "a", True),
+        (7, "7", True),
+        (-7, "-7", True),
+        (7.0, "7", True),
+        (2**64, str(2**64), True),
+        ("7", "7", True),
+        (7, "07", False),
+        (7.5, "7.5", False),
+        (True, "true", False),
+        (None, "null", False),
+        ([7], "7", False),
+    ],
+)
+def test_key_is_looked_up_as_a_text_and_an_integer_by_its_digits(field, key, is_found):
+    by_key = join("orders", "user", "users", "user_id")
+    result, _ = joined(by_key, orders=[{"user_id": field}, {}], users={key: {"name": "Ada"}})
+    assert [each["user"] for each in result["orders"]] == [
+        {"name": "Ada"} if is_found else None,
+        None,
+    ]
+
+
+def test_integer_of_more_digits_than_python_writes_is_no_key():
+    by_key = join("orders", "user", "users", "user_id")
+    result, _ = joined(by_key, orders=[{"user_id": 10**5000}], users={"1": {}})
+    assert result["orders"][0]["user"] is None
+
+
+def test_value_under_a_key_may_be_anything_and_is_null_where_it_is_null():
+    by_key = join("orders", "rate", "rates", "currency")
+    orders = [{"currency": each} for each in ("eur", "usd", "chf")]
+    result, _ = joined(by_key, orders=orders, rates={"eur": 1.5, "usd": None})
+    assert [each["rate"] for each in result["orders"]] == [1.5, None, None]
+
+
+def test_object_without_a_match_is_dropped_from_its_list_at_any_depth():
+    deep = join("page.orders.items", "product", "products", {"pid": "id"}, drops=True)
+    page = {"orders": [{"items": [[{"pid": 1}, {"pid": 2}], {"pid": 3}, 7]}, {"items": None}, {}]}
+    result, _ = joined(deep, page=page, products=[{"id": 1}])
+    found = {"pid": 1, "product": {"id": 1}}
+    assert result["page"] == {"orders": [{"items": [[found], 7]}, {"items": None}, {}]}
+    by_key = join("orders", "user", "users", "user_id", drops=True)
+    result, _ = joined(by_key, orders=[{"user_id": 1}, {"user_id": 2}], users={"1": {}, "2": None})
+    assert result["orders"] == [{"user_id": 1, "user": {}}]
+    by_user = join("users", "orders", "orders", {"id": "user_id"}, many=True, drops=True)
+    result, _ = joined(by_user, users=[{"id": 1}, {"id": 9}], orders=BOTH)
+    assert [each["id"] for each in result["users"]] == [1]
+
+
+def test_single_object_without_a_match_cannot_be_dropped():
+    with pytest.raises(EvaluationError, match="'user' drops what stands in no list"):
+        apply_joins(
+            [join("order", "user", "users", {"user_id": "id"}, drops=True)],
+            {"order": {"user_id": 3}, "users": USERS},
+            BOUNDS,
+        )
+
+
+def test_lists_that_are_put_into_many_places_count_in_each():
+    """1,000 users of one shop, each with the 10 KB of all its orders."""
+    by_shop = join("users", "orders", "orders", {"shop": "shop"}, many=True)
+    root = {"users": [{"shop": 1}] * 1000, "orders": [{"shop": 1, "text": "x" * 1000}] * 10}
+    with pytest.raises(TooLargeError, match="'orders'"):
+        apply_joins([by_shop], root, Bounds(20_000, 9_000_000))
 
 
 def test_later_join_walks_into_what_an_earlier_one_put_there():

@@ -94,6 +94,12 @@ NOTICED = {
     joined("'${page.orders[].items[].product.title}'").replace(
         "from: catalog.products", "from: 'catalog.products[?maker.code > `0`]'"
     ): "orders items sku products no title maker code",
+    joined("'${page.orders[].items[].product[].title}'").replace("no}}", "no}, many: true}"): (
+        "orders items sku products no title"
+    ),
+    joined("'${page.orders[].total}'").replace(
+        "from: catalog.products, match: {sku: no}", "from: catalog, key: sku"
+    ): f"orders total items sku products {PRODUCT} version",
     # tags
     of_page("'${page.count}'") + "cache: {ttl: 1m, tags: ['order:${page.orders[].id}']}\n": (
         "count orders id"

@@ -103,11 +103,55 @@ class StepDecl(Declaration):
             )
 
 
+def _missing(value: Any) -> Any:
+    if value is None:
+        return "null"
+    if value == "drop":
+        return value
+    raise refusal(
+        Violation(
+            "where there is no match, the field is null or the object is dropped",
+            "Write null without quotes, or drop.",
+        )
+    )
+
+
 class JoinDecl(Declaration):
-    """Puts what `from` has into the objects at `into`, under the name `as`, where the fields on
-    the left of `match` equal those on its right."""
+    """Puts what `from` has into the objects at `into`, under the name `as`: of a list, where the
+    fields on the left of `match` equal those on its right; of an object, what is under the field
+    `key`. `from` is one `${…}`, or an expression without that."""
 
     into: str
     as_: Identifier = Field(alias="as")
-    from_: BareExpression = Field(alias="from")
-    match: dict[str, str] = Field(min_length=1)
+    from_: str = Field(alias="from")
+    match: dict[str, str] = Field(default={}, min_length=1)
+    key: str | None = None
+    many: bool = False
+    missing: Annotated[Literal["null", "drop"], BeforeValidator(_missing)] = "null"
+
+    def violations(self) -> Iterator[Violation]:
+        if not self.knows("match", "key"):
+            return
+        if not self.match and self.key is None:
+            yield Violation(
+                "a join without `match` or `key`",
+                "Say which fields are equal: match: {user_id: id}; or, of an object keyed by id,"
+                " the field that has the key: key: user_id.",
+                at_key=True,
+            )
+        elif self.match and self.key is not None:
+            yield Violation(
+                "`match` and `key` are one too many",
+                "`match` is for a list of objects, `key` for an object keyed by id.",
+                ("key",), at_key=True,
+            )  # fmt: skip
+        elif self.many and self.key is not None:
+            yield Violation(
+                "`many` beside `key`: an object has one value under each key",
+                "Leave `many` out; the value may be a list.", ("many",), at_key=True,
+            )  # fmt: skip
+        if self.many and self.missing == "null" and "missing" in self.model_fields_set:
+            yield Violation(
+                "`missing: null` beside `many`: without a match the list is empty",
+                "Leave it out, or write drop.", ("missing",), at_key=True,
+            )  # fmt: skip

@@ -18,16 +18,17 @@ from bff.plan.model.expressions import Root
 from bff.plan.model.payload import MaskNode, Shape, ShapeView, Splice, Text
 
 _NO_TAGS: frozenset[str] = frozenset()
+_NOTHING_AMBIGUOUS: Mapping[str, int] = {}
 
 
 class Merged(NamedTuple):
-    """The payload; the views with a form of their own; how many keys the joins' sources repeated;
-    the tags, or None and in `untagged` the reason why it can't be purged; and the root with the
-    joins applied."""
+    """The payload; the views with a form of their own; the joins whose sources repeat
+    keys; the tags, or None and in `untagged` the reason why it can't be purged; and the root with
+    the joins applied."""
 
     body: bytes
     views: Mapping[str, bytes]
-    ambiguous_matches: int
+    ambiguous_matches: Mapping[str, int]
     tags: frozenset[str] | None
     untagged: str
     root: Root
@@ -47,7 +48,7 @@ def merge(
     value that it can't take, a number that is not finite among them, and `TooLargeError` when the
     payload and all views, or what the joins repeat, are beyond the bounds.
     """
-    joined, ambiguous = root, 0
+    joined, ambiguous = root, _NOTHING_AMBIGUOUS
     if composition.joins:
         joined, ambiguous = apply_joins(composition.joins, root, bounds)
     failures = [{"step": each.step, "reason": each.reason} for each in degraded]

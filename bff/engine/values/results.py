@@ -64,7 +64,7 @@ class CompositionPayload(NamedTuple):
     views: Mapping[str, bytes]
     degraded: tuple[Degradation, ...]
     timings: tuple[StepTiming, ...]
-    ambiguous_matches: int = 0  # joins' sources that held a key twice; the first was taken
+    ambiguous_matches: Mapping[str, int] = {}  # keys that joins' sources repeat, by the join's path
     freshness: Freshness = UNLIMITED  # of its least fresh part
     tags: frozenset[str] | None = frozenset()  # None: it can't be purged, so it can't be stored
     purges: PurgedTags = ()

@@ -1,13 +1,27 @@
-"""Compiles joins: finds both ends, compares the fields, and works out the resulting type."""
+"""Compiles joins: finds both ends, and works out the resulting type.
+
+Whether the two ends can meet is checked in `bff.plan.compiler.matches`.
+"""
 
 from collections.abc import Mapping
 from itertools import pairwise
 
-from bff.plan.compiler.values import ExpressionScope, compile_expression
-from bff.plan.model.payload import Join
+from bff.declarations.models.step import JoinDecl
+from bff.plan.compiler.matches import check_match
+from bff.plan.compiler.values import ExpressionScope, compile_expression, compile_single
+from bff.plan.model.expressions import Template
+from bff.plan.model.payload import ByFields, ByKey, Join
 from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
-from bff.plan.types.algebra import brief, nullable, resolved, without_null
+from bff.plan.types.algebra import (
+    alternatives,
+    brief,
+    may_be_null,
+    nullable,
+    resolved,
+    union,
+    without_null,
+)
 from bff.plan.types.paths import (
     Part,
     PathProblem,
@@ -29,20 +43,24 @@ def compile_joins(
     joins: list[Join] = []
     for index, declared in enumerate(scope.document.model.joins):
         path: Path = ("joins", index)
-        source = compile_expression(scope, declared.from_, (*path, "from"))
-        element = _element(scope, source.type, path)
+        source = _compile_source(scope, declared.from_, (*path, "from"))
+        by = ByKey(declared.key) if declared.key else ByFields(_pairs(declared), declared.many)
+        found = _type_found(scope, by, source.type, path)
         name = declared.as_ if scope.knows((*path, "as")) else None
         parts, target = _find_target(scope, declared.into, joined, path)
         if target is None:
             into = [each.name for each in parts[:1] if each.name in joined] or list(joined)
             joined |= {step: _perhaps_with(joined[step], name) for step in into}
             continue
-        _check_match(scope, path, target, element)
+        check_match(scope, by, target, found, path)
         step, *below = (part.name for part in parts)
         if name is None:
             joined[step] = t.ANYTHING
             continue
-        added = t.Field(nullable(element))
+        drops = declared.missing == "drop"
+        if drops:
+            _check_droppable(scope, parts, joined, path)
+        added = t.Field(_type_put(by, found, source.type, drops=drops))
         if any(_has(each, name) for each in objects_in(target)):
             added = t.Field(t.ANYTHING)
             scope.report(
@@ -50,7 +68,7 @@ def compile_joins(
                 "Choose a name that is free.",
             )  # fmt: skip
         joined[step] = _with_field(joined[step], tuple(below), name, added)
-        joins.append(Join(step, tuple(below), name, source, tuple(declared.match.items())))
+        joins.append(Join(step, tuple(below), name, source, by, drops))
     if not scope.knows(("joins",)):
         joined = dict.fromkeys(steps, t.ANYTHING)
     return tuple(joins), joined
@@ -87,71 +105,65 @@ def _walk(parts: tuple[Part, ...], steps: Mapping[str, t.Type]) -> t.Type:
     return inferred
 
 
-def _element(scope: ExpressionScope, source: t.Type, path: Path) -> t.Type:
-    """The type of one element of the source; a problem when it is no list of objects."""
-    match resolved(without_null(source)):
-        case t.ListOf(element) if objects_in(element):
+def _compile_source(scope: ExpressionScope, text: str, path: Path) -> Template:
+    if text.lstrip().startswith("${"):
+        return compile_single(scope, text, path)
+    return compile_expression(scope, text, path)
+
+
+def _pairs(declared: JoinDecl) -> tuple[tuple[str, str], ...]:
+    return tuple(declared.match.items())
+
+
+def _type_found(scope: ExpressionScope, by: ByFields | ByKey, source: t.Type, path: Path) -> t.Type:
+    """The type of what may be found once: an element of a list, a value of an object keyed by id;
+    a problem when the source is no such thing."""
+    at: Path = (*path, "from")
+    match resolved(without_null(source)), by:
+        case t.ListOf(element), ByFields() if objects_in(element):
             return without_null(element)
-        case t.Anything():
+        case t.ObjectOf(fields, extra), ByKey():
+            values = [field.type for _, field in fields]
+            return without_null(union(*values, *(() if extra is None else (extra,))))
+        case t.Anything(), _:
             return t.ANYTHING
-        case other:
+        case other, ByFields(pairs):
+            mend = "Name a step, or a field of one, that is such a list."
+            if isinstance(other, t.ObjectOf) and pairs:
+                mend = f"For an object keyed by id, write key: {pairs[0][0]} instead of `match`."
+            what = f"a join takes from a list of objects, and this is {brief(other)}"
+            scope.report(at, what, mend)
+        case other, ByKey(key):
             scope.report(
-                (*path, "from"),
-                f"a join takes from a list of objects, and this is {brief(other)}",
-                "Name a step, or a field of one, that is such a list.",
+                at, f"`key` looks up in an object keyed by id, and this is {brief(other)}",
+                f"For a list, write match: {{{key}: …}} instead of `key`.",
             )  # fmt: skip
-            return t.ANYTHING
+    return t.ANYTHING
 
 
-def _check_match(scope: ExpressionScope, path: Path, target: t.Type, element: t.Type) -> None:
-    for mine, theirs in scope.document.model.joins[path[1]].match.items():
-        at: Path = (*path, "match", mine)
-        try:
-            left = step_into(target, Part(mine, 0), "what the join goes into")
-        except PathProblem as problem:
-            scope.report_key(at, problem.what, problem.mend)
-            continue
-        try:
-            right = step_into(element, Part(theirs, 0), "the source")
-        except PathProblem as problem:
-            scope.report(at, problem.what, problem.mend)
-            continue
-        if not _comparable(left, right):
-            scope.report(
-                at, f"{brief(left)} and {brief(right)} never match",
-                "Join on fields of one type.",
-            )  # fmt: skip
+def _type_put(by: ByFields | ByKey, found: t.Type, source: t.Type, *, drops: bool) -> t.Type:
+    """The type of the field that the join adds. A source that is null puts null everywhere."""
+    whole = t.ListOf(found) if isinstance(by, ByFields) and by.many else nullable(found)
+    if drops:
+        whole = without_null(whole)
+    return nullable(whole) if may_be_null(source) else whole
 
 
-def _comparable(left: t.Type, right: t.Type) -> bool:
-    kinds, others = _kinds(left), _kinds(right)
-    return not kinds or not others or bool(kinds & others)
-
-
-def _kinds(inferred: t.Type) -> set[str]:
-    """The JSON kinds that a field may have, nulls left out; empty when nothing is known."""
-    match inferred:
-        case t.Named():
-            return _kinds(inferred.resolve())
-        case t.Union(members):
-            kinds = [_kinds(member) for member in members if member != t.NULL]
-            return set().union(*kinds) if all(kinds) else set()
-        case t.Scalar(kind):
-            return {"number" if kind == "integer" else kind}
-        case t.Constant(value):
-            return {
-                "boolean"
-                if isinstance(value, bool)
-                else "string"
-                if isinstance(value, str)
-                else "number"
-            }
-        case t.ListOf():
-            return {"list"}
-        case t.ObjectOf():
-            return {"object"}
-        case _:
-            return set()
+def _check_droppable(
+    scope: ExpressionScope, parts: tuple[Part, ...], steps: Mapping[str, t.Type], path: Path
+) -> None:
+    """Report objects that stand in no list, so that they can't be dropped."""
+    inferred = _walk(parts, steps)
+    alone = [
+        each
+        for each in alternatives(without_null(inferred))
+        if not isinstance(each, t.ListOf | t.Anything)
+    ]
+    if alone:
+        scope.report(
+            (*path, "missing"), f"'{parts[-1].name}' is a single object, which can't be dropped",
+            "Leave `missing` out: without a match the field is null.",
+        )  # fmt: skip
 
 
 def _has(inferred: t.ObjectOf | t.Anything, name: str) -> bool:

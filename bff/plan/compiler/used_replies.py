@@ -9,7 +9,7 @@ from dataclasses import replace
 from bff.plan.compiler.reads import Readers
 from bff.plan.digests import digest_of
 from bff.plan.model.expressions import NO_USES, Part, Uses, part_of, union_of
-from bff.plan.model.payload import Computed, Join, Splice
+from bff.plan.model.payload import ByKey, Computed, Join, Splice
 from bff.plan.model.steps import Step
 
 _REPLY = "reply"  # the root's name for it in the tags of replies
@@ -79,11 +79,13 @@ def _through_join(join: Join, joined: Uses) -> tuple[Uses, Uses]:
     """What is used of the place that the join goes into, the matched fields included, and what that
     is of the join's source. The two ends lie in different roots."""
     at = (join.into_step, *join.into)
-    mine = frozenset((*at, name) for name, _ in join.match)
-    theirs = frozenset((name,) for _, name in join.match)
-    put = union_of([joined.below((*at, join.as_name)), Uses(whole=theirs)])
+    mine = Uses(whole=frozenset((*at, name) for name in join.read_there))
     source = join.source.uses
-    return union_of([joined, Uses(whole=mine)]), union_of([source.tested(), put.at(source.value)])
+    if isinstance(join.by, ByKey):  # an object keyed by id is read as a whole
+        return union_of([joined, mine]), source.consumed()
+    theirs = frozenset((name,) for _, name in join.by.match)
+    put = union_of([joined.below((*at, join.as_name)), Uses(whole=theirs)])
+    return union_of([joined, mine]), union_of([source.tested(), put.at(source.value)])
 
 
 def _of_reply(step: Step, uses: Uses) -> Uses:

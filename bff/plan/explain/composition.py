@@ -19,7 +19,16 @@ from bff.plan.explain.texts import (
     source_text,
 )
 from bff.plan.model.composition import Composition
-from bff.plan.model.payload import Join, MaskView, Shape, ShapeView, Splice, Text
+from bff.plan.model.payload import (
+    ByFields,
+    ByKey,
+    Join,
+    MaskView,
+    Shape,
+    ShapeView,
+    Splice,
+    Text,
+)
 from bff.plan.model.service import FailWhen, Service
 from bff.plan.model.steps import ErrorReply, Fail, Fallback, Optional, Stale, Step
 from bff.plan.types import kinds as t
@@ -219,8 +228,17 @@ def _on_failure(step: Step) -> str:
 
 def _join(join: Join) -> str:
     into = ".".join((join.into_step, *join.into))
-    match = " and ".join(f"{mine} = {theirs}" for mine, theirs in join.match)
-    return f"into {into} as {join.as_name}: from {source_text(join.source)}, match {match}"
+    text = f"into {into} as {join.as_name}: from {source_text(join.source)}, {_found_by(join.by)}"
+    return f"{text}, objects without one are dropped" if join.drops else text
+
+
+def _found_by(by: ByFields | ByKey) -> str:
+    match by:
+        case ByKey(key):
+            return f"under the key {key}"
+        case ByFields(match, many):
+            pairs = " and ".join(f"{mine} = {theirs}" for mine, theirs in match)
+            return f"match {pairs}, all of them" if many else f"match {pairs}"
 
 
 def _critical_path(composition: Composition) -> str:

@@ -13,15 +13,37 @@ LONGEST_PATH = 20  # names in one path: a mask is never deeper
 
 
 @dataclass(frozen=True, slots=True)
+class ByFields:
+    """The source is a list: of its objects, the first whose fields match, or with `many` the list
+    of all that do. `match` pairs (field there, field in the source)."""
+
+    match: tuple[tuple[str, str], ...]
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ByKey:
+    """The source is an object: what it has under the text of the field `key` there."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Join:
-    """Puts into each object at `into` (a path of names, lists walked through) the object from the
-    list `source` whose fields match. `match` pairs (field there, field in the source)."""
+    """Puts into each object at `into` (a path of names, lists walked through), under `as_name`,
+    what is found for it in `source`. Where nothing is, `drops` takes the object from its list."""
 
     into_step: str
     into: tuple[str, ...]
     as_name: str
     source: Template
-    match: tuple[tuple[str, str], ...]
+    by: ByFields | ByKey
+    drops: bool = False
+
+    @property
+    def read_there(self) -> tuple[str, ...]:
+        """The fields of the objects at `into` that decide what is found."""
+        return (self.by.key,) if isinstance(self.by, ByKey) else tuple(x for x, _ in self.by.match)
 
 
 @dataclass(frozen=True, slots=True)
