@@ -24,6 +24,7 @@ from bff.engine.values.results import (
 )
 from bff.plan.model.caching import EVERYTHING, MOST_TAGS
 from bff.web.compositions.variants import Variant
+from bff.web.http.replies import SharedHeaders
 from tests.support.cache_worker import job
 from tests.support.fake_time import Clock
 from tests.support.memory_caches import WINDOWS, memory_cache, run_quietly
@@ -87,7 +88,7 @@ def test_memory_holds_no_more_than_its_bound_of_finished_replies(
     traced: Callable[[], int],
 ) -> None:
     memory = MemoryLayer(BOUND)
-    standing = [(b"cache-control", b"public, max-age=30"), (b"vary", b"accept-encoding")]
+    standing = SharedHeaders([(b"cache-control", b"public, max-age=30"), (b"vary", b"any")])
     for number in range(1000):
         entry = plain(number)
         memory.put(entry)

@@ -14,7 +14,7 @@ from bff.web.compositions.outcome_replies import degraded_headers
 from bff.web.compositions.request import FIELDS, PayloadForm
 from bff.web.compositions.variants import Variant, masked
 from bff.web.http.codings import IDENTITY, LEAST_BYTES
-from bff.web.http.replies import REVALIDATE, RawHeader
+from bff.web.http.replies import REVALIDATE, RawHeader, SharedHeaders
 
 _MOST_FIELD_FORMS = 32  # stored with one entry: clients can combine fields in endless ways
 
@@ -107,13 +107,13 @@ def vary_header(names: Sequence[str]) -> RawHeader:
     return b"vary", ", ".join(("accept-encoding", *dict.fromkeys(names))).encode("latin-1")
 
 
-def _standing(composition: Composition, entry: Entry | None, vary: RawHeader) -> list[RawHeader]:
+def _standing(composition: Composition, entry: Entry | None, vary: RawHeader) -> SharedHeaders:
     """The headers of every reply with the payload: `Cache-Control` and `Vary`, and `Proxy-Status`
     where it is degraded. Browsers and proxies may keep only a complete payload that was declared
     public; `Age` then gives how much of its time is over."""
     if entry is not None and entry.flaw is not None:
-        return [REVALIDATE, vary, *degraded_headers(entry.flaw)]
-    return [_cache_control(composition, entry), vary]
+        return SharedHeaders([REVALIDATE, vary, *degraded_headers(entry.flaw)])
+    return SharedHeaders([_cache_control(composition, entry), vary])
 
 
 def _cache_control(composition: Composition, entry: Entry | None) -> RawHeader:

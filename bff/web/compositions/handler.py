@@ -74,10 +74,8 @@ class CompositionHandler:
         headers = [param.wire_name for param in composition.params if param.location == "header"]
         by_identity = composition.scope == "identity"
         vary = vary_header([*headers, *(caller_headers if by_identity else ())])
-        # Whether a payload depends on the request's line alone.
-        self.is_in_line = not (
-            headers or by_identity or self.takes_body or composition.cache is None
-        )
+        # Whether a target depends on the request's line alone.
+        self.is_in_line = not (headers or by_identity or self.takes_body)
         self._composition = composition
         self._policy = composition.cache
         self._key = None if composition.cache is None else KeyRecipe(composition)
@@ -219,7 +217,7 @@ class CompositionHandler:
                 variant = await self._forms.uncached(made, target.request.form, heavy)
             else:
                 raise AssertionError("the cache came to nothing")
-            reply = (variant.written if self.writes else variant.reply)(request, headers)
+            reply = variant.written(headers) if self.writes else variant.reply(request, headers)
         reply.facts = {
             **reply.facts,
             "cache": why_forwarded,

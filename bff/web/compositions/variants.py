@@ -4,7 +4,7 @@ A stored payload has its variants beside it, so that masking, compressing, hashi
 headers happen once for each entry and form, not for each request. Nothing here waits.
 """
 
-from collections.abc import Sequence
+from typing import Final
 
 from pydantic_core import from_json, to_json
 
@@ -25,6 +25,8 @@ from bff.web.http.replies import (
 )
 from bff.web.http.requests import GatewayRequest
 
+_WRITTEN: Final = SharedHeaders([(b"content-type", JSON), NO_STORE, NOSNIFF])
+
 
 class Variant:
     """One view of one payload, in one coding. Built on any thread; read by many.
@@ -32,29 +34,26 @@ class Variant:
     `standing` are headers that every reply with it has, 304 too: Cache-Control, Vary.
     """
 
-    __slots__ = (
-        "_entity", "_full", "_hit_full", "_hit_tick", "_hit_unchanged", "_standing", "_unchanged",
-        "body", "tag",
-    )  # fmt: skip
+    __slots__ = ("_hit_full", "_hit_tick", "_hit_unchanged", "_own", "_standing", "body", "tag")
 
     def __init__(
         self,
         body: bytes,
-        standing: Sequence[RawHeader],
+        standing: SharedHeaders,
         tag: bytes | None = None,
         coding: str = IDENTITY,
     ) -> None:
         self.body = body
         self.tag = tag or entity_tag(body)
         self._standing = standing
-        self._unchanged: list[RawHeader] = [(b"etag", self.tag), *standing]
-        self._entity: list[RawHeader] = [
+        self._own: list[RawHeader] = [
             (b"content-type", JSON),
-            (b"content-length", str(len(body)).encode()),
+            (b"content-length", b"%d" % len(body)),
+            (b"etag", self.tag),
+            NOSNIFF,
         ]
         if coding != IDENTITY:
-            self._entity.append((b"content-encoding", coding.encode()))
-        self._full: list[RawHeader] = [*self._entity, *self._unchanged, NOSNIFF]
+            self._own.append((b"content-encoding", coding.encode()))
         self._hit_tick = -1
         self._hit_full = self._hit_unchanged = NO_HEADERS
 
@@ -67,12 +66,14 @@ class Variant:
     def reply(self, request: GatewayRequest, headers: list[RawHeader]) -> Reply:
         """The variant as a reply, or 304 to a client that has it; `headers` come on top."""
         if self._known_to(request):
-            return Reply(304, [*self._unchanged, *headers])
-        return Reply(200, [*self._full, *headers], self.body)
+            own = [(b"etag", self.tag), *headers]
+            return Reply(304, own, shared=self._standing)
+        return Reply(200, [*self._own, *headers], self.body, shared=self._standing)
 
-    def written(self, _: GatewayRequest, headers: list[RawHeader]) -> Reply:
-        """The reply of a composition that writes: nothing to compare with, nothing to keep."""
-        return Reply(200, [*self._entity, NO_STORE, NOSNIFF, *headers], self.body)
+    def written(self, headers: list[RawHeader]) -> Reply:
+        """The reply of a composition that writes: nothing to compare with, nothing to store."""
+        length = (b"content-length", b"%d" % len(self.body))
+        return Reply(200, [length, *headers], self.body, shared=_WRITTEN)
 
     def hit(self, request: GatewayRequest, age: int, ttl: int, facts: Facts) -> Reply:
         """As `reply`, out of the cache. The headers are built once a second.
@@ -80,13 +81,13 @@ class Variant:
         if age != self._hit_tick:
             # Two threads may both do this. A reader between the lines gets a time that is one
             # second off.
-            headers = hit_headers(age, ttl)
-            self._hit_full = SharedHeaders([*self._full, *headers])
-            self._hit_unchanged = SharedHeaders([*self._unchanged, *headers])
+            headers = [*self._standing, *hit_headers(age, ttl)]
+            self._hit_full = SharedHeaders([*self._own, *headers])
+            self._hit_unchanged = SharedHeaders([(b"etag", self.tag), *headers])
             self._hit_tick = age
         if self._known_to(request):
-            return Reply(304, self._hit_unchanged, b"", facts)
-        return Reply(200, self._hit_full, self.body, facts)
+            return Reply(304, (), b"", facts, self._hit_unchanged)
+        return Reply(200, (), self.body, facts, self._hit_full)
 
     def _known_to(self, request: GatewayRequest) -> bool:
         if_none_match = request.header_list(b"if-none-match")

@@ -4,7 +4,7 @@ Nothing here reads a request or a clock. Header names are lower case bytes, as A
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -47,21 +47,32 @@ class Reply:
     """What a client gets. A body of chunks may raise: then the client's connection must break,
     since the reply is not whole. `facts` go into the request's log line, and nowhere else.
 
-    `cors` and `request_id` are set when the reply is finished. Hosts send `all_headers`.
+    `headers` are its own, `shared` those that other replies have too. `cors` and `request_id` are
+    set when the reply is finished. Hosts send `all_headers`, or `lines`.
     """
 
     status: int
-    headers: list[RawHeader] | SharedHeaders
+    headers: Sequence[RawHeader]
     body: bytes | AsyncIterator[bytes] = b""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    shared: SharedHeaders = NO_HEADERS
     cors: SharedHeaders = NO_HEADERS
     request_id: bytes = b""
 
     @property
     def all_headers(self) -> list[RawHeader]:
         """The headers with those that every reply of the gateway has."""
-        own = [*self.headers, *self.cors]
+        own = [*self.shared, *self.headers, *self.cors]
         return [*own, (b"x-request-id", self.request_id)] if self.request_id else own
+
+    def lines(self) -> bytes:
+        """All headers of a finished reply, as they go on the wire."""
+        return b"%b%b%bx-request-id: %b\r\n" % (
+            self.shared.lines,
+            header_lines(self.headers) if self.headers else b"",
+            self.cors.lines,
+            self.request_id,
+        )
 
 
 @dataclass(slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from bff.web.hosts.http1.replies import (
 from bff.web.hosts.http1.service import Peer, Service, Writer
 from bff.web.http.logs import Log
 from bff.web.http.problems import bad_host, problem
-from bff.web.http.replies import Reply, SharedHeaders
+from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.serving.pending import Pending
 
@@ -54,17 +54,15 @@ def write_reply(
     service: Service, writer: Writer, request: GatewayRequest, reply: Reply, keeps: bool
 ) -> None:
     """Write a reply whose body is here; the connection lasts where it `keeps`."""
-    body, headers, date = reply.body, reply.headers, service.date.line()
+    body, status, date = reply.body, reply.status, service.date.line()
     assert isinstance(body, bytes)  # noqa: S101
-    is_empty = has_no_body(request.method, reply.status)
+    is_empty = has_no_body(request.method, status)
     connection = connection_line(request.version, keeps)
-    if isinstance(headers, SharedHeaders):
-        head = render_shared_head(reply, headers, date, connection)
-    else:
+    if reply.headers or not reply.shared:
         framing = b"" if is_empty else b"content-length: %d\r\n" % len(body)
-        head = render_head(
-            reply.status, reply.all_headers, framing=framing, date=date, connection=connection
-        )
+        head = render_head(status, reply.lines(), framing, date, connection)
+    else:
+        head = render_shared_head(reply, date, connection)
     if is_empty or not body:
         writer.write(head)
     else:

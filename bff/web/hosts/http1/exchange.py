@@ -34,7 +34,7 @@ from bff.web.hosts.http1.replies import (
 from bff.web.hosts.http1.service import Service, Writer
 from bff.web.hosts.http1.tunnel import run_tunnel
 from bff.web.http.problems import internal_error, problem
-from bff.web.http.replies import RawHeader, Reply, SwitchedReply, close_body
+from bff.web.http.replies import RawHeader, Reply, SwitchedReply, close_body, header_lines
 from bff.web.http.requests import ClientGone, GatewayRequest
 from bff.web.serving.pending import Pending, PendingCall
 
@@ -250,9 +250,8 @@ class Exchange:
         self.keeps_connection = self._may_keep() and not framing.ends_connection
         connection = connection_line(self.request.version, self.keeps_connection)
         date = self._service.date.line()
-        self._writer.write(
-            render_head(status, headers, framing=framing.line, date=date, connection=connection)
-        )
+        lines = header_lines(headers)
+        self._writer.write(render_head(status, lines, framing.line, date, connection))
         return framing
 
     def _break(self) -> None:

@@ -10,7 +10,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final
 
-from bff.web.http.replies import RawHeader, Reply, SharedHeaders, header_lines
+from bff.web.http.replies import RawHeader, Reply
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 FULL: Final = (  # there are too many connections
@@ -55,13 +55,11 @@ def connection_line(version: str, keeps: bool) -> bytes:
     return b"connection: keep-alive\r\n" if version == "1.0" else b""
 
 
-def render_head(
-    status: int, headers: Iterable[RawHeader], *, framing: bytes, date: bytes, connection: bytes
-) -> bytes:
-    """A reply's head. `framing`, `date` and `connection` are whole lines, or empty; a length or a
-    date among the headers stays alone."""
-    line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
-    lines = line + header_lines(headers)
+# By position, as its callers: names cost a tenth of a microsecond each time.
+def render_head(status: int, lines: bytes, framing: bytes, date: bytes, connection: bytes) -> bytes:
+    """A reply's head. All but the status are whole lines, or empty; a length or a date among the
+    first ones, the headers, stays alone."""
+    lines = (_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status) + lines
     if b"\r\ncontent-length: " in lines:
         framing = b""
     if b"\r\ndate: " in lines:
@@ -69,13 +67,11 @@ def render_head(
     return b"%b%b%b%b\r\n" % (lines, framing, date, connection)
 
 
-def render_shared_head(
-    reply: Reply, headers: SharedHeaders, date: bytes, connection: bytes
-) -> bytes:
-    """As `render_head`, for a reply whose own headers are shared: 0.5 µs instead of 2."""
+def render_shared_head(reply: Reply, date: bytes, connection: bytes) -> bytes:
+    """As `render_head`, for a reply without headers of its own: 0.5 µs instead of 2."""
     return b"%b%b%bx-request-id: %b\r\n%b%b\r\n" % (
         _STATUS_LINES[reply.status],
-        headers.lines,
+        reply.shared.lines,
         reply.cors.lines,
         reply.request_id,
         date,

@@ -36,9 +36,7 @@ async def run_tunnel(
     """Answer with the 101, make a tunnel of the connection, and log it at its end. `leave` takes
     the connection from its protocol, and returns what came behind the request."""
     date = service.date.line()
-    writer.write(
-        render_head(reply.status, reply.all_headers, framing=b"", date=date, connection=b"")
-    )
+    writer.write(render_head(reply.status, reply.lines(), b"", date, b""))
     tunnel = Tunnel(service, writer, reply)
     tunnel.open(leave())
     try:
