@@ -116,6 +116,8 @@ class Settings:
     """
 
     project: Path = _setting(Path(), Path)
+    # A folder with a file for each secret; those that it lacks are variables.
+    secrets_dir: Path | None = _setting(None, Path)
     # A Flask app with a gateway mounted, which `bff serve` serves in place of a project.
     app: str | None = _setting(None, _app_name)
     host: str = _setting("127.0.0.1", str)

@@ -4,13 +4,15 @@ from importlib import import_module
 
 import click
 
+from bff.cli.env_file import env_file_option
 from bff.version import __version__
 
 _COMMANDS = ("check", "plan", "routes", "serve", "purge")
 
 
 class _Commands(click.Group):
-    """Imports the module of a command when the command runs: each needs a small part of bff."""
+    """Imports the module of a command when the command runs: each needs a small part of bff. Every
+    command has `--env-file`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -19,6 +21,8 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = getattr(import_module(f"bff.cli.{cmd_name}"), cmd_name)
+        if not any(each.name == "env_file" for each in command.params):
+            command.params.append(env_file_option())
         return command
 
 

@@ -11,6 +11,7 @@ import click
 from bff.errors import Problem, ProjectError
 
 if TYPE_CHECKING:
+    from bff.environment import Environment
     from bff.plan.model.composition import CompiledProject
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -28,14 +29,15 @@ def project_option(command: _Command) -> _Command:
     )(command)
 
 
-def compile_or_exit(folder: Path) -> "CompiledProject":
-    """The compiled project. Where it has problems, print them and end the command with 1."""
+def compile_or_exit(folder: Path, environment: "Environment | None" = None) -> "CompiledProject":
+    """The compiled project. Where it has problems, print them and end the command with 1. Without
+    an environment it can be shown, and not served."""
     # Not above, so that `bff serve` answers signals before it imports the compiler.
     from bff.plan.compiler.project import compile_project
 
     try:
         with redirect_stdout(sys.stderr):  # what a schema module prints is no part of the result
-            return compile_project(folder)
+            return compile_project(folder, environment)
     except ProjectError as error:
         print_problems(error.problems)
         sys.exit(1)

@@ -14,7 +14,7 @@ Rules:
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Self, get_args, get_origin
+from typing import Any, ClassVar, Final, Literal, Self, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -30,6 +30,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from bff.declarations.environment.filling import LOST, EnvironmentUse, FilledText
 from bff.declarations.suggestions import nearest
 
 ERROR_TYPE = "violations"
@@ -66,6 +67,9 @@ class Declaration(BaseModel):
     """A mapping in a project's files: frozen, strict, without unknown keys."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    # Of a whole file: where it refers to the environment; None: nowhere.
+    environment: ClassVar[EnvironmentUse | None] = None
 
     _errors: tuple[ErrorDetails, ...] = PrivateAttr(default=())
     _unknown: frozenset[str] = PrivateAttr(default=frozenset())
@@ -127,7 +131,21 @@ class Declaration(BaseModel):
     ) -> Any:
         if value is _WRONG and info.field_name is not None:
             return _emptiest(cls.model_fields[info.field_name].annotation)
+        if value is LOST:
+            raise refusal()
+        if isinstance(value, FilledText):
+            return _validate_filled(value, validate)
         return validate(value)
+
+
+def _validate_filled(text: FilledText, validate: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return validate(text)
+    except ValidationError:
+        plain = text.plain()
+        if isinstance(plain, str):
+            raise
+        return validate(plain)
 
 
 def keys_of(model: type[BaseModel]) -> dict[str, FieldInfo]:

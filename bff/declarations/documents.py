@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from bff.declarations.declaration import Declaration, Violation, keys_of
+from bff.declarations.environment.filling import FilledData, fill
 from bff.declarations.validation import validate
 from bff.declarations.yaml.offsets import source_index
 from bff.declarations.yaml.syntax_errors import SyntaxProblem
 from bff.declarations.yaml.tree import BrokenYaml, KeyPath, SourceSpan, read_tree
+from bff.environment import Environment
 from bff.errors import Place, Problem
 
 LARGEST_FILE = 1024 * 1024  # bytes
@@ -80,16 +82,28 @@ class Document(Generic[M_co]):
         return self._source.place(index)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Wanted:
+    """A name of the environment without a default, and where a file refers to it."""
+
+    name: str  # "env.ORDERS_URL"
+    place: Place
+
+
 @dataclass(frozen=True, slots=True)
 class ReadResult(Generic[M]):
     """A file's problems, and its document unless the file is not YAML or lacks everything."""
 
     document: Document[M] | None
     problems: tuple[Problem, ...]
+    wanted: tuple[Wanted, ...] = ()
 
 
-def read_document(file: str, content: bytes, model: type[M]) -> ReadResult[M]:
-    """Read a file's bytes as `model`. Reports every problem; a syntax error, alone."""
+def read_document(
+    file: str, content: bytes, model: type[M], environment: Environment | None = None
+) -> ReadResult[M]:
+    """Read a file's bytes as `model`. Reports every problem; a syntax error, alone. Without an
+    environment, what the file wants of it is listed, and is no problem."""
     if len(content) > LARGEST_FILE:
         where = Place(file, 1, 1)
         return _broken(Problem(where, "", f"larger than {LARGEST_FILE} bytes", "Divide it."))
@@ -107,9 +121,11 @@ def read_document(file: str, content: bytes, model: type[M]) -> ReadResult[M]:
     if tree.data is None and needed:
         what, mend = "the file is empty", f"It needs: {', '.join(needed)}."
         return _broken(_problem(source, tree.root, Violation(what, mend)))
-    validated = validate(data, model)
-    lost = frozenset(note.path for note in tree.notes if note.loses)
-    violations = [each for each in validated.violations if each.path not in lost]
+    filled = fill(data, model.environment, environment)
+    validated = validate(filled.data, model)
+    lost = filled.lost.union(note.path for note in tree.notes if note.loses)
+    hidden = lost | filled.unread
+    violations = [each for each in validated.violations if each.path not in hidden]
     problems = [_syntax_problem(source, note.path, note.problem) for note in tree.notes]
     problems += [_problem(source, tree.root, each) for each in violations]
     document = Document(
@@ -120,7 +136,11 @@ def read_document(file: str, content: bytes, model: type[M]) -> ReadResult[M]:
         validated.unknown | lost,
         frozenset(each.path for each in violations),
     )
-    return ReadResult(document, tuple(problems))
+    problems += [
+        problem_at(document.place_in_text(each.path, each.offset), each.path, each.what, each.mend)
+        for each in filled.faults
+    ]
+    return ReadResult(document, tuple(problems), _wanted(document, filled))
 
 
 def empty_document(file: str, model: M) -> Document[M]:
@@ -142,6 +162,13 @@ def problem_at(where: Place, path: KeyPath, what: str, mend: str) -> Problem:
     cited = (dotted(path), what, mend)
     shown = (text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…" for text in cited)
     return Problem(where, *(" ".join(text.splitlines()) for text in shown))
+
+
+def _wanted(document: Document[M], filled: FilledData) -> tuple[Wanted, ...]:
+    return tuple(
+        Wanted(str(each.name), document.place_in_text(each.path, each.offset))
+        for each in filled.wanted
+    )
 
 
 def _broken(problem: Problem) -> ReadResult[M]:

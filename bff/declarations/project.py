@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from bff.declarations.declaration import Declaration
-from bff.declarations.documents import Document, empty_document, read_document
+from bff.declarations.documents import Document, Wanted, empty_document, read_document
 from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.forms import label_violation
 from bff.declarations.models.gateway import GatewayFile
 from bff.declarations.models.service import ServiceFile
+from bff.environment import Environment
 from bff.errors import Place, Problem
 
 GATEWAY = "gateway.yaml"
@@ -38,21 +39,26 @@ class ProjectFiles:
     services: Mapping[str, Document[ServiceFile]]
     compositions: Mapping[str, Document[CompositionFile]]
     problems: tuple[Problem, ...]  # sorted
+    wanted: tuple[Wanted, ...]  # sorted; none where there is an environment
 
 
-def read_project(folder: Path) -> ProjectFiles:
-    """Read every declaration in `folder`; raises nothing for what is broken or not there."""
-    reader = _Reader(folder)
+def read_project(folder: Path, environment: Environment | None = None) -> ProjectFiles:
+    """Read every declaration in `folder`; raises nothing for what is broken or not there. Without
+    an environment, names without a default are listed."""
+    reader = _Reader(folder, environment)
     gateway = reader.gateway()
     services = reader.files(SERVICES, ServiceFile)
     compositions = reader.files(COMPOSITIONS, CompositionFile)
-    return ProjectFiles(folder, gateway, services, compositions, tuple(sorted(reader.problems)))
+    problems, wanted = tuple(sorted(reader.problems)), tuple(sorted(reader.wanted))
+    return ProjectFiles(folder, gateway, services, compositions, problems, wanted)
 
 
 class _Reader:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, environment: Environment | None) -> None:
         self.folder = folder
+        self.environment = environment
         self.problems: list[Problem] = []
+        self.wanted: list[Wanted] = []
 
     def gateway(self) -> Document[GatewayFile]:
         path = self.folder / GATEWAY
@@ -114,8 +120,9 @@ class _Reader:
         except OSError as error:
             self._add(file, f"can't be read: {error.strerror}", "")
             return None
-        read = read_document(file, content, model)
+        read = read_document(file, content, model, self.environment)
         self.problems += read.problems
+        self.wanted += read.wanted
         return read.document
 
     def _check_link(self, path: Path) -> None:

@@ -12,12 +12,14 @@ Rules:
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from bff.cache.cache import Cache
+from bff.environment import Environment
 from bff.identity.ports import Anonymous, IdentityProvider
 from bff.plan.compiler.project import compile_project
 from bff.plan.model.composition import CompiledProject
@@ -140,9 +142,8 @@ def load_gateway(
     backend: Mapping[str, Any] | None = None,
     url_prefix: str = "",
 ) -> Gateway:
-    """The gateway of the project in `folder`. `identity` identifies callers. Raises
-    `ProjectError`."""
+    """The gateway of the project in `folder`, filled from this process's environment. `identity`
+    identifies callers. Raises `ProjectError`."""
     access = AccessControl(identity or Anonymous())
-    return Gateway(
-        compile_project(folder), settings, access=access, backend=backend, url_prefix=url_prefix
-    )
+    project = compile_project(folder, Environment(os.environ, settings.secrets_dir))
+    return Gateway(project, settings, access=access, backend=backend, url_prefix=url_prefix)

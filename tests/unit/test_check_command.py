@@ -22,7 +22,7 @@ def test_what_a_schema_module_prints_goes_to_stderr_and_leaves_the_result_clean(
         "talks": "import sys\nprint('hello')\nsys.stdout.write('you')\n",
     }
     result = check(write_project(tmp_path, schemas=schemas), "--format", "json")
-    assert json.loads(result.stdout) == {"problems": [], "warnings": []}
+    assert json.loads(result.stdout) == {"problems": [], "warnings": [], "wanted": []}
     assert result.stderr == "hello\nyou"
 
 

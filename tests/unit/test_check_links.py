@@ -125,7 +125,7 @@ def test_paths_begin_at_the_projects_folder_or_are_absolute(
         ("http://proxy:3128", Proxy("proxy", 3128)),
         ("http://proxy/", Proxy("proxy", 80)),
         ("http://[::1]:3128", Proxy("::1", 3128)),
-        ("http://me:p%40ss@proxy:1", Proxy("proxy", 1, "Basic bWU6cEBzcw==")),
+        ("http://me:${secret.PW || 'p%40ss'}@proxy:1", Proxy("proxy", 1, "Basic bWU6cEBzcw==")),
     ],
 )
 def test_proxy_has_a_host_a_port_and_perhaps_credentials(

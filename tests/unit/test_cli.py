@@ -55,7 +55,8 @@ def test_check_as_json_is_for_machines(broken: str) -> None:
 
 def test_check_as_json_of_a_sound_project_has_empty_lists(sound: str) -> None:
     result = run("check", "--project", sound, "--format", "json")
-    assert (result.exit_code, json.loads(result.stdout)) == (0, {"problems": [], "warnings": []})
+    empty: dict[str, object] = {"problems": [], "warnings": [], "wanted": []}
+    assert (result.exit_code, json.loads(result.stdout)) == (0, empty)
 
 
 def test_plan_shows_steps_calls_budget_and_type(sound: str) -> None:
@@ -180,7 +181,7 @@ def test_routes_show_for_how_long_and_by_whom_payloads_are_shared_and_what_is_pu
 
 
 def test_routes_show_how_their_services_are_connected_to_without_secrets(tmp_path: Path) -> None:
-    own = "base: http://127.0.0.1:9\nproxy: http://me:secret@proxy:3128\ncompression: on\n"
+    own = "base: http://127.0.0.1:9\nproxy: http://me:${secret.PW}@proxy:3128\ncompression: on\n"
     folder = write_project(
         tmp_path,
         services={"shop": SHOP_SERVICE.replace("base: http://127.0.0.1:9\n", own)},

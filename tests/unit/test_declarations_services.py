@@ -78,7 +78,8 @@ def test_mistake_in_a_services_address_is_told_at_its_place(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", ["https://me:secret@p:1", "http://me:secret@p:1/path", "p:secret"]
+    "fault",
+    ["https://me:hunter2@p:1", "http://me:hunter2@p:1/path", "p:hunter2", "http://a:hunter2@p:1"],
 )
 def test_what_is_refused_of_a_proxy_is_not_repeated(fault: str) -> None:
     text = (
@@ -86,7 +87,7 @@ def test_what_is_refused_of_a_proxy_is_not_repeated(fault: str) -> None:
     )
     (problem,) = problems_of(text)
     assert problem.path == "proxy"
-    assert "secret" not in str(problem)
+    assert "hunter2" not in str(problem)
 
 
 REQUESTS = {

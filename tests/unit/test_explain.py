@@ -326,7 +326,7 @@ def test_what_is_declared_of_a_services_connections_is_shown_without_secrets(
 ) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    keys = "tls: {ca: ca.pem}\nproxy: http://me:secret@proxy:3128\ncompression: on"
+    keys = "tls: {ca: ca.pem}\nproxy: 'http://me:${secret.PW}@proxy:3128'\ncompression: on"
     service = SHOP_SERVICE.replace("base: http://127.0.0.1:9", f"base: https://shop.test\n{keys}")
     text = explained(tmp_path, HEAD, USER, service=service)
     assert below(text, "services") == [

@@ -11,6 +11,7 @@ from tests.support.kubernetes import KUBERNETES
 
 EXAMPLES = {
     "BFF_PROJECT": ("/srv/shop", Path("/srv/shop")),
+    "BFF_SECRETS_DIR": ("/run/secrets", Path("/run/secrets")),
     "BFF_APP": ("shop.web:app", "shop.web:app"),
     "BFF_HOST": ("0.0.0.0", "0.0.0.0"),
     "BFF_PORT": ("9000", 9000),

@@ -39,8 +39,10 @@ def _describe(settings: Settings) -> str:
     if settings.app is not None:
         return settings.app
     from bff.cli.project import compile_or_exit
+    from bff.environment import Environment
 
-    count = len(compile_or_exit(settings.project).compositions)
+    environment = Environment(os.environ, settings.secrets_dir)
+    count = len(compile_or_exit(settings.project, environment).compositions)
     return f"{count} composition{'' if count == 1 else 's'}"
 
 

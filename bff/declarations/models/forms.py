@@ -10,9 +10,11 @@ from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, Strict
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict
 
 from bff.declarations.declaration import Violation, refusal
+from bff.declarations.environment.filling import LOST
+from bff.secret import Secret
 
 Location = Literal["path", "query", "header", "body"]
 
@@ -133,6 +135,8 @@ def _check_bare(text: str) -> str:
 
 
 def _check_constant(value: Any) -> Any:
+    if value is LOST:
+        raise refusal()
     if found := tuple(_expressions_in(value, ())):
         raise refusal(*found)
     return value
@@ -224,8 +228,13 @@ def _check_base_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _check_proxy_url(url: str) -> str:
+def _check_proxy_url(value: Any) -> Secret:
     """A proxy's address. What is refused is not repeated: it may have a password in it."""
+    if value is LOST:
+        raise refusal()
+    if not isinstance(value, str | Secret):
+        raise refusal(Violation("this is no text", "Write http://host:port."))
+    url = value.reveal() if isinstance(value, Secret) else value
     parts = _split(url)
     if (
         parts is None
@@ -237,11 +246,19 @@ def _check_proxy_url(url: str) -> str:
         raise refusal(
             Violation(
                 "this is no address of an HTTP proxy",
-                "Write http://host:port, or http://user:password@host:port: the gateway speaks"
-                " plain HTTP to proxies.",
+                "Write http://host:port, or http://user:${secret.PASSWORD}@host:port: the gateway"
+                " speaks plain HTTP to proxies. What means something in an address is encoded in a"
+                " password: %40 for @.",
             )
         )
-    return url.rstrip("/")
+    if parts.password and not isinstance(value, Secret):
+        raise refusal(
+            Violation(
+                "a password stands in the file",
+                "Write ${secret.NAME} for it: http://user:${secret.NAME}@host:port.",
+            )
+        )
+    return Secret(url.rstrip("/"))
 
 
 def _split(url: str) -> SplitResult | None:
@@ -280,5 +297,5 @@ Access = Annotated[Literal["public"], BeforeValidator(_check_access)]
 Namespace = Annotated[str, AfterValidator(_check_namespace)]
 Origin = Annotated[str, AfterValidator(_check_origin)]
 BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
-ProxyUrl = Annotated[str, AfterValidator(_check_proxy_url)]
+ProxyUrl = Annotated[Secret, PlainValidator(_check_proxy_url)]
 FromList = Strict(False)  # on a tuple: YAML has lists

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from bff.declarations.declaration import Declaration, Violation, check_keys
+from bff.declarations.environment.filling import ANY, EnvironmentUse
 from bff.declarations.models.caching import TagTexts, constant_tag_violation, repeated_tags
 from bff.declarations.models.forms import (
     Access,
@@ -74,6 +75,8 @@ class GatewayCacheDecl(Declaration):
 
 class GatewayFile(Declaration):
     """A project's own file; everything in it may be left out."""
+
+    environment: ClassVar = EnvironmentUse(expressions=(("routes", ANY, "purges"),))
 
     defaults: GatewayDefaults = GatewayDefaults()
     routes: dict[str, RouteDecl] = Field(default={})

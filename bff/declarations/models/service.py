@@ -1,11 +1,12 @@
 """`services/<name>.yaml`: where a service is, and which operations it offers."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
 from bff.declarations.declaration import Declaration, Violation, check_keys, refusal
+from bff.declarations.environment.filling import ANY, EnvironmentUse
 from bff.declarations.models.caching import CacheDecl
 from bff.declarations.models.endpoint import (
     Effect,
@@ -100,6 +101,11 @@ class TlsDecl(Declaration):
 
 class ServiceFile(Declaration):
     """A service: `base` for one instance, or `instances` for several."""
+
+    environment: ClassVar = EnvironmentUse(
+        secrets=(("headers",), ("query",), ("auth",), ("tls",), ("proxy",)),
+        expressions=(("operations", ANY, "cache", "tags"), ("operations", ANY, "fail_when")),
+    )
 
     base: BaseUrl | None = None
     instances: Annotated[tuple[BaseUrl, ...], FromList, AfterValidator(_distinct)] | None = None

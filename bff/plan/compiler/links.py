@@ -18,7 +18,7 @@ def compile_link(reporter: Reporter[ServiceFile], folder: Path) -> Link | None:
     tls = None
     if declared.tls is not None and reporter.document.is_sound(("tls",)):
         tls = _compile_tls(reporter, declared.tls, folder)
-    proxy = None if declared.proxy is None else _compile_proxy(declared.proxy)
+    proxy = None if declared.proxy is None else _compile_proxy(declared.proxy.reveal())
     return None if tls is None and proxy is None else Link(tls, proxy)
 
 

@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
+from bff.declarations.documents import Wanted
 from bff.declarations.project import ProjectFiles, read_project
+from bff.environment import Environment
 from bff.errors import Problem, ProjectError
 from bff.plan.compiler.compositions import compile_composition
 from bff.plan.compiler.conflicts import report_endpoints, report_routes, report_websockets
@@ -34,6 +36,7 @@ class CheckResult:
     warnings: tuple[Problem, ...]  # sorted; what compiles, and may yet be a mistake
     compositions: int  # declared
     operations: int  # declared
+    wanted: tuple[Wanted, ...]  # of the environment, where none was given; sorted
 
     def strict(self) -> "CheckResult":
         """The same where each warning is a problem."""
@@ -43,18 +46,21 @@ class CheckResult:
         return replace(self, project=None, problems=problems, warnings=())
 
 
-def compile_project(folder: FilePath) -> CompiledProject:
-    """The project in `folder`, compiled. Raises `ProjectError` with every problem."""
-    checked = check_project(folder)
+def compile_project(folder: FilePath, environment: Environment | None = None) -> CompiledProject:
+    """The project in `folder`, compiled. Raises `ProjectError` with every problem. Without an
+    environment, values that have no default are left out of it: it can be shown, and not served."""
+    checked = check_project(folder, environment)
     if checked.project is None:
         raise ProjectError(checked.problems)
     return checked.project
 
 
-def check_project(folder: FilePath, app_guards: Sequence[str] = ()) -> CheckResult:
+def check_project(
+    folder: FilePath, environment: Environment | None = None, app_guards: Sequence[str] = ()
+) -> CheckResult:
     """Compile everything and report everything; raises nothing for a broken project. `app_guards`
     are the hooks of the app that the gateway is mounted in, where they see every request."""
-    files = read_project(folder)
+    files = read_project(folder, environment)
     schemas = load_schemas(folder)
     problems = [*files.problems, *schemas.problems]
     warnings: list[Problem] = []
@@ -107,6 +113,7 @@ def check_project(folder: FilePath, app_guards: Sequence[str] = ()) -> CheckResu
         tuple(sorted(set(warnings))),
         len(files.compositions),
         len(services.operations),
+        files.wanted,
     )
 
 

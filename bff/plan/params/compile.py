@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from bff.declarations.environment.filling import FilledText
 from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.param import ItemsDecl, ParamDecl
 from bff.declarations.models.service import OperationDecl, ServiceFile
@@ -118,12 +119,24 @@ def _compile_value(
     default = None
     if declared.has_default:
         try:
-            default = check(declared.default)
+            default = _check_default(check, declared.default)
         except ValueError as error:
             reporter.report((*path, "default"), f"the default {error}")
     elif not declared.is_required:
         inferred = nullable(inferred)
     return _Value(inferred if is_sound else t.ANYTHING, check, default)
+
+
+def _check_default(check: Check, default: Any) -> Any:
+    if not isinstance(default, FilledText):
+        return check(default)
+    try:
+        return check(str(default))
+    except ValueError:
+        plain = default.plain()
+        if isinstance(plain, str):
+            raise
+        return check(plain)
 
 
 def _without_constraints(declared: ParamDecl) -> ParamDecl:

@@ -29,7 +29,10 @@ def unknown_name(node: Node, root: t.Type) -> TypeProblem:
     name = node.value
     owner = next((each.name for each in alternatives(root) if isinstance(each, t.ObjectOf)), None)
     what = f"{owner} has no field '{name}'" if owner else f"unknown name '{name}'"
-    return TypeProblem(node.start, what, known_names(name, field_names(root)))
+    mend = known_names(name, field_names(root))
+    if name in ("env", "secret"):
+        mend = f"The environment is read where a service is described, not here. {mend}"
+    return TypeProblem(node.start, what, mend)
 
 
 def perhaps_text(found: TypeProblem, node: Node) -> TypeProblem:
