@@ -5,11 +5,11 @@ Computed once per composition, so that a run only counts down and looks up. Immu
 
 from dataclasses import dataclass
 
-from bff.engine.steps.bodies import NULL, fallback_value
+from bff.engine.steps.bodies import fallback_value
 from bff.engine.steps.inputs import OwnParams, params_alone
 from bff.engine.steps.requests import Renderer, compile_renderer
 from bff.engine.steps.shared_calls import ReplyKeyRecipe
-from bff.engine.values.outcomes import Value
+from bff.engine.values.outcomes import NULL, Value
 from bff.plan.model.composition import Composition
 from bff.plan.model.steps import Fallback, Step
 

@@ -19,9 +19,8 @@ from types import NoneType
 from typing import Any, Final
 
 from bff.engine.prepared import PreparedComposition
-from bff.engine.steps.bodies import NULL
 from bff.engine.steps.failures import takes_composition_down
-from bff.engine.values.outcomes import Failed, Outcome, Reason, Skipped, Value
+from bff.engine.values.outcomes import NULL, Failed, Outcome, Reason, Skipped, Value
 from bff.engine.values.results import StepOutcome, StepTiming
 
 _STEP_OUTCOMES: Final[Mapping[type[Outcome | None], StepOutcome]] = {
@@ -34,11 +33,11 @@ _STEP_OUTCOMES: Final[Mapping[type[Outcome | None], StepOutcome]] = {
 
 class Progress:
     """The steps of one run. `clock` gives seconds for timings alone. `sent` counts the requests of
-    each step that were sent."""
+    each step that were sent; `ready` has the steps that may begin."""
 
-    __slots__ = ("_began_at", "_clock", "_ended_at", "_ready", "_started_at", "_steps",
-                 "_unsettled", "_waits", "failed_by", "in_trouble", "is_over", "outcomes", "root",
-                 "sent", "tainted", "texts")  # fmt: skip
+    __slots__ = ("_began_at", "_clock", "_ended_at", "_started_at", "_steps",
+                 "_unsettled", "_waits", "failed_by", "in_trouble", "is_over", "outcomes", "ready",
+                 "root", "sent", "tainted", "texts")  # fmt: skip
 
     def __init__(
         self, prepared: PreparedComposition, root: dict[str, Any], clock: Callable[[], float]
@@ -52,20 +51,18 @@ class Progress:
         self.in_trouble = False  # some step has no value of its own
         self.is_over = not count  # nothing may be sent any more
         self.sent = [0] * count
+        self.ready = deque(prepared.first)
         self._steps = prepared.steps
         self._clock = clock
-        self._ready = deque(prepared.first)
         self._waits = list(prepared.waits)
         self._unsettled = count
         self._began_at: list[float | None] = [None] * count
         self._ended_at: list[float | None] = [None] * count
         self._started_at = clock()
 
-    def begin_next(self) -> int | None:
-        """The next step that is ready, which begins with that; None where there is none."""
-        if self.is_over or not self._ready:
-            return None
-        index = self._ready.popleft()
+    def begin_next(self) -> int:
+        """The next of the steps that are ready, which begins with that."""
+        index = self.ready.popleft()
         self._began_at[index] = self._clock()
         return index
 
@@ -104,7 +101,7 @@ class Progress:
         for dependent in prepared.dependents:
             self._waits[dependent] -= 1
             if not self._waits[dependent]:
-                self._ready.append(dependent)
+                self.ready.append(dependent)
 
     def end_waiting(self) -> None:
         """The deadline (rule 4)."""

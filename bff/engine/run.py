@@ -23,14 +23,15 @@ All state is the event loop's. The thread for heavy work only reads it.
 import asyncio
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import Any, Concatenate, Final, ParamSpec
+from typing import Any, Final, TypeVarTuple
 
 from bff.deadline import Deadline, DeadlinePassed, WaitBudget
-from bff.engine.answers import Handle, OnAnswer, TaskCall
-from bff.engine.heavy_work import HeavyWork
-from bff.engine.prepared import PreparedComposition, PreparedStep
+from bff.engine.answers import Handle, TaskCall
+from bff.engine.heavy_work import HeavyShare, HeavyWork
+from bff.engine.ports import UpstreamReply
+from bff.engine.prepared import PreparedComposition
 from bff.engine.progress import Progress
-from bff.engine.steps.calls import DirectCall, DirectCalls, StepCalls, StepPart
+from bff.engine.steps.calls import DirectCalls, StepCalls, StepPart
 from bff.engine.steps.inputs import CallPlan, plan_calls, refused_params
 from bff.engine.steps.requests import StepRequest
 from bff.engine.steps.shared_calls import SharedCalls
@@ -39,21 +40,21 @@ from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed, Reason, Skipped, Value
 from bff.engine.values.results import Inputs
 
-P = ParamSpec("P")
+Answers = TypeVarTuple("Answers")
 
 # A twentieth of the deadline is reserved for merging, and at most this.
 _MOST_RESERVED_SECONDS: Final = 0.05
 
 
 def _ends_run_by_bug(
-    callback: Callable[Concatenate["Run", P], None],
-) -> Callable[Concatenate["Run", P], None]:
+    callback: Callable[["Run", *Answers], None],
+) -> Callable[["Run", *Answers], None]:
     """A callback of the loop's that keeps rule 7."""
 
     @wraps(callback)
-    def guarded(run: "Run", /, *args: P.args, **kwargs: P.kwargs) -> None:
+    def guarded(run: "Run", *answers: *Answers) -> None:
         try:
-            callback(run, *args, **kwargs)
+            callback(run, *answers)
         except Exception as error:
             run._end_by_bug(error)
 
@@ -63,9 +64,9 @@ def _ends_run_by_bug(
 class Run:
     """One run, for one use on one loop."""
 
-    __slots__ = ("_arriving", "_calls", "_checking", "_deadline", "_done", "_heavy_steps",
-                 "_identity_key", "_in_flight", "_loop", "_prepared", "_replies", "_requests",
-                 "_reserved", "_shared", "_wait_budget", "_waiting", "freshness", "heavy",
+    __slots__ = ("_arriving", "_calls", "_deadline", "_done", "_heavy", "_heavy_steps",
+                 "_heavy_work", "_identity_key", "_in_flight", "_loop", "_prepared", "_replies",
+                 "_requests", "_reserved", "_shared", "_wait_budget", "_waits_until", "freshness",
                  "progress", "read_weight")  # fmt: skip
 
     def __init__(
@@ -91,18 +92,25 @@ class Run:
         self._replies = Budget(calls.limits.replies_bytes, "the run's replies")
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[None] = self._loop.create_future()
-        self._in_flight: dict[int, StepCalls] = {}  # by step
+        self._in_flight: dict[int, Handle] = {}  # by step
         self._heavy_steps: list[Handle] = []  # what the thread decides on for a step
         seconds = prepared.composition.deadline_seconds
         self._reserved = min(seconds / 20, _MOST_RESERVED_SECONDS)
         self._deadline = inputs.deadline or Deadline.after(seconds, self._loop.time)
-        self._waiting = self._deadline.earlier(self._reserved)
-        self.heavy = heavy_work.share(self._deadline)
+        self._waits_until = self._deadline.ends_at - self._reserved
+        self._heavy_work = heavy_work
+        self._heavy: HeavyShare | None = None
+
+    @property
+    def heavy(self) -> HeavyShare:
+        """The run's share of the thread; most runs need none."""
+        self._heavy = self._heavy or self._heavy_work.share(self._deadline)
+        return self._heavy
 
     async def settle_all(self) -> None:
         """Run until every step is settled, or one has taken the composition down. Raises what is a
         bug."""
-        timer = self._loop.call_at(self._waiting.ends_at, self._end_waiting)
+        timer = self._loop.call_at(self._waits_until, self._end_waiting)
         try:
             self._check_own_params()
             if not self._done.done():
@@ -111,14 +119,11 @@ class Run:
         finally:
             timer.cancel()
             self.progress.is_over = True
-            for calls in self._in_flight.values():
-                calls.cancel()
-            for handle in self._heavy_steps:
+            for handle in (*self._in_flight.values(), *self._heavy_steps):
                 handle.cancel()
 
     # -------------------------------------------------------------------- beginning a step
 
-    @_ends_run_by_bug
     def _check_own_params(self) -> None:
         """Begin with rule 5."""
         own = self._prepared.own_params
@@ -147,107 +152,125 @@ class Run:
     def _advance(self) -> None:
         """Begin every step that is ready: decide on all of them, then send. Steps that need no call
         may make others ready."""
-        progress = self.progress
-        planned: list[int] = []
-        while (index := progress.begin_next()) is not None:
+        progress, root, weight = self.progress, self.progress.root, self.read_weight
+        planned: list[tuple[int, StepRequest | StepCalls]] = []
+        while progress.ready and not progress.is_over:
+            index = progress.begin_next()
             prepared = self._prepared.steps[index]
-            step, render = prepared.step, prepared.render
-            inputs = (step, render, progress.root, progress.tainted, self._requests)
-            if self.read_weight > self._calls.limits.off_loop_bytes:
+            inputs = (prepared.step, prepared.render, root, progress.tainted, self._requests)
+            if weight > self._calls.limits.off_loop_bytes:
                 work = self.heavy.run(plan_calls, *inputs)
                 self._heavy_steps.append(TaskCall(work, partial(self._take_plan, index)))
-            elif self._begin(index, plan_calls(*inputs)):
-                planned.append(index)
-        for index in planned:
-            self._send_first(index)
+            elif (what := self._begin(index, plan_calls(*inputs))) is not None:
+                planned.append((index, what))
+        for index, what in planned:
+            self._send_first(index, what)
         if progress.is_over and not self._done.done():
             self._done.set_result(None)  # what the loop has ready runs before `settle_all` goes on
 
     @_ends_run_by_bug
-    def _take_plan(self, index: int, plan: CallPlan | Skipped | Failed | Exception) -> None:
+    def _take_plan(
+        self, index: int, plan: StepRequest | CallPlan | Value | Skipped | Failed | Exception
+    ) -> None:
         if isinstance(plan, DeadlinePassed):
             plan = _unsent(plan)
         if isinstance(plan, Exception):
             raise plan
-        if self._begin(index, plan):
-            self._send_first(index)
+        if (what := self._begin(index, plan)) is not None:
+            self._send_first(index, what)
         self._advance()
 
-    def _begin(self, index: int, plan: CallPlan | Skipped | Failed) -> bool:
-        """Settle the step; or, where it has something to send, make it ready for that."""
+    def _begin(
+        self, index: int, plan: StepRequest | CallPlan | Value | Skipped | Failed
+    ) -> StepRequest | StepCalls | None:
+        """What the step has to send; or settle it, where that is nothing."""
+        if isinstance(plan, StepRequest):
+            return plan
         if isinstance(plan, CallPlan):
-            calls = StepCalls(plan)
-            if calls.requests:
-                self._in_flight[index] = calls
-                return True
-            self.progress.settle(index, calls.combined(self._prepared.steps[index].step))
-        else:
-            self.progress.settle(index, plan)
-        return False
+            calls = StepCalls(self._prepared.steps[index].step, plan)
+            if plan.requests:
+                return calls
+            plan = calls.combined()
+        self.progress.settle(index, plan)
+        return None
 
     # -------------------------------------------------------------------- a step in flight
 
-    def _send_first(self, index: int) -> None:
-        calls = self._in_flight[index]
-        for _ in range(calls.at_once):
-            self._send_next(index, calls)
+    def _send_first(self, index: int, what: StepRequest | StepCalls) -> None:
+        if isinstance(what, StepCalls):
+            self._in_flight[index] = what
+            for _ in range(what.at_once):
+                self._send_next(index, what)
+        elif (handle := self._send(index, 0, what)) is not None:
+            self._in_flight[index] = handle
 
     def _send_next(self, index: int, calls: StepCalls) -> None:
-        """Send the step's next request, where there is one."""
-        if calls.next == len(calls.requests) or self.progress.is_over:
-            return
-        if self._waiting.seconds_left() <= 0:  # the loop was held, and the timer is late
-            self.progress.end_waiting()
-            return
-        place, request = calls.requests[calls.next]
-        calls.next += 1
-        self.progress.sent[index] = calls.next
-        on_part = partial(self._take_part, index, place)
-        calls.under_way[place] = self._call(self._prepared.steps[index], request, on_part)
+        """Send the next request of a step of many calls, where there is one."""
+        if (following := calls.next_request()) is not None:
+            place, request = following
+            if (handle := self._send(index, place, request)) is not None:
+                calls.hold(place, handle)
 
-    def _call(
-        self, prepared: PreparedStep, request: StepRequest, on_part: OnAnswer[StepPart]
-    ) -> Handle:
-        step, keys, heavy, replies = prepared.step, prepared.reply_key, self.heavy, self._replies
+    def _send(self, index: int, place: int, request: StepRequest) -> Handle | None:
+        """Send a request, unless the run is over."""
+        progress, prepared = self.progress, self._prepared.steps[index]
+        if progress.is_over:
+            return None
+        left = self._waits_until - self._loop.time()
+        if left <= 0:  # the loop was held, and the timer is late
+            progress.end_waiting()
+            return None
+        progress.sent[index] += 1
+        step, keys = prepared.step, prepared.reply_key
         if step.cache is None or keys is None or self._shared is None:
-            return DirectCall(
-                self._calls, step, request, self._deadline, self._arriving, replies, heavy, on_part
-            )
+            on_reply = partial(self._take_reply, index, place)
+            return self._calls.begin(step, request, left + self._reserved, self._arriving, on_reply)
         key = keys(request, self._identity_key)
         # It ends before the waiting does, so that a stored reply can stand in for it.
-        deadline = self._waiting.earlier(self._reserved)
-        budget = self._wait_budget
+        deadline = self._deadline.earlier(2 * self._reserved)
+        budget, heavy, replies = self._wait_budget, self.heavy, self._replies
         work = self._shared.call(step, step.cache, key, request, deadline, budget, heavy, replies)
-        return TaskCall(work, on_part)
+        return TaskCall(work, partial(self._take_part, index, place))
+
+    @_ends_run_by_bug
+    def _take_reply(
+        self, index: int, place: int, reply: UpstreamReply | Failed | Exception
+    ) -> None:
+        if isinstance(reply, Exception):
+            raise reply
+        part = self._calls.read(self._prepared.steps[index].step, reply, self._replies)
+        if isinstance(part, StepPart):
+            self._settle_part(index, place, part)
+            return
+        reading = TaskCall(part.read(self.heavy), partial(self._take_part, index, place))
+        calls = self._in_flight[index]
+        if isinstance(calls, StepCalls):
+            calls.hold(place, reading)
+        else:
+            self._in_flight[index] = reading
 
     @_ends_run_by_bug
     def _take_part(self, index: int, place: int, part: StepPart | Failed | Exception) -> None:
         if isinstance(part, Exception):
             raise part
+        self._settle_part(index, place, StepPart(part) if isinstance(part, Failed) else part)
+
+    def _settle_part(self, index: int, place: int, part: StepPart) -> None:
+        outcome: Value | Failed | None
+        outcome, weight, freshness = part
+        self.read_weight += weight
+        if freshness is not UNLIMITED:
+            self.freshness.append(freshness)
         calls = self._in_flight[index]
-        calls.under_way.pop(place, None)
-        value: Value | Failed
-        if isinstance(part, Failed):
-            value = part
-        else:
-            value = part.value
-            self.read_weight += part.weight
-            if part.freshness is not UNLIMITED:
-                self.freshness.append(part.freshness)
-        if isinstance(value, Failed):
-            if value.stand_in is None:
-                calls.cancel()
-                self.progress.settle(index, value)
-                self._advance()
-                return
-            calls.replaced, value = value, value.stand_in
-        calls.parts[place] = value
-        calls.missing -= 1
-        if not calls.missing:
-            self.progress.settle(index, calls.combined(self._prepared.steps[index].step))
-        else:
+        if isinstance(calls, StepCalls):
+            outcome = calls.take(place, outcome)
+        if outcome is not None:
+            del self._in_flight[index]
+            self.progress.settle(index, outcome)
+        elif isinstance(calls, StepCalls):
             self._send_next(index, calls)
-        self._advance()
+        if self.progress.ready or self.progress.is_over:
+            self._advance()
 
     # -------------------------------------------------------------------- the end
 

@@ -66,6 +66,7 @@ def merge(
 def write_shape(shape: Shape, root: Root, texts: Sequence[bytes | None], budget: Budget) -> bytes:
     """The body that a shape describes. Raises `EvaluationError`, and `TooLargeError`."""
     parts: list[bytes] = []
+    size = 0
     for segment in shape.segments:
         if isinstance(segment, Text):  # `match` takes three times as long
             part = segment.text
@@ -73,8 +74,11 @@ def write_shape(shape: Shape, root: Root, texts: Sequence[bytes | None], budget:
             part = texts[segment.step] or b"null"
         else:
             part = write_json(segment.template.evaluate(root))
-        budget.spend(len(part))
+        size += len(part)
+        if size > budget.left:
+            break
         parts.append(part)
+    budget.spend(size)
     return b"".join(parts)
 
 

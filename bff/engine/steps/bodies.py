@@ -36,13 +36,10 @@ from pydantic_core import from_json
 from bff.engine.payload.texts import write_json
 from bff.engine.ports import UpstreamReply
 from bff.engine.steps.inputs import is_true
-from bff.engine.values.outcomes import Failed, Reason, Value, reason_of
+from bff.engine.values.outcomes import NULL, Failed, Reason, Value, reason_of
 from bff.errors import EvaluationError
 from bff.plan.model.service import FailWhen
-from bff.plan.model.steps import ErrorReply, Fallback, Step
-
-NULL = Value()
-EMPTY_LIST = Value([], b"[]")
+from bff.plan.model.steps import Batch, ErrorReply, Fallback, Step
 
 
 def judge(step: Step, reply: UpstreamReply) -> Value | Failed | None:
@@ -78,11 +75,15 @@ def read_body(step: Step, reply: UpstreamReply) -> Value | Failed:
     try:
         if reply.status in step.statuses:
             return _with_error(step, reply.status, _refused(reply), reply.body)
-        if step.operation.fail_when is not None:
-            reported = _reported(step, step.operation.fail_when, reply)
+        operation = step.operation
+        if operation.fail_when is not None:
+            reported = _reported(step, operation.fail_when, reply)
             if reported is not None:
                 return reported
-        return _read(step, reply.body)
+        if step.batch is not None:
+            return _read_chunk(step, step.batch, reply.body)
+        schema = operation.returns
+        return Value(*schema.read(reply.body, json=step.needs_json, text=step.needs_bytes))
     except EvaluationError as error:
         return Failed(reason_of(error), reply.status, detail=str(error))
     except ValueError as error:
@@ -93,18 +94,18 @@ def read_body(step: Step, reply: UpstreamReply) -> Value | Failed:
 
 
 def combine(step: Step, parts: Sequence[Value]) -> Value:
-    """A step's value from its parts, in order. Raises `EvaluationError`: see `write_json`."""
+    """The value of a step of many calls from its parts, in order. Raises `EvaluationError`: see
+    `write_json`."""
     if step.for_each is not None:
         return Value(
             [part.json for part in parts] if step.needs_json else None,
             _bracketed([part.text or b"null" for part in parts]) if step.needs_bytes else None,
         )
-    if step.batch is None:
-        return parts[0]
     json, text = None, None
-    if step.needs_json or step.batch.select is not None:
+    is_selected = step.batch is not None and step.batch.select is not None
+    if step.needs_json or is_selected:
         json = [each for part in parts for each in part.json or ()]
-    if step.needs_bytes and step.batch.select is not None:
+    if step.needs_bytes and is_selected:
         text = write_json(json)
     elif step.needs_bytes:
         lists = [part.text for part in parts if part.text not in (None, b"null", b"[]")]
@@ -168,17 +169,14 @@ def _bracketed(texts: list[bytes]) -> bytes:
     return b"[" + b",".join(texts) + b"]"
 
 
-def _read(step: Step, body: bytes) -> Value:
-    schema, batch = step.operation.returns, step.batch
-    if batch is not None and batch.select is not None:
-        whole, _ = schema.read(body, json=True, text=False)
-        return _list_part(Value(batch.select.evaluate(whole)))
-    read = Value(*schema.read(body, json=step.needs_json, text=step.needs_bytes))
-    return read if batch is None else _list_part(read)
-
-
-def _list_part(part: Value) -> Value:
+def _read_chunk(step: Step, batch: Batch, body: bytes) -> Value:
     """The part of a batch. A null adds nothing; what is neither null nor a list can't be joined."""
+    schema = step.operation.returns
+    if batch.select is None:
+        part = Value(*schema.read(body, json=step.needs_json, text=step.needs_bytes))
+    else:
+        whole, _ = schema.read(body, json=True, text=False)
+        part = Value(batch.select.evaluate(whole))
     text = part.text
     if not isinstance(part.json, list | None) or not (
         text is None or text == b"null" or text.startswith(b"[")

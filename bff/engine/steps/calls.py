@@ -6,22 +6,21 @@ A reply is read in the callback that brings it. A heavy body is read on the thre
 for that. Knows nothing of steps that wait for each other; see `bff.engine.run`.
 """
 
-import asyncio
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
 from bff.deadline import Deadline, DeadlinePassed
-from bff.engine.answers import Handle, OnAnswer, TaskCall, answer_to
+from bff.engine.answers import Handle, OnAnswer, answer_to
 from bff.engine.heavy_work import HeavyShare
 from bff.engine.payload.texts import weigh_reply
 from bff.engine.ports import ServiceCall, Services, UpstreamReply
-from bff.engine.steps.bodies import EMPTY_LIST, NULL, combine, judge, read_body, too_large
+from bff.engine.steps.bodies import combine, judge, read_body, too_large
 from bff.engine.steps.inputs import CallPlan
 from bff.engine.steps.requests import StepRequest
 from bff.engine.values.freshness import UNLIMITED, Freshness, read_freshness
 from bff.engine.values.limits import Budget, Limits
-from bff.engine.values.outcomes import Failed, Reason, Value, reason_of
+from bff.engine.values.outcomes import EMPTY_LIST, NULL, Failed, Reason, Value, reason_of
 from bff.errors import EvaluationError
 from bff.plan.model.steps import Step
 
@@ -63,17 +62,13 @@ class DirectCalls:
         self,
         step: Step,
         request: StepRequest,
-        deadline: Deadline,
+        seconds_left: float,
         arriving: Budget | None,
         on_answer: OnAnswer[UpstreamReply],
     ) -> Handle:
         """Send a request; the answer is the reply, whatever its status, within the step's time and
-        by the deadline. `arriving` is None where other runs may share the reply: it has the bound
-        of one reply alone then."""
-        left = deadline.seconds_left()
-        if left <= 0:
-            late = Failed(Reason.DEADLINE, was_sent=False)
-            return asyncio.get_running_loop().call_soon(on_answer, late)
+        the seconds that are left until the deadline. `arriving` is None where other runs may share
+        the reply: it has the bound of one reply alone then."""
         operation = step.operation
         call = ServiceCall(
             operation.service,
@@ -82,12 +77,11 @@ class DirectCalls:
             request.headers,
             request.body,
             arriving,
-            not operation.writes,
         )
         timeout = step.timeout_seconds
-        if timeout < left:
+        if timeout < seconds_left:
             return self._services.fetch(call, timeout, on_answer)
-        return self._services.fetch(call, left, partial(_by_deadline, on_answer))
+        return self._services.fetch(call, seconds_left, partial(_by_deadline, on_answer))
 
     def read(
         self, step: Step, reply: UpstreamReply | Failed, budget: Budget
@@ -114,8 +108,11 @@ class DirectCalls:
     async def reply_to(
         self, step: Step, request: StepRequest, deadline: Deadline
     ) -> UpstreamReply | Failed:
-        """Send a request whose reply others may share, and return that."""
-        return await answer_to(partial(self.begin, step, request, deadline, None))
+        """Send a request whose reply others may share, by the deadline, and return that."""
+        left = deadline.seconds_left()
+        if left <= 0:
+            return Failed(Reason.DEADLINE, was_sent=False)
+        return await answer_to(partial(self.begin, step, request, left, None))
 
     async def part_of(
         self, step: Step, reply: UpstreamReply | Failed, budget: Budget, heavy: HeavyShare
@@ -125,78 +122,61 @@ class DirectCalls:
         return part if isinstance(part, StepPart) else await part.read(heavy)
 
 
-class DirectCall:
-    """One call, from its request to the part that its reply makes; the handle of both."""
-
-    __slots__ = ("_budget", "_calls", "_handle", "_heavy", "_on_part", "_step")
-
-    def __init__(
-        self,
-        calls: DirectCalls,
-        step: Step,
-        request: StepRequest,
-        deadline: Deadline,
-        arriving: Budget,
-        budget: Budget,
-        heavy: HeavyShare,
-        on_part: OnAnswer[StepPart],
-    ) -> None:
-        self._calls = calls
-        self._step = step
-        self._budget = budget
-        self._heavy = heavy
-        self._on_part = on_part
-        self._handle: Handle = calls.begin(step, request, deadline, arriving, self._read)
-
-    def cancel(self) -> None:
-        """See `Handle.cancel`."""
-        self._handle.cancel()
-
-    def _read(self, reply: UpstreamReply | Failed | Exception) -> None:
-        part: StepPart | HeavyBody | Exception
-        if isinstance(reply, Exception):
-            part = reply
-        else:
-            try:
-                part = self._calls.read(self._step, reply, self._budget)
-            except Exception as error:  # a bug
-                part = error
-        if isinstance(part, HeavyBody):
-            self._handle = TaskCall(part.read(self._heavy), self._on_part)
-        else:
-            self._on_part(part)
-
-
 class StepCalls:
-    """A step in flight: its requests, the parts of its value, the calls under way by their places
-    among the parts. A plain step has one call."""
+    """A step of many calls in flight: its requests, the parts of its value, the calls under way by
+    their places among the parts."""
 
-    __slots__ = ("at_once", "missing", "next", "parts", "replaced", "requests", "under_way")
+    __slots__ = ("_missing", "_next", "_parts", "_replaced", "_requests", "_step", "_under_way",
+                 "at_once")  # fmt: skip
 
-    def __init__(self, plan: CallPlan) -> None:
-        self.requests = plan.requests
+    def __init__(self, step: Step, plan: CallPlan) -> None:
         self.at_once = plan.at_once
-        self.next = 0  # the count of requests sent
-        self.missing = len(plan.requests)
-        self.parts = [NULL] * plan.parts
+        self._step = step
+        self._requests = plan.requests
+        self._next = 0
+        self._missing = len(plan.requests)
+        self._parts = [NULL] * plan.parts
         for place in plan.empty:
-            self.parts[place] = EMPTY_LIST
-        self.replaced: Failed | None = None  # the last failed part that an earlier value replaced
-        self.under_way: dict[int, Handle] = {}
+            self._parts[place] = EMPTY_LIST
+        self._replaced: Failed | None = None  # the last failed part that an earlier value replaced
+        self._under_way: dict[int, Handle] = {}
+
+    def next_request(self) -> tuple[int, StepRequest] | None:
+        """The next request to send, with its place; None where there is none."""
+        if self._next == len(self._requests):
+            return None
+        self._next += 1
+        return self._requests[self._next - 1]
+
+    def hold(self, place: int, handle: Handle) -> None:
+        """The call for this place is under way."""
+        self._under_way[place] = handle
+
+    def take(self, place: int, part: Value | Failed) -> Value | Failed | None:
+        """Take the part of this place; return the step's outcome, once there is one."""
+        self._under_way.pop(place, None)
+        if isinstance(part, Failed):
+            if part.stand_in is None:
+                self.cancel()
+                return part
+            self._replaced, part = part, part.stand_in
+        self._parts[place] = part
+        self._missing -= 1
+        return None if self._missing else self.combined()
 
     def cancel(self) -> None:
         """End the calls that are under way."""
-        under_way, self.under_way = self.under_way, {}
+        under_way, self._under_way = self._under_way, {}
         for handle in under_way.values():
             handle.cancel()
 
-    def combined(self, step: Step) -> Value | Failed:
+    def combined(self) -> Value | Failed:
         """The step's value, once no part is missing."""
         try:
-            value = combine(step, self.parts)
+            value = combine(self._step, self._parts)
         except EvaluationError as error:
             return Failed(reason_of(error), detail=str(error))
-        return value if self.replaced is None else replace(self.replaced, stand_in=value)
+        return value if self._replaced is None else replace(self._replaced, stand_in=value)
 
 
 def _by_deadline(

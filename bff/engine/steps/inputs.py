@@ -1,7 +1,7 @@
 """What a step is to do, decided from the values that are there: nothing is called yet. Pure.
 
-`plan_calls` gives the requests to send, or the outcome of a step that needs none. Everything that
-can be refused is refused here, for all elements and chunks, before the first of them is sent.
+`plan_calls` gives what the step sends, or its outcome where that is nothing. Everything that can be
+refused is refused here, for all elements and chunks, before the first of them is sent.
 
 Rules, for a value without which there is no call (a path param, a required one, what a batch or a
 `for_each` goes over):
@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 from bff.engine.payload.joins import strict_key
 from bff.engine.steps.requests import Renderer, StepRequest, Unsendable
 from bff.engine.values.limits import Budget
-from bff.engine.values.outcomes import Failed, Reason, Skipped, reason_of
+from bff.engine.values.outcomes import EMPTY_LIST, Failed, Reason, Skipped, Value, reason_of
 from bff.errors import EvaluationError
 from bff.plan.model.expressions import Root, Template
 from bff.plan.model.service import OperationParam
@@ -40,11 +40,10 @@ _EMPTY_INPUT = Skipped("empty input")
 
 
 class CallPlan(NamedTuple):
-    """The requests that a step sends, at most `at_once` of them at a time.
+    """The requests that a step of many calls sends, at most `at_once` of them at a time.
 
-    Each stands beside its place among the step's `parts`: 1 for a plain step, a chunk each for a
-    batch, an element each for `for_each`. Parts without a request are null; those at the places
-    `empty` are empty lists.
+    Each stands beside its place among the step's `parts`: a chunk each for a batch, an element each
+    for `for_each`. Parts without a request are null; those at the places `empty` are empty lists.
     """
 
     requests: tuple[tuple[int, StepRequest], ...]
@@ -103,8 +102,9 @@ def refused_params(
 
 def plan_calls(
     step: Step, render: Renderer, root: Root, tainted: Set[str], budget: Budget
-) -> CallPlan | Skipped | Failed:
-    """The step's calls over the values in `root`; `budget` is that of the run's requests."""
+) -> StepRequest | CallPlan | Value | Skipped | Failed:
+    """The step's one request, or its many, over the values in `root`; or its outcome, where there
+    is nothing to send. `budget` is that of the run's requests."""
     try:
         if step.when is not None and not is_true(step.when.evaluate(root)):
             return Skipped("when", complete=step.when.roots.isdisjoint(tainted))
@@ -114,8 +114,8 @@ def plan_calls(
             return _plan_chunks(step, step.batch, render, root, tainted, budget)
         bound = _bind(step, root, tainted, budget)
         if isinstance(bound, Skipped):
-            return CallPlan((), 1, 0, (0,)) if _is_empty_list(step, bound) else bound
-        return CallPlan(((0, render(bound, budget)),), 1, 1)
+            return EMPTY_LIST if _is_empty_list(step, bound) else bound
+        return render(bound, budget)
     except EvaluationError as error:
         return _refused(reason_of(error), error)
     except Unsendable as error:

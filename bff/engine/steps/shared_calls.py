@@ -14,13 +14,12 @@ from pydantic_core import to_json
 from bff.deadline import Deadline, WaitBudget
 from bff.engine.heavy_work import HeavyShare
 from bff.engine.ports import CallResult, ReplyCache, UpstreamReply
-from bff.engine.steps.bodies import NULL
 from bff.engine.steps.calls import DirectCalls, StepPart
 from bff.engine.steps.failures import may_pass
 from bff.engine.steps.requests import StepRequest
 from bff.engine.values.freshness import least
 from bff.engine.values.limits import Budget
-from bff.engine.values.outcomes import Failed, Reason, Value
+from bff.engine.values.outcomes import NULL, Failed, Reason, Value
 from bff.errors import EvaluationError
 from bff.plan.model.caching import ReplyCaching, evaluate_tags
 from bff.plan.model.service import Operation

@@ -32,7 +32,8 @@ class Budget:
 
     def spend(self, size: int) -> None:
         """Take `size` bytes. Raises `TooLargeError` where fewer are left, and takes none."""
-        self.require(size)
+        if size > self.left:
+            raise self._too_large()
         self.left -= size
 
     def take(self, size: int) -> bool:
@@ -45,4 +46,7 @@ class Budget:
     def require(self, size: int) -> None:
         """Raises `TooLargeError` where fewer than `size` bytes are left."""
         if size > self.left:
-            raise TooLargeError(f"{self._of} have more than {self.most} bytes")
+            raise self._too_large()
+
+    def _too_large(self) -> TooLargeError:
+        return TooLargeError(f"{self._of} have more than {self.most} bytes")

@@ -6,7 +6,7 @@ and the client's status when the step was required.
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from bff.errors import EvaluationError, TooLargeError
 
@@ -74,6 +74,10 @@ class Value(NamedTuple):
 
     json: Any = None
     text: bytes | None = None
+
+
+NULL: Final = Value()
+EMPTY_LIST: Final = Value([], b"[]")
 
 
 @dataclass(frozen=True, slots=True)
