@@ -8,7 +8,7 @@ AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo)
 # Debian's packages whose programs the tests of tests/system run.
 SYSTEM_PACKAGES := curl nginx-light
 
-.PHONY: setup demo test test-system check quick style bench crowds growth soak fuzz house clean
+.PHONY: setup wheel demo test test-system check quick style bench crowds growth soak fuzz house clean
 
 setup: $(STAMP)
 
@@ -16,6 +16,11 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
+
+# dist/bff_gateway-VERSION-py3-none-any.whl, to install elsewhere.
+wheel: $(STAMP)
+	rm -rf build/lib
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 demo: $(STAMP)
 	$(BIN)/python -m examples.demo $(ARGS)
