@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import uvloop
 
 from bff.engine.values.outcomes import Failed, Reason
+from bff.timers import TimerWheel
 from bff.upstream.http1.addresses import Address, Origin, Resolver
 from bff.upstream.http1.connection import Connection
 from bff.upstream.http1.pool import Limits, Pool
@@ -50,9 +51,17 @@ class World:
         self.server = server
         self._resolver = Resolver(loop, self._resolve, answer_seconds=0.0)
         origin = Origin(False, "shop.test", server.port)
+        self.wheel = TimerWheel(loop, 0.05)
         tls = TlsContexts(loop.time)
         self.pool = Pool(
-            origin, loop, self._resolver, lambda: tls.get(None), None, limits, on_empty=int
+            origin,
+            loop,
+            self.wheel,
+            self._resolver,
+            lambda: tls.get(None),
+            None,
+            limits,
+            on_empty=int,
         )
 
     def wait(self, seconds: float = 10, *, needs_new: bool = False) -> Waits:
@@ -64,6 +73,7 @@ class World:
         self.gate.set()
         await self.pool.close()
         self._resolver.close()
+        self.wheel.stop()
 
     def _resolve(self, host: str, port: int) -> list[Address]:
         assert self.gate.wait(10)

@@ -15,9 +15,11 @@ import select
 import ssl
 from contextlib import suppress
 from dataclasses import replace
+from math import inf
 from typing import Final, Protocol, cast
 
 from bff.engine.values.outcomes import Failed, Reason
+from bff.timers import TimerWheel
 from bff.upstream.http1.replies import BadReply, ReplyReader
 from bff.upstream.tls import MAYBE_REFUSED
 
@@ -26,7 +28,10 @@ _CUT_OFF: Final = Failed(Reason.INCOMPLETE, detail="TLS ended without its close_
 
 
 class Exchange(Protocol):
-    """What a connection does its work for. All are called on the loop, from its callbacks."""
+    """What a connection does its work for. All are called on the loop, from its callbacks.
+    `ends_at` is when its time is over, by the loop; `inf` while none runs."""
+
+    ends_at: float
 
     def on_reply(self, reader: ReplyReader) -> None:
         """More of the reply is there: take it. Where `reader.ended`, the exchange has ended."""
@@ -36,6 +41,9 @@ class Exchange(Protocol):
 
     def on_failure(self, failure: Failed) -> None:
         """The exchange ends with this failure."""
+
+    def expire(self) -> None:
+        """Its time is over."""
 
 
 class Home(Protocol):
@@ -60,19 +68,22 @@ class Connection(asyncio.Protocol):
         "_exchange",
         "_home",
         "_is_paused",
+        "_looks_at",
         "_loop",
         "_poll",
         "_request_is_sent",
         "_transport",
+        "_wheel",
         "exchanges",
         "expires_at",
         "is_closed",
         "is_stale",
         "opened_at",
         "reader",
+        "slot",
     )
 
-    def __init__(self, home: Home, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, home: Home, loop: asyncio.AbstractEventLoop, wheel: TimerWheel) -> None:
         self.reader = ReplyReader()
         self.exchanges = 0
         self.is_closed = False
@@ -80,6 +91,9 @@ class Connection(asyncio.Protocol):
         self.opened_at = self.expires_at = loop.time()
         self._home = home
         self._loop = loop
+        self._wheel = wheel
+        self.slot: int | None = None  # the wheel's
+        self._looks_at = inf  # when the wheel looks at the exchange's time
         self._transport: asyncio.Transport
         self._exchange: Exchange | None = None
         self._request_is_sent = False
@@ -94,6 +108,8 @@ class Connection(asyncio.Protocol):
         self._exchange = exchange
         self._request_is_sent = is_whole
         self.reader.begin(method)
+        if exchange.ends_at < self._looks_at:
+            self.watch(exchange.ends_at)
         self._transport.write(data)
 
     async def write(self, exchange: Exchange, data: bytes) -> None:
@@ -110,6 +126,23 @@ class Connection(asyncio.Protocol):
         if self._exchange is exchange:
             self._request_is_sent = True
             self._transport.write(data)
+
+    def watch(self, at: float) -> None:
+        """Look at the exchange's time at this moment, unless that is to happen earlier."""
+        if at < self._looks_at:
+            self._looks_at = at
+            self._wheel.schedule(self, at)
+
+    def check(self, now: float) -> float | None:
+        """See `Timed.check`. The exchange may be a later one than the one that set the time."""
+        exchange = self._exchange
+        self._looks_at = inf if exchange is None else exchange.ends_at
+        if exchange is None or self._looks_at == inf:
+            return None
+        if now < self._looks_at:
+            return self._looks_at
+        exchange.expire()
+        return None
 
     def leave(self, exchange: Exchange) -> None:
         """Nobody waits for this exchange any more: where it goes on, the connection is closed."""
@@ -135,6 +168,7 @@ class Connection(asyncio.Protocol):
         if self.is_closed:
             return
         self.is_closed = True
+        self._wheel.forget(self)
         self._transport.abort()
         self.reader.close()
         self._wake_writer()
@@ -144,6 +178,7 @@ class Connection(asyncio.Protocol):
         """Give the connection away, paused. Its pool and its exchange have it no more."""
         self._exchange = None
         self.is_closed = True
+        self._wheel.forget(self)
         self._transport.pause_reading()
         self.reader.close()
         self._home.forget(self)

@@ -6,7 +6,8 @@ Rules:
 1. An exchange answers once, by the rules of `bff.engine.answers`. It ends its connection at once
    where it is cancelled or takes too long.
 2. Its time begins before it has a connection, and goes on where it is repeated. It is over up to a
-   tenth of a second late (`bff.timers`): a timer of its own would cost as much as its request.
+   tenth of a second late (`bff.timers`). In line the exchange is looked at itself; then its
+   connection is, which sets no timer for each of its exchanges.
 3. It is repeated once, on a new connection, where it went out on a connection that had served
    others and that ended before a byte of the reply came; where its method is safe, and its body is
    there. The upstream had closed the connection while it was idle, most likely. What else other
@@ -14,6 +15,7 @@ Rules:
 """
 
 from abc import ABC, abstractmethod
+from math import inf
 from typing import Final, Generic, Protocol, TypeVar
 
 from bff.engine.answers import OnAnswer
@@ -43,7 +45,8 @@ class Connections(Protocol):
 
 
 class UpstreamExchange(ABC, Generic[T]):
-    """What all kinds share. `ends_at` is when its time is over, by the loop."""
+    """What all kinds share. `ends_at` is when its time is over, by the loop; `inf` while none
+    runs."""
 
     __slots__ = ("_connection", "_connections", "_on_answer", "_outgoing", "_wheel", "ends_at",
                  "needs_new", "slot")  # fmt: skip
@@ -64,11 +67,12 @@ class UpstreamExchange(ABC, Generic[T]):
         self._on_answer: OnAnswer[T] | None = on_answer
         self._connection: Connection | None = None
         self.needs_new = False  # it is repeated
-        wheel.schedule(self, ends_at)
 
     def on_connection(self, connection: Connection) -> None:
         """Send the request. See `Waiter.on_connection`."""
         self._connection = connection
+        if self.slot is not None:
+            self._wheel.forget(self)
         outgoing = self._outgoing
         connection.begin(self, outgoing.method, outgoing.data, is_whole=outgoing.is_whole)
 
@@ -87,39 +91,45 @@ class UpstreamExchange(ABC, Generic[T]):
         if may_repeat and connection is not None and connection.is_stale:
             self.needs_new = True
             self._connection = None
-            self._connections.wait(self._outgoing, self)
+            self.wait()
         else:
             self._end(failure)
 
+    def wait(self) -> None:
+        """Wait in line for a connection."""
+        self._wheel.schedule(self, self.ends_at)
+        self._connections.wait(self._outgoing, self)
+
     def check(self, now: float) -> float | None:
-        """See `Timed.check`."""
+        """See `Timed.check`; it waits in line."""
         if now < self.ends_at:
             return self.ends_at
-        self._expire()
+        self._connections.leave(self._outgoing, self)
+        self._end(_NO_TURN)
         return None
+
+    def expire(self) -> None:
+        """See `Exchange.expire`."""
+        if self._connection is not None:
+            self._connection.fail(self, TOO_SLOW)
 
     def cancel(self) -> None:
         """See `Handle.cancel`."""
-        self._wheel.forget(self)
         self._on_answer = None
         if self._connection is not None:
             self._connection.leave(self)
         else:
+            self._wheel.forget(self)
             self._connections.leave(self._outgoing, self)
 
     def _end(self, answer: T | Failed | Exception) -> None:
         """Answer, unless it is cancelled."""
-        self._wheel.forget(self)
+        self.ends_at = inf
+        if self.slot is not None:
+            self._wheel.forget(self)
         on_answer, self._on_answer = self._on_answer, None
         if on_answer is not None:
             on_answer(answer)
-
-    def _expire(self) -> None:
-        if self._connection is not None:
-            self._connection.fail(self, TOO_SLOW)
-        else:
-            self._connections.leave(self._outgoing, self)
-            self._end(_NO_TURN)
 
 
 class WholeReply(UpstreamExchange[UpstreamReply]):
@@ -146,21 +156,22 @@ class WholeReply(UpstreamExchange[UpstreamReply]):
 
     def on_reply(self, reader: ReplyReader) -> None:
         """See `Exchange.on_reply`."""
-        if self._is_too_large(reader):
+        body_bytes, cap, arriving = reader.body_bytes, self._byte_cap, self._arriving
+        new_bytes, self._taken_bytes = body_bytes - self._taken_bytes, body_bytes
+        if (
+            body_bytes > cap
+            or (reader.length or 0) > cap
+            or not (arriving is None or arriving.take(new_bytes))
+        ):
             self._reply = Failed(Reason.TOO_LARGE, status=reader.status)
         elif reader.ended:
             self._reply = UpstreamReply(reader.status, reader.headers, reader.take_body())
 
     def notify(self) -> None:
         """See `Exchange.notify`."""
-        if self._reply is not None:
-            if self._connection is not None:
-                self._connection.leave(self)
-            self._end(self._reply)
-
-    def _is_too_large(self, reader: ReplyReader) -> bool:
-        if reader.body_bytes > self._byte_cap or (reader.length or 0) > self._byte_cap:
-            return True
-        new_bytes = reader.body_bytes - self._taken_bytes
-        self._taken_bytes = reader.body_bytes
-        return self._arriving is not None and not self._arriving.take(new_bytes)
+        reply = self._reply
+        if reply is None:
+            return
+        if isinstance(reply, Failed) and self._connection is not None:
+            self._connection.leave(self)
+        self._end(reply)

@@ -28,6 +28,7 @@ from typing import Final, NamedTuple, Protocol
 from bff.engine.values.outcomes import Failed, Reason
 from bff.errors import TlsFileError
 from bff.plan.model.service import Proxy
+from bff.timers import TimerWheel
 from bff.upstream.http1.addresses import Bound, Origin, Resolver, connect_first
 from bff.upstream.http1.connection import Connection
 from bff.upstream.http1.tunnels import NoTunnel, open_tunnel
@@ -94,6 +95,7 @@ class Pool:
         self,
         origin: Origin,
         loop: asyncio.AbstractEventLoop,
+        wheel: TimerWheel,
         resolver: Resolver,
         tls: Callable[[], ssl.SSLContext],
         proxy: Proxy | None,
@@ -102,6 +104,7 @@ class Pool:
     ) -> None:
         self.origin = origin
         self._loop = loop
+        self._wheel = wheel
         self._resolver = resolver
         self._tls = tls
         self._proxy = proxy
@@ -269,7 +272,7 @@ class Pool:
                 if self._proxy is not None and origin.is_tls:
                     await open_tunnel(loop, made, self._proxy, origin)
                 _, connection = await loop.create_connection(
-                    lambda: Connection(self, loop),
+                    lambda: Connection(self, loop, self._wheel),
                     sock=made,
                     ssl=context,
                     server_hostname=origin.host if origin.is_tls else None,

@@ -5,6 +5,7 @@ A body that is still arriving is sent by a task, so that the reply may come mean
 
 import asyncio
 from collections.abc import AsyncIterator
+from math import inf
 from typing import Final
 
 from bff.engine.answers import OnAnswer
@@ -132,16 +133,14 @@ class StreamedReply(UpstreamExchange[UpstreamStream]):
     def reschedule(self, when: float | None) -> None:
         """Fail at this time of the loop, where the upstream is still awaited then; None stops the
         clock. See `bff.upstream.uploads.Clock`."""
-        self._wheel.forget(self)
         is_awaited = self._on_answer is not None or self._news is not None
-        if when is not None and is_awaited:
-            self.ends_at = when
-            self._wheel.schedule(self, when)
+        self.ends_at = when if when is not None and is_awaited else inf
+        if self._connection is not None:
+            self._connection.watch(self.ends_at)
 
-    def _expire(self) -> None:
-        if self._connection is None:
-            super()._expire()
-        else:
+    def expire(self) -> None:
+        """See `Exchange.expire`."""
+        if self._connection is not None:
             self._connection.fail(self, _SILENCE if self._head_came else _NO_HEAD)
 
     def _begin_answer(self, reader: ReplyReader) -> None:
@@ -166,7 +165,7 @@ class StreamedReply(UpstreamExchange[UpstreamStream]):
         if self.expired():
             return
         self._error = error
-        self._wheel.forget(self)
+        self.ends_at = inf
         if self._connection is not None:
             self._connection.leave(self)
         self._stop_sending()
@@ -207,7 +206,7 @@ class StreamedReply(UpstreamExchange[UpstreamStream]):
             raise
         finally:
             self._news = None
-            self._wheel.forget(self)
+            self.ends_at = inf
 
     def _wake_reader(self) -> None:
         has_news = bool(self._buffer) or self.expired()

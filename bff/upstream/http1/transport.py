@@ -109,7 +109,7 @@ class Http1Transport:
         ends_at = self._loop.time() + timeout_seconds
         outgoing = offering(outgoing)
         exchange = SwitchOffer(self._wheel, self, outgoing, on_answer, ends_at, byte_cap)
-        self.wait(outgoing, exchange)
+        exchange.wait()
         return exchange
 
     async def close(self) -> None:
@@ -141,7 +141,7 @@ class Http1Transport:
         if connection is not None:
             exchange.on_connection(connection)
         else:
-            self.wait(outgoing, exchange)
+            exchange.wait()
 
     async def _fetch_with_upload(
         self, request: UpstreamRequest, timeout_seconds: float, byte_cap: int
@@ -174,6 +174,7 @@ class Http1Transport:
         pool = Pool(
             origin,
             self._loop,
+            self._wheel,
             self._resolver,
             partial(self._tls_contexts.get, link.tls),
             link.proxy,
