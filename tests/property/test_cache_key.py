@@ -41,6 +41,7 @@ def composition(
         summary="",
         access=Access("public"),
         params=(),
+        body=None,
         deadline_seconds=1.0,
         steps=(),
         joins=(),

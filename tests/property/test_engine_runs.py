@@ -20,7 +20,7 @@ from tests.support.fake_time import run_in_fake_time
 from tests.support.plans import batch, compose, for_each, param, step
 from tests.support.scripted import ScriptedTransport, json_reply, reply
 
-IDS = param("ids", is_list=True, comma=True)
+IDS = param("ids", is_list=True, style="comma")
 FALLBACK = {"v": 7, "vs": [7]}
 
 

@@ -31,7 +31,7 @@ from bff.plan.model.payload import (
     Splice,
     Text,
 )
-from bff.plan.model.service import Operation, OperationParam, Service
+from bff.plan.model.service import BodyFormat, Operation, OperationParam, Service, Style
 from bff.plan.model.steps import Batch, Binding, Fail, ForEach, OnFailure, Step
 from bff.plan.types.kinds import ANYTHING, Type
 from tests.support.templates import constant, expression
@@ -77,7 +77,7 @@ def param(
     required: bool = True,
     default: Any = None,
     is_list: bool = False,
-    comma: bool = False,
+    style: Style = "repeat",
     slash: bool = False,
     check: Callable[[Any], Any] = lambda value: value,
 ) -> OperationParam:
@@ -90,7 +90,7 @@ def param(
         location == "path" or (required and default is None),
         default,
         is_list,
-        comma,
+        style,
         slash,
         check,
     )
@@ -103,7 +103,8 @@ def operation(
     service: str = "upstream",
 ) -> Operation:
     """An operation from its request line. Path params that aren't among `params` are plain ones."""
-    method, _, path = request.partition(" ")
+    method, _, target = request.partition(" ")
+    path, _, query = target.partition("?")
     known = {each.name: each for each in params}
     parts: list[str | OperationParam] = []
     for text in re.split(r"(\{\w+\})", path):
@@ -117,13 +118,21 @@ def operation(
         service=service,
         method=method,
         path=tuple(parts),
+        query=query,
         params=tuple(known.values()),
+        body=_body_format({each.location for each in known.values()}),
         returns=AdapterSchema(returns),
         returns_list=get_origin(returns) is list,
         timeout_seconds=10.0,
         writes=method not in ("GET", "HEAD"),
         digest=request,
     )
+
+
+def _body_format(locations: set[str]) -> BodyFormat | None:
+    if "form" in locations:
+        return BodyFormat("form", "application/x-www-form-urlencoded")
+    return BodyFormat("fields", "application/json") if "body" in locations else None
 
 
 def step(
@@ -256,6 +265,7 @@ def compose(
         summary="",
         access=Access("public"),
         params=(),
+        body=None,
         deadline_seconds=deadline,
         steps=tuple(steps),
         joins=tuple(joins),

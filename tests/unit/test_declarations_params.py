@@ -99,7 +99,7 @@ PARAMS = {
     ),
     "unknown place": (
         "{q: {in: ▶cookie, type: string}}", "q.in", "'cookie' means nothing here",
-        "Known: body, header, path, query.",
+        "Known: body, form, header, path, query.",
     ),
     "default of a required": (
         "{q: {type: string, default: x, required: ▶true}}", "q.required", "never required", "",

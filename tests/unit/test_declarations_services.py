@@ -97,7 +97,11 @@ REQUESTS = {
     "▶/users": ("'/users' is no endpoint", "GET /users/{id}"),
     "▶GET users": ("'GET users' is no endpoint", ""),
     "▶GET  /users": ("'GET  /users' is no endpoint", ""),
-    "▶'GET /users?a=1'": ("a path with a query", "in: query"),
+    "▶GET /users?a={id}": ("'a={id}' in the query is no constant", "in: query"),
+    "▶GET /users?a=1&&b=2": ("'' is no part of a query", "name=value"),
+    "▶GET /users?=1": ("'=1' is no part of a query", "name=value"),
+    "▶GET /users?a=b c": ("'a=b c' is no part of a query", "name=value"),
+    "▶GET /users?": ("'' is no part of a query", "name=value"),
     "▶GET /a//b": ("a path with an empty segment", "Leave the extra"),
     "▶GET /a/../b": ("'..' in a path means another path", ""),
     "▶GET /a/%2e%2E/b": ("'%2e%2E' in a path means another path", ""),
@@ -123,16 +127,16 @@ def test_mistake_in_a_request_is_told(marked: str) -> None:
 
 
 def test_each_mistake_of_a_request_is_told_once() -> None:
-    text = with_param("{}", request="FETCH g//{i-d}//{b/%2e./{a}/{a}?x=/../y")
+    text = with_param("{}", request="FETCH g//{i-d}//{b/%2e./{a}/{a}?x=/../y&")
     assert [each.what for each in problems_of(text)] == [
         "unknown method 'FETCH'",
-        "'FETCH g//{i-d}//{b/%2e./{a}/{a}?x=/../y' is no endpoint",
-        "a path with a query",
+        "'FETCH g//{i-d}//{b/%2e./{a}/{a}?x=/../y&' is no endpoint",
         "a path with an empty segment",
         "'{b' is no segment of a path",
         "'{i-d}' is no param",
         "'{a}' is in the path twice",
         "'%2e.' in a path means another path",
+        "'' is no part of a query",
     ]
 
 

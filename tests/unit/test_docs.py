@@ -125,6 +125,20 @@ class Review(BaseModel):
 
 class Author(BaseModel):
     name: str
+
+
+class Filter(BaseModel):
+    state: str | None = None
+    ids: list[int] = []
+
+
+class Charge(BaseModel):
+    id: str
+    amount: int
+
+
+class Changes(BaseModel):
+    note: str | None = None
 """,
     "schemas/forms.py": """
 from pydantic import BaseModel

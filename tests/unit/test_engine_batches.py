@@ -7,7 +7,7 @@ from tests.support.engine_runs import run
 from tests.support.plans import batch, compose, constant, param, step
 from tests.support.scripted import after, json_reply, never, reply
 
-IDS = param("ids", is_list=True, comma=True)
+IDS = param("ids", is_list=True, style="comma")
 
 
 def products(size=2, most=10, select="products", optional=False, **more):
@@ -123,7 +123,7 @@ def test_each_chunk_is_checked_by_itself_and_before_any_call():
             raise ValueError("no")
         return values
 
-    checked = param("ids", is_list=True, comma=True, check=at_most_two)
+    checked = param("ids", is_list=True, style="comma", check=at_most_two)
     composition = compose(
         step("p", "GET /p", {"ids": "params.ids"}, params=[checked], on_failure=Optional(),
              batch=batch("ids", 2, 9, "products"))

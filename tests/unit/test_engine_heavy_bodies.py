@@ -127,7 +127,7 @@ def test_bug_over_large_values_is_raised():
 
 
 def test_large_chunks_are_joined_in_order():
-    ids = param("ids", is_list=True, comma=True)
+    ids = param("ids", is_list=True, style="comma")
     composition = compose(
         step("p", "GET /rows", {"ids": "params.ids"}, params=[ids], batch=batch("ids", 1, 9))
     )

@@ -68,21 +68,21 @@ def test_empty_text_is_sent_as_such():
 
 def test_lists_are_repeated_or_separated_by_commas():
     assert target("GET /x", {"q": [1, "b c"]}, param("q", is_list=True)) == "/x?q=1&q=b%20c"
-    comma = param("q", is_list=True, comma=True)
+    comma = param("q", is_list=True, style="comma")
     assert target("GET /x", {"q": [1, "b c"]}, comma) == "/x?q=1,b%20c"
 
 
 def test_element_that_holds_a_comma_is_refused_where_commas_separate():
     with pytest.raises(ValueError, match="comma"):
-        target("GET /x", {"q": ["1,2"]}, param("q", is_list=True, comma=True))
+        target("GET /x", {"q": ["1,2"]}, param("q", is_list=True, style="comma"))
 
 
-@pytest.mark.parametrize("comma", [True, False])
-def test_empty_list_is_left_out_where_optional_and_refused_where_required(comma):
-    optional = param("q", is_list=True, comma=comma, required=False)
+@pytest.mark.parametrize("style", ["repeat", "comma", "space", "pipe"])
+def test_empty_list_is_left_out_where_optional_and_refused_where_required(style):
+    optional = param("q", is_list=True, style=style, required=False)
     assert target("GET /x", {"q": []}, optional) == "/x"
     with pytest.raises(ValueError, match="empty list"):
-        target("GET /x", {"q": []}, param("q", is_list=True, comma=comma))
+        target("GET /x", {"q": []}, param("q", is_list=True, style=style))
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_header_param_is_sent_and_replaces_a_fixed_one():
 def test_list_in_a_header_is_repeated_or_separated_by_commas():
     repeated = operation("GET /x", param("h", "header", is_list=True))
     assert rendered(repeated, {"h": [1, True]}).headers[-2:] == ((b"h", b"1"), (b"h", b"true"))
-    comma = param("h", "header", is_list=True, comma=True)
+    comma = param("h", "header", is_list=True, style="comma")
     assert sent_headers({"h": [1, "b"]}, comma)["h"] == "1,b"
 
 

@@ -120,7 +120,7 @@ LATE = {
                                      params=[NUMBER, param("e", "body")],
                                      for_each=for_each("before.ids", "e")),
     "a chunk": step("late", "POST /l", {"ids": "params.vs"},
-                    params=[param("ids", is_list=True, comma=True)],
+                    params=[param("ids", is_list=True, style="comma")],
                     batch=batch_of("ids", 1, 9)),
 }  # fmt: skip
 BAD = {"v": "..", "vs": [1, "a,b"]}

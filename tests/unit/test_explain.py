@@ -338,3 +338,45 @@ def test_what_is_declared_of_a_services_connections_is_shown_without_secrets(
 
 def test_services_that_declare_nothing_of_their_own_are_not_listed(tmp_path: Path) -> None:
     assert "services" not in explained(tmp_path, HEAD, USER).splitlines()
+
+
+def test_names_on_the_wire_and_bodies_are_shown(tmp_path: Path) -> None:
+    text = explained(
+        tmp_path,
+        """
+endpoint: POST /pay
+params:
+  ids: {in: query, type: array, items: {type: integer}, name: "ids[]", style: pipe}
+  tenant: {in: header, type: string, name: X-Tenant}
+  note: {in: form, type: string}
+steps:
+  paid:
+    call: shop.pay
+    with: {note: "${params.note}", ids: "${params.ids}"}
+  put:
+    call: shop.put
+    with: {all: "${params.note}"}
+""",
+        service=f"""{SHOP_SERVICE}
+  pay:
+    request: POST /pay?api-version=2
+    params:
+      ids: {{in: query, type: array, items: {{type: integer}}, name: "id"}}
+      note: {{in: form, type: string}}
+    returns: schemas.shop:Order
+  put:
+    request: PUT /note
+    params: {{all: {{in: body, whole: true, type: string}}}}
+    returns: schemas.shop:Order
+""",
+    )
+    assert below(text, "params") == [
+        "ids (query as ids[] by pipe): list[integer], required",
+        "tenant (header as x-tenant): string, required",
+        "note (form): string, required",
+        "body: application/x-www-form-urlencoded",
+    ]
+    assert "request: POST /pay?api-version=2, application/x-www-form-urlencoded" in text
+    assert "ids as id: ${params.ids}" in text
+    assert "request: PUT /note, text/plain; charset=utf-8" in text
+    assert "all as a whole: ${params.note}" in text

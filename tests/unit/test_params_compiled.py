@@ -112,14 +112,14 @@ def test_params_know_where_they_are_and_how_lists_come(schemas: SchemaLibrary) -
         "GET /{p}/{s}",
     )
     assert {
-        name: (param.location, param.wire_name, param.is_list, param.comma, param.slash)
+        name: (param.location, param.wire_name, param.is_list, param.style, param.slash)
         for name, param in compiled.items()
     } == {
-        "p": ("path", "p", True, True, False),
-        "q": ("query", "q", True, False, False),
-        "c": ("query", "c", True, True, False),
-        "X-H": ("header", "x-h", True, True, False),
-        "s": ("path", "s", False, False, True),
+        "p": ("path", "p", True, "comma", False),
+        "q": ("query", "q", True, "repeat", False),
+        "c": ("query", "c", True, "comma", False),
+        "X-H": ("header", "x-h", True, "comma", False),
+        "s": ("path", "s", False, "repeat", True),
     }
 
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from bff.plan.model.service import Check
+from bff.plan.model.service import Check, Style
 from bff.plan.params.sendable import sendable
 
 
-def check_of(location: Any, *, comma: bool = False, slash: bool = False) -> Check:
-    return sendable(lambda value: value, location, comma=comma, slash=slash)
+def check_of(location: Any, *, style: Style = "repeat", slash: bool = False) -> Check:
+    return sendable(lambda value: value, location, style, slash=slash)
 
 
 REFUSED: list[tuple[Check, object, str]] = [
@@ -20,13 +20,15 @@ REFUSED: list[tuple[Check, object, str]] = [
     (check_of("path"), "%252E.", "only dots"),
     (check_of("path", slash=True), "a/../b", "only dots"),
     (check_of("path", slash=True), "a//b", "a path segment that is empty"),
-    (check_of("path", comma=True), [], "is an empty list"),
-    (check_of("path", comma=True), ["a", ""], "a path segment that is empty"),
-    (check_of("path", comma=True), ["a", "b,c"], "holds a comma"),
-    (check_of("query", comma=True), ["a", "b,c"], "holds a comma"),
+    (check_of("path", style="comma"), [], "is an empty list"),
+    (check_of("path", style="comma"), ["a", ""], "a path segment that is empty"),
+    (check_of("path", style="comma"), ["a", "b,c"], "holds a comma"),
+    (check_of("query", style="comma"), ["a", "b,c"], "holds a comma"),
+    (check_of("query", style="space"), ["a", "b c"], "holds a blank"),
+    (check_of("form", style="pipe"), ["a|b"], "holds a pipe"),
     (check_of("header"), "a\r\nb", "no header may hold"),
     (check_of("header"), "a\x7fb", "no header may hold"),
-    (check_of("header", comma=True), ["a", "b,c"], "holds a comma"),
+    (check_of("header", style="comma"), ["a", "b,c"], "holds a comma"),
 ]
 
 
@@ -44,8 +46,8 @@ TAKEN: list[tuple[Check, object]] = [
     (check_of("path", slash=True), "a/b c"),
     (check_of("path"), 5),
     (check_of("query"), ""),
-    (check_of("query", comma=True), []),
-    (check_of("query", comma=True), ["a", 1, "€/.."]),
+    (check_of("query", style="comma"), []),
+    (check_of("query", style="comma"), ["a", 1, "€/.."]),
     (check_of("header"), "a\tb ü€,"),
     (check_of("header"), ["a,b"]),
     (check_of("body"), "\r\n"),

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bff.web.compositions.bodies import read_json_body
+from bff.web.compositions.bodies import BodyReader
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from tests.support.fake_time import run_in_fake_time
@@ -28,7 +28,8 @@ def test_body_that_stalls_is_given_up_and_what_was_wrong_before_that_is_told(
     headers: list[tuple[bytes, bytes]], status: int
 ) -> None:
     async def scene() -> bytes | Reply:
-        return await read_json_body(GatewayRequest("POST", "/", "", headers, body=stalled()), 1000)
+        request = GatewayRequest("POST", "/", "", headers, body=stalled())
+        return await BodyReader(None, 1000).read(request)
 
     reply = run_in_fake_time(scene())
     assert isinstance(reply, Reply)

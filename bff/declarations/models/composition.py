@@ -24,10 +24,17 @@ from bff.declarations.models.forms import (
     Deadline,
     FromList,
     Location,
+    MediaType,
     label_violation,
     root_name_violation,
 )
-from bff.declarations.models.param import ParamDecl, check_incoming_header, check_incoming_values
+from bff.declarations.models.param import ParamDecl
+from bff.declarations.models.places import (
+    check_content_type,
+    check_incoming_header,
+    check_incoming_values,
+    wire_name,
+)
 from bff.declarations.models.step import JoinDecl, StepDecl, Validation
 
 
@@ -82,6 +89,7 @@ class CompositionFile(Declaration):
     summary: str = ""
     access: Access | None = None  # the gateway's default when None
     params: dict[str, ParamDecl] = Field(default={})
+    content_type: MediaType | None = None  # of the body; as its params have it when None
     deadline: Deadline | None = None  # seconds; the gateway's default when None
     validate_: Validation = Field(default="full", alias="validate")
     steps: dict[str, StepDecl] = Field(min_length=1)
@@ -112,14 +120,15 @@ class CompositionFile(Declaration):
         reserved = {VIEW_PARAM: "a view"} | ({FIELDS_PARAM: "fields"} if self.fields else {})
         locations = self.locations()
         for name, param in self.params.items():
-            if name in reserved:
+            if (wire := wire_name(name, param)) in reserved:
                 yield Violation(
-                    f"'{name}' is reserved for {reserved[name]}", "Give the param another name.",
+                    f"'{wire}' is reserved for {reserved[wire]}", "Give the param another name.",
                     ("params", name), at_key=True,
                 )  # fmt: skip
-            if param.location == "header" and (violation := check_incoming_header(name)):
+            if param.location == "header" and (violation := check_incoming_header(name, param)):
                 yield violation
             yield from check_incoming_values(name, param, locations[name])
+        yield from check_content_type(self, self.params, locations)
         yield from check_reads(self, self.endpoint)
         effect = self.effect
         if self.cache is not None and effect == "writes":

@@ -11,20 +11,23 @@ and report its violations among their own.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
+from urllib.parse import parse_qsl
 
 from bff.declarations.declaration import Declaration, Violation
 from bff.declarations.models.forms import Location
-from bff.declarations.models.param import ParamDecl, check_params
+from bff.declarations.models.places import Params, check_params
 from bff.declarations.suggestions import known_names
 from bff.methods import METHODS, READING_METHODS
 
-Params = Mapping[str, ParamDecl]
 Effect = Literal["reads", "writes"]
 
 _PARAM = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DECODED = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]*")  # RFC 3986 pchar, nothing encoded
 _ENCODED = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*")
+# A name and its text in a query: RFC 3986 §3.4, and brackets, which are sent encoded.
+_IN_QUERY = r"(?:[A-Za-z0-9._~!$'()*+,;:@/?\[\]-]|%[0-9A-Fa-f]{2})"
+_PAIR = re.compile(f"{_IN_QUERY}+(?:=(?:{_IN_QUERY}|=)*)?")
 
 
 def method_of(endpoint: str) -> str | None:
@@ -66,7 +69,12 @@ def never_cached(endpoint: str) -> Violation:
 
 def path_params(endpoint: str) -> tuple[str, ...]:
     """The names in an endpoint's path, in order: `GET /users/{id}` → ("id",)."""
-    return tuple(_PARAM.findall(endpoint))
+    return tuple(_PARAM.findall(endpoint.partition("?")[0]))
+
+
+def query_names(request: str) -> tuple[str, ...]:
+    """The names in the constant query of a request: `GET /users?api-version=2` → the one."""
+    return tuple(name for name, _ in parse_qsl(request.partition("?")[2], keep_blank_values=True))
 
 
 def default_location(name: str, endpoint: str) -> Location:
@@ -100,9 +108,9 @@ def check_endpoint(
         yield from _path_violations(endpoint, key, params, locations)
     if method_of(endpoint) == "GET":
         for name, location in locations.items():
-            if location == "body":
+            if location in ("body", "form"):
                 yield Violation(
-                    f"'{name}' is in the body, and GET has none",
+                    f"'{name}' is in the {location}, and GET has none",
                     "Use in: query, or another method.",
                     ("params", name),
                     at_key=True,
@@ -150,6 +158,8 @@ def _path_violations(
 
 def _endpoint_violations(endpoint: str) -> Iterator[Violation]:
     yield from _form_violations(endpoint)
+    if "?" in endpoint:
+        yield Violation("a path with a query", "Declare it under params, with `in: query`.")
     segments = _segments(endpoint)
     for segment in segments:
         if segment == "" and len(segments) > 1:
@@ -170,6 +180,21 @@ def _request_violations(request: str) -> Iterator[Violation]:
             yield _segment_violation(segment)
     yield from _param_violations(request)
     yield from _dot_violations(segments)
+    _, asks, query = request.partition("?")
+    for pair in query.split("&") if asks else ():
+        yield from _pair_violations(pair)
+
+
+def _pair_violations(pair: str) -> Iterator[Violation]:
+    if "{" in pair:
+        yield Violation(
+            f"'{pair}' in the query is no constant",
+            "Declare a param for it: in: query, and `name` where its name is another.",
+        )
+    elif not _PAIR.fullmatch(pair):
+        yield Violation(
+            f"'{pair}' is no part of a query", "Write name=value, and & between two of them."
+        )
 
 
 def _segments(endpoint: str) -> list[str]:
@@ -183,8 +208,6 @@ def _form_violations(endpoint: str) -> Iterator[Violation]:
         yield Violation(f"unknown method '{method}'", known_names(method, METHODS))
     if not has_method or not target.startswith("/"):
         yield Violation(f"'{endpoint}' is no endpoint", "Write METHOD /path: GET /users/{id}.")
-    if "?" in target:
-        yield Violation("a path with a query", "Declare it under params, with `in: query`.")
 
 
 def _segment_violation(segment: str) -> Violation:

@@ -16,9 +16,11 @@ from bff.declarations.declaration import Violation, refusal
 from bff.declarations.environment.filling import LOST
 from bff.secret import Secret
 
-Location = Literal["path", "query", "header", "body"]
+Location = Literal["path", "query", "header", "body", "form"]
+Style = Literal["repeat", "comma", "space", "pipe", "deep_object"]
 
 LONGEST_NAMESPACE = 100  # characters
+LONGEST_WIRE_NAME = 200  # characters
 LARGEST_COUNT = 2**31 - 1  # of elements, calls or characters
 LARGEST_SIZE = 2**40  # bytes
 
@@ -29,6 +31,10 @@ ROOT_NAMES = frozenset(
 VIEW_PARAM = "view"  # the query param that selects a view
 FIELDS_PARAM = "fields"  # and the one that selects fields, where that is allowed
 
+# RFC 9110 §8.3.1, with `charset` alone among the parameters
+_MEDIA_TYPE = re.compile(
+    r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(?:; ?charset=([A-Za-z0-9\"_-]+))?"
+)
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SIZE = re.compile(r"([0-9]{1,13})(B|KiB|MiB|GiB|TiB)")
@@ -168,6 +174,28 @@ def _check_access(value: Any) -> Any:
     return value
 
 
+def _check_wire_name(name: str) -> str:
+    if not name or len(name) > LONGEST_WIRE_NAME or not name.isprintable():
+        raise refusal(
+            Violation(
+                "this is no name on the wire",
+                f"Use 1 to {LONGEST_WIRE_NAME} characters, and no control characters.",
+            )
+        )
+    return name
+
+
+def _check_media_type(text: str) -> str:
+    match = _MEDIA_TYPE.fullmatch(text)
+    if match is None:
+        raise refusal(
+            Violation("this is no media type", "Write type/subtype: application/vnd.api+json.")
+        )
+    if match[1] and match[1].strip('"').lower() not in ("utf-8", "utf8"):
+        raise refusal(Violation(f"bodies are UTF-8, not {match[1]}", "Leave the charset out."))
+    return text
+
+
 def _check_namespace(name: str) -> str:
     if len(name) > LONGEST_NAMESPACE or not _LABEL.fullmatch(name):
         raise refusal(
@@ -295,6 +323,8 @@ BareExpression = Annotated[str, AfterValidator(_check_bare)]  # "…"
 Constant = Annotated[Any, AfterValidator(_check_constant)]  # JSON without expressions in it
 Access = Annotated[Literal["public"], BeforeValidator(_check_access)]
 Namespace = Annotated[str, AfterValidator(_check_namespace)]
+MediaType = Annotated[str, AfterValidator(_check_media_type)]
+WireName = Annotated[str, AfterValidator(_check_wire_name)]
 Origin = Annotated[str, AfterValidator(_check_origin)]
 BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 ProxyUrl = Annotated[Secret, PlainValidator(_check_proxy_url)]

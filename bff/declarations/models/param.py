@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from bff.declarations.declaration import Declaration, Violation, refusal
-from bff.declarations.models.forms import Constant, Count, FromList, Location
+from bff.declarations.models.forms import Constant, Count, FromList, Location, Style, WireName
 
 ScalarType = Literal["string", "integer", "number", "boolean"]
 
@@ -39,18 +39,7 @@ _LOWER_AND_UPPER = (
     ("min_length", "max_length"),
     ("min_items", "max_items"),
 )
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 §5.6.2
 _NUMERIC = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-# What frames a request or belongs to one connection (RFC 9110 §7.6.1), and what the gateway sends
-# itself: no operation's param may set it.
-_OWN_HEADERS = frozenset({
-    "accept-encoding", "connection", "content-length", "content-type", "expect", "host",
-    "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
-    "trailer", "transfer-encoding", "upgrade",
-})  # fmt: skip
 
 
 def _number(value: Any) -> int | float:
@@ -138,11 +127,12 @@ class ParamDecl(ScalarDecl):
 
     `in` left out means: the path where the endpoint names it, the query of GET and DELETE, and
     the body otherwise. It is required unless it has a default or `required: false`; whether
-    `default` was given is in `model_fields_set`. The name of a param `in: header` is the
-    header's, in any case.
+    `default` was given is in `model_fields_set`. `name` is its name on the wire, where it differs
+    from the name that expressions use. A header's name counts in any case.
     """
 
     location: Location | None = Field(default=None, alias="in")
+    name: WireName | None = None
     type: Literal["string", "integer", "number", "boolean", "array"] | None = None
     schema_: str | None = Field(default=None, alias="schema")
     items: ItemsDecl | None = None
@@ -150,7 +140,8 @@ class ParamDecl(ScalarDecl):
     default: Constant = None
     min_items: Count | None = None
     max_items: Count | None = None
-    style: Literal["repeat", "comma"] | None = None
+    style: Style | None = None
+    whole: bool = False  # the body is its value
 
     @property
     def has_default(self) -> bool:
@@ -170,12 +161,20 @@ class ParamDecl(ScalarDecl):
             yield Violation("needs a type", "Say `type:`, or `schema:` for a pydantic type.")
         if self.schema_ is not None:
             for key in sorted(self.model_fields_set & (_APPLIES.keys() | {"type"})):
+                if key == "style" and self.style == "deep_object":
+                    continue
                 yield Violation(
                     f"'{key}' does not apply beside `schema`",
                     "Put it into the schema.",
                     (key,),
                     True,
                 )
+        if self.type == "array" and self.style == "deep_object":
+            yield Violation(
+                "deep_object is the form of an object, and this is a list",
+                "Write repeat, comma, space or pipe; an object has a `schema`.",
+                ("style",),
+            )
         if self.type == "array" and self.items is None and self.knows("items"):
             yield Violation("a list needs `items`", "Say what is in it: items: {type: integer}.")
         if self.has_default and self.required:
@@ -192,95 +191,6 @@ class OperationParamDecl(ParamDecl):
     """A param of an operation; `slash` lets a text in the path hold slashes."""
 
     slash: bool = False
-
-
-def check_params(
-    params: Mapping[str, ParamDecl], locations: Mapping[str, Location]
-) -> Iterator[Violation]:
-    """What is wrong between params and where they are, for compositions and operations alike;
-    those whose location is not known are passed over."""
-    headers: dict[str, str] = {}
-    for name, location in locations.items():
-        param = params[name]
-        if location == "header":
-            if not _TOKEN.fullmatch(name):
-                yield _at(name, f"'{name}' is no header's name")
-            elif name.lower() in headers:
-                yield _at(name, f"'{name}' is the header '{headers[name.lower()]}' again")
-            headers.setdefault(name.lower(), name)
-        elif not _IDENTIFIER.fullmatch(name):
-            yield _at(
-                name, f"'{name}' is no name that expressions can use",
-                "Use letters, digits and underscores, and no digit first.",
-            )  # fmt: skip
-        if location == "path" and not param.is_required:
-            yield _at(
-                name, f"'{name}' is in the path, so it is always there",
-                "Leave `default` and `required` out.",
-            )  # fmt: skip
-        if param.schema_ is not None and location != "body":
-            yield Violation(
-                f"a schema describes JSON, and '{name}' is in the {location}",
-                "Add `in: body`, or give it a type.", ("params", name, "schema"),
-            )  # fmt: skip
-        if param.style is not None and (
-            location == "body" or (param.style == "repeat" and location != "query")
-        ):
-            yield Violation(
-                f"a list in the {location} has a form of its own",
-                "Leave `style` out; only a list in the query has a choice.",
-                ("params", name, "style"), at_key=True,
-            )  # fmt: skip
-        if isinstance(param, OperationParamDecl) and param.slash and location != "path":
-            yield Violation(
-                "`slash` is for params in the path", "", ("params", name, "slash"), at_key=True
-            )
-
-
-def check_incoming_header(name: str) -> Violation | None:
-    """What is wrong with a header that a composition reads."""
-    if "_" not in name:
-        return None
-    # Servers differ in whether X_A is X-A, so the edge lets no such name in.
-    return _at(
-        name, f"no header with an underscore gets in, so '{name}' never comes",
-        f"A header's param has the header's own name: {name.replace('_', '-')}.",
-    )  # fmt: skip
-
-
-def check_incoming_values(
-    name: str, param: ParamDecl, location: Location | None
-) -> Iterator[Violation]:
-    """What is wrong with the values that a composition's param may have: those that never come."""
-    if location in (None, "body"):
-        return
-    declared, path = (param, ()) if param.items is None else (param.items, ("items",))
-    for index, each in enumerate(declared.enum or ()):
-        if isinstance(each, str) and (why := _never_comes(param, location, each)):
-            at = ("params", name, *path, "enum", index)
-            yield Violation(f"{why}, so this value never comes", "Leave it out.", at)
-
-
-def _never_comes(param: ParamDecl, location: Location | None, text: str) -> str | None:
-    if not text:
-        return "a text that is empty is refused"
-    if location == "header" and (text != text.strip(" \t") or _CONTROL.search(text)):
-        return "a header has no blanks at its ends, and no control characters"
-    is_one_text = param.style == "comma" or location in ("path", "header")
-    if param.type == "array" and is_one_text and "," in text:
-        return "a comma ends an element"
-    return None
-
-
-def check_outgoing_header(name: str) -> Violation | None:
-    """What is wrong with a header that an operation sends."""
-    if name.lower() not in _OWN_HEADERS:
-        return None
-    return _at(name, f"the header '{name}' is the gateway's own to set", "Leave it out.")
-
-
-def _at(name: str, what: str, mend: str = "") -> Violation:
-    return Violation(what, mend, ("params", name), at_key=True)
 
 
 def _check_members(kind: str | None, values: tuple[Any, ...] | None) -> Iterator[Violation]:

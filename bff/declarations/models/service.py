@@ -15,17 +15,20 @@ from bff.declarations.models.endpoint import (
     default_location,
     effect_of,
     never_cached,
+    query_names,
     request_violations,
 )
 from bff.declarations.models.forms import (
     BaseUrl,
     FromList,
     Location,
+    MediaType,
     ProxyUrl,
     Timeout,
     identifier_violation,
 )
-from bff.declarations.models.param import OperationParamDecl, check_outgoing_header
+from bff.declarations.models.param import OperationParamDecl
+from bff.declarations.models.places import check_content_type, check_outgoing_header, wire_name
 from bff.declarations.models.statuses import ErrorSchemas, FailWhen
 
 
@@ -45,6 +48,7 @@ class OperationDecl(Declaration):
     request: str
     reads: bool = False  # of a POST: it changes nothing
     params: dict[str, OperationParamDecl] = Field(default={})
+    content_type: MediaType | None = None  # of the body; as its params have it when None
     returns: str  # a pydantic type: "schemas.orders:OrderPage"
     timeout: Timeout | None = None  # seconds; the service's when None
     cache: CacheDecl | None = None  # of its replies
@@ -67,8 +71,17 @@ class OperationDecl(Declaration):
         wrong = request_violations(self.request)
         yield from check_endpoint(self, "request", self.request, wrong, self.params)
         for name, param in self.params.items():
-            if param.location == "header" and (violation := check_outgoing_header(name)):
+            if param.location == "header" and (violation := check_outgoing_header(name, param)):
                 yield violation
+        constant = () if wrong else query_names(self.request)
+        for name, location in self.locations().items():
+            wire = wire_name(name, self.params[name])
+            if location == "query" and wire in constant:
+                yield Violation(
+                    f"the request's own query has '{wire}' already", "Leave one of them out.",
+                    ("params", name), at_key=True,
+                )  # fmt: skip
+        yield from check_content_type(self, self.params, self.locations())
         yield from check_reads(self, self.request)
         if self.cache is not None and self.effect == "writes":
             yield never_cached(self.request)

@@ -25,7 +25,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bff.engine.payload.joins import strict_key
-from bff.engine.steps.requests import Renderer, StepRequest, Unsendable
+from bff.engine.steps.requests import Renderer, StepRequest
+from bff.engine.steps.texts import Unsendable
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import EMPTY_LIST, Failed, Reason, Skipped, Value, reason_of
 from bff.errors import EvaluationError

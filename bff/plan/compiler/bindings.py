@@ -144,7 +144,7 @@ def _report_unsendable(
                 position = part.start + len(part.source) + len("}")
                 continue
             ends = (index == 0, index == len(parts) - 1)
-            what = wrong_in_part(part, ends, param.location, comma=param.comma, slash=param.slash)
+            what = wrong_in_part(part, ends, param.location, param.style, slash=param.slash)
             if what is not None:
                 scope.report_in_text(at, position, f"{param.name} {what}", "Bind what can be sent.")
             position += len(part)
@@ -200,7 +200,7 @@ def _param_of_anything(name: str) -> OperationParam:
         required=False,
         default=None,
         is_list=True,
-        comma=False,
+        style="repeat",
         slash=False,
         check=lambda value: value,
     )

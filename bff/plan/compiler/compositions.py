@@ -24,6 +24,7 @@ from bff.plan.model.composition import Access, Composition
 from bff.plan.model.payload import Shape, ShapeView, View
 from bff.plan.model.service import CompositionParam
 from bff.plan.model.steps import Step
+from bff.plan.params.bodies import body_format
 from bff.plan.params.compile import compile_composition_params
 from bff.plan.reporter import Path, Reporter
 from bff.plan.schemas.library import SchemaLibrary
@@ -92,6 +93,7 @@ def compile_composition(
         summary=declared.summary,
         access=Access(declared.access or defaults.access),
         params=params,
+        body=body_format(declared.params, declared.locations(), declared.content_type),
         deadline_seconds=declared.deadline or defaults.deadline,
         steps=finished,
         joins=joins,

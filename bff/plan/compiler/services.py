@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
+from urllib.parse import quote
 
 from bff.declarations.documents import Document
 from bff.declarations.models.service import OperationDecl, ServiceFile
@@ -17,11 +18,13 @@ from bff.plan.compiler.values import compile_single, is_constant, scope_within
 from bff.plan.digests import digest_of
 from bff.plan.model.caching import ReplyCaching
 from bff.plan.model.service import FailWhen, Operation, OperationParam, Schema, Service
+from bff.plan.params.bodies import body_format
 from bff.plan.params.compile import compile_operation_params
 from bff.plan.reporter import Path, Reporter
 from bff.plan.schemas.library import SchemaLibrary, UnknownSchema
 from bff.plan.types.algebra import is_list
 
+_IN_QUERY = "%!$&'()*+,;=:@/?"  # what a query holds as it is (RFC 3986 §3.4)
 _PATH_PARAM = re.compile(r"\{([^{}]*)\}")
 
 
@@ -92,7 +95,9 @@ def compile_services(
         files.services,
         frozenset(unsure),
         frozenset(unread),
-        Operation("", "", "", (), (), schemas.anything, False, default_timeout, False, ""),
+        Operation(
+            "", "", "", (), "", (), None, schemas.anything, False, default_timeout, False, ""
+        ),
     )
 
 
@@ -116,6 +121,7 @@ def _compile_operation(
     path = ("operations", name)
     declared = reporter.document.model.operations[name]
     method, _, target = declared.request.partition(" ")
+    target, _, query = target.partition("?")
     params = compile_operation_params(reporter, path, declared, schemas)
     by_name = {param.name: param for param in params}
     returns = _resolve(reporter, (*path, "returns"), declared.returns, schemas)
@@ -130,7 +136,9 @@ def _compile_operation(
         path=_split_path(target, by_name)
         if _has_sound_params(reporter.document, name)
         else (target,),
+        query=quote(query, safe=_IN_QUERY),
         params=params,
+        body=body_format(declared.params, declared.locations(), declared.content_type),
         returns=returns,
         returns_list=is_list(returns.type),
         timeout_seconds=declared.timeout or service_timeout,

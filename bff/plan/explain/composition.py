@@ -9,6 +9,7 @@ from typing import Any
 from bff.plan.compiler.graph import critical_path, order_steps
 from bff.plan.compiler.identity_paths import IdentityPath, identity_paths_of
 from bff.plan.explain.caching import cache_facts, step_cache_facts
+from bff.plan.explain.params import explain_params, explain_sent, request_text
 from bff.plan.explain.texts import (
     access_text,
     indented,
@@ -47,7 +48,7 @@ def explain(composition: Composition, services: Mapping[str, Service]) -> str:
         f"  access: {access_text(composition.access)}",
         "",
         "params",
-        *indented(_params(composition)),
+        *indented(explain_params(composition)),
         "",
         "steps",
     ]
@@ -120,14 +121,6 @@ def layout(inferred: t.Type) -> list[str]:
 # ------------------------------------------------------------------------------ params and steps
 
 
-def _params(composition: Composition) -> Iterable[str]:
-    for param in composition.params:
-        presence = "required" if param.required else f"default {json_text(param.default)}"
-        yield f"{param.name} ({param.location}): {describe(param.type)}, {presence}"
-    if not composition.params:
-        yield "none"
-
-
 def _step(composition: Composition, step: Step, path: IdentityPath | None) -> Iterable[str]:
     yield f"waits for: {_waits(composition, step)}"
     if step.when is not None:
@@ -142,7 +135,9 @@ def _step(composition: Composition, step: Step, path: IdentityPath | None) -> It
             f"for each: {each.as_name} in {source_text(each.over)},"
             f" {each.concurrency} at once, at most {each.max}"
         )
-    sent = list(_sent(step))
+    if line := request_text(step.operation):
+        yield f"request: {line}"
+    sent = list(explain_sent(step))
     if sent:
         yield "with:"
         yield from indented(sent)
@@ -179,16 +174,6 @@ def _waits(composition: Composition, step: Step) -> str:
         for index in step.waits_for
     )
     return ", ".join(waits) or "nothing"
-
-
-def _sent(step: Step) -> Iterable[str]:
-    """Each param that goes to the operation, and where its value comes from."""
-    for binding in step.bindings:
-        param = binding.param
-        if binding.template is not None:
-            yield f"{param.name}: {source_text(binding.template)}"
-        elif param.default is not None:
-            yield f"{param.name}: {json_text(param.default)} (default)"
 
 
 def _statuses(step: Step) -> Iterable[str]:

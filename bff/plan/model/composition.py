@@ -11,7 +11,7 @@ from typing import Literal
 
 from bff.plan.model.caching import CachePolicy, Scope, Tags
 from bff.plan.model.payload import Join, SelectableFields, Shape, View
-from bff.plan.model.service import CompositionParam, Service
+from bff.plan.model.service import BodyFormat, CompositionParam, Service
 from bff.plan.model.steps import Step
 
 
@@ -40,6 +40,7 @@ class Composition:
     summary: str
     access: Access
     params: tuple[CompositionParam, ...]
+    body: BodyFormat | None  # None where no param is in it
     deadline_seconds: float
     steps: tuple[Step, ...]
     joins: tuple[Join, ...]

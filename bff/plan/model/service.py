@@ -41,28 +41,44 @@ class Schema(Protocol):
         """The validated value's JSON form: dicts, lists, str, int, float, bool, None."""
 
 
-Location = Literal["path", "query", "header", "body"]
+Location = Literal["path", "query", "header", "body", "form"]
+# How a list or an object is written: `a=1&a=2`, `a=1,2`, `a=1 2`, `a=1|2`, `a[b]=1`.
+Style = Literal["repeat", "comma", "space", "pipe", "deep_object"]
+SEPARATORS: Mapping[Style, str] = {"comma": ",", "space": " ", "pipe": "|"}
+BodyKind = Literal["fields", "json", "text", "form"]
 Check = Callable[[Any], Any]  # returns the JSON value to use; raises `ValueError`
+
+
+@dataclass(frozen=True, slots=True)
+class BodyFormat:
+    """How a body holds its params: as `fields` of one JSON object, as the one param's `json` or
+    `text`, or as the pairs of a `form`."""
+
+    kind: BodyKind
+    media_type: str
 
 
 @dataclass(frozen=True, slots=True)
 class CompositionParam:
     """One typed input of a composition. Parsed by `bff.plan.params.compile`.
 
-    `parse_text` takes the decoded text from path, query or header (for a list: every text, in
-    order); `parse_json` takes the JSON value of a body field. Both raise `ValueError` with what is
-    wrong, for people, without the value itself.
+    `parse_text` takes the decoded text from path, query, header or form (for a list: every text,
+    in order); `parse_members`, which an object in these has instead, takes the texts by what stands
+    behind its name: `[a][b]`; `parse_json` takes the JSON value of a body field. All raise
+    `ValueError` with what is wrong, for people, without the value itself.
     """
 
-    name: str
+    name: str  # in expressions
     location: Location
-    wire_name: str  # the header's name in lower case for headers; else the name
+    wire_name: str  # what a request has it under; of a header in lower case, of a whole body ""
+    public_name: str  # the same as it is declared
     type: Type
     required: bool
     default: Any  # the JSON value used when absent; None when there is none
     is_list: bool
-    comma: bool  # a list that comes as one text, separated by commas
+    style: Style
     parse_text: Callable[[list[str]], Any]
+    parse_members: Callable[[Mapping[str, list[str]]], Any] | None
     parse_json: Check
 
 
@@ -82,7 +98,7 @@ class OperationParam:
     required: bool
     default: Any
     is_list: bool
-    comma: bool
+    style: Style  # `comma` of a list that is one text by its place
     slash: bool  # a path param that may hold slashes
     check: Check
 
@@ -134,7 +150,9 @@ class Operation:
     service: str
     method: str
     path: tuple[str | OperationParam, ...]
+    query: str  # the constant part of the query, encoded; "" where there is none
     params: tuple[OperationParam, ...]  # every one, the path's too
+    body: BodyFormat | None  # None where no param is in it
     returns: Schema
     returns_list: bool  # every value that it returns is a list, or null
     timeout_seconds: float

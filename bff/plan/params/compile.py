@@ -11,21 +11,35 @@ from typing import Any
 from bff.declarations.environment.filling import FilledText
 from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.param import ItemsDecl, ParamDecl
+from bff.declarations.models.places import wire_name
 from bff.declarations.models.service import OperationDecl, ServiceFile
-from bff.plan.model.service import Check, CompositionParam, Location, OperationParam
+from bff.plan.model.service import (
+    SEPARATORS,
+    Check,
+    CompositionParam,
+    Location,
+    OperationParam,
+    Style,
+)
 from bff.plan.params.checks import build_check, pattern_problem
+from bff.plan.params.members import (
+    ParseMembers,
+    UntellableMember,
+    members_parser,
+    unsendable_members,
+)
 from bff.plan.params.sendable import sendable
 from bff.plan.params.texts import (
     ParseText,
-    comma_text,
     header_texts,
     repeated_texts,
+    separated_text,
     single_text,
 )
 from bff.plan.reporter import Path, Reporter
 from bff.plan.schemas.library import SchemaLibrary, UnknownSchema
 from bff.plan.types import kinds as t
-from bff.plan.types.algebra import nullable, union
+from bff.plan.types.algebra import is_list, nullable, union
 
 
 def compile_composition_params(
@@ -43,13 +57,15 @@ def compile_composition_params(
             CompositionParam(
                 name=name,
                 location=location,
-                wire_name=_wire_name(name, location),
+                wire_name=_wire_name(name, param, location),
+                public_name="" if param.whole else wire_name(name, param),
                 type=value.type,
                 required=param.is_required,
                 default=value.default,
-                is_list=param.type == "array",
-                comma=_is_comma(param, location),
+                is_list=_is_list(param, value.type),
+                style=_style(param, location),
                 parse_text=_text_parser(param, location, value.check),
+                parse_members=_members_parser(reporter, name, param, value),
                 parse_json=_json_parser(param, value.check),
             )
         )
@@ -66,19 +82,21 @@ def compile_operation_params(
     for name, param in declared.params.items():
         location = locations[name]
         at: Path = (*path, "params", name)
-        comma = _is_comma(param, location)
-        sends = partial(sendable, location=location, comma=comma, slash=param.slash)
+        style = _style(param, location)
+        sends = partial(sendable, location=location, style=style, slash=param.slash)
         value = _compile_value(reporter, at, param, schemas, sends)
+        if style == "deep_object" and (what := unsendable_members(value.type)):
+            reporter.report((*at, "schema"), what, _MEMBERS_MEND)
         params.append(
             OperationParam(
                 name=name,
                 location=location,
-                wire_name=_wire_name(name, location),
+                wire_name=_wire_name(name, param, location),
                 type=value.type,
                 required=param.is_required,
                 default=value.default,
-                is_list=param.type == "array",
-                comma=comma,
+                is_list=_is_list(param, value.type),
+                style=style,
                 slash=param.slash,
                 check=value.check,
             )
@@ -91,6 +109,7 @@ class _Value:
     """What a param's value is, wherever it comes from and goes to."""
 
     type: t.Type
+    taken: t.Type  # what the check takes
     check: Check
     default: Any
 
@@ -106,9 +125,10 @@ def _compile_value(
     the check takes, and not what it returns: for a schema, the two differ."""
     is_sound = reporter.document.is_sound(path)
     inferred: t.Type = t.ANYTHING
+    accepted: t.Type = t.ANYTHING
     if declared.schema_ is not None:
-        given, taken, check = _from_schema(reporter, path, declared.schema_, schemas)
-        inferred = given if sends is None else taken
+        given, accepted, check = _from_schema(reporter, path, declared.schema_, schemas)
+        inferred = given if sends is None else accepted
     elif declared.type is None:
         check = _unchecked
     elif _check_patterns(reporter, path, declared) and is_sound:
@@ -124,7 +144,7 @@ def _compile_value(
             reporter.report((*path, "default"), f"the default {error}")
     elif not declared.is_required:
         inferred = nullable(inferred)
-    return _Value(inferred if is_sound else t.ANYTHING, check, default)
+    return _Value(inferred if is_sound else t.ANYTHING, accepted, check, default)
 
 
 def _check_default(check: Check, default: Any) -> Any:
@@ -183,6 +203,7 @@ def _check_patterns(reporter: Reporter[Any], path: Path, declared: ParamDecl) ->
     return all_compile
 
 
+_MEMBERS_MEND = "A query and a form hold texts by name: use fields of one type, and lists of these."
 _SCALARS: Mapping[str, t.Type] = {
     "integer": t.INTEGER,
     "number": t.NUMBER,
@@ -199,15 +220,22 @@ def _type(declared: ParamDecl | ItemsDecl) -> t.Type:
     return _SCALARS[declared.type or "string"]
 
 
-def _wire_name(name: str, location: Location) -> str:
-    return name.lower() if location == "header" else name
+def _is_list(declared: ParamDecl, inferred: t.Type) -> bool:
+    return declared.type == "array" or (declared.schema_ is not None and is_list(inferred))
 
 
-def _is_comma(declared: ParamDecl, location: Location) -> bool:
-    """Whether a list is one text: where it is declared so, and where there can't be several."""
-    return declared.type == "array" and (
-        declared.style == "comma" or location in ("path", "header")
-    )
+def _wire_name(name: str, declared: ParamDecl, location: Location) -> str:
+    if declared.whole:
+        return ""
+    found = wire_name(name, declared)
+    return found.lower() if location == "header" else found
+
+
+def _style(declared: ParamDecl, location: Location) -> Style:
+    """How a list or an object is written: as declared, or as there alone can be."""
+    if declared.type == "array" and location in ("path", "header"):
+        return "comma"
+    return declared.style or "repeat"
 
 
 def _text_parser(declared: ParamDecl, location: Location, check: Check) -> ParseText:
@@ -217,9 +245,23 @@ def _text_parser(declared: ParamDecl, location: Location, check: Check) -> Parse
     kind = declared.items.type
     if location == "header":
         return header_texts(kind, check)
-    if _is_comma(declared, location):
-        return comma_text(kind, check)
-    return repeated_texts(kind, check)
+    style = _style(declared, location)
+    return (
+        separated_text(kind, check, style) if style in SEPARATORS else repeated_texts(kind, check)
+    )
+
+
+def _members_parser(
+    reporter: Reporter[CompositionFile], name: str, declared: ParamDecl, value: "_Value"
+) -> ParseMembers | None:
+    """The parser of an object that comes as pairs; None for any other param."""
+    if declared.style != "deep_object" or declared.schema_ is None:
+        return None
+    try:
+        return members_parser(value.taken, value.check)
+    except UntellableMember as untellable:
+        reporter.report(("params", name, "schema"), str(untellable), _MEMBERS_MEND)
+        return None
 
 
 def _json_parser(declared: ParamDecl, check: Check) -> Check:

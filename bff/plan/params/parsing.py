@@ -14,16 +14,17 @@ from urllib.parse import unquote_to_bytes
 
 from pydantic_core import from_json
 
-from bff.plan.model.service import CompositionParam, Location
+from bff.plan.model.service import BodyKind, CompositionParam, Location
 
 _BROKEN_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+_MOST_PAIRS = 10_000  # of a form; a query has the bound of a request's line
 _NOTHING: Mapping[str, list[str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class BadParam:
-    """A param that can't be used. The message describes what it must be (`must be at least 1`), and
-    never holds its value. Without a name, it is the body as a whole."""
+    """A param that can't be used, by its name on the wire. The message describes what it must be
+    (`must be at least 1`), and never holds its value. Without a name, it is the body as a whole."""
 
     name: str
     location: Location
@@ -37,18 +38,21 @@ def parse_params(
     query: str,
     headers: Callable[[str], list[str]],
     body: bytes | None,
+    body_kind: BodyKind = "fields",
 ) -> dict[str, Any] | list[BadParam]:
     """Every param's value, in declared order, or every bad one.
 
     `path` holds decoded segments by param name; `query` is what follows the `?`, as it came;
-    `headers` gives every value of a header, named in lower case, as latin-1 text. The values are
-    shared with other requests (defaults are): nobody may change them. Thread-safe.
+    `headers` gives every value of a header, named in lower case, as latin-1 text; `body` is of
+    the kind `body_kind`. The values are shared with other requests (defaults are):
+    nobody may change them. Thread-safe.
 
     Two params that are right take 1.0 to 2.5 µs, whether the query names one or not.
     """
     values: dict[str, Any] = {}
     bad: list[BadParam] = []
     in_query: Mapping[str, list[str]] | None = None
+    in_form: Mapping[str, list[str]] | BadParam | None = None
     in_body: Mapping[str, Any] | BadParam | None = None
     for param in params:
         location, name = param.location, param.name
@@ -58,36 +62,65 @@ def parse_params(
                 continue
             if location == "query":
                 if in_query is None:
-                    in_query = _split_query(query)
-                texts = in_query.get(name)
-                if texts is not None:
+                    in_query = _split_pairs(query)
+                if param.parse_members is not None:
+                    if members := _members_of(param, in_query):
+                        values[name] = param.parse_members(members)
+                        continue
+                elif (texts := in_query.get(param.wire_name)) is not None:
                     values[name] = param.parse_text([_decode(text) for text in texts])
                     continue
             elif location == "header":
-                texts = headers(param.wire_name)
-                if texts:
-                    values[name] = param.parse_text([_decode_header(text) for text in texts])
+                if found := headers(param.wire_name):
+                    values[name] = param.parse_text([_decode_header(text) for text in found])
+                    continue
+            elif location == "form":
+                if in_form is None:
+                    in_form = _read_form(body)
+                    if isinstance(in_form, BadParam):
+                        bad.append(in_form)
+                if isinstance(in_form, BadParam):
+                    continue  # reported once, for all its fields
+                if param.parse_members is not None:
+                    if members := _members_of(param, in_form):
+                        values[name] = param.parse_members(members)
+                        continue
+                elif (texts := in_form.get(param.wire_name)) is not None:
+                    values[name] = param.parse_text([_decode(text) for text in texts])
                     continue
             else:
                 if in_body is None:
-                    in_body = _read_body(body)
+                    in_body = _read_body(body, body_kind)
                     if isinstance(in_body, BadParam):
                         bad.append(in_body)
                 if isinstance(in_body, BadParam):
                     continue  # reported once, for all its fields
-                if name in in_body:
-                    values[name] = param.parse_json(in_body[name])
+                if param.wire_name in in_body:
+                    values[name] = param.parse_json(in_body[param.wire_name])
                     continue
         except ValueError as error:
-            bad.append(BadParam(name, location, str(error)))
+            bad.append(BadParam(param.public_name, location, str(error)))
             continue
         if param.required:
-            bad.append(BadParam(name, location, "is required"))
+            bad.append(BadParam(param.public_name, location, "is required"))
         values[name] = param.default
     return bad or values
 
 
-def _split_query(query: str) -> Mapping[str, list[str]]:
+def _members_of(param: CompositionParam, pairs: Mapping[str, list[str]]) -> Mapping[str, list[str]]:
+    """The decoded texts of an object's fields, by what stands behind its name. Raises
+    `ValueError`."""
+    name = param.wire_name
+    if name in pairs:
+        raise ValueError(f"is an object, and comes by its fields: {name}[field]=…")
+    return {
+        key[len(name) :]: [_decode(text) for text in texts]
+        for key, texts in pairs.items()
+        if key.startswith(f"{name}[")
+    }
+
+
+def _split_pairs(query: str) -> Mapping[str, list[str]]:
     """The texts of each name, still encoded; names that can't be decoded are left out."""
     if not query:
         return _NOTHING
@@ -130,8 +163,18 @@ def _decode_header(raw: str) -> str:
 # ------------------------------------------------------------------------------ the body
 
 
-def _read_body(body: bytes | None) -> dict[str, Any] | BadParam:
-    """The fields of the one JSON object that a body is; none when there is no body.
+def _read_form(body: bytes | None) -> Mapping[str, list[str]] | BadParam:
+    """The texts of a form's fields, still encoded; none when there is no body."""
+    if not body:
+        return _NOTHING
+    if body.count(b"&") >= _MOST_PAIRS:
+        return BadParam("", "form", f"has more than {_MOST_PAIRS} fields")
+    return _split_pairs(body.decode("latin-1"))
+
+
+def _read_body(body: bytes | None, kind: BodyKind) -> dict[str, Any] | BadParam:
+    """The fields of the one JSON object that a body is, or the whole body as a field without a
+    name; none when there is no body.
 
     Parsed twice: pydantic's parser refuses what is deeper than 200, not UTF-8, or half a
     surrogate pair; Python's finds repeated names and numbers that are not finite.
@@ -139,18 +182,22 @@ def _read_body(body: bytes | None) -> dict[str, Any] | BadParam:
     if not body:
         return {}
     try:
+        if kind == "text":
+            return {"": body.decode()}
         from_json(body, allow_inf_nan=False)
         found = json.loads(
             body, object_pairs_hook=_distinct, parse_float=_finite, parse_constant=_refuse_constant
         )
     except _Refused as refused:
         return BadParam("", "body", str(refused))
+    except UnicodeDecodeError:
+        return BadParam("", "body", "must be UTF-8")
     except ValueError as error:
         deep = "recursion limit" in str(error)
         return BadParam("", "body", "is nested too deep" if deep else "must be JSON")
-    if not isinstance(found, dict):
-        return BadParam("", "body", "must be a JSON object")
-    return found
+    if kind == "json":
+        return {"": found}
+    return found if isinstance(found, dict) else BadParam("", "body", "must be a JSON object")
 
 
 class _Refused(ValueError):

@@ -10,11 +10,12 @@ import re
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-from bff.plan.model.service import Check, Location
+from bff.plan.model.service import SEPARATORS, Check, Location, Style
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # needs no encoding and is no segment of dots
 _SEPARATOR = re.compile(r"[/\\]")
 _NO_HEADER_VALUE = re.compile(r"[\x00-\x08\n-\x1f\x7f]")  # RFC 9110 §5.5; the rest goes as UTF-8
+_CALLED = {",": "a comma", " ": "a blank", "|": "a pipe"}
 _HAS_SLASH = "holds a slash"
 _HAS_DOTS = "makes a path segment that is empty or only dots"
 
@@ -66,19 +67,20 @@ def wrong_in_header(text: str) -> str | None:
     return None
 
 
-def wrong_in_commas(text: str) -> str | None:
-    """Why the text can't be an element between commas."""
-    if "," in text:  # even encoded: most services decode first, and then split
-        return "holds a comma in an element, which separates elements"
+def wrong_in_list(text: str, style: Style) -> str | None:
+    """Why the text can't be an element of a list that is one text."""
+    separator = SEPARATORS.get(style)
+    if separator is not None and separator in text:  # even encoded: most services decode first
+        return f"holds {_CALLED[separator]} in an element, which separates elements"
     return None
 
 
 def wrong_in_part(
-    part: str, ends: tuple[bool, bool], location: Location, *, comma: bool, slash: bool
+    part: str, ends: tuple[bool, bool], location: Location, style: Style, *, slash: bool
 ) -> str | None:
     """Why no text with this constant part can be sent, whatever stands beside it; `ends` holds
     whether the text starts with it, and whether it ends with it."""
-    if comma and (what := wrong_in_commas(part)):
+    if what := wrong_in_list(part, style):
         return what
     if location == "header":
         return wrong_in_header(part)
@@ -105,13 +107,13 @@ def _is_dots(segment: str) -> bool:
     return not segment or has_dot_segment("/" + quote(segment, safe=""))
 
 
-def sendable(check: Check, location: Location, *, comma: bool, slash: bool) -> Check:
+def sendable(check: Check, location: Location, style: Style, *, slash: bool) -> Check:
     """The check of an operation's param, and what a request can't hold of the checked value."""
-    if location not in ("path", "header") and not comma:
+    if location not in ("path", "header") and style not in SEPARATORS:
         return check
 
     def wrong(text: str) -> str | None:
-        if comma and (what := wrong_in_commas(text)):
+        if what := wrong_in_list(text, style):
             return what
         if location == "path":
             return wrong_in_path(text, slash=slash)

@@ -2,13 +2,13 @@
 
 Lax forms would give one value many spellings, and each its own cache entry: no `+`, blanks,
 underscores, exponents or points in integers, nothing empty, no second value for what is no list.
-Texts come here decoded. In a comma-separated list no element can hold a comma.
+Texts come here decoded. In a list that is one text no element can hold what separates them.
 """
 
 import re
 from collections.abc import Callable
 
-from bff.plan.model.service import Check
+from bff.plan.model.service import SEPARATORS, Check, Style
 from bff.plan.params.checks import OUT_OF_64_BITS, each_element
 
 ParseText = Callable[[list[str]], object]  # raises ValueError
@@ -17,12 +17,13 @@ _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})").fullmatch
 _LONG_INTEGER = re.compile(r"-?[1-9][0-9]{19,}").fullmatch
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?").fullmatch  # RFC 8259 §6
 _LONGEST_NUMBER = 400  # characters: more than the largest double has digits
+_CALLED = {",": "commas", " ": "blanks", "|": "pipes"}
 _BOOLEANS = {"true": True, "false": False}
 
 
 def single_text(kind: str, check: Check) -> ParseText:
     """The parser of a param that is no list."""
-    read = _READERS[kind]
+    read = READERS[kind]
 
     def parse(texts: list[str]) -> object:
         if len(texts) != 1:
@@ -34,18 +35,20 @@ def single_text(kind: str, check: Check) -> ParseText:
 
 def repeated_texts(kind: str, check: Check) -> ParseText:
     """The parser of a list with an element in each text."""
-    read = _READERS[kind]
+    read = READERS[kind]
     return lambda texts: check(each_element(read, texts))
 
 
-def comma_text(kind: str, check: Check) -> ParseText:
+def separated_text(kind: str, check: Check, style: Style) -> ParseText:
     """The parser of a list that is one text."""
-    read = _READERS[kind]
+    read = READERS[kind]
+    separator = SEPARATORS[style]
+    message = f"must come once, with {_CALLED[separator]} between its elements"
 
     def parse(texts: list[str]) -> object:
         if len(texts) != 1:
-            raise ValueError("must come once, with commas between its elements")
-        return check(each_element(read, texts[0].split(",")))
+            raise ValueError(message)
+        return check(each_element(read, texts[0].split(separator)))
 
     return parse
 
@@ -53,7 +56,7 @@ def comma_text(kind: str, check: Check) -> ParseText:
 def header_texts(kind: str, check: Check) -> ParseText:
     """The parser of a list in headers: several lines are one list (RFC 9110 §5.3), and blanks
     around its commas mean nothing (§5.6.1)."""
-    read = _READERS[kind]
+    read = READERS[kind]
 
     def parse(texts: list[str]) -> object:
         return check(each_element(read, [part.strip(" \t") for part in ",".join(texts).split(",")]))
@@ -95,7 +98,7 @@ def _refuse_empty(text: str) -> None:
         raise ValueError("must not be empty")
 
 
-_READERS: dict[str, Callable[[str], object]] = {
+READERS: dict[str, Callable[[str], object]] = {
     "integer": _read_integer,
     "number": _read_number,
     "boolean": _read_boolean,

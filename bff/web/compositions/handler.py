@@ -9,7 +9,7 @@ no host. Access, request ids, CORS and what to do about bugs are the dispatcher'
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from bff.cache.cache import Cache
@@ -24,7 +24,7 @@ from bff.engine.values.outcomes import Reason
 from bff.engine.values.results import CompositionFailure, CompositionPayload, Inputs
 from bff.identity.ports import Identity
 from bff.plan.model.composition import Composition
-from bff.web.compositions.bodies import WEIGHT_PER_BYTE, read_json_body
+from bff.web.compositions.bodies import WEIGHT_PER_BYTE, BodyReader
 from bff.web.compositions.forms import PayloadForms, vary_header
 from bff.web.compositions.outcome_replies import (
     cache_status,
@@ -55,7 +55,8 @@ class Target(NamedTuple):
 class CompositionHandler:
     """Serves one composition on `loop`, which `engine` and `cache` were made on; `target` and
     `lookup` are safe on any thread. `caller_headers` are the headers by which callers are
-    identified. `clock` gives seconds since the epoch, as the cache's own does."""
+    identified, `origins` those of `cors`. `clock` gives seconds since the epoch, as the cache's own
+    does."""
 
     def __init__(
         self,
@@ -67,6 +68,7 @@ class CompositionHandler:
         *,
         caller_headers: Sequence[str] = (),
         body_bytes: int,
+        origins: Collection[str] = (),
         clock: Callable[[], float],
     ) -> None:
         self.writes = composition.writes
@@ -86,7 +88,7 @@ class CompositionHandler:
         self._heavy_work = heavy_work
         self._cache = cache
         self._loop = loop
-        self._body_bytes = body_bytes
+        self._body_reader = BodyReader(composition.body, body_bytes, origins)
         self._clock = clock
         # RFC 9211 §2.2: a write goes forward for its method, what isn't cached passes by.
         self._uncached = "method" if composition.writes else "bypass"
@@ -115,7 +117,7 @@ class CompositionHandler:
         self, request: GatewayRequest, path: Mapping[str, str], caller: Identity
     ) -> Reply:
         """As `produce`, for a request whose body is still to be read. Raises `ClientGone`."""
-        body = await read_json_body(request, self._body_bytes)
+        body = await self._body_reader.read(request)
         if isinstance(body, Reply):
             return self._named(body)
         deadline = self._deadline()

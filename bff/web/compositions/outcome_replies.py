@@ -68,8 +68,9 @@ def failure_reply(
         members["steps"] = dict(failure.write_states)
     if failure.refused is not None:
         name, detail = failure.refused
-        location = next(param.location for param in params if param.name == name)
-        members["errors"] = [{"name": name, "in": location, "detail": detail}]
+        param = next(each for each in params if each.name == name)
+        error = {"name": param.public_name, "in": param.location, "detail": detail}
+        members["errors"] = [error]
     what = "The response" if failure.step is None else f"The step '{failure.step}'"
     return problem(
         request,

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from bff.identity.ports import Identity
 from bff.plan.model.composition import Composition
 from bff.plan.model.payload import MaskNode, MaskView, SelectableFields
+from bff.plan.model.service import BodyKind
 from bff.plan.params.parsing import BadParam, parse_params
 from bff.web.compositions.fields import TooManyFields, UnknownField, parse_fields
 from bff.web.http.problems import problem
@@ -43,6 +44,7 @@ class RequestReader:
 
     def __init__(self, composition: Composition) -> None:
         self._composition = composition
+        self._body_kind: BodyKind = "fields" if composition.body is None else composition.body.kind
         self._forms = {"": WHOLE} | {
             name: PayloadForm(name, view.mask if isinstance(view, MaskView) else None)
             for name, view in composition.views.items()
@@ -65,6 +67,7 @@ class RequestReader:
             query=request.raw_query,
             headers=request.header_values,
             body=body,
+            body_kind=self._body_kind,
         )
         if isinstance(params, list):
             return _bad_params(request, params)

@@ -114,6 +114,7 @@ def build_release(
             loop,
             caller_headers=access.provider.headers,
             body_bytes=body_bytes,
+            origins=project.cors.origins,
             clock=resources.clock,
         )
         for each in compositions
