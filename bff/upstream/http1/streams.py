@@ -33,9 +33,16 @@ class StreamedReply(UpstreamExchange[UpstreamStream]):
     the upload is awaited.
     """
 
-    __slots__ = ("_answer", "_buffer", "_buffered_bytes", "_error", "_head_came", "_is_answered",
-                 "_is_paused", "_is_whole", "_loop", "_news", "_sending", "_silence_seconds",
-                 "_upload")  # fmt: skip
+    # What most exchanges never change: to set all of it took 1 of the 35 µs of a pass-through.
+    _sending: asyncio.Task[None] | None = None
+    _answer: UpstreamStream | None = None  # while nobody has got it
+    _is_answered = False
+    _head_came = False
+    _buffered_bytes = 0
+    _is_paused = False
+    _is_whole = False
+    _error: Exception | None = None  # what the iterator raises after the buffer
+    _news: asyncio.Future[None] | None = None
 
     def __init__(
         self,
@@ -51,16 +58,7 @@ class StreamedReply(UpstreamExchange[UpstreamStream]):
         self._loop = loop
         self._silence_seconds = silence_seconds
         self._upload = upload
-        self._sending: asyncio.Task[None] | None = None
-        self._answer: UpstreamStream | None = None  # while nobody has got it
-        self._is_answered = False
-        self._head_came = False
         self._buffer: list[bytes] = []
-        self._buffered_bytes = 0
-        self._is_paused = False
-        self._is_whole = False
-        self._error: Exception | None = None  # what the iterator raises after the buffer
-        self._news: asyncio.Future[None] | None = None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -84,6 +82,12 @@ class StreamedReply(UpstreamExchange[UpstreamStream]):
     def on_reply(self, reader: ReplyReader) -> None:
         """See `Exchange.on_reply`."""
         if not reader.head_came:
+            return
+        if reader.ended and not self._head_came:  # as most replies come: in one piece
+            self._head_came = self._is_whole = self._is_answered = True
+            if self._upload is not None:
+                self._stop_sending()
+            self._answer = UpstreamStream(reader.status, reader.headers, reader.take_body())
             return
         self._head_came = True
         if piece := reader.take_body():

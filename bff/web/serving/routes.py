@@ -63,14 +63,12 @@ class RouteHandler:
         """The service's reply, whose body may still arrive, or the problem. Raises what is a
         bug."""
         passed = answered(request.method, answer)
-        match passed:
-            case ForwardedReply(status, headers, body):
-                headers = self._cross_origin.without_upstreams(headers)
-                return Reply(status, headers, body, self._facts)
-            case Refused():
-                return self.refuse(request, passed)
-            case Failed():
-                return failed_route(request, self._route.prefix, passed)
+        if isinstance(passed, ForwardedReply):
+            headers = self._cross_origin.without_upstreams(passed.headers)
+            return Reply(passed.status, headers, passed.body, self._facts)
+        if isinstance(passed, Refused):
+            return self.refuse(request, passed)
+        return failed_route(request, self._route.prefix, passed)
 
     def _forward(self, request: GatewayRequest, target: str, on_answer: OnAnswer[Answer]) -> Handle:
         return self._passthrough.begin(

@@ -57,7 +57,8 @@ def write_reply(
     body, status, date = reply.body, reply.status, service.date.line()
     assert isinstance(body, bytes)  # noqa: S101
     is_empty = has_no_body(request.method, status)
-    connection = connection_line(request.version, keeps)
+    is_plain = keeps and request.version == "1.1"
+    connection = b"" if is_plain else connection_line(request.version, keeps)
     if reply.headers or not reply.shared:
         framing = b"" if is_empty else b"content-length: %d\r\n" % len(body)
         head = render_head(status, reply.lines(), framing, date, connection)

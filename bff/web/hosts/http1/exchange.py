@@ -17,13 +17,13 @@ Rules:
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from bff.engine.answers import Handle
 from bff.web.hosts.behind import hand_over, scope_for_app
 from bff.web.hosts.http1.answers import Begun, log_reply, overloaded, write_reply
 from bff.web.hosts.http1.bodies import IncomingBody
-from bff.web.hosts.http1.framing import Head, Refusal
+from bff.web.hosts.http1.framing import HeaderFields, Refusal
 from bff.web.hosts.http1.messages import AppReply, scope_of
 from bff.web.hosts.http1.replies import (
     CONTINUE,
@@ -41,37 +41,43 @@ from bff.web.serving.pending import Pending, PendingCall
 _MOST_DROPPED_BYTES: Final = 64 * 1024  # of a body that nobody wants, so that its connection lasts
 
 
+class Line(Protocol):
+    """The connection of an exchange."""
+
+    def advance(self) -> None:
+        """A reply that took waiting is out, or none will come."""
+
+    def leave(self) -> bytes:
+        """Leave the transport to another protocol; return what came behind this request."""
+
+
 class Exchange:
-    """A request at work on its connection. `on_end` is called when a reply that took waiting is
-    out, or none will come; `ended` holds from then on, and after `begin` for one that took none.
-    `leave` leaves the transport to another protocol, and returns what came behind this request."""
+    """A request at work on its `line`. `ended` holds once its reply is out, or none will come."""
+
+    ended = False
+    keeps_connection = False
+    _work: Handle | None = None
+    _may_be_abandoned = False
+    _started = False
+    _is_logged = False
 
     def __init__(
         self,
         service: Service,
         writer: Writer,
+        line: Line,
         request: GatewayRequest,
-        head: Head,
+        fields: HeaderFields,
         body: IncomingBody | None,
-        on_end: Callable[[], None],
-        leave: Callable[[], bytes],
     ) -> None:
         self.request = request
         self.body = body
-        self.ended = False
-        self.keeps_connection = False
         self._service = service
         self._writer = writer
-        self._head = head
-        self._on_end = on_end
-        self._leave = leave
-        self._log = service.gateway.log
+        self._line = line
+        self._keeps_alive = fields.keeps_alive
+        self._expects_continue = fields.expects_continue
         self._works = service.works
-        self._work: Handle | None = None
-        self._may_be_abandoned = False
-        self._started = False
-        self._is_logged = False
-        self._expects_continue = head.fields.expects_continue
 
     @property
     def is_streaming(self) -> bool:
@@ -124,7 +130,7 @@ class Exchange:
         """The client left."""
         if not self._is_logged and not self._started and self._may_be_abandoned:
             self._is_logged = True
-            self._log.abandoned(self.request)
+            self._service.gateway.log.abandoned(self.request)
         self._stop(cancels=self._may_be_abandoned or self._started)
 
     def ask_for_body(self) -> None:
@@ -156,9 +162,9 @@ class Exchange:
             await work()
         except ClientGone:
             if not self._is_logged:
-                self._log.abandoned(request)
+                self._service.gateway.log.abandoned(request)
         except Exception as error:
-            self._log.bug(request, error)
+            self._service.gateway.log.bug(request, error)
             if self._started:
                 self._break()
             else:
@@ -171,7 +177,7 @@ class Exchange:
         self._work = None
         self._drop_body()
         self.ended = True
-        self._on_end()
+        self._line.advance()
 
     def _take(self, reply: Reply | ClientGone) -> None:
         """Write the reply to a call. A body that still arrives takes a task."""
@@ -181,7 +187,7 @@ class Exchange:
             try:
                 self._write_whole(reply, keeps=self._may_keep())
             except Exception as error:
-                self._log.bug(self.request, error)
+                self._service.gateway.log.bug(self.request, error)
                 self._break()
             self._end()
         else:
@@ -203,7 +209,7 @@ class Exchange:
             raise reply
         if isinstance(reply, SwitchedReply):
             self._started = self._is_logged = True
-            await run_tunnel(self._service, self._writer, self.request, reply, self._leave)
+            await run_tunnel(self._service, self._writer, self.request, reply, self._line.leave)
         elif isinstance(reply.body, bytes):
             self._write_whole(reply, keeps=self._may_keep())
         else:
@@ -217,7 +223,7 @@ class Exchange:
         write_reply(self._service, self._writer, self.request, reply, keeps)
         if not self._is_logged:
             self._is_logged = True
-            log_reply(self._log, self._writer, self.request, reply)
+            log_reply(self._service.gateway.log, self._writer, self.request, reply)
 
     async def _stream(self, reply: Reply, pieces: AsyncIterator[bytes]) -> None:
         sent_bytes = 0
@@ -232,13 +238,13 @@ class Exchange:
         except (ClientGone, asyncio.CancelledError):
             if not self._is_logged:
                 self._is_logged = True
-                self._log.broken(self.request, reply, sent_bytes, "client left")
+                self._service.gateway.log.broken(self.request, reply, sent_bytes, "client left")
             raise
         except Exception:
-            self._log.broken(self.request, reply, sent_bytes, "upstream broke off")
+            self._service.gateway.log.broken(self.request, reply, sent_bytes, "upstream broke off")
             self._break()
         else:
-            self._log.request(self.request, reply, sent_bytes)
+            self._service.gateway.log.request(self.request, reply, sent_bytes)
         finally:
             await close_body(pieces)
 
@@ -260,7 +266,7 @@ class Exchange:
 
     def _may_keep(self) -> bool:
         """Whether the connection lasts: what comes of the body is little enough to be dropped."""
-        if self._service.is_closing or not self._head.fields.keeps_alive:
+        if self._service.is_closing or not self._keeps_alive:
             return False
         body = self.body
         if body is None or body.finished:
@@ -274,9 +280,8 @@ class Exchange:
         self._is_logged = self._may_be_abandoned = True
         request, reply = self.request, AppReply(self._writer, self._start_stream)
         scope = scope_for_app(request, scope_of(request, self._writer.peer), self.body)
-        await hand_over(
-            self._service.behind, request, scope, reply.send, self._unless_client_leaves, self._log
-        )
+        service, until_left = self._service, self._unless_client_leaves
+        await hand_over(service.behind, request, scope, reply.send, until_left, service.gateway.log)
 
     async def _unless_client_leaves(self, answer: Callable[[], Awaitable[None]]) -> None:
         try:

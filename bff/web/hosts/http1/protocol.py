@@ -81,7 +81,7 @@ class Connection(asyncio.Protocol):
             return
         self._unread = self._unread[self._at :] + data if self._unread else data
         self._at = 0
-        self._advance()
+        self.advance()
 
     def pause_writing(self) -> None:
         self._writer.pause()
@@ -91,7 +91,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._writer.resume()
         self._outgoing.stop()
-        self._advance()
+        self.advance()
 
     def eof_received(self) -> None:
         """A client that closes its side has left: TCP does not tell whether it still reads. To one
@@ -106,7 +106,7 @@ class Connection(asyncio.Protocol):
         self.leave()
 
     def leave(self) -> bytes:
-        """Be done with the transport; return what came behind the request at work."""
+        """See `Line`. Be done with the transport."""
         self._service.wheel.forget(self)
         self._service.forget(self)
         self._is_ending = True
@@ -156,15 +156,17 @@ class Connection(asyncio.Protocol):
             self._refuse(TOO_SLOW)
         return again
 
-    def _advance(self) -> None:
-        """Go as far as what is here allows."""
+    def advance(self) -> None:
+        """See `Line`. Go as far as what is here allows."""
         while not self._is_ending:
-            if self._exchange is not None:
-                if not self._go_on(self._exchange):
+            exchange = self._exchange
+            if exchange is not None:
+                if not self._go_on(exchange):
                     break
             elif self._at == len(self._unread) or self._writer.is_paused or not self._begin_next():
                 break
-        if self._exchange is not None or self._at < len(self._unread) or not self._is_reading:
+        has_body = self._exchange is not None and self._exchange.body is not None
+        if has_body or self._at < len(self._unread) or not self._is_reading:
             self._bound_reading()
 
     def _go_on(self, exchange: Exchange) -> bool:
@@ -227,7 +229,7 @@ class Connection(asyncio.Protocol):
             if isinstance(begun, Reply) and isinstance(begun.body, bytes):
                 self._answer_at_once(head, request, begun)
                 return
-        exchange = Exchange(service, self._writer, request, head, body, self._advance, self.leave)
+        exchange = Exchange(service, self._writer, self, request, head.fields, body)
         self._exchange = exchange
         if body is not None:
             if not self._feed(body):
