@@ -257,7 +257,7 @@ class Run:
 
     def _settle_part(self, index: int, place: int, part: StepPart) -> None:
         outcome: Value | Failed | None
-        outcome, weight, freshness = part
+        outcome, weight, freshness, _ = part
         self.read_weight += weight
         if freshness is not UNLIMITED:
             self.freshness.append(freshness)

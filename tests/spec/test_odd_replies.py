@@ -27,6 +27,9 @@ ODD = {
     "called JSON of another charset": reply(
         200, [("Content-Type", "application/json; charset=iso-8859-1")], GOOD
     ),
+    "byte order mark": json_said(b"\xef\xbb\xbf" + GOOD),
+    "UTF-16": json_said(GOOD.decode().encode("utf-16")),
+    "half a surrogate pair where nobody looks": product_with(cost='"\\ud800"'),
     "a hint before it": raw(head(103, [("X-Inside", HUSHED)]) + said()),
     "in chunks": chunked([GOOD[:9], GOOD[9:]]),
     "until it closes": then_close(head(200) + GOOD),

@@ -17,6 +17,7 @@ from typing import Any, get_origin
 
 from pydantic import TypeAdapter
 
+from bff.plan.decoding.decoders import compile_decoder
 from bff.plan.model.caching import ReplyCaching
 from bff.plan.model.composition import Access, Composition
 from bff.plan.model.expressions import Template
@@ -126,6 +127,8 @@ def operation(
         timeout_seconds=10.0,
         writes=method not in ("GET", "HEAD"),
         digest=request,
+        reply_format="json",
+        decode=compile_decoder("json", ANYTHING, ","),
     )
 
 

@@ -139,6 +139,11 @@ class Charge(BaseModel):
 
 class Changes(BaseModel):
     note: str | None = None
+
+
+class Stock(BaseModel):
+    product_id: int
+    left: int
 """,
     "schemas/forms.py": """
 from pydantic import BaseModel

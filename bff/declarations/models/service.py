@@ -41,6 +41,9 @@ def _distinct(urls: tuple[str, ...]) -> tuple[str, ...]:
     return urls
 
 
+NOTHING = "none"  # what an operation returns whose bodies nobody reads
+
+
 class OperationDecl(Declaration):
     """One request that the service offers. A param's location left out is the path where the
     request names it, the query of GET and DELETE, and the body otherwise."""
@@ -49,7 +52,9 @@ class OperationDecl(Declaration):
     reads: bool = False  # of a POST: it changes nothing
     params: dict[str, OperationParamDecl] = Field(default={})
     content_type: MediaType | None = None  # of the body; as its params have it when None
-    returns: str  # a pydantic type: "schemas.orders:OrderPage"
+    returns: str  # a type: "schemas.orders:OrderPage", "dict[str, int]"; or "none"
+    decode: Literal["json", "ndjson", "csv", "xml", "text"] = "json"
+    delimiter: str = ","  # of csv
     timeout: Timeout | None = None  # seconds; the service's when None
     cache: CacheDecl | None = None  # of its replies
     error_types: ErrorSchemas = Field(default={}, alias="errors")  # pydantic types
@@ -59,6 +64,11 @@ class OperationDecl(Declaration):
     def effect(self) -> Effect | None:
         """Whether it changes anything; None where that is not known."""
         return effect_of(self.request, reads=self.reads) if self.knows("reads") else None
+
+    @property
+    def returns_nothing(self) -> bool:
+        """Whether nobody reads the bodies of the replies."""
+        return self.returns.strip() == NOTHING
 
     def locations(self) -> Mapping[str, Location]:
         """The location of each param, declared or by default."""
@@ -85,6 +95,26 @@ class OperationDecl(Declaration):
         yield from check_reads(self, self.request)
         if self.cache is not None and self.effect == "writes":
             yield never_cached(self.request)
+        yield from self._body_violations()
+
+    def _body_violations(self) -> Iterator[Violation]:
+        if not self.knows("returns", "decode", "delimiter"):
+            return
+        given = self.model_fields_set
+        if self.returns_nothing and "decode" in given:
+            yield Violation(
+                "nobody reads a body that is `none`", "Leave `decode` out, or name a type.",
+                ("decode",), at_key=True,
+            )  # fmt: skip
+        if "delimiter" in given and self.decode != "csv":
+            yield Violation(
+                "only csv has a delimiter", "Write decode: csv, or leave `delimiter` out.",
+                ("delimiter",), at_key=True,
+            )  # fmt: skip
+        elif len(self.delimiter) != 1 or self.delimiter in '\r\n"\0':
+            yield Violation(
+                "a delimiter is one character", 'Write ";", "|" or "\\t".', ("delimiter",)
+            )
 
 
 class TlsDecl(Declaration):

@@ -15,6 +15,9 @@ each kind at the limit (on an idle machine; twice as long where others compete f
                                               240 ms 100,000 of a union of four models
     above           Failed(TOO_LARGE)         3 ms, to count
 
+What isn't JSON is decoded and read in the thread, however small it is: decoding is Python's own
+code, between whose bytecodes the loop runs.
+
 These are pydantic's. A fast reader (see `bff.plan.schemas.fast_readers`) takes less time, and
 pydantic reads again what it refuses: 34 ms and 17 ms for the products and objects in the thread,
 210 ms for the keys.
@@ -30,16 +33,29 @@ it, 40 without). Another process would hold nothing, and cost every heavy body a
 import gc
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final, NamedTuple
 
 from pydantic_core import from_json
 
-from bff.engine.payload.texts import write_json
+from bff.engine.payload.texts import weigh_reply, write_json
 from bff.engine.ports import UpstreamReply
 from bff.engine.steps.inputs import is_true
 from bff.engine.values.outcomes import NULL, Failed, Reason, Value, reason_of
-from bff.errors import EvaluationError
+from bff.errors import EvaluationError, TooLargeError
 from bff.plan.model.service import FailWhen
 from bff.plan.model.steps import Batch, ErrorReply, Fallback, Step
+
+NOTHING: Final = Value(None, b"null")  # of a reply whose body nobody reads
+TOO_HEAVY: Final = "more objects and lists than its size allows"
+
+
+class ReadBody(NamedTuple):
+    """What a body came to. `text` is the JSON text that was read, where that isn't the body itself,
+    and `weight` is that of a body that isn't JSON."""
+
+    value: Value | Failed
+    weight: int = 0
+    text: bytes | None = None
 
 
 def judge(step: Step, reply: UpstreamReply) -> Value | Failed | None:
@@ -47,6 +63,8 @@ def judge(step: Step, reply: UpstreamReply) -> Value | Failed | None:
     status = reply.status
     if status not in step.statuses:
         if 200 <= status < 300:
+            if step.operation.reply_format == "none" and step.operation.fail_when is None:
+                return NOTHING
             coding = _coding(reply)
             if coding:
                 return Failed(Reason.ENCODED, status, detail=f"content-encoding: {coding[:40]}")
@@ -76,10 +94,12 @@ def read_body(step: Step, reply: UpstreamReply) -> Value | Failed:
         if reply.status in step.statuses:
             return _with_error(step, reply.status, _refused(reply), reply.body)
         operation = step.operation
-        if operation.fail_when is not None:
+        if operation.fail_when is not None and reply.body:
             reported = _reported(step, operation.fail_when, reply)
             if reported is not None:
                 return reported
+        if operation.reply_format == "none":
+            return NOTHING
         if step.batch is not None:
             return _read_chunk(step, step.batch, reply.body)
         schema = operation.returns
@@ -91,6 +111,32 @@ def read_body(step: Step, reply: UpstreamReply) -> Value | Failed:
     finally:
         if collects:
             gc.enable()
+
+
+def read_reply(step: Step, reply: UpstreamReply, decodes_first: bool, most: int) -> ReadBody:
+    """A body of any form; the text that it is decoded to may weigh `most`. Thread-safe."""
+    if not decodes_first or reply.status in step.statuses:
+        read = read_body(step, reply)
+        return mend_body(step, reply, read, most) if isinstance(read, Failed) else ReadBody(read)
+    text = _decode(step, reply, most)
+    if isinstance(text, Failed):
+        return ReadBody(text)
+    weight = weigh_reply(text, most)
+    if weight > most:
+        return ReadBody(too_large(step, reply, TOO_HEAVY))
+    return ReadBody(read_body(step, reply._replace(body=text)), weight, text)
+
+
+def mend_body(step: Step, reply: UpstreamReply, failed: Failed, most: int) -> ReadBody:
+    """A body that `failed` as it came, read as it was meant: in another charset, say."""
+    if failed.reason is not Reason.INVALID:
+        return ReadBody(failed)
+    text = _decode(step, reply, most)
+    if isinstance(text, Failed):
+        return ReadBody(text)
+    if text == reply.body:
+        return ReadBody(failed)
+    return ReadBody(read_body(step, reply._replace(body=text)), 0, text)
 
 
 def combine(step: Step, parts: Sequence[Value]) -> Value:
@@ -163,6 +209,15 @@ def _with_error(step: Step, status: int, failed: Failed, body: bytes) -> Failed:
     except ValueError as wrong:
         return replace(failed, detail=f"the body of the error: {wrong}")
     return replace(failed, error=error)
+
+
+def _decode(step: Step, reply: UpstreamReply, most: int) -> bytes | Failed:
+    try:
+        return step.operation.decode(reply.body, reply.header(b"content-type"), most)
+    except TooLargeError as error:
+        return Failed(Reason.TOO_LARGE, reply.status, detail=str(error))
+    except ValueError as error:
+        return Failed(Reason.INVALID, reply.status, detail=str(error))
 
 
 def _bracketed(texts: list[bytes]) -> bytes:

@@ -8,14 +8,23 @@ for that. Knows nothing of steps that wait for each other; see `bff.engine.run`.
 
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from bff.deadline import Deadline, DeadlinePassed
 from bff.engine.answers import Handle, OnAnswer, answer_to
 from bff.engine.heavy_work import HeavyShare
 from bff.engine.payload.texts import weigh_reply
 from bff.engine.ports import ServiceCall, Services, UpstreamReply
-from bff.engine.steps.bodies import combine, judge, read_body, too_large
+from bff.engine.steps.bodies import (
+    TOO_HEAVY,
+    ReadBody,
+    combine,
+    judge,
+    mend_body,
+    read_body,
+    read_reply,
+    too_large,
+)
 from bff.engine.steps.inputs import CallPlan
 from bff.engine.steps.requests import StepRequest
 from bff.engine.values.freshness import UNLIMITED, Freshness, read_freshness
@@ -24,31 +33,43 @@ from bff.engine.values.outcomes import EMPTY_LIST, NULL, Failed, Reason, Value, 
 from bff.errors import EvaluationError
 from bff.plan.model.steps import Step
 
+_TOGETHER: Final = "the replies of one run are too large together"
+
 
 class StepPart(NamedTuple):
     """The result of one call: a part of its step's value, the weight of the body that was read for
-    it, and how long it may be used again."""
+    it, and how long it may be used again. `text` is the JSON text that was read, where that isn't
+    the reply's body."""
 
     value: Value | Failed
     weight: int = 0
     freshness: Freshness = UNLIMITED
+    text: bytes | None = None
 
 
 class HeavyBody(NamedTuple):
-    """A body that is still to be read, on the thread."""
+    """A body that is still to be read, on the thread. `weight` was taken from `budget`."""
 
     step: Step
     reply: UpstreamReply
+    decodes_first: bool
     weight: int
+    most: int
+    budget: Budget
     freshness: Freshness
 
     async def read(self, heavy: HeavyShare) -> StepPart:
         """The part that it makes."""
         try:
-            value = await heavy.run(read_body, self.step, self.reply)
+            read = await heavy.run(read_reply, self.step, self.reply, self.decodes_first, self.most)
         except DeadlinePassed as error:
-            value = Failed(Reason.DEADLINE, self.reply.status, detail=str(error))
-        return StepPart(value, self.weight, self.freshness)
+            read = ReadBody(Failed(Reason.DEADLINE, self.reply.status, detail=str(error)))
+        weight = max(self.weight, read.weight)
+        if not self.budget.take(weight - self.weight):
+            return StepPart(
+                too_large(self.step, self.reply, _TOGETHER), self.weight, self.freshness
+            )
+        return StepPart(read.value, weight, self.freshness, read.text)
 
 
 class DirectCalls:
@@ -90,20 +111,28 @@ class DirectCalls:
         the run's replies, and counts their weight."""
         if isinstance(reply, Failed):
             return StepPart(reply)
+        return self._read(step, reply, step.operation.decodes_first, budget)
+
+    def _read(
+        self, step: Step, reply: UpstreamReply, decodes_first: bool, budget: Budget
+    ) -> StepPart | HeavyBody:
         freshness = read_freshness(reply.headers)
         judged = judge(step, reply)
         if judged is not None:
             return StepPart(judged, 0, freshness)
-        weight = weigh_reply(reply.body, self.limits.reply_bytes)
-        if weight > self.limits.reply_bytes:
-            detail = "more objects and lists than its size allows"
-            return StepPart(too_large(step, reply, detail), 0, freshness)
+        most = self.limits.reply_bytes
+        weight = weigh_reply(reply.body, most)
+        if weight > most:
+            return StepPart(too_large(step, reply, TOO_HEAVY), 0, freshness)
         if not budget.take(weight):
-            detail = "the replies of one run are too large together"
-            return StepPart(too_large(step, reply, detail), 0, freshness)
-        if weight > self.limits.off_loop_bytes:
-            return HeavyBody(step, reply, weight, freshness)
-        return StepPart(read_body(step, reply), weight, freshness)
+            return StepPart(too_large(step, reply, _TOGETHER), 0, freshness)
+        if decodes_first or weight > self.limits.off_loop_bytes:
+            return HeavyBody(step, reply, decodes_first, weight, most, budget, freshness)
+        value = read_body(step, reply)
+        if isinstance(value, Failed):
+            mended = mend_body(step, reply, value, most)
+            return StepPart(mended.value, weight, freshness, mended.text)
+        return StepPart(value, weight, freshness)
 
     async def reply_to(
         self, step: Step, request: StepRequest, deadline: Deadline
@@ -119,6 +148,13 @@ class DirectCalls:
     ) -> StepPart:
         """The part that a reply makes."""
         part = self.read(step, reply, budget)
+        return part if isinstance(part, StepPart) else await part.read(heavy)
+
+    async def part_of_stored(
+        self, step: Step, reply: UpstreamReply, budget: Budget, heavy: HeavyShare
+    ) -> StepPart:
+        """The part that a stored reply makes, whose body is the JSON text that was read."""
+        part = self._read(step, reply, False, budget)
         return part if isinstance(part, StepPart) else await part.read(heavy)
 
 

@@ -1,9 +1,9 @@
 """Calls whose replies steps, compositions and callers share, where a project declares it.
 
-The upstream's body is stored, and only one that fits its schema. Every step that uses it reads it
-again, in its own way. A reply depends on the request as it goes on the wire and on nothing else, so
-the request is the key, whoever the caller is. The same request stored for another time, or under
-other tags, has another key.
+The JSON text of the upstream's body is stored, and only one that fits its schema. Every step that
+uses it reads it again, in its own way. A reply depends on the request as it goes on the wire and on
+nothing else, so the request is the key, whoever the caller is. The same request stored for another
+time, or under other tags, has another key.
 """
 
 import hashlib
@@ -67,7 +67,7 @@ class SharedCalls:
         if own is not None and not isinstance(own.value, Failed):
             return own
         stored = UpstreamReply(_STORED_STATUS, (), cached.body)
-        earlier = await self._calls.part_of(step, stored, budget, heavy)
+        earlier = await self._calls.part_of_stored(step, stored, budget, heavy)
         if own is None:
             return earlier._replace(freshness=cached.freshness)
         if isinstance(own.value, Failed) and isinstance(earlier.value, Value):
@@ -117,7 +117,7 @@ def _result(
         and 200 <= reply.status < 300
         and not freshness.is_private
     ):
-        body = reply.body
+        body = _json_text(step, reply, own)
         try:
             tags = _tags(step, caching, request, body)
         except EvaluationError as error:  # without its tags it could not be purged
@@ -125,6 +125,13 @@ def _result(
         except ValueError:
             body, untagged = None, "its tags can't be read"
     return CallResult(reply, body, tags, freshness, failed, untagged)
+
+
+def _json_text(step: Step, reply: UpstreamReply, own: StepPart) -> bytes:
+    """The text that the reply was read as."""
+    if step.operation.reply_format == "none":
+        return b"null"
+    return reply.body if own.text is None else own.text
 
 
 def _tags(step: Step, caching: ReplyCaching, request: StepRequest, body: bytes) -> frozenset[str]:

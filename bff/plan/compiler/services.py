@@ -15,14 +15,17 @@ from bff.plan.compiler.caching import compile_reply_caching
 from bff.plan.compiler.links import compile_link
 from bff.plan.compiler.roots import root_of_judgement, root_of_reply
 from bff.plan.compiler.values import compile_single, is_constant, scope_within
+from bff.plan.decoding.decoders import GIVES, compile_decoder, takes_decoding
 from bff.plan.digests import digest_of
 from bff.plan.model.caching import ReplyCaching
 from bff.plan.model.service import FailWhen, Operation, OperationParam, Schema, Service
 from bff.plan.params.bodies import body_format
 from bff.plan.params.compile import compile_operation_params
 from bff.plan.reporter import Path, Reporter
-from bff.plan.schemas.library import SchemaLibrary, UnknownSchema
-from bff.plan.types.algebra import is_list
+from bff.plan.schemas.annotations import UnknownSchema
+from bff.plan.schemas.library import PydanticSchema, SchemaLibrary
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import brief, is_list
 
 _IN_QUERY = "%!$&'()*+,;=:@/?"  # what a query holds as it is (RFC 3986 §3.4)
 _PATH_PARAM = re.compile(r"\{([^{}]*)\}")
@@ -96,7 +99,20 @@ def compile_services(
         frozenset(unsure),
         frozenset(unread),
         Operation(
-            "", "", "", (), "", (), None, schemas.anything, False, default_timeout, False, ""
+            "",
+            "",
+            "",
+            (),
+            "",
+            (),
+            None,
+            schemas.anything,
+            False,
+            default_timeout,
+            False,
+            "",
+            "json",
+            compile_decoder("json", t.ANYTHING, ","),
         ),
     )
 
@@ -124,7 +140,7 @@ def _compile_operation(
     target, _, query = target.partition("?")
     params = compile_operation_params(reporter, path, declared, schemas)
     by_name = {param.name: param for param in params}
-    returns = _resolve(reporter, (*path, "returns"), declared.returns, schemas)
+    returns = _compile_returns(reporter, path, declared, schemas)
     errors = {
         int(status): _resolve(reporter, (*path, "errors", status), reference, schemas)
         for status, reference in declared.error_types.items()
@@ -144,6 +160,10 @@ def _compile_operation(
         timeout_seconds=declared.timeout or service_timeout,
         writes=declared.effect == "writes",
         digest=_digest(f"{service}.{name}", declared, (returns, *errors.values())),
+        reply_format="none" if declared.returns_nothing else declared.decode,
+        decode=compile_decoder(declared.decode, returns.input_type, declared.delimiter),
+        decodes_first=declared.decode != "json",
+        delimiter=declared.delimiter,
         errors=errors,
         fail_when=_compile_fail_when(reporter, (*path, "fail_when"), declared),
     )
@@ -193,9 +213,25 @@ def _digest(full_name: str, declared: OperationDecl, schemas: Iterable[Schema]) 
     )
 
 
+def _compile_returns(
+    reporter: Reporter[ServiceFile], path: Path, declared: OperationDecl, schemas: SchemaLibrary
+) -> PydanticSchema:
+    if declared.returns_nothing:
+        return schemas.nothing
+    schema = _resolve(reporter, (*path, "returns"), declared.returns, schemas)
+    gives = GIVES[declared.decode]
+    if not takes_decoding(declared.decode, schema.input_type):
+        reporter.report(
+            (*path, "returns"), f"{declared.decode} gives {gives}, and this is"
+            f" {brief(schema.input_type)}",
+            f"Name a type that takes {gives}.",
+        )  # fmt: skip
+    return schema
+
+
 def _resolve(
     reporter: Reporter[ServiceFile], path: Path, reference: str, schemas: SchemaLibrary
-) -> Schema:
+) -> PydanticSchema:
     if not reporter.knows(path):
         return schemas.anything
     try:

@@ -30,7 +30,7 @@ from bff.plan.model.payload import (
     Splice,
     Text,
 )
-from bff.plan.model.service import FailWhen, Service
+from bff.plan.model.service import FailWhen, Operation, Service
 from bff.plan.model.steps import ErrorReply, Fail, Fallback, Optional, Stale, Step
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import describe, without_null
@@ -151,6 +151,8 @@ def _step(composition: Composition, step: Step, path: IdentityPath | None) -> It
     if step.statuses:
         yield "statuses:"
         yield from indented(_statuses(step))
+    if step.operation.reply_format != "json":
+        yield f"replies: {_format(step.operation)}"
     if step.operation.fail_when is not None:
         yield f"fails when: {_fail_when(step.operation.fail_when)}"
     yield f"on failure: {_on_failure(step)}"
@@ -189,6 +191,16 @@ def _statuses(step: Step) -> Iterable[str]:
                 yield from indented(
                     f"{name}: {source_text(template)}" for name, template in members.items()
                 )
+
+
+def _format(operation: Operation) -> str:
+    match operation.reply_format:
+        case "none":
+            return "nobody reads their bodies"
+        case "csv":
+            return f"csv, with {json_text(operation.delimiter)} between cells"
+        case other:
+            return other
 
 
 def _fail_when(rule: FailWhen) -> str:

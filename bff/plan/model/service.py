@@ -41,6 +41,11 @@ class Schema(Protocol):
         """The validated value's JSON form: dicts, lists, str, int, float, bool, None."""
 
 
+# A body, its `Content-Type` and the most that its JSON text may weigh → that text, in UTF-8. Raises
+# `ValueError`, with no input values in its text, and `TooLargeError`.
+Decode = Callable[[bytes, str | None, int], bytes]
+ReplyFormat = Literal["json", "ndjson", "csv", "xml", "text", "none"]
+
 Location = Literal["path", "query", "header", "body", "form"]
 # How a list or an object is written: `a=1&a=2`, `a=1,2`, `a=1 2`, `a=1|2`, `a[b]=1`.
 Style = Literal["repeat", "comma", "space", "pipe", "deep_object"]
@@ -144,7 +149,12 @@ class FailWhen:
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One request that a service offers. `path` alternates literal text and path params; `errors`
-    has the schemas of the bodies that come with some statuses."""
+    has the schemas of the bodies that come with some statuses.
+
+    Replies of `reply_format` "json" are read as they come, and those that can't be read so are decoded.
+    Others are decoded first (`decodes_first`); `delimiter` is that of "csv". Nobody reads those of
+    "none".
+    """
 
     name: str  # "orders.list_orders"
     service: str
@@ -158,5 +168,9 @@ class Operation:
     timeout_seconds: float
     writes: bool  # by its method, unless it is a POST that declares `reads`
     digest: str  # of its declaration and its schemas
+    reply_format: ReplyFormat
+    decode: Decode
+    decodes_first: bool = False
+    delimiter: str = ","
     errors: Mapping[int, Schema] = field(default_factory=dict)
     fail_when: FailWhen | None = None

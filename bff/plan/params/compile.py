@@ -37,7 +37,8 @@ from bff.plan.params.texts import (
     single_text,
 )
 from bff.plan.reporter import Path, Reporter
-from bff.plan.schemas.library import SchemaLibrary, UnknownSchema
+from bff.plan.schemas.annotations import UnknownSchema
+from bff.plan.schemas.library import SchemaLibrary
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import is_list, nullable, union
 

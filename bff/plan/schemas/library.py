@@ -8,9 +8,9 @@ here and never during a request. Read next: `bff.plan.schemas.readers`, for what
 import hashlib
 import inspect
 import json
-import re
+from functools import partial
 from pathlib import Path
-from types import GenericAlias, ModuleType
+from types import ModuleType
 from typing import Any, get_origin
 
 import pydantic
@@ -19,8 +19,9 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
 from bff.declarations.suggestions import known_names
-from bff.errors import Place, Problem
+from bff.errors import Problem
 from bff.plan.model.expressions import Part
+from bff.plan.schemas.annotations import UnknownSchema, read_annotation
 from bff.plan.schemas.json_schemas import outgoing_schema
 from bff.plan.schemas.modules import SchemaModules, import_schemas
 from bff.plan.schemas.pruning import prune
@@ -30,24 +31,7 @@ from bff.plan.schemas.types import incoming_type, is_described_by_hand, outgoing
 from bff.plan.schemas.validators import bound_integers
 from bff.plan.types import kinds as t
 
-_REFERENCE = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)")
-_LIST = re.compile(r"list\[(.*)\]")
-_DICT = re.compile(r"dict\[\s*str\s*,(.*)\]")
 _NO_TYPES = (str, bytes, int, float, list, tuple, dict, set, frozenset, ModuleType, type(None))
-
-
-class UnknownSchema(ValueError):
-    """A reference that names no usable type.
-
-    `place` is set when the reason lies in a schema module that fails to import; that failure is
-    among `SchemaLibrary.problems` already.
-    """
-
-    def __init__(self, what: str, mend: str = "", place: Place | None = None) -> None:
-        self.what = what
-        self.mend = mend
-        self.place = place
-        super().__init__(what)
 
 
 class PydanticSchema(SchemaReader):
@@ -96,30 +80,24 @@ class SchemaLibrary:
         self._schemas: dict[str, PydanticSchema] = {}
         self.problems: tuple[Problem, ...] = modules.problems
         self.anything = PydanticSchema("anything", core_schema.any_schema(), modules)
+        self.nothing = PydanticSchema("none", core_schema.none_schema(), modules)
 
     def resolve(self, reference: str) -> PydanticSchema:
         """The schema that a service file names. Raises `UnknownSchema`."""
         name = reference.strip()
         if name not in self._schemas:
-            declared, home = self._type(name)
-            self._schemas[name] = self._build(name, declared, home)
+            namespace: dict[str, Any] = {}
+            declared = read_annotation(name, partial(self._find, namespace))
+            self._schemas[name] = self._build(name, declared, namespace)
         return self._schemas[name]
 
-    def _type(self, reference: str) -> tuple[Any, ModuleType]:
-        """The Python type that is meant, and the module to look its forward references up in."""
-        if match := _LIST.fullmatch(reference):
-            element, home = self._type(match[1].strip())
-            return GenericAlias(list, (element,)), home
-        if match := _DICT.fullmatch(reference):
-            element, home = self._type(match[1].strip())
-            return GenericAlias(dict, (str, element)), home
-        if match := _REFERENCE.fullmatch(reference):
-            module = self._module(match[1])
-            return self._member(module, match[1], match[2]), module
-        raise UnknownSchema(
-            f"'{reference}' names no schema",
-            "Write module and name, as in schemas.orders:Order or list[schemas.orders:Order].",
-        )
+    def _find(self, namespace: dict[str, Any], module_name: str, path: str) -> Any:
+        """The type, whose forward references are looked up in `namespace`, which gets its
+        module's names."""
+        module = self._module(module_name)
+        for name, each in vars(module).items():
+            namespace.setdefault(name, each)
+        return self._member(module, module_name, path)
 
     def _module(self, name: str) -> ModuleType:
         if name in self._modules.broken:
@@ -157,11 +135,11 @@ class SchemaLibrary:
             return each.__module__.startswith(self._modules.package)
         return get_origin(each) is not None
 
-    def _build(self, name: str, declared: Any, home: ModuleType) -> PydanticSchema:
+    def _build(self, name: str, declared: Any, namespace: dict[str, Any]) -> PydanticSchema:
         try:
             adapter = TypeAdapter(declared)
             # An alias such as `list["Order"]` is looked up where it stands, not here
-            adapter.rebuild(_types_namespace=vars(home))
+            adapter.rebuild(_types_namespace=namespace)
             schema = PydanticSchema(name, adapter.core_schema, self._modules)
         except PydanticInvalidForJsonSchema as error:
             raise UnknownSchema(
