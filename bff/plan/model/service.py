@@ -151,9 +151,9 @@ class Operation:
     """One request that a service offers. `path` alternates literal text and path params; `errors`
     has the schemas of the bodies that come with some statuses.
 
-    Replies of `reply_format` "json" are read as they come, and those that can't be read so are decoded.
-    Others are decoded first (`decodes_first`); `delimiter` is that of "csv". Nobody reads those of
-    "none".
+    Replies of `reply_format` "json" are read as they come, and those that can't be read so are
+    decoded. Others are decoded first (`decodes_first`); `delimiter` is that of "csv". Nobody reads
+    those of "none".
     """
 
     name: str  # "orders.list_orders"
