@@ -11,6 +11,7 @@ from bff.engine.steps.failures import is_trouble
 from bff.engine.values.freshness import UNLIMITED, Freshness
 from bff.engine.values.results import CompositionFailure, CompositionPayload, Degradation
 from bff.plan.model.caching import CachePolicy, Scope
+from bff.plan.model.payload import PLAIN
 
 # A failure that is stored for a second has these parts alone, so that it stays small.
 _MOST_DEGRADATIONS = 16
@@ -26,11 +27,13 @@ def payload_result(made: CompositionPayload | CompositionFailure, scope: Scope) 
         return RunResult(made, failed=is_trouble(made.status), failure=failure)
     result = RunResult(made, untagged=made.untagged)
     if made.tags is not None and not (made.freshness.is_private and scope == "public"):
-        result = RunResult(made, made.body, made.views, made.tags, made.freshness)
+        result = RunResult(made, made.body, made.views, made.tags, made.freshness, head=made.head)
     if not made.degraded:
         return result
     flaw = _brief(made.degraded)
-    brief = made._replace(body=b"", views={}, degraded=flaw, timings=(), tags=frozenset())
+    brief = made._replace(
+        body=b"", views={}, degraded=flaw, timings=(), tags=frozenset(), head=PLAIN
+    )
     return result._replace(failed=True, flaw=flaw, failure=brief)
 
 

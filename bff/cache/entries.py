@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from sys import getsizeof
 from typing import Any, Protocol
 
+from bff.plan.model.payload import PLAIN, Head
+
 # What an entry, or one finished reply stored with it, takes beside its bytes: 0.6 and 0.9 KB were
 # measured with tracemalloc, headers and dict slots included.
 OVERHEAD_BYTES = 1024
@@ -45,6 +47,7 @@ class Entry:
     tags: frozenset[str] = frozenset()
     may_be_stale: bool = True
     flaw: Any = None  # `FAILURE_BYTES` at most
+    head: Head = PLAIN  # the status and the headers that it goes out with
     expires_at: float = field(init=False)
     size_bytes: int = field(init=False)  # as the memory layer counts it, with what was added
     failure: Any = field(init=False, default=None)
@@ -59,6 +62,7 @@ class Entry:
             OVERHEAD_BYTES
             + len(self.body)
             + sum(_VIEW_BYTES + len(view) for view in self.views.values())
+            + sum(len(name) + len(value) for name, value in self.head.headers)
             + sum(_TAG_BYTES + getsizeof(tag) for tag in self.tags)
             + (0 if self.flaw is None else FAILURE_BYTES)
         )

@@ -103,4 +103,5 @@ def entry_of(
         tags=result.tags,
         may_be_stale=freshness.may_be_stale and not result.failed,
         flaw=result.flaw,
+        head=result.head,
     )

@@ -8,10 +8,12 @@ from bff.cache.entries import Entry
 from bff.deadline import Deadline, WaitBudget
 from bff.engine.values.freshness import UNLIMITED, Freshness
 from bff.plan.model.caching import CachePolicy
+from bff.plan.model.payload import PLAIN, Head
 
 
 class RunResult(NamedTuple):
-    """What a run came to. `outcome` is the caller's own.
+    """What a run came to. `outcome` is the caller's own; `head` is the one that the body goes out
+    with.
 
     `body` is None where nothing can be stored; `untagged` is then the reason, where tags are.
     `failed` means that an older value is better than this one, and `flaw` is what was papered over
@@ -28,6 +30,7 @@ class RunResult(NamedTuple):
     flaw: Any = None
     failure: Any = None
     untagged: str = ""
+    head: Head = PLAIN
 
 
 Run = Callable[[Deadline], Awaitable[RunResult]]

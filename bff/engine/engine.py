@@ -112,6 +112,7 @@ class Engine:
             merged.tags,
             _purges(composition, progress, merged.root),
             merged.untagged,
+            merged.head,
         )
 
     async def _with_members(

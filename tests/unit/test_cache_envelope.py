@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bff.cache.entries import Entry
 from bff.cache.shared.envelope import MAX_TTL_SECONDS, MAX_VALUE_BYTES, decode, encode, flaw
+from bff.plan.model.payload import Head
 
 ENTRIES = st.builds(
     Entry,
@@ -25,6 +26,19 @@ ENTRIES = st.builds(
     observed_at=st.floats(0, 4e9),
     tags=st.frozensets(st.text(st.characters(exclude_categories=("Cs",)), max_size=20), max_size=3),
     may_be_stale=st.booleans(),
+    head=st.builds(
+        Head,
+        st.sampled_from([200, 201, 204, 303]),
+        st.lists(
+            st.tuples(
+                st.from_regex(rb"[a-z0-9-]{1,9}", fullmatch=True),
+                st.text(st.characters(min_codepoint=32, exclude_categories=("Cs", "Cc"))).map(
+                    str.encode
+                ),
+            ),
+            max_size=3,
+        ).map(tuple),
+    ),
 )
 ENTRY = Entry(
     "k", b'{"id":1}', {"mobile": b"[1]", "tv": b"{}"}, 1000.5, 30.0, 999.0, frozenset({"a", "é"})
@@ -35,6 +49,7 @@ def content(entry: Entry) -> tuple[Any, ...]:
     return (
         entry.key, entry.body, dict(entry.views), entry.stored_at, entry.ttl_seconds,
         entry.expires_at, entry.observed_at, entry.tags, entry.may_be_stale,
+        entry.head,
     )  # fmt: skip
 
 
@@ -44,14 +59,47 @@ def plain(key: str, body: bytes = b"{}") -> Entry:
 
 def forged(checked: bytes) -> bytes:
     """An envelope with a right digest over whatever is in it: anybody can make one."""
-    return b"bff\x02" + hashlib.blake2b(checked, digest_size=16).digest() + checked
+    return b"bff\x03" + hashlib.blake2b(checked, digest_size=16).digest() + checked
 
 
 def head(
-    stored_at: float, ttl: float, body_length: int, views: int, tags: int = 0, observed: float = 1.0
+    stored_at: float,
+    ttl: float,
+    body_length: int,
+    views: int,
+    tags: int = 0,
+    observed: float = 1.0,
+    status: int = 200,
+    headers: int = 0,
 ) -> bytes:
     key = hashlib.blake2b(b"k", digest_size=16).digest()
-    return struct.pack(">16sdddBIHH", key, stored_at, ttl, observed, 1, body_length, views, tags)
+    return struct.pack(
+        ">16sdddBHIHHH",
+        key, stored_at, ttl, observed, 1, status, body_length, views, tags, headers,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "value", "is_refused"),
+    [
+        (303, b"location", b"/a", False),
+        (500, b"location", b"/a", True),
+        (100, b"location", b"/a", True),
+        (299, b"location", b"/a", True),
+        (200, b"Location", b"/a", True),
+        (200, b"", b"/a", True),
+        (200, b"x-a", b"b\r\nset-cookie: c=d", True),
+        (200, b"x-a", b"\x00", True),
+    ],
+)
+def test_forged_head_can_not_break_a_reply(
+    status: int, name: bytes, value: bytes, is_refused: bool
+) -> None:
+    lengths = struct.pack(">HH", len(name), len(value))
+    data = head(1.0, 1.0, 2, 0, status=status, headers=1) + lengths + b"{}" + name + value
+    decoded = decode(forged(data), "k")
+    assert (decoded is None) == is_refused
+    assert decoded is None or decoded.head == Head(status, ((name, value),))
 
 
 @given(ENTRIES)
@@ -65,7 +113,7 @@ def test_an_entry_comes_back_as_it_was(entry: Entry) -> None:
 @given(st.binary())
 def test_any_bytes_are_no_entry_and_no_error(data: bytes) -> None:
     assert decode(data, "k") is None
-    assert decode(b"bff\x02" + data, "k") is None
+    assert decode(b"bff\x03" + data, "k") is None
     assert decode(forged(data), "k") is None
 
 
@@ -102,14 +150,14 @@ BODY_AND_TAG = head(1.0, 1.0, 1, 0, 1) + struct.pack(">H", 1) + b"{"
     ("data", "why"),
     [
         (b"", "not bff's"),
-        (b"bff\x02", "not bff's"),
+        (b"bff\x03", "not bff's"),
         (b"bff\x01" + encode(ENTRY)[4:], "not bff's"),
         (pickle.dumps({"body": b"{}"}), "not bff's"),
         (b"!" + pickle.dumps(b"{}"), "not bff's"),
         (b"<html>" * 100, "not bff's"),
         (encode(ENTRY) + b"x", "damaged"),
         (encode(plain("other")), "another key's"),
-        (b"bff\x02" + bytes(MAX_VALUE_BYTES), "too large"),
+        (b"bff\x03" + bytes(MAX_VALUE_BYTES), "too large"),
         (forged(head(1.0, 1.0, 2**32 - 1, 0)), "malformed"),
         (forged(head(1.0, 1.0, 0, 2**16 - 1)), "malformed"),
         (forged(head(1.0, 1.0, 0, 0) + b"left over"), "malformed"),

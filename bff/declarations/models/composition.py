@@ -28,6 +28,7 @@ from bff.declarations.models.forms import (
     label_violation,
     root_name_violation,
 )
+from bff.declarations.models.heads import PayloadStatus, header_violations
 from bff.declarations.models.param import ParamDecl
 from bff.declarations.models.places import (
     check_content_type,
@@ -94,6 +95,8 @@ class CompositionFile(Declaration):
     validate_: Validation = Field(default="full", alias="validate")
     steps: dict[str, StepDecl] = Field(min_length=1)
     joins: Annotated[tuple[JoinDecl, ...], FromList] = ()
+    status: PayloadStatus = 200
+    headers: dict[str, str] = Field(default={})
     response: Response = None
     views: dict[str, ViewDecl] = Field(default={})
     cache: CacheDecl | None = None
@@ -139,3 +142,10 @@ class CompositionFile(Declaration):
                 "Leave `purges` out.", ("purges",), at_key=True,
             )  # fmt: skip
         yield from repeated_tags("purges", self.purges)
+        yield from header_violations("headers", self.headers)
+        if self.status == 204:
+            yield from (
+                Violation("a 204 has no body", f"Leave `{key}` out.", (key,), at_key=True)
+                for key in ("response", "views", "fields")
+                if key in self.model_fields_set
+            )

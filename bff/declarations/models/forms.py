@@ -213,11 +213,7 @@ def _check_origin(origin: str) -> str:
         raise refusal(
             Violation(f"'{origin}' would let any page read replies", "Name each origin exactly.")
         )
-    parts = _split(origin)
-    if parts is None or "@" in origin:
-        meant = "https://app.example.com"
-    else:
-        meant = f"{parts.scheme}://{_host_as_sent(parts)}"
+    meant = _origin_as_sent(origin)
     if origin != meant:
         raise refusal(
             Violation(
@@ -225,6 +221,22 @@ def _check_origin(origin: str) -> str:
             )
         )
     return origin
+
+
+def _check_redirect_origin(origin: str) -> str:
+    meant = _origin_as_sent(origin)
+    if origin != meant:
+        mend = f"Name each origin exactly, without a path: {meant}."
+        raise refusal(Violation(f"'{origin}' is no origin", mend))
+    return origin
+
+
+def _origin_as_sent(text: str) -> str:
+    """The origin of an address as browsers write it; an example where there is none."""
+    parts = _split(text)
+    if parts is None or "@" in text:
+        return "https://app.example.com"
+    return f"{parts.scheme}://{_host_as_sent(parts)}"
 
 
 def _host_as_sent(parts: SplitResult) -> str:
@@ -326,6 +338,7 @@ Namespace = Annotated[str, AfterValidator(_check_namespace)]
 MediaType = Annotated[str, AfterValidator(_check_media_type)]
 WireName = Annotated[str, AfterValidator(_check_wire_name)]
 Origin = Annotated[str, AfterValidator(_check_origin)]
+RedirectOrigin = Annotated[str, AfterValidator(_check_redirect_origin)]
 BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 ProxyUrl = Annotated[Secret, PlainValidator(_check_proxy_url)]
 FromList = Strict(False)  # on a tuple: YAML has lists

@@ -15,6 +15,7 @@ from bff.declarations.models.forms import (
     FromList,
     Namespace,
     Origin,
+    RedirectOrigin,
     Size,
     Timeout,
 )
@@ -82,6 +83,7 @@ class GatewayFile(Declaration):
     routes: dict[str, RouteDecl] = Field(default={})
     cors: CorsDecl = CorsDecl()
     cache: GatewayCacheDecl = GatewayCacheDecl()
+    redirect_origins: Annotated[tuple[RedirectOrigin, ...], FromList] = ()
 
     def violations(self) -> Iterator[Violation]:
         yield from check_keys("routes", self.routes, _prefix_violation)

@@ -15,17 +15,18 @@ from bff.errors import EvaluationError
 from bff.plan.model.caching import evaluate_tags
 from bff.plan.model.composition import Composition
 from bff.plan.model.expressions import Root
-from bff.plan.model.payload import MaskNode, Shape, ShapeView, Splice, Text
+from bff.plan.model.payload import PLAIN, Head, MaskNode, Shape, ShapeView, Splice, Text
 
 _NO_TAGS: frozenset[str] = frozenset()
 _NOTHING_AMBIGUOUS: Mapping[str, int] = {}
 
 
 class Merged(NamedTuple):
-    """The payload; the views with a form of their own; the joins whose sources repeat
-    keys; the tags, or None and in `untagged` the reason why it can't be purged; and the root with
-    the joins applied."""
+    """The head of its reply; the payload, empty where the head has no body; the views with a form
+    of their own; the joins whose sources repeat keys; the tags, or None and in `untagged` the
+    reason why it can't be purged; and the root with the joins applied."""
 
+    head: Head
     body: bytes
     views: Mapping[str, bytes]
     ambiguous_matches: Mapping[str, int]
@@ -44,9 +45,9 @@ def merge(
     """Apply the joins and write the payload and its views.
 
     `root` holds `params` and every step's unjoined JSON form; `texts` each step's serialised text
-    by index, None for null. Raises `EvaluationError` when a join's source or the response meets a
-    value that it can't take, a number that is not finite among them, and `TooLargeError` when the
-    payload and all views, or what the joins repeat, are beyond the bounds.
+    by index, None for null. Raises `EvaluationError` when a join's source, the head or the response
+    meets a value that it can't take, a number that is not finite among them, and `TooLargeError`
+    when the payload and all views, or what the joins repeat, are beyond the bounds.
     """
     joined, ambiguous = root, _NOTHING_AMBIGUOUS
     if composition.joins:
@@ -54,13 +55,15 @@ def merge(
     failures = [{"step": each.step, "reason": each.reason} for each in degraded]
     whole = {**joined, "degraded": failures}
     budget = Budget(bounds.payload_bytes, "the payload and its views")
-    body = write_shape(composition.payload, whole, texts, budget)
-    views = {}
-    for view in composition.views.values():
+    head = PLAIN if composition.head is None else composition.head.evaluate(whole)
+    body, views = b"", {}
+    if head.has_body:
+        body = write_shape(composition.payload, whole, texts, budget)
+    for view in composition.views.values() if head.has_body else ():
         if isinstance(view, ShapeView):
             views[view.name] = write_shape(view.shape, whole, texts, budget)
     tags, untagged = _tags(composition, joined) if composition.tags else (_NO_TAGS, "")
-    return Merged(body, views, ambiguous, tags, untagged, joined)
+    return Merged(head, body, views, ambiguous, tags, untagged, joined)
 
 
 def write_shape(shape: Shape, root: Root, texts: Sequence[bytes | None], budget: Budget) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from bff.deadline import Deadline, WaitBudget
 from bff.engine.values.freshness import UNLIMITED, Freshness
 from bff.plan.model.caching import PurgedTags
+from bff.plan.model.payload import PLAIN, Head
 
 WriteState = Literal["done", "failed", "unknown", "not started"]
 StepOutcome = Literal["ok", "skipped", "failed", "cancelled"]
@@ -69,6 +70,7 @@ class CompositionPayload(NamedTuple):
     tags: frozenset[str] | None = frozenset()  # None: it can't be purged, so it can't be stored
     purges: PurgedTags = ()
     untagged: str = ""  # why `tags` is None
+    head: Head = PLAIN  # of its reply
 
 
 @dataclass(frozen=True, slots=True)

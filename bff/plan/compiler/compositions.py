@@ -1,12 +1,13 @@
 """Compiles one composition, in passes; each reads the results of those before it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile, ShapeViewDecl
 from bff.declarations.models.gateway import GatewayDefaults
 from bff.plan.compiler.caching import compile_policy
+from bff.plan.compiler.heads import compile_head
 from bff.plan.compiler.identity_paths import find_identity_paths
 from bff.plan.compiler.joins import compile_joins
 from bff.plan.compiler.masks import compile_mask, selectable_fields
@@ -38,8 +39,10 @@ def compile_composition(
     schemas: SchemaLibrary,
     defaults: GatewayDefaults,
     namespace: str,
+    redirect_origins: Collection[str] | None = (),
 ) -> Composition | None:
-    """Compile one composition file. Returns None where the project has any problem by then."""
+    """Compile one composition file. Returns None where the project has any problem by then.
+    `redirect_origins` is None where they are not known."""
     document = reporter.document
     declared = document.model
     method, _, target = declared.endpoint.partition(" ")
@@ -57,16 +60,18 @@ def compile_composition(
     whole = {step.name: step.index for step in steps.steps if step.name not in targets}
     payload = compile_shape(scope, _response(document), ("response",), whole)
     views = _compile_views(scope, declared, payload, whole)
+    head = compile_head(scope, declared, redirect_origins)
     # Tags don't see `degraded`: a degraded payload is not stored.
     tags = () if cache is None else compile_tags(joined, cache.tags, ("cache", "tags"))
     purges = compile_tags(joined, declared.purges, ("purges",))
-    paths = find_identity_paths(params, steps.steps, joins, payload, views, tags)
+    paths = find_identity_paths(params, steps.steps, joins, payload, views, tags, head)
     check_public_scopes(reporter, params, steps.steps, paths.payload, services)
     if reporter.problems:
         return None
 
     own_forms = [view.shape for view in views.values() if isinstance(view, ShapeView)]
-    readers = Readers(steps.steps, joins, (payload, *own_forms), tags, purges)
+    templates = () if head is None else head.templates
+    readers = Readers(steps.steps, joins, (payload, *own_forms), tags, purges, templates)
     is_public = cache is not None and cache.scope == "public"
     purges_by_claim = any(path[0] == CLAIMS for each in purges for path in each.reads)
     is_shared = (
@@ -108,15 +113,18 @@ def compile_composition(
         if declared.fields is None
         else selectable_fields(payload.type, declared.fields.max),
         key_reads=key_reads(readers),
-        digest=_digest(declared, finished),
+        digest=_digest(declared, finished, redirect_origins),
         namespace=namespace,
         writes=declared.effect == "writes",
+        head=head,
     )
 
 
 def _response(document: Document[CompositionFile]) -> object:
     """The declared response, or else every step that is not hidden, under its own name."""
     declared = document.model
+    if declared.status == 204:  # it has no body
+        return None
     if "response" in declared.model_fields_set or not document.knows(("response",)):
         return declared.response
     return {name: f"${{{name}}}" for name, step in declared.steps.items() if not step.hidden}
@@ -129,6 +137,8 @@ def _compile_views(
     whole: Mapping[str, int],
 ) -> dict[str, View]:
     views: dict[str, View] = {}
+    if declared.status == 204:  # a view is a problem there
+        return views
     for name, view in declared.views.items():
         path: Path = ("views", name)
         if isinstance(view, ShapeViewDecl):
@@ -150,7 +160,9 @@ def _split_endpoint(
     )
 
 
-def _digest(declared: CompositionFile, steps: tuple[Step, ...]) -> str:
+def _digest(
+    declared: CompositionFile, steps: tuple[Step, ...], redirect_origins: Collection[str] | None
+) -> str:
     """Changes whenever anything that shapes the payload changes: files, schemas, the gateway."""
     used = {step.operation.name: step.operation for step in steps}
     return digest_of(
@@ -158,5 +170,7 @@ def _digest(declared: CompositionFile, steps: tuple[Step, ...]) -> str:
             "bff": __version__,
             "composition": declared.model_dump(mode="json", by_alias=True),
             "operations": {name: operation.digest for name, operation in used.items()},
+            # a stored Location must not outlive the list that let it out
+            "redirect_origins": sorted(redirect_origins or ()) if declared.headers else [],
         }
     )

@@ -5,8 +5,9 @@ Rules:
    header where one is declared), and by what a step sends as such a header, unless it is constant.
 2. It reaches a step by every expression that the step evaluates, and from there every step that
    reads its value.
-3. It reaches the payload by a join, by the response and the forms of views, by the tags, and by
-   every step that it reaches, read or not: the failure of that step decides what goes out.
+3. It reaches the payload by a join, by the response and the forms of views, by the status and the
+   headers, by the tags, and by every step that it reaches, read or not: the failure of that step
+   decides what goes out.
 
 Pure, on compiled nodes. Each path is a list of places, for people.
 """
@@ -18,7 +19,8 @@ from dataclasses import dataclass
 from bff.plan.compiler.roots import CLAIMS
 from bff.plan.model.caching import Tags
 from bff.plan.model.composition import Composition
-from bff.plan.model.payload import Join, Shape, ShapeView, View
+from bff.plan.model.expressions import Template
+from bff.plan.model.payload import Join, ReplyHead, Shape, ShapeView, View
 from bff.plan.model.service import CompositionParam
 from bff.plan.model.steps import Step, StepExpression
 
@@ -48,11 +50,16 @@ def find_identity_paths(
     payload: Shape,
     views: Mapping[str, View],
     tags: Sequence[Tags],
+    head: ReplyHead | None = None,
 ) -> IdentityPaths:
     """The shortest path to each end in a composition of these parts."""
-    shapes = {"response": payload} | {
+    shapes: dict[str, Shape | Template] = {"response": payload}
+    shapes |= {
         f"views.{name}": view.shape for name, view in views.items() if isinstance(view, ShapeView)
     }
+    if head is not None:
+        shapes |= {"status": head.status}
+        shapes |= {f"headers.{name}": template for name, template in head.headers.items()}
     headers = _identity_headers(params)
     reached = _reached_steps(steps, headers)
     direct: list[IdentityPath] = []
@@ -84,6 +91,7 @@ def identity_paths_of(composition: Composition) -> IdentityPaths:
         composition.payload,
         composition.views,
         composition.tags,
+        composition.head,
     )
 
 

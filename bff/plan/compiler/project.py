@@ -67,6 +67,8 @@ def check_project(
     services = compile_services(files, schemas, problems, warnings)
     gateway = files.gateway.model
     namespace = gateway.cache.namespace or _namespace(files)
+    knows_origins = files.gateway.is_sound(("redirect_origins",))
+    redirect_origins = gateway.redirect_origins if knows_origins else None
     compositions: list[Composition] = []
     for name, document in sorted(files.compositions.items()):
         compiled = compile_composition(
@@ -76,6 +78,7 @@ def check_project(
             schemas,
             gateway.defaults,
             namespace,
+            redirect_origins,
         )
         if compiled is not None:
             compositions.append(compiled)

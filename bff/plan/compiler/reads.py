@@ -15,13 +15,15 @@ _INPUTS = ("params", CLAIMS)
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """Everything of a composition that reads; `tags` are its payload's."""
+    """Everything of a composition that reads; `tags` are its payload's, `head` what its status and
+    headers read."""
 
     steps: Sequence[Step]
     joins: Sequence[Join]
     shapes: Sequence[Shape]
     tags: Sequence[Tags]
     purges: Sequence[Tags]
+    head: Sequence[Template] = ()
 
 
 def with_needs(readers: Readers) -> tuple[Step, ...]:
@@ -57,4 +59,5 @@ def _shaping(readers: Readers) -> Iterable[Template | Tags]:
         for segment in shape.segments:
             if isinstance(segment, Computed):
                 yield segment.template
+    yield from readers.head
     yield from readers.tags

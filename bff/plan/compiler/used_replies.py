@@ -57,9 +57,10 @@ def _by_requests(steps: Sequence[Step]) -> Uses:
 
 
 def _after_the_steps(readers: Readers) -> Uses:
-    """What joins, shapes, tags and purges use. The last join comes first: a later join, and all
-    that follows the joins, may look into what an earlier one has put there."""
+    """What joins, shapes, heads, tags and purges use. The last join comes first: a later join, and
+    all that follows the joins, may look into what an earlier one has put there."""
     found = [each.uses for each in (*readers.tags, *readers.purges)]
+    found += [each.uses.consumed() for each in readers.head]
     for shape in readers.shapes:
         for segment in shape.segments:
             if isinstance(segment, Splice):

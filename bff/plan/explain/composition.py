@@ -10,6 +10,7 @@ from bff.plan.compiler.graph import critical_path, order_steps
 from bff.plan.compiler.identity_paths import IdentityPath, identity_paths_of
 from bff.plan.explain.caching import cache_facts, step_cache_facts
 from bff.plan.explain.params import explain_params, explain_sent, request_text
+from bff.plan.explain.replies import fail_when_text, head_lines, statuses_lines
 from bff.plan.explain.texts import (
     access_text,
     indented,
@@ -30,8 +31,8 @@ from bff.plan.model.payload import (
     Splice,
     Text,
 )
-from bff.plan.model.service import FailWhen, Operation, Service
-from bff.plan.model.steps import ErrorReply, Fail, Fallback, Optional, Stale, Step
+from bff.plan.model.service import Operation, Service
+from bff.plan.model.steps import Fail, Fallback, Optional, Stale, Step
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import describe, without_null
 
@@ -68,9 +69,10 @@ def explain(composition: Composition, services: Mapping[str, Service]) -> str:
         f"upstream calls: at most {sum(map(most_calls, composition.steps))}",
         f"critical path: {_critical_path(composition)}",
         *cache_facts(composition, paths.payload),
+        *head_lines(composition),
         "",
         "payload",
-        *indented(_shape(composition, composition.payload)),
+        *indented(_payload(composition)),
     ]
     for view in composition.views.values():
         match view:
@@ -150,11 +152,11 @@ def _step(composition: Composition, step: Step, path: IdentityPath | None) -> It
     yield f"calls: at most {most_calls(step)}, {seconds_text(step.timeout_seconds)} each"
     if step.statuses:
         yield "statuses:"
-        yield from indented(_statuses(step))
+        yield from indented(statuses_lines(step))
     if step.operation.reply_format != "json":
         yield f"replies: {_format(step.operation)}"
     if step.operation.fail_when is not None:
-        yield f"fails when: {_fail_when(step.operation.fail_when)}"
+        yield f"fails when: {fail_when_text(step.operation.fail_when)}"
     yield f"on failure: {_on_failure(step)}"
     if step.reads_part:
         yield from _labelled_lines("validates only", layout(step.operation.returns.type))
@@ -178,21 +180,6 @@ def _waits(composition: Composition, step: Step) -> str:
     return ", ".join(waits) or "nothing"
 
 
-def _statuses(step: Step) -> Iterable[str]:
-    """What each status means; of an error reply, where each member of its document comes from."""
-    for status, meaning in sorted(step.statuses.items()):
-        match meaning:
-            case "null":
-                yield f"{status}: null"
-            case "fail":
-                yield f"{status}: the composition fails"
-            case ErrorReply(reply, members):
-                yield f"{status}: the composition replies {reply}"
-                yield from indented(
-                    f"{name}: {source_text(template)}" for name, template in members.items()
-                )
-
-
 def _format(operation: Operation) -> str:
     match operation.reply_format:
         case "none":
@@ -201,11 +188,6 @@ def _format(operation: Operation) -> str:
             return f"csv, with {json_text(operation.delimiter)} between cells"
         case other:
             return other
-
-
-def _fail_when(rule: FailWhen) -> str:
-    status = "" if rule.status is None else f", as a {rule.status}"
-    return f"{source_text(rule.condition)}{status}"
 
 
 def _on_failure(step: Step) -> str:
@@ -268,6 +250,13 @@ class _SourceText:
     """The text written at one place: an expression, or a step as its serializer writes it."""
 
     text: str
+
+
+def _payload(composition: Composition) -> Iterable[str]:
+    head = composition.head
+    if head is not None and not head.status.roots and head.status.evaluate({}) == 204:
+        return ["none: a 204 has no body"]
+    return _shape(composition, composition.payload)
 
 
 def _shape(composition: Composition, shape: Shape) -> Iterable[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bff.plan.model.caching import CachePolicy, Scope, Tags
-from bff.plan.model.payload import Join, SelectableFields, Shape, View
+from bff.plan.model.payload import Join, ReplyHead, SelectableFields, Shape, View
 from bff.plan.model.service import BodyFormat, CompositionParam, Service
 from bff.plan.model.steps import Step
 
@@ -56,6 +56,7 @@ class Composition:
     digest: str  # of everything that shapes the payload, schemas included
     namespace: str  # part of every cache key; two projects share cached data only within one
     writes: bool
+    head: ReplyHead | None = None  # None: 200, and no headers of its own
 
 
 @dataclass(frozen=True, slots=True)

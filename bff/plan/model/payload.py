@@ -3,10 +3,11 @@
 Immutable, like everything in a plan; see `bff.plan.model.composition` for what holds these.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from bff.plan.model.expressions import Template
+from bff.plan.model.expressions import Root, Template
 from bff.plan.types.kinds import Type
 
 LONGEST_PATH = 20  # names in one path: a mask is never deeper
@@ -78,6 +79,40 @@ class Shape:
     type: Type
     roots: frozenset[str]
     reads: frozenset[tuple[str, ...]]
+
+
+class Head(NamedTuple):
+    """The status of a payload's reply, and the headers that its composition declares: names in
+    lower case, values that may go on the wire."""
+
+    status: int = 200
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the payload goes out with it (RFC 9110 §15.3.5)."""
+        return self.status != 204
+
+
+PLAIN = Head()
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyHead:
+    """The declared status and headers. `evaluate` gives the head for one root, and raises
+    `EvaluationError` for a value that may not go out. `headers` are by the declared names; `roots`
+    and `reads` as in `Template`."""
+
+    evaluate: Callable[[Root], Head]
+    status: Template
+    headers: Mapping[str, Template]
+    roots: frozenset[str]
+    reads: frozenset[tuple[str, ...]]
+
+    @property
+    def templates(self) -> tuple[Template, ...]:
+        """All that it reads."""
+        return self.status, *self.headers.values()
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class PayloadForms:
             body = await heavy.run(_body_in, form, payload)
         else:
             body = _body_in(form, payload)
-        return Variant(body, self._uncached_headers)
+        return Variant(body, self._uncached_headers, payload.head)
 
     def _coded(self, entry: Entry, form: PayloadForm, coding: str) -> Variant:
         # On the heavy-work thread: of many who ask for it first at once, the first makes it.
@@ -82,7 +82,7 @@ class PayloadForms:
         if known is not None:
             return known
         standing = _standing(self._composition, entry, self._vary)
-        variant = Variant(_body_in(form, entry), standing)
+        variant = Variant(_body_in(form, entry), standing, entry.head)
         self._keep(entry, (form.name, IDENTITY), variant)
         return variant
 
@@ -97,6 +97,8 @@ def _count_fields(entry: Entry) -> int:
 
 
 def _body_in(form: PayloadForm, payload: Entry | CompositionPayload) -> bytes:
+    if not payload.head.has_body:
+        return b""
     if form.mask is None:
         return payload.views[form.name]
     return masked(payload.body, form.mask) if form.mask.fields else payload.body

@@ -9,7 +9,7 @@ from typing import Final
 from pydantic_core import from_json, to_json
 
 from bff.engine.payload.merge import apply_mask
-from bff.plan.model.payload import MaskNode
+from bff.plan.model.payload import PLAIN, Head, MaskNode
 from bff.web.http.codings import IDENTITY, encode
 from bff.web.http.logs import Facts
 from bff.web.http.replies import (
@@ -26,32 +26,39 @@ from bff.web.http.replies import (
 from bff.web.http.requests import GatewayRequest
 
 _WRITTEN: Final = SharedHeaders([(b"content-type", JSON), NO_STORE, NOSNIFF])
+_WRITTEN_EMPTY: Final = SharedHeaders([NO_STORE, NOSNIFF])
 
 
 class Variant:
-    """One view of one payload, in one coding. Built on any thread; read by many.
+    """One view of one payload, in one coding. Built on any thread; read by many. `head` has the
+    status of its replies, and the headers that the composition declares.
 
     `standing` are headers that every reply with it has, 304 too: Cache-Control, Vary.
     """
 
-    __slots__ = ("_hit_full", "_hit_tick", "_hit_unchanged", "_own", "_standing", "body", "tag")
+    __slots__ = (
+        "_hit_full", "_hit_tick", "_hit_unchanged", "_own", "_standing", "_unchanged", "body",
+        "head", "tag",
+    )  # fmt: skip
 
     def __init__(
         self,
         body: bytes,
         standing: SharedHeaders,
+        head: Head = PLAIN,
         tag: bytes | None = None,
         coding: str = IDENTITY,
     ) -> None:
         self.body = body
+        self.head = head
         self.tag = tag or entity_tag(body)
         self._standing = standing
-        self._own: list[RawHeader] = [
-            (b"content-type", JSON),
-            (b"content-length", b"%d" % len(body)),
-            (b"etag", self.tag),
-            NOSNIFF,
-        ]
+        self._unchanged: list[RawHeader] = [(b"etag", self.tag), *head.headers]
+        # What is no 200 is not compared with what a client has (RFC 9110 §13.2.1).
+        self._own: list[RawHeader] = [*(self._unchanged if head.status == 200 else head.headers)]
+        if head.has_body:
+            self._own += [(b"content-type", JSON), (b"content-length", b"%d" % len(body))]
+        self._own.append(NOSNIFF)
         if coding != IDENTITY:
             self._own.append((b"content-encoding", coding.encode()))
         self._hit_tick = -1
@@ -61,19 +68,21 @@ class Variant:
         """This one in another coding; takes up to a millisecond for each 15 KB."""
         # The same bytes give the same coded ones, so the tag need not be another digest.
         tag = b'%s-%s"' % (self.tag[:-1], coding.encode())
-        return Variant(encode(self.body, coding), self._standing, tag, coding)
+        return Variant(encode(self.body, coding), self._standing, self.head, tag, coding)
 
     def reply(self, request: GatewayRequest, headers: list[RawHeader]) -> Reply:
         """The variant as a reply, or 304 to a client that has it; `headers` come on top."""
         if self._known_to(request):
-            own = [(b"etag", self.tag), *headers]
-            return Reply(304, own, shared=self._standing)
-        return Reply(200, [*self._own, *headers], self.body, shared=self._standing)
+            return Reply(304, [*self._unchanged, *headers], shared=self._standing)
+        return Reply(self.head.status, [*self._own, *headers], self.body, shared=self._standing)
 
     def written(self, headers: list[RawHeader]) -> Reply:
         """The reply of a composition that writes: nothing to compare with, nothing to store."""
-        length = (b"content-length", b"%d" % len(self.body))
-        return Reply(200, [length, *headers], self.body, shared=_WRITTEN)
+        own = [*self.head.headers, *headers]
+        if not self.head.has_body:
+            return Reply(self.head.status, own, shared=_WRITTEN_EMPTY)
+        own.append((b"content-length", b"%d" % len(self.body)))
+        return Reply(self.head.status, own, self.body, shared=_WRITTEN)
 
     def hit(self, request: GatewayRequest, age: int, ttl: int, facts: Facts) -> Reply:
         """As `reply`, out of the cache. The headers are built once a second.
@@ -83,15 +92,15 @@ class Variant:
             # second off.
             headers = [*self._standing, *hit_headers(age, ttl)]
             self._hit_full = SharedHeaders([*self._own, *headers])
-            self._hit_unchanged = SharedHeaders([(b"etag", self.tag), *headers])
+            self._hit_unchanged = SharedHeaders([*self._unchanged, *headers])
             self._hit_tick = age
         if self._known_to(request):
             return Reply(304, (), b"", facts, self._hit_unchanged)
-        return Reply(200, (), self.body, facts, self._hit_full)
+        return Reply(self.head.status, (), self.body, facts, self._hit_full)
 
     def _known_to(self, request: GatewayRequest) -> bool:
         if_none_match = request.header_list(b"if-none-match")
-        if if_none_match is None or request.method == "POST":
+        if if_none_match is None or request.method == "POST" or self.head.status != 200:
             return False  # 304 answers what is safe by its method alone (RFC 9110 §13.1.2)
         return names_tag(if_none_match, self.tag)
 

@@ -8,7 +8,7 @@ from bff.upstream.passthrough.headers import FORWARDED
 from bff.web.http.replies import RawHeader, Reply, SharedHeaders
 from bff.web.http.requests import GatewayRequest
 
-EXPOSED = b"Cache-Status, ETag, Proxy-Status, Retry-After, Server-Timing, X-Request-ID"
+EXPOSED = ("Cache-Status", "ETag", "Proxy-Status", "Retry-After", "Server-Timing", "X-Request-ID")
 # What a page may send besides what browsers always allow: header params come on top.
 _REQUEST_HEADERS = frozenset(name.decode() for name in FORWARDED) | {"x-request-id"}
 _OURS = (b"access-control-", b"timing-allow-origin")
@@ -21,12 +21,13 @@ class CrossOrigin:
         origins = project.cors.origins
         self._on = bool(origins)
         self._vary = SharedHeaders([(b"vary", b"Origin")] if self._on else [])
+        exposed = ", ".join((*EXPOSED, *_declared_headers(project))).encode()
         self._by_origin = {
             origin.encode(): SharedHeaders(
                 [
                     *self._vary,
                     (b"access-control-allow-origin", origin.encode()),
-                    (b"access-control-expose-headers", EXPOSED),
+                    (b"access-control-expose-headers", exposed),
                     (b"timing-allow-origin", origin.encode()),
                 ]
             )
@@ -75,3 +76,15 @@ class CrossOrigin:
                 headers.append((b"access-control-allow-headers", ", ".join(granted).encode()))
             headers.append((b"access-control-max-age", b"600"))
         return Reply(204, headers)
+
+
+def _declared_headers(project: CompiledProject) -> list[str]:
+    """The headers that compositions declare, in one spelling each."""
+    declared = {
+        name.lower(): name
+        for composition in project.compositions
+        if composition.head is not None
+        for name in composition.head.headers
+    }
+    known = {name.lower() for name in EXPOSED}
+    return [declared[name] for name in sorted(declared.keys() - known)]
