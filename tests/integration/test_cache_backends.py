@@ -92,7 +92,7 @@ def test_files_hold_our_own_bytes_and_a_plain_count(tmp_path: Path) -> None:
     held = {path.name: path.read_bytes()[4:] for path in tmp_path.iterdir()}
     count = held.pop(file_of(tmp_path, "__wz_cache_count").name)
     assert count == b"1"
-    assert [value[:4] for value in held.values()] == [b"bff\x02"]
+    assert [value[:4] for value in held.values()] == [b"bff\x03"]
 
 
 def test_the_count_goes_on_when_a_second_worker_opens_the_folder(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_every_other_backend_of_flask_caching_is_refused() -> None:
         b"",
         FAR_FUTURE,
         FAR_FUTURE + b"7",
-        FAR_FUTURE + b"bff\x02",
+        FAR_FUTURE + b"bff\x03",
         FAR_FUTURE + entry_bytes("other"),
     ],
     ids=["empty", "no-value", "a-number", "a-beginning", "another-key"],

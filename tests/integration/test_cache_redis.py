@@ -89,7 +89,7 @@ def test_redis_holds_our_own_bytes_under_our_prefix_and_only_as_long_as_they_are
     asyncio.run(test())
     assert server.all_keys() == [b"bff:3:k"]
     with server.client() as client:
-        assert client.get("bff:3:k")[:4] == b"bff\x02"
+        assert client.get("bff:3:k")[:4] == b"bff\x03"
         assert 1500 < client.pttl("bff:3:k") <= 3000
 
 

@@ -224,7 +224,7 @@ def url_of(listener: asyncio.Server) -> str:
 
 async def breaks_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.read(1)
-    writer.write(b"$1000\r\nbff\x02 and no more")
+    writer.write(b"$1000\r\nbff\x03 and no more")
     await writer.drain()
 
 

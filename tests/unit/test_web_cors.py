@@ -16,7 +16,7 @@ def cross_origin(*origins: str) -> CrossOrigin:
     query = SimpleNamespace(location="query", wire_name="limit")
     project: Any = SimpleNamespace(
         cors=SimpleNamespace(origins=frozenset(origins)),
-        compositions=[SimpleNamespace(params=[param, query])],
+        compositions=[SimpleNamespace(params=[param, query], head=None)],
     )
     return CrossOrigin(project)
 
