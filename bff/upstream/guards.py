@@ -11,7 +11,6 @@ from typing import Final
 from bff.engine.ports import Headers
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.params.sendable import has_dot_segment
-from bff.upstream.ports import UpstreamRequest
 
 # Visible ASCII without `#` (a fragment never goes on the wire) and `\` (WHATWG parsers read it as
 # a slash).
@@ -40,13 +39,8 @@ def is_token(text: str) -> bool:
     return text.isascii() and _TOKEN(text.encode()) is not None
 
 
-def refuse(request: UpstreamRequest) -> Failed | None:
-    """The reason why this request must not be sent, or None."""
-    return refuse_url(request.url) or refuse_headers(request.headers)
-
-
 def refuse_url(url: str) -> Failed | None:
-    """The reason why no request may be sent to this URL, or None."""
+    """The reason why no request may be sent to this URL, or with this target; or None."""
     if not is_sendable(url):
         return _bad("the URL has characters that no request target may have")
     if has_dot_segment(url.partition("?")[0]):

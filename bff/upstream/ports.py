@@ -1,4 +1,4 @@
-"""What the pipeline needs of an HTTP client: one exchange with one instance.
+"""What the pipeline needs of an HTTP client: instances, and one exchange with one of them.
 
 Each transport has a folder here; tests script their own. Every transport obeys these rules:
 1. Nothing is added to or taken from the request target and headers but what HTTP's framing needs
@@ -17,30 +17,11 @@ from collections.abc import AsyncIterator
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from bff.engine.answers import Handle, OnAnswer
-from bff.engine.ports import Headers, UpstreamReply
-from bff.engine.values.limits import Budget
+from bff.engine.ports import Headers, ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed
 from bff.plan.model.service import Link
 
 WHOLE_BYTES: Final = 65_536  # a body of at most so many is not streamed
-
-
-class UpstreamRequest(NamedTuple):
-    """One request to an instance. `url` is absolute, percent-encoded, and goes out as it is.
-
-    A body that is still arriving goes out chunked, unless `content-length` is among the headers.
-    `fetch` takes the bytes of a long reply from `arriving` as they come. `link` is how connections
-    are made, where not as to any service. `reads` declares that it changes nothing, whatever its
-    method.
-    """
-
-    method: str
-    url: str
-    headers: Headers = ()
-    body: bytes | AsyncIterator[bytes] | None = None
-    arriving: Budget | None = None
-    link: Link | None = None
-    reads: bool = False
 
 
 class ArrivingBody(Protocol):
@@ -94,12 +75,12 @@ class BrokenStream(Exception):
         super().__init__(failure.reason.word)
 
 
-class Transport(Protocol):
-    """Sends requests to instances. One per event loop; safe for concurrent use on that loop."""
+class Instance(Protocol):
+    """An instance of a service, as a transport reaches it. Safe for concurrent use on its loop."""
 
     def fetch(
         self,
-        request: UpstreamRequest,
+        call: ServiceCall,
         on_answer: OnAnswer[UpstreamReply],
         *,
         timeout_seconds: float,
@@ -107,16 +88,12 @@ class Transport(Protocol):
     ) -> Handle:
         """Send; the answer is the whole reply, within `timeout_seconds` (connect included).
 
-        A body longer than `byte_cap`, or than what is left of the request's `arriving`, is
+        A body longer than `byte_cap`, or than what is left of the call's `arriving`, is
         `Failed(TOO_LARGE)`; reading stops there.
         """
 
     def open(
-        self,
-        request: UpstreamRequest,
-        on_answer: OnAnswer[UpstreamStream],
-        *,
-        timeout_seconds: float,
+        self, call: ServiceCall, on_answer: OnAnswer[UpstreamStream], *, timeout_seconds: float
     ) -> Handle:
         """Send; the answer is the reply once the first byte of its body is there, or all of it
         where its declared length is `WHOLE_BYTES` at most: what breaks before is a failure.
@@ -124,17 +101,14 @@ class Transport(Protocol):
         still arriving raises before is the answer, too. To cancel closes an unfinished exchange,
         before the answer and after it."""
 
-    async def close(self) -> None:
-        """Close every connection."""
-
 
 @runtime_checkable
 class Switching(Protocol):
-    """What a `Transport` has whose connections may change their protocol."""
+    """What an `Instance` has whose connections may change their protocol."""
 
     def switch(
         self,
-        request: UpstreamRequest,
+        call: ServiceCall,
         on_answer: OnAnswer[SwitchedConnection | UpstreamReply],
         *,
         timeout_seconds: float,
@@ -143,3 +117,15 @@ class Switching(Protocol):
         """Send a GET that offers the protocol of its `upgrade` header, on a connection of its own.
         `timeout_seconds` bounds the wait for the whole reply, and `byte_cap` the body of one that
         is no 101."""
+
+
+class Transport(Protocol):
+    """Reaches instances. One per event loop."""
+
+    def at(self, base: str, link: Link | None) -> Instance:
+        """The instance at this base URL, which is percent-encoded; `link` is how connections are
+        made, where not as to any service. Opens nothing: each exchange reports what is wrong with
+        the URL. The target of a call is put behind it as it is."""
+
+    async def close(self) -> None:
+        """Close every connection."""

@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from bff.engine.ports import ServiceCall
 from bff.engine.values.outcomes import Failed, Reason
-from bff.upstream.ports import UpstreamRequest
 
 WRONG_LENGTH = Failed(Reason.BAD_INPUT, detail="the body does not have the length that it declares")
 
@@ -23,12 +23,12 @@ class WrongLength(Exception):
     """The body is shorter or longer than its Content-Length."""
 
 
-def upload_of(request: UpstreamRequest, silence_seconds: float) -> "Upload | None":
-    """The request's body as an upload; None for a body that is there already, or for none."""
-    body = request.body
+def upload_of(call: ServiceCall, silence_seconds: float) -> "Upload | None":
+    """The call's body as an upload; None for a body that is there already, or for none."""
+    body = call.body
     if body is None or isinstance(body, bytes):
         return None
-    lengths = [value for name, value in request.headers if name == b"content-length"]
+    lengths = [value for name, value in call.headers if name == b"content-length"]
     return Upload(body, silence_seconds, int(lengths[0]) if lengths else None)
 
 

@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bff.engine.ports import UpstreamReply
-from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
+from bff.upstream.ports import Transport, UpstreamStream
 from bff.upstream.transports import TransportName
 from tests.support.transports import NAMES, fetched, get, run, streamed
+from tests.support.upstream_requests import UpstreamRequest
 from tests.support.wire import Exchange, WireServer
 from tests.support.wire_scripts import chunk, head, held, never, raw, reply, stall_after
 

@@ -8,9 +8,10 @@ import pytest
 
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
-from bff.upstream.ports import BrokenStream, Transport, UpstreamRequest, UpstreamStream
+from bff.upstream.ports import BrokenStream, Transport, UpstreamStream
 from bff.upstream.transports import TransportName
 from tests.support.transports import NAMES, failed, fetch, fetched, get, run, streamed, whole_body
+from tests.support.upstream_requests import UpstreamRequest
 from tests.support.wire import Script, WireServer
 from tests.support.wire_scripts import (
     chunk,

@@ -18,11 +18,12 @@ from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import Link
 from bff.tls import TlsFiles
 from bff.upstream.http1.transport import Http1Transport
-from bff.upstream.ports import BrokenStream, UpstreamRequest, UpstreamStream
+from bff.upstream.ports import BrokenStream, UpstreamStream
 from tests.support.http1_transport import LIMITS, LOOPS, OK, fetch, run_http1
 from tests.support.raw_replies import ROWS, Row, Whole
 from tests.support.tls_servers import ca_file
 from tests.support.transports import fetched, get, streamed, whole_body
+from tests.support.upstream_requests import UpstreamRequest
 from tests.support.wire import Exchange, WireServer
 from tests.support.wire_scripts import (
     head,

@@ -173,7 +173,7 @@ def test_idle_connections_are_closed_without_another_request(run: Callable[..., 
         with WireServer(OK) as server:
             await fetch(transport, server.url + "/")
             await asyncio.to_thread(server.wait_until, lambda server: server.open_connections == 0)
-            assert not transport._pools  # a pool without connections is dropped
+            assert not transport.pools  # a pool without connections is dropped
 
     run(scenario, LIMITS._replace(idle_seconds=0.05))
 

@@ -13,10 +13,11 @@ from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import Link, Proxy
 from bff.tls import TlsFiles
-from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
+from bff.upstream.ports import Transport, UpstreamStream
 from bff.upstream.transports import TransportName
 from tests.support.tls_servers import ca_file, tls_server
 from tests.support.transports import NAMES, fetch, fetched, run, streamed, whole_body
+from tests.support.upstream_requests import UpstreamRequest
 from tests.support.wire import WireServer
 from tests.support.wire_scripts import (
     in_turn,

@@ -9,9 +9,10 @@ import pytest
 
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
-from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
+from bff.upstream.ports import Transport, UpstreamStream
 from bff.upstream.transports import TransportName
 from tests.support.transports import NAMES, fetch, fetched, get, run, streamed, whole_body
+from tests.support.upstream_requests import UpstreamRequest
 from tests.support.wire import Exchange, WireServer
 from tests.support.wire_scripts import (
     chunk,

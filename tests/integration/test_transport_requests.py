@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bff.engine.values.outcomes import Failed, Reason
-from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
+from bff.upstream.ports import Transport, UpstreamStream
 from bff.upstream.transports import TransportName
 from tests.support.transports import NAMES, fetch, get, run, streamed, whole_body
+from tests.support.upstream_requests import UpstreamRequest
 from tests.support.wire import Exchange, RecordedRequest, WireServer
 from tests.support.wire_scripts import reply
 

@@ -10,10 +10,11 @@ from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import Link
 from bff.tls import TlsFiles
-from bff.upstream.ports import Transport, UpstreamRequest
+from bff.upstream.ports import Transport
 from bff.upstream.transports import TransportName
 from tests.support.tls_servers import ca_file, client_files, tls_server
 from tests.support.transports import NAMES, fetched, run
+from tests.support.upstream_requests import UpstreamRequest
 
 every_transport = pytest.mark.parametrize("name", NAMES)
 

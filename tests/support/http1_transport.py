@@ -10,8 +10,8 @@ from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed
 from bff.upstream.http1.pool import Limits
 from bff.upstream.http1.transport import Http1Transport
-from bff.upstream.ports import UpstreamRequest
 from tests.support.transports import fetched
+from tests.support.upstream_requests import UpstreamRequest
 from tests.support.wire_scripts import reply
 
 LOOPS: Final = {"asyncio": asyncio.run, "uvloop": uvloop.run}

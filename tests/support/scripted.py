@@ -16,9 +16,11 @@ from urllib.parse import urlsplit
 from pydantic_core import to_json
 
 from bff.engine.answers import Handle, OnAnswer, TaskCall
-from bff.engine.ports import UpstreamReply
+from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed
-from bff.upstream.ports import UpstreamRequest, UpstreamStream
+from bff.plan.model.service import Link
+from bff.upstream.ports import UpstreamStream
+from tests.support.upstream_requests import UpstreamRequest
 
 Answer = UpstreamReply | Failed
 Script: TypeAlias = (
@@ -81,19 +83,8 @@ class ScriptedTransport:
         self.began_at: list[float] = []  # by the loop's clock
         self._arrival = asyncio.Condition()
 
-    def fetch(
-        self,
-        request: UpstreamRequest,
-        on_answer: OnAnswer[UpstreamReply],
-        *,
-        timeout_seconds: float,
-        byte_cap: int,
-    ) -> Handle:
-        self.requests.append(request)
-        self.timeouts.append(timeout_seconds)
-        self.byte_caps.append(byte_cap)
-        self.began_at.append(asyncio.get_running_loop().time())
-        return _ScriptedCall(self, request, on_answer)
+    def at(self, base: str, link: Link | None) -> "_ScriptedInstance":
+        return _ScriptedInstance(self, base, link)
 
     async def wait_for_calls(self, count: int) -> None:
         """Wait until so many requests have arrived."""
@@ -106,15 +97,6 @@ class ScriptedTransport:
             f"{each.method} {each.url.removeprefix('http://upstream.test')}"
             for each in self.requests
         ]
-
-    def open(
-        self,
-        request: UpstreamRequest,
-        on_answer: OnAnswer[UpstreamStream],
-        *,
-        timeout_seconds: float,
-    ) -> Handle:
-        raise NotImplementedError("compositions don't stream")
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -134,6 +116,36 @@ class ScriptedTransport:
                     script = script[0]
                 case _:
                     script = await script(request)
+
+
+class _ScriptedInstance:
+    """An instance of the transport."""
+
+    def __init__(self, transport: ScriptedTransport, base: str, link: Link | None) -> None:
+        self._transport = transport
+        self._base = base
+        self._link = link
+
+    def fetch(
+        self,
+        call: ServiceCall,
+        on_answer: OnAnswer[UpstreamReply],
+        *,
+        timeout_seconds: float,
+        byte_cap: int,
+    ) -> Handle:
+        request = UpstreamRequest.of(self._base, self._link, call)
+        transport = self._transport
+        transport.requests.append(request)
+        transport.timeouts.append(timeout_seconds)
+        transport.byte_caps.append(byte_cap)
+        transport.began_at.append(asyncio.get_running_loop().time())
+        return _ScriptedCall(transport, request, on_answer)
+
+    def open(
+        self, call: ServiceCall, on_answer: OnAnswer[UpstreamStream], *, timeout_seconds: float
+    ) -> Handle:
+        raise NotImplementedError("compositions don't stream")
 
 
 class _ScriptedCall:

@@ -11,8 +11,9 @@ import uvloop
 from bff.engine.answers import answer_to
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed
-from bff.upstream.ports import Transport, UpstreamRequest, UpstreamStream
+from bff.upstream.ports import Transport, UpstreamStream
 from bff.upstream.transports import CONNECT_TIMEOUT_SECONDS, TransportName, open_transport
+from tests.support.upstream_requests import UpstreamRequest
 from tests.support.wire import Script, WireServer
 
 NAMES: tuple[TransportName, ...] = ("http1", "httpx")
@@ -43,7 +44,7 @@ async def fetched(
 ) -> UpstreamReply | Failed:
     """One exchange, as an awaitable."""
     options = {"timeout_seconds": timeout_seconds, "byte_cap": byte_cap}
-    return await answer_to(partial(transport.fetch, request, **options))
+    return await answer_to(partial(request.fetch, transport, **options))
 
 
 @asynccontextmanager
@@ -51,7 +52,8 @@ async def streamed(
     transport: Transport, request: UpstreamRequest, *, timeout_seconds: float
 ) -> AsyncIterator[UpstreamStream | Failed]:
     """One streamed exchange, which is cancelled at the end of the context."""
-    opened = await answer_to(partial(transport.open, request, timeout_seconds=timeout_seconds))
+    open_it = request.instance(transport).open
+    opened = await answer_to(partial(open_it, request.call(), timeout_seconds=timeout_seconds))
     try:
         yield opened
     finally:

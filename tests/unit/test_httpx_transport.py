@@ -9,8 +9,9 @@ from pytest_httpx import HTTPXMock, IteratorStream
 
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
-from bff.upstream.ports import BrokenStream, Transport, UpstreamRequest, UpstreamStream
+from bff.upstream.ports import BrokenStream, Transport, UpstreamStream
 from tests.support.transports import fetch, get, run, streamed
+from tests.support.upstream_requests import UpstreamRequest
 
 URL = "http://orders.example/orders?user_id=1"
 

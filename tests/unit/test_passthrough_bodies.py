@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bff.engine.answers import OnAnswer
+from bff.engine.ports import ServiceCall
 from bff.engine.values.outcomes import Failed
-from bff.plan.model.service import Service
+from bff.plan.model.service import Link, Service
 from bff.upstream.passthrough.passthrough import Answer, Passthrough, Refused
 from bff.upstream.pipeline.stack import ServiceClient
-from bff.upstream.ports import UpstreamRequest, UpstreamStream
+from bff.upstream.ports import UpstreamStream
 from tests.support.fake_time import run_in_fake_time
 from tests.support.routes import CLIENT, STRIPPING, open_route
 from tests.support.scripted import ScriptedTransport
@@ -43,9 +44,12 @@ class OpenReply:
         self.is_answered = asyncio.Event()
         self.is_cancelled = False
 
+    def at(self, base: str, link: Link | None) -> "OpenReply":
+        return self
+
     def open(
         self,
-        request: UpstreamRequest,
+        call: ServiceCall,
         on_answer: OnAnswer[UpstreamStream],
         *,
         timeout_seconds: float,

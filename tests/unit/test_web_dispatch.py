@@ -14,12 +14,12 @@ from bff.deadline import Deadline
 from bff.engine.answers import Handle, OnAnswer, TaskCall
 from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyWork
-from bff.engine.ports import UpstreamReply
+from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed
 from bff.identity.ports import Anonymous
 from bff.plan.compiler.project import compile_project
+from bff.plan.model.service import Link
 from bff.upstream.passthrough.passthrough import Passthrough
-from bff.upstream.ports import UpstreamRequest
 from bff.web.compositions.handler import CompositionHandler
 from bff.web.http.cors import CrossOrigin
 from bff.web.http.logs import Log
@@ -37,7 +37,7 @@ from tests.support.projects import HOME, write_project
 HOST = (b"host", b"here")
 ANN = UpstreamReply(200, (), b'{"id": 1, "first_name": "Ann"}')
 
-Script = Callable[[UpstreamRequest], UpstreamReply | Failed]
+Script = Callable[[ServiceCall], UpstreamReply | Failed]
 
 
 class ScriptedTransport:
@@ -45,16 +45,17 @@ class ScriptedTransport:
         self.script = script
         self.calls = 0
 
-    def fetch(
-        self, request: UpstreamRequest, on_answer: OnAnswer[UpstreamReply], **_: float
-    ) -> Handle:
+    def at(self, base: str, link: Link | None) -> "ScriptedTransport":
+        return self
+
+    def fetch(self, call: ServiceCall, on_answer: OnAnswer[UpstreamReply], **_: float) -> Handle:
         async def answer() -> UpstreamReply | Failed:
-            return self.script(request)
+            return self.script(call)
 
         self.calls += 1
         return TaskCall(answer(), on_answer)
 
-    def open(self, request: UpstreamRequest, on_answer: Any, *, timeout_seconds: float) -> Handle:
+    def open(self, call: ServiceCall, on_answer: Any, *, timeout_seconds: float) -> Handle:
         raise ZeroDivisionError("secret-of-the-house")
 
     async def close(self) -> None:
@@ -167,7 +168,7 @@ def at_work(
 def test_bug_is_a_problem_for_the_client_and_a_traceback_in_the_log(
     tmp_path: Path, target: str
 ) -> None:
-    def bug(_: UpstreamRequest) -> UpstreamReply:
+    def bug(_: ServiceCall) -> UpstreamReply:
         raise ZeroDivisionError("secret-of-the-house")
 
     async def test(gateway: Gateway) -> None:
@@ -201,7 +202,7 @@ def test_bug_in_a_route_is_a_problem_for_a_host_of_callbacks_too(tmp_path: Path)
             assert reply.status == 500
         assert [line["event"] for line in gateway.lines()] == ["bug", "bug"]
 
-    def bug(_: UpstreamRequest) -> UpstreamReply:
+    def bug(_: ServiceCall) -> UpstreamReply:
         raise ZeroDivisionError
 
     at_work(tmp_path, test, bug)
@@ -210,7 +211,7 @@ def test_bug_in_a_route_is_a_problem_for_a_host_of_callbacks_too(tmp_path: Path)
 def test_bug_in_one_request_leaves_the_next_one_alone(tmp_path: Path) -> None:
     answers: list[Any] = [None, ANN]
 
-    def script(_: UpstreamRequest) -> UpstreamReply:
+    def script(_: ServiceCall) -> UpstreamReply:
         answer: UpstreamReply = answers.pop(0)
         return answer
 

@@ -19,14 +19,13 @@ from math import inf
 from typing import Final, Generic, Protocol, TypeVar
 
 from bff.engine.answers import OnAnswer
-from bff.engine.ports import UpstreamReply
-from bff.engine.values.limits import Budget
+from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.timers import TimerWheel
 from bff.upstream.http1.connection import Connection
 from bff.upstream.http1.pool import Waiter
 from bff.upstream.http1.replies import ReplyReader
-from bff.upstream.http1.requests import Outgoing
+from bff.upstream.http1.requests import may_repeat
 
 T = TypeVar("T")
 
@@ -35,27 +34,28 @@ _NO_TURN: Final = Failed(Reason.TIMEOUT, detail="no connection came free in time
 
 
 class Connections(Protocol):
-    """Where exchanges wait for connections."""
+    """Where exchanges wait for connections to their instance."""
 
-    def wait(self, outgoing: Outgoing, waiter: Waiter) -> None:
-        """Give it a connection for the request, or the reason why there is none; later."""
+    def wait(self, waiter: Waiter) -> None:
+        """Give it a connection, or the reason why there is none; later."""
 
-    def leave(self, outgoing: Outgoing, waiter: Waiter) -> None:
+    def leave(self, waiter: Waiter) -> None:
         """It waits no longer."""
 
 
 class UpstreamExchange(ABC, Generic[T]):
-    """What all kinds share. `ends_at` is when its time is over, by the loop; `inf` while none
-    runs."""
+    """What all kinds share. `data` are the call's bytes as they go out. `ends_at` is when its time
+    is over, by the loop; `inf` while none runs."""
 
-    __slots__ = ("_connection", "_connections", "_on_answer", "_outgoing", "_wheel", "ends_at",
+    __slots__ = ("_call", "_connection", "_connections", "_data", "_on_answer", "_wheel", "ends_at",
                  "needs_new", "slot")  # fmt: skip
 
     def __init__(
         self,
         wheel: TimerWheel,
         connections: Connections,
-        outgoing: Outgoing,
+        call: ServiceCall,
+        data: bytes,
         on_answer: OnAnswer[T],
         ends_at: float,
     ) -> None:
@@ -63,7 +63,8 @@ class UpstreamExchange(ABC, Generic[T]):
         self.slot: int | None = None  # the wheel's
         self._wheel = wheel
         self._connections = connections
-        self._outgoing = outgoing
+        self._call = call
+        self._data = data
         self._on_answer: OnAnswer[T] | None = on_answer
         self._connection: Connection | None = None
         self.needs_new = False  # it is repeated
@@ -73,8 +74,9 @@ class UpstreamExchange(ABC, Generic[T]):
         self._connection = connection
         if self.slot is not None:
             self._wheel.forget(self)
-        outgoing = self._outgoing
-        connection.begin(self, outgoing.method, outgoing.data, is_whole=outgoing.is_whole)
+        call = self._call
+        is_whole = call.body is None or isinstance(call.body, bytes)
+        connection.begin(self, call.method, self._data, is_whole=is_whole)
 
     @abstractmethod
     def on_reply(self, reader: ReplyReader) -> None:
@@ -87,8 +89,8 @@ class UpstreamExchange(ABC, Generic[T]):
     def on_failure(self, failure: Failed | Exception) -> None:
         """See `Exchange.on_failure` and `Waiter.on_failure`."""
         connection = self._connection
-        may_repeat = self._outgoing.is_whole and self._outgoing.is_safe and not self.needs_new
-        if may_repeat and connection is not None and connection.is_stale:
+        is_stale = connection is not None and connection.is_stale
+        if is_stale and not self.needs_new and may_repeat(self._call):
             self.needs_new = True
             self._connection = None
             self.wait()
@@ -98,13 +100,13 @@ class UpstreamExchange(ABC, Generic[T]):
     def wait(self) -> None:
         """Wait in line for a connection."""
         self._wheel.schedule(self, self.ends_at)
-        self._connections.wait(self._outgoing, self)
+        self._connections.wait(self)
 
     def check(self, now: float) -> float | None:
         """See `Timed.check`; it waits in line."""
         if now < self.ends_at:
             return self.ends_at
-        self._connections.leave(self._outgoing, self)
+        self._connections.leave(self)
         self._end(_NO_TURN)
         return None
 
@@ -120,7 +122,7 @@ class UpstreamExchange(ABC, Generic[T]):
             self._connection.leave(self)
         else:
             self._wheel.forget(self)
-            self._connections.leave(self._outgoing, self)
+            self._connections.leave(self)
 
     def _end(self, answer: T | Failed | Exception) -> None:
         """Answer, unless it is cancelled."""
@@ -134,29 +136,28 @@ class UpstreamExchange(ABC, Generic[T]):
 
 class WholeReply(UpstreamExchange[UpstreamReply]):
     """An exchange whose reply is read whole. A body beyond `byte_cap`, or beyond what is left of
-    `arriving`, ends it."""
+    the call's `arriving`, ends it."""
 
-    __slots__ = ("_arriving", "_byte_cap", "_reply", "_taken_bytes")
+    __slots__ = ("_byte_cap", "_reply", "_taken_bytes")
 
     def __init__(
         self,
         wheel: TimerWheel,
         connections: Connections,
-        outgoing: Outgoing,
+        call: ServiceCall,
+        data: bytes,
         on_answer: OnAnswer[UpstreamReply],
         ends_at: float,
         byte_cap: int,
-        arriving: Budget | None,
     ) -> None:
-        super().__init__(wheel, connections, outgoing, on_answer, ends_at)
+        super().__init__(wheel, connections, call, data, on_answer, ends_at)
         self._byte_cap = byte_cap
-        self._arriving = arriving
         self._taken_bytes = 0
         self._reply: UpstreamReply | Failed | None = None
 
     def on_reply(self, reader: ReplyReader) -> None:
         """See `Exchange.on_reply`."""
-        body_bytes, cap, arriving = reader.body_bytes, self._byte_cap, self._arriving
+        body_bytes, cap, arriving = reader.body_bytes, self._byte_cap, self._call.arriving
         new_bytes, self._taken_bytes = body_bytes - self._taken_bytes, body_bytes
         if (
             body_bytes > cap

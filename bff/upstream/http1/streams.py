@@ -9,12 +9,13 @@ from math import inf
 from typing import Final
 
 from bff.engine.answers import OnAnswer
+from bff.engine.ports import ServiceCall
 from bff.engine.values.outcomes import Failed, Reason
 from bff.timers import TimerWheel
 from bff.upstream.http1.connection import Connection
 from bff.upstream.http1.exchanges import Connections, UpstreamExchange
 from bff.upstream.http1.replies import ReplyReader
-from bff.upstream.http1.requests import Outgoing, as_chunk
+from bff.upstream.http1.requests import as_chunk
 from bff.upstream.ports import WHOLE_BYTES, BrokenStream, UpstreamStream
 from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength
 
@@ -49,12 +50,13 @@ class StreamedReply(UpstreamExchange[UpstreamStream]):
         loop: asyncio.AbstractEventLoop,
         wheel: TimerWheel,
         connections: Connections,
-        outgoing: Outgoing,
+        call: ServiceCall,
+        data: bytes,
         on_answer: OnAnswer[UpstreamStream],
         silence_seconds: float,
         upload: Upload | None,
     ) -> None:
-        super().__init__(wheel, connections, outgoing, on_answer, loop.time() + silence_seconds)
+        super().__init__(wheel, connections, call, data, on_answer, loop.time() + silence_seconds)
         self._loop = loop
         self._silence_seconds = silence_seconds
         self._upload = upload

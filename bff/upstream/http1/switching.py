@@ -3,21 +3,20 @@
 from typing import Final
 
 from bff.engine.answers import OnAnswer
-from bff.engine.ports import UpstreamReply
+from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.timers import TimerWheel
 from bff.upstream.http1.connection import Connection
 from bff.upstream.http1.exchanges import Connections, UpstreamExchange
 from bff.upstream.http1.replies import ReplyReader
-from bff.upstream.http1.requests import Outgoing
 from bff.upstream.ports import SwitchedConnection
 
 _CONNECTION: Final = b"connection: upgrade\r\n\r\n"
 
 
-def offering(outgoing: Outgoing) -> Outgoing:
+def offering(data: bytes) -> bytes:
     """The request with the line that makes an offer of its `upgrade` (RFC 9110 §7.8)."""
-    return outgoing._replace(data=outgoing.data[:-2] + _CONNECTION)
+    return data[:-2] + _CONNECTION
 
 
 class SwitchOffer(UpstreamExchange[SwitchedConnection | UpstreamReply]):
@@ -30,12 +29,13 @@ class SwitchOffer(UpstreamExchange[SwitchedConnection | UpstreamReply]):
         self,
         wheel: TimerWheel,
         connections: Connections,
-        outgoing: Outgoing,
+        call: ServiceCall,
+        data: bytes,
         on_answer: OnAnswer[SwitchedConnection | UpstreamReply],
         ends_at: float,
         byte_cap: int,
     ) -> None:
-        super().__init__(wheel, connections, outgoing, on_answer, ends_at)
+        super().__init__(wheel, connections, call, data, on_answer, ends_at)
         self._byte_cap = byte_cap
         self._answer: SwitchedConnection | UpstreamReply | Failed | None = None
 

@@ -1,13 +1,14 @@
 """Requests as httpx takes them. Pure."""
 
 from collections.abc import AsyncIterable
-from typing import Final
+from typing import Final, NamedTuple
 
 import httpx
 
+from bff.engine.ports import Headers
 from bff.engine.values.outcomes import Failed, Reason
+from bff.plan.model.service import Link
 from bff.upstream import guards
-from bff.upstream.ports import UpstreamRequest
 
 _IMPLIED_HEADERS: Final = ((b"accept", b"*/*"), (b"user-agent", b"bff"))
 _REWRITTEN: Final = Failed(
@@ -15,10 +16,20 @@ _REWRITTEN: Final = Failed(
 )
 
 
+class UpstreamRequest(NamedTuple):
+    """One request to an instance. `url` is absolute, percent-encoded, and goes out as it is."""
+
+    method: str
+    url: str
+    headers: Headers
+    link: Link | None
+
+
 def refuse(request: UpstreamRequest) -> Failed | None:
     """The reason why this request must not be sent, or None. httpcore gives a target of ours to
     CONNECT as well, so in a tunnel there is httpx's own alone."""
-    if (refused := guards.refuse(request)) is not None:
+    refused = guards.refuse_url(request.url) or guards.refuse_headers(request.headers)
+    if refused is not None:
         return refused
     if _has_tunnel(request) and httpx.URL(request.url).raw_path != _target(request.url):
         return _REWRITTEN

@@ -20,7 +20,7 @@ from typing import Any, Final
 import httpx
 
 from bff.engine.answers import Handle, OnAnswer, TaskCall
-from bff.engine.ports import Headers, UpstreamReply
+from bff.engine.ports import Headers, ServiceCall, UpstreamReply
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed, Reason
 from bff.errors import TlsFileError
@@ -28,8 +28,8 @@ from bff.plan.model.service import Link
 from bff.upstream.guards import content_length
 from bff.upstream.httpx.failures import UpstreamError, failure_of
 from bff.upstream.httpx.link_pools import LinkPool
-from bff.upstream.httpx.requests import refuse, render
-from bff.upstream.ports import WHOLE_BYTES, BrokenStream, UpstreamRequest, UpstreamStream
+from bff.upstream.httpx.requests import UpstreamRequest, refuse, render
+from bff.upstream.ports import WHOLE_BYTES, BrokenStream, UpstreamStream
 from bff.upstream.tls import TlsContexts
 from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength, upload_of
 
@@ -54,28 +54,9 @@ class HttpxTransport:
         self._contexts.get(None)  # now, since no exchange has time for it, and all need one
         self._pools: dict[Link | None, LinkPool] = {}
 
-    def fetch(
-        self,
-        request: UpstreamRequest,
-        on_answer: OnAnswer[UpstreamReply],
-        *,
-        timeout_seconds: float,
-        byte_cap: int,
-    ) -> Handle:
-        """See `Transport.fetch`."""
-        return TaskCall(self._fetch(request, timeout_seconds, byte_cap), on_answer)
-
-    def open(
-        self,
-        request: UpstreamRequest,
-        on_answer: OnAnswer[UpstreamStream],
-        *,
-        timeout_seconds: float,
-    ) -> Handle:
-        """See `Transport.open`."""
-        exchange = _Exchange(self, request, timeout_seconds)
-        exchange.opening = TaskCall(exchange.open(), on_answer)
-        return exchange
+    def at(self, base: str, link: Link | None) -> "HttpxInstance":
+        """See `Transport.at`."""
+        return HttpxInstance(self, base, link)
 
     async def close(self) -> None:
         """See `Transport.close`."""
@@ -89,40 +70,14 @@ class HttpxTransport:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    async def _fetch(
-        self, request: UpstreamRequest, timeout_seconds: float, byte_cap: int
-    ) -> UpstreamReply | Failed:
-        if (refused := refuse(request)) is not None:
-            return refused
-        head_came = False
-        upload = upload_of(request, timeout_seconds)
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                response = await self._send(request, upload, timeout_seconds)
-                head_came = True
-                try:
-                    return _fault(response) or await _read_whole(
-                        response, byte_cap, request.arriving
-                    )
-                finally:
-                    await _byte_stream(response).aclose()
-        except TimeoutError:
-            return Failed(Reason.TIMEOUT, detail="the whole exchange took too long")
-        except UpstreamError as error:
-            return failure_of(error, head_came=head_came, is_tls=request.url.startswith("https"))
-        except TlsFileError as error:
-            return Failed(Reason.PROTOCOL, detail=f"tls.{error}", was_sent=False)
-        except WrongLength:
-            return WRONG_LENGTH
-
-    async def _send(
+    async def send(
         self,
         request: UpstreamRequest,
-        upload: Upload | None,
+        body: bytes | AsyncIterator[bytes] | None,
         timeout_seconds: float,
     ) -> httpx.Response:
+        """The reply once its head is there."""
         connect = min(self._connect_timeout_seconds, timeout_seconds / 2)
-        body = request.body if upload is None else upload
         outgoing = render(request, body, connect, timeout_seconds)
         pool = await self._pool_of(request.link).get()
         return await pool.handle_async_request(outgoing)
@@ -134,6 +89,68 @@ class HttpxTransport:
         return found
 
 
+class HttpxInstance:
+    """See `Instance`."""
+
+    def __init__(self, transport: HttpxTransport, base: str, link: Link | None) -> None:
+        self._transport = transport
+        self._base = base
+        self._link = link
+
+    def fetch(
+        self,
+        call: ServiceCall,
+        on_answer: OnAnswer[UpstreamReply],
+        *,
+        timeout_seconds: float,
+        byte_cap: int,
+    ) -> Handle:
+        """See `Instance.fetch`."""
+        return TaskCall(self._fetch(call, timeout_seconds, byte_cap), on_answer)
+
+    def open(
+        self,
+        call: ServiceCall,
+        on_answer: OnAnswer[UpstreamStream],
+        *,
+        timeout_seconds: float,
+    ) -> Handle:
+        """See `Instance.open`."""
+        exchange = _Exchange(self._transport, self._request(call), call, timeout_seconds)
+        exchange.opening = TaskCall(exchange.open(), on_answer)
+        return exchange
+
+    async def _fetch(
+        self, call: ServiceCall, timeout_seconds: float, byte_cap: int
+    ) -> UpstreamReply | Failed:
+        request = self._request(call)
+        if (refused := refuse(request)) is not None:
+            return refused
+        head_came = False
+        upload = upload_of(call, timeout_seconds)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                response = await self._transport.send(
+                    request, call.body if upload is None else upload, timeout_seconds
+                )
+                head_came = True
+                try:
+                    return _fault(response) or await _read_whole(response, byte_cap, call.arriving)
+                finally:
+                    await _byte_stream(response).aclose()
+        except TimeoutError:
+            return Failed(Reason.TIMEOUT, detail="the whole exchange took too long")
+        except UpstreamError as error:
+            return failure_of(error, head_came=head_came, is_tls=request.url.startswith("https"))
+        except TlsFileError as error:
+            return Failed(Reason.PROTOCOL, detail=f"tls.{error}", was_sent=False)
+        except WrongLength:
+            return WRONG_LENGTH
+
+    def _request(self, call: ServiceCall) -> UpstreamRequest:
+        return UpstreamRequest(call.method, self._base + call.target, call.headers, self._link)
+
+
 class _Exchange:
     """One streamed exchange, and its body; the clock for the head stops while the upload is
     awaited."""
@@ -141,10 +158,15 @@ class _Exchange:
     opening: TaskCall[UpstreamStream]
 
     def __init__(
-        self, transport: HttpxTransport, request: UpstreamRequest, timeout_seconds: float
+        self,
+        transport: HttpxTransport,
+        request: UpstreamRequest,
+        call: ServiceCall,
+        timeout_seconds: float,
     ) -> None:
         self._transport = transport
         self._request = request
+        self._call = call
         self._timeout_seconds = timeout_seconds
         self._response: httpx.Response | None = None
         self._chunks: AsyncGenerator[bytes, None] | None = None
@@ -176,10 +198,11 @@ class _Exchange:
         """Send the request, and wait for the beginning of the body."""
         if (refused := refuse(self._request)) is not None:
             return refused
-        upload = upload_of(self._request, self._timeout_seconds)
+        upload = upload_of(self._call, self._timeout_seconds)
+        body = self._call.body if upload is None else upload
         try:
             async with self._clock_of(upload):
-                response = await self._transport._send(self._request, upload, self._timeout_seconds)
+                response = await self._transport.send(self._request, body, self._timeout_seconds)
         except TimeoutError:
             return Failed(Reason.TIMEOUT, detail="no head came in time")
         except UpstreamError as error:

@@ -2,7 +2,7 @@
 
 From the wire upwards:
 
-    send        one exchange with one instance, by a `Transport`
+    send        one exchange with one instance of a `Transport`
     decoded     replies to steps, where the service has `compression: on`   `compression.py`
     balanced    the instance; the next one where nothing was sent           `balance.py`
 
@@ -19,14 +19,14 @@ from typing import Final, TypeVar
 
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
-from bff.plan.model.service import Link, Service
+from bff.plan.model.service import Service
 from bff.upstream.pipeline.balance import Instances, Send, Way, balanced
 from bff.upstream.pipeline.compression import Decoding, decoded
 from bff.upstream.ports import (
+    Instance,
     SwitchedConnection,
     Switching,
     Transport,
-    UpstreamRequest,
     UpstreamStream,
 )
 
@@ -54,12 +54,15 @@ class ServiceClient:
         byte_cap: int,
         clock: Callable[[], float],
     ) -> None:
-        self._transport = transport
         self._byte_cap = byte_cap
         self._decoding = Decoding(byte_cap)
         self._services = services
         self._instances = {
             name: Instances(service.instances, clock) for name, service in services.items()
+        }
+        self._at = {
+            name: {base: transport.at(base, service.link) for base in service.instances}
+            for name, service in services.items()
         }
         self._fetch = {
             name: compose_way(self._send_of(service), self._instances[name])
@@ -76,64 +79,51 @@ class ServiceClient:
         """The way of a route's calls: the answer is the reply once its head is there. The timeout
         bounds the wait for it, and each later silence. Steps and routes see the same instances
         rest."""
-        open_at = partial(self._open_at, self._services[service].link, timeout_seconds)
+        open_at = partial(_open_at, self._at[service], timeout_seconds)
         return compose_way(open_at, self._instances[service])
 
     def switching_way(self, service: str) -> Way[SwitchedConnection | UpstreamReply] | None:
         """The way of calls that offer another protocol: each comes to a connection that speaks it,
         or to a whole reply that says no. None where the transport knows no other protocol."""
-        transport = self._transport
-        if not isinstance(transport, Switching):
-            return None
-        switch_at = partial(_switch_at, transport, self._services[service].link)
-        return compose_way(switch_at, self._instances[service])
+        at = {
+            base: instance
+            for base, instance in self._at[service].items()
+            if isinstance(instance, Switching)
+        }
+        return compose_way(partial(_switch_at, at), self._instances[service]) if at else None
 
     def _send_of(self, service: Service) -> Send[UpstreamReply]:
-        send = partial(self._fetch_from, service.link)
+        send = partial(self._fetch_from, self._at[service.name])
         return decoded(send, self._decoding) if service.compression else send
 
     def _fetch_from(
         self,
-        link: Link | None,
+        at: Mapping[str, Instance],
         base: str,
         call: ServiceCall,
         seconds: float,
         on_answer: OnAnswer[UpstreamReply],
     ) -> Handle:
-        request = _request(link, base, call)
-        return self._transport.fetch(
-            request, on_answer, timeout_seconds=seconds, byte_cap=self._byte_cap
-        )
+        return at[base].fetch(call, on_answer, timeout_seconds=seconds, byte_cap=self._byte_cap)
 
-    def _open_at(
-        self,
-        link: Link | None,
-        timeout_seconds: float,
-        base: str,
-        call: ServiceCall,
-        _: float,
-        on_answer: OnAnswer[UpstreamStream],
-    ) -> Handle:
-        # Always with the same timeout, since it holds for later silences too.
-        request = _request(link, base, call)
-        return self._transport.open(request, on_answer, timeout_seconds=timeout_seconds)
+
+def _open_at(
+    at: Mapping[str, Instance],
+    timeout_seconds: float,
+    base: str,
+    call: ServiceCall,
+    _: float,
+    on_answer: OnAnswer[UpstreamStream],
+) -> Handle:
+    # Always with the same timeout, since it holds for later silences too.
+    return at[base].open(call, on_answer, timeout_seconds=timeout_seconds)
 
 
 def _switch_at(
-    transport: Switching,
-    link: Link | None,
+    at: Mapping[str, Switching],
     base: str,
     call: ServiceCall,
     seconds: float,
     on_answer: OnAnswer[SwitchedConnection | UpstreamReply],
 ) -> Handle:
-    return transport.switch(
-        _request(link, base, call), on_answer, timeout_seconds=seconds, byte_cap=_REFUSAL_BYTES
-    )
-
-
-def _request(link: Link | None, base: str, call: ServiceCall) -> UpstreamRequest:
-    url = base + call.target
-    return UpstreamRequest(
-        call.method, url, call.headers, call.body, call.arriving, link, call.reads
-    )
+    return at[base].switch(call, on_answer, timeout_seconds=seconds, byte_cap=_REFUSAL_BYTES)
