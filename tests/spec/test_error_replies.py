@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.fake_time import Clock
 from tests.support.screens import SCHEMAS, Screen, Screens, order, user, value_reply
 from tests.support.wire import Script
 from tests.support.wire_scripts import held, json_reply, reply
@@ -112,6 +113,61 @@ def test_error_that_breaks_its_schema_keeps_its_status_and_leaves_the_members_nu
     assert (answer.status, document["errors"]) == (422, None)
     assert (document["by"], document["form"]) == ("Ann", "order")
     assert b"s3cret" not in answer.body
+
+
+READABLE = {
+    "a byte order mark": reply(422, [], b"\xef\xbb\xbf" + json.dumps(INVALID).encode()),
+    "latin-1": reply(
+        422,
+        [("Content-Type", "application/json; charset=iso-8859-1")],
+        json.dumps(INVALID | {"hint": "ü"}, ensure_ascii=False).encode("latin-1"),
+    ),
+    "half a character": error_reply(INVALID | {"hint": "\ud83d"}),
+}
+
+
+@pytest.mark.parametrize("case", READABLE)
+def test_error_is_read_in_its_charset_and_mended_as_any_reply(screens: Screens, case: str) -> None:
+    text = FORM.replace("form: order", "hint: '${error.hint}'")
+    answer = form(screens, READABLE[case], text).post({"name": "A"})
+    hint = {"latin-1": "ü", "half a character": "\ufffd"}.get(case)
+    assert (answer.status, answer.json()["hint"]) == (422, hint)
+    assert answer.json()["errors"] == [{"name": "name", "why": "too short"}]
+
+
+def test_error_of_a_service_that_speaks_xml_is_xml(screens: Screens) -> None:
+    schemas = f"{ERRORS}\n\nclass Problems(BaseModel):\n    problems: Invalid\n"
+    service = SAVE.replace("422: schemas.shop:Invalid", "422: schemas.shop:Problems")
+    text = FORM.replace("${error.fields}", "${error.problems.fields}")
+    body = b"<problems><fields><name>a</name><why>b</why></fields></problems>"
+    scripts = {"/users/1": user(), "/save": reply(422, [], body)}
+    screen = screens(text, scripts, schemas=schemas, service=f"{service}    decode: xml\n")
+    answer = screen.post({"name": "A"})
+    assert (answer.status, answer.json()["errors"]) == (422, [{"name": "a", "why": "b"}])
+
+
+def test_declared_status_comes_before_the_last_good_value(screens: Screens) -> None:
+    text = """
+endpoint: GET /screen
+steps:
+  user:
+    call: shop.get_user
+    with: {id: 1}
+    on_failure: stale
+    cache: {ttl: 1s, stale: 0s, stale_if_error: 1h}
+    statuses: {503: {reply: 503, with: {closed: true}}}
+"""
+    clock = Clock()
+    screen = screens(text, {"/users/1": user()}, clock=clock)
+    assert screen.get().status == 200
+    clock.now += 10
+    screen.let("/users/1", reply(503))
+    for _ in range(2):  # the second is not sent: the service rests for a second
+        answer = screen.get()
+        assert (answer.status, answer.json()["closed"]) == (503, True)
+    clock.now += 10
+    screen.let("/users/1", reply(500))
+    assert screen.get().json()["user"]["firstName"] == "Ann"
 
 
 def test_error_of_one_of_many_calls_ends_the_composition(screens: Screens) -> None:

@@ -46,6 +46,7 @@ from bff.plan.model.service import FailWhen
 from bff.plan.model.steps import Batch, ErrorReply, Fallback, Step
 
 NOTHING: Final = Value(None, b"null")  # of a reply whose body nobody reads
+MOST_ERROR_BYTES: Final = 1024 * 1024  # of the text that an error's body is decoded to
 TOO_HEAVY: Final = "more objects and lists than its size allows"
 
 
@@ -73,7 +74,7 @@ def judge(step: Step, reply: UpstreamReply) -> Value | Failed | None:
     meaning = step.statuses[status]
     if meaning == "null":
         return NULL
-    if isinstance(meaning, ErrorReply) and meaning.schema is not None and not _coding(reply):
+    if isinstance(meaning, ErrorReply) and meaning.body is not None and not _coding(reply):
         return None
     return _refused(reply)
 
@@ -92,7 +93,7 @@ def read_body(step: Step, reply: UpstreamReply) -> Value | Failed:
     gc.disable()
     try:
         if reply.status in step.statuses:
-            return _with_error(step, reply.status, _refused(reply), reply.body)
+            return _read_error(step, reply)
         operation = step.operation
         if operation.fail_when is not None and reply.body:
             reported = _reported(step, operation.fail_when, reply)
@@ -198,14 +199,28 @@ def _reported(step: Step, rule: FailWhen, reply: UpstreamReply) -> Value | Faile
     return _with_error(step, rule.status, failed, reply.body)
 
 
-def _with_error(step: Step, status: int, failed: Failed, body: bytes) -> Failed:
+def _read_error(step: Step, reply: UpstreamReply) -> Failed:
+    """The failure that a status means, with the body that comes with it."""
+    failed = _refused(reply)
+    meaning = step.statuses[reply.status]
+    if not isinstance(meaning, ErrorReply) or meaning.body is None:
+        return failed
+    content_type = reply.header(b"content-type")
+    try:
+        text = meaning.body.decode(reply.body, content_type, MOST_ERROR_BYTES)
+    except (ValueError, TooLargeError) as wrong:
+        return replace(failed, detail=f"the body of the error: {wrong}")
+    return _with_error(step, reply.status, failed, text)
+
+
+def _with_error(step: Step, status: int, failed: Failed, text: bytes) -> Failed:
     """The failure with the body of the error, where an error reply reads it and its schema takes
-    it."""
+    its JSON text."""
     meaning = step.statuses.get(status)
-    if not isinstance(meaning, ErrorReply) or meaning.schema is None:
+    if not isinstance(meaning, ErrorReply) or meaning.body is None:
         return failed
     try:
-        error, _ = meaning.schema.read(body, json=True, text=False)
+        error, _ = meaning.body.schema.read(text, json=True, text=False)
     except ValueError as wrong:
         return replace(failed, detail=f"the body of the error: {wrong}")
     return replace(failed, error=error)

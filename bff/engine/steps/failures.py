@@ -19,8 +19,12 @@ def takes_composition_down(step: Step, failed: Failed) -> bool:
     """Whether no payload can be made: the step is required, or `statuses` declares a failure."""
     if failed.stand_in is not None:
         return False
-    if isinstance(step.on_failure, Fail | Stale):
-        return True
+    return isinstance(step.on_failure, Fail | Stale) or ends_by_status(step, failed)
+
+
+def ends_by_status(step: Step, failed: Failed) -> bool:
+    """Whether `statuses` declares that the failure ends the composition, whatever stands in for the
+    step otherwise."""
     return step.statuses.get(failed.judged_status or 0, "null") != "null"
 
 

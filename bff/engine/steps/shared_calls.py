@@ -15,7 +15,7 @@ from bff.deadline import Deadline, WaitBudget
 from bff.engine.heavy_work import HeavyShare
 from bff.engine.ports import CallResult, ReplyCache, UpstreamReply
 from bff.engine.steps.calls import DirectCalls, StepPart
-from bff.engine.steps.failures import may_pass
+from bff.engine.steps.failures import ends_by_status, may_pass
 from bff.engine.steps.requests import StepRequest
 from bff.engine.values.freshness import least
 from bff.engine.values.limits import Budget
@@ -70,7 +70,9 @@ class SharedCalls:
         earlier = await self._calls.part_of_stored(step, stored, budget, heavy)
         if own is None:
             return earlier._replace(freshness=cached.freshness)
-        if isinstance(own.value, Failed) and isinstance(earlier.value, Value):
+        if not isinstance(own.value, Failed) or ends_by_status(step, own.value):
+            return own
+        if isinstance(earlier.value, Value):
             return StepPart(replace(own.value, stand_in=earlier.value), earlier.weight)
         return own
 

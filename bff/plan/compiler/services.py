@@ -15,10 +15,10 @@ from bff.plan.compiler.caching import compile_reply_caching
 from bff.plan.compiler.links import compile_link
 from bff.plan.compiler.roots import root_of_judgement, root_of_reply
 from bff.plan.compiler.values import compile_single, is_constant, scope_within
-from bff.plan.decoding.decoders import GIVES, compile_decoder, takes_decoding
+from bff.plan.decoding.decoders import GIVES, Decoding, compile_decoder, takes_decoding
 from bff.plan.digests import digest_of
 from bff.plan.model.caching import ReplyCaching
-from bff.plan.model.service import FailWhen, Operation, OperationParam, Schema, Service
+from bff.plan.model.service import ErrorBody, FailWhen, Operation, OperationParam, Schema, Service
 from bff.plan.params.bodies import body_format
 from bff.plan.params.compile import compile_operation_params
 from bff.plan.reporter import Path, Reporter
@@ -142,7 +142,7 @@ def _compile_operation(
     by_name = {param.name: param for param in params}
     returns = _compile_returns(reporter, path, declared, schemas)
     errors = {
-        int(status): _resolve(reporter, (*path, "errors", status), reference, schemas)
+        int(status): _error_body(reporter, (*path, "errors", status), declared, reference, schemas)
         for status, reference in declared.error_types.items()
     }
     return Operation(
@@ -159,7 +159,9 @@ def _compile_operation(
         returns_list=is_list(returns.type),
         timeout_seconds=declared.timeout or service_timeout,
         writes=declared.effect == "writes",
-        digest=_digest(f"{service}.{name}", declared, (returns, *errors.values())),
+        digest=_digest(
+            f"{service}.{name}", declared, (returns, *(each.schema for each in errors.values()))
+        ),
         reply_format="none" if declared.returns_nothing else declared.decode,
         decode=compile_decoder(declared.decode, returns.input_type, declared.delimiter),
         decodes_first=declared.decode != "json",
@@ -179,6 +181,19 @@ def _compile_caching(
     is_known = _has_sound_params(reporter.document, name)
     root = root_of_reply(operation.params, operation.returns.type, is_known=is_known)
     return compile_reply_caching(reporter, declared, root, (*path, "cache"))
+
+
+def _error_body(
+    reporter: Reporter[ServiceFile],
+    path: Path,
+    declared: OperationDecl,
+    reference: str,
+    schemas: SchemaLibrary,
+) -> ErrorBody:
+    """The body of an error: XML where the operation's replies are, and else JSON."""
+    schema = _resolve(reporter, path, reference, schemas)
+    decoding: Decoding = "xml" if declared.decode == "xml" else "json"
+    return ErrorBody(schema, compile_decoder(decoding, schema.input_type, declared.delimiter))
 
 
 def _compile_fail_when(

@@ -48,18 +48,18 @@ def _compile_error_reply(
     *,
     knows_errors: bool,
 ) -> ErrorReply:
-    schema = operation.errors.get(status)
-    error = t.ANYTHING if schema is None else schema.type
+    body = operation.errors.get(status)
+    error = t.ANYTHING if body is None else body.schema.type
     inner = replace(scope, root=root_of_error_reply(scope.root, error))
     check_keys(scope, declared.with_, path)
     members = {
         name: compile_value(inner, value, (*path, name)) for name, value in declared.with_.items()
     }
     readers = [name for name, template in members.items() if ERROR in template.roots]
-    if schema is None and knows_errors:
+    if body is None and knows_errors:
         for name in readers:
             scope.report(
                 (*path, name), f"{operation.name} describes no body of a {status}",
                 f"Give it a type: errors: {{{status}: schemas.…:…}} of the operation.",
             )  # fmt: skip
-    return ErrorReply(declared.reply, members, schema if readers else None)
+    return ErrorReply(declared.reply, members, body if readers else None)

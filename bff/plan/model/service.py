@@ -138,6 +138,14 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorBody:
+    """The type of a body that comes with an error, and what makes JSON text of its bytes."""
+
+    schema: Schema
+    decode: Decode
+
+
+@dataclass(frozen=True, slots=True)
 class FailWhen:
     """Which replies, of those that say 2xx, report a failure. The root of `condition` has `reply`,
     the parsed body. `status` is the one that such a reply is taken to have; None for no status."""
@@ -149,7 +157,7 @@ class FailWhen:
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One request that a service offers. `path` alternates literal text and path params; `errors`
-    has the schemas of the bodies that come with some statuses.
+    has the types of the bodies that come with some statuses.
 
     Replies of `reply_format` "json" are read as they come, and those that can't be read so are
     decoded. Others are decoded first (`decodes_first`); `delimiter` is that of "csv". Nobody reads
@@ -172,5 +180,5 @@ class Operation:
     decode: Decode
     decodes_first: bool = False
     delimiter: str = ","
-    errors: Mapping[int, Schema] = field(default_factory=dict)
+    errors: Mapping[int, ErrorBody] = field(default_factory=dict)
     fail_when: FailWhen | None = None

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from bff.plan.model.caching import ReplyCaching, Scope
 from bff.plan.model.expressions import Template
-from bff.plan.model.service import Operation, OperationParam, Schema
+from bff.plan.model.service import ErrorBody, Operation, OperationParam
 from bff.plan.types.kinds import Type
 
 
@@ -54,12 +54,12 @@ class ForEach:
 @dataclass(frozen=True, slots=True)
 class ErrorReply:
     """A status of the upstream's ends the composition with this `status`, and with `members` in its
-    problem document. The root of a member has `error`, the upstream's body as `schema` has it,
-    beside what the step's own expressions see; `schema` is None where no member reads it."""
+    problem document. The root of a member has `error`, the upstream's `body` as its schema has it,
+    beside what the step's own expressions see; `body` is None where no member reads it."""
 
     status: int
     members: Mapping[str, Template]
-    schema: Schema | None
+    body: ErrorBody | None
 
 
 StatusMeaning = Literal["null", "fail"] | ErrorReply
