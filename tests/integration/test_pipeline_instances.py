@@ -11,12 +11,12 @@ from bff.engine.answers import answer_to
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import Service
-from bff.upstream.passthrough.passthrough import ForwardedReply, Passthrough, answered
+from bff.upstream.passthrough.passthrough import ForwardedReply, Passthrough
 from bff.upstream.pipeline.stack import ServiceClient
 from bff.upstream.ports import Transport
 from bff.upstream.transports import TransportName
 from tests.support import transports
-from tests.support.routes import CLIENT, STRIPPING, body_of
+from tests.support.routes import CLIENT, STRIPPING, answered, body_of
 from tests.support.transports import NAMES
 from tests.support.wire import Exchange, WireServer
 from tests.support.wire_scripts import json_reply, refusing_url, unreachable_url

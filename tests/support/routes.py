@@ -12,9 +12,16 @@ from bff.engine.values.outcomes import Failed
 from bff.plan.model.composition import Access, Route
 from bff.plan.model.service import Service
 from bff.upstream.passthrough.headers import ClientInfo
-from bff.upstream.passthrough.passthrough import ForwardedReply, Passthrough, Refused, answered
+from bff.upstream.passthrough.passthrough import (
+    Answer,
+    ForwardedReply,
+    Passthrough,
+    Refused,
+    passed_headers,
+    refusal,
+)
 from bff.upstream.pipeline.stack import ServiceClient
-from bff.upstream.ports import Transport
+from bff.upstream.ports import Transport, UpstreamStream
 from bff.upstream.transports import TransportName
 from tests.support.transports import run
 from tests.support.wire import RecordedRequest, WireServer
@@ -71,6 +78,13 @@ async def open_route(
     except Exception as error:
         answer = error
     return answered(method, answer)
+
+
+def answered(method: str, answer: Answer | Failed | Exception) -> ForwardedReply | Refused | Failed:
+    """What the client of a request gets."""
+    if isinstance(answer, UpstreamStream):
+        return ForwardedReply(answer.status, passed_headers(method, answer), answer.body)
+    return refusal(answer)
 
 
 async def body_of(outcome: ForwardedReply) -> bytes:

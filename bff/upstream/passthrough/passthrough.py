@@ -49,7 +49,7 @@ class Refused:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-# What a call brings; `answered` makes a reply of it. Exceptions are answers, too.
+# What a call brings: a reply, of which the client gets the `passed_headers`; or a `refusal`.
 Answer = UpstreamStream | Refused
 
 # Whatever a transport refuses here came from the client.
@@ -92,8 +92,7 @@ class Passthrough:
         client: ClientInfo,
         request_id: bytes,
     ) -> Handle:
-        """Forward one request; the answer is there once the first byte of the reply's body is, and
-        `answered` makes a reply of it.
+        """Forward one request; the answer is there once the first byte of the reply's body is.
 
         `target` is what the method of this name gave. What `body` raises is the answer, too. To
         cancel closes the exchange with the service.
@@ -158,11 +157,9 @@ async def _read_whole(body: AsyncIterator[bytes], length: int) -> bytes | Refuse
     return whole if len(whole) == length else _MALFORMED
 
 
-def answered(method: str, answer: Answer | Failed | Exception) -> ForwardedReply | Refused | Failed:
-    """What the client gets for an answer to a call of this method. Raises what is a bug."""
+def refusal(answer: Refused | Failed | Exception) -> Refused | Failed:
+    """Why there is no reply. Raises what is a bug."""
     match answer:
-        case UpstreamStream():
-            return _forwarded(method, answer)
         case _TooLargeBody():
             return _too_large(answer.most_bytes)
         case Failed(reason=Reason.BAD_INPUT):
@@ -173,14 +170,15 @@ def answered(method: str, answer: Answer | Failed | Exception) -> ForwardedReply
             return answer
 
 
-def _forwarded(method: str, upstream: UpstreamStream) -> ForwardedReply:
+def passed_headers(method: str, upstream: UpstreamStream) -> list[tuple[bytes, bytes]]:
+    """The headers that the client gets with a reply to a request of this method."""
     status, received, body = upstream
     headers, length = reply_headers(received)
     if length is None and isinstance(body, bytes) and method != "HEAD" and status != 304:
         length = len(body)
     if length is not None and status != 204:
         headers.append((b"content-length", b"%d" % length))
-    return ForwardedReply(status, headers, body)
+    return headers
 
 
 def _refuse(method: str, raw_path: str, raw_query: str) -> Refused | None:

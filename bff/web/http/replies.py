@@ -69,7 +69,7 @@ class Reply:
         """All headers of a finished reply, as they go on the wire."""
         return b"%b%b%bx-request-id: %b\r\n" % (
             self.shared.lines,
-            header_lines(self.headers) if self.headers else b"",
+            b"".join([b"%b: %b\r\n" % header for header in self.headers]),
             self.cors.lines,
             self.request_id,
         )

@@ -14,13 +14,14 @@ from bff.plan.model.composition import Route
 from bff.upstream.passthrough.headers import ClientInfo
 from bff.upstream.passthrough.passthrough import (
     Answer,
-    ForwardedReply,
     Passthrough,
     Refused,
-    answered,
+    passed_headers,
+    refusal,
 )
 from bff.upstream.ports import UpstreamStream
 from bff.web.http.cors import CrossOrigin
+from bff.web.http.logs import Facts
 from bff.web.http.problems import problem
 from bff.web.http.replies import Reply, proxy_status
 from bff.web.http.requests import GatewayRequest
@@ -36,7 +37,7 @@ class RouteHandler:
         self._passthrough = passthrough
         self._cross_origin = cross_origin
         self._cache = cache
-        self._facts = {"route": route.prefix}
+        self._facts = Facts(route=route.prefix)
 
     def target(self, method: str, below: str, raw_query: str) -> str | Refused:
         """What is requested of the service; `below` is the request's path under the prefix."""
@@ -55,20 +56,20 @@ class RouteHandler:
     def begin(self, request: GatewayRequest, target: str, on_answer: OnAnswer[Answer]) -> Handle:
         """Forward a request; `reply` makes a reply of the answer. What a write makes out of date is
         purged before."""
-        if self.purges_after(request.method):
+        if self._route.purges and self.purges_after(request.method):
             return TaskCall[Answer](self._forward_and_purge(request, target), on_answer)
         return self._forward(request, target, on_answer)
 
     def reply(self, request: GatewayRequest, answer: Answer | Failed | Exception) -> Reply:
         """The service's reply, whose body may still arrive, or the problem. Raises what is a
         bug."""
-        passed = answered(request.method, answer)
-        if isinstance(passed, ForwardedReply):
-            headers = self._cross_origin.without_upstreams(passed.headers)
-            return Reply(passed.status, headers, passed.body, self._facts)
-        if isinstance(passed, Refused):
-            return self.refuse(request, passed)
-        return failed_route(request, self._route.prefix, passed)
+        if isinstance(answer, UpstreamStream):
+            headers = self._cross_origin.without_upstreams(passed_headers(request.method, answer))
+            return Reply(answer.status, headers, answer.body, self._facts)
+        refused = refusal(answer)
+        if isinstance(refused, Refused):
+            return self.refuse(request, refused)
+        return failed_route(request, self._route.prefix, refused)
 
     def _forward(self, request: GatewayRequest, target: str, on_answer: OnAnswer[Answer]) -> Handle:
         return self._passthrough.begin(

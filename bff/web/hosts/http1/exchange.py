@@ -104,10 +104,11 @@ class Exchange:
         elif begun is None:
             self._work = self._works.start(self._run(self._hand_over))
         else:
-            if not begun.reads_body:
-                self._drop_body()
-            elif self.body is not None:
-                self.request.body = self.body.chunks()
+            if self.body is not None:
+                if begun.reads_body:
+                    self.request.body = self.body.chunks()
+                else:
+                    self.body.drop()
             self._may_be_abandoned = begun.may_be_abandoned
             if isinstance(begun, PendingCall):
                 self._work = begun.begin(self._take)
@@ -146,14 +147,11 @@ class Exchange:
         if self._work is not None and cancels:
             self._works.cancel(self._work)
 
-    def _drop_body(self) -> None:
-        if self.body is not None:
-            self.body.drop()
-
     def _end_with(self, reply: Reply) -> None:
         """Answer in this callback."""
         self._write_whole(reply, keeps=self._may_keep())
-        self._drop_body()
+        if self.body is not None:
+            self.body.drop()
         self.ended = True
 
     async def _run(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -175,7 +173,8 @@ class Exchange:
 
     def _end(self) -> None:
         self._work = None
-        self._drop_body()
+        if self.body is not None:
+            self.body.drop()
         self.ended = True
         self._line.advance()
 
