@@ -88,11 +88,9 @@ class Progress:
                 if takes_composition_down(prepared.step, outcome):
                     self._fail(index)
                     return
-                if outcome.stand_in is not None:
-                    value = outcome.stand_in
-                else:
+                if outcome.stand_in is None or outcome.lacks_parts:
                     self.tainted.add(name)
-                    value = prepared.when_failed
+                value = outcome.stand_in or prepared.when_failed
         self.root[name] = value.json
         self.texts[index] = value.text
         self._unsettled -= 1

@@ -31,8 +31,9 @@ from bff.engine.heavy_work import HeavyShare, HeavyWork
 from bff.engine.ports import UpstreamReply
 from bff.engine.prepared import PreparedComposition
 from bff.engine.progress import Progress
-from bff.engine.steps.calls import DirectCalls, StepCalls, StepPart
+from bff.engine.steps.calls import DirectCalls, ManyCalls, StepCalls, StepPart
 from bff.engine.steps.inputs import CallPlan, plan_calls, refused_params
+from bff.engine.steps.page_calls import PageCalls
 from bff.engine.steps.requests import StepRequest
 from bff.engine.steps.shared_calls import SharedCalls
 from bff.engine.values.freshness import UNLIMITED, Freshness
@@ -153,7 +154,7 @@ class Run:
         """Begin every step that is ready: decide on all of them, then send. Steps that need no call
         may make others ready."""
         progress, root, weight = self.progress, self.progress.root, self.read_weight
-        planned: list[tuple[int, StepRequest | StepCalls]] = []
+        planned: list[tuple[int, StepRequest | ManyCalls]] = []
         while progress.ready and not progress.is_over:
             index = progress.begin_next()
             prepared = self._prepared.steps[index]
@@ -182,10 +183,14 @@ class Run:
 
     def _begin(
         self, index: int, plan: StepRequest | CallPlan | Value | Skipped | Failed
-    ) -> StepRequest | StepCalls | None:
+    ) -> StepRequest | ManyCalls | None:
         """What the step has to send; or settle it, where that is nothing."""
         if isinstance(plan, StepRequest):
-            return plan
+            prepared = self._prepared.steps[index]
+            step, pages = prepared.step, prepared.step.pages
+            if pages is None:
+                return plan
+            return PageCalls(step, pages, plan, prepared.render, self._requests)
         if isinstance(plan, CallPlan):
             calls = StepCalls(self._prepared.steps[index].step, plan)
             if plan.requests:
@@ -196,15 +201,15 @@ class Run:
 
     # -------------------------------------------------------------------- a step in flight
 
-    def _send_first(self, index: int, what: StepRequest | StepCalls) -> None:
-        if isinstance(what, StepCalls):
+    def _send_first(self, index: int, what: StepRequest | ManyCalls) -> None:
+        if isinstance(what, ManyCalls):
             self._in_flight[index] = what
             for _ in range(what.at_once):
                 self._send_next(index, what)
         elif (handle := self._send(index, 0, what)) is not None:
             self._in_flight[index] = handle
 
-    def _send_next(self, index: int, calls: StepCalls) -> None:
+    def _send_next(self, index: int, calls: ManyCalls) -> None:
         """Send the next request of a step of many calls, where there is one."""
         if (following := calls.next_request()) is not None:
             place, request = following
@@ -218,7 +223,7 @@ class Run:
             return None
         left = self._waits_until - self._loop.time()
         if left <= 0:  # the loop was held, and the timer is late
-            progress.end_waiting()
+            self._settle_late()
             return None
         progress.sent[index] += 1
         step, keys = prepared.step, prepared.reply_key
@@ -244,7 +249,7 @@ class Run:
             return
         reading = TaskCall(part.read(self.heavy), partial(self._take_part, index, place))
         calls = self._in_flight[index]
-        if isinstance(calls, StepCalls):
+        if isinstance(calls, ManyCalls):
             calls.hold(place, reading)
         else:
             self._in_flight[index] = reading
@@ -262,12 +267,12 @@ class Run:
         if freshness is not UNLIMITED:
             self.freshness.append(freshness)
         calls = self._in_flight[index]
-        if isinstance(calls, StepCalls):
+        if isinstance(calls, ManyCalls):
             outcome = calls.take(place, outcome)
         if outcome is not None:
             del self._in_flight[index]
             self.progress.settle(index, outcome)
-        elif isinstance(calls, StepCalls):
+        elif isinstance(calls, ManyCalls):
             self._send_next(index, calls)
         if self.progress.ready or self.progress.is_over:
             self._advance()
@@ -276,13 +281,23 @@ class Run:
 
     @_ends_run_by_bug
     def _end_waiting(self) -> None:
-        self.progress.end_waiting()
+        self._settle_late()
         self._advance()
+
+    def _settle_late(self) -> None:
+        """The deadline. Of a step whose parts are optional, those that are there stay."""
+        for index, calls in list(self._in_flight.items()):
+            if isinstance(calls, ManyCalls) and (outcome := calls.cut_short(_LATE)) is not None:
+                self.progress.settle(index, outcome)
+        self.progress.end_waiting()
 
     def _end_by_bug(self, error: Exception) -> None:
         self.progress.is_over = True
         if not self._done.done():
             self._done.set_exception(error)
+
+
+_LATE: Final = Failed(Reason.DEADLINE)
 
 
 def _unsent(late: DeadlinePassed | Failed) -> Failed:

@@ -33,7 +33,7 @@ from bff.plan.model.payload import (
     Text,
 )
 from bff.plan.model.service import BodyFormat, Operation, OperationParam, Service, Style
-from bff.plan.model.steps import Batch, Binding, Fail, ForEach, OnFailure, Step
+from bff.plan.model.steps import Batch, Binding, Fail, ForEach, OnFailure, Pages, Step
 from bff.plan.types.kinds import ANYTHING, Type
 from tests.support.templates import constant, expression
 
@@ -149,6 +149,7 @@ def step(
     when: str | Template | None = None,
     batch: Batch | None = None,
     for_each: ForEach | None = None,
+    pages: Pages | None = None,
     statuses: Mapping[int, Any] | None = None,
     on_failure: OnFailure | None = None,
     timeout: float = 10.0,
@@ -170,6 +171,7 @@ def step(
         when=None if when is None else _template(when),
         batch=batch,
         for_each=for_each,
+        pages=pages,
         on_failure=on_failure or Fail(),
         statuses=statuses or {},
         waits_for=(),

@@ -69,7 +69,9 @@ base: http://upstream.test
 operations:
   page:
     request: GET /page
-    params: {q: {type: array, items: {type: string}, required: false}}
+    params:
+      q: {type: array, items: {type: string}, required: false}
+      c: {type: string, required: false}
     returns: schemas.shop:Page
   catalog:
     request: GET /catalog

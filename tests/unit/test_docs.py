@@ -19,6 +19,7 @@ from bff.declarations.models.gateway import (
     GatewayFile,
     RouteDecl,
 )
+from bff.declarations.models.paging import PaginateDecl
 from bff.declarations.models.param import ItemsDecl, OperationParamDecl, ParamDecl, ScalarDecl
 from bff.declarations.models.service import OperationDecl, ServiceFile, TlsDecl
 from bff.declarations.models.statuses import ErrorReplyDecl, FailWhenDecl
@@ -47,6 +48,7 @@ SECTIONS = {
     FailWhenDecl: "fail_when",
     FallbackDecl: "on_failure",
     BatchDecl: "batch",
+    PaginateDecl: "paginate",
     ForEachDecl: "for_each",
     JoinDecl: "joins",
     ShapeViewDecl: "views",
@@ -115,6 +117,11 @@ class Product(BaseModel):
 
 class ProductPage(BaseModel):
     products: list[Product]
+
+
+class ProductSlice(BaseModel):
+    products: list[Product]
+    next_cursor: str | None
 
 
 class Review(BaseModel):

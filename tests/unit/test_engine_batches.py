@@ -1,5 +1,7 @@
 """Batches: one call per chunk of distinct elements."""
 
+from dataclasses import replace
+
 import pytest
 
 from bff.plan.model.steps import Optional
@@ -189,3 +191,18 @@ def test_batch_in_a_body_is_a_json_list():
         b'{"ids":["a","b"]}',
         b'{"ids":["c"]}',
     ]
+
+
+@pytest.mark.parametrize("response", [{"p": "products"}, {"p": "products[]"}])
+def test_what_an_optional_chunk_that_fails_would_add_is_missing(response):
+    """Refused elements, too, are only their chunk's failure."""
+    draft = products(size=2)
+    alone = replace(draft.step, batch=replace(batch("ids", 2, 10, "products"), is_optional=True))
+    scripts = {"GET /p?ids=1,2": page(1, 2), "GET /p?ids=3,4": reply(500), "GET /p?ids=7": page(7)}
+    composition = compose(replace(draft, step=alone), response=response)
+    ended = run(composition, scripts, {"ids": [1, 2, 3, 4, "a,b", 6, 7]})
+    assert ended.payload == {"p": rows(1, 2, 7)}
+    assert ended.degraded == [("products", "status")]
+    assert ended.result.degraded[0].detail == "2 of 4 failed: "
+    nothing = run(composition, {"GET /p": reply(500)}, {"ids": [1]})
+    assert (nothing.payload, nothing.degraded) == ({"p": []}, [("products", "status")])

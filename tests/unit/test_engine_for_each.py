@@ -1,5 +1,7 @@
 """Iteration: one call for each element."""
 
+from dataclasses import replace
+
 import pytest
 
 from bff.engine.values.outcomes import Failed, Reason
@@ -9,9 +11,10 @@ from tests.support.plans import compose, for_each, param, step
 from tests.support.scripted import after, json_reply, reply
 
 
-def reviews(concurrency=4, most=10, optional=False, over="params.ids", **more):
-    return step("reviews", "GET /r/{id}", {"id": "each"},
-                for_each=for_each(over, "each", concurrency, most),
+def reviews(concurrency=4, most=10, optional=False, over="params.ids", alone=False, **more):
+    """A step of one call for each id; with `alone`, a failed call is its element's own matter."""
+    each = replace(for_each(over, "each", concurrency, most), is_optional=alone)
+    return step("reviews", "GET /r/{id}", {"id": "each"}, for_each=each,
                 on_failure=Optional() if optional else None, **more)  # fmt: skip
 
 
@@ -95,3 +98,68 @@ def test_bindings_see_the_element_beside_the_root():
     scripts |= {"GET /r/1": json_reply("one")}
     ended = run(composition, scripts, {"items": [{"id": 1}]})
     assert ended.targets == ["GET /u", "GET /r/1?u=9"]
+
+
+@pytest.mark.parametrize("response", [{"r": "reviews"}, {"r": "[reviews][0]"}])
+def test_optional_element_that_fails_is_null_and_the_first_in_place_is_reported(response):
+    """Whichever fails first in time: 4 does here."""
+    scripts = {
+        "GET /r/1": json_reply("one"),
+        "GET /r/2": after(2, reply(503)),
+        "GET /r/3": json_reply("three"),
+        "GET /r/4": Failed(Reason.REFUSED),
+    }
+    ended = run(compose(reviews(alone=True), response=response), scripts, {"ids": [1, 2, 3, 4]})
+    assert ended.payload == {"r": ["one", None, "three", None]}
+    assert ended.degraded == [("reviews", "status")]
+    (degradation,) = ended.result.degraded
+    assert (degradation.received_status, degradation.detail) == (503, "2 of 4 failed: ")
+
+
+def test_optional_elements_may_all_fail_and_still_take_turns():
+    scripts = {f"GET /r/{each}": after(1, reply(500)) for each in (1, 2, 3)}
+    ended = run(compose(reviews(concurrency=1, alone=True)), scripts, {"ids": [1, 2, 3]})
+    assert ended.payload == {"reviews": [None, None, None]}
+    assert ended.degraded == [("reviews", "status")]
+    assert ended.transport.began_at == [1000, 1001, 1002]
+
+
+def test_what_is_about_no_element_is_the_steps_own_policy():
+    many = {"ids": list(range(11))}
+    assert run(compose(reviews(alone=True)), {}, many).failure.reason == "too_many"
+    optional = run(compose(reviews(alone=True, optional=True)), {}, many)
+    assert (optional.payload, optional.degraded) == ({"reviews": None}, [("reviews", "too_many")])
+
+
+def test_optional_element_that_cannot_be_sent_is_null_and_the_others_are_called():
+    scripts = {"GET /r/1": json_reply("one"), "GET /r/3": json_reply("three")}
+    ended = run(compose(reviews(alone=True)), scripts, {"ids": [1, "..", 3]})
+    assert ended.payload == {"reviews": ["one", None, "three"]}
+    assert ended.degraded == [("reviews", "bad_params")]
+    alone = run(compose(reviews(alone=True)), {}, {"ids": [".."]})
+    assert (alone.payload, alone.degraded) == ({"reviews": [None]}, [("reviews", "bad_params")])
+
+
+def test_status_that_is_declared_to_fail_fails_even_an_optional_element():
+    scripts = {"GET /r/1": reply(402), "GET /r/2": json_reply("two")}
+    composition = compose(reviews(alone=True, statuses={402: "fail"}))
+    failure = run(composition, scripts, {"ids": [1, 2]}).failure
+    assert (failure.status, failure.step) == (402, "reviews")
+
+
+def test_optional_elements_that_are_late_are_null_and_the_others_stay():
+    scripts = {"GET /r/1": json_reply("one"), "GET /r/2": after(60, json_reply("two"))}
+    scripts["GET /r/3"] = json_reply("three")
+    composition = compose(reviews(concurrency=2, alone=True))
+    ended = run(composition, scripts, {"ids": [1, 2, 3]})
+    assert ended.payload == {"reviews": ["one", None, "three"]}
+    assert ended.degraded == [("reviews", "deadline")]
+    assert ended.transport.cancelled == ["GET /r/2"]
+
+
+def test_step_that_reads_an_element_that_failed_is_reported_as_skipped_for_it():
+    scripts = {"GET /r/1": reply(500)}
+    first = step("first", "GET /f/{id}", {"id": "reviews[0].id"})
+    ended = run(compose(reviews(alone=True), first), scripts, {"ids": [1]})
+    assert ended.payload == {"reviews": [None], "first": None}
+    assert ended.degraded == [("reviews", "status"), ("first", "input_failed")]

@@ -1,13 +1,16 @@
 """What a step's values look like on the wire, and what is refused before it gets there."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from bff import __version__
 from bff.engine.steps.requests import compile_renderer
 from bff.engine.values.limits import Budget
-from tests.support.plans import operation, param
+from tests.support.engine_runs import run
+from tests.support.plans import compose, operation, param, step
+from tests.support.scripted import json_reply
 
 
 def rendered(of, values, budget=1_000_000):
@@ -211,3 +214,11 @@ def test_request_without_body_params_has_no_body_and_no_content_type():
 def test_number_that_json_does_not_have_is_refused_in_a_body():
     with pytest.raises(ValueError, match="finite"):
         rendered(operation("POST /x", param("n", "body")), {"n": [float("inf")]})
+
+
+@pytest.mark.parametrize(("method", "writes"), [("GET", False), ("POST", False), ("POST", True)])
+def test_call_is_marked_to_change_nothing_where_its_operation_reads(method, writes):
+    """So that a transport may send it once more, whatever its method."""
+    called = replace(operation(f"{method} /x"), writes=writes)
+    ended = run(compose(step("x", called), writes=writes), {f"{method} /x": json_reply(1)})
+    assert [each.reads for each in ended.transport.requests] == [not writes]

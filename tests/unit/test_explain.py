@@ -380,3 +380,46 @@ steps:
     assert "ids as id: ${params.ids}" in text
     assert "request: PUT /note, text/plain; charset=utf-8" in text
     assert "all as a whole: ${params.note}" in text
+
+
+def test_pages_and_optional_parts_are_shown_and_their_calls_counted(tmp_path: Path) -> None:
+    service = (
+        SHOP_SERVICE
+        + """  slice:
+    request: GET /slice
+    params: {after: {type: integer, required: false}, page: {type: integer, required: false}}
+    returns: schemas.shop:ProductPage
+"""
+    )
+    bounds = "items: '${reply.products}', max_pages: 4, max_items: 50"
+    steps = f"""
+steps:
+  a:
+    call: shop.slice
+    paginate: {{by: cursor, param: after, next: '${{reply.products[-1].id}}', {bounds}}}
+  b: {{call: shop.slice, paginate: {{by: page, param: page, {bounds}, truncate: true}}}}
+  c: {{call: shop.slice, paginate: {{by: offset, param: after, size: 9, {bounds}}}}}
+  d: {{call: shop.slice, timeout: 1s, paginate: {{by: link, {bounds}}}}}
+  e:
+    call: shop.get_user
+    for_each: {{over: '${{a[].id}}', as: id, max: 9, on_failure: optional}}
+    with: {{id: '${{id}}'}}
+  f:
+    call: shop.list_products
+    with: {{ids: '${{a[].id}}'}}
+    batch: {{over: ids, size: 3, max: 9, select: products, on_failure: optional}}
+"""
+    text = explained(tmp_path, "endpoint: GET /screen", steps, service=service)
+    shown = "items in ${reply.products}, at most 4 pages and 50 items"
+    assert [line.strip() for line in text.splitlines() if "pages: " in line] == [
+        f"pages: by the cursor after, from ${{reply.products[-1].id}}, {shown}, more fails",
+        f"pages: by the number page, from 1 on, {shown}, more is cut off",
+        f"pages: by the offset after, 9 a page, {shown}, more fails",
+        f"pages: by the link to the next, {shown}, more fails",
+    ]
+    calls = [line.strip() for line in text.splitlines() if line.strip().startswith("calls: ")]
+    assert [line.split()[3].rstrip(",") for line in calls] == ["4", "5", "5", "4", "9", "3"]
+    assert "upstream calls: at most 30" in text
+    assert "for each: id in ${a[].id}, 8 at once, at most 9, a failed one is null" in text
+    assert "at most 9, select products, what a failed call would add is missing" in text
+    assert "critical path: a → e: 12 s by its timeouts" in text

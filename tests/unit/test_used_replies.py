@@ -30,6 +30,17 @@ MAKERS = """  - into: page.orders.items.product
     from: catalog.products[].maker
     match: {title: country}
 """
+
+
+def paged(way: str, response: str) -> str:
+    """A screen of the page's orders, as pages."""
+    pages = f"{{{way}, max_pages: 2, max_items: 9}}"
+    return (
+        f"{GET}steps: {{page: {{call: upstream.page, paginate: {pages}}}}}\n"
+        f"response: '{response}'\n"
+    )
+
+
 ORDER = "id total status address city street items sku quantity"
 PRODUCT = "no title maker code country"
 WHOLE_PAGE = f"orders {ORDER} count following"
@@ -81,6 +92,15 @@ NOTICED = {
     f"{GET}steps:\n{PAGE}{BATCH}response: '${{catalog}}'\n": (
         f"orders items sku products {PRODUCT}"
     ),
+    # pages
+    paged("by: link, items: '${reply.orders[?total > `0`]}'", "${page[].address.city}"): (
+        "orders total address city"
+    ),
+    paged(
+        "by: cursor, param: c, next: '${reply.count > `9` && reply.following}',"
+        " items: '${reply.orders}'",
+        "${page[].id}",
+    ): "orders id count following",
     # joins
     joined("'${page.orders[].items[].product.title}'"): "orders items sku products no title",
     joined("'${page.orders[].items[].product.maker.country}'"): (

@@ -18,10 +18,12 @@ from bff.declarations.models.forms import (
     RootName,
     Timeout,
 )
+from bff.declarations.models.paging import PaginateDecl
 from bff.declarations.models.statuses import StatusMeanings
 from bff.declarations.suggestions import known_names
 
 Validation = Literal["full", "used"]  # of replies: all of them, or what is used of them
+PartFailure = Literal["fail", "optional"]
 
 
 def _one_or_many(value: Any) -> Any:
@@ -53,6 +55,7 @@ class BatchDecl(Declaration):
     size: PositiveCount
     max: PositiveCount
     select: BareExpression | None = None  # the list within a reply; None: the reply is the list
+    on_failure: PartFailure = "fail"  # of one chunk
 
     def violations(self) -> Iterator[Violation]:
         if self.knows("max", "size") and self.max < self.size:
@@ -72,6 +75,7 @@ class ForEachDecl(Declaration):
     as_: RootName = Field(alias="as")
     concurrency: PositiveCount = 8
     max: PositiveCount
+    on_failure: PartFailure = "fail"  # of one element
 
 
 class StepDecl(Declaration):
@@ -84,6 +88,7 @@ class StepDecl(Declaration):
     when: EmbeddedExpression | None = None
     batch: BatchDecl | None = None
     for_each: ForEachDecl | None = None
+    paginate: PaginateDecl | None = None
     hidden: bool = False
     validate_: Validation | None = Field(default=None, alias="validate")  # the composition's
     statuses: StatusMeanings = Field(default={})
@@ -94,13 +99,11 @@ class StepDecl(Declaration):
     cache: CacheDecl | None = None  # of its calls' replies; the operation's when None
 
     def violations(self) -> Iterator[Violation]:
-        if self.batch is not None and self.for_each is not None:
-            yield Violation(
-                "a step has `batch` or `for_each`, not both",
-                "Keep one.",
-                ("for_each",),
-                at_key=True,
-            )
+        kinds = ("batch", "for_each", "paginate")
+        first, *others = [kind for kind in kinds if getattr(self, kind) is not None] or [""]
+        for other in others:
+            what = f"a step has `{first}` or `{other}`, not both"
+            yield Violation(what, "Keep one.", (other,), at_key=True)
 
 
 def _missing(value: Any) -> Any:

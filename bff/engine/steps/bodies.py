@@ -40,10 +40,11 @@ from pydantic_core import from_json
 from bff.engine.payload.texts import weigh_reply, write_json
 from bff.engine.ports import UpstreamReply
 from bff.engine.steps.inputs import is_true
+from bff.engine.steps.pages import read_page
 from bff.engine.values.outcomes import NULL, Failed, Reason, Value, reason_of
 from bff.errors import EvaluationError, TooLargeError
 from bff.plan.model.service import FailWhen
-from bff.plan.model.steps import Batch, ErrorReply, Fallback, Step
+from bff.plan.model.steps import Batch, ErrorReply, Fallback, Pages, Step
 
 NOTHING: Final = Value(None, b"null")  # of a reply whose body nobody reads
 MOST_ERROR_BYTES: Final = 1024 * 1024  # of the text that an error's body is decoded to
@@ -103,6 +104,8 @@ def read_body(step: Step, reply: UpstreamReply) -> Value | Failed:
             return NOTHING
         if step.batch is not None:
             return _read_chunk(step, step.batch, reply.body)
+        if step.pages is not None:
+            return _read_page(step, step.pages, reply)
         schema = operation.returns
         return Value(*schema.read(reply.body, json=step.needs_json, text=step.needs_bytes))
     except EvaluationError as error:
@@ -163,7 +166,7 @@ def combine(step: Step, parts: Sequence[Value]) -> Value:
 def fallback_value(step: Step, fallback: Fallback) -> Value:
     """The declared fallback in the forms that the step's value is needed in."""
     text = None
-    if step.needs_bytes and step.batch is None and step.for_each is None:
+    if step.needs_bytes and step.is_plain:
         text = step.operation.returns.to_bytes(fallback.validated)
     elif step.needs_bytes:
         text = write_json(fallback.value)
@@ -237,6 +240,17 @@ def _decode(step: Step, reply: UpstreamReply, most: int) -> bytes | Failed:
 
 def _bracketed(texts: list[bytes]) -> bytes:
     return b"[" + b",".join(texts) + b"]"
+
+
+def _read_page(step: Step, pages: Pages, reply: UpstreamReply) -> Value:
+    """The part of a step of pages: a `Page`, and the text of its items."""
+    schema = step.operation.returns
+    is_list = pages.items is None
+    whole, text = schema.read(reply.body, json=True, text=step.needs_bytes and is_list)
+    page = read_page(pages, whole, reply.headers)
+    if step.needs_bytes and not is_list:
+        text = write_json(page.items)
+    return Value(page, text)
 
 
 def _read_chunk(step: Step, batch: Batch, body: bytes) -> Value:

@@ -45,12 +45,14 @@ class CallPlan(NamedTuple):
 
     Each stands beside its place among the step's `parts`: a chunk each for a batch, an element each
     for `for_each`. Parts without a request are null; those at the places `empty` are empty lists.
+    `refused` are those of optional parts that can't be sent.
     """
 
     requests: tuple[tuple[int, StepRequest], ...]
     parts: int
     at_once: int
     empty: tuple[int, ...] = ()
+    refused: tuple[tuple[int, Failed], ...] = ()
 
 
 class OwnParams(NamedTuple):
@@ -117,12 +119,8 @@ def plan_calls(
         if isinstance(bound, Skipped):
             return EMPTY_LIST if _is_empty_list(step, bound) else bound
         return render(bound, budget)
-    except EvaluationError as error:
-        return _refused(reason_of(error), error)
-    except Unsendable as error:
-        return _unsendable(_sent_as(step, error.param), error)
-    except ValueError as error:
-        return _refused(Reason.BAD_INPUT, error)
+    except (EvaluationError, ValueError) as error:
+        return _refusal(step, error)
 
 
 def is_true(value: Any) -> bool:
@@ -221,14 +219,16 @@ def _plan_chunks(
     if distinct is None:
         return _too_many(f"more than {batch.max} distinct elements")
     param = next(each.param for each in step.bindings if each.param.name == batch.over)
-    chunks = [
-        _checked(param, distinct[start : start + batch.size])
-        for start in range(0, len(distinct), batch.size)
-    ]
-    requests = tuple(
-        (place, render({**bound, batch.over: chunk}, budget)) for place, chunk in enumerate(chunks)
-    )
-    return CallPlan(requests, len(chunks), len(chunks))
+    chunks = [distinct[start : start + batch.size] for start in range(0, len(distinct), batch.size)]
+    requests: list[tuple[int, StepRequest]] = []
+    refused: list[tuple[int, Failed]] = []
+    for place, chunk in enumerate(chunks):
+        try:
+            request = render({**bound, batch.over: _checked(param, chunk)}, budget)
+            requests.append((place, request))
+        except (EvaluationError, ValueError) as error:
+            refused.append((place, _part_refusal(step, error)))
+    return CallPlan(tuple(requests), len(chunks), len(requests), refused=tuple(refused))
 
 
 def _plan_elements(
@@ -245,19 +245,32 @@ def _plan_elements(
     inner = dict(root)
     requests: list[tuple[int, StepRequest]] = []
     empty: list[int] = []
+    refused: list[tuple[int, Failed]] = []
     for place, element in enumerate(elements):
         inner[for_each.as_name] = element
-        bound = _bind(step, inner, tainted, budget)
-        if not isinstance(bound, Skipped):
-            requests.append((place, render(bound, budget)))
-        elif _is_empty_list(step, bound):
-            empty.append(place)
+        try:
+            bound = _bind(step, inner, tainted, budget)
+            if not isinstance(bound, Skipped):
+                requests.append((place, render(bound, budget)))
+            elif _is_empty_list(step, bound):
+                empty.append(place)
+        except (EvaluationError, ValueError) as error:
+            refused.append((place, _part_refusal(step, error)))
     at_once = min(for_each.concurrency, len(requests))
-    return CallPlan(tuple(requests), len(elements), at_once, tuple(empty))
+    return CallPlan(tuple(requests), len(elements), at_once, tuple(empty), tuple(refused))
+
+
+def _part_refusal(step: Step, error: EvaluationError | ValueError) -> Failed:
+    """The failure of an element or a chunk that can't be sent. Raises the error where that is the
+    failure of the step."""
+    if not step.has_optional_parts:
+        raise error
+    return _refusal(step, error)
 
 
 def _is_empty_list(step: Step, skipped: Skipped) -> bool:
-    return skipped is _EMPTY_INPUT and step.operation.returns_list
+    gives_list = step.operation.returns_list or step.pages is not None
+    return skipped is _EMPTY_INPUT and gives_list
 
 
 def _list(value: Any) -> list[Any]:
@@ -278,6 +291,17 @@ def _distinct(elements: Iterable[Any], most: int) -> list[Any] | None:
         if len(found) > most:
             return None
     return list(found.values())
+
+
+def _refusal(step: Step, error: EvaluationError | ValueError) -> Failed:
+    """The failure of what can't be evaluated or sent."""
+    match error:
+        case EvaluationError():
+            return _refused(reason_of(error), error)
+        case Unsendable():
+            return _unsendable(_sent_as(step, error.param), error)
+        case _:
+            return _refused(Reason.BAD_INPUT, error)
 
 
 def _too_many(detail: str) -> Failed:

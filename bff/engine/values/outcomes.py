@@ -39,6 +39,8 @@ class Reason(Enum):
     # Not JSON, or not the declared schema.
     INVALID = ("invalid", "http_protocol_error", 502, "its service's reply breaks its schema")
     TOO_MANY = ("too_many", "http_request_error", 502, "it would take more calls than it may make")
+    # A cursor or a link that leads in a circle, to another path, or nowhere.
+    BAD_PAGE = ("bad_page", "http_protocol_error", 502, "its service's pages don't lead on")
     EXPRESSION = ("expression", "proxy_internal_response", 502, "an expression can't take a value")
     # A value or a payload that the gateway would have to build.
     VALUE_TOO_LARGE = ("too_large", "proxy_internal_response", 502, "it would be too large")
@@ -93,9 +95,11 @@ class Failed:
     """The step failed. `status` is the upstream's where it answered. `detail` is for the log and
     never reaches a client. `was_sent` is True where the request may have been received. `refused`
     is the client's param that can't be sent, and the reason (`BAD_PARAM`). `stand_in` is an earlier
-    value of the same call that the run may use instead. `reported_status` is the one that
-    `fail_when` gives the reply (`REPORTED`). `error` is the body of the error in its JSON form,
-    where an error reply reads it, and `UNREAD` where it breaks its schema, or there is none."""
+    value of the same call that the run may use instead; or, where it `lacks_parts`, what the step
+    has beside those of its calls that failed, or beyond its bounds. `reported_status` is the one
+    that `fail_when` gives the reply (`REPORTED`). `error` is the body of the error in its JSON
+    form, where an error reply reads it, and `UNREAD` where it breaks its schema, or there is none.
+    """
 
     reason: Reason
     status: int | None = None
@@ -106,6 +110,7 @@ class Failed:
     stand_in: Value | None = None
     reported_status: int | None = None
     error: Any = UNREAD
+    lacks_parts: bool = False
 
     @property
     def judged_status(self) -> int | None:
@@ -127,7 +132,7 @@ def has_own_value(outcome: Outcome | None) -> bool:
     match outcome:
         case Value() | Skipped(complete=True):
             return True
-        case Failed(stand_in=stand_in):
-            return stand_in is not None
+        case Failed(stand_in=stand_in, lacks_parts=lacks_parts):
+            return stand_in is not None and not lacks_parts
         case _:
             return False

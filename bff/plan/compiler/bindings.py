@@ -9,8 +9,9 @@ from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.step import StepDecl
 from bff.declarations.suggestions import known_names, nearest
+from bff.plan.compiler.paging import sent_by_pages
 from bff.plan.compiler.roots import may_give_null
-from bff.plan.compiler.values import ExpressionScope, compile_value, is_constant
+from bff.plan.compiler.values import ExpressionScope, compile_value, constant, is_constant
 from bff.plan.expressions.grammar.templates import Interpolation, split_template
 from bff.plan.model.expressions import Template
 from bff.plan.model.service import Operation, OperationParam
@@ -43,7 +44,11 @@ def compile_bindings(
     values = declared.with_
     params = {param.name: param for param in operation.params}
     meant = _meant(params, values)
-    bound: dict[str, Binding] = {}
+    bound = {
+        name: Binding(params[name], constant(value))
+        for name, value in sent_by_pages(declared.paginate).items()
+        if name in params
+    }
     for name, value in values.items():
         at: Path = (*path, "with", name)
         found = len(scope.problems)
@@ -65,7 +70,8 @@ def compile_bindings(
             if name in meant and nearest(name, params) is None:
                 mend = f"{mend} Did you mean '{meant[name]}'?"
             scope.report_key(at, what, mend)
-    reported = {*values, *meant.values()}
+    of_pages = None if declared.paginate is None else declared.paginate.param
+    reported = {*values, *meant.values(), of_pages}
     for name, param in params.items():
         if name not in reported and param.required and is_known:
             scope.report(

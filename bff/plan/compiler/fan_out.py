@@ -38,7 +38,15 @@ def compile_batch(
         )  # fmt: skip
     element = resolved(without_null(selected))
     joined = element if isinstance(element, t.ListOf) else t.ListOf(t.ANYTHING)
-    return Batch(declared.over, declared.size, declared.max, select, declared.select), joined
+    batch = Batch(
+        declared.over,
+        declared.size,
+        declared.max,
+        select,
+        declared.select,
+        declared.on_failure == "optional",
+    )
+    return batch, joined
 
 
 def _check_over(
@@ -91,7 +99,9 @@ def compile_for_each(
     extra = scope.root.extra if scope.knows((*at, "as")) else t.ANYTHING
     others = tuple(each for each in scope.root.fields if each[0] != name)
     inner = t.ObjectOf((*others, (name, t.Field(element))), extra)
-    compiled = ForEach(over, name, declared.concurrency, declared.max)
+    compiled = ForEach(
+        over, name, declared.concurrency, declared.max, declared.on_failure == "optional"
+    )
     return compiled, replace(scope, root=inner)
 
 

@@ -56,6 +56,11 @@ def root_of_reply(params: Sequence[OperationParam], reply: t.Type, *, is_known: 
     return t.ObjectOf(_fields([("params", sent), ("reply", reply)]))
 
 
+def root_of_page(reply: t.Type) -> t.ObjectOf:
+    """What the items and the cursor of a page are found in."""
+    return t.ObjectOf(_fields([("reply", reply)]))
+
+
 def root_of_judgement() -> t.ObjectOf:
     """What `fail_when` sees: a body that nothing is known of yet."""
     return t.ObjectOf(_fields([("reply", t.ANYTHING)]))

@@ -12,6 +12,7 @@ from bff.plan.compiler.bindings import compile_bindings
 from bff.plan.compiler.caching import compile_step_caching
 from bff.plan.compiler.fan_out import compile_batch, compile_for_each
 from bff.plan.compiler.graph import order_steps
+from bff.plan.compiler.paging import compile_pages
 from bff.plan.compiler.roots import may_give_null, root_of_steps
 from bff.plan.compiler.services import Services
 from bff.plan.compiler.statuses import compile_statuses
@@ -85,6 +86,10 @@ def _compile_step(
         is_known=is_known and document.knows((*path, "with")),
     )  # fmt: skip
     batch, whole = _compile_calls(scope, operation, bindings, for_each, declared, path)
+    pages = None
+    if declared.paginate is not None:
+        pages, items = compile_pages(scope, operation, declared.paginate, path, is_known=is_known)
+        whole = nullable(items) if _skips_by_null(bindings) else items
     on_failure = _compile_on_failure(scope, operation, declared, whole, path)
     writes = document.model.effect == "writes"
     caching = compile_step_caching(
@@ -105,6 +110,7 @@ def _compile_step(
         when=when,
         batch=batch,
         for_each=for_each,
+        pages=pages,
         on_failure=on_failure,
         statuses=compile_statuses(
             scope,
@@ -151,25 +157,36 @@ def _compile_calls(
 ) -> tuple[nodes.Batch | None, t.Type]:
     """The batch, if there is one, and the type of the step's value: nullable where a missing input
     may skip all calls, and so for each element."""
-    skips = frozenset().union(*(each.skips_when for each in bindings))
     if declared.batch is not None:
         batch, joined = compile_batch(scope, operation, bindings, declared.batch, path)
-        return batch, nullable(joined) if "null" in skips else joined
+        return batch, nullable(joined) if _skips_by_null(bindings) else joined
     one = operation.returns.type
-    if "null" in skips or None in declared.statuses.values():
+    if _skips_by_null(bindings) or None in declared.statuses.values():
         one = nullable(one)
-    if "empty" in skips and not operation.returns_list:
+    if any("empty" in each.skips_when for each in bindings) and not operation.returns_list:
         one = nullable(one)
     if for_each is None:
         return None, one
+    if for_each.is_optional:
+        one = nullable(one)
     may_skip = may_give_null(for_each.over) and not operation.writes
     return None, nullable(t.ListOf(one)) if may_skip else t.ListOf(one)
 
 
+def _skips_by_null(bindings: tuple[nodes.Binding, ...]) -> bool:
+    return any("null" in each.skips_when for each in bindings)
+
+
+def _calls_several_times(declared: StepDecl) -> bool:
+    several = (declared.batch, declared.for_each, declared.paginate)
+    return any(each is not None for each in several)
+
+
 def _knows_its_calls(document: Document[Any], declared: StepDecl, path: Path) -> bool:
     """Whether it is known how often the step calls, on which the type of its value depends."""
-    both = declared.batch is not None and declared.for_each is not None
-    return not both and all(document.knows((*path, key)) for key in ("batch", "for_each"))
+    kinds = {"batch": declared.batch, "for_each": declared.for_each, "paginate": declared.paginate}
+    several = sum(each is not None for each in kinds.values()) > 1
+    return not several and all(document.knows((*path, key)) for key in kinds)
 
 
 def _compile_on_failure(
@@ -186,7 +203,7 @@ def _compile_on_failure(
             at: Path = (*path, "on_failure", "fallback")
             if not scope.knows(at):
                 return nodes.Fail()
-            if declared.batch is None and declared.for_each is None:
+            if not _calls_several_times(declared):
                 return _whole_fallback(scope, operation, value, at)
             found = type_of_value(value)
             if not fits(found, whole):

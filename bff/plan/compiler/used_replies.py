@@ -10,7 +10,7 @@ from bff.plan.compiler.reads import Readers
 from bff.plan.digests import digest_of
 from bff.plan.model.expressions import NO_USES, Part, Uses, part_of, union_of
 from bff.plan.model.payload import ByKey, Computed, Join, Splice
-from bff.plan.model.steps import Step
+from bff.plan.model.steps import ByCursor, Pages, Step
 
 _REPLY = "reply"  # the root's name for it in the tags of replies
 
@@ -91,11 +91,26 @@ def _through_join(join: Join, joined: Uses) -> tuple[Uses, Uses]:
 
 def _of_reply(step: Step, uses: Uses) -> Uses:
     """What is used of one reply, from the uses of the step's value and of the tags of its replies.
-    The lists that `for_each` and a batch without `select` put around replies have no fields."""
+    The lists that `for_each`, and a batch or pages without an expression of theirs, put around
+    replies have no fields."""
     found = [uses]
     if step.batch is not None and step.batch.select is not None:
         select = step.batch.select.uses
         found = [select.tested(), uses.at(select.value)]
+    if step.pages is not None:
+        found = _of_page(step.pages, uses)
     if step.cache is not None:
         found += [tag.uses.below((_REPLY,)) for tag in step.cache.tags]
     return union_of(found)
+
+
+def _of_page(pages: Pages, uses: Uses) -> list[Uses]:
+    """What is used of a page: of its items, and to find them and the cursor."""
+    found = [uses]
+    if pages.items is not None:
+        items = pages.items.uses
+        places = frozenset(place[1:] for place in items.value if place[:1] == (_REPLY,))
+        found = [items.tested().below((_REPLY,)), uses.at(places)]
+    if isinstance(pages.by, ByCursor):
+        found.append(pages.by.next.uses.consumed().below((_REPLY,)))
+    return found

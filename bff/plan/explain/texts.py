@@ -7,7 +7,10 @@ from typing import Any
 from bff.plan.model.composition import Access
 from bff.plan.model.expressions import Template
 from bff.plan.model.service import Link, Service
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import describe, without_null
 
+_WIDTH = 80  # characters of a type on one line
 _SIZE_UNITS = (("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10))
 
 
@@ -67,3 +70,33 @@ def service_text(service: Service) -> str:
 def indented(lines: Iterable[str], by: int = 2) -> Iterable[str]:
     """The lines, moved to the right."""
     return (f"{' ' * by}{line}" for line in lines)
+
+
+def declared_reading(method: str, *, writes: bool) -> str:
+    """What a plan says of a POST that changes nothing."""
+    return ", a POST that reads" if method == "POST" and not writes else ""
+
+
+def layout(inferred: t.Type) -> list[str]:
+    """A type as lines: on one where it fits, else a line for each field."""
+    text = describe(inferred)
+    if len(text) <= _WIDTH:
+        return [text]
+    match inferred:
+        case t.ObjectOf(fields, extra):
+            lines = ["{"]
+            for name, field in fields:
+                first, *rest = layout(field.type)
+                lines.append(f"  {name}{'' if field.required else '?'}: {first}")
+                lines += [f"  {line}" for line in rest]
+            if extra is not None:
+                lines.append(f"  *: {describe(extra)}")
+            return [*lines, "}"]
+        case t.ListOf(element):
+            first, *rest = layout(element)
+            return [f"list[{first}", *rest[:-1], f"{rest[-1]}]"] if rest else [f"list[{first}]"]
+        case t.Union() if t.NULL in inferred.members:
+            lines = layout(without_null(inferred))
+            return [*lines[:-1], f"{lines[-1]} | null"]
+        case _:
+            return [text]

@@ -5,6 +5,7 @@ Immutable, like everything in a plan; see `bff.plan.model.composition` for what 
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Literal
 
 from bff.plan.model.caching import ReplyCaching, Scope
@@ -39,6 +40,7 @@ class Batch:
     max: int  # elements in all; more fail the step before any call
     select: Template | None
     select_source: str | None
+    is_optional: bool = False  # what a failed call would add is missing, and the step degraded
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,59 @@ class ForEach:
     as_name: str
     concurrency: int
     max: int
+    is_optional: bool = False  # a failed element is null, and the step degraded
+
+
+@dataclass(frozen=True, slots=True)
+class ByCursor:
+    """Each reply has the cursor of the next page: `next`, evaluated on a root with `reply`. One
+    that is null, false or empty ends the list."""
+
+    param: OperationParam
+    next: Template
+
+
+@dataclass(frozen=True, slots=True)
+class ByPage:
+    """Pages have numbers, from `first` on. An empty page ends the list."""
+
+    param: OperationParam
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class ByOffset:
+    """A page begins at the offset of its first item. One of fewer items than `size` ends the
+    list."""
+
+    param: OperationParam
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ByLink:
+    """Each reply has the next page's query in its header `Link`, by `rel=next` (RFC 8288)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """One call per page; the step's value is the list of all items.
+
+    `items` is evaluated on a root with `reply`; None means that the reply is the list. At most
+    `max_pages` pages with `max_items` items in all are taken: with more the step fails, or, where
+    it `truncates`, has as many and is degraded.
+    """
+
+    by: ByCursor | ByPage | ByOffset | ByLink
+    items: Template | None
+    max_pages: int
+    max_items: int
+    truncates: bool
+
+    @property
+    def most_calls(self) -> int:
+        """The largest number of calls: only an empty page shows that a full one was the last."""
+        return self.max_pages + isinstance(self.by, ByPage | ByOffset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +174,7 @@ class Step:
     when: Template | None
     batch: Batch | None
     for_each: ForEach | None
+    pages: Pages | None
     on_failure: OnFailure
     statuses: Mapping[int, StatusMeaning]
     waits_for: tuple[int, ...]  # indexes of steps: referred to, or named in `after`
@@ -153,6 +209,33 @@ class Step:
             for name, template in meaning.members.items()
         ]
         return tuple(found)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its value is the value of its only call."""
+        return self.batch is None and self.for_each is None and self.pages is None
+
+    @property
+    def has_optional_parts(self) -> bool:
+        """Whether the failure of one call is none of the step's."""
+        each = self.for_each or self.batch
+        return each is not None and each.is_optional
+
+    @property
+    def most_calls(self) -> int:
+        """The largest number of upstream calls that one run of the step can make."""
+        if self.pages is not None:
+            return self.pages.most_calls
+        if self.batch is not None:
+            return ceil(self.batch.max / self.batch.size)
+        return self.for_each.max if self.for_each is not None else 1
+
+    @property
+    def most_rounds(self) -> int:
+        """The largest number of calls that one run of the step can make one after the other."""
+        if self.for_each is not None:
+            return ceil(self.for_each.max / self.for_each.concurrency)
+        return self.pages.most_calls if self.pages is not None else 1
 
     def reads_steps(self, names: Collection[str]) -> frozenset[str]:
         """The names, out of those of steps, whose values the step's expressions read."""

@@ -1,0 +1,75 @@
+"""What one reply has of a list that comes in pages, and what leads to the page after it. Pure.
+
+Links are those of RFC 8288, in headers `Link`:
+
+    Link: <https://shop.example/orders?page=3>; rel="next", <…>; rel="last"
+"""
+
+import re
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote, urljoin, urlsplit
+
+from bff.engine.ports import Headers
+from bff.engine.steps.inputs import is_true
+from bff.errors import EvaluationError
+from bff.plan.model.steps import ByCursor, ByLink, Pages
+
+# A target, and its params up to the comma that ends the link; quoted values may hold commas.
+_LINK: Final = re.compile(r'<([^<>]*)>((?:[^",]|"(?:[^"\\]|\\.)*")*)')
+_PARAM: Final = re.compile(r';\s*([^\s=;,"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
+_SENDABLE: Final = re.compile(r"[!-~]*")
+
+
+class Page(NamedTuple):
+    """What one reply has of the list, and the cursor or the link to the page after it, None where
+    there is none."""
+
+    items: list[Any]
+    leads_to: Any
+
+
+def read_page(pages: Pages, whole: Any, headers: Headers) -> Page:
+    """The page in a reply's JSON value and its headers. Raises `EvaluationError`."""
+    root = {"reply": whole}
+    items = whole if pages.items is None else pages.items.evaluate(root)
+    if not isinstance(items, list | None):
+        raise EvaluationError("pages are joined to one list, and a reply has none")
+    leads_to = None
+    if isinstance(pages.by, ByCursor):
+        cursor = pages.by.next.evaluate(root)
+        leads_to = cursor if is_true(cursor) else None
+    elif isinstance(pages.by, ByLink):
+        leads_to = link_target(headers, "next")
+    return Page(items or [], leads_to)
+
+
+def link_target(headers: Headers, rel: str) -> str | None:
+    """The target of the first link of this relation, as it stands; None where there is none."""
+    for name, value in headers:
+        if name == b"link":
+            for target, params in _LINK.findall(value.decode("latin-1")):
+                if rel in _relations(params):
+                    return str(target)
+    return None
+
+
+def followed(target: str, link: str) -> str | None:
+    """The request's target with the query of a link that it got; None for a link to another path,
+    or one that can't be sent. Only the end of the link's path is compared, since a service may
+    stand behind another prefix than it knows; its host counts for nothing."""
+    path = target.partition("?")[0]
+    try:
+        linked = urlsplit(urljoin(path, link))
+    except ValueError:
+        return None
+    if not unquote(linked.path).endswith(unquote(path)) or not _SENDABLE.fullmatch(linked.query):
+        return None
+    return f"{path}?{linked.query}" if linked.query else path
+
+
+def _relations(params: str) -> list[str]:
+    """The relations that a link's params name. The first `rel` counts (§3.3)."""
+    for param in _PARAM.finditer(params):
+        if param[1].lower() == "rel":
+            return (param[2] or param[3] or "").lower().split()
+    return []
