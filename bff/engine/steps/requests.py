@@ -91,6 +91,8 @@ def compile_renderer(operation: Operation) -> Renderer:
 
 
 def _path_text(param: OperationParam, value: Any) -> str:
+    if type(value) is int:  # most are; digits need no look
+        return str(value)
     return ",".join([_path_part(param, text) for text in texts_of(param, value, TARGET_BYTES)])
 
 

@@ -77,6 +77,8 @@ def _param_pairs(param: OperationParam, name: str, value: Any) -> list[str]:
         if not pairs and param.required:
             raise Unsendable(param.name, "has no field to be sent")
         return pairs
+    if type(value) is int:  # most are; digits need no look
+        return [f"{name}={value}"]
     most = TARGET_BYTES if param.location == "query" else FORM_BYTES
     texts = [_quoted(text) for text in texts_of(param, value, most)]
     separator = _SEPARATORS.get(param.style)
