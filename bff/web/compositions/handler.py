@@ -132,13 +132,14 @@ class CompositionHandler:
                 return self._too_late(request)
         if isinstance(target, Reply):
             return target
-        return await self._produce(request, target, deadline)
+        return await self.produce(request, target, deadline)
 
-    async def produce(self, request: GatewayRequest, target: Target) -> Reply:
-        """The reply, whatever it takes. Raises cancellation and bugs alone."""
-        return await self._produce(request, target, self._deadline())
-
-    async def _produce(self, request: GatewayRequest, target: Target, deadline: Deadline) -> Reply:
+    async def produce(
+        self, request: GatewayRequest, target: Target, deadline: Deadline | None = None
+    ) -> Reply:
+        """The reply, whatever it takes, by the deadline; by one that begins now where none is
+        given. Raises cancellation and bugs alone."""
+        deadline = deadline or self._deadline()
         heavy = self._heavy_work.share(deadline)
         try:
             if not target.key:
@@ -220,12 +221,9 @@ class CompositionHandler:
             else:
                 raise AssertionError("the cache came to nothing")
             reply = variant.written(headers) if self.writes else variant.reply(request, headers)
-        reply.facts = {
-            **reply.facts,
-            "cache": why_forwarded,
-            **(run_facts(made) if made is not None else {}),
-        }
-        return self._named(reply)
+        facts = run_facts(self._composition.name, why_forwarded, made)
+        reply.facts = {**reply.facts, **facts} if reply.facts else facts
+        return reply
 
     async def _stored(
         self, request: GatewayRequest, target: Target, entry: Entry, heavy: HeavyShare

@@ -3,14 +3,21 @@
 Only public names get out: `detail` of a failure goes to the log.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from bff.cache.entries import Entry
 from bff.cache.results import CacheResult
-from bff.engine.values.results import CompositionFailure, CompositionPayload, Degradation
+from bff.engine.values.results import (
+    CompositionFailure,
+    CompositionPayload,
+    Degradation,
+    StepOutcome,
+)
 from bff.plan.model.caching import EVERYTHING
 from bff.plan.model.service import CompositionParam
+from bff.web.http.logs import Facts
 from bff.web.http.problems import problem
 from bff.web.http.replies import RawHeader, Reply, proxy_status, server_timing
 from bff.web.http.requests import GatewayRequest
@@ -82,11 +89,29 @@ def failure_reply(
     )
 
 
-def run_facts(made: CompositionPayload | CompositionFailure) -> dict[str, Any]:
-    """The log's own: each step's outcome, and why those that failed did."""
-    facts: dict[str, Any] = {
-        "steps": {timing.step: timing.outcome for timing in made.timings},
-    }
+def run_facts(
+    composition: str, why_forwarded: str, made: CompositionPayload | CompositionFailure | None
+) -> Mapping[str, Any]:
+    """The log's own: why there was a run, each step's outcome, and why those that failed did."""
+    if made is None:
+        return {"composition": composition, "cache": why_forwarded}
+    facts = _plain_facts(
+        composition, why_forwarded, tuple([(each.step, each.outcome) for each in made.timings])
+    )
+    added = _added_facts(made)
+    return {**facts, **added} if added else facts
+
+
+@lru_cache(512)
+def _plain_facts(
+    composition: str, why_forwarded: str, outcomes: tuple[tuple[str, StepOutcome], ...]
+) -> Facts:
+    return Facts(composition=composition, cache=why_forwarded, steps=dict(outcomes))
+
+
+def _added_facts(made: CompositionPayload | CompositionFailure) -> dict[str, Any]:
+    """What is to be said of few runs."""
+    facts: dict[str, Any] = {}
     failures = made.degraded if isinstance(made, CompositionPayload) else made.failures
     if failures:
         facts["failures"] = [

@@ -36,7 +36,7 @@ from bff.web.hosts.http1.tunnel import run_tunnel
 from bff.web.http.problems import internal_error, problem
 from bff.web.http.replies import RawHeader, Reply, SwitchedReply, close_body, header_lines
 from bff.web.http.requests import ClientGone, GatewayRequest
-from bff.web.serving.pending import Pending, PendingCall
+from bff.web.serving.pending import PendingCall
 
 _MOST_DROPPED_BYTES: Final = 64 * 1024  # of a body that nobody wants, so that its connection lasts
 
@@ -114,7 +114,7 @@ class Exchange:
                 self._work = begun.begin(self._take)
                 self._works.hold(self._work)
             else:
-                self._work = self._works.start(self._run(partial(self._await, begun)))
+                self._work = self._works.start(self._run(begun.reply))
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer that the request is broken, where it is not answered yet. The connection is of no
@@ -154,10 +154,13 @@ class Exchange:
             self.body.drop()
         self.ended = True
 
-    async def _run(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _run(self, work: Callable[[], Awaitable[Reply | None]]) -> None:
+        """Answer with what the work comes to; None where that has answered."""
         request = self.request
         try:
-            await work()
+            reply = await work()
+            if reply is not None:
+                await self._answer(reply)
         except ClientGone:
             if not self._is_logged:
                 self._service.gateway.log.abandoned(request)
@@ -189,23 +192,21 @@ class Exchange:
                 self._service.gateway.log.bug(self.request, error)
                 self._break()
             self._end()
-        else:
+        elif isinstance(reply, Reply):
             task = self._works.start(self._run(partial(self._answer, reply)))
-            if isinstance(reply, Reply):
-                task.add_done_callback(partial(self._close_body_of, reply))
+            task.add_done_callback(partial(self._close_body_of, reply))
             self._work = task
+        else:
+            if not self._is_logged:
+                self._service.gateway.log.abandoned(self.request)
+            self._end()
 
     def _close_body_of(self, reply: Reply, task: asyncio.Task[None]) -> None:
         """Close a body whose task was cancelled, perhaps before it began."""
         if task.cancelled() and not isinstance(reply.body, bytes):
             self._works.start(close_body(reply.body))
 
-    async def _await(self, pending: Pending) -> None:
-        await self._answer(await pending.reply())
-
-    async def _answer(self, reply: Reply | ClientGone) -> None:
-        if isinstance(reply, ClientGone):
-            raise reply
+    async def _answer(self, reply: Reply) -> None:
         if isinstance(reply, SwitchedReply):
             self._started = self._is_logged = True
             await run_tunnel(self._service, self._writer, self.request, reply, self._line.leave)
