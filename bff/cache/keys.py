@@ -7,6 +7,7 @@ plan, so nothing can be forgotten by hand (ADR 0004). May not read requests.
 """
 
 import hashlib
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from pydantic_core import to_json
 from bff.plan.model.composition import Composition
 
 _DIGEST_BYTES = 20
+_ABSENT = math.nan  # stands for an input that is not there: it is written as no JSON value is
 
 
 class KeyRecipe:
@@ -44,7 +46,7 @@ class KeyRecipe:
     def __call__(
         self, params: Mapping[str, Any], claims: Mapping[str, Any], identity_key: str
     ) -> str:
-        """The key for these inputs, which are JSON values; an absent one reads as null.
+        """The key for these inputs, which are JSON values, or absent.
         `identity_key` separates callers; it and the claims count where they reach the payload."""
         # JSON text is unambiguous: 1, 1.0, "1", true and null differ, strings and lists end where
         # they end. The order of an object's keys counts, since expressions can see it.
@@ -69,4 +71,4 @@ def _values(names: tuple[str, ...] | None, given: Mapping[str, Any]) -> Any:
     if names is None:
         return dict(given)
     get = given.get
-    return [get(name) for name in names]
+    return [get(name, _ABSENT) for name in names]

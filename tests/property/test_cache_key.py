@@ -156,10 +156,13 @@ def test_values_of_different_types_are_different_keys(one: Any, other: Any) -> N
     assert recipe({"q": one}) != recipe({"q": other})
 
 
-def test_an_absent_param_is_the_null_that_expressions_see() -> None:
-    recipe = recipe_of([("params", "q")])
+@pytest.mark.parametrize("value", [None, "NaN", "", [], {}, 0])
+def test_an_absent_param_is_no_value_and_no_null(value: Any) -> None:
+    one = recipe_of([("params", "q")])
+    whole = recipe_of([("params",)])
 
-    assert recipe({}) == recipe({"q": None})
+    assert one({}) != one({"q": value})
+    assert whole({}) != whole({"q": value})
 
 
 def test_the_order_of_the_params_does_not_matter() -> None:

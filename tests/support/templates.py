@@ -7,7 +7,7 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from bff.errors import EvaluationError
-from bff.plan.model.expressions import Template
+from bff.plan.model.expressions import Reference, Template
 from bff.plan.types.kinds import ANYTHING
 
 
@@ -22,7 +22,16 @@ def expression(source: str, *also_reads: str) -> Template:
             raise EvaluationError(type(error).__name__) from error
 
     names = re.findall(r"^[^\w'`]*(?:\w+\()?(\w+)", source)
-    return Template(evaluate, ANYTHING, frozenset([*names, *also_reads]), source=f"${{{source}}}")
+    reference = None
+    if re.fullmatch(r"\w+(\.\w+)*", source):
+        reference = Reference(tuple(source.split(".")), ANYTHING, may_be_absent=True)
+    return Template(
+        evaluate,
+        ANYTHING,
+        frozenset([*names, *also_reads]),
+        source=f"${{{source}}}",
+        reference=reference,
+    )
 
 
 def constant(value: Any) -> Template:

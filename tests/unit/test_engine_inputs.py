@@ -56,11 +56,22 @@ def test_empty_list_for_a_required_param_that_is_no_list_fails_the_step():
     assert (failure.status, failure.reason) == (502, "bad_input")
 
 
-def test_null_for_an_optional_param_drops_it_default_or_not():
+@pytest.mark.parametrize(
+    "null", ["params.null", "params.none || params.null", "params.null.deeper"]
+)
+def test_null_for_an_optional_param_drops_it_default_or_not(null):
     optional = param("q", required=False)
     with_default = param("limit", default=10)
-    ended = asked([optional, with_default], {"q": "params.none", "limit": "params.none"})
+    ended = asked([optional, with_default], {"q": null, "limit": null}, {"null": None})
     assert ended.targets == ["GET /a/1"]
+
+
+def test_param_that_refers_to_what_is_absent_is_as_one_that_is_not_bound():
+    optional = param("q", required=False)
+    with_default = param("limit", default=10)
+    bound = {"q": "params.none", "limit": "params.given.none"}
+    ended = asked([optional, with_default], bound, {"given": {}})
+    assert ended.targets == ["GET /a/1?limit=10"]
 
 
 def test_param_that_is_not_bound_has_its_default():

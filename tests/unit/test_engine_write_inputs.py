@@ -21,13 +21,16 @@ def whole_number(value: Any) -> Any:
     return value
 
 
+ABSENT = object()  # for a param that the client leaves out
+
+
 def write(given: Any, source: str = "params.v", **options: Any) -> Ended:
     """A write that sends `source`, of the client's param `v`, as a param with these options."""
     name = options.get("name", "v")
     request = "POST /a/{v}" if options.get("location") == "path" else "POST /a"
     sent = param(**({"name": name, "location": "body"} | options))
     composition = compose(step("a", request, {name: source}, params=[sent]), writes=True)
-    return run(composition, {"POST /a": OK}, {"v": given})
+    return run(composition, {"POST /a": OK}, {} if given is ABSENT else {"v": given})
 
 
 def test_null_is_sent_in_a_body_where_the_param_takes_it() -> None:
@@ -55,8 +58,45 @@ def test_null_that_the_gateway_made_fails_the_step() -> None:
     assert failure.write_states == {"a": "failed"}
 
 
-def test_null_for_an_optional_param_is_left_out() -> None:
-    assert write(None, required=False).transport.requests[0].body == b"{}"
+@pytest.mark.parametrize(
+    ("given", "source", "body"),
+    [
+        (None, "params.v", b'{"v":null}'),
+        (ABSENT, "params.v", b"{}"),
+        ({"w": None}, "params.v.w", b'{"v":null}'),
+        ({}, "params.v.w", b"{}"),
+        (None, "params.v.w", b'{"v":null}'),
+        (ABSENT, "params.v.w", b"{}"),
+        (ABSENT, "params.v || params.w", b'{"v":null}'),
+        (ABSENT, "claims.none", b"{}"),
+    ],
+)
+def test_null_for_an_optional_param_is_sent_in_a_body_and_what_is_absent_is_left_out(
+    given: Any, source: str, body: bytes
+) -> None:
+    assert write(given, source, required=False).transport.requests[0].body == body
+
+
+@pytest.mark.parametrize("location", ["query", "header", "form"])
+def test_null_for_an_optional_param_is_left_out_where_there_is_no_null(location: str) -> None:
+    ended = write(None, required=False, location=location)
+    assert ended.targets == ["POST /a"]
+    assert ended.transport.requests[0].body in (None, b"")
+
+
+def test_what_is_absent_can_not_stand_for_a_null_that_is_required() -> None:
+    failure = write(ABSENT).failure
+    assert (failure.status, failure.refused) == (400, ("v", "must have a value"))
+
+
+def test_null_that_stems_from_a_failure_clears_nothing() -> None:
+    composition = compose(
+        step("read", "GET /read", on_failure=Optional()),
+        step("a", "POST /a", {"v": "read.v"}, params=[param("v", "body", required=False)]),
+        writes=True,
+    )
+    ended = run(composition, {"GET /read": json_reply({}, 500), "POST /a": OK})
+    assert ended.transport.requests[-1].body == b"{}"
 
 
 def test_empty_list_is_sent_in_a_body() -> None:

@@ -49,12 +49,12 @@ def test_plus_in_a_path_is_a_plus_and_in_a_query_a_blank() -> None:
     assert parse(params, "q=a+b", path={"id": "a+b"}) == {"id": "a+b", "q": "a b"}
 
 
-def test_absent_optional_params_are_their_defaults_or_null() -> None:
+def test_absent_optional_params_are_their_defaults_or_absent() -> None:
     params = compiled(
         "{a: {type: integer, default: 3}, b: {type: string, required: false},"
         " H: {in: header, type: string, default: x}}"
     )
-    assert parse(params) == {"a": 3, "b": None, "H": "x"}
+    assert parse(params) == {"a": 3, "H": "x"}
 
 
 def test_empty_text_is_not_the_same_as_an_absent_one() -> None:
@@ -102,7 +102,7 @@ def test_header_that_is_no_list_and_comes_twice_is_bad() -> None:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (b'{"q": 1}', {"q": 1, "r": None}),
+        (b'{"q": 1}', {"q": 1}),
         (b'{"q": 1, "r": null, "more": {"deep": [1]}}', {"q": 1, "r": None}),
         (b' {"r": "", "q": -1} ', {"q": -1, "r": ""}),
         (b'{"q": 1, "r": "\\ud83d\\ude00"}', {"q": 1, "r": "😀"}),

@@ -12,6 +12,9 @@ Rules, for a value without which there is no call (a path param, a required one,
 3. A call that writes is made, or fails: a null or an empty list is sent in the body where the param
    takes it. Only `when` skips what writes.
 
+A null for an optional param is left out, but in the body of a write, where it is sent. What refers
+to a field that is absent is always left out, or is the param's default.
+
 4. What the client sent is refused before the first request of a composition that writes: see
    `params_alone`.
 
@@ -19,7 +22,6 @@ A null that stems from a failure is recognised by *tainted* names: the steps tha
 skipped because one of their inputs did.
 """
 
-import re
 from collections.abc import Hashable, Iterable, Sequence, Set
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -33,9 +35,6 @@ from bff.errors import EvaluationError
 from bff.plan.model.expressions import Root, Template
 from bff.plan.model.service import OperationParam
 from bff.plan.model.steps import Batch, Fail, ForEach, Stale, Step
-
-# An expression that is a param, or a field of one, and nothing else.
-_PARAM_ALONE = re.compile(r'\$\{params\.(\w+|"[^"\\]+")(?:\.\w+)*\}')
 
 _EMPTY_INPUT = Skipped("empty input")
 
@@ -152,11 +151,17 @@ def _bind(
             budget.require(characters)
         is_needed = param.required or param.name == over
         if value is None:
-            if not is_needed:
-                continue
-            if not writes:
+            is_absent = template.is_absent(root)
+            if is_absent and param.default is not None:
+                values[param.name] = param.default
+            elif is_needed and not writes:
                 return _null_input(template, tainted)
-            values[param.name] = _checked_null(param, over)
+            elif is_needed and is_absent:
+                raise _missing(param)
+            elif is_needed:
+                values[param.name] = _checked_null(param, over)
+            elif not is_absent and _clears(step, param, template, tainted):
+                values[param.name] = None
         elif param.is_list and value == [] and is_needed and not writes:
             return _EMPTY_INPUT
         else:
@@ -178,16 +183,31 @@ def _checked_null(param: OperationParam, over: str | None) -> Any:
             return param.check(None)
     except ValueError:
         pass
-    raise Unsendable(param.name, "must have a value")
+    raise _missing(param)
+
+
+def _missing(param: OperationParam) -> Unsendable:
+    return Unsendable(param.name, "must have a value")
+
+
+def _clears(step: Step, param: OperationParam, template: Template, tainted: Set[str]) -> bool:
+    """Whether a null for an optional param is sent: in the body of a write, which it may clear
+    something by. One that stems from a failure may not."""
+    return (
+        step.operation.writes
+        and param.location == "body"
+        and param.default is None
+        and template.roots.isdisjoint(tainted)
+    )
 
 
 def _sent_as(step: Step, name: str) -> Template | None:
     """What the step sends as the operation's param `name`; of an element, the list of all."""
     template = next(each.template for each in step.bindings if each.param.name == name)
     each = step.for_each
-    if template is None or each is None or template.source != f"${{{each.as_name}}}":
+    if template is None or each is None or template.reference is None:
         return template
-    return each.over
+    return each.over if template.reference.path == (each.as_name,) else template
 
 
 def _unsendable(template: Template | None, error: Unsendable) -> Failed:
@@ -201,8 +221,8 @@ def _unsendable(template: Template | None, error: Unsendable) -> Failed:
 
 def _own_param(template: Template | None) -> str | None:
     """The param of the client whose value, or a field of it, the template is."""
-    found = None if template is None else _PARAM_ALONE.fullmatch(template.source)
-    return None if found is None else found[1].strip('"')
+    path = () if template is None or template.reference is None else template.reference.path
+    return path[1] if len(path) > 1 and path[0] == "params" else None
 
 
 def _plan_chunks(

@@ -153,7 +153,7 @@ def _body_writer(
             (whole,) = params
             return lambda values, budget: (
                 _spent(plain_text(values[whole.name]).encode(), budget)
-                if whole.name in values
+                if values.get(whole.name) is not None  # a text has no null
                 else None
             )
         case _:

@@ -1,6 +1,5 @@
 """Compiles what a step sends: each operation param bound to a template, a default, or nothing."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
@@ -22,9 +21,6 @@ from bff.plan.types import kinds as t
 from bff.plan.types.algebra import alternatives, brief, describe, fits, without_null
 
 SkippingValue = Literal["null", "empty"]
-
-# A param of the composition, and nothing else.
-_PARAM_ALONE = re.compile(r"\s*\$\{\s*params\.(\w+)\s*\}\s*")
 
 
 def compile_bindings(
@@ -103,11 +99,11 @@ def _may_give_empty_list(
         isinstance(each, t.ListOf | t.Anything) for each in alternatives(template.type)
     ):
         return False
-    alone = _PARAM_ALONE.fullmatch(value) if isinstance(value, str) else None
+    path = () if template.reference is None else template.reference.path
     declared = document.model
-    if alone is None or alone[1] not in declared.params:
+    if len(path) != 2 or path[0] != "params" or path[1] not in declared.params:
         return True
-    param, location = declared.params[alone[1]], declared.locations()[alone[1]]
+    param, location = declared.params[path[1]], declared.locations()[path[1]]
     # A list that comes as texts, in a query or a header, has an element at least.
     return param.default == [] or (location == "body" and not param.min_items)
 

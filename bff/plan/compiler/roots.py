@@ -16,7 +16,7 @@ from bff.errors import EvaluationError
 from bff.plan.model.expressions import Template
 from bff.plan.model.service import CompositionParam, OperationParam
 from bff.plan.types import kinds as t
-from bff.plan.types.algebra import may_be_null, nullable
+from bff.plan.types.algebra import may_be_null, nullable, without_null
 
 CLAIMS = "claims"
 ERROR = "error"
@@ -79,7 +79,15 @@ def type_of_params(
     """The type of `params`: an object of a composition's params."""
     if not document.knows(("params",)):
         return t.ANYTHING
-    return t.ObjectOf(_fields((param.name, param.type) for param in params), name=t.PARAMS_NAME)
+    return t.ObjectOf(tuple((param.name, _field_of(param)) for param in params), name=t.PARAMS_NAME)
+
+
+def _field_of(param: CompositionParam) -> t.Field:
+    """A param that the client may leave out is absent then. Only a body has a null."""
+    if param.required or param.default is not None:
+        return t.Field(param.type)
+    present = param.type if param.location == "body" else without_null(param.type)
+    return t.Field(present, required=False)
 
 
 def may_give_null(template: Template) -> bool:

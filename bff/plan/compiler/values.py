@@ -6,26 +6,26 @@ made of several parts is weighed part by part, since each may be large.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bff.errors import EvaluationError
+from bff.plan.compiler.parts import field_of, list_evaluator, mapping_evaluator
 from bff.plan.expressions.closures.compile import compile_node
 from bff.plan.expressions.closures.growth import (
     LARGEST_VALUE,
-    MOST_COPIES,
     too_large,
-    weight_of,
 )
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, parse_expression
-from bff.plan.expressions.grammar.reads import static_reads
+from bff.plan.expressions.grammar.reads import direct_path, static_reads
 from bff.plan.expressions.grammar.templates import (
     Interpolation,
     forgotten_expression,
     split_template,
 )
 from bff.plan.expressions.types.inference import infer
+from bff.plan.expressions.types.references import refer
 from bff.plan.expressions.types.uses import uses_of
 from bff.plan.model.expressions import Root, Template, union_of
 from bff.plan.reporter import Path, Reporter
@@ -118,9 +118,10 @@ def compile_expression(
         report(problem.offset, problem.what, problem.mend)
     if problems:
         return _unknown(reads)
+    path_of = direct_path(node)
     template = Template(
         compile_node(node), inferred, roots_of(reads), reads, f"${{{source}}}",
-        uses_of(node, scope.root),
+        uses_of(node, scope.root), None if path_of is None else refer(path_of, scope.root),
     )  # fmt: skip
     if is_constant(template):
         try:
@@ -234,22 +235,22 @@ def _compile_list(scope: ExpressionScope, values: list[Any], path: Path) -> Temp
         return constant([part.evaluate({}) for part in parts])
     return _combined(
         parts,
-        _evaluator_of(values, parts),
+        list_evaluator(values, parts),
         t.ListOf(union(*(part.type for part in parts))),
         f"[{', '.join(part.source for part in parts)}]",
     )
 
 
 def _compile_mapping(scope: ExpressionScope, values: dict[str, Any], path: Path) -> Template:
+    """A mapping, of which a key that refers to what is absent is left out."""
     check_keys(scope, values, path)
     parts = {key: compile_value(scope, value, (*path, key)) for key, value in values.items()}
     if all(map(is_constant, parts.values())):
         return constant({key: part.evaluate({}) for key, part in parts.items()})
-    evaluate = _evaluator_of(list(values.values()), list(parts.values()))
     return _combined(
         list(parts.values()),
-        lambda root: dict(zip(parts, evaluate(root), strict=True)),
-        t.ObjectOf(tuple((key, t.Field(part.type)) for key, part in parts.items())),
+        mapping_evaluator(values, parts),
+        t.ObjectOf(tuple((key, field_of(part)) for key, part in parts.items())),
         f"{{{', '.join(f'{key}: {part.source}' for key, part in parts.items())}}}",
     )
 
@@ -262,33 +263,6 @@ def check_keys(scope: ExpressionScope, values: dict[str, Any], path: Path) -> No
                 (*path, key), "a key is never an expression",
                 "Write the key out, or build the object in one expression.",
             )  # fmt: skip
-
-
-def _evaluator_of(
-    declared: Sequence[Any], parts: Sequence[Template]
-) -> Callable[[Root], list[Any]]:
-    """The function that evaluates the parts; it raises `TooLargeError`. Texts count, and what is
-    made here of several parts; an expression bounds its own value, so that a few are not weighed.
-    """
-    several = len(parts) > MOST_COPIES
-    weighed = tuple(
-        (part.evaluate, several or isinstance(value, dict | list))
-        for value, part in zip(declared, parts, strict=True)
-    )
-
-    def evaluate(root: Root) -> list[Any]:
-        values: list[Any] = []
-        weight = 0
-        for evaluator, is_weighed in weighed:
-            value = evaluator(root)
-            if is_weighed or isinstance(value, str):
-                weight += weight_of(value)
-                if weight > LARGEST_VALUE:
-                    raise too_large()
-            values.append(value)
-        return values
-
-    return evaluate
 
 
 def _combined(

@@ -89,6 +89,30 @@ def _under(places: Places, name: str) -> Places:
     return frozenset(path[1:] for path in places if path[:1] == (name,))
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a template is that names one place and nothing else: `${params.nickname}`.
+
+    A field that is not there is absent: what it is bound to is left out. Any other expression sees
+    null for it. `present` is the type of the values that are there.
+    """
+
+    path: tuple[str, ...]
+    present: Type
+    may_be_absent: bool
+
+    def is_absent(self, root: "Root") -> bool:
+        """Whether the place is not there: an object on the path lacks its field."""
+        value: Any = root.get(self.path[0])
+        for name in self.path[1:]:
+            if not isinstance(value, Mapping):
+                return False
+            if name not in value:
+                return True
+            value = value[name]
+        return False
+
+
 Root = Mapping[str, Any]  # what expressions see: `params`, `claims`, `degraded`, each step's JSON
 
 
@@ -108,3 +132,8 @@ class Template:
     reads: frozenset[tuple[str, ...]] = frozenset()
     source: str = ""  # as declared, for `bff plan`
     uses: Uses = NO_USES
+    reference: Reference | None = None
+
+    def is_absent(self, root: Root) -> bool:
+        """Whether it refers to a place that is not there."""
+        return self.reference is not None and self.reference.is_absent(root)

@@ -172,7 +172,7 @@ def _from_schema(
 ) -> tuple[t.Type, t.Type, Check]:
     """The types of what the schema writes and of what it takes, and its check."""
     try:
-        schema = schemas.resolve(reference).bounded()
+        schema = schemas.resolve(reference).for_params()
     except UnknownSchema as unknown:
         if unknown.place is None:  # else the module's own problem is reported
             reporter.report((*path, "schema"), unknown.what, unknown.mend)
@@ -180,7 +180,7 @@ def _from_schema(
 
     def check(value: Any) -> Any:
         try:
-            return schema.to_json(schema.validate_value(value))
+            return schema.check(value)
         except ValueError as error:
             raise ValueError(f"does not have its form: {error}") from None
 

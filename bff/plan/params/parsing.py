@@ -40,7 +40,8 @@ def parse_params(
     body: bytes | None,
     body_kind: BodyKind = "fields",
 ) -> dict[str, Any] | list[BadParam]:
-    """Every param's value, in declared order, or every bad one.
+    """Every param's value, in declared order, or every bad one. A param that is absent, and has no
+    default, is not among them.
 
     `path` holds decoded segments by param name; `query` is what follows the `?`, as it came;
     `headers` gives every value of a header, named in lower case, as latin-1 text; `body` is of
@@ -103,7 +104,8 @@ def parse_params(
             continue
         if param.required:
             bad.append(BadParam(param.public_name, location, "is required"))
-        values[name] = param.default
+        elif param.default is not None:
+            values[name] = param.default
     return bad or values
 
 

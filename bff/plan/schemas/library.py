@@ -24,6 +24,7 @@ from bff.plan.model.expressions import Part
 from bff.plan.schemas.annotations import UnknownSchema, read_annotation
 from bff.plan.schemas.json_schemas import outgoing_schema
 from bff.plan.schemas.modules import SchemaModules, import_schemas
+from bff.plan.schemas.param_schemas import ParamSchema
 from bff.plan.schemas.pruning import prune
 from bff.plan.schemas.readers import SchemaReader
 from bff.plan.schemas.refusals import find_refusal
@@ -67,9 +68,12 @@ class PydanticSchema(SchemaReader):
         except Exception:  # the whole schema could be built, so it stays
             return None
 
-    def bounded(self) -> "PydanticSchema":
-        """The same schema with integers of 64 bits, for what a client sends."""
-        return PydanticSchema(self.name, bound_integers(self._core_schema), self._modules)
+    def for_params(self) -> ParamSchema:
+        """The same schema for the values of params, which a client may have sent."""
+        bounded = bound_integers(self._core_schema)
+        return ParamSchema(
+            PydanticSchema(self.name, bounded, self._modules), bounded, self._modules
+        )
 
 
 class SchemaLibrary:

@@ -82,19 +82,27 @@ class SchemaReader:
 
         Raises `ValueError` where the text is not of `type`.
         """
+        text = self.written(value)
         try:
-            text = self._serializer.to_json(value, by_alias=True, warnings=False)
             if self._output_validator is not None:
                 self._output_validator.validate(text)
         except ValidationError as error:
             raise ValueError(
                 f"written as another type than declared: {self._describe(error)}"
             ) from None
+        return text
+
+    def written(self, value: Any, *, exclude_unset: bool = False) -> bytes:
+        """The value's text as its serializers write it, perhaps without the fields of models that
+        were not given. Raises `ValueError` where one fails."""
+        try:
+            return self._serializer.to_json(
+                value, by_alias=True, warnings=False, exclude_unset=exclude_unset
+            )
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # the project's own serializers may raise anything
             raise ValueError(f"a serializer raised {type(error).__name__}") from None
-        return text
 
     def to_json(self, value: Any) -> Any:
         """The validated value's JSON form: dicts, lists, str, int, float, bool, None."""

@@ -32,12 +32,12 @@ _SCALARS = {
 PublicName = Callable[[str], str]  # a class's name as the project writes it
 
 
-def outgoing_type(outgoing: DescribedSchema, public: PublicName) -> t.Type:
-    """The type that an outgoing schema describes.
+def outgoing_type(outgoing: DescribedSchema, public: PublicName, suffix: str = "") -> t.Type:
+    """The type that an outgoing schema describes; `suffix` is of the names of another form.
 
     Models that contain themselves become `Named`, by "module:class", which is unique in a project.
     """
-    return _Converter(outgoing, public, "").convert(outgoing.json)
+    return _Converter(outgoing, public, suffix).convert(outgoing.json)
 
 
 def incoming_type(described: CoreSchema, public: PublicName) -> t.Type:

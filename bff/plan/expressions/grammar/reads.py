@@ -27,6 +27,18 @@ def static_reads(node: Node) -> Paths:
     )
 
 
+def direct_path(node: Node) -> tuple[str, ...] | None:
+    """The path that the node is: names with dots between, and nothing else."""
+    match node.kind:
+        case "field":
+            return (node.value,)
+        case "subexpression":
+            parts = [direct_path(child) for child in node.children]
+            return tuple(name for part in parts for name in part or ()) if all(parts) else None
+        case _:
+            return None
+
+
 def _follow(node: Node, current: Paths, used: set[tuple[str, ...]]) -> Paths:
     """Where the node's value lies, given where the current value does. What it uses beyond that
     goes to `used`; the place of a value that is made, and lies nowhere, is nothing."""
