@@ -148,6 +148,19 @@ class Changes(BaseModel):
     note: str | None = None
 
 
+class ProfileAttributes(BaseModel):
+    nickname: str | None = None
+
+
+class Profile(BaseModel):
+    id: str
+    attributes: ProfileAttributes
+
+
+class ProfileDocument(BaseModel):
+    data: Profile
+
+
 class Stock(BaseModel):
     product_id: int
     left: int
