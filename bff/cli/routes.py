@@ -50,7 +50,8 @@ def routes(project: Path) -> None:
         )
     for route in sorted(compiled.routes, key=lambda each: (-len(each.prefix), each.prefix)):
         stripped = ", prefix stripped" if route.strip else ""
-        link = replace(compiled.services[route.service], compression=False)  # which is for steps
+        service = compiled.services[route.service]
+        link = replace(service, compression=False, additions=None)  # which are for steps
         own = f" ({text})" if (text := service_text(link)) else ""
         websockets = ", with WebSockets" if route.websocket else ""
         answered_by = f"service {route.service}{own}{stripped}{websockets}"

@@ -23,7 +23,13 @@ from bff.engine.prepared import PreparedComposition, prepare
 from bff.engine.progress import Progress
 from bff.engine.run import Run
 from bff.engine.steps.calls import DirectCalls
-from bff.engine.steps.failures import client_status, degradation, explain, write_states
+from bff.engine.steps.failures import (
+    challenge,
+    client_status,
+    degradation,
+    explain,
+    write_states,
+)
 from bff.engine.steps.shared_calls import SharedCalls
 from bff.engine.values.freshness import UNLIMITED, least
 from bff.engine.values.limits import Limits
@@ -163,6 +169,7 @@ def _failure(
         failed.detail,
         _purges(composition, progress, progress.root),
         failed.refused,
+        challenge=challenge(failed, status),
     )
 
 

@@ -36,11 +36,13 @@ class ServiceCall(NamedTuple):
 
 
 class UpstreamReply(NamedTuple):
-    """A whole reply: the body as it came, never more than the cap on replies."""
+    """A whole reply: the body as it came, never more than the cap on replies. `to_caller`: the
+    request had the caller's own credential, so that a refusal is the caller's."""
 
     status: int
     headers: Headers
     body: bytes
+    to_caller: bool = False
 
     def header(self, name: bytes) -> str | None:
         """The first value of the header called `name` (in lower case), or None. Each byte of it is

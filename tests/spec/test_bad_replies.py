@@ -143,8 +143,8 @@ BAD: dict[str, Bad] = {
     "302": answered(302, 502, ELSEWHERE),
     "307": answered(307, 502, ELSEWHERE),
     "400": answered(400),
-    "401": answered(401, 401),
-    "403": answered(403, 403),
+    "401": answered(401, 502),  # the caller sends no credential
+    "403": answered(403, 502),
     "404": answered(404, 404),
     "409": answered(409, 409),
     "410": answered(410, 410),

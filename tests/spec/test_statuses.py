@@ -8,8 +8,8 @@ from tests.support.wire_scripts import head, never, raw, reply
 USER = "{endpoint: GET /screen, steps: {user: {call: shop.get_user, with: {id: 1}}}}"
 
 
-SAME = (401, 403, 404, 409, 410, 422, 429, 504)
-OTHERS = (400, 402, 405, 406, 408, 418, 500, 501, 502, 503, 599)
+SAME = (404, 409, 410, 422, 429, 504)
+OTHERS = (400, 401, 402, 403, 405, 406, 408, 418, 500, 501, 502, 503, 599)
 
 
 def test_status_of_a_failed_required_step_becomes_the_clients(screens: Screens) -> None:

@@ -39,7 +39,7 @@ ADDRESSES = {
     "empty port": ("base: ▶'http://h:'", "this is no http address", ""),
     "a blank": ("base: ▶http://h/a b", "this is no http address", ""),
     "not ascii": ("base: ▶http://hé", "this is no http address", ""),
-    "a user": ("base: ▶http://me:secret@h", "an address with a user or a password", "header"),
+    "a user": ("base: ▶http://me:secret@h", "an address with a user or a password", "`auth`"),
     "a query": ("base: ▶http://h/?a=1", "an address with a query or a fragment", ""),
     "a fragment": ("base: ▶http://h/#a", "an address with a query or a fragment", ""),
     "dots": ("base: ▶http://h/a/%2E./b", "an address with `.` or `..` in its path", ""),

@@ -10,6 +10,12 @@ from pydantic import BaseModel
 
 from bff.declarations import models
 from bff.declarations.declaration import Declaration
+from bff.declarations.models.auth import (
+    ApiKeyDecl,
+    AuthDecl,
+    BasicDecl,
+    ClientCredentialsDecl,
+)
 from bff.declarations.models.caching import CacheDecl, FieldsDecl
 from bff.declarations.models.composition import CompositionFile, ShapeViewDecl
 from bff.declarations.models.gateway import (
@@ -38,6 +44,10 @@ SECTIONS = {
     GatewayCacheDecl: "cache of the project",
     ServiceFile: "services/&lt;name&gt;.yaml",
     TlsDecl: "tls",
+    AuthDecl: "auth",
+    BasicDecl: "basic",
+    ApiKeyDecl: "api_key",
+    ClientCredentialsDecl: "client_credentials",
     OperationDecl: "An operation",
     ParamDecl: "Params",
     OperationParamDecl: "Params",

@@ -30,8 +30,8 @@ OK = json_reply({"id": 1})
     [
         (reply(404), 404, None),
         (reply(410), 410, None),
-        (reply(401), 401, None),
-        (reply(403), 403, None),
+        (reply(401), 502, None),  # of nobody's credentials
+        (reply(403), 502, None),
         (reply(409), 409, None),
         (reply(422), 422, None),
         (reply(429, retry_after="7"), 429, "7"),

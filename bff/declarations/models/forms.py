@@ -250,15 +250,28 @@ def _host_as_sent(parts: SplitResult) -> str:
     return host if parts.port is None or is_own else f"{host}:{parts.port}"
 
 
-def _check_base_url(url: str) -> str:
-    """A service's address: http or https, a host, perhaps a path; returned without a last `/`."""
+def _address(url: str) -> SplitResult:
     parts = _split(url)
     if parts is None:
         raise refusal(
             Violation("this is no http address", "Write it whole: http://127.0.0.1:9102.")
         )
     if "@" in parts.netloc:
-        raise refusal(Violation("an address with a user or a password", "Send them in a header."))
+        raise refusal(Violation("an address with a user or a password", "Write them in `auth`."))
+    return parts
+
+
+def _check_url(url: str) -> str:
+    """An address of http or https, perhaps with a query."""
+    _address(url)
+    if "#" in url:
+        raise refusal(Violation("an address with a fragment", "Leave it out: it is never sent."))
+    return url
+
+
+def _check_base_url(url: str) -> str:
+    """A service's address: http or https, a host, perhaps a path; returned without a last `/`."""
+    parts = _address(url)
     if "?" in url or "#" in url:
         raise refusal(
             Violation("an address with a query or a fragment", "Queries belong to operations.")
@@ -340,5 +353,6 @@ WireName = Annotated[str, AfterValidator(_check_wire_name)]
 Origin = Annotated[str, AfterValidator(_check_origin)]
 RedirectOrigin = Annotated[str, AfterValidator(_check_redirect_origin)]
 BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
+Url = Annotated[str, AfterValidator(_check_url)]
 ProxyUrl = Annotated[Secret, PlainValidator(_check_proxy_url)]
 FromList = Strict(False)  # on a tuple: YAML has lists

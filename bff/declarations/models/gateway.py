@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -52,6 +52,7 @@ class RouteDecl(Declaration):
     max_body: Size | None = None  # bytes of a request's body; any number when None
     timeout: Timeout | None = None  # seconds; the service's when None
     websocket: bool = False
+    credentials: Literal["service"] | None = None  # whose go along beside the client's own
 
     def violations(self) -> Iterator[Violation]:
         for index, tag in enumerate(self.purges):

@@ -210,8 +210,18 @@ def check_outgoing_header(key: str, param: ParamDecl) -> Violation | None:
     name = wire_name(key, param)
     if name.lower() not in _OWN_HEADERS:
         return None
-    what = f"the header '{name}' is the gateway's own to set"
-    return _at_name(key, param, what, "Leave it out.")
+    return _at_name(key, param, *_of_gateway(name))
+
+
+def sent_header_violation(name: str) -> Violation | None:
+    """Why no service may be sent a header of this name, if so."""
+    if not _TOKEN.fullmatch(name):
+        return Violation(f"'{name}' is no name of a header", "Use letters, digits and dashes.")
+    return Violation(*_of_gateway(name)) if name.lower() in _OWN_HEADERS else None
+
+
+def _of_gateway(name: str) -> tuple[str, str]:
+    return f"the header '{name}' is the gateway's own to set", "Leave it out."
 
 
 def _at_key(key: str, what: str, mend: str = "") -> Violation:

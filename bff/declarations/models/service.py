@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 
 from bff.declarations.declaration import Declaration, Violation, check_keys, refusal
 from bff.declarations.environment.filling import ANY, EnvironmentUse
+from bff.declarations.models.auth import AuthDecl, SentText, check_sent, names_sent
 from bff.declarations.models.caching import CacheDecl
 from bff.declarations.models.endpoint import (
     Effect,
@@ -156,6 +157,9 @@ class ServiceFile(Declaration):
     tls: TlsDecl | None = None
     proxy: ProxyUrl | None = None
     compression: Literal["on", "off"] = "off"
+    headers: dict[str, SentText] = Field(default={})
+    query: dict[str, SentText] = Field(default={})
+    auth: AuthDecl | None = None
     operations: dict[str, OperationDecl] = Field(min_length=1)
 
     @property
@@ -165,6 +169,8 @@ class ServiceFile(Declaration):
 
     def violations(self) -> Iterator[Violation]:
         yield from check_keys("operations", self.operations, identifier_violation)
+        yield from check_sent(self.headers, self.query, self.auth)
+        yield from self._params_sent_already()
         if not self.knows("base", "instances"):
             return
         if self.base is None and self.instances is None:
@@ -180,3 +186,24 @@ class ServiceFile(Declaration):
                 "`tls` beside an address of http", "Write https://…, or leave `tls` out.",
                 ("tls",), at_key=True,
             )  # fmt: skip
+
+    def _params_sent_already(self) -> Iterator[Violation]:
+        headers, query = names_sent(self.headers, self.query, self.auth)
+        for operation_name, operation in self.operations.items():
+            if not request_violations(operation.request):
+                for name in query & set(query_names(operation.request)):
+                    yield Violation(
+                        f"every request to the service has '{name}' already",
+                        "Take it out of the service's `query` or `auth`, or out of the request.",
+                        ("operations", operation_name, "request"),
+                    )
+            for key, location in operation.locations().items():
+                name = wire_name(key, operation.params[key])
+                is_taken = name.lower() in headers if location == "header" else name in query
+                if is_taken and location in ("header", "query"):
+                    yield Violation(
+                        f"every request to the service has '{name}' already",
+                        "Take it out of `headers`, `query` or `auth`, or out of the params.",
+                        ("operations", operation_name, "params", key),
+                        at_key=True,
+                    )

@@ -41,7 +41,7 @@ from bff.engine.payload.texts import weigh_reply, write_json
 from bff.engine.ports import UpstreamReply
 from bff.engine.steps.inputs import is_true
 from bff.engine.steps.pages import read_page
-from bff.engine.values.outcomes import NULL, Failed, Reason, Value, reason_of
+from bff.engine.values.outcomes import NULL, Credential, Failed, Reason, Value, reason_of
 from bff.errors import EvaluationError, TooLargeError
 from bff.plan.model.service import FailWhen
 from bff.plan.model.steps import Batch, ErrorReply, Fallback, Pages, Step
@@ -71,19 +71,19 @@ def judge(step: Step, reply: UpstreamReply) -> Value | Failed | None:
             if coding:
                 return Failed(Reason.ENCODED, status, detail=f"content-encoding: {coding[:40]}")
             return None
-        return _refused(reply)
+        return _refused(step, reply)
     meaning = step.statuses[status]
     if meaning == "null":
         return NULL
     if isinstance(meaning, ErrorReply) and meaning.body is not None and not _coding(reply):
         return None
-    return _refused(reply)
+    return _refused(step, reply)
 
 
 def too_large(step: Step, reply: UpstreamReply, detail: str) -> Failed:
     """The failure of a reply whose body is not read. An error keeps its status."""
     if reply.status in step.statuses:
-        return replace(_refused(reply), detail=f"the body of the error: {detail}")
+        return replace(_refused(step, reply), detail=f"the body of the error: {detail}")
     return Failed(Reason.TOO_LARGE, reply.status, detail=detail)
 
 
@@ -179,8 +179,13 @@ def _coding(reply: UpstreamReply) -> str:
     return "" if coding.lower() == "identity" else coding
 
 
-def _refused(reply: UpstreamReply) -> Failed:
-    return Failed(Reason.STATUS, reply.status, reply.header(b"retry-after"))
+def _refused(step: Step, reply: UpstreamReply) -> Failed:
+    wait = reply.header(b"retry-after")
+    if reply.to_caller:
+        challenge = reply.header(b"www-authenticate")
+        return Failed(Reason.STATUS, reply.status, wait, credential="caller", challenge=challenge)
+    own: Credential = "gateway" if step.operation.sends_own_credentials else "none"
+    return Failed(Reason.STATUS, reply.status, wait, credential=own)
 
 
 def _reported(step: Step, rule: FailWhen, reply: UpstreamReply) -> Value | Failed | None:
@@ -189,12 +194,7 @@ def _reported(step: Step, rule: FailWhen, reply: UpstreamReply) -> Value | Faile
     and `EvaluationError`."""
     if not is_true(rule.condition.evaluate({"reply": from_json(reply.body)})):
         return None
-    failed = Failed(
-        Reason.REPORTED,
-        reply.status,
-        reply.header(b"retry-after"),
-        reported_status=rule.status,
-    )
+    failed = replace(_refused(step, reply), reason=Reason.REPORTED, reported_status=rule.status)
     if rule.status is None:
         return failed
     if step.statuses.get(rule.status) == "null":
@@ -204,7 +204,7 @@ def _reported(step: Step, rule: FailWhen, reply: UpstreamReply) -> Value | Faile
 
 def _read_error(step: Step, reply: UpstreamReply) -> Failed:
     """The failure that a status means, with the body that comes with it."""
-    failed = _refused(reply)
+    failed = _refused(step, reply)
     meaning = step.statuses[reply.status]
     if not isinstance(meaning, ErrorReply) or meaning.body is None:
         return failed

@@ -6,6 +6,7 @@ A reply is read in the callback that brings it. A heavy body is read on the thre
 for that. Knows nothing of steps that wait for each other; see `bff.engine.run`.
 """
 
+import logging
 from abc import abstractmethod
 from dataclasses import replace
 from functools import partial
@@ -26,7 +27,7 @@ from bff.engine.steps.bodies import (
     read_reply,
     too_large,
 )
-from bff.engine.steps.failures import ends_by_status
+from bff.engine.steps.failures import ends_by_status, refuses_gateway
 from bff.engine.steps.inputs import CallPlan
 from bff.engine.steps.requests import StepRequest
 from bff.engine.values.freshness import UNLIMITED, Freshness, read_freshness
@@ -34,6 +35,8 @@ from bff.engine.values.limits import Budget, Limits
 from bff.engine.values.outcomes import EMPTY_LIST, NULL, Failed, Reason, Value, reason_of
 from bff.errors import EvaluationError
 from bff.plan.model.steps import Step
+
+_log = logging.getLogger(__name__)
 
 _TOGETHER: Final = "the replies of one run are too large together"
 
@@ -102,6 +105,8 @@ class DirectCalls:
             arriving,
             not operation.writes,
         )
+        if step.credentials and not step.credentials.isdisjoint(request.values):
+            on_answer = partial(_to_caller, on_answer)
         timeout = step.timeout_seconds
         if timeout < seconds_left:
             return self._services.fetch(call, timeout, on_answer)
@@ -122,6 +127,8 @@ class DirectCalls:
         freshness = read_freshness(reply.headers)
         judged = judge(step, reply)
         if judged is not None:
+            if isinstance(judged, Failed) and refuses_gateway(judged) and reply.status != 429:
+                log_refusal(step.operation.name, reply.status)
             return StepPart(judged, 0, freshness)
         most = self.limits.reply_bytes
         weight = weigh_reply(reply.body, most)
@@ -264,6 +271,18 @@ class StepCalls(ManyCalls):
 
     def _may_lack(self, failed: Failed) -> bool:
         return self._step.has_optional_parts and not ends_by_status(self._step, failed)
+
+
+def log_refusal(asked: str, status: int) -> None:
+    """Log that a service refuses the gateway, which somebody has to mend."""
+    _log.error("%s refuses the gateway's credentials, or wants some: it answered %d", asked, status)
+
+
+def _to_caller(
+    on_answer: OnAnswer[UpstreamReply], reply: UpstreamReply | Failed | Exception
+) -> None:
+    """Answer for a call that had the caller's own credential."""
+    on_answer(reply._replace(to_caller=True) if isinstance(reply, UpstreamReply) else reply)
 
 
 def _by_deadline(

@@ -6,6 +6,7 @@ Decisions, as tables and pure functions.
 import re
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
+from typing import assert_never
 
 from bff.engine.values.outcomes import Failed, Outcome, Reason, Skipped
 from bff.engine.values.results import Degradation, WriteState
@@ -13,6 +14,13 @@ from bff.plan.model.steps import ErrorReply, Fail, Stale, Step
 
 # A frontend can act on these statuses of an upstream; anything else is the gateway's 502.
 _KEPT_STATUSES = frozenset({401, 403, 404, 409, 410, 422, 429, 504})
+
+# What these are about is a credential. Where the caller's own was not sent, they are about the
+# gateway, and not for the caller: a key that was changed would log everybody out.
+OF_CREDENTIALS = frozenset({401, 403})
+OF_OWN_CREDENTIALS = OF_CREDENTIALS | {429}
+_WAIT = "1"  # seconds, where a service that wants fewer requests doesn't say
+_LONGEST_CHALLENGE = 1024  # characters
 
 
 def takes_composition_down(step: Step, failed: Failed) -> bool:
@@ -32,7 +40,7 @@ def may_pass(failed: Failed) -> bool:
     """Whether the failure is trouble of its service, so that an earlier value is better than none.
     A 404 is an answer."""
     status = failed.judged_status
-    return status is None or is_trouble(status)
+    return status is None or is_trouble(status) or refuses_gateway(failed)
 
 
 def is_trouble(status: int) -> bool:
@@ -50,6 +58,8 @@ def client_status(step: Step, failed: Failed) -> tuple[int, str | None]:
         is_asked_to_wait = meaning.status in (429, 503)
         return meaning.status, _retry_after(failed.retry_after) if is_asked_to_wait else None
     wait = _retry_after(failed.retry_after) if status in (429, 503) else None
+    if refuses_gateway(failed):
+        return status_of_refusal(failed)
     if status in _KEPT_STATUSES or (status == 503 and wait is not None):
         return status, wait
     if meaning == "fail" and 400 <= status < 600:
@@ -57,8 +67,39 @@ def client_status(step: Step, failed: Failed) -> tuple[int, str | None]:
     return Reason.STATUS.client_status, None
 
 
+def refuses_gateway(failed: Failed) -> bool:
+    """Whether the service refuses the gateway, and not its caller."""
+    match failed.credential:
+        case "caller":
+            return False
+        case "gateway":
+            return failed.judged_status in OF_OWN_CREDENTIALS
+        case "none":
+            return failed.judged_status in OF_CREDENTIALS
+        case _:
+            assert_never(failed.credential)
+
+
+def status_of_refusal(failed: Failed) -> tuple[int, str | None]:
+    """The client's status where a service refuses the gateway, and the Retry-After."""
+    if failed.judged_status != 429:
+        return 502, None
+    return 503, _retry_after(failed.retry_after) or _WAIT
+
+
+def challenge(failed: Failed, status: int) -> str | None:
+    """The `WWW-Authenticate` of a client's 401, where the service sent one for the caller (RFC 9110
+    §11.6.1)."""
+    text = failed.challenge
+    if status != 401 or text is None or len(text) > _LONGEST_CHALLENGE:
+        return None
+    return text if text.isascii() and text.isprintable() else None
+
+
 def explain(failed: Failed) -> str:
     """The reason of a failure, as a client may read it."""
+    if refuses_gateway(failed):
+        return "its service refuses the gateway"
     if failed.reason is Reason.STATUS:
         return f"its service answered {failed.status}"
     if failed.refused is not None:

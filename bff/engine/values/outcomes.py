@@ -36,6 +36,8 @@ class Reason(Enum):
     STATUS = ("status", "http_request_error", 502, "its service answered with an error")
     # The body says so: the operation's `fail_when`.
     REPORTED = ("reported", "http_request_error", 502, "its service reported an error")
+    # An authorization server gives the gateway no token for the service.
+    NO_TOKEN = ("no_token", "proxy_internal_error", 502, "the gateway may not ask its service")
     # Not JSON, or not the declared schema.
     INVALID = ("invalid", "http_protocol_error", 502, "its service's reply breaks its schema")
     TOO_MANY = ("too_many", "http_request_error", 502, "it would take more calls than it may make")
@@ -90,6 +92,9 @@ class Skipped:
     complete: bool = True
 
 
+Credential = Literal["caller", "gateway", "none"]
+
+
 @dataclass(frozen=True, slots=True)
 class Failed:
     """The step failed. `status` is the upstream's where it answered. `detail` is for the log and
@@ -99,7 +104,8 @@ class Failed:
     has beside those of its calls that failed, or beyond its bounds. `reported_status` is the one
     that `fail_when` gives the reply (`REPORTED`). `error` is the body of the error in its JSON
     form, where an error reply reads it, and `UNREAD` where it breaks its schema, or there is none.
-    """
+    `credential`: whose was sent, and so who is refused; the caller's counts where both were.
+    `challenge` is the `WWW-Authenticate` that came for the caller."""
 
     reason: Reason
     status: int | None = None
@@ -111,6 +117,8 @@ class Failed:
     reported_status: int | None = None
     error: Any = UNREAD
     lacks_parts: bool = False
+    credential: Credential = "none"
+    challenge: str | None = None
 
     @property
     def judged_status(self) -> int | None:

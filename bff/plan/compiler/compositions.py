@@ -7,6 +7,7 @@ from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile, ShapeViewDecl
 from bff.declarations.models.gateway import GatewayDefaults
 from bff.plan.compiler.caching import compile_policy
+from bff.plan.compiler.caller_credentials import credentials_of
 from bff.plan.compiler.heads import compile_head
 from bff.plan.compiler.identity_paths import find_identity_paths
 from bff.plan.compiler.joins import compile_joins
@@ -86,7 +87,11 @@ def compile_composition(
     }
     readers = replace(readers, steps=narrow_steps(readers, in_part))
     finished = tuple(
-        replace(step, scope="identity" if step.name in paths.steps else "public")
+        replace(
+            step,
+            scope="identity" if step.name in paths.steps else "public",
+            credentials=credentials_of(params, step),
+        )
         for step in with_needs(readers)
     )
     return Composition(

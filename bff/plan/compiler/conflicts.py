@@ -8,11 +8,13 @@ from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.endpoint import endpoint_violations
 from bff.declarations.models.gateway import GatewayFile
+from bff.declarations.models.service import ServiceFile
 from bff.declarations.suggestions import known_names
 from bff.errors import Problem
 from bff.plan.model.service import Service
 from bff.plan.reporter import Path, Reporter
 
+_CREDENTIALS = ("headers", "query", "auth")
 _OWN_PATHS = ("/healthz", "/admin/purge")
 
 
@@ -51,6 +53,31 @@ def report_routes(reporter: Reporter[GatewayFile], known: Collection[str]) -> No
         if route.service not in known and reporter.knows(at):
             what = f"unknown service '{route.service}'"
             reporter.report(at, what, known_names(route.service, known))
+
+
+def report_lent_credentials(
+    reporter: Reporter[GatewayFile], services: Mapping[str, Document[ServiceFile]]
+) -> None:
+    """Report routes that lend credentials of a service that has none; warn of those that lend them
+    to everybody."""
+    gateway = reporter.document.model
+    for prefix, route in gateway.routes.items():
+        at: Path = ("routes", prefix, "credentials")
+        service = services.get(route.service)
+        if route.credentials is None or service is None:
+            continue
+        if service.model.model_fields_set.isdisjoint(_CREDENTIALS):
+            reporter.report(
+                at,
+                f"{route.service} has no headers, query or auth that this route could send",
+                f"State them in services/{route.service}.yaml, or leave `credentials` out.",
+            )
+        elif (route.access or gateway.defaults.access) == "public":
+            reporter.warn(
+                at,
+                f"anyone may call {route.service} here with the gateway's own credentials",
+                "Let compositions ask for what everybody may have, and give the route an `access`.",
+            )
 
 
 def report_websockets(

@@ -19,7 +19,12 @@ from bff.declarations.project import ProjectFiles, read_project
 from bff.environment import Environment
 from bff.errors import Problem, ProjectError
 from bff.plan.compiler.compositions import compile_composition
-from bff.plan.compiler.conflicts import report_endpoints, report_routes, report_websockets
+from bff.plan.compiler.conflicts import (
+    report_endpoints,
+    report_lent_credentials,
+    report_routes,
+    report_websockets,
+)
 from bff.plan.compiler.services import compile_services
 from bff.plan.digests import digest_of
 from bff.plan.model.composition import Access, CompiledProject, Composition, Cors, Route
@@ -64,9 +69,9 @@ def check_project(
     schemas = load_schemas(folder)
     problems = [*files.problems, *schemas.problems]
     warnings: list[Problem] = []
-    services = compile_services(files, schemas, problems, warnings)
     gateway = files.gateway.model
     namespace = gateway.cache.namespace or _namespace(files)
+    services = compile_services(files, schemas, problems, warnings, namespace)
     knows_origins = files.gateway.is_sound(("redirect_origins",))
     redirect_origins = gateway.redirect_origins if knows_origins else None
     compositions: list[Composition] = []
@@ -83,8 +88,9 @@ def check_project(
         if compiled is not None:
             compositions.append(compiled)
     report_endpoints(files.compositions.values(), problems)
-    of_gateway = Reporter(files.gateway, problems)
+    of_gateway = Reporter(files.gateway, problems, warnings=warnings)
     report_routes(of_gateway, {*services.services, *services.unread})
+    report_lent_credentials(of_gateway, services.documents)
     report_websockets(of_gateway, services.services, app_guards)
     project = None
     if not problems:
@@ -98,6 +104,7 @@ def check_project(
                 route.max_body,
                 route.timeout or services.services[route.service].timeout_seconds,
                 route.websocket,
+                route.credentials == "service",
             )
             for prefix, route in sorted(gateway.routes.items())
         )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from urllib.parse import quote
 
@@ -11,6 +11,7 @@ from bff.declarations.models.service import OperationDecl, ServiceFile
 from bff.declarations.models.statuses import FailWhenDecl
 from bff.declarations.project import SERVICES, ProjectFiles
 from bff.errors import Problem
+from bff.plan.compiler.additions import compile_additions, digest_of_additions
 from bff.plan.compiler.caching import compile_reply_caching
 from bff.plan.compiler.links import compile_link
 from bff.plan.compiler.roots import root_of_judgement, root_of_reply
@@ -61,8 +62,10 @@ def compile_services(
     schemas: SchemaLibrary,
     problems: list[Problem],
     warnings: list[Problem],
+    namespace: str,
 ) -> Services:
-    """Compile every service file; one with problems as far as it is known."""
+    """Compile every service file; one with problems as far as it is known. `namespace` is the key
+    of secrets' fingerprints."""
     services: dict[str, Service] = {}
     operations: dict[str, Operation] = {}
     caching: dict[str, ReplyCaching] = {}
@@ -73,18 +76,24 @@ def compile_services(
         declared = document.model
         reporter = Reporter(document, problems, warnings=warnings)
         timeout = declared.timeout or default_timeout
+        additions = compile_additions(reporter)
+        sent = None if additions is None else digest_of_additions(additions, namespace)
         services[name] = Service(
             name,
             declared.instance_urls,
             timeout,
             compile_link(reporter, files.folder),
             declared.compression == "on",
+            additions,
         )
         if not document.knows(("operations",)):
             unread.add(name)
         for operation_name in declared.operations:
             full_name = f"{name}.{operation_name}"
             operation = _compile_operation(reporter, operation_name, name, timeout, schemas)
+            if sent is not None:
+                operation = replace(operation, digest=digest_of([operation.digest, sent]))
+            operation = replace(operation, sends_own_credentials=services[name].identifies_gateway)
             operations[full_name] = operation
             found = _compile_caching(reporter, operation_name, operation)
             if found is not None:

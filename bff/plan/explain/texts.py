@@ -6,7 +6,7 @@ from typing import Any
 
 from bff.plan.model.composition import Access
 from bff.plan.model.expressions import Template
-from bff.plan.model.service import Link, Service
+from bff.plan.model.service import Additions, Link, Service
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import describe, without_null
 
@@ -62,9 +62,22 @@ def service_text(service: Service) -> str:
         host = f"[{link.proxy.host}]" if ":" in link.proxy.host else link.proxy.host
         credentials = "" if link.proxy.authorization is None else ", with credentials"
         facts.append(f"by the proxy http://{host}:{link.proxy.port}{credentials}")
+    facts += _additions(service.additions)
     if service.compression:
         facts.append("replies to steps compressed")
     return "; ".join(facts)
+
+
+def _additions(sent: Additions | None) -> Iterable[str]:
+    """What each request has; names alone, since plans show no values of the environment."""
+    if sent is None:
+        return
+    if sent.auth:
+        yield f"auth by {sent.auth}"
+    if sent.headers:
+        yield f"headers {', '.join(name for name, _ in sent.headers)}"
+    if sent.query:
+        yield f"query {', '.join(name for name, _ in sent.query)}"
 
 
 def indented(lines: Iterable[str], by: int = 2) -> Iterable[str]:

@@ -74,6 +74,7 @@ class Route:
     most_body_bytes: int | None  # of a request; None: any number
     timeout_seconds: float
     websocket: bool = False  # pages of the origins of `cors` may open WebSockets below it
+    lends_credentials: bool = False  # its requests have the service's additions, and are its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 from bff.plan.model.expressions import Part, Template
 from bff.plan.types.kinds import Type
+from bff.secret import Secret
 from bff.tls import TlsFiles
 
 
@@ -126,6 +127,35 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """What tokens for the gateway itself are asked for with (RFC 6749 §4.4). `authorization` is the
+    value of that header; `scope` may be empty."""
+
+    url: str
+    authorization: Secret
+    scope: str
+    audience: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """What each request to a service has beside what its operation states: `headers`, their names
+    in lower case, a `query`, and a token where there is a request for one. `auth` describes for
+    people how the gateway identifies itself; it is empty where it does not."""
+
+    headers: tuple[tuple[str, str | Secret], ...]
+    query: tuple[tuple[str, str | Secret], ...]
+    tokens: TokenRequest | None
+    auth: str
+
+    @property
+    def identify_gateway(self) -> bool:
+        """Whether a service can tell by them who asks."""
+        values = (value for _, value in (*self.headers, *self.query))
+        return bool(self.auth) or any(isinstance(value, Secret) for value in values)
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """An upstream. `instances` are base URLs without a trailing slash. `compression`: its replies
     to steps are asked for compressed, and decoded."""
@@ -135,6 +165,16 @@ class Service:
     timeout_seconds: float
     link: Link | None = None
     compression: bool = False
+    additions: Additions | None = None
+
+    @property
+    def identifies_gateway(self) -> bool:
+        """Whether the service can tell by its requests or connections that the gateway asks."""
+        if self.additions is not None and self.additions.identify_gateway:
+            return True
+        return (
+            self.link is not None and self.link.tls is not None and self.link.tls.cert is not None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,3 +222,4 @@ class Operation:
     delimiter: str = ","
     errors: Mapping[int, ErrorBody] = field(default_factory=dict)
     fail_when: FailWhen | None = None
+    sends_own_credentials: bool = False  # the gateway's, so that the service knows who asks

@@ -186,6 +186,8 @@ class Step:
     type: Type  # as expressions and the payload see it, nulls for failure and skips included
     needs_json: bool  # some expression, join or view reads its JSON form
     needs_bytes: bool  # it goes out whole, spliced from the serializer's bytes
+    # The operation params by which the caller's own credential is sent.
+    credentials: frozenset[str] = frozenset()
 
     def expressions(self) -> tuple[StepExpression, ...]:
         """Everything that the step evaluates on the root of values that are there as it calls.

@@ -71,7 +71,7 @@ class Passthrough:
 
     def __init__(self, route: Route, services: ServiceClient) -> None:
         self._route = route
-        self._way = services.streaming_way(route.service, route.timeout_seconds)
+        self._way = services.streaming_way(route)
 
     def target(self, method: str, raw_path: str, raw_query: str) -> str | Refused:
         """The request's target at the service. `raw_path` begins with the route's prefix; it and

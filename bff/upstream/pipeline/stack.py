@@ -5,6 +5,9 @@ From the wire upwards:
     send        one exchange with one instance of a `Transport`
     decoded     replies to steps, where the service has `compression: on`   `compression.py`
     balanced    the instance; the next one where nothing was sent           `balance.py`
+    added       the service's headers and query, where it has any           `additions.py`
+    authorized  a token of the gateway's own; once more after a 401         `authorized.py`
+    lent        a route's calls with all of these, and without the client's `lent.py`
 
 What decides by instance belongs below `balanced` (a breaker that turns one instance away); what
 sends a call again, or a second time beside the first, belongs above it, so that each attempt has
@@ -15,13 +18,19 @@ answer by the rules of `bff.engine.answers`.
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
-from bff.plan.model.service import Service
+from bff.plan.model.composition import Route
+from bff.plan.model.service import Additions, Service
+from bff.upstream.pipeline.additions import RenderedAdditions, added, render_additions
+from bff.upstream.pipeline.authorized import authorized
 from bff.upstream.pipeline.balance import Instances, Send, Way, balanced
 from bff.upstream.pipeline.compression import Decoding, decoded
+from bff.upstream.pipeline.lent import lent
+from bff.upstream.pipeline.tokens import TokenSource
 from bff.upstream.ports import (
     Instance,
     SwitchedConnection,
@@ -35,9 +44,22 @@ T = TypeVar("T")
 _REFUSAL_BYTES: Final = 64 * 1024  # of a reply that says no to an offered protocol
 
 
-def compose_way(send: Send[T], instances: Instances) -> Way[T]:
+class Credentials(NamedTuple):
+    """What the calls of one service have beside what steps state."""
+
+    additions: RenderedAdditions
+    tokens: TokenSource | None
+
+
+def compose_way(
+    send: Send[T], instances: Instances, credentials: Credentials | None = None
+) -> Way[T]:
     """The way of one service's calls. The order matters: see above."""
-    return balanced(send, instances)
+    way = balanced(send, instances)
+    if credentials is None:
+        return way
+    way = added(way, credentials.additions)
+    return way if credentials.tokens is None else authorized(way, credentials.tokens)
 
 
 class ServiceClient:
@@ -64,8 +86,15 @@ class ServiceClient:
             name: {base: transport.at(base, service.link) for base in service.instances}
             for name, service in services.items()
         }
+        self._credentials = {
+            name: _credentials_of(service, service.additions, transport, clock)
+            for name, service in services.items()
+            if service.additions is not None
+        }
         self._fetch = {
-            name: compose_way(self._send_of(service), self._instances[name])
+            name: compose_way(
+                self._send_of(service), self._instances[name], self._credentials.get(name)
+            )
             for name, service in services.items()
         }
 
@@ -75,22 +104,29 @@ class ServiceClient:
         """Begin a call; the answer is the whole reply, within so many seconds."""
         return self._fetch[call.service](call, timeout_seconds, on_answer)
 
-    def streaming_way(self, service: str, timeout_seconds: float) -> Way[UpstreamStream]:
+    def streaming_way(self, route: Route) -> Way[UpstreamStream]:
         """The way of a route's calls: the answer is the reply once its head is there. The timeout
         bounds the wait for it, and each later silence. Steps and routes see the same instances
         rest."""
-        open_at = partial(_open_at, self._at[service], timeout_seconds)
-        return compose_way(open_at, self._instances[service])
+        open_at = partial(_open_at, self._at[route.service], route.timeout_seconds)
+        return self._route_way(route, open_at)
 
-    def switching_way(self, service: str) -> Way[SwitchedConnection | UpstreamReply] | None:
-        """The way of calls that offer another protocol: each comes to a connection that speaks it,
-        or to a whole reply that says no. None where the transport knows no other protocol."""
+    def switching_way(self, route: Route) -> Way[SwitchedConnection | UpstreamReply] | None:
+        """The way of a route's calls that offer another protocol: each comes to a connection that
+        speaks it, or to a whole reply that says no. None where the transport knows no other
+        protocol."""
         at = {
             base: instance
-            for base, instance in self._at[service].items()
+            for base, instance in self._at[route.service].items()
             if isinstance(instance, Switching)
         }
-        return compose_way(partial(_switch_at, at), self._instances[service]) if at else None
+        return self._route_way(route, partial(_switch_at, at)) if at else None
+
+    def _route_way(self, route: Route, send: Send[T]) -> Way[T]:
+        """The way of a route's calls, which have nothing of the service's own unless declared."""
+        credentials = self._credentials.get(route.service) if route.lends_credentials else None
+        way = compose_way(send, self._instances[route.service], credentials)
+        return way if credentials is None else lent(way, credentials.additions, route.service)
 
     def _send_of(self, service: Service) -> Send[UpstreamReply]:
         send = partial(self._fetch_from, self._at[service.name])
@@ -105,6 +141,20 @@ class ServiceClient:
         on_answer: OnAnswer[UpstreamReply],
     ) -> Handle:
         return at[base].fetch(call, on_answer, timeout_seconds=seconds, byte_cap=self._byte_cap)
+
+
+def _credentials_of(
+    service: Service, additions: Additions, transport: Transport, clock: Callable[[], float]
+) -> Credentials:
+    request = additions.tokens
+    if request is None:
+        return Credentials(render_additions(additions), None)
+    scheme, host, *_ = urlsplit(request.url)
+    is_same = (scheme, host) in {urlsplit(url)[:2] for url in service.instances}
+    # The service's own way of connecting is for tokens that the same server gives.
+    server = transport.at(f"{scheme}://{host}", service.link if is_same else None)
+    tokens = TokenSource(service.name, request, server, service.timeout_seconds, clock)
+    return Credentials(render_additions(additions), tokens)
 
 
 def _open_at(

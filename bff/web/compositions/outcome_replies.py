@@ -68,6 +68,8 @@ def failure_reply(
     headers = run_headers(request, failure)
     if failure.retry_after is not None and failure.status in (429, 503):
         headers.append((b"retry-after", failure.retry_after.encode("latin-1", "replace")))
+    if failure.challenge is not None:
+        headers.append((b"www-authenticate", failure.challenge.encode("ascii")))
     members: dict[str, Any] = dict(failure.members)
     if failure.step is not None:
         members["step"] = failure.step

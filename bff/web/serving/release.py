@@ -145,7 +145,7 @@ def _websockets(
     handlers = {}
     for route in project.routes:
         if route.websocket:
-            way = services.switching_way(route.service)
+            way = services.switching_way(route)
             if way is None:
                 raise SettingsError(
                     "BFF_TRANSPORT: httpx opens no WebSockets, and a route has them:"

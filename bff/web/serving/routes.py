@@ -8,7 +8,8 @@ from functools import lru_cache, partial
 
 from bff.cache.cache import Cache
 from bff.engine.answers import Handle, OnAnswer, TaskCall, answer_to
-from bff.engine.values.outcomes import Failed
+from bff.engine.steps.failures import explain, refuses_gateway, status_of_refusal
+from bff.engine.values.outcomes import Failed, Reason
 from bff.methods import WRITING_METHODS
 from bff.plan.model.composition import Route
 from bff.upstream.passthrough.headers import ClientInfo
@@ -96,8 +97,8 @@ def _has_written(answer: Answer | Failed) -> bool:
             return status < 400 or status >= 500
         case Refused():
             return False
-        case Failed():
-            return answer.was_sent
+        case Failed(reason=reason):
+            return answer.was_sent and reason is not Reason.STATUS  # which says no
 
 
 def client_of(request: GatewayRequest) -> ClientInfo:
@@ -115,12 +116,18 @@ def failed_route(request: GatewayRequest, prefix: str, failed: Failed) -> Reply:
     """The problem document for a route whose service gave no reply."""
     reason = failed.reason
     member = (prefix, reason.word, reason.proxy_error, failed.status)
+    headers = [(b"proxy-status", proxy_status([member]))]
+    status, wait = reason.client_status, None
+    if refuses_gateway(failed):
+        status, wait = status_of_refusal(failed)
+    if wait is not None:
+        headers.append((b"retry-after", wait.encode("ascii")))
     reply = problem(
         request,
-        reason.client_status,
+        status,
         reason.word,
-        f"The route failed: {reason.explanation}.",
-        headers=((b"proxy-status", proxy_status([member])),),
+        f"The route failed: {explain(failed)}.",
+        headers=tuple(headers),
     )
     reply.facts = {"route": prefix, **reply.facts, "detail": failed.detail}
     return reply

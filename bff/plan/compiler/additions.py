@@ -1,0 +1,113 @@
+"""Compiles what each request to a service has beside what its operations state.
+
+Credentials become headers and a query here, so that a request costs nothing for them. Nothing that
+is reported repeats a value.
+"""
+
+import base64
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import quote_plus
+
+from bff.declarations.models.auth import AuthDecl
+from bff.declarations.models.service import ServiceFile
+from bff.plan.digests import digest_of
+from bff.plan.model.service import Additions, TokenRequest
+from bff.plan.params.sendable import wrong_in_header
+from bff.plan.reporter import Path, Reporter
+from bff.secret import Secret
+
+MOST_BYTES: Final = 16 * 1024  # of the headers, and of the query
+
+_Named = tuple[str, str | Secret]
+
+
+def compile_additions(reporter: Reporter[ServiceFile]) -> Additions | None:
+    """What the service is always sent; None where that is nothing."""
+    declared = reporter.document.model
+    headers: list[tuple[Path, _Named]] = [
+        (("headers", name), (name.lower(), value)) for name, value in declared.headers.items()
+    ]
+    query: list[_Named] = list(declared.query.items())
+    auth = declared.auth if declared.auth is not None and _is_sound(reporter) else None
+    if auth is not None:
+        headers += _credentials(auth)
+        if auth.api_key is not None and auth.api_key.in_ == "query":
+            query.append((auth.api_key.name, auth.api_key.value))
+    for path, (_, value) in headers:
+        if wrong := wrong_in_header(_text(value)):
+            reporter.report(path, f"the value {wrong}", "Write it on one line.")
+    for key, named in (("headers", [each for _, each in headers]), ("query", query)):
+        if sum(len(f"{name}{_text(value)}".encode()) for name, value in named) > MOST_BYTES:
+            reporter.report((key,), f"all together have over {MOST_BYTES} bytes", "Send less.")
+    if not headers and not query and auth is None:
+        return None
+    tokens = None if auth is None else _token_request(auth)
+    kind = "" if auth is None else _kind(auth)
+    return Additions(tuple(each for _, each in headers), tuple(query), tokens, kind)
+
+
+def digest_of_additions(additions: Additions, key: str) -> str:
+    """Changes with every value of them: the environment's as they are, secrets by their
+    fingerprints under the key."""
+
+    def mark(value: str | Secret) -> list[str]:
+        return [value.fingerprint(key), ""] if isinstance(value, Secret) else [value]
+
+    tokens = additions.tokens
+    return digest_of(
+        [
+            [[name, mark(value)] for name, value in additions.headers],
+            [[name, mark(value)] for name, value in additions.query],
+            None
+            if tokens is None
+            else [tokens.url, mark(tokens.authorization), tokens.scope, tokens.audience],
+        ]
+    )  # fmt: skip
+
+
+def _is_sound(reporter: Reporter[ServiceFile]) -> bool:
+    return reporter.document.is_sound(("auth",))
+
+
+def _credentials(auth: AuthDecl) -> Iterator[tuple[Path, _Named]]:
+    """The header that identifies the gateway, where that is a constant one."""
+    if auth.bearer is not None:
+        value = Secret(f"Bearer {auth.bearer.reveal().strip()}")
+        yield ("auth", "bearer"), ("authorization", value)
+    if auth.basic is not None:
+        yield ("auth", "basic"), ("authorization", basic(auth.basic.user, auth.basic.password))
+    if auth.api_key is not None and auth.api_key.in_ == "header":
+        yield ("auth", "api_key", "value"), (auth.api_key.name.lower(), auth.api_key.value)
+
+
+def basic(user: str | Secret, password: Secret) -> Secret:
+    """The value of `Authorization` for a user and a password (RFC 7617)."""
+    credentials = f"{_text(user)}:{password.reveal()}".encode()
+    return Secret(f"Basic {base64.b64encode(credentials).decode('ascii')}")
+
+
+def _token_request(auth: AuthDecl) -> TokenRequest | None:
+    declared = auth.client_credentials
+    if declared is None:
+        return None
+    # RFC 6749 §2.3.1: both are encoded as in a form before they become credentials.
+    user, password = _text(declared.client_id), declared.client_secret.reveal()
+    return TokenRequest(
+        declared.token_url,
+        basic(quote_plus(user), Secret(quote_plus(password))),
+        " ".join(declared.scopes),
+        declared.audience,
+    )
+
+
+def _kind(auth: AuthDecl) -> str:
+    if auth.api_key is not None:
+        return f"an API key in the {auth.api_key.in_} as {auth.api_key.name}"
+    if auth.client_credentials is not None:
+        return f"tokens of {auth.client_credentials.token_url}"
+    return "a bearer token" if auth.bearer is not None else "a user and a password"
+
+
+def _text(value: str | Secret) -> str:
+    return value.reveal() if isinstance(value, Secret) else value
