@@ -99,7 +99,7 @@ def test_statuses_that_mean_something_else_are_shown(tmp_path: Path) -> None:
         "404: null",
         "409: the composition fails",
         "422: the composition replies 400",
-        "  by: ${params.user_id}",
+        "  by: integer | null, from ${params.user_id}",
         "  at: 7",
     ]
 

@@ -55,11 +55,14 @@ def merge(
     failures = [{"step": each.step, "reason": each.reason} for each in degraded]
     whole = {**joined, "degraded": failures}
     budget = Budget(bounds.payload_bytes, "the payload and its views")
-    head = PLAIN if composition.head is None else composition.head.evaluate(whole)
+    head, has_body = PLAIN, True
+    if composition.head is not None:
+        head = composition.head.evaluate(whole)
+        has_body = head.has_body
     body, views = b"", {}
-    if head.has_body:
+    if has_body:
         body = write_shape(composition.payload, whole, texts, budget)
-    for view in composition.views.values() if head.has_body else ():
+    for view in composition.views.values() if has_body else ():
         if isinstance(view, ShapeView):
             views[view.name] = write_shape(view.shape, whole, texts, budget)
     tags, untagged = _tags(composition, joined) if composition.tags else (_NO_TAGS, "")

@@ -14,7 +14,7 @@ from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import alternatives, brief, fits, may_be_null
 
-_REDIRECTS: Final = frozenset(status for status in STATUSES if status >= 300)
+_REDIRECTS: Final = tuple(status for status in STATUSES if status >= 300)
 
 
 def compile_head(
@@ -24,6 +24,7 @@ def compile_head(
     the gateway's, None where they are not known."""
     if "status" not in declared.model_fields_set and not declared.headers:
         return None
+    before = len(scope.problems)
     status = _compile_status(scope, declared)
     headers = {
         name: compile_header(scope, name, text, ("headers", name), redirect_origins)
@@ -32,8 +33,11 @@ def compile_head(
     }
     _check_redirect(scope, status, headers)
     templates = (status, *headers.values())
+    evaluate = _evaluator_of(status, {name.lower(): each for name, each in headers.items()})
+    if len(scope.problems) == before and all(map(is_constant, templates)):
+        evaluate = _made_once(scope, evaluate)
     return ReplyHead(
-        _evaluator_of(status, {name.lower(): each for name, each in headers.items()}),
+        evaluate,
         status,
         headers,
         frozenset().union(*(each.roots for each in templates)),
@@ -80,7 +84,7 @@ def _check_redirect(
     elif may_be_null(headers[name].type):
         scope.report(
             ("headers", name), "may be null, and a redirect needs its Location",
-            "Give it a text for that case: `|| ''`.",
+            "Give it a text for that case, with `||`.",
         )  # fmt: skip
 
 
@@ -107,11 +111,14 @@ def _evaluator_of(status: Template, headers: Mapping[str, Template]) -> Callable
             raise EvaluationError("a redirect has no Location")
         return Head(chosen, tuple(found))
 
-    templates = (status, *headers.values())
-    if all(map(is_constant, templates)):
-        try:
-            always = evaluate({})
-        except EvaluationError:
-            return evaluate  # reported, or a failure of every request
-        return lambda _root: always
     return evaluate
+
+
+def _made_once(scope: ExpressionScope, evaluate: Callable[[Root], Head]) -> Callable[[Root], Head]:
+    """The same for a head that is constant; one that never goes out is reported."""
+    try:
+        always = evaluate({})
+    except EvaluationError as error:
+        scope.report(("headers",), f"this fails always: {error}")
+        return evaluate
+    return lambda _root: always

@@ -15,7 +15,13 @@ from typing import Final
 from urllib.parse import quote
 
 from bff.errors import EvaluationError, TooLargeError
-from bff.plan.compiler.values import ExpressionScope, compile_expression, render_text, roots_of
+from bff.plan.compiler.values import (
+    ExpressionScope,
+    compile_expression,
+    is_constant,
+    render_text,
+    roots_of,
+)
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError
 from bff.plan.expressions.grammar.templates import Interpolation, split_template
 from bff.plan.model.expressions import Root, Template, union_of
@@ -51,7 +57,7 @@ def compile_header(
 ) -> Template:
     """The header at `path`: a template of its value, null where it is left out. Problems are
     reported; `redirect_origins` is None where they are not known."""
-    lower = name.lower()
+    lower, before = name.lower(), len(scope.problems)
     try:
         pieces = split_template(text)
     except ExpressionSyntaxError as error:
@@ -72,7 +78,13 @@ def compile_header(
             )  # fmt: skip
         parts.append(template)
     check = _check_of(lower, pieces, frozenset(redirect_origins or ()))
-    return _header_of(text, parts, is_encoded=lower in ENCODED, check=check)
+    header = _header_of(text, parts, is_encoded=lower in ENCODED, check=check)
+    if len(scope.problems) == before and is_constant(header):
+        try:
+            header.evaluate({})
+        except EvaluationError as error:
+            scope.report(path, f"this fails always: {error}")
+    return header
 
 
 def _check_literals(

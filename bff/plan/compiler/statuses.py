@@ -6,11 +6,12 @@ from typing import Literal
 
 from bff.declarations.models.statuses import ErrorReplyDecl
 from bff.plan.compiler.roots import ERROR, root_of_error_reply
-from bff.plan.compiler.values import ExpressionScope, check_keys, compile_value
+from bff.plan.compiler.values import ExpressionScope, check_keys, compile_value, is_constant
 from bff.plan.model.service import Operation
 from bff.plan.model.steps import ErrorReply, StatusMeaning
 from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
+from bff.plan.types.algebra import nullable
 
 
 def compile_statuses(
@@ -62,4 +63,8 @@ def _compile_error_reply(
                 (*path, name), f"{operation.name} describes no body of a {status}",
                 f"Give it a type: errors: {{{status}: schemas.…:…}} of the operation.",
             )  # fmt: skip
-    return ErrorReply(declared.reply, members, body if readers else None)
+    fields = (
+        (name, t.Field(each.type if is_constant(each) else nullable(each.type)))
+        for name, each in members.items()
+    )
+    return ErrorReply(declared.reply, members, body if readers else None, t.ObjectOf(tuple(fields)))

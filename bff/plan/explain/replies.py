@@ -7,7 +7,7 @@ from bff.plan.model.composition import Composition
 from bff.plan.model.expressions import Template
 from bff.plan.model.service import FailWhen
 from bff.plan.model.steps import ErrorReply, Step
-from bff.plan.types.algebra import may_be_null
+from bff.plan.types.algebra import describe, may_be_null
 
 
 def statuses_lines(step: Step) -> Iterable[str]:
@@ -18,10 +18,14 @@ def statuses_lines(step: Step) -> Iterable[str]:
                 yield f"{status}: null"
             case "fail":
                 yield f"{status}: the composition fails"
-            case ErrorReply(reply, members):
+            case ErrorReply(reply, members, type=inferred):
                 yield f"{status}: the composition replies {reply}"
+                types = dict(inferred.fields)
                 yield from indented(
-                    f"{name}: {source_text(template)}" for name, template in members.items()
+                    f"{name}: {describe(types[name].type)}, from {source_text(template)}"
+                    if template.roots
+                    else f"{name}: {source_text(template)}"
+                    for name, template in members.items()
                 )
 
 

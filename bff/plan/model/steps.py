@@ -11,7 +11,7 @@ from typing import Any, Literal
 from bff.plan.model.caching import ReplyCaching, Scope
 from bff.plan.model.expressions import Template
 from bff.plan.model.service import ErrorBody, Operation, OperationParam
-from bff.plan.types.kinds import Type
+from bff.plan.types.kinds import ObjectOf, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +110,13 @@ class Pages:
 class ErrorReply:
     """A status of the upstream's ends the composition with this `status`, and with `members` in its
     problem document. The root of a member has `error`, the upstream's `body` as its schema has it,
-    beside what the step's own expressions see; `body` is None where no member reads it."""
+    beside what the step's own expressions see; `body` is None where no member reads it. `type` is
+    that of the members: each may be null that is not constant."""
 
     status: int
     members: Mapping[str, Template]
     body: ErrorBody | None
+    type: ObjectOf
 
 
 StatusMeaning = Literal["null", "fail"] | ErrorReply

@@ -74,7 +74,7 @@ ROWS = {
     "redirect whose Location may be null": _row(
         "status: 303\nheaders: {Location: ▶'/users/${user.last_name}'}",
         "headers.Location: may be null, and a redirect needs its Location."
-        " Give it a text for that case: `|| ''`.",
+        " Give it a text for that case, with `||`.",
     ),
     "header that sets cookies": _header(
         "▶Set-Cookie: a=b", f"'Set-Cookie' is no header that a composition sets. {NAMES}"
@@ -125,6 +125,19 @@ ROWS = {
     "Location with a blank": _header(
         "Location: ▶/a b",
         "holds a character that no address may hold. Leave it out, or encode it: %20.",
+    ),
+    "Location with a segment of dots": _header(
+        "Location: ▶/a/../b",
+        "this fails always: the address has a segment that is empty or only dots.",
+    ),
+    "header that is longer than all may be": _row(
+        f"headers: ▶{{X-A: {'a' * 5000}, X-B: {'b' * 5000}}}",
+        "headers: this fails always: the headers have more than 8192 bytes.",
+    ),
+    "status that is a list": _row(
+        "status: ▶${`[201]`}",
+        "status: a status is an integer, and this is list[201]."
+        " Give one for every case: ${order.is_new && `201` || `200`}.",
     ),
     "Location that begins with an expression": _header(
         "Location: '${▶user.firstName}'",
