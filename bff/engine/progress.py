@@ -22,6 +22,7 @@ from bff.engine.prepared import PreparedComposition
 from bff.engine.steps.failures import takes_composition_down
 from bff.engine.values.outcomes import NULL, Failed, Outcome, Reason, Skipped, Value
 from bff.engine.values.results import StepOutcome, StepTiming
+from bff.plan.model.expressions import HEADERS
 
 _STEP_OUTCOMES: Final[Mapping[type[Outcome | None], StepOutcome]] = {
     Value: "ok",
@@ -93,6 +94,9 @@ class Progress:
                 value = outcome.stand_in or prepared.when_failed
         self.root[name] = value.json
         self.texts[index] = value.text
+        if prepared.step.reply_headers:
+            found = value.headers or {each.name: None for each in prepared.step.reply_headers}
+            self.root.setdefault(HEADERS, {})[name] = found
         self._unsettled -= 1
         if not self._unsettled:
             self.is_over = True

@@ -27,6 +27,7 @@ from bff.declarations.models.gateway import (
 )
 from bff.declarations.models.paging import PaginateDecl
 from bff.declarations.models.param import ItemsDecl, OperationParamDecl, ParamDecl, ScalarDecl
+from bff.declarations.models.replies import ReplyHeaderDecl
 from bff.declarations.models.service import OperationDecl, ServiceFile, TlsDecl
 from bff.declarations.models.statuses import ErrorReplyDecl, FailWhenDecl
 from bff.declarations.models.step import BatchDecl, FallbackDecl, ForEachDecl, JoinDecl, StepDecl
@@ -56,6 +57,7 @@ SECTIONS = {
     StepDecl: "A step",
     ErrorReplyDecl: "statuses",
     FailWhenDecl: "fail_when",
+    ReplyHeaderDecl: "reply_headers",
     FallbackDecl: "on_failure",
     BatchDecl: "batch",
     PaginateDecl: "paginate",

@@ -8,14 +8,13 @@ import re
 from collections.abc import Iterator, Mapping
 
 from bff.declarations.declaration import Declaration, Violation
-from bff.declarations.models.forms import Location, identifier_violation
+from bff.declarations.models.forms import TOKEN, Location, identifier_violation
 from bff.declarations.models.param import OperationParamDecl, ParamDecl
 
 Params = Mapping[str, ParamDecl]
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 §5.6.2
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _IN_PAIRS = ("query", "form")  # where a param is pairs of a name and a text
 _SEPARATORS = {"comma": (",", "a comma"), "space": (" ", "a blank"), "pipe": ("|", "a pipe")}
@@ -66,7 +65,7 @@ def check_params(params: Params, locations: Mapping[str, Location]) -> Iterator[
 
 def _name_violations(key: str, param: ParamDecl, location: Location) -> Iterator[Violation]:
     wire = wire_name(key, param)
-    if location == "header" and not _TOKEN.fullmatch(wire):
+    if location == "header" and not TOKEN.fullmatch(wire):
         yield _at_name(key, param, f"'{wire}' is no header's name")
     named = location != "header" or param.name is not None
     if named and (found := identifier_violation(key)):
@@ -215,7 +214,7 @@ def check_outgoing_header(key: str, param: ParamDecl) -> Violation | None:
 
 def sent_header_violation(name: str) -> Violation | None:
     """Why no service may be sent a header of this name, if so."""
-    if not _TOKEN.fullmatch(name):
+    if not TOKEN.fullmatch(name):
         return Violation(f"'{name}' is no name of a header", "Use letters, digits and dashes.")
     return Violation(*_of_gateway(name)) if name.lower() in _OWN_HEADERS else None
 

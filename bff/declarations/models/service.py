@@ -30,6 +30,7 @@ from bff.declarations.models.forms import (
 )
 from bff.declarations.models.param import OperationParamDecl
 from bff.declarations.models.places import check_content_type, check_outgoing_header, wire_name
+from bff.declarations.models.replies import ReplyHeaderDecl
 from bff.declarations.models.statuses import ErrorSchemas, FailWhen
 
 
@@ -60,6 +61,7 @@ class OperationDecl(Declaration):
     cache: CacheDecl | None = None  # of its replies
     error_types: ErrorSchemas = Field(default={}, alias="errors")  # pydantic types
     fail_when: FailWhen | None = None
+    reply_headers: dict[str, ReplyHeaderDecl] = Field(default={})
 
     @property
     def effect(self) -> Effect | None:
@@ -97,6 +99,7 @@ class OperationDecl(Declaration):
         if self.cache is not None and self.effect == "writes":
             yield never_cached(self.request)
         yield from self._body_violations()
+        yield from check_keys("reply_headers", self.reply_headers, identifier_violation)
 
     def _body_violations(self) -> Iterator[Violation]:
         if not self.knows("returns", "decode", "delimiter"):

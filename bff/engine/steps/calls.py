@@ -29,6 +29,7 @@ from bff.engine.steps.bodies import (
 )
 from bff.engine.steps.failures import ends_by_status, refuses_gateway
 from bff.engine.steps.inputs import CallPlan
+from bff.engine.steps.reply_headers import with_headers
 from bff.engine.steps.requests import StepRequest
 from bff.engine.values.freshness import UNLIMITED, Freshness, read_freshness
 from bff.engine.values.limits import Budget, Limits
@@ -74,7 +75,8 @@ class HeavyBody(NamedTuple):
             return StepPart(
                 too_large(self.step, self.reply, _TOGETHER), self.weight, self.freshness
             )
-        return StepPart(read.value, weight, self.freshness, read.text)
+        value = with_headers(self.step.reply_headers, self.reply, read.value)
+        return StepPart(value, weight, self.freshness, read.text)
 
 
 class DirectCalls:
@@ -129,7 +131,7 @@ class DirectCalls:
         if judged is not None:
             if isinstance(judged, Failed) and refuses_gateway(judged) and reply.status != 429:
                 log_refusal(step.operation.name, reply.status)
-            return StepPart(judged, 0, freshness)
+            return StepPart(with_headers(step.reply_headers, reply, judged), 0, freshness)
         most = self.limits.reply_bytes
         weight = weigh_reply(reply.body, most)
         if weight > most:
@@ -139,10 +141,12 @@ class DirectCalls:
         if decodes_first or weight > self.limits.off_loop_bytes:
             return HeavyBody(step, reply, decodes_first, weight, most, budget, freshness)
         value = read_body(step, reply)
+        text = None
         if isinstance(value, Failed):
-            mended = mend_body(step, reply, value, most)
-            return StepPart(mended.value, weight, freshness, mended.text)
-        return StepPart(value, weight, freshness)
+            value, _, text = mend_body(step, reply, value, most)
+        if step.reply_headers:
+            value = with_headers(step.reply_headers, reply, value)
+        return StepPart(value, weight, freshness, text)
 
     async def reply_to(
         self, step: Step, request: StepRequest, deadline: Deadline

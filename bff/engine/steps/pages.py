@@ -1,9 +1,4 @@
-"""What one reply has of a list that comes in pages, and what leads to the page after it. Pure.
-
-Links are those of RFC 8288, in headers `Link`:
-
-    Link: <https://shop.example/orders?page=3>; rel="next", <…>; rel="last"
-"""
+"""What one reply has of a list that comes in pages, and what leads to the page after it. Pure."""
 
 import re
 from typing import Any, Final, NamedTuple
@@ -11,12 +6,10 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from bff.engine.ports import Headers
 from bff.engine.steps.inputs import is_true
+from bff.engine.steps.link_headers import link_target
 from bff.errors import EvaluationError
 from bff.plan.model.steps import ByCursor, ByLink, Pages
 
-# A target, and its params up to the comma that ends the link; quoted values may hold commas.
-_LINK: Final = re.compile(r'<([^<>]*)>((?:[^",]|"(?:[^"\\]|\\.)*")*)')
-_PARAM: Final = re.compile(r';\s*([^\s=;,"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
 _SENDABLE: Final = re.compile(r"[!-~]*")
 
 
@@ -43,16 +36,6 @@ def read_page(pages: Pages, whole: Any, headers: Headers) -> Page:
     return Page(items or [], leads_to)
 
 
-def link_target(headers: Headers, rel: str) -> str | None:
-    """The target of the first link of this relation, as it stands; None where there is none."""
-    for name, value in headers:
-        if name == b"link":
-            for target, params in _LINK.findall(value.decode("latin-1")):
-                if rel in _relations(params):
-                    return str(target)
-    return None
-
-
 def followed(target: str, link: str) -> str | None:
     """The request's target with the query of a link that it got; None for a link to another path,
     or one that can't be sent. Only the end of the link's path is compared, since a service may
@@ -65,11 +48,3 @@ def followed(target: str, link: str) -> str | None:
     if not unquote(linked.path).endswith(unquote(path)) or not _SENDABLE.fullmatch(linked.query):
         return None
     return f"{path}?{linked.query}" if linked.query else path
-
-
-def _relations(params: str) -> list[str]:
-    """The relations that a link's params name. The first `rel` counts (§3.3)."""
-    for param in _PARAM.finditer(params):
-        if param[1].lower() == "rel":
-            return (param[2] or param[3] or "").lower().split()
-    return []

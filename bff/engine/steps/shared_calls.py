@@ -16,6 +16,7 @@ from bff.engine.heavy_work import HeavyShare
 from bff.engine.ports import CallResult, ReplyCache, UpstreamReply
 from bff.engine.steps.calls import DirectCalls, StepPart
 from bff.engine.steps.failures import ends_by_status, may_pass
+from bff.engine.steps.reply_headers import stored_reply, stored_text
 from bff.engine.steps.requests import StepRequest
 from bff.engine.values.freshness import least
 from bff.engine.values.limits import Budget
@@ -66,7 +67,7 @@ class SharedCalls:
             return own._replace(freshness=least((own.freshness, cached.freshness)))
         if own is not None and not isinstance(own.value, Failed):
             return own
-        stored = UpstreamReply(_STORED_STATUS, (), cached.body)
+        stored = stored_reply(_STORED_STATUS, cached.body)
         earlier = await self._calls.part_of_stored(step, stored, budget, heavy)
         if own is None:
             return earlier._replace(freshness=cached.freshness)
@@ -119,9 +120,10 @@ def _result(
         and 200 <= reply.status < 300
         and not freshness.is_private
     ):
-        body = _json_text(step, reply, own)
+        text = _json_text(step, reply, own)
+        body = stored_text(step.operation.reply_headers, reply, text)
         try:
-            tags = _tags(step, caching, request, body)
+            tags = _tags(step, caching, request, text)
         except EvaluationError as error:  # without its tags it could not be purged
             body, untagged = None, str(error)
         except ValueError:

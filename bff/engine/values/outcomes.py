@@ -4,6 +4,7 @@
 and the client's status when the step was required.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Literal, NamedTuple
@@ -74,10 +75,11 @@ def reason_of(error: EvaluationError) -> Reason:
 class Value(NamedTuple):
     """The step has a value, in the forms that are needed: its JSON form for expressions, joins and
     views, and its serialised text where it goes out whole. Both are None where `statuses` made it
-    null."""
+    null. `headers` are those of its reply that count, by their names in expressions."""
 
     json: Any = None
     text: bytes | None = None
+    headers: Mapping[str, Any] | None = None
 
 
 NULL: Final = Value()

@@ -53,9 +53,13 @@ def compile_composition(
     params_type = type_of_params(document, params)
     steps = compile_steps(reporter, params_type, services)
 
-    unjoined = scope_within(reporter, root_of_steps(document, params_type, steps.types))
+    unjoined = scope_within(
+        reporter, root_of_steps(document, params_type, steps.types, steps.headers)
+    )
     joins, joined_types = compile_joins(unjoined, steps.types)
-    joined = replace(unjoined, root=root_of_steps(document, params_type, joined_types))
+    joined = replace(
+        unjoined, root=root_of_steps(document, params_type, joined_types, steps.headers)
+    )
     scope = replace(joined, root=root_of_responses(joined.root))
     targets = {join.into_step for join in joins}
     whole = {step.name: step.index for step in steps.steps if step.name not in targets}

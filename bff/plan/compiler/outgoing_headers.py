@@ -15,12 +15,12 @@ from typing import Final
 from urllib.parse import quote
 
 from bff.errors import EvaluationError, TooLargeError
+from bff.plan.compiler.roots import roots_of
 from bff.plan.compiler.values import (
     ExpressionScope,
     compile_expression,
     is_constant,
     render_text,
-    roots_of,
 )
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError
 from bff.plan.expressions.grammar.templates import Interpolation, split_template

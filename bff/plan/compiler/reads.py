@@ -30,7 +30,7 @@ def with_needs(readers: Readers) -> tuple[Step, ...]:
     """The steps, marked with the forms that their values are needed in: JSON, bytes."""
     read: set[str] = {join.into_step for join in readers.joins}
     for reader in (*_shaping(readers), *readers.purges):
-        read |= reader.roots
+        read |= {path[0] for path in reader.reads}  # of a step of headers, its body isn't read
     spliced = {
         segment.step
         for shape in readers.shapes

@@ -1,6 +1,6 @@
 """The roots of expressions: the names that an expression finds, and the types of their values.
 
-in a step, a join, a tag    params, claims, and each step
+in a step, a join, a tag    params, claims, headers, and each step
 in a response or a view     the same, and `degraded`
 in the tags of replies      the operation's own params, and `reply`
 in `fail_when`              `reply` alone, which may be anything
@@ -13,7 +13,7 @@ from dataclasses import replace
 from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile
 from bff.errors import EvaluationError
-from bff.plan.model.expressions import Template
+from bff.plan.model.expressions import HEADERS, Places, Template
 from bff.plan.model.service import CompositionParam, OperationParam
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import may_be_null, nullable, without_null
@@ -29,10 +29,16 @@ _DEGRADED_TYPE = t.ListOf(
 
 
 def root_of_steps(
-    document: Document[CompositionFile], params: t.Type, steps: Mapping[str, t.Type]
+    document: Document[CompositionFile],
+    params: t.Type,
+    steps: Mapping[str, t.Type],
+    headers: t.ObjectOf | None,
 ) -> t.ObjectOf:
-    """What the expressions of steps, joins and tags see."""
-    inputs = {"params": params, CLAIMS: _CLAIMS_TYPE}
+    """What the expressions of steps, joins and tags see. `headers` is the type of those of the
+    steps' replies, where any are declared."""
+    inputs: dict[str, t.Type] = {"params": params, CLAIMS: _CLAIMS_TYPE}
+    if headers is not None:
+        inputs[HEADERS] = headers
     # a step that is wrongly called `params` hides none
     fields = (*inputs.items(), *(each for each in steps.items() if each[0] not in inputs))
     return t.ObjectOf(_fields(fields), None if document.knows(("steps",)) else t.ANYTHING)
@@ -103,6 +109,22 @@ def may_give_null(template: Template) -> bool:
         return template.evaluate({CLAIMS: {}}) is None
     except EvaluationError:
         return False
+
+
+def roots_of(reads: Places) -> frozenset[str]:
+    """The root names that static reads begin with; who reads a header of a step's reply reads the
+    step."""
+    of_headers = (path[1] for path in reads if path[0] == HEADERS and len(path) > 1)
+    return frozenset(path[0] for path in reads).union(of_headers)
+
+
+def with_each_step(reads: Places, root: t.ObjectOf) -> Places:
+    """The reads, with the headers of each step in place of all headers."""
+    if (HEADERS,) not in reads:
+        return reads
+    steps = next((each.type for name, each in root.fields if name == HEADERS), t.ANYTHING)
+    names = [name for name, _ in steps.fields] if isinstance(steps, t.ObjectOf) else []
+    return reads | {(HEADERS, name) for name in names}
 
 
 def _fields(types: Iterable[tuple[str, t.Type]]) -> tuple[tuple[str, t.Field], ...]:

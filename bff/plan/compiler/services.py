@@ -19,9 +19,18 @@ from bff.plan.compiler.values import compile_single, is_constant, scope_within
 from bff.plan.decoding.decoders import GIVES, Decoding, compile_decoder, takes_decoding
 from bff.plan.digests import digest_of
 from bff.plan.model.caching import ReplyCaching
-from bff.plan.model.service import ErrorBody, FailWhen, Operation, OperationParam, Schema, Service
+from bff.plan.model.service import (
+    ErrorBody,
+    FailWhen,
+    Operation,
+    OperationParam,
+    ReplyHeader,
+    Schema,
+    Service,
+)
 from bff.plan.params.bodies import body_format
-from bff.plan.params.compile import compile_operation_params
+from bff.plan.params.compile import SCALARS, compile_operation_params
+from bff.plan.params.texts import READERS
 from bff.plan.reporter import Path, Reporter
 from bff.plan.schemas.annotations import UnknownSchema
 from bff.plan.schemas.library import PydanticSchema, SchemaLibrary
@@ -175,6 +184,7 @@ def _compile_operation(
         decode=compile_decoder(declared.decode, returns.input_type, declared.delimiter),
         decodes_first=declared.decode != "json",
         delimiter=declared.delimiter,
+        reply_headers=_compile_reply_headers(declared),
         errors=errors,
         fail_when=_compile_fail_when(reporter, (*path, "fail_when"), declared),
     )
@@ -251,6 +261,19 @@ def _compile_returns(
             f"Name a type that takes {gives}.",
         )  # fmt: skip
     return schema
+
+
+def _compile_reply_headers(declared: OperationDecl) -> tuple[ReplyHeader, ...]:
+    return tuple(
+        ReplyHeader(
+            name,
+            each.name.lower().encode(),
+            SCALARS[each.type],
+            None if each.rel is None else each.rel.lower(),
+            str if each.type == "string" else READERS[each.type],
+        )
+        for name, each in declared.reply_headers.items()
+    )
 
 
 def _resolve(

@@ -13,6 +13,7 @@ from bff.plan.compiler.caching import compile_step_caching
 from bff.plan.compiler.fan_out import compile_batch, compile_for_each
 from bff.plan.compiler.graph import order_steps
 from bff.plan.compiler.paging import compile_pages
+from bff.plan.compiler.reply_headers import headers_of_step, type_of_headers
 from bff.plan.compiler.roots import may_give_null, root_of_steps
 from bff.plan.compiler.services import Services
 from bff.plan.compiler.statuses import compile_statuses
@@ -27,10 +28,12 @@ from bff.plan.types.algebra import brief, fits, nullable, type_of_value
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """The compiled steps in declared order, and the type of each for expressions."""
+    """The compiled steps in declared order; the type of each for expressions, and that of the
+    headers of their replies."""
 
     steps: tuple[nodes.Step, ...]
     types: Mapping[str, t.Type]
+    headers: t.ObjectOf | None
 
 
 def compile_steps(reporter: Reporter[CompositionFile], params: t.Type, services: Services) -> Steps:
@@ -43,7 +46,8 @@ def compile_steps(reporter: Reporter[CompositionFile], params: t.Type, services:
     document = reporter.document
     declared = document.model.steps
     unknown: dict[str, t.Type] = dict.fromkeys(declared, t.ANYTHING)
-    draft = ExpressionScope(document, [], root_of_steps(document, params, unknown))
+    headers = type_of_headers(declared, services)
+    draft = ExpressionScope(document, [], root_of_steps(document, params, unknown, headers))
     drafts = {name: _compile_step(name, each, draft, services) for name, each in declared.items()}
     writes = document.model.effect == "writes"
     waits_for = (waits_of_writer if writes else waits_of_reader)(reporter, drafts)
@@ -58,13 +62,13 @@ def compile_steps(reporter: Reporter[CompositionFile], params: t.Type, services:
     indexes = {name: index for index, name in enumerate(declared)}
     for name in order:
         seen = {each: types[each] for each in declared if each != name or name in waits_for[name]}
-        scope = scope_within(reporter, root_of_steps(document, params, seen))
+        scope = scope_within(reporter, root_of_steps(document, params, seen, headers))
         step = _compile_step(name, declared[name], scope, services)
         types[name] = step.type
         waits = tuple(sorted(indexes[other] for other in waits_for[name]))
         inputs = tuple(sorted(indexes[other] for other in step.reads_steps(indexes)))
         compiled[name] = replace(step, index=indexes[name], waits_for=waits, input_steps=inputs)
-    return Steps(tuple(compiled[name] for name in declared), types)
+    return Steps(tuple(compiled[name] for name in declared), types, headers)
 
 
 def _compile_step(
@@ -128,6 +132,7 @@ def _compile_step(
         type=whole,
         needs_json=False,
         needs_bytes=False,
+        reply_headers=headers_of_step(declared, operation),
     )
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from bff.declarations.models.caching import tag_violation
 from bff.errors import EvaluationError, TooManyTagsError
+from bff.plan.compiler.roots import roots_of
 from bff.plan.compiler.values import (
     ExpressionScope,
     Reads,
     compile_expression,
     render_text,
-    roots_of,
 )
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError
 from bff.plan.expressions.grammar.templates import Interpolation, split_template

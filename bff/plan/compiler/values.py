@@ -12,6 +12,7 @@ from typing import Any
 
 from bff.errors import EvaluationError
 from bff.plan.compiler.parts import field_of, list_evaluator, mapping_evaluator
+from bff.plan.compiler.roots import roots_of, with_each_step
 from bff.plan.expressions.closures.compile import compile_node
 from bff.plan.expressions.closures.growth import (
     LARGEST_VALUE,
@@ -119,6 +120,7 @@ def compile_expression(
     if problems:
         return _unknown(reads)
     path_of = direct_path(node)
+    reads = with_each_step(reads, scope.root)
     template = Template(
         compile_node(node), inferred, roots_of(reads), reads, f"${{{source}}}",
         uses_of(node, scope.root), None if path_of is None else refer(path_of, scope.root),
@@ -139,11 +141,6 @@ def constant(value: Any) -> Template:
 def is_constant(template: Template) -> bool:
     """Whether the template reads nothing, so that its value is known now."""
     return not template.roots
-
-
-def roots_of(reads: Reads) -> frozenset[str]:
-    """The root names that static reads begin with."""
-    return frozenset(path[0] for path in reads)
 
 
 def _compile_text(scope: ExpressionScope, text: str, path: Path) -> Template:

@@ -15,7 +15,7 @@ from bff.plan.explain.texts import (
     source_text,
 )
 from bff.plan.model.composition import Composition
-from bff.plan.model.service import Operation
+from bff.plan.model.service import Operation, ReplyHeader
 from bff.plan.model.steps import (
     ByCursor,
     ByLink,
@@ -28,6 +28,7 @@ from bff.plan.model.steps import (
     Stale,
     Step,
 )
+from bff.plan.types.algebra import describe
 
 
 def explain_step(composition: Composition, step: Step, path: IdentityPath | None) -> Iterable[str]:
@@ -54,6 +55,8 @@ def explain_step(composition: Composition, step: Step, path: IdentityPath | None
         yield from indented(statuses_lines(step))
     if step.operation.reply_format != "json":
         yield f"replies: {_format(step.operation)}"
+    if step.reply_headers:
+        yield f"reads headers: {', '.join(map(_reply_header, step.reply_headers))}"
     if step.operation.fail_when is not None:
         yield f"fails when: {fail_when_text(step.operation.fail_when)}"
     yield f"on failure: {_on_failure(step)}"
@@ -113,6 +116,11 @@ def _waits(composition: Composition, step: Step) -> str:
         for index in step.waits_for
     )
     return ", ".join(waits) or "nothing"
+
+
+def _reply_header(header: ReplyHeader) -> str:
+    what = describe(header.type) if header.rel is None else f"rel={header.rel}"
+    return f"{header.name} ({header.wire_name.decode()}: {what})"
 
 
 def _format(operation: Operation) -> str:

@@ -12,6 +12,8 @@ from bff.plan.types.kinds import Type
 
 Places = frozenset[tuple[str, ...]]
 
+HEADERS = "headers"  # the root's name for the headers of steps' replies
+
 ROOT: Places = frozenset(((),))
 NOWHERE: Places = frozenset()
 

@@ -195,6 +195,18 @@ class FailWhen:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyHeader:
+    """A header of an operation's replies: `read` makes its value of its text, and raises
+    `ValueError`; of a `Link` it is the target of the relation `rel`."""
+
+    name: str  # in expressions
+    wire_name: bytes  # in lower case
+    type: Type
+    rel: str | None
+    read: Callable[[str], Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One request that a service offers. `path` alternates literal text and path params; `errors`
     has the types of the bodies that come with some statuses.
@@ -223,3 +235,4 @@ class Operation:
     errors: Mapping[int, ErrorBody] = field(default_factory=dict)
     fail_when: FailWhen | None = None
     sends_own_credentials: bool = False  # the gateway's, so that the service knows who asks
+    reply_headers: tuple[ReplyHeader, ...] = ()

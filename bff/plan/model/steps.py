@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from bff.plan.model.caching import ReplyCaching, Scope
 from bff.plan.model.expressions import Template
-from bff.plan.model.service import ErrorBody, Operation, OperationParam
+from bff.plan.model.service import ErrorBody, Operation, OperationParam, ReplyHeader
 from bff.plan.types.kinds import ObjectOf, Type
 
 
@@ -190,6 +190,7 @@ class Step:
     needs_bytes: bool  # it goes out whole, spliced from the serializer's bytes
     # The operation params by which the caller's own credential is sent.
     credentials: frozenset[str] = frozenset()
+    reply_headers: tuple[ReplyHeader, ...] = ()  # of its one reply
 
     def expressions(self) -> tuple[StepExpression, ...]:
         """Everything that the step evaluates on the root of values that are there as it calls.

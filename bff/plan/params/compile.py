@@ -205,7 +205,7 @@ def _check_patterns(reporter: Reporter[Any], path: Path, declared: ParamDecl) ->
 
 
 _MEMBERS_MEND = "A query and a form hold texts by name: use fields of one type, and lists of these."
-_SCALARS: Mapping[str, t.Type] = {
+SCALARS: Mapping[str, t.Type] = {
     "integer": t.INTEGER,
     "number": t.NUMBER,
     "boolean": t.BOOLEAN,
@@ -218,7 +218,7 @@ def _type(declared: ParamDecl | ItemsDecl) -> t.Type:
         return t.ListOf(_type(declared.items))
     if declared.enum is not None:
         return union(*map(t.Constant, declared.enum))
-    return _SCALARS[declared.type or "string"]
+    return SCALARS[declared.type or "string"]
 
 
 def _is_list(declared: ParamDecl, inferred: t.Type) -> bool:
@@ -241,7 +241,7 @@ def _style(declared: ParamDecl, location: Location) -> Style:
 
 def _text_parser(declared: ParamDecl, location: Location, check: Check) -> ParseText:
     if declared.items is None:
-        kind = declared.type if declared.type in _SCALARS else None
+        kind = declared.type if declared.type in SCALARS else None
         return single_text(kind or "string", check)
     kind = declared.items.type
     if location == "header":

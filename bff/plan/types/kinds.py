@@ -55,6 +55,7 @@ class Field:
     required: bool = True
 
 
+HEADERS_NAME = "headers"  # the name of the object that the headers of steps' replies are
 PARAMS_NAME = "params"  # the name of the object that a composition's params are
 
 

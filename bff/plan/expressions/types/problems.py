@@ -32,6 +32,8 @@ def unknown_name(node: Node, root: t.Type) -> TypeProblem:
     mend = known_names(name, field_names(root))
     if name in ("env", "secret"):
         mend = f"The environment is read where a service is described, not here. {mend}"
+    if name == t.HEADERS_NAME:
+        mend = f"No operation that is called here declares `reply_headers`. {mend}"
     return TypeProblem(node.start, what, mend)
 
 
@@ -64,6 +66,10 @@ def no_such_field(node: Node, current: t.Type) -> TypeProblem:
             return TypeProblem(
                 node.start, f"no param '{name}' is declared", _param_mend(name, bare)
             )
+        if any(isinstance(one, t.ObjectOf) and one.name == t.HEADERS_NAME for one in each):
+            what = f"'{name}' has no headers here"
+            mend = "A step has them that makes one call, of an operation with `reply_headers`."
+            return TypeProblem(node.start, what, f"{mend} {known_names(name, field_names(bare))}")
         owners = sorted({one.name for one in each if isinstance(one, t.ObjectOf) and one.name})
         what = f"{' or '.join(owners)} has no field '{name}'" if owners else f"no field '{name}'"
         return TypeProblem(node.start, what, known_names(name, field_names(bare)))
