@@ -37,15 +37,13 @@ def render_additions(additions: Additions) -> RenderedAdditions:
     headers = tuple(
         (name.encode(), _revealed(value).strip(" \t").encode()) for name, value in additions.headers
     )
-    names = {name for name, _ in headers}
-    if additions.tokens is not None:
-        names.add(b"authorization")
+    names = frozenset(name for name, _ in headers)
     query = "&".join(
         f"{quote(name, safe='')}={quote(_revealed(value), safe='')}"
         for name, value in additions.query
     )
     params = frozenset(name for name, _ in additions.query)
-    return RenderedAdditions(headers, frozenset(names), query, params)
+    return RenderedAdditions(headers, names, query, params)
 
 
 def added(way: Way[T], additions: RenderedAdditions) -> Way[T]:

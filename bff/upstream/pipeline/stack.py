@@ -5,8 +5,8 @@ From the wire upwards:
     send        one exchange with one instance of a `Transport`
     decoded     replies to steps, where the service has `compression: on`   `compression.py`
     balanced    the instance; the next one where nothing was sent           `balance.py`
-    added       the service's headers and query, where it has any           `additions.py`
     authorized  a token of the gateway's own; once more after a 401         `authorized.py`
+    added       the service's headers and query, where it has any           `additions.py`
     lent        a route's calls with all of these, and without the client's `lent.py`
 
 What decides by instance belongs below `balanced` (a breaker that turns one instance away); what
@@ -58,8 +58,9 @@ def compose_way(
     way = balanced(send, instances)
     if credentials is None:
         return way
-    way = added(way, credentials.additions)
-    return way if credentials.tokens is None else authorized(way, credentials.tokens)
+    if credentials.tokens is not None:
+        way = authorized(way, credentials.tokens)
+    return added(way, credentials.additions)
 
 
 class ServiceClient:
