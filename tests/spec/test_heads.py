@@ -20,6 +20,7 @@ headers:
   Location: /orders/${order.id}
   X-Total: ${order.total}
   X-Note: ${order.items[0].product_id}
+  X-Name: Zoë
 steps:
   order: {call: shop.create_order, with: {user_id: '${params.user_id}'}}
 """
@@ -33,6 +34,7 @@ def test_created_thing_has_its_status_and_location(screens: Screens) -> None:
     assert answer.header("location") == "/orders/5"
     assert answer.header("x-total") == "1.5"
     assert answer.header("x-note") is None
+    assert (answer.header("x-name") or "").encode("latin-1") == "Zoë".encode()
     assert answer.header("cache-control") == "no-store"
 
 

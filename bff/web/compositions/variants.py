@@ -37,8 +37,7 @@ class Variant:
     """
 
     __slots__ = (
-        "_hit_full", "_hit_tick", "_hit_unchanged", "_own", "_standing", "_unchanged", "body",
-        "head", "tag",
+        "_hit_full", "_hit_tick", "_hit_unchanged", "_own", "_standing", "body", "head", "tag",
     )  # fmt: skip
 
     def __init__(
@@ -53,12 +52,14 @@ class Variant:
         self.head = head
         self.tag = tag or entity_tag(body)
         self._standing = standing
-        self._unchanged: list[RawHeader] = [(b"etag", self.tag), *head.headers]
-        # What is no 200 is not compared with what a client has (RFC 9110 §13.2.1).
-        self._own: list[RawHeader] = [*(self._unchanged if head.status == 200 else head.headers)]
-        if head.has_body:
-            self._own += [(b"content-type", JSON), (b"content-length", b"%d" % len(body))]
-        self._own.append(NOSNIFF)
+        self._own: list[RawHeader] = [
+            (b"content-type", JSON),
+            (b"content-length", b"%d" % len(body)),
+            (b"etag", self.tag),
+            NOSNIFF,
+        ]
+        if head is not PLAIN:
+            self._own = _of_head(head, self._own)
         if coding != IDENTITY:
             self._own.append((b"content-encoding", coding.encode()))
         self._hit_tick = -1
@@ -73,7 +74,7 @@ class Variant:
     def reply(self, request: GatewayRequest, headers: list[RawHeader]) -> Reply:
         """The variant as a reply, or 304 to a client that has it; `headers` come on top."""
         if self._known_to(request):
-            return Reply(304, [*self._unchanged, *headers], shared=self._standing)
+            return Reply(304, [*self._unchanged(), *headers], shared=self._standing)
         return Reply(self.head.status, [*self._own, *headers], self.body, shared=self._standing)
 
     def written(self, headers: list[RawHeader]) -> Reply:
@@ -92,17 +93,28 @@ class Variant:
             # second off.
             headers = [*self._standing, *hit_headers(age, ttl)]
             self._hit_full = SharedHeaders([*self._own, *headers])
-            self._hit_unchanged = SharedHeaders([*self._unchanged, *headers])
+            self._hit_unchanged = SharedHeaders([*self._unchanged(), *headers])
             self._hit_tick = age
         if self._known_to(request):
             return Reply(304, (), b"", facts, self._hit_unchanged)
         return Reply(self.head.status, (), self.body, facts, self._hit_full)
+
+    def _unchanged(self) -> list[RawHeader]:
+        return [(b"etag", self.tag), *self.head.headers]
 
     def _known_to(self, request: GatewayRequest) -> bool:
         if_none_match = request.header_list(b"if-none-match")
         if if_none_match is None or request.method == "POST" or self.head.status != 200:
             return False  # 304 answers what is safe by its method alone (RFC 9110 §13.1.2)
         return names_tag(if_none_match, self.tag)
+
+
+def _of_head(head: Head, own: list[RawHeader]) -> list[RawHeader]:
+    """The headers of a variant under a declared head. What is no 200 has no ETag, since it is not
+    compared with what a client has (RFC 9110 §13.2.1)."""
+    content_type, length, tag, *others = own
+    entity = [content_type, length] if head.has_body else []
+    return [*head.headers, *entity, *([tag] if head.status == 200 else ()), *others]
 
 
 def hit_headers(age: int, ttl: int) -> list[RawHeader]:
