@@ -12,7 +12,8 @@ from pydantic import AfterValidator, Field, PlainValidator
 
 from bff.declarations.declaration import Declaration, Violation, refusal
 from bff.declarations.environment.filling import LOST, FilledText
-from bff.declarations.models.forms import FromList, Url
+from bff.declarations.models.addresses import Url
+from bff.declarations.models.forms import FromList
 from bff.declarations.models.places import sent_header_violation
 from bff.secret import Secret
 

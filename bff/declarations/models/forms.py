@@ -1,20 +1,16 @@
-"""The small written forms that declarations share: durations, sizes, names, expressions, URLs.
+"""The small written forms that declarations share: durations, sizes, names, expressions.
 
 Each is an annotated type for the models, and refuses in words what is not of its form.
 """
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from ipaddress import ip_address
 from typing import Annotated, Any, Literal
-from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from bff.declarations.declaration import Violation, refusal
 from bff.declarations.environment.filling import LOST
-from bff.secret import Secret
 
 Location = Literal["path", "query", "header", "body", "form"]
 Style = Literal["repeat", "comma", "space", "pipe", "deep_object"]
@@ -44,7 +40,6 @@ _BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LABEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 _CALL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\.[A-Za-z_][A-Za-z0-9_]*")
-_HOST = re.compile(r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+")
 
 
 def _parse_window(value: Any) -> float:
@@ -210,128 +205,6 @@ def _check_namespace(name: str) -> str:
     return name
 
 
-def _check_origin(origin: str) -> str:
-    if origin in ("*", "null"):
-        raise refusal(
-            Violation(f"'{origin}' would let any page read replies", "Name each origin exactly.")
-        )
-    meant = _origin_as_sent(origin)
-    if origin != meant:
-        raise refusal(
-            Violation(
-                f"no browser sends the origin '{origin}'", f"Write it as browsers do: {meant}."
-            )
-        )
-    return origin
-
-
-def _check_redirect_origin(origin: str) -> str:
-    meant = _origin_as_sent(origin)
-    if origin != meant:
-        mend = f"Name each origin exactly, without a path: {meant}."
-        raise refusal(Violation(f"'{origin}' is no origin", mend))
-    return origin
-
-
-def _origin_as_sent(text: str) -> str:
-    """The origin of an address as browsers write it; an example where there is none."""
-    parts = _split(text)
-    if parts is None or "@" in text:
-        return "https://app.example.com"
-    return f"{parts.scheme}://{_host_as_sent(parts)}"
-
-
-def _host_as_sent(parts: SplitResult) -> str:
-    """Host and port as browsers serialise them: addresses in their shortest form, and no port that
-    is the scheme's own (https://url.spec.whatwg.org/#host-serializing)."""
-    host = (parts.hostname or "").lower()
-    with suppress(ValueError):
-        address = ip_address(host)
-        host = f"[{address}]" if address.version == 6 else str(address)
-    is_own = parts.port == {"http": 80, "https": 443}[parts.scheme]
-    return host if parts.port is None or is_own else f"{host}:{parts.port}"
-
-
-def _address(url: str) -> SplitResult:
-    parts = _split(url)
-    if parts is None:
-        raise refusal(
-            Violation("this is no http address", "Write it whole: http://127.0.0.1:9102.")
-        )
-    if "@" in parts.netloc:
-        raise refusal(Violation("an address with a user or a password", "Write them in `auth`."))
-    return parts
-
-
-def _check_url(url: str) -> str:
-    """An address of http or https, perhaps with a query."""
-    _address(url)
-    if "#" in url:
-        raise refusal(Violation("an address with a fragment", "Leave it out: it is never sent."))
-    return url
-
-
-def _check_base_url(url: str) -> str:
-    """A service's address: http or https, a host, perhaps a path; returned without a last `/`."""
-    parts = _address(url)
-    if "?" in url or "#" in url:
-        raise refusal(
-            Violation("an address with a query or a fragment", "Queries belong to operations.")
-        )
-    if any(segment in (".", "..") for segment in parts.path.lower().replace("%2e", ".").split("/")):
-        raise refusal(Violation("an address with `.` or `..` in its path", "Write the path out."))
-    return url.rstrip("/")
-
-
-def _check_proxy_url(value: Any) -> Secret:
-    """A proxy's address. What is refused is not repeated: it may have a password in it."""
-    if value is LOST:
-        raise refusal()
-    if not isinstance(value, str | Secret):
-        raise refusal(Violation("this is no text", "Write http://host:port."))
-    url = value.reveal() if isinstance(value, Secret) else value
-    parts = _split(url)
-    if (
-        parts is None
-        or parts.scheme != "http"
-        or parts.path not in ("", "/")
-        or "?" in url
-        or "#" in url
-    ):
-        raise refusal(
-            Violation(
-                "this is no address of an HTTP proxy",
-                "Write http://host:port, or http://user:${secret.PASSWORD}@host:port: the gateway"
-                " speaks plain HTTP to proxies. What means something in an address is encoded in a"
-                " password: %40 for @.",
-            )
-        )
-    if parts.password and not isinstance(value, Secret):
-        raise refusal(
-            Violation(
-                "a password stands in the file",
-                "Write ${secret.NAME} for it: http://user:${secret.NAME}@host:port.",
-            )
-        )
-    return Secret(url.rstrip("/"))
-
-
-def _split(url: str) -> SplitResult | None:
-    """The parts of an http address, None when it is none that goes on the wire as it is."""
-    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-        return None
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return None
-    host = parts.netloc.rpartition("@")[2]
-    host = host if port is None else host.rpartition(":")[0]
-    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(host) or port == 0:
-        return None
-    return parts
-
-
 Duration = Annotated[float, BeforeValidator(_parse_duration)]  # seconds
 Deadline = Annotated[Duration, _at_most(15, "a deadline is 15s at most")]
 Timeout = Annotated[Duration, _at_most(24 * 3600, "a timeout is 24h at most")]
@@ -352,9 +225,4 @@ Access = Annotated[Literal["public"], BeforeValidator(_check_access)]
 Namespace = Annotated[str, AfterValidator(_check_namespace)]
 MediaType = Annotated[str, AfterValidator(_check_media_type)]
 WireName = Annotated[str, AfterValidator(_check_wire_name)]
-Origin = Annotated[str, AfterValidator(_check_origin)]
-RedirectOrigin = Annotated[str, AfterValidator(_check_redirect_origin)]
-BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
-Url = Annotated[str, AfterValidator(_check_url)]
-ProxyUrl = Annotated[Secret, PlainValidator(_check_proxy_url)]
 FromList = Strict(False)  # on a tuple: YAML has lists

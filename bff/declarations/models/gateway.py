@@ -8,17 +8,9 @@ from pydantic import Field
 
 from bff.declarations.declaration import Declaration, Violation, check_keys
 from bff.declarations.environment.filling import ANY, EnvironmentUse
+from bff.declarations.models.addresses import Origin, RedirectOrigin
 from bff.declarations.models.caching import TagTexts, constant_tag_violation, repeated_tags
-from bff.declarations.models.forms import (
-    Access,
-    Deadline,
-    FromList,
-    Namespace,
-    Origin,
-    RedirectOrigin,
-    Size,
-    Timeout,
-)
+from bff.declarations.models.forms import Access, Deadline, FromList, Namespace, Size, Timeout
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+|/")
 

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 
 from bff.declarations.declaration import Declaration, Violation, check_keys, refusal
 from bff.declarations.environment.filling import ANY, EnvironmentUse
+from bff.declarations.models.addresses import BaseUrl, ProxyUrl
 from bff.declarations.models.auth import AuthDecl, SentText, check_sent, names_sent
 from bff.declarations.models.caching import CacheDecl
 from bff.declarations.models.endpoint import (
@@ -20,11 +21,9 @@ from bff.declarations.models.endpoint import (
     request_violations,
 )
 from bff.declarations.models.forms import (
-    BaseUrl,
     FromList,
     Location,
     MediaType,
-    ProxyUrl,
     Timeout,
     identifier_violation,
 )
