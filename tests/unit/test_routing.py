@@ -22,7 +22,9 @@ def composition(endpoint: str) -> Any:
     """What the table reads of a composition; the endpoint's text is its name."""
     method, path_text = endpoint.split(" ")
     path = tuple(
-        SimpleNamespace(name=segment[1:-1]) if segment.startswith("{") else segment
+        SimpleNamespace(name=segment[1:-1].removesuffix("..."), is_rest=segment.endswith("...}"))
+        if segment.startswith("{")
+        else segment
         for segment in path_text[1:].split("/")
         if segment
     )
@@ -36,6 +38,10 @@ def table(*endpoints: str, routes: tuple[str, ...] = ()) -> RoutingTable:
     )
 
 
+FILES = "GET /files/{path...}"
+FILE = "GET /files/{name}"
+META = "GET /files/{name}/meta"
+PUBLIC = "GET /files/public/{path...}"
 HOME = "GET /screens/home/{user_id}"
 MINE = "GET /screens/home/mine"
 ITEMS = "GET /screens/{kind}/items"
@@ -230,3 +236,61 @@ def test_what_was_matched_lately_is_found_again() -> None:
     assert routing.match("POST", "/a/1") == ToComposition("POST /a/{y}", {"y": "1"})
     assert routing.match("GET", "/b") == ToComposition("GET /b", {})
     assert routing.match("GET", "/a/") == NoMatch()
+
+
+# ------------------------------------------------------------------------------ the rest of a path
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "params"),
+    [
+        ("/files/a", FILE, {"name": "a"}),
+        ("/files/a/b", FILES, {"path": "a/b"}),
+        ("/files/a/b/c.d", FILES, {"path": "a/b/c.d"}),
+        ("/files/a/meta", META, {"name": "a"}),
+        ("/files/a/meta/b", FILES, {"path": "a/meta/b"}),
+        ("/files/public/a/meta", PUBLIC, {"path": "a/meta"}),
+        ("/files/public", FILE, {"name": "public"}),
+        ("/files/a%2Fb/c", FILES, {"path": "a%2Fb/c"}),
+        ("/files/a%2fb/%20%C3%A9", FILES, {"path": "a%2fb/ é"}),
+        ("/files/a%252Fb/100%25", FILES, {"path": "a%252Fb/100%"}),
+        ("/files/%25%2F/x", FILES, {"path": "%%2F/x"}),
+        ("/files/%2E%2E/x", FILES, {"path": "../x"}),
+        ("/files/\xc3\xa9/x", FILES, {"path": "é/x"}),
+    ],
+)
+def test_rest_of_a_path_is_one_text_in_which_an_encoded_slash_stays(
+    path: str, name: str, params: dict[str, str]
+) -> None:
+    """Static segments win, then params, then the rest."""
+    match = table(FILES, FILE, META, PUBLIC).match("GET", path)
+    assert match == ToComposition(name, params)
+
+
+@pytest.mark.parametrize("path", ["/files", "/files/", "/files//", "/files/a/", "/files/a//b"])
+def test_rest_that_is_empty_or_has_an_empty_segment_does_not_match(path: str) -> None:
+    assert table(FILES).match("GET", path) == NoMatch()
+
+
+@pytest.mark.parametrize(
+    "path", ["/files/a%252%46b", "/files/a%2%35%32F", "/files/%zz", "/files/%FF"]
+)
+def test_rest_that_reads_in_two_ways_is_a_bad_path(path: str) -> None:
+    """Its text would hold an encoded slash that it did not come with."""
+    assert table(FILES).match("GET", path) == BadPath()
+
+
+def test_rest_takes_the_methods_that_it_has() -> None:
+    matcher = table(FILES, "PUT /files/{path...}", routes=("/files",))
+    assert matcher.match("PUT", "/files/a/b") == ToComposition(
+        "PUT /files/{path...}", {"path": "a/b"}
+    )
+    assert isinstance(matcher.match("POST", "/files/a/b"), ToRoute)
+    without_route = table(FILES)
+    assert without_route.match("POST", "/files/a/b") == WrongMethod(("GET", "HEAD", "OPTIONS"))
+    assert without_route.allowed_methods("/files/a%252%46/b") == ("GET", "HEAD", "OPTIONS")
+
+
+def test_path_to_a_route_that_a_rest_would_take_once_decoded_is_refused() -> None:
+    matcher = table("GET /raw/files/{path...}", routes=("/raw",))
+    assert matcher.match("GET", "/raw/files%2Fa%25") == BadPath()

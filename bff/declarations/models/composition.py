@@ -16,6 +16,7 @@ from bff.declarations.models.endpoint import (
     endpoint_violations,
     method_of,
     never_cached,
+    rest_param,
 )
 from bff.declarations.models.forms import (
     FIELDS_PARAM,
@@ -132,6 +133,12 @@ class CompositionFile(Declaration):
                 yield violation
             yield from check_incoming_values(name, param, locations[name])
         yield from check_content_type(self, self.params, locations)
+        rest = self.params.get(rest_param(self.endpoint) or "")
+        if not wrong and rest is not None and rest.type not in (None, "string"):
+            yield Violation(
+                f"the rest of a path is a text, and this is {rest.type}", "Write type: string.",
+                ("params", str(rest_param(self.endpoint)), "type"),
+            )  # fmt: skip
         yield from check_reads(self, self.endpoint)
         effect = self.effect
         if self.cache is not None and effect == "writes":

@@ -21,6 +21,8 @@ from bff.methods import METHODS, READING_METHODS
 
 Effect = Literal["reads", "writes"]
 
+REST = "..."  # behind the name of a param that is the rest of the path
+
 _PARAM = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DECODED = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]*")  # RFC 3986 pchar, nothing encoded
@@ -69,7 +71,14 @@ def never_cached(endpoint: str) -> Violation:
 
 def path_params(endpoint: str) -> tuple[str, ...]:
     """The names in an endpoint's path, in order: `GET /users/{id}` → ("id",)."""
-    return tuple(_PARAM.findall(endpoint.partition("?")[0]))
+    path = endpoint.partition("?")[0]
+    return tuple(name.removesuffix(REST) for name in _PARAM.findall(path))
+
+
+def rest_param(endpoint: str) -> str | None:
+    """The name of the param that is the rest of the path: `GET /files/{path...}` → "path"."""
+    last = endpoint.rpartition("/")[2]
+    return last[1 : -len(REST) - 1] if last.startswith("{") and last.endswith(f"{REST}}}") else None
 
 
 def query_names(request: str) -> tuple[str, ...]:
@@ -166,6 +175,12 @@ def _endpoint_violations(endpoint: str) -> Iterator[Violation]:
             yield Violation("a path with an empty segment", "Leave the extra `/` out.")
         if not _PARAM.fullmatch(segment) and not _DECODED.fullmatch(segment):
             yield _segment_violation(segment)
+    for segment in segments[:-1]:
+        if _PARAM.fullmatch(segment) and segment.endswith(f"{REST}}}"):
+            yield Violation(
+                f"'{segment}' is the rest of the path, and more stands behind it",
+                "Put it at the end.",
+            )
     yield from _param_violations(endpoint)
     yield from _dot_violations(segments)
 
@@ -179,6 +194,12 @@ def _request_violations(request: str) -> Iterator[Violation]:
         if not _ENCODED.fullmatch(_PARAM.sub("", segment)):
             yield _segment_violation(segment)
     yield from _param_violations(request)
+    for name in _PARAM.findall(request.partition("?")[0]):
+        if name.endswith(REST):
+            yield Violation(
+                f"'{{{name}}}' is for the endpoint of a composition",
+                f"Write {{{name.removesuffix(REST)}}}, and `slash: true` at the param.",
+            )
     yield from _dot_violations(segments)
     _, asks, query = request.partition("?")
     for pair in query.split("&") if asks else ():

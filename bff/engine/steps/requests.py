@@ -25,7 +25,7 @@ from bff.engine.steps.texts import (
 from bff.engine.values.limits import HEADER_BYTES, TARGET_BYTES, Budget
 from bff.errors import EvaluationError, TooLargeError
 from bff.plan.model.service import BodyFormat, Operation, OperationParam
-from bff.plan.params.sendable import wrong_in_header, wrong_in_path
+from bff.plan.params.sendable import ENCODED_SLASH, wrong_in_header, wrong_in_path
 from bff.version import __version__
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -100,7 +100,10 @@ def _path_part(param: OperationParam, text: str) -> str:
     if PLAIN.fullmatch(text):
         return text
     refuse(param, wrong_in_path(text, slash=param.slash))
-    return quote(text, safe="/" if param.slash else "")
+    if not param.slash:
+        return quote(text, safe="")
+    parts = ENCODED_SLASH.split(text)  # every second is such a slash, and stays as it is
+    return "".join(part if index % 2 else quote(part) for index, part in enumerate(parts))
 
 
 def _headers(

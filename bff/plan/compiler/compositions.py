@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile, ShapeViewDecl
+from bff.declarations.models.endpoint import REST
 from bff.declarations.models.gateway import GatewayDefaults
 from bff.plan.compiler.caching import compile_policy
 from bff.plan.compiler.caller_credentials import credentials_of
@@ -164,7 +165,7 @@ def _split_endpoint(
     target: str, params: Mapping[str, CompositionParam]
 ) -> tuple[str | CompositionParam, ...]:
     return tuple(
-        params[segment[1:-1]] if segment.startswith("{") else segment
+        params[segment[1:-1].removesuffix(REST)] if segment.startswith("{") else segment
         for segment in target.split("/")[1:]
     )
 

@@ -29,7 +29,7 @@ def report_endpoints(
         endpoint = document.model.endpoint
         if endpoint_violations(endpoint):
             continue
-        form = re.sub(r"\{[^{}]*\}", "{}", endpoint)
+        form = re.sub(r"\{[^{}.]*(\.*)\}", r"{\1}", endpoint)
         path = endpoint.partition(" ")[2]
         if path in _OWN_PATHS:
             reporter.report(("endpoint",), f"{path} is the gateway's own path", "Choose another.")

@@ -86,6 +86,7 @@ class CompositionParam:
     parse_text: Callable[[list[str]], Any]
     parse_members: Callable[[Mapping[str, list[str]]], Any] | None
     parse_json: Check
+    is_rest: bool  # the rest of the path, where `%2F` stays as it is
 
 
 @dataclass(frozen=True, slots=True)

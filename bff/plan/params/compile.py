@@ -10,6 +10,7 @@ from typing import Any
 
 from bff.declarations.environment.filling import FilledText
 from bff.declarations.models.composition import CompositionFile
+from bff.declarations.models.endpoint import rest_param
 from bff.declarations.models.param import ItemsDecl, ParamDecl
 from bff.declarations.models.places import wire_name
 from bff.declarations.models.service import OperationDecl, ServiceFile
@@ -50,6 +51,7 @@ def compile_composition_params(
     `Any`, so that expressions which read it are checked."""
     declared = reporter.document.model
     locations = declared.locations()
+    rest = rest_param(declared.endpoint)
     params = []
     for name, param in declared.params.items():
         location = locations[name]
@@ -68,6 +70,7 @@ def compile_composition_params(
                 parse_text=_text_parser(param, location, value.check),
                 parse_members=_members_parser(reporter, name, param, value),
                 parse_json=_json_parser(param, value.check),
+                is_rest=name == rest,
             )
         )
     return tuple(params)

@@ -15,6 +15,8 @@ from bff.plan.model.service import SEPARATORS, Check, Location, Style
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # needs no encoding and is no segment of dots
 _SEPARATOR = re.compile(r"[/\\]")
 _NO_HEADER_VALUE = re.compile(r"[\x00-\x08\n-\x1f\x7f]")  # RFC 9110 §5.5; the rest goes as UTF-8
+# A slash within a segment, in a text that may hold slashes: encoded there, once or more often.
+ENCODED_SLASH: Final = re.compile("(%(?:25)*2[Ff])")
 _CALLED = {",": "a comma", " ": "a blank", "|": "a pipe"}
 _HAS_SLASH = "holds a slash"
 _HAS_DOTS = "makes a path segment that is empty or only dots"

@@ -3,8 +3,9 @@
 Rules:
 1. The path is split as it came, percent-encoded; segments are decoded after that, so `%2F` stays
    within its segment. Nothing redirects, and a trailing slash is a segment.
-2. A static segment wins over a param, from left to right; where that leads nowhere, the param is
-   tried. An empty segment matches neither.
+2. A static segment wins over a param, and a param over the rest (`{path...}`), from left to right;
+   where one leads nowhere, the next is tried. An empty segment matches none, and a rest has a
+   segment at least. `%2F` stays as it is in a rest, where a slash separates segments.
 3. Compositions win over routes; of the routes, the longest prefix that ends at a segment's end.
 4. A route's prefix has one spelling, the one that is forwarded: `/%72aw` is not `/raw`. A path to a
    route that goes elsewhere once it is decoded and its slashes are merged is refused: the service
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, unquote_to_bytes
 
 from bff.plan.model.composition import Composition, Route
+from bff.plan.params.sendable import ENCODED_SLASH
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +91,12 @@ class RoutingTable:
             return exact
         if not raw_path.startswith("/"):
             return _NO_MATCH  # "*", or a proxy's absolute form
+        found: list[_Node] = []
         try:
             raw_segments, segments = _split(raw_path)
+            name_and_params = _walk(self._root, segments, raw_segments, _looked_up(method), found)
         except ValueError:
             return _BAD_PATH
-        found: list[_Node] = []
-        name_and_params = _walk(self._root, segments, _looked_up(method), found)
         if name_and_params is not None:
             return ToComposition(*name_and_params)
         route = _match_route(self._routes, raw_segments)
@@ -109,8 +111,9 @@ class RoutingTable:
             return True
         decoded = "/".join(segments).split("/")
         plain = [each for each in decoded[:-1] if each] + decoded[-1:]
-        found = _match_route(self._routes, [_quoted(each) for each in plain])
-        at_composition = _walk(self._root, plain, _looked_up(method), [])
+        quoted = [_quoted(each) for each in plain]
+        found = _match_route(self._routes, quoted)
+        at_composition = _walk(self._root, plain, quoted, _looked_up(method), [])
         return found is not None and found.route is route.route and at_composition is None
 
     def allowed_methods(self, raw_path: str) -> tuple[str, ...]:
@@ -122,7 +125,7 @@ class RoutingTable:
         if _match_route(self._routes, raw_segments) is not None:
             return EVERY_METHOD
         found: list[_Node] = []
-        _walk(self._root, segments, "", found)
+        _walk(self._root, segments, raw_segments, "", found)
         return _methods(found) if found else ()
 
 
@@ -141,6 +144,7 @@ class _Node:
 
     static: "dict[str, _Node]" = field(default_factory=dict)
     param: "_Node | None" = None
+    rest: "_Node | None" = None
     # By method: the composition's name and those of its path's params.
     endpoints: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
 
@@ -176,6 +180,20 @@ def _split(raw_path: str) -> tuple[list[str], list[str]]:
     return raw_segments, raw_segments
 
 
+def _decode_in_rest(raw: str) -> str:
+    """A segment's text within a rest. Raises `ValueError` where it would hold an encoded slash that
+    came in another spelling."""
+    if "%" not in raw and raw.isascii():
+        return raw
+    parts = ENCODED_SLASH.split(raw)
+    for index in range(0, len(parts), 2):
+        parts[index] = decode_segment(parts[index])
+    decoded = "".join(parts)
+    if len(ENCODED_SLASH.findall(decoded)) > len(parts) // 2:
+        raise ValueError("an encoded slash in two spellings")
+    return decoded
+
+
 def _add_composition(root: _Node, before: list[str], composition: Composition) -> None:
     node = root
     names = []
@@ -183,11 +201,12 @@ def _add_composition(root: _Node, before: list[str], composition: Composition) -
     for segment in (*before, *composition.path) or ("",):
         if isinstance(segment, str):
             node = node.static.setdefault(segment, _Node())
+            continue
+        names.append(segment.name)
+        if segment.is_rest:
+            node.rest = node = node.rest or _Node()
         else:
-            names.append(segment.name)
-            if node.param is None:
-                node.param = _Node()
-            node = node.param
+            node.param = node = node.param or _Node()
     node.endpoints[composition.method] = (composition.name, tuple(names))
 
 
@@ -212,28 +231,44 @@ def _collect_exact(node: _Node, path: str, exact: dict[tuple[str, str], ToCompos
 def _walk(
     node: _Node,
     segments: list[str],
+    raw_segments: list[str],
     method: str,
     found: list[_Node],
     depth: int = 0,
     values: tuple[str, ...] = (),
 ) -> tuple[str, dict[str, str]] | None:
-    """The first endpoint for `method` in the order of rule 2; `found` gets each node that fits."""
+    """The first endpoint for `method` in the order of rule 2; `found` gets each node that fits.
+    Raises `ValueError` where a rest has no text."""
     if depth == len(segments):
-        if node.endpoints:
-            found.append(node)
-        if method not in node.endpoints:
-            return None
-        name, param_names = node.endpoints[method]
-        return name, dict(zip(param_names, values, strict=True))
+        return _ended(node, method, found, values)
     segment = segments[depth]
     below = node.static.get(segment)
     if below is not None:
-        answer = _walk(below, segments, method, found, depth + 1, values)
+        answer = _walk(below, segments, raw_segments, method, found, depth + 1, values)
         if answer is not None:
             return answer
     if node.param is not None and segment:
-        return _walk(node.param, segments, method, found, depth + 1, (*values, segment))
-    return None
+        here = (*values, segment)
+        answer = _walk(node.param, segments, raw_segments, method, found, depth + 1, here)
+        if answer is not None:
+            return answer
+    if node.rest is None or not all(segments[depth:]):
+        return None
+    text = ""
+    if method in node.rest.endpoints:
+        text = "/".join(map(_decode_in_rest, raw_segments[depth:]))
+    return _ended(node.rest, method, found, (*values, text))
+
+
+def _ended(
+    node: _Node, method: str, found: list[_Node], values: tuple[str, ...]
+) -> tuple[str, dict[str, str]] | None:
+    if node.endpoints:
+        found.append(node)
+    if method not in node.endpoints:
+        return None
+    name, param_names = node.endpoints[method]
+    return name, dict(zip(param_names, values, strict=True))
 
 
 def _match_route(root: _RouteNode, raw: list[str]) -> ToRoute | None:

@@ -166,6 +166,42 @@ steps: {user: {call: shop.get_user, with: {id: 1}}}
         "a: 'a' is in the body, and 'b' is the whole of it. Leave one of them out, or declare the"
         " field in the schema of 'b'.",
     ),
+    "rest in the middle of a path": broken_composition(
+        """
+endpoint: ▶GET /files/{path...}/meta
+params: {path: {type: string}}
+steps: {user: {call: shop.get_user, with: {id: 1}}}
+""",
+        "endpoint: '{path...}' is the rest of the path, and more stands behind it. Put it at the"
+        " end.",
+    ),
+    "rest within a segment": broken_composition(
+        """
+endpoint: ▶GET /files/a{path...}
+params: {path: {type: string}}
+steps: {user: {call: shop.get_user, with: {id: 1}}}
+""",
+        "endpoint: 'a{path...}' is no segment of a path. Write a param as {name}; a composition's"
+        " is a segment of its own.",
+    ),
+    "rest that is no text": broken_composition(
+        """
+endpoint: GET /files/{path...}
+params: {path: {type: ▶array, items: {type: string}}}
+steps: {user: {call: shop.get_user, with: {id: 1}}}
+""",
+        "params.path.type: the rest of a path is a text, and this is array. Write type: string.",
+    ),
+    "rest of a request": broken_operation(
+        """
+  send:
+    request: ▶GET /files/{path...}
+    params: {path: {type: string}}
+    returns: schemas.shop:ProductPage
+""",
+        "operations.send.request: '{path...}' is for the endpoint of a composition. Write {path},"
+        " and `slash: true` at the param.",
+    ),
     "content type that is none": broken_operation(
         """
   send:
