@@ -3,30 +3,20 @@
 import re
 from typing import Any
 
-import jmespath
-from jmespath.exceptions import JMESPathError
-
-from bff.errors import EvaluationError
+from bff.plan.expressions.closures.compile import compile_node
+from bff.plan.expressions.grammar.parsing import parse_expression
 from bff.plan.model.expressions import Reference, Template
 from bff.plan.types.kinds import ANYTHING
 
 
 def expression(source: str, *also_reads: str) -> Template:
-    """An expression, evaluated by the jmespath library. Its first name is taken for its root."""
-    compiled = jmespath.compile(source)
-
-    def evaluate(root: Any) -> Any:
-        try:
-            return compiled.search(root)
-        except JMESPathError as error:
-            raise EvaluationError(type(error).__name__) from error
-
+    """An expression. Its first name is taken for its root."""
     names = re.findall(r"^[^\w'`]*(?:\w+\()?(\w+)", source)
     reference = None
     if re.fullmatch(r"\w+(\.\w+)*", source):
         reference = Reference(tuple(source.split(".")), ANYTHING, may_be_absent=True)
     return Template(
-        evaluate,
+        compile_node(parse_expression(source)),
         ANYTHING,
         frozenset([*names, *also_reads]),
         source=f"${{{source}}}",

@@ -6,9 +6,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bff.plan.expressions.grammar.parsing import parse_expression
+from bff.plan.expressions.types.functions import SIGNATURES
 from bff.plan.expressions.types.inference import infer
 from bff.plan.types import kinds as t
-from bff.plan.types.algebra import alternatives, nullable, union
+from bff.plan.types.algebra import alternatives, list_of_parts, nullable, union
 
 NAMES = ("a", "b", "c", "kind")
 TEXTS = ("", "a", "b", "12", "1.5", "x y")
@@ -57,7 +58,11 @@ def types(*, gradual: bool = False) -> st.SearchStrategy[t.Type]:
 
 def _composed(parts: st.SearchStrategy[t.Type]) -> st.SearchStrategy[t.Type]:
     return st.one_of(
-        parts.map(t.ListOf), objects(parts), parts.map(nullable), st.builds(union, parts, parts)
+        parts.map(t.ListOf),
+        objects(parts),
+        parts.map(nullable),
+        st.builds(union, parts, parts),
+        st.lists(parts, min_size=1, max_size=2).map(list_of_parts),
     )
 
 
@@ -106,6 +111,8 @@ def values_of(draw: st.DrawFn, inferred: t.Type, depth: int = 4) -> Any:
             return draw(_SCALAR_VALUES[kind])
         case t.ListOf(t.NOTHING):
             return []
+        case t.ListOf(_, parts) if parts:
+            return [draw(values_of(part, depth - 1)) for part in parts]
         case t.ListOf(element):
             return draw(st.lists(values_of(element, depth - 1), max_size=most))
         case t.ObjectOf(fields, extra):
@@ -160,8 +167,14 @@ def _has_one(value: Any, each: t.Type) -> bool:
             return type(value) is int or (type(value) is float and math.isfinite(value))
         case t.Scalar("string"):
             return isinstance(value, str)
-        case t.ListOf(element):
+        case t.ListOf(element, ()):
             return isinstance(value, list) and all(has_type(part, element) for part in value)
+        case t.ListOf(_, parts):
+            return (
+                isinstance(value, list)
+                and len(value) == len(parts)
+                and all(map(has_type, value, parts))
+            )
         case t.ObjectOf(fields, extra):
             return isinstance(value, dict) and _has_fields(value, dict(fields), extra)
         case _:
@@ -199,7 +212,7 @@ def conditions(draw: st.DrawFn, over: t.Type, depth: int = 2) -> str:
     """A condition in which inference over the type finds no problem."""
     names = _names(over) or list(NAMES)
     path = ".".join(draw(st.lists(st.sampled_from([*names, *NAMES]), min_size=1, max_size=2)))
-    path = draw(st.sampled_from([path, draw(st.sampled_from(names)), "@"]))
+    path = draw(st.sampled_from([path, draw(st.sampled_from(names)), "@", f"$.{path}"]))
     literal = draw(st.sampled_from(["`1`", "`0.5`", "'a'", "'card'", "`null`", "`true`", "`[]`"]))
     operator = draw(st.sampled_from(["==", "==", "!=", "<", ">="]))
     ways = [path, f"{path} {operator} {literal}", f"{literal} {operator} {path}", f"!({path})"]
@@ -257,6 +270,16 @@ def _grown(draw: st.DrawFn, source: str, inferred: t.Type, root: t.Type, depth: 
         lambda: f"({source} {operator} {draw(beside)})",
         lambda: f"({source} {operator} {draw(st.sampled_from(['`1`', _quoted('a'), '`null`']))})",
         lambda: f"[{source}, {draw(beside)}]",
+        lambda: f"[{source}, {draw(beside)}][{draw(st.integers(-3, 2))}]",
+        lambda: f"({source} ? {draw(beside)} : {draw(beside)})",
+        lambda: f"({draw(conditions(root, 1))} ? {source} : {draw(beside)})",
+        lambda: f"({source} {draw(_ARITHMETIC)} {draw(st.sampled_from(['2', '0.5', '-3']))})",
+        lambda: f"(({source} || 0) {draw(_ARITHMETIC)} ({draw(beside)} || 1))",
+        lambda: f"-{source}",
+        lambda: f"(let $x = {source} in {draw(beside)} && [$x, $x, $])",
+        lambda: f"(let $x = {source} in $x && $x.{field})",
+        lambda: f"{source}[1:]",
+        lambda: f"{source}.to_string(@)",
         lambda: f"not_null({source}, {draw(beside)})",
         lambda: f"merge({source}, {draw(beside)})",
         lambda: f"contains({source}, {draw(beside)})",
@@ -272,6 +295,10 @@ def _grown(draw: st.DrawFn, source: str, inferred: t.Type, root: t.Type, depth: 
             lambda: f"{source}[].{draw(st.sampled_from(_names(element) or NAMES))}",
             lambda: f"{source}[*].{{a: {draw(inside)}}}",
             lambda: f"{source}[?{draw(inside)}]",
+            lambda: f"{source}[*].[$, {draw(inside)}]",
+            lambda: f"let $x = {draw(beside)} in {source}[?{draw(inside)} == $x].{{x: $x, y: @}}",
+            lambda: f"from_items({source}[*].['a', {draw(inside)}])",
+            lambda: f"index_by({source}, &to_string({draw(inside)}))",
             lambda: f"{source}[?{draw(conditions(element))}].{draw(st.sampled_from(NAMES))}",
             lambda: f"{source}[?{draw(conditions(element))}]",
             lambda: f"{source}[?{draw(inside)} && {draw(inside)}].{draw(st.sampled_from(NAMES))}",
@@ -281,11 +308,19 @@ def _grown(draw: st.DrawFn, source: str, inferred: t.Type, root: t.Type, depth: 
     return draw(st.sampled_from(ways))()
 
 
-_BY = ("sort_by", "min_by", "max_by")
+_BY = ("sort_by", "min_by", "max_by", "group_by", "index_by")
 _ONE_ARGUMENT = [
-    *("abs", "avg", "ceil", "floor", "keys", "length", "max", "min", "reverse", "sort", "sum"),
-    *("to_array", "to_number", "to_string", "type", "values"),
+    name
+    for name, signature in SIGNATURES.items()
+    if signature.accepts(1) and signature.takes[0] is not None
 ]
+_ARITHMETIC = st.sampled_from(["+", "-", "*", "/", "//", "%"])
+
+
+def hangs_on_values(error: Exception) -> bool:
+    """Whether it is an error that no type can foretell."""
+    foretold = ("division by zero", "too big for a number", "must be 0 or more", "one character")
+    return any(each in str(error) for each in foretold)
 
 
 def _taking(source: str, root: t.Type) -> list[str]:

@@ -9,7 +9,7 @@ from bff.plan.types.algebra import nullable
 from tests.support.shop_types import ORDER, ROOT, object_of
 
 MARK = "▶"
-NO_WAY_BACK = "JMESPath has no way back to the root"
+ELEMENT = "names are read from the element"
 
 PROBLEMS = [
     # names
@@ -28,20 +28,20 @@ PROBLEMS = [
     # names for texts
     ('orders[?status == ▶"shiped"]', "no field 'shiped'", "single quotes make a text: 'shiped'"),
     ('orders[?▶status == "id"]', "never equals integer", "single quotes make a text: 'id'"),
-    ('orders[?status == ▶"user"]', "'user' can't be reached", "single quotes make a text: 'user'"),
+    ('orders[?status == ▶"user"]', "'user' is looked for", "single quotes make a text: 'user'"),
     ('user.name == ▶"x"', "unknown name 'x'", "single quotes make a text: 'x'"),
     ('join(▶", ", user.tags)', "unknown name ', '", "single quotes make a text: ', '"),
-    # no way back to the root
-    ("orders[?id == ▶params.user_id]", f"'params' can't be reached.*{NO_WAY_BACK}", "joins"),
-    ("orders[].{id: id, user: ▶user.name}", f"'user' can't be reached.*{NO_WAY_BACK}", "joins"),
-    ("orders[*].[id, ▶user.name]", f"'user' can't be reached.*{NO_WAY_BACK}", "joins"),
-    ("orders | ▶params.q", f"'params' can't be reached.*{NO_WAY_BACK}", "joins"),
-    ("map(&▶user.name, orders)", f"'user' can't be reached.*{NO_WAY_BACK}", "joins"),
-    ("orders[].join(',', [▶user.name])", f"'user' can't be reached.*{NO_WAY_BACK}", "joins"),
-    ("user.tags[?@ == ▶params.q]", f"'params' can't be reached.*{NO_WAY_BACK}", "joins"),
+    # names of the root where an element is seen
+    ("orders[?id == ▶params.user_id]", f"'params' is looked for.*{ELEMENT}", "it is $.params"),
+    ("orders[].{id: id, user: ▶user.name}", f"'user' is looked for.*{ELEMENT}", "it is $.user"),
+    ("orders[*].[id, ▶user.name]", f"'user' is looked for.*{ELEMENT}", "it is $.user"),
+    ("orders | ▶params.q", f"'params' is looked for.*{ELEMENT}", "it is $.params"),
+    ("map(&▶user.name, orders)", f"'user' is looked for.*{ELEMENT}", "it is $.user"),
+    ("orders[].join(',', [▶user.name])", f"'user' is looked for.*{ELEMENT}", "it is $.user"),
+    ("user.tags[?@ == ▶params.q]", f"'params' is looked for.*{ELEMENT}", "it is $.params"),
     # lists and objects
     ("user▶[0]", "[0] wants a list, and this is User", "`.*`"),
-    ("user▶[1:]", "a slice wants a list, and this is User", "`.*`"),
+    ("user▶[1:]", "a slice wants a list or a string, and this is User", "`.*`"),
     ("▶user[].id", "`[]` wants a list, and this is User", "`.*`"),
     ("▶user[*].id", "`[*]` wants a list, and this is User", "`.*`"),
     ("▶guest[?id]", "a filter wants a list, and this is User", "`.*`"),
@@ -54,16 +54,34 @@ PROBLEMS = [
     ("▶!orders[?id]", "`!a.b` is read as `(!a).b`", "!(a.b)"),
     ("▶!user.*", "`!a.b` is read as `(!a).b`", "!(a.b)"),
     # comparisons
-    ("▶user.id == '5'", 'integer never equals "5"', "`5`"),
+    ("▶user.id == '5'", 'integer never equals "5"', "without quotes: 5"),
     ("▶user.name == `5`", "string never equals 5", "'5'"),
     ("▶user.name != `5`", "string never equals 5", "'5'"),
     ("orders[?▶status == 'shiped']", 'never equals "shiped"', "Did you mean 'shipped'?"),
-    ("orders[?▶'x' == id]", '"x" never equals integer', "`5`"),
+    ("orders[?▶'x' == id]", '"x" never equals integer', "without quotes: 5"),
     ("▶user == orders", "User never equals list[Order]", ""),
     ("▶user.vip > `5`", "only numbers and strings are ordered, and this is boolean", ""),
     ("▶user.name > `null`", "only numbers and strings are ordered, and this is null", ""),
     ("▶user.name > `5`", "string and 5 can't be ordered", "to_number"),
     ("▶params.q < guest.id", "string | null and integer | null can't be ordered", "to_number"),
+    # arithmetic
+    ("▶guest.id * 2", "the left side of `*` may be null, and a number is wanted", "(… || 0)"),
+    ("2 - ▶guest.id", "the right side of `-` may be null, and a number is wanted", "(… || 0)"),
+    ("orders[?▶note + 1]", "the left side of `+` is string | null", "(to_number(…) || 0)"),
+    ("▶user.name + user.nick", "the left side of `+` is string", "join('', [a, b])"),
+    ("user.id * ▶'2'", 'the right side of `*` is "2", and a number', "(to_number(…) || 0)"),
+    ("-▶guest.id", "what stands after `-` may be null", "(… || 0)"),
+    ("-▶user.tags", "what stands after `-` is list[string], and a number is wanted", ""),
+    ("▶user.id / 0", "a division by zero", ""),
+    ("▶user.id % `0.0`", "a division by zero", ""),
+    ("user.▶first-name", "User has no field 'first'", '"first-name"'),
+    ("guest.id ? 1 : ▶guest.id + 1", "the left side of `+` is always null", ""),
+    # the root, and variables
+    ("orders[?id == $.▶parms.id]", "unknown name 'parms'", "Did you mean 'params'?"),
+    ("$.user.▶nam", "User has no field 'nam'", "Did you mean 'name'?"),
+    ("let $u = user in orders[?id == $u.▶idd]", "User has no field 'idd'", "'id'"),
+    ("let $u = ▶usr in $u.id", "unknown name 'usr'", "Did you mean 'user'?"),
+    ("let $n = guest.id in ▶$n + 1", "the left side of `+` may be null", "(… || 0)"),
     # functions
     ("▶lenght(user.name)", "unknown function 'lenght'", "Did you mean 'length'?"),
     ("▶lenght(&id)", "unknown function 'lenght'", "Did you mean 'length'?"),
@@ -82,28 +100,55 @@ PROBLEMS = [
     ("merge(user, ▶`1`)", "the 2nd argument of merge() is 1, and an object is wanted", ""),
     ("contains(user.name, ▶`5`)", "the 2nd argument of contains() is 5", "to_string"),
     ("contains(user.name, ▶user.nick)", "the 2nd argument of contains() may be null", "|| ''"),
-    ("contains(orders[].id, ▶'5')", 'integer never equals "5"', "`5`"),
+    ("contains(orders[].id, ▶'5')", 'integer never equals "5"', "without quotes: 5"),
     ("contains(orders[].status, ▶'opn')", 'never equals "opn"', "Did you mean 'open'?"),
+    ("▶round(user.id, 1, 2)", "round() takes 1 to 2 arguments, not 3", ""),
+    ("round(user.id, ▶1.5)", "the 2nd argument of round() is 1.5, and a whole number", "round(…)"),
+    (
+        "split(user.name, ▶1)",
+        "the 2nd argument of split() is 1, and a string is wanted",
+        "to_string",
+    ),
+    ("split(user.name, '', ▶-1)", "split() takes no number below 0", ""),
+    ("pad_left(user.name, 5, ▶'ab')", "pad_left() fills with one character", ""),
+    ("get(user, ▶user.id)", "the 2nd argument of get() is integer", "to_string"),
+    ("get(▶orders, 'a')", "the 1st argument of get() is list[Order]", ""),
+    ("from_items(▶user.tags)", "the argument of from_items() is list[string]", ""),
+    ("from_items(▶matrix)", "a list of pairs [string, value] is wanted", "zip(names, values)"),
+    ("from_items(▶orders[*].[id, status])", "a list of pairs [string, value]", "items(…)"),
+    ("zip(user.tags, ▶user)", "the 2nd argument of zip() is User, and a list", "values("),
     # null where it raises
     ("sum(▶late[].total)", "the argument of sum() may be null", "|| `[]`"),
     ("length(▶guest)", "the argument of length() may be null", "|| `{}`"),
     ("length(▶user.nick)", "the argument of length() may be null", "|| ''"),
-    ("abs(▶guest.id)", "the argument of abs() may be null", "|| `0`"),
-    ("abs(▶orders[0].total)", "the argument of abs() may be null", "|| `0`"),
+    ("abs(▶guest.id)", "the argument of abs() may be null", "|| 0"),
+    ("abs(▶orders[0].total)", "the argument of abs() may be null", "|| 0"),
     ("length(▶`null`)", "the argument of length() is always null", ""),
     ("join(' ', ▶[user.name, user.nick])", "an element may be null", "`[]` after the list"),
     ("sum(▶map(&price, orders[].items[]))", "an element may be null", "`[]` after the list"),
-    ("abs(▶max(orders[].id))", "the argument of abs() may be null", "|| `0`"),
+    ("abs(▶max(orders[].id))", "the argument of abs() may be null", "|| 0"),
     # expressions as arguments
     ("sort_by(orders, ▶total)", "sort_by() wants an expression here", "&name"),
     ("max_by(user.tags, ▶id)", "max_by() wants an expression here", "&name"),
     ("map(▶'x', orders)", "map() wants an expression here", "&name"),
-    ("to_string(▶&id)", "an `&expression` stands for no value", "map, sort_by"),
-    ("▶&id", "an `&expression` stands for no value", "map, sort_by"),
+    (
+        "to_string(▶&id)",
+        "an `&expression` stands for no value",
+        "map and the functions whose names end in _by",
+    ),
+    (
+        "▶&id",
+        "an `&expression` stands for no value",
+        "map and the functions whose names end in _by",
+    ),
     ("sort_by(orders, ▶&note)", "what sort_by() orders by may be null", "&(… || '')"),
-    ("max_by(orders[].items[], ▶&price)", "what max_by() orders by may be null", "&(… || `0`)"),
+    ("max_by(orders[].items[], ▶&price)", "what max_by() orders by may be null", "&(… || 0)"),
     ("min_by(orders, ▶&items)", "min_by() orders by a number or by a string", ""),
     ("sort_by(payments, ▶&(fee || number))", "orders by a number or by a string", ""),
+    ("index_by(orders, ▶&id)", "index_by() indexes by a string, and this is integer", "to_string"),
+    ("index_by(orders, ▶&note)", "what index_by() indexes by may be null", "&(… || '')"),
+    ("group_by(orders, ▶&items)", "group_by() groups by a string, and this is list[Item]", ""),
+    ("map(&($.▶usr), orders)", "unknown name 'usr'", "Did you mean 'user'?"),
     ("sort_by(orders, &▶totl)", "Order has no field 'totl'", "Did you mean 'total'?"),
 ]
 
@@ -128,13 +173,14 @@ def test_name_in_double_quotes_after_a_dot_is_not_taken_for_a_text() -> None:
 
 
 MENDED = [
-    "orders[?id == `5`]",
+    "orders[?id == 5]",
+    "orders[?id == $.params.user_id]",
     "!(user.vip)",
     "user.id == `5`",
     "orders[?status == 'shipped']",
-    "to_number(user.name) > `5`",
-    "abs(to_number(user.name) || `0`)",
-    "sum(map(&(to_number(@) || `0`), user.tags))",
+    "to_number(user.name) > 5",
+    "abs((to_number(user.name) || 0))",
+    "sum(map(&(to_number(@) || 0), user.tags))",
     "sum(orders[].total)",
     "join('', map(&to_string(@), orders[].id))",
     "sum(late[].total || `[]`)",
@@ -144,6 +190,12 @@ MENDED = [
     "sum(map(&price, orders[].items[])[])",
     "sort_by(orders, &(note || ''))",
     "sort_by(orders[?note], &note)",
+    "(guest.id || 0) * 2",
+    "join('', [user.name, user.nick || ''])",
+    "index_by(orders, &to_string(id))",
+    "index_by(orders[?note], &note)",
+    "from_items(orders[*].[status, id])",
+    "split(user.name, '', round(orders[0].total || 0))",
 ]
 
 

@@ -4,7 +4,7 @@ Pure functions over `bff.plan.types.kinds`; nothing here knows expressions or sc
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bff.plan.types import kinds as t
 
@@ -16,7 +16,8 @@ def union(*types: t.Type) -> t.Type:
     """One of `types`: flat, each once, a narrower member dropped where a wider one holds it.
 
     `Anything` absorbs everything; `integer` goes into `number`, a constant into its scalar, the
-    empty list and the empty object into any that may be empty. Of nothing it is `NOTHING`.
+    empty list and the empty object into any that may be empty, a list of known parts into one of
+    unknown. Of nothing it is `NOTHING`.
     """
     members: set[t.Type] = set()
     for each in types:
@@ -65,6 +66,17 @@ def is_list(inferred: t.Type) -> bool:
     """Whether every value of this type is a list, or null."""
     each = alternatives(without_null(inferred))
     return bool(each) and all(isinstance(one, t.ListOf) for one in each)
+
+
+def list_of_parts(parts: Sequence[t.Type]) -> t.ListOf:
+    """A list of just these elements. Of lists among them the parts are forgotten: a type of types
+    would double with each list within a list."""
+
+    def without_parts(each: t.Type) -> t.Type:
+        return t.ListOf(each.element) if isinstance(each, t.ListOf) else each
+
+    flat = tuple(map_alternatives(part, without_parts) for part in parts)
+    return t.ListOf(union(*flat), flat)
 
 
 def map_alternatives(inferred: t.Type, change: Callable[[t.Type], t.Type]) -> t.Type:
@@ -145,6 +157,8 @@ def _absorbed(each: t.Type, members: set[t.Type]) -> bool:
             return t.NUMBER in members
         case t.ListOf(t.NOTHING):
             return any(isinstance(other, t.ListOf) and other != each for other in members)
+        case t.ListOf(element, parts) if parts:
+            return t.ListOf(element) in members
         case t.ObjectOf((), None):
             return any(
                 isinstance(other, t.ObjectOf)
@@ -241,8 +255,10 @@ def _text(inferred: t.Type, of_object: _ObjectText) -> str:
             return kind
         case t.Constant(value):
             return json.dumps(value, ensure_ascii=False)
-        case t.ListOf(element):
+        case t.ListOf(element, ()):
             return f"list[{_text(element, of_object)}]"
+        case t.ListOf(_, parts):
+            return f"[{', '.join(_text(part, of_object) for part in parts)}]"
         case t.ObjectOf():
             return of_object(inferred)
         case t.Named(name):

@@ -42,9 +42,11 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """A JSON array."""
+    """A JSON array; `parts` are the types of its elements one by one, where their number is known:
+    of `[id, name]`, and of a pair that `items` gives. `element` is then their union."""
 
     element: "Type"
+    parts: "tuple[Type, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,29 +29,29 @@ def too_deep_to_compare() -> EvaluationError:
 
 def require(name: str, position: int, value: Any, types: frozenset[type], expected: str) -> None:
     if type(value) not in types:
-        raise _refusal(name, position, expected, kind_of(value))
+        raise refusal(name, position, expected, kind_of(value))
 
 
 def require_array(name: str, position: int, value: Any) -> None:
     if type(value) is not list:
-        raise _refusal(name, position, "an array", kind_of(value))
+        raise refusal(name, position, "an array", kind_of(value))
 
 
 def require_all(
     name: str, position: int, value: Any, types: frozenset[type], expected: str
 ) -> None:
     if type(value) is not list:
-        raise _refusal(name, position, expected, kind_of(value))
+        raise refusal(name, position, expected, kind_of(value))
     if not types.issuperset(map(type, value)):
-        raise _refusal(name, position, expected, f"an array of {kinds_in(value)}")
+        raise refusal(name, position, expected, f"an array of {kinds_in(value)}")
 
 
 def require_comparable(name: str, value: Any) -> None:
     expected = "an array of numbers or an array of strings"
     if type(value) is not list:
-        raise _refusal(name, 1, expected, kind_of(value))
+        raise refusal(name, 1, expected, kind_of(value))
     if not all_of_one_kind(value):
-        raise _refusal(name, 1, expected, f"an array of {kinds_in(value)}")
+        raise refusal(name, 1, expected, f"an array of {kinds_in(value)}")
 
 
 def all_of_one_kind(values: list[Any]) -> bool:
@@ -63,5 +63,6 @@ def kinds_in(values: list[Any]) -> str:
     return " and ".join(sorted(set(map(kind_of, values))))
 
 
-def _refusal(name: str, position: int, expected: str, got: str) -> EvaluationError:
+def refusal(name: str, position: int, expected: str, got: str) -> EvaluationError:
+    """The error of an argument that is not what the function takes."""
     return EvaluationError(f"{name}(): argument {position} must be {expected}, not {got}")

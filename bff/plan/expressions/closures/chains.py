@@ -1,13 +1,11 @@
-"""Closures that go down into a value: fields, elements and slices, one after the other.
+"""Going down into a value, one link after the other. What isn't there is null, and so is any part
+of a value of another kind."""
 
-What isn't there is null, and so is any part of a value of another kind.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import chain
 from typing import Any, Final
 
-from bff.plan.expressions.grammar.parsing import Node
+from bff.plan.expressions.grammar.nodes import Node
 
 Evaluate = Callable[[Any], Any]
 Link = tuple[str, ...] | Node  # fields of fields, or any other node
@@ -27,27 +25,6 @@ def links_of(node: Node) -> list[Link]:
         else:
             links.append((each.value,))
     return links
-
-
-def in_a_row(steps: list[Evaluate]) -> Evaluate:
-    """The steps, each on what the one before gave."""
-    match steps:
-        case []:
-            return lambda value: value
-        case [only]:
-            return only
-        case [first, second]:
-            return lambda value: second(first(value))
-        case [first, second, third]:
-            return lambda value: third(second(first(value)))
-    rest = tuple(steps)
-
-    def each(value: Any) -> Any:
-        for step in rest:
-            value = step(value)
-        return value
-
-    return each
 
 
 def fields(names: tuple[str, ...]) -> Evaluate:
@@ -97,25 +74,6 @@ def fields(names: tuple[str, ...]) -> Evaluate:
     return many
 
 
-def element_at(index: int) -> Evaluate:
-    """`[index]`"""
-
-    def element(value: Any) -> Any:
-        if not isinstance(value, list):
-            return None
-        try:
-            return value[index]
-        except IndexError:
-            return None
-
-    return element
-
-
-def part(bounds: slice) -> Evaluate:
-    """`[start:stop:step]`, before anything is projected on it."""
-    return lambda value: value[bounds] if isinstance(value, list) else None
-
-
 def flattened(value: Any) -> Any:
     """`[]` without what follows: lists within the list give way to their elements."""
     if not isinstance(value, list):
@@ -132,23 +90,6 @@ def flattened(value: Any) -> Any:
         else:
             flat.append(part)
     return flat
-
-
-def pick(wanted: Mapping[str, str]) -> Evaluate:
-    """`{name: field, …}` of fields alone: half the time of a closure for each."""
-    pairs = tuple(wanted.items())
-
-    def picked(value: Any) -> Any:
-        try:
-            get = value.get
-        except AttributeError:  # no object, so that every field is null
-            return None if value is None else dict.fromkeys(wanted)
-        chosen = {}
-        for name, field in pairs:
-            chosen[name] = get(field)
-        return chosen
-
-    return picked
 
 
 def _nodes_in_a_row(node: Node) -> list[Node]:

@@ -13,25 +13,32 @@ from typing import Any, Final, TypeVar
 from bff.errors import TooLargeError
 from bff.plan.expressions.closures.arguments import too_deep_to_compare
 from bff.plan.expressions.closures.chains import Evaluate, Link
-from bff.plan.expressions.grammar.parsing import Node
+from bff.plan.expressions.grammar.free_names import ROOT_SIGN, free_names
+from bff.plan.expressions.grammar.nodes import Node
 
 MOST_COPIES: Final = 16
 LARGEST_VALUE: Final = 8 * 1024 * 1024  # bytes as JSON, about
 
 _BYTES_OF_AN_ELEMENT: Final = 64  # that a projection puts a literal beside
-_ESCAPED: Final = 7  # bytes that one may take within a text of JSON
+_GROWTH: Final = {
+    "to_string": 7,  # bytes that one may take within a text of JSON
+    "split": 4,  # a text of one character, with quotes and comma
+    "lower": 3, "upper": 3,  # characters that one may become
+}  # fmt: skip
 _SMALL: Final = frozenset(
-    {"abs", "avg", "ceil", "contains", "ends_with", "floor", "length", "starts_with", "sum",
-     "to_number", "type"}
+    {"abs", "avg", "ceil", "contains", "ends_with", "find_first", "find_last", "floor", "length",
+     "round", "starts_with", "sum", "to_integer", "to_number", "type"}
 )  # fmt: skip
 
 T = TypeVar("T")
 _Copies = Mapping[tuple[str, ...], int]  # how often what lies at a path may stand in the value
+_Around = Mapping[str, int]
 
 
 def copies(link: Link) -> int:
-    """How often a part of the current value may stand in the link's value; at least 1."""
-    return 1 if isinstance(link, tuple) else _most(_copies(link))
+    """How often a part of the current value, or of a variable's, may stand in the link's value; at
+    least 1."""
+    return 1 if isinstance(link, tuple) else _most(_copies(link, {}))
 
 
 def with_checks(steps: Sequence[tuple[T, int]]) -> list[T | Evaluate]:
@@ -41,11 +48,11 @@ def with_checks(steps: Sequence[tuple[T, int]]) -> list[T | Evaluate]:
     grown = 1
     for step, count in steps:
         if grown > 1 and grown * count > MOST_COPIES:
-            checked.append(_bounded)
+            checked.append(bounded)
             grown = 1
         checked.append(step)
         grown *= count
-    return [*checked, _bounded] if _bounded in checked or grown > MOST_COPIES else checked
+    return [*checked, bounded] if bounded in checked or grown > MOST_COPIES else checked
 
 
 def too_large() -> TooLargeError:
@@ -61,7 +68,7 @@ def weight_of(value: Any) -> int:
         raise too_deep_to_compare() from None
 
 
-def _bounded(value: Any) -> Any:
+def bounded(value: Any) -> Any:
     """The value; raises `TooLargeError` when its JSON text would be larger than `LARGEST_VALUE`."""
     if weight_of(value) > LARGEST_VALUE:
         raise too_large()
@@ -74,47 +81,81 @@ def _most(found: _Copies) -> int:
     )
 
 
-def _copies(node: Node) -> _Copies:
+def _copies(node: Node, around: _Around) -> _Copies:
+    """`around` states how often the value of a variable, or `$`, counts where it stands; 1 where
+    nothing is stated."""
     match node.kind:
         case "field":
             return {(node.value,): 1}
         case "literal":
             return {(): len(json.dumps(node.value)) // _BYTES_OF_AN_ELEMENT}
+        case "root":
+            return {(): around.get(ROOT_SIGN, 1)}
+        case "variable":
+            return {(): around.get(node.value, 1)}
         case "subexpression" | "index_expression" | "pipe":
             found: _Copies = {(): 1}
             for child in node.children:
-                found = _applied(_copies(child), found)
+                found = _applied(_copies(child, around), found)
             return found
         case "projection" | "value_projection" | "filter_projection":
             base, element, *_ = node.children
-            return _times(_copies(base), copies(element))
+            return _times(_copies(base, around), _of_each(element))
+        case "let_expression":
+            *bindings, body = node.children  # what is bound is bounded, where it grows at all
+            return _copies(body, {**around, **dict.fromkeys((each.value for each in bindings), 1)})
+        case "ternary":
+            return _sum(node.children[1:], around)
         case "function_expression":
-            return _copies_of_function(node)
-        case "comparator" | "not_expression" | "expref":
+            return _copies_of_function(node, around)
+        case "comparator" | "not_expression" | "arithmetic" | "sign" | "expref":
             return {}
         case "current" | "identity" | "index" | "slice":
             return {(): 1}
         case _:
-            return _sum(node.children)
+            return _sum(node.children, around)
 
 
-def _copies_of_function(node: Node) -> _Copies:
+def _of_each(node: Node) -> int:
+    """How often a part of an element may stand in the node's value. What is read from around the
+    element has no size that the element's tells."""
+    return _most(_copies(node, dict.fromkeys(free_names(node), MOST_COPIES + 1)))
+
+
+def _copies_of_function(node: Node, around: _Around) -> _Copies:
     if node.value in _SMALL:
         return {}
-    found = _sum(node.children)
+    found = _sum(node.children, around)
     match node.value, node.children:
-        case "map", (reference, _):
-            return _times(found, copies(reference.children[0]))
-        case "to_string", _:
-            return _times(found, _ESCAPED)
-        case _:
-            return found
+        case "map", (Node("expref") as reference, _):
+            return _times(found, _of_each(reference.children[0]))
+        case "group_by" | "index_by", (_, Node("expref") as reference):
+            return _times(found, 1 + _of_each(reference.children[0]))
+        case "pad_left" | "pad_right", (_, width, *_):
+            return {**found, (): found.get((), 0) + _copies_of_padding(width)}
+        case "replace", (_, _, replacement, *_) if _length(replacement) is None:
+            return _times(found, MOST_COPIES + 1)
+        case "replace", (_, _, replacement, *_):
+            return _times(found, 1 + (_length(replacement) or 0))
+        case name, _:
+            return _times(found, _GROWTH.get(str(name), 1))
 
 
-def _sum(nodes: tuple[Node, ...]) -> _Copies:
+def _copies_of_padding(width: Node) -> int:
+    is_known = width.kind == "literal" and isinstance(width.value, int)
+    return 1 + width.value // _BYTES_OF_AN_ELEMENT if is_known else MOST_COPIES + 1
+
+
+def _length(text: Node) -> int | None:
+    """The length of a text that is known."""
+    is_known = text.kind == "literal" and isinstance(text.value, str)
+    return len(text.value) if is_known else None
+
+
+def _sum(nodes: tuple[Node, ...], around: _Around) -> _Copies:
     found: Counter[tuple[str, ...]] = Counter()
     for node in nodes:
-        found.update(_copies(node))
+        found.update(_copies(node, around))
     return found
 
 

@@ -1,213 +1,380 @@
-"""From an expression's text to its tree, with the place of every node.
+"""From an expression's text to its tree: the grammar of JMESPath Community, and our own limits.
 
-The grammar is the `jmespath` library's: its parser makes the nodes, and this module notes the
-tokens of each. It may not change a node's meaning. But `a || b || c` is one node of three parts
-here, where the library has one node within another: a chain is not nested. This module refuses more
-than the library: nesting that would exhaust the stack, here or where the tree is walked; chains
-without end; and a slice with a step of 0, which the library refuses only when it runs.
+A parser by operator precedence (Pratt). The rules that are easily forgotten:
+
+1. What stands right of a projection (`[*]`, `[]`, `[?…]`, `.*`, a slice) belongs to it as far as
+   `.` and brackets go; every operator of a lower binding power than `_PROJECTION_STOPS` ends it.
+2. `a || b || c` is one node of three parts, so a chain is not nested; so are `&&`, `|` and dots.
+3. A multi-select and a function after a dot are not evaluated for null, which gives null: they
+   stand in an `unless_null`. A field needs none.
+4. A bare number is an operand. In the brackets of a list it would be an index, so it is none there.
+5. `let` is a keyword before a variable alone, and `in` after a binding alone.
+6. A variable must be bound around its use: the tree has no unbound ones.
+
+Refused beyond the grammar: nesting that would exhaust the stack, here or where the tree is walked;
+chains without end; a slice with a step of 0.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
-from jmespath.exceptions import ParseError
-from jmespath.parser import Parser
-
-from bff.plan.expressions.grammar.tokens import MAX_DEPTH, ExpressionSyntaxError, end_of, scan
+from bff.plan.expressions.grammar.nodes import Node
+from bff.plan.expressions.grammar.syntax_errors import (
+    require_shallow,
+    too_deep,
+    unbound,
+    unexpected,
+)
+from bff.plan.expressions.grammar.tokens import MAX_DEPTH, ExpressionSyntaxError, Token, scan
 
 __all__ = ["ExpressionSyntaxError", "Node", "parse_expression"]
 
-_Tree = dict[str, Any]  # a node of the library's, with `start` and `end` where we put them
-_Rule = Callable[[_Tree], _Tree]
+_COMPARATORS: Final = ("==", "!=", "<", "<=", ">", ">=")
+_BINDING_POWERS: Final = {
+    "|": 1, "?": 2, "||": 3, "&&": 4, **dict.fromkeys(_COMPARATORS, 5),
+    "+": 6, "-": 6, "*": 7, "/": 7, "//": 7, "%": 7, "[]": 9, "[?": 21, ".": 40, "[": 55,
+}  # fmt: skip
+_SIGN_POWER: Final = 8
+_PROJECTION_STOPS: Final = 10
+_STAR_POWER: Final = 20
+_NOT_POWER: Final = 45
+_LONGEST_CHAIN: Final = 1000  # parts
 
-_CHAINS = frozenset(("or_expression", "and_expression", "pipe"))
-_LONGEST_CHAIN = 1000  # parts
-_MENDS = {
-    "number": "A number stands in backticks: `5`.",
-    "literal": "Is there an operator or a comma missing before it?",
-    "unquoted_identifier": "Is there an operator, a comma or a dot missing before it?",
-    "quoted_identifier": "A string stands in single quotes: 'text'.",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One node of the tree; frozen, so that one parse serves the checker, the compiler and the key.
-
-    `kind` is the kind that the library's parser gives (`field`, `subexpression`, `projection`,
-    `function_expression`, …); `value` and `children` are as there, but for a `slice`: its `value`
-    is `(start, stop, step)`, integers or None, and it has no children. `start` and `end` are
-    offsets in characters within the expression's source, which the library's nodes lack.
-    """
-
-    kind: str
-    value: Any = None
-    children: tuple["Node", ...] = ()
-    start: int = 0
-    end: int = 0
+_Led = Callable[["_Parser", Node, int], Node]
 
 
 def parse_expression(source: str) -> Node:
     """Parse one expression. Raises `ExpressionSyntaxError`, and nothing else."""
-    return _PlacingParser(source).parse_all()
+    parser = _Parser(tuple(scan(source)))
+    if len(parser.tokens) == 1:
+        raise ExpressionSyntaxError("the expression is empty", 0)
+    tree = parser.expression(0)
+    if parser.kind != "end":
+        raise parser.unexpected()
+    require_shallow(tree)
+    return tree
 
 
-class _PlacingParser(Parser):  # type: ignore[misc]
-    """The library's parser, noting places. Used once; knows nothing of the library's cache."""
+class _Parser:
+    """One parse. `at` is the index of the current token; `first`, as an argument, is that of the
+    token at which the node begins."""
 
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self._source = source
+    def __init__(self, tokens: tuple[Token, ...]) -> None:
+        self.tokens = tokens
+        self.at = 0
         self._depth = 0
-        self._tokens = [
-            {"type": token.kind, "value": token.value, "start": token.start}
-            for token in scan(source)
-        ]
-        for token, following in zip(self._tokens, self._tokens[1:], strict=False):
-            token["end"] = end_of(source, following["start"])
+        self._bound: tuple[str, ...] = ()  # the variables that may be used here
 
-    def parse_all(self) -> Node:
-        if len(self._tokens) == 1:
-            raise ExpressionSyntaxError("the expression is empty", 0)
-        try:
-            tree = self._expression()
-            if self._current_token() != "eof":
-                raise self._unexpected(self._lookahead_token(0))
-        except ParseError as error:
-            raise self._explained(error) from None
-        return _to_node(tree, 0, len(self._source), MAX_DEPTH)
+    @property
+    def kind(self) -> str:
+        return self.tokens[self.at].kind
 
-    # The methods below are the library's, called by each other: `nud` starts an expression,
-    # `led` goes on with what is on its left.
+    def unexpected(self) -> ExpressionSyntaxError:
+        return unexpected(self.tokens, self.at)
 
-    def _expression(self, binding_power: int = 0) -> _Tree:
-        first = self._index
+    def expression(self, power: int) -> Node:
+        """An expression up to the first operator that binds no more than `power`."""
+        first = self.at
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise _too_deep(self._tokens[first]["start"])
-        left = self._start_expression(self._lookahead_token(0), first)
-        while binding_power < self.BINDING_POWER[self._current_token()]:
-            token = self._lookahead_token(0)
-            led: _Rule | None = getattr(self, f"_token_led_{token['type']}", None)
-            if led is None:
-                raise self._unexpected(token)
-            self._advance()
-            left = led(left)
-            self._put(left, first)
+            raise too_deep(self.tokens[first].start)
+        left = self._operators(self._operand(), first, power)
         self._depth -= 1
-        if self._tokens[first - 1]["type"] == "colon":  # only in {key: value}
-            left["key_start"] = self._tokens[first - 2]["start"]
-            left["key_end"] = self._tokens[self._index - 1]["end"]
         return left
 
-    def _start_expression(self, token: _Tree, first: int) -> _Tree:
-        self._advance()
-        nud: _Rule | None = getattr(self, f"_token_nud_{token['type']}", None)
-        if nud is None:
-            raise self._unexpected(token)
-        left = nud(token)
-        if token["type"] != "lparen":  # the node in brackets has its own place
-            self._put(left, first)
+    def _operators(self, left: Node, first: int, power: int) -> Node:
+        while _BINDING_POWERS.get(self.kind, 0) > power:
+            left = _LEDS[self.kind](self, left, first)
         return left
 
-    def _parse_dot_rhs(self, binding_power: int) -> _Tree:
-        first = self._index
-        node: _Tree = super()._parse_dot_rhs(binding_power)
-        if "start" not in node:
-            self._put(node, first)
-        return node
+    def _operand(self) -> Node:
+        first = self.at
+        kind, value = self.tokens[first].kind, self.tokens[first].value
+        match kind:
+            case "name" if value == "let" and self.tokens[first + 1].kind == "variable":
+                return self._let()
+            case "name" | "quoted":
+                return self._name()
+            case "number" | "literal":
+                self.at += 1
+                return self._node("literal", first, value)
+            case "variable":
+                if value not in self._bound:
+                    raise unbound(self.tokens[first])
+                self.at += 1
+                return self._node("variable", first, value)
+            case "@" | "$":
+                self.at += 1
+                return self._node("current" if kind == "@" else "root", first)
+            case "!" | "&":
+                self.at += 1
+                inner = self.expression(_NOT_POWER if kind == "!" else 0)
+                return self._node("not_expression" if kind == "!" else "expref", first, None, inner)
+            case "+" | "-":
+                return self._sign(kind)
+            case "(":
+                self.at += 1
+                inner = self.expression(0)
+                self._take(")")
+                return inner
+            case "*":
+                return self._values(self._nothing_before(), first, _STAR_POWER)
+            case "[]":
+                return self._flatten(self._nothing_before(), first)
+            case "[?":
+                return self._filter(self._nothing_before(), first)
+            case "[" if self._is_index(first + 1) or self._is_star(first + 1):
+                return self._bracket(self._nothing_before(), first)
+            case "[" | "{":
+                return self._multi_select()
+            case _:
+                raise self.unexpected()
 
-    def _parse_index_expression(self) -> _Tree:
-        bracket = self._index - 1
-        node: _Tree = super()._parse_index_expression()
-        self._put(node, bracket)
-        return node
+    # ------------------------------------------------------------------ names, lists and objects
 
-    def _token_nud_flatten(self, token: _Tree) -> _Tree:
-        bracket = self._tokens[self._index - 1]
-        node: _Tree = super()._token_nud_flatten(token)
-        node["children"][0].update(start=bracket["start"], end=bracket["end"])
-        return node
+    def _name(self) -> Node:
+        """A field, or a function's call."""
+        first = self.at
+        token = self.tokens[first]
+        self.at += 1
+        if self.kind != "(":
+            return self._node("field", first, token.value)
+        if token.kind == "quoted":
+            raise ExpressionSyntaxError("a function's name stands without quotes", token.start)
+        return self._node("function_expression", first, token.value, *self._listed(")", self._any))
 
-    def _token_led_flatten(self, left: _Tree) -> _Tree:
-        bracket = self._tokens[self._index - 1]
-        node: _Tree = super()._token_led_flatten(left)
-        node["children"][0].update(start=left["start"], end=bracket["end"])
-        return node
+    def _any(self) -> Node:
+        return self.expression(0)
 
-    def _put(self, node: _Tree, first: int) -> None:
-        node["start"] = self._tokens[first]["start"]
-        node["end"] = self._tokens[self._index - 1]["end"]
+    def _multi_select(self) -> Node:
+        first = self.at
+        if self.kind == "{":
+            pairs = self._listed("}", self._pair)
+            return self._node("multi_select_dict", first, None, *pairs)
+        elements = self._listed("]", self._element)
+        return self._node("multi_select_list", first, None, *elements)
 
-    def _explained(self, error: ParseError) -> ExpressionSyntaxError:
-        if "Quoted identifier" in error.msg:
-            at = self._lookahead_token(-1)["start"]
-            return ExpressionSyntaxError("a function's name stands without quotes", at)
-        at = error.lex_position
-        if "function name" in error.msg:
-            return ExpressionSyntaxError("what stands before ( is no function's name", at)
-        return self._unexpected(next(token for token in self._tokens if token["start"] >= at))
+    def _pair(self) -> Node:
+        first = self.at
+        name = self.tokens[first]
+        if name.kind not in ("name", "quoted"):
+            raise self.unexpected()
+        self.at += 1
+        self._take(":")
+        return self._node("key_val_pair", first, name.value, self.expression(0))
 
-    def _unexpected(self, token: _Tree) -> ExpressionSyntaxError:
-        at = token["start"]
-        if token["type"] == "eof":
-            at = end_of(self._source, at)
-            return ExpressionSyntaxError("the expression ends too early", at)
-        if token["type"] != "number" and self._follows(at, "lbracket"):
-            mend = "In [ ] stands a number, a slice, *, or a filter with [? ]."
-        elif token["type"] == "literal" and self._follows(at, "dot"):
-            mend = 'A name stands plain or in double quotes after a dot: .name, ."a name".'
-        else:
-            mend = _MENDS.get(token["type"], "")
-        return ExpressionSyntaxError(f"unexpected {self._source[at : token['end']]!r}", at, mend)
+    def _element(self) -> Node:
+        first = self.at
+        element = self.expression(0)
+        if self.tokens[first].kind == "number" and self.at == first + 1:  # rule 4
+            raise unexpected(self.tokens, first)
+        return element
 
-    def _follows(self, at: int, kind: str) -> bool:
-        pairs = zip(self._tokens, self._tokens[1:], strict=False)
-        return any(a["type"] == kind and b["start"] == at for a, b in pairs)
+    def _listed(self, closing: str, part: Callable[[], Node]) -> list[Node]:
+        """The parts between the current token and the closing one, with commas between them."""
+        self.at += 1
+        if closing == ")" and self.kind == closing:
+            self.at += 1
+            return []
+        parts = [part()]
+        while self.kind == ",":
+            self.at += 1
+            parts.append(part())
+        self._take(closing)
+        return parts
+
+    def _let(self) -> Node:
+        first = self.at
+        self.at += 1
+        bindings = [self._binding()]
+        while self.kind == ",":
+            self.at += 1
+            bindings.append(self._binding())
+        if (self.kind, self.tokens[self.at].value) != ("name", "in"):
+            raise self.unexpected()
+        self.at += 1
+        around = self._bound
+        self._bound = (*around, *(binding.value for binding in bindings))
+        body = self.expression(0)
+        self._bound = around
+        return self._node("let_expression", first, None, *bindings, body)
+
+    def _binding(self) -> Node:
+        first = self.at
+        self._take("variable")
+        self._take("=")
+        return self._node("binding", first, self.tokens[first].value, self.expression(0))
+
+    def _sign(self, sign: str) -> Node:
+        first = self.at
+        self.at += 1
+        number = self.tokens[self.at]
+        if number.kind == "number":
+            self.at += 1
+            return self._node("literal", first, -number.value if sign == "-" else number.value)
+        return self._node("sign", first, sign, self.expression(_SIGN_POWER))
+
+    # ------------------------------------------------------------------ what follows an operand
+
+    def _dot(self, left: Node, first: int) -> Node:
+        if self.tokens[self.at + 1].kind == "*":
+            self.at += 1
+            return self._values(left, first, _BINDING_POWERS["."])
+        parts = [*left.children] if left.kind == "subexpression" else [left]
+        while self.kind == "." and self.tokens[self.at + 1].kind != "*":
+            self.at += 1
+            parts.append(self._after_dot(_BINDING_POWERS["."]))
+        return self._node("subexpression", first, None, *parts)
+
+    def _after_dot(self, power: int) -> Node:
+        first = self.at
+        match self.kind:
+            case "name" | "quoted":
+                name = self._name()
+                name = name if name.kind == "field" else self._unless_null(name, first)
+                return self._operators(name, first, power)
+            case "[" | "{":
+                return self._unless_null(self._multi_select(), first)
+            case _:
+                raise self.unexpected()
+
+    def _unless_null(self, made: Node, first: int) -> Node:
+        return self._node("unless_null", first, None, made)
+
+    def _values(self, left: Node, first: int, power: int) -> Node:
+        self.at += 1
+        return self._node("value_projection", first, None, left, self._projected(power))
+
+    def _bracket(self, left: Node, first: int) -> Node:
+        bracket = self.at
+        self.at += 1
+        if self._is_star(self.at):
+            self.at += 2
+            return self._node("projection", first, None, left, self._projected(_STAR_POWER))
+        if not self._is_index(self.at):
+            raise self.unexpected()
+        bounds = self._bounds()
+        if len(bounds) == 1:
+            before = left.children if left.kind == "index_expression" else (left,)
+            index = self._node("index", bracket, bounds[0])
+            return self._node("index_expression", first, None, *before, index)
+        if bounds[2:] == [0]:
+            raise ExpressionSyntaxError(
+                "a slice with a step of 0", self.tokens[bracket].start, "Leave the step out."
+            )
+        part = self._node("slice", bracket, (*bounds, None)[:3])
+        sliced = self._node("index_expression", first, None, left, part)
+        return self._node("projection", first, None, sliced, self._projected(_STAR_POWER))
+
+    def _bounds(self) -> list[int | None]:
+        """`1]` or `1:2]` or `1:2:3]`, as far as it is written."""
+        bounds: list[int | None] = [None]
+        while self.kind != "]":
+            token = self.tokens[self.at]
+            if token.kind == ":" and len(bounds) < 3:
+                bounds.append(None)
+            elif bounds[-1] is None and self._is_number(self.at):
+                negative = token.kind == "-"
+                self.at += negative
+                bounds[-1] = self.tokens[self.at].value * (-1 if negative else 1)
+            else:
+                raise self.unexpected()
+            self.at += 1
+        self.at += 1
+        return bounds
+
+    def _flatten(self, left: Node, first: int) -> Node:
+        self.at += 1
+        base = self._node("flatten", first, None, left)
+        projected = self._projected(_BINDING_POWERS["[]"])
+        return self._node("projection", first, None, base, projected)
+
+    def _filter(self, left: Node, first: int) -> Node:
+        self.at += 1
+        condition = self.expression(0)
+        self._take("]")
+        projected = self._projected(_BINDING_POWERS["[?"])
+        return self._node("filter_projection", first, None, left, projected, condition)
+
+    def _projected(self, power: int) -> Node:
+        """What a projection applies to each element (rule 1)."""
+        if _BINDING_POWERS.get(self.kind, 0) < _PROJECTION_STOPS:
+            end = self.tokens[self.at - 1].end
+            return Node("identity", None, (), end, end)
+        if self.kind != ".":
+            return self.expression(power)
+        self.at += 1
+        if self.kind == "*":
+            return self.expression(power)
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise too_deep(self.tokens[self.at].start)
+        projected = self._after_dot(power)
+        self._depth -= 1
+        return projected
+
+    def _chain(self, left: Node, first: int) -> Node:
+        sign = self.kind
+        self.at += 1
+        right = self.expression(_BINDING_POWERS[sign])
+        kind = _CHAINS[sign]
+        before = left.children if left.kind == kind else (left,)
+        if len(before) == _LONGEST_CHAIN:
+            start = self.tokens[first].start
+            what = f"more than {_LONGEST_CHAIN} parts in a row"
+            raise ExpressionSyntaxError(what, start, "Break it up.")
+        return self._node(kind, first, None, *before, right)
+
+    def _binary(self, left: Node, first: int) -> Node:
+        sign = self.kind
+        self.at += 1
+        kind = "comparator" if sign in _COMPARATORS else "arithmetic"
+        return self._node(kind, first, sign, left, self.expression(_BINDING_POWERS[sign]))
+
+    def _ternary(self, left: Node, first: int) -> Node:
+        self.at += 1
+        then = self.expression(0)
+        self._take(":")
+        return self._node("ternary", first, None, left, then, self.expression(1))
+
+    # ------------------------------------------------------------------ tokens
+
+    def _take(self, kind: str) -> None:
+        if self.kind != kind:
+            raise self.unexpected()
+        self.at += 1
+
+    def _is_number(self, at: int) -> bool:
+        """Whether a whole number stands there, with a minus right before it or without."""
+        token = self.tokens[at]
+        if token.kind == "-":
+            following = self.tokens[at + 1]
+            return following.start == token.end and self._is_number(at + 1)
+        return token.kind == "number" and isinstance(token.value, int)
+
+    def _is_index(self, at: int) -> bool:
+        return self.tokens[at].kind == ":" or self._is_number(at)
+
+    def _is_star(self, at: int) -> bool:
+        return self.tokens[at].kind == "*" and self.tokens[at + 1].kind == "]"
+
+    def _nothing_before(self) -> Node:
+        """What stands for `@` before the current token, where nothing is written."""
+        start = self.tokens[self.at].start
+        return Node("identity", None, (), start, start)
+
+    def _node(self, kind: str, first: int, value: Any = None, *children: Node) -> Node:
+        start, end = self.tokens[first].start, self.tokens[self.at - 1].end
+        return Node(kind, value, children, start, end)
 
 
-def _to_node(tree: _Tree, start: int, end: int, depth_left: int) -> Node:
-    """The tree as our nodes; `start` and `end` are for a node that was made of no token."""
-    kind, value, children = tree["type"], tree.get("value"), tree["children"]
-    start, end = tree.get("start", start), tree.get("end", end)
-    if depth_left == 0:
-        raise _too_deep(start)
-    if kind == "slice":
-        if children[2] == 0:
-            raise ExpressionSyntaxError("a slice with a step of 0", start, "Leave the step out.")
-        return Node(kind, tuple(children), (), start, end)
-    if "start" not in tree and kind == "key_val_pair":
-        start, end = children[0]["key_start"], children[0]["key_end"]
-    elif "start" not in tree and kind == "index_expression":  # a projected slice's
-        start = children[0].get("start", children[1]["start"])
-        end = children[1]["end"]
-    if kind in _CHAINS:
-        children = _parts_in_a_row(tree)
-    nodes = tuple(
-        # an identity before everything else in its parent, or after
-        _to_node(child, *((start, start) if index == 0 else (end, end)), depth_left - 1)
-        for index, child in enumerate(children)
-    )
-    return Node(kind, value, nodes, start, end)
-
-
-def _parts_in_a_row(tree: _Tree) -> list[_Tree]:
-    """What the operators of one kind stand between: the first is the innermost on the left."""
-    kind = tree["type"]
-    parts: list[_Tree] = []
-    while tree["type"] == kind:
-        tree, last = tree["children"]
-        parts.append(last)
-    parts.append(tree)
-    if len(parts) > _LONGEST_CHAIN:
-        raise ExpressionSyntaxError(
-            f"more than {_LONGEST_CHAIN} parts in a row", tree["start"], "Break it up."
-        )
-    return parts[::-1]
-
-
-def _too_deep(offset: int) -> ExpressionSyntaxError:
-    return ExpressionSyntaxError(
-        f"the expression is nested more than {MAX_DEPTH} deep", offset, "Break it up."
-    )
+_CHAINS: Final = {"||": "or_expression", "&&": "and_expression", "|": "pipe"}
+_LEDS: Final[Mapping[str, _Led]] = {
+    **dict.fromkeys(_CHAINS, _Parser._chain),
+    **dict.fromkeys((*_COMPARATORS, "+", "-", "*", "/", "//", "%"), _Parser._binary),
+    "?": _Parser._ternary,
+    "[]": _Parser._flatten,
+    "[?": _Parser._filter,
+    ".": _Parser._dot,
+    "[": _Parser._bracket,
+}

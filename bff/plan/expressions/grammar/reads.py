@@ -3,10 +3,12 @@
 The cache key and the order of steps depend on them, so they may be too many and never too few: no
 change outside of these paths changes the expression's value. A path stops where its value is used
 whole: at a list that is walked through or indexed, a function's argument, a condition, an object
-that a multi-select is built on (whether it is null shows).
+that stands before `.[…]`, `.{…}` or a function (whether it is null shows).
 """
 
-from bff.plan.expressions.grammar.parsing import Node
+from collections.abc import Mapping
+
+from bff.plan.expressions.grammar.nodes import Node
 
 Paths = frozenset[tuple[str, ...]]
 
@@ -20,7 +22,7 @@ def static_reads(node: Node) -> Paths:
     `orders.total > params.least` reads `("orders", "total")` and `("params", "least")`.
     """
     used: set[tuple[str, ...]] = set()
-    used |= _follow(node, _ROOT, used)
+    used |= _Walk(used).follow(node, _ROOT, {})
     ends = {len(path) for path in used}
     return frozenset(
         path for path in used if not any(path[:end] in used for end in ends if end < len(path))
@@ -39,42 +41,60 @@ def direct_path(node: Node) -> tuple[str, ...] | None:
             return None
 
 
-def _follow(node: Node, current: Paths, used: set[tuple[str, ...]]) -> Paths:
-    """Where the node's value lies, given where the current value does. What it uses beyond that
-    goes to `used`; the place of a value that is made, and lies nowhere, is nothing."""
+class _Walk:
+    def __init__(self, used: set[tuple[str, ...]]) -> None:
+        self.used = used
 
-    def use(part: Node, at: Paths = current) -> None:
-        used.update(_follow(part, at, used))
+    def follow(self, node: Node, current: Paths, variables: Mapping[str, Paths]) -> Paths:
+        """Where the node's value lies, given where the current value and those of variables do.
+        What it uses beyond that goes to `used`; the place of a value that is made, and lies
+        nowhere, is nothing."""
 
-    match node.kind:
-        case "field":
-            return frozenset((*path, node.value) for path in current)
-        case "current" | "identity":
-            return current
-        case "literal":
-            return _NOTHING
-        case "subexpression" | "pipe" | "index_expression":
-            for child in node.children:
-                current = _follow(child, current, used)
-            return current
-        case "index" | "slice":
-            used.update(current)
-            return _NOTHING
-        case "or_expression" | "and_expression":
-            *tested, last = (_follow(child, current, used) for child in node.children)
-            used.update(*tested)
-            return last.union(*tested)
-        case "projection" | "value_projection" | "filter_projection":
-            base, *applied = node.children
-            use(base)
-            for part in applied:
-                use(part, _NOTHING)  # sees elements alone, which are read with their list
-            return _NOTHING
-        case "expref":
-            use(node.children[0], _NOTHING)
-            return _NOTHING
-        case "multi_select_list" | "multi_select_dict":
-            used.update(current - _ROOT)  # the root is never null
-    for child in node.children:
-        use(child)
-    return _NOTHING
+        def of(part: Node, at: Paths = current) -> Paths:
+            return self.follow(part, at, variables)
+
+        match node.kind:
+            case "field":
+                return frozenset((*path, node.value) for path in current)
+            case "current" | "identity":
+                return current
+            case "root":
+                return _ROOT
+            case "variable":
+                return variables[node.value]
+            case "literal":
+                return _NOTHING
+            case "subexpression" | "pipe" | "index_expression":
+                for child in node.children:
+                    current = of(child, current)
+                return current
+            case "index" | "slice":
+                self.used |= current
+                return _NOTHING
+            case "unless_null":
+                self.used |= current - _ROOT  # whether it is null shows; the root is never null
+                return of(node.children[0])
+            case "or_expression" | "and_expression":
+                *tested, last = map(of, node.children)
+                self.used.update(*tested)
+                return last.union(*tested)
+            case "ternary":
+                condition, then, otherwise = map(of, node.children)
+                self.used |= condition
+                return then | otherwise
+            case "let_expression":
+                *bindings, body = node.children
+                bound = {each.value: of(each.children[0]) for each in bindings}
+                return self.follow(body, current, {**variables, **bound})
+            case "projection" | "value_projection" | "filter_projection":
+                base, *applied = node.children
+                self.used |= of(base)
+                for part in applied:
+                    self.used |= of(part, _NOTHING)  # elements are read with their list
+                return _NOTHING
+            case "expref":
+                self.used |= of(node.children[0], _NOTHING)
+                return _NOTHING
+        for child in node.children:
+            self.used |= of(child)
+        return _NOTHING

@@ -80,9 +80,9 @@ def _closing_brace(text: str, start: int) -> int:
     depth = 0
     try:
         for token in scan(text[start:]):
-            if token.kind == "lbrace":
+            if token.kind == "{":
                 depth += 1
-            elif token.kind == "rbrace":
+            elif token.kind == "}":
                 if depth == 0:
                     return start + token.start
                 depth -= 1

@@ -1,29 +1,38 @@
 """An expression's tokens, each with its place, and the error of broken syntax.
 
-The tokens are the `jmespath` library's. Two things are stricter than there: what stands in
-backticks must be JSON (the library takes `` `abc` `` for a string, with a warning), and every
-value must be one that JSON text in UTF-8 can carry (no NaN, no Infinity, no lone surrogates).
+The tokens are JMESPath Community's. Stricter than there: every value must be one that JSON text in
+UTF-8 can carry (no NaN, no Infinity, no lone surrogates).
 """
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from jmespath.exceptions import JMESPathError, LexerError
-from jmespath.lexer import Lexer
-
 MAX_DEPTH = 64  # of nesting: expressions and literals; far below Python's recursion limit
-_MAX_DIGITS = 18  # of an index: no list is longer
-_BLANKS = " \t\n\r"
+_MAX_DIGITS = 18  # of an index or a whole number: no list is longer
 
-_MENDS = {
-    "=": "Compare with `==`.",
-    "?": "There is no `?:`. Write `condition && this || that`.",
-    "$": "Names are read from the root without a sign.",
-    **dict.fromkeys("+/%", "There is no arithmetic in expressions."),
-}
+_SIGNS = (
+    "||", "&&", "==", "!=", "<=", ">=", "//", "[]", "[?",
+    *"|&=!<>/[].*,:@(){}+-%?",
+)  # fmt: skip
+_SPELLINGS = {"×": "*", "÷": "/", "\N{MINUS SIGN}": "-"}
+_TOKEN = re.compile(
+    r"""
+      (?P<blank>   [\ \t\n\r]+ )
+    | (?P<name>    [A-Za-z_][A-Za-z0-9_]* )
+    | (?P<number>  [0-9]+ (?: \.[0-9]+ )? (?: [eE][+-]?[0-9]+ )? )
+    | (?P<variable> \$[A-Za-z_][A-Za-z0-9_]* )
+    | (?P<quoted>  " (?: [^"\\] | \\. )* " )
+    | (?P<raw>     ' (?: [^'\\] | \\. )* ' )
+    | (?P<literal> ` (?: [^`\\] | \\. )* ` )
+    | (?P<sign>    \$ | """
+    + " | ".join(map(re.escape, (*_SIGNS, *_SPELLINGS)))
+    + " )",
+    re.VERBOSE | re.DOTALL,
+)
 
 
 class ExpressionSyntaxError(ValueError):
@@ -43,54 +52,77 @@ class ExpressionSyntaxError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token; `kind` is the library's name for it, `text` is as written."""
+    """One token.
+
+    `kind` is `name`, `quoted` (a name in double quotes), `variable`, `number`, `literal` (of
+    either quotes), `end`, or the sign itself: `[?`, `&&`, `*`. `value` is the name, or the JSON
+    value, `text` is as written.
+    """
 
     kind: str
     value: Any
+    text: str
     start: int
+    end: int
 
 
 def scan(source: str) -> Iterator[Token]:
-    """The tokens of an expression one by one, the last of kind `eof`.
+    """The tokens of an expression one by one, the last of kind `end`, where the last one ends.
 
     It reads one token at a time, so what follows an expression need not be one.
     Raises `ExpressionSyntaxError`.
     """
-    if not source:
-        yield Token("eof", "", 0)
-        return
+    position = ended = 0
+    while position < len(source):
+        match = _TOKEN.match(source, position)
+        if match is None:
+            raise _unreadable(source, position)
+        position = match.end()
+        if match.lastgroup != "blank":
+            ended = position
+            yield _token(str(match.lastgroup), match[0], match.start())
+    yield Token("end", "", "", ended, ended)
+
+
+def _token(group: str, text: str, start: int) -> Token:
+    kind = group
+    value: Any = text
+    match group:
+        case "sign":
+            kind = value = _SPELLINGS.get(text, text)
+        case "variable":
+            value = text[1:]
+        case "number":
+            value = _number(text, start)
+        case "quoted":
+            value = _name_in_quotes(text, start)
+        case "raw":
+            kind, value = "literal", re.sub(r"\\(['\\])", r"\1", text[1:-1])
+        case "literal":
+            value = _json_literal(text[1:-1].replace("\\`", "`"), start)
+    if kind in ("quoted", "literal"):
+        _require_utf8(value, start)
+    return Token(kind, value, text, start, start + len(text))
+
+
+def _number(text: str, start: int) -> int | float:
+    if text.isdigit() and len(text) > _MAX_DIGITS:
+        raise ExpressionSyntaxError("the number has too many digits", start)
+    if text[0] == "0" and text[1:2].isdigit():
+        raise ExpressionSyntaxError(f"unexpected {text!r}", start, "A number begins with no 0.")
+    value: int | float = _json_literal(text, start)
+    return value
+
+
+def _name_in_quotes(text: str, start: int) -> str:
     try:
-        for token in _StrictLexer().tokenize(source):
-            _require_utf8(token["value"], token["start"])
-            yield Token(token["type"], token["value"], token["start"])
-    except LexerError as error:
-        raise _explained(error, source) from None
-    except JMESPathError as error:  # pragma: no cover - the lexer raises no other
-        raise ExpressionSyntaxError(str(error), 0) from None
-
-
-def end_of(source: str, following: int) -> int:
-    """Where a token ends, given where the next one starts (the library's own ends are off)."""
-    while following and source[following - 1] in _BLANKS:
-        following -= 1
-    return following
-
-
-class _StrictLexer(Lexer):  # type: ignore[misc]
-    """The library's lexer, strict about literals."""
-
-    def _consume_literal(self) -> dict[str, Any]:
-        start: int = self._position
-        text = self._consume_until("`").replace("\\`", "`")
-        value = _json_literal(text, start)
-        return {"type": "literal", "value": value, "start": start, "end": start}
-
-    def _consume_number(self) -> str:
-        start: int = self._position
-        digits: str = super()._consume_number()
-        if len(digits) > _MAX_DIGITS:
-            raise ExpressionSyntaxError("the number has too many digits", start)
-        return digits
+        name: str = json.loads(text)
+    except ValueError as error:
+        why = str(error).split(":")[0]
+        raise ExpressionSyntaxError(
+            "the name in double quotes is not written as in JSON", start, f"{why}."
+        ) from None
+    return name
 
 
 def _json_literal(text: str, start: int) -> Any:
@@ -152,20 +184,9 @@ def _require_utf8(value: Any, start: int) -> None:
         raise ExpressionSyntaxError("half of a surrogate pair is no character", start) from None
 
 
-def _explained(error: LexerError, source: str) -> ExpressionSyntaxError:
-    at = error.lexer_position
-    message = str(error.message)
-    if message.startswith("Unclosed"):
-        return ExpressionSyntaxError(f"the {source[at]} here is never closed", at)
-    if source[at] == '"':
-        return ExpressionSyntaxError(
-            "the name in double quotes is not written as in JSON", at, f"{message}."
-        )
+def _unreadable(source: str, at: int) -> ExpressionSyntaxError:
     character = source[at]
-    if character == "-":
-        mend = "A name with a dash stands in double quotes; there is no arithmetic."
-    elif character.isalnum():
-        mend = "A name with this letter stands in double quotes."
-    else:
-        mend = _MENDS.get(character, "")
+    if character in "\"'`":
+        return ExpressionSyntaxError(f"the {character} here is never closed", at)
+    mend = "A name with this letter stands in double quotes." if character.isalnum() else ""
     return ExpressionSyntaxError(f"unexpected {character!r}", at, mend)

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from bff.declarations.suggestions import known_names
-from bff.plan.expressions.grammar.parsing import Node
+from bff.plan.expressions.grammar.nodes import Node
 from bff.plan.expressions.types import problems as problem
-from bff.plan.expressions.types.functions import SIGNATURES, WORDS, Signature, element_of
+from bff.plan.expressions.types.function_results import element_of
+from bff.plan.expressions.types.functions import SIGNATURES, WORDS, Signature
 from bff.plan.expressions.types.problems import TypeProblem
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import alternatives, disjoint, fits
@@ -50,10 +51,9 @@ class _Call:
         self.here = here
         self.over = over
         self.report = report
-        last = signature.takes[-1]
-        more = len(node.children) - len(signature.takes)
+        count, last = len(node.children), signature.takes[-1]
         self.signature = signature
-        self.takes = (*signature.takes, *[last] * more)
+        self.takes = (*signature.takes, *[last] * (count - len(signature.takes)))[:count]
         self.broken = False
 
     def infer(self) -> t.Type:
@@ -65,8 +65,8 @@ class _Call:
         for index, wanted in enumerate(self.takes):
             if wanted is None:
                 types[index] = self._reference(children[index], types[1 - index])
-        if not self.broken and self.name == "contains":
-            self._check_contains(types[0], types[1])
+        if not self.broken:
+            self._check_values(types)
         return t.ANYTHING if self.broken else self.signature.gives(types)
 
     def _value(self, index: int, argument: Node, wanted: t.Type) -> t.Type:
@@ -95,9 +95,44 @@ class _Call:
             return t.ANYTHING
         element = t.ANYTHING if self.broken else element_of(over)
         made = self.over(argument.children[0], element)
-        if self.name != "map" and not fits(made, t.NUMBER) and not fits(made, t.STRING):
-            self._refuse(problem.wrong_key(self.name, argument, made))
+        keys = self.signature.keys
+        if keys and not any(fits(made, each) for each in keys):
+            self._refuse(problem.wrong_key(self.name, argument, made, keys))
         return made
+
+    def _check_values(self, types: list[t.Type]) -> None:
+        """Check what hangs on several arguments, or on a constant."""
+        match self.name:
+            case "contains":
+                self._check_contains(types[0], types[1])
+            case "from_items":
+                self._check_pairs(types[0])
+            case "pad_left" | "pad_right" | "replace" | "split":
+                for argument, found in zip(self.node.children, types, strict=True):
+                    self._check_constant(argument, found)
+
+    def _check_pairs(self, pairs: t.Type) -> None:
+        for each in alternatives(element_of(pairs)):
+            name = each.parts[0] if isinstance(each, t.ListOf) and len(each.parts) == 2 else t.NULL
+            if each != t.ANYTHING and not fits(name, t.STRING):
+                where = "the argument of from_items()"
+                self._refuse(problem.no_pairs(where, self.node.children[0], pairs))
+                return
+
+    def _check_constant(self, argument: Node, found: t.Type) -> None:
+        match found:
+            case t.Constant(int(number)) if number < 0:
+                what = f"{self.name}() takes no number below 0"
+            case t.Constant(str(text)) if (
+                self.name.startswith("pad_")
+                and argument is self.node.children[-1]
+                and len(self.node.children) == 3
+                and len(text) != 1
+            ):
+                what = f"{self.name}() fills with one character"
+            case _:
+                return
+        self._refuse(TypeProblem(argument.start, what))
 
     def _check_contains(self, subject: t.Type, search: t.Type) -> None:
         if not disjoint(subject, t.STRING) and subject != t.ANYTHING:

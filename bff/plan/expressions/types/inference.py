@@ -2,26 +2,36 @@
 
 Rules:
 1. Sound: where there is no problem, the value has the inferred type and nothing raises, but for
-   what `Anything` hides.
+   what `Anything` hides, and for what hangs on a value and not on its type: a division by zero, a
+   number or a text that grows too large, a width below 0.
 2. One mistake, one problem: what is wrong is `Anything` from there on.
 3. Gradual: `Anything` has no problems.
 
-Read next: `calls` (function calls), `narrowing` (conditions), `problems` (the sentences).
+Read next: `operators`, `calls` (function calls), `narrowing` (conditions), `problems` (the
+sentences).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bff.plan.expressions.grammar.parsing import Node
+from bff.plan.expressions.grammar.nodes import Node
 from bff.plan.expressions.types import problems as problem
 from bff.plan.expressions.types.calls import infer_call
-from bff.plan.expressions.types.functions import element_of, values_of
-from bff.plan.expressions.types.narrowing import falsy, narrow, truthy
+from bff.plan.expressions.types.function_results import element_of, field_of, values_of
+from bff.plan.expressions.types.narrowing import Seen, falsy, narrow, narrow_otherwise, truthy
+from bff.plan.expressions.types.operators import (
+    infer_arithmetic,
+    infer_comparison,
+    infer_sign,
+    mend_of_dash,
+)
 from bff.plan.expressions.types.problems import TypeProblem
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import (
     alternatives,
-    disjoint,
+    fits,
+    list_of_parts,
+    map_alternatives,
     may_be_null,
     nullable,
     type_of_value,
@@ -29,7 +39,7 @@ from bff.plan.types.algebra import (
     without_null,
 )
 
-__all__ = ["TypeProblem", "infer"]
+__all__ = ["TypeProblem", "infer", "infer_within"]
 
 _Change = Callable[[t.Type], t.Type]
 
@@ -39,18 +49,31 @@ _SETTLED = (t.ANYTHING, t.NULL, t.NOTHING)  # nothing can be inferred of their p
 def infer(node: Node, root: t.Type) -> tuple[t.Type, tuple[TypeProblem, ...]]:
     """The type of the expression's value over a root of type `root`, and its problems."""
     inference = _Inference(root)
-    inferred = inference.of(node, _Scope(root, is_root=True))
+    inferred = inference.of(node, _Scope({"@": root, "$": root}, is_root=True))
     return inferred, tuple(sorted(inference.problems, key=lambda each: each.offset))
+
+
+def infer_within(node: Node, seen: Seen) -> t.Type:
+    """The type of a part of an expression, where `seen` is what it sees."""
+    return _Inference(seen["$"]).of(node, _Scope(seen))
 
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """The type of `@`. `is_root` holds while names still mean the root's; `after_dot` holds behind
-    a value that the next name is read from."""
+    """The types of what is seen. `is_root` holds while names still mean the root's; `after_dot`
+    holds behind a value that the next name is read from."""
 
-    type: t.Type
+    seen: Seen
     is_root: bool = False
     after_dot: bool = False
+
+    @property
+    def type(self) -> t.Type:
+        return self.seen["@"]
+
+    def at(self, current: t.Type, *, is_root: bool = False, after_dot: bool = False) -> "_Scope":
+        """The scope with another `@`."""
+        return _Scope({**self.seen, "@": current}, is_root, after_dot)
 
 
 class _Inference:
@@ -64,10 +87,14 @@ class _Inference:
         return t.ANYTHING
 
     def of(self, node: Node, scope: _Scope) -> t.Type:
-        """The type of the node's value over a value of the scope's type."""
+        """The type of the node's value in the scope."""
         match node.kind:
             case "current" | "identity":
                 return scope.type
+            case "root":
+                return scope.seen["$"]
+            case "variable":
+                return scope.seen[node.value]
             case "literal":
                 return type_of_value(node.value)
             case "field":
@@ -86,32 +113,36 @@ class _Inference:
                 return self._value_projection(node, scope)
             case "flatten":
                 return self._flatten(node, scope)
+            case "unless_null":
+                return self._unless_null(node, scope)
             case "multi_select_list" | "multi_select_dict":
                 return self._multi_select(node, scope)
-            case "key_val_pair":
-                return self.of(node.children[0], scope)
             case "or_expression":
-                return self._or(node, scope)
+                return _first_that([self.of(each, scope) for each in node.children], truthy, falsy)
             case "and_expression":
                 return self._and(node, scope)
             case "not_expression":
                 self.of(node.children[0], scope)
                 return t.BOOLEAN
-            case "comparator":
-                return self._comparison(node, scope)
+            case "ternary":
+                return self._ternary(node, scope)
+            case "let_expression":
+                return self._let(node, scope)
+            case "comparator" | "arithmetic" | "sign":
+                return self._operator(node, scope)
             case "function_expression":
                 inside = replace(scope, after_dot=False)
                 return infer_call(
                     node,
                     lambda argument: self.of(argument, inside),
-                    lambda argument, element: self.of(argument, _Scope(element)),
+                    lambda argument, element: self.of(argument, scope.at(element)),
                     self.report,
                 )
             case "expref":
-                self.of(node.children[0], _Scope(t.ANYTHING))
+                self.of(node.children[0], scope.at(t.ANYTHING))
                 return self.report(problem.stray_reference(node))
             case kind:
-                raise ValueError(f"{kind} is no JMESPath node")
+                raise ValueError(f"{kind} is no node")
 
     def _field(self, node: Node, scope: _Scope) -> t.Type:
         if scope.type in _SETTLED:
@@ -119,7 +150,7 @@ class _Inference:
         found: list[t.Type] = []
         lacking = False
         for each in alternatives(scope.type):
-            field = _field_of(each, node.value)
+            field = field_of(each, node.value)
             if field is None:
                 lacking = True
             else:
@@ -137,35 +168,52 @@ class _Inference:
 
     def _index(self, node: Node, current: t.Type) -> t.Type:
         lists = self._lists(current, node, f"[{node.value}]")
-        return nullable(element_of(lists)) if isinstance(lists, t.ListOf) else lists
+        if lists in _SETTLED:
+            return lists
+        return union(*(_element_at(each, node.value) for each in alternatives(current)))
 
     def _slice(self, node: Node, current: t.Type) -> t.Type:
-        lists = self._lists(current, node, "a slice")
-        return _unless(current, t.ListOf, lists) if isinstance(lists, t.ListOf) else lists
+        if current in _SETTLED:
+            return current
+        found = [_part_of(each) for each in alternatives(current)]
+        if all(each == t.NULL for each in found):
+            return self.report(problem.no_list(node, "a slice", current, "a list or a string"))
+        return union(*found)
 
     def _one_after_the_other(self, node: Node, scope: _Scope) -> t.Type:
         for before, child in zip((None, *node.children), node.children, strict=False):
             if node.kind == "subexpression" and before and before.kind == "not_expression":
-                scope = _Scope(self.report(problem.read_from_negation(before)))
-            stays = scope.is_root and child.kind in ("current", "identity")
-            scope = _Scope(self.of(child, scope), stays, after_dot=node.kind != "pipe")
+                scope = scope.at(self.report(problem.read_from_negation(before)))
+            stays = child.kind == "root" or (
+                scope.is_root and child.kind in ("current", "identity")
+            )
+            scope = scope.at(self.of(child, scope), is_root=stays, after_dot=node.kind != "pipe")
         return scope.type
 
     def _projection(self, node: Node, scope: _Scope) -> t.Type:
         left, right = node.children
         base = self.of(left, scope)
+        texts: t.Type = t.NOTHING
+        if left.kind == "index_expression" and left.children[-1].kind == "slice":
+            texts = union(*(each for each in alternatives(base) if each == t.STRING))
+            base = map_alternatives(base, lambda each: t.NOTHING if each == t.STRING else each)
+        if base == t.NOTHING:
+            return self.of(right, scope.at(texts, after_dot=True))
         lists = self._lists(base, node, "`[*]`")
-        projected = self.of(right, _Scope(element_of(lists), after_dot=True))
-        return self._projected(lists, base, projected)
+        projected = self.of(right, scope.at(element_of(lists), after_dot=True))
+        result = self._projected(lists, base, projected)
+        if texts == t.NOTHING:
+            return result
+        return union(result, self.of(right, scope.at(texts, after_dot=True)))
 
     def _filter(self, node: Node, scope: _Scope) -> t.Type:
         left, right, condition = node.children
         base = self._base(left, scope)
         lists = self._lists(base, node, "a filter")
-        element = element_of(lists)
-        self.of(condition, _Scope(element))
-        projected = self.of(right, _Scope(narrow(condition, element), after_dot=True))
-        return self._projected(lists, base, projected)
+        inside = scope.at(element_of(lists))
+        self.of(condition, inside)
+        narrowed = replace(inside, seen=narrow(condition, inside.seen), after_dot=True)
+        return self._projected(lists, base, self.of(right, narrowed))
 
     def _value_projection(self, node: Node, scope: _Scope) -> t.Type:
         left, right = node.children
@@ -175,7 +223,7 @@ class _Inference:
             values = t.ListOf(values_of(base))
         elif base not in _SETTLED:
             values = self.report(problem.no_object(node, base))
-        projected = self.of(right, _Scope(element_of(values), after_dot=True))
+        projected = self.of(right, scope.at(element_of(values), after_dot=True))
         return self._projected(values, base, projected, t.ObjectOf)
 
     def _flatten(self, node: Node, scope: _Scope) -> t.Type:
@@ -202,7 +250,7 @@ class _Inference:
             return base
         if any(isinstance(each, t.ListOf) for each in alternatives(base)):
             return t.ListOf(element_of(base))
-        return self.report(problem.no_list(node, what, base))
+        return self.report(problem.no_list(node, what, base, "a list"))
 
     def _projected(
         self,
@@ -216,60 +264,57 @@ class _Inference:
             return source
         return _unless(base, over, t.ListOf(without_null(projected)))
 
-    def _multi_select(self, node: Node, scope: _Scope) -> t.Type:
-        inside = _Scope(without_null(scope.type), scope.is_root)  # of null nothing is selected
-        parts = [self.of(child, inside) for child in node.children]
-        if node.kind == "multi_select_list":
-            built: t.Type = t.ListOf(union(*parts))
-        else:
-            names = [str(child.value) for child in node.children]
-            pairs = dict(zip(names, map(t.Field, parts), strict=True))  # the last of a name wins
-            built = t.ObjectOf(tuple(pairs.items()))
+    def _unless_null(self, node: Node, scope: _Scope) -> t.Type:
+        inside = replace(scope, seen={**scope.seen, "@": without_null(scope.type)})
+        made = self.of(node.children[0], inside)
         if scope.type == t.NULL:
             return t.NULL
-        unsure = may_be_null(scope.type) or scope.type == t.ANYTHING
-        return nullable(built) if unsure else built
+        return nullable(made) if may_be_null(scope.type) or scope.type == t.ANYTHING else made
 
-    def _or(self, node: Node, scope: _Scope) -> t.Type:
-        parts = [self.of(child, scope) for child in node.children]
-        return _first_that(parts, truthy, falsy)
+    def _multi_select(self, node: Node, scope: _Scope) -> t.Type:
+        inside = replace(scope, after_dot=False)
+        if node.kind == "multi_select_list":
+            return list_of_parts([self.of(child, inside) for child in node.children])
+        pairs = {  # the last of a name wins
+            str(child.value): t.Field(self.of(child.children[0], inside)) for child in node.children
+        }
+        return t.ObjectOf(tuple(pairs.items()))
 
     def _and(self, node: Node, scope: _Scope) -> t.Type:
         parts: list[t.Type] = []
-        inside = scope
         for child in node.children:
-            parts.append(self.of(child, inside))
-            inside = _Scope(narrow(child, inside.type), scope.is_root)
+            parts.append(self.of(child, scope))
+            scope = replace(scope, seen=narrow(child, scope.seen))
         return _first_that(parts, falsy, truthy)
 
-    def _comparison(self, node: Node, scope: _Scope) -> t.Type:
-        left, right = (self.of(child, scope) for child in node.children)
-        if left == t.NOTHING or right == t.NOTHING:
-            return t.BOOLEAN
-        if node.value in ("eq", "ne"):
-            if disjoint(left, right) and t.NULL not in (left, right):
-                self.report(problem.never_equal(node, left, right))
-            return t.BOOLEAN
-        return self._ordering(node, left, right)
+    def _ternary(self, node: Node, scope: _Scope) -> t.Type:
+        condition, then, otherwise = node.children
+        decides = self.of(condition, scope)
+        holds = replace(scope, seen=narrow(condition, scope.seen))
+        fails = replace(scope, seen=narrow_otherwise(condition, scope.seen))
+        parts = (self.of(then, holds), self.of(otherwise, fails))
+        if truthy(decides) == t.NOTHING:
+            return parts[1]
+        return parts[0] if falsy(decides) == t.NOTHING else union(*parts)
 
-    def _ordering(self, node: Node, left: t.Type, right: t.Type) -> t.Type:
-        for side in (left, right):
-            if disjoint(side, _ORDERED):
-                return self.report(problem.unordered(node, side))
-        for one, other in ((left, right), (right, left)):
-            if t.ANYTHING in (left, right):
-                continue
-            if not disjoint(one, t.STRING) and not disjoint(other, t.NUMBER):
-                return self.report(problem.mixed_order(node, left, right))
-        sure = all(
-            not disjoint(each, _ORDERED) and each != t.ANYTHING
-            for side in (left, right)
-            for each in alternatives(side)
-        )
-        return t.BOOLEAN if sure else nullable(t.BOOLEAN)
+    def _let(self, node: Node, scope: _Scope) -> t.Type:
+        *bindings, body = node.children
+        bound = {each.value: self.of(each.children[0], scope) for each in bindings}
+        return self.of(body, replace(scope, seen={**scope.seen, **bound}))
 
-
-_ORDERED = union(t.NUMBER, t.STRING)
+    def _operator(self, node: Node, scope: _Scope) -> t.Type:
+        found = len(self.problems)
+        operands = [self.of(child, scope) for child in node.children]
+        if len(self.problems) > found and (mend := mend_of_dash(node)):
+            first = self.problems[found]  # of two names that are one
+            self.problems[found:] = [replace(first, mend=f"{mend} {first.mend}".rstrip())]
+        match node.kind:
+            case "comparator":
+                return infer_comparison(node, operands[0], operands[1], self.report)
+            case "arithmetic":
+                return infer_arithmetic(node, operands[0], operands[1], self.report)
+            case _:
+                return infer_sign(node, operands[0], self.report)
 
 
 def _first_that(parts: list[t.Type], stops: _Change, goes_on: _Change) -> t.Type:
@@ -288,10 +333,24 @@ def _unless(base: t.Type, over: type[t.ListOf] | type[t.ObjectOf], result: t.Typ
     return result if sure else nullable(result)
 
 
-def _field_of(each: t.Type, name: str) -> t.Field | None:
-    if not isinstance(each, t.ObjectOf):
-        return None
-    field = dict(each.fields).get(name)
-    if field is None and each.extra is not None:
-        return t.Field(each.extra, required=False)
-    return field
+def _element_at(each: t.Type, index: int) -> t.Type:
+    match each:
+        case t.Anything():
+            return each
+        case t.ListOf(_, parts) if -len(parts) <= index < len(parts):
+            return parts[index]
+        case t.ListOf(element, ()):
+            return nullable(element)
+        case _:
+            return t.NULL
+
+
+def _part_of(each: t.Type) -> t.Type:
+    """A slice of a list or a text; of another value it is null."""
+    match each:
+        case t.Anything():
+            return each
+        case t.ListOf(element):
+            return t.ListOf(element)
+        case _:
+            return t.STRING if fits(each, t.STRING) else t.NULL

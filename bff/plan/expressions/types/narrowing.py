@@ -1,20 +1,23 @@
-"""Narrows a value's type by a condition that holds for the value.
+"""Narrows the types of values by a condition that holds.
 
 To JMESPath, null, false, `''`, `[]` and `{}` are false; everything else is true, 0 too. A condition
 that the checker doesn't understand narrows nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from bff.plan.expressions.grammar.parsing import Node
+from bff.plan.expressions.grammar.nodes import Node
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import disjoint, map_alternatives, type_of_value, union
+
+Seen = Mapping[str, t.Type]  # the types of `@`, of `$`, and of variables by their names
 
 _Change = Callable[[t.Type], t.Type]
 
 _EMPTY_LIST = t.ListOf(t.NOTHING)
 _EMPTY_OBJECT = t.ObjectOf()
-_ORDERINGS = ("lt", "lte", "gt", "gte")
+_OPPOSITES = {"==": "!=", "!=": "=="}
 
 
 def truthy(inferred: t.Type) -> t.Type:
@@ -27,51 +30,94 @@ def falsy(inferred: t.Type) -> t.Type:
     return map_alternatives(inferred, _falsy)
 
 
-def narrow(condition: Node, inferred: t.Type) -> t.Type:
-    """The type of those values of `inferred` for which the condition holds."""
+def narrow(condition: Node, seen: Seen) -> Seen:
+    """The types of what is seen where the condition holds."""
     match condition.kind, condition.children:
         case "and_expression", parts:
             for part in parts:
-                inferred = narrow(part, inferred)
-            return inferred
+                seen = narrow(part, seen)
+            return seen
         case "or_expression", parts:
-            return union(*(narrow(part, inferred) for part in parts))
+            narrowed = [narrow(part, seen) for part in parts]
+            return {name: union(*(each[name] for each in narrowed)) for name in seen}
         case "not_expression", (child,):
-            return _refine(child, inferred, falsy)
+            return narrow_otherwise(child, seen)
         case "comparator", (left, right):
-            return _narrow_comparison(condition.value, left, right, inferred)
+            return _narrow_comparison(condition.value, left, right, seen)
         case _:
-            return _refine(condition, inferred, truthy)
+            return _refine(condition, seen, truthy)
 
 
-def _narrow_comparison(operator: str, left: Node, right: Node, inferred: t.Type) -> t.Type:
-    if operator in _ORDERINGS:
-        return _refine(right, _refine(left, inferred, _ordered), _ordered)
+def narrow_otherwise(condition: Node, seen: Seen) -> Seen:
+    """The types of what is seen where the condition doesn't hold."""
+    match condition.kind, condition.children:
+        case "or_expression", parts:
+            for part in parts:
+                seen = narrow_otherwise(part, seen)
+            return seen
+        case "and_expression", parts:
+            narrowed = [narrow_otherwise(part, seen) for part in parts]
+            return {name: union(*(each[name] for each in narrowed)) for name in seen}
+        case "not_expression", (child,):
+            return narrow(child, seen)
+        case "comparator", _ if condition.value in _OPPOSITES:
+            return narrow(replace(condition, value=_OPPOSITES[condition.value]), seen)
+        case "comparator", _:
+            return seen
+        case _:
+            return _refine(condition, seen, falsy)
+
+
+def _narrow_comparison(operator: str, left: Node, right: Node, seen: Seen) -> Seen:
+    if operator not in _OPPOSITES:
+        return _refine(right, _refine(left, seen, _ordered), _ordered)
     for side, other in ((left, right), (right, left)):
         if other.kind == "literal":
             literal = type_of_value(other.value)
-            change = _equal_to(literal) if operator == "eq" else _unequal_to(literal)
-            inferred = _refine(side, inferred, change)
-    return inferred
+            change = _equal_to(literal) if operator == "==" else _unequal_to(literal)
+            seen = _refine(side, seen, change)
+    return seen
 
 
-def _refine(node: Node, inferred: t.Type, change: _Change) -> t.Type:
-    """The values of `inferred` for which what `node` reads from them is of the changed type.
+def _refine(node: Node, seen: Seen, change: _Change) -> Seen:
+    """What is seen where what `node` reads of it is of the changed type.
 
-    Understands `@`, fields, and fields of fields; other nodes leave the type as it is.
+    Understands `@`, `$`, variables, their fields, and fields of fields; other nodes leave the types
+    as they are.
     """
+    path = _path_of(node)
+    if path is None:
+        return seen
+    base, *names = path
+    return {**seen, base: _refine_at(names, seen[base], change)}
+
+
+def _path_of(node: Node) -> tuple[str, ...] | None:
     match node.kind, node.children:
         case (("current" | "identity"), _):
-            return change(inferred)
+            return ("@",)
+        case "root", _:
+            return ("$",)
+        case "variable", _:
+            return (node.value,)
         case "field", _:
-            return map_alternatives(inferred, lambda each: _refine_field(node.value, each, change))
-        case "subexpression", (first, *rest) if rest and all(
-            child.kind == "field" for child in (first, *rest)
-        ):
-            below = rest[0] if len(rest) == 1 else Node("subexpression", children=tuple(rest))
-            return _refine(first, inferred, lambda each: _refine(below, each, change))
+            return ("@", node.value)
+        case "subexpression", (first, *rest) if all(child.kind == "field" for child in rest):
+            base = _path_of(first)
+            return None if base is None else (*base, *(child.value for child in rest))
         case _:
-            return inferred
+            return None
+
+
+def _refine_at(names: list[str], inferred: t.Type, change: _Change) -> t.Type:
+    if not names:
+        return change(inferred)
+    name, *below = names
+
+    def change_field(each: t.Type) -> t.Type:
+        return _refine_field(name, each, lambda field: _refine_at(below, field, change))
+
+    return map_alternatives(inferred, change_field)
 
 
 def _refine_field(name: str, each: t.Type, change: _Change) -> t.Type:
@@ -123,7 +169,7 @@ def _falsy(each: t.Type) -> t.Type:
             return t.Constant(False)
         case t.STRING:
             return t.Constant("")
-        case t.ListOf():
+        case t.ListOf(_, ()):
             return _EMPTY_LIST
         case t.ObjectOf(fields) if not any(field.required for _, field in fields):
             return _EMPTY_OBJECT

@@ -3,10 +3,11 @@
 The sentences are here, apart from the rules that find the mistakes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bff.declarations.suggestions import known_names, nearest
-from bff.plan.expressions.grammar.parsing import Node
+from bff.plan.expressions.grammar.nodes import Node
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import alternatives, brief, fits, union, without_null
 
@@ -48,11 +49,9 @@ def unreachable_root(node: Node) -> TypeProblem:
     """A name of the root where an expression sees an element alone, and would read null."""
     return TypeProblem(
         node.start,
-        f"'{node.value}' can't be reached from here and would always be null: within a "
-        "projection, a filter, a pipe or a function's &expression, names are read from the "
-        "element, and JMESPath has no way back to the root",
-        "Pass the value to the operation as a param, match two lists with `joins`, or use "
-        "`for_each`; an object that is built outside of brackets sees the root.",
+        f"'{node.value}' is looked for in what stands here, which has no such field: within a "
+        "projection, a filter, a pipe or a function's &expression, names are read from the element",
+        f"From the root it is $.{node.value}.",
     )
 
 
@@ -81,12 +80,12 @@ def no_such_field(node: Node, current: t.Type) -> TypeProblem:
     )
 
 
-def no_list(node: Node, what: str, current: t.Type) -> TypeProblem:
+def no_list(node: Node, what: str, current: t.Type, wanted: str) -> TypeProblem:
     """An index, slice or projection over what is no list."""
     bare = without_null(current)
     objects = all(isinstance(each, t.ObjectOf) for each in alternatives(bare))
     mend = "`.*` goes over an object's values." if objects else ""
-    return TypeProblem(node.start, f"{what} wants a list, and this is {brief(bare)}", mend)
+    return TypeProblem(node.start, f"{what} wants {wanted}, and this is {brief(bare)}", mend)
 
 
 def no_object(node: Node, current: t.Type) -> TypeProblem:
@@ -111,7 +110,7 @@ def stray_reference(node: Node) -> TypeProblem:
     return TypeProblem(
         node.start,
         "an `&expression` stands for no value",
-        "Only map, sort_by, min_by and max_by take one.",
+        "Only map and the functions whose names end in _by take one.",
     )
 
 
@@ -139,7 +138,7 @@ def mixed_order(node: Node, left: t.Type, right: t.Type) -> TypeProblem:
     return TypeProblem(
         node.start,
         f"{brief(left)} and {brief(right)} can't be ordered",
-        "Compare numbers with numbers (`5`, to_number(…)) and strings with strings ('5').",
+        "Compare numbers with numbers (5, to_number(…)) and strings with strings ('5').",
     )
 
 
@@ -167,19 +166,43 @@ def wrong_argument(
     return TypeProblem(node.start, f"{where} is {brief(bare)}, and {words} is wanted", mend)
 
 
-def wrong_key(function: str, node: Node, key: t.Type) -> TypeProblem:
-    """A key that elements can't be ordered by."""
+def wrong_operand(where: str, node: Node, found: t.Type, operands: Sequence[t.Type]) -> TypeProblem:
+    """An operand of arithmetic that is no number, or may be none."""
+    bare = without_null(found)
+    if bare == t.NOTHING:
+        return TypeProblem(node.start, f"{where} is always null, and a number is wanted")
+    if bare != found and fits(bare, t.NUMBER):
+        what = f"{where} may be null, and a number is wanted"
+        return TypeProblem(node.start, what, "Say what is taken instead: (… || 0).")
+    if all(fits(without_null(each), t.STRING) for each in operands):
+        mend = "Texts are put together with join('', [a, b])."
+    else:
+        mend = _mend_argument(bare, t.NUMBER)
+    return TypeProblem(node.start, f"{where} is {brief(found)}, and a number is wanted", mend)
+
+
+def wrong_key(function: str, node: Node, key: t.Type, wanted: Sequence[t.Type]) -> TypeProblem:
+    """A key that elements can't be ordered or named by."""
+    does = {"group_by": "groups", "index_by": "indexes"}.get(function, "orders")
     bare = without_null(key)
-    if bare not in (key, t.NOTHING) and (fits(bare, t.NUMBER) or fits(bare, t.STRING)):
+    if bare not in (key, t.NOTHING) and any(fits(bare, each) for each in wanted):
         return TypeProblem(
             node.start,
-            f"what {function}() orders by may be null",
+            f"what {function}() {does} by may be null",
             f"Give elements without it a place, &(… || {_default_for(bare)}), or leave them out "
             "with a filter before.",
         )
+    by = "by a number or by a string" if does == "orders" else "by a string"
+    mend = "to_string(…) makes a string of it." if fits(bare, t.NUMBER) else ""
+    return TypeProblem(node.start, f"{function}() {does} {by}, and this is {brief(key)}", mend)
+
+
+def no_pairs(where: str, node: Node, found: t.Type) -> TypeProblem:
+    """Elements that are not known to be a name and a value."""
     return TypeProblem(
         node.start,
-        f"{function}() orders by a number or by a string, and this is {brief(key)}",
+        f"{where} is {brief(found)}, and a list of pairs [string, value] is wanted",
+        "items(…), zip(names, values) and list[].[name, value] give pairs.",
     )
 
 
@@ -219,23 +242,25 @@ def _default_for(bare: t.Type) -> str:
         case t.ObjectOf():
             return "`{}`"
         case t.Scalar("integer" | "number"):
-            return "`0`"
+            return "0"
         case t.Constant(value) if not isinstance(value, str):
-            return "`0`"
+            return "0"
         case _:
             return "''"
 
 
 def _mend_argument(bare: t.Type, wanted: t.Type) -> str:
+    if wanted == t.INTEGER and fits(bare, t.NUMBER):
+        return "round(…), floor(…) and ceil(…) make a whole number of it."
     whole = union(*(_whole_elements(each) for each in alternatives(bare)))
     if fits(bare, _SCALARS) and fits(t.STRING, wanted):
         return "to_string(…) makes a string of it."
     if fits(whole, t.ListOf(_SCALARS)) and fits(t.ListOf(t.STRING), wanted):
         return "map(&to_string(@), …) makes strings of its elements."
     if fits(bare, t.STRING) and fits(t.NUMBER, wanted):
-        return "to_number(…) || `0` reads a number from it."
+        return "(to_number(…) || 0) reads a number from it."
     if fits(whole, t.ListOf(t.STRING)) and fits(t.ListOf(t.NUMBER), wanted):
-        return "map(&(to_number(@) || `0`), …) reads numbers from its elements."
+        return "map(&(to_number(@) || 0), …) reads numbers from its elements."
     if fits(whole, t.ListOf(_OBJECT)):
         return "[].name reads one field of each element." if wanted != _OBJECT else ""
     if fits(bare, _OBJECT) and fits(_LIST, wanted):
@@ -252,7 +277,7 @@ def _mend_constant(constant: t.Type, other: t.Type) -> str:
         if all(isinstance(name, str) for name in names) and len(names) == len(kinds):
             return known_names(constant.value, [str(name) for name in names])
         if fits(without_null(other), t.NUMBER):
-            return "A number is written in backticks: `5`."
+            return "A number is written without quotes: 5."
     elif not isinstance(constant.value, bool) and fits(without_null(other), t.STRING):
         return "A string is written in single quotes: '5'."
     return ""

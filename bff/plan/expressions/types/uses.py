@@ -11,12 +11,12 @@ A *place* is a path of names from the root that walks through every list: `order
 order's id. Fields are lost by name alone; lists stay, and keep their length.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bff.plan.expressions.grammar.parsing import Node
-from bff.plan.expressions.types.functions import element_of
-from bff.plan.expressions.types.inference import infer
+from bff.plan.expressions.grammar.nodes import Node
+from bff.plan.expressions.types.function_results import element_of
+from bff.plan.expressions.types.inference import infer_within
 from bff.plan.model.expressions import NOWHERE, ROOT, Places, Uses
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import alternatives
@@ -25,16 +25,20 @@ from bff.plan.types.algebra import alternatives
 def uses_of(node: Node, root: t.Type) -> Uses:
     """What the expression uses of a root of type `root`."""
     walk = _Walk(reads_length=_reads_length(node))
-    value = walk.follow(node, _Here(ROOT, root))
+    at_root = _Lies(ROOT, root)
+    value = walk.follow(node, {"@": at_root, "$": at_root})
     return Uses(value, frozenset(walk.whole), frozenset(walk.seen))
 
 
 @dataclass(frozen=True, slots=True)
-class _Here:
-    """Where the current value lies, and what it may be."""
+class _Lies:
+    """Where a value lies, and what it may be."""
 
     places: Places
     type: t.Type
+
+
+_Here = Mapping[str, _Lies]  # `@`, `$`, and variables by their names
 
 
 class _Walk:
@@ -46,25 +50,42 @@ class _Walk:
         self._reads_length = reads_length
 
     def type_of(self, node: Node, here: _Here) -> t.Type:
-        return infer(node, here.type)[0] if self._reads_length else t.ANYTHING
+        if not self._reads_length:
+            return t.ANYTHING
+        return infer_within(node, {name: each.type for name, each in here.items()})
+
+    def lies(self, node: Node, here: _Here) -> _Lies:
+        """Where the node's value lies, and what it may be."""
+        return _Lies(self.follow(node, here), self.type_of(node, here))
 
     def follow(self, node: Node, here: _Here) -> Places:
         """Where the node's value lies; nowhere if it is made. Notes what else the node uses."""
         match node.kind:
             case "field":
-                return frozenset((*place, node.value) for place in here.places)
+                return frozenset((*place, node.value) for place in here["@"].places)
             case "current" | "identity" | "index" | "slice":
-                return here.places
+                return here["@"].places
+            case "root":
+                return here["$"].places
+            case "variable":
+                return here[node.value].places
             case "subexpression" | "pipe" | "index_expression":
                 for child in node.children:
-                    here = _Here(self.follow(child, here), self.type_of(child, here))
-                return here.places
+                    here = {**here, "@": self.lies(child, here)}
+                return here["@"].places
             case "or_expression":
                 return self._see_all(node.children, here)
             case "and_expression":  # what it stops at has no fields
                 *tested, last = node.children
                 self._see_all(tested, here)
                 return self.follow(last, here)
+            case "ternary":
+                self._see_all(node.children[:1], here)
+                return NOWHERE.union(*(self.follow(each, here) for each in node.children[1:]))
+            case "let_expression":
+                *bindings, body = node.children
+                bound = {each.value: self.lies(each.children[0], here) for each in bindings}
+                return self.follow(body, {**here, **bound})
             case "not_expression":
                 self._see_all(node.children, here)
             case "comparator":
@@ -79,10 +100,10 @@ class _Walk:
             case "value_projection":  # goes over every field
                 base, element = node.children
                 self.whole |= self.follow(base, here)
-                self.follow(element, _Here(NOWHERE, t.ANYTHING))
-            case "multi_select_list" | "multi_select_dict":
-                self._see(here.places)  # of null nothing is selected
-                self._use_all(node.children, here)
+                self.follow(element, {**here, "@": _Lies(NOWHERE, t.ANYTHING)})
+            case "unless_null":
+                self._see(here["@"].places)
+                return self.follow(node.children[0], here)
             case "key_val_pair":
                 return self.follow(node.children[0], here)
             case "function_expression":
@@ -94,7 +115,7 @@ class _Walk:
     def _elements(self, node: Node, here: _Here) -> _Here:
         """The elements of the list that the node gives; they lie where it does."""
         places = self._see(self.follow(node, here))
-        return _Here(places, element_of(self.type_of(node, here)))
+        return {**here, "@": _Lies(places, element_of(self.type_of(node, here)))}
 
     def _see(self, places: Places) -> Places:
         self.seen |= places
@@ -108,7 +129,7 @@ class _Walk:
 
     def _compare(self, node: Node, here: _Here) -> None:
         """Objects are neither more nor less than anything, and equal to no scalar."""
-        of_scalars = node.value not in ("eq", "ne") or any(
+        of_scalars = node.value not in ("==", "!=") or any(
             each.kind == "literal" and not isinstance(each.value, list | dict)
             for each in node.children
         )
@@ -124,7 +145,7 @@ class _Walk:
             case "sort_by" | "min_by" | "max_by", (array, reference) if reference.kind == "expref":
                 inside = self._elements(array, here)
                 self._see_all(reference.children, inside)
-                return inside.places
+                return inside["@"].places
             case "not_null" | "to_array" | "reverse", arguments:
                 return self._see_all(arguments, here)
             case "type", arguments:

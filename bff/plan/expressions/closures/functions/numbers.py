@@ -1,0 +1,100 @@
+"""Functions of numbers, and what makes numbers of other values."""
+
+import math
+from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any, Final
+
+from bff.errors import EvaluationError
+from bff.plan.expressions.closures.arguments import NUMBERS, refusal, require, require_all
+from bff.plan.expressions.closures.operators import checked_number
+from bff.plan.schemas.hashes import LEAST_INTEGER, MOST_INTEGER
+
+_MOST_DIGITS: Final = 400  # behind or before the point; no number has more
+_DECIMAL: Final = Context(prec=2 * _MOST_DIGITS, rounding=ROUND_HALF_UP)  # away from zero
+
+
+def absolute(number: Any) -> Any:
+    require("abs", 1, number, NUMBERS, "a number")
+    return abs(number)
+
+
+def ceil(number: Any) -> Any:
+    require("ceil", 1, number, NUMBERS, "a number")
+    return math.ceil(number)
+
+
+def floor(number: Any) -> Any:
+    require("floor", 1, number, NUMBERS, "a number")
+    return math.floor(number)
+
+
+def round_half_up(number: Any, digits: Any = 0) -> Any:
+    """Half away from zero, by the digits that JSON shows: `round(2.675, 2)` is 2.68, though the
+    double is a little less. To no digits, and of an integer, it is an integer."""
+    require("round", 1, number, NUMBERS, "a number")
+    places = whole_number("round", 2, digits)
+    places = max(-_MOST_DIGITS, min(places, _MOST_DIGITS))
+    if type(number) is int and places >= 0:
+        return number
+    rounded = Decimal(repr(number)).quantize(Decimal(1).scaleb(-places), context=_DECIMAL)
+    if type(number) is int or places <= 0:
+        return checked_number("round()", int(rounded))
+    return float(rounded)
+
+
+def total(numbers: Any) -> Any:
+    require_all("sum", 1, numbers, NUMBERS, "an array of numbers")
+    return _finite("sum", lambda: sum(numbers))
+
+
+def average(numbers: Any) -> Any:
+    require_all("avg", 1, numbers, NUMBERS, "an array of numbers")
+    return _finite("avg", lambda: sum(numbers) / len(numbers)) if numbers else None
+
+
+def to_number(value: Any) -> Any:
+    if type(value) in NUMBERS:
+        return value
+    if type(value) is not str:
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        pass
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def to_integer(value: Any) -> Any:
+    """The whole number that the value is, or that its text is; null for every other value."""
+    number = to_number(value)
+    if type(number) is float:
+        number = int(number) if number.is_integer() else None
+    if number is None or not LEAST_INTEGER <= number <= MOST_INTEGER:
+        return None
+    return number
+
+
+def whole_number(name: str, position: int, value: Any, *, least: int | None = None) -> int:
+    """The value as an integer. Refuses what is none: 1.5, or less than `least`."""
+    require(name, position, value, NUMBERS, "a number")
+    whole = int(value) if math.isfinite(value) else None
+    if whole is None or whole != value:
+        raise refusal(name, position, "a whole number", "one with a fraction")
+    if least is not None and whole < least:
+        raise refusal(name, position, f"{least} or more", "less")
+    return whole
+
+
+def _finite(name: str, compute: Callable[[], Any]) -> Any:
+    try:
+        result = compute()
+    except OverflowError:
+        result = math.inf
+    if type(result) is float and not math.isfinite(result):
+        raise EvaluationError(f"{name}(): the result is too big for a number")
+    return result

@@ -1,0 +1,69 @@
+"""The errors of broken syntax: what stands where it can't, and how to mend it."""
+
+from collections.abc import Sequence
+
+from bff.plan.expressions.grammar.nodes import Node
+from bff.plan.expressions.grammar.tokens import MAX_DEPTH, ExpressionSyntaxError, Token
+
+_MENDS = {
+    "=": "Compare with `==`.",
+    "literal": "Is there an operator or a comma missing before it?",
+    "name": "Is there an operator, a comma or a dot missing before it?",
+    "quoted": "A string stands in single quotes: 'text'.",
+    "number": "Is there an operator or a comma missing before it?",
+}
+_OPERANDS = ("name", "quoted", "literal", "number", "variable", "@", "$", ")", "]", "}", "[]", "*")
+
+
+def unexpected(tokens: Sequence[Token], at: int) -> ExpressionSyntaxError:
+    """The error of a token that can't stand where it stands."""
+    token = tokens[at]
+    if token.kind == "end":
+        return ExpressionSyntaxError("the expression ends too early", token.start)
+    before = tokens[at - 1] if at else None
+    if token.kind == "(" and before is not None and before.kind in _OPERANDS:
+        return ExpressionSyntaxError("what stands before ( is no function's name", before.start)
+    what = f"unexpected {token.text!r}"
+    if token.kind == "number" and [each.kind for each in tokens[max(at - 2, 0) : at]] == [".", "["]:
+        mend = f"An element is read without the dot: [{token.text}]."
+        return ExpressionSyntaxError(what, token.start, mend)
+    return ExpressionSyntaxError(what, token.start, _mend(token, before))
+
+
+def too_deep(offset: int) -> ExpressionSyntaxError:
+    """The error of an expression within too many others."""
+    return ExpressionSyntaxError(
+        f"the expression is nested more than {MAX_DEPTH} deep", offset, "Break it up."
+    )
+
+
+def unbound(variable: Token) -> ExpressionSyntaxError:
+    """The error of a variable that nothing gives a value to."""
+    name = variable.value
+    return ExpressionSyntaxError(
+        f"nothing gives ${name} a value here",
+        variable.start,
+        f"The root's names stand without a sign: {name}. A variable is bound around its use: "
+        f"let ${name} = … in ….",
+    )
+
+
+def require_shallow(tree: Node) -> None:
+    """Raise where nodes lie within more than `MAX_DEPTH` others: `a + b + c` is `(a + b) + c`."""
+    level: list[Node] = [tree]
+    for _ in range(MAX_DEPTH + 1):
+        level = [child for node in level for child in node.children]
+        if not level:
+            return
+    raise too_deep(level[0].start)
+
+
+def _mend(token: Token, before: Token | None) -> str:
+    if token.kind == "number":
+        if before is not None and before.kind in ("[", ","):
+            return "In a list, a number stands in backticks: `5`."
+    elif before is not None and before.kind == "[":
+        return "In [ ] stands a number, a slice, *, or a filter with [? ]."
+    if token.kind == "literal" and before is not None and before.kind == ".":
+        return 'A name stands plain or in double quotes after a dot: .name, ."a name".'
+    return _MENDS.get(token.kind, "")
