@@ -15,9 +15,10 @@ Refused beyond the grammar: nesting that would exhaust the stack, here or where 
 chains without end; a slice with a step of 0.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
+from bff.plan.expressions.grammar.cursor import Cursor
 from bff.plan.expressions.grammar.nodes import Node
 from bff.plan.expressions.grammar.syntax_errors import (
     require_shallow,
@@ -55,22 +56,13 @@ def parse_expression(source: str) -> Node:
     return tree
 
 
-class _Parser:
-    """One parse. `at` is the index of the current token; `first`, as an argument, is that of the
-    token at which the node begins."""
+class _Parser(Cursor):
+    """One parse. `first`, as an argument, is the index of the token at which the node begins."""
 
-    def __init__(self, tokens: tuple[Token, ...]) -> None:
-        self.tokens = tokens
-        self.at = 0
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        super().__init__(tokens)
         self._depth = 0
         self._bound: tuple[str, ...] = ()  # the variables that may be used here
-
-    @property
-    def kind(self) -> str:
-        return self.tokens[self.at].kind
-
-    def unexpected(self) -> ExpressionSyntaxError:
-        return unexpected(self.tokens, self.at)
 
     def expression(self, power: int) -> Node:
         """An expression up to the first operator that binds no more than `power`."""
@@ -97,34 +89,34 @@ class _Parser:
                 return self._name()
             case "number" | "literal":
                 self.at += 1
-                return self._node("literal", first, value)
+                return self.node("literal", first, value)
             case "variable":
                 if value not in self._bound:
                     raise unbound(self.tokens[first])
                 self.at += 1
-                return self._node("variable", first, value)
+                return self.node("variable", first, value)
             case "@" | "$":
                 self.at += 1
-                return self._node("current" if kind == "@" else "root", first)
+                return self.node("current" if kind == "@" else "root", first)
             case "!" | "&":
                 self.at += 1
                 inner = self.expression(_NOT_POWER if kind == "!" else 0)
-                return self._node("not_expression" if kind == "!" else "expref", first, None, inner)
+                return self.node("not_expression" if kind == "!" else "expref", first, None, inner)
             case "+" | "-":
                 return self._sign(kind)
             case "(":
                 self.at += 1
                 inner = self.expression(0)
-                self._take(")")
+                self.take(")")
                 return inner
             case "*":
-                return self._values(self._nothing_before(), first, _STAR_POWER)
+                return self._values(self.nothing_before(), first, _STAR_POWER)
             case "[]":
-                return self._flatten(self._nothing_before(), first)
+                return self._flatten(self.nothing_before(), first)
             case "[?":
-                return self._filter(self._nothing_before(), first)
-            case "[" if self._is_index(first + 1) or self._is_star(first + 1):
-                return self._bracket(self._nothing_before(), first)
+                return self._filter(self.nothing_before(), first)
+            case "[" if self.is_index(first + 1) or self.is_star(first + 1):
+                return self._bracket(self.nothing_before(), first)
             case "[" | "{":
                 return self._multi_select()
             case _:
@@ -138,10 +130,10 @@ class _Parser:
         token = self.tokens[first]
         self.at += 1
         if self.kind != "(":
-            return self._node("field", first, token.value)
+            return self.node("field", first, token.value)
         if token.kind == "quoted":
             raise ExpressionSyntaxError("a function's name stands without quotes", token.start)
-        return self._node("function_expression", first, token.value, *self._listed(")", self._any))
+        return self.node("function_expression", first, token.value, *self.listed(")", self._any))
 
     def _any(self) -> Node:
         return self.expression(0)
@@ -149,10 +141,10 @@ class _Parser:
     def _multi_select(self) -> Node:
         first = self.at
         if self.kind == "{":
-            pairs = self._listed("}", self._pair)
-            return self._node("multi_select_dict", first, None, *pairs)
-        elements = self._listed("]", self._element)
-        return self._node("multi_select_list", first, None, *elements)
+            pairs = self.listed("}", self._pair)
+            return self.node("multi_select_dict", first, None, *pairs)
+        elements = self.listed("]", self._element)
+        return self.node("multi_select_list", first, None, *elements)
 
     def _pair(self) -> Node:
         first = self.at
@@ -160,28 +152,14 @@ class _Parser:
         if name.kind not in ("name", "quoted"):
             raise self.unexpected()
         self.at += 1
-        self._take(":")
-        return self._node("key_val_pair", first, name.value, self.expression(0))
+        self.take(":")
+        return self.node("key_val_pair", first, name.value, self.expression(0))
 
     def _element(self) -> Node:
-        first = self.at
         element = self.expression(0)
-        if self.tokens[first].kind == "number" and self.at == first + 1:  # rule 4
-            raise unexpected(self.tokens, first)
+        if element.kind == "literal" and self.tokens[self.at - 1].kind == "number":  # rule 4
+            raise unexpected(self.tokens, self.at - 1)
         return element
-
-    def _listed(self, closing: str, part: Callable[[], Node]) -> list[Node]:
-        """The parts between the current token and the closing one, with commas between them."""
-        self.at += 1
-        if closing == ")" and self.kind == closing:
-            self.at += 1
-            return []
-        parts = [part()]
-        while self.kind == ",":
-            self.at += 1
-            parts.append(part())
-        self._take(closing)
-        return parts
 
     def _let(self) -> Node:
         first = self.at
@@ -197,13 +175,13 @@ class _Parser:
         self._bound = (*around, *(binding.value for binding in bindings))
         body = self.expression(0)
         self._bound = around
-        return self._node("let_expression", first, None, *bindings, body)
+        return self.node("let_expression", first, None, *bindings, body)
 
     def _binding(self) -> Node:
         first = self.at
-        self._take("variable")
-        self._take("=")
-        return self._node("binding", first, self.tokens[first].value, self.expression(0))
+        self.take("variable")
+        self.take("=")
+        return self.node("binding", first, self.tokens[first].value, self.expression(0))
 
     def _sign(self, sign: str) -> Node:
         first = self.at
@@ -211,8 +189,8 @@ class _Parser:
         number = self.tokens[self.at]
         if number.kind == "number":
             self.at += 1
-            return self._node("literal", first, -number.value if sign == "-" else number.value)
-        return self._node("sign", first, sign, self.expression(_SIGN_POWER))
+            return self.node("literal", first, -number.value if sign == "-" else number.value)
+        return self.node("sign", first, sign, self.expression(_SIGN_POWER))
 
     # ------------------------------------------------------------------ what follows an operand
 
@@ -224,7 +202,7 @@ class _Parser:
         while self.kind == "." and self.tokens[self.at + 1].kind != "*":
             self.at += 1
             parts.append(self._after_dot(_BINDING_POWERS["."]))
-        return self._node("subexpression", first, None, *parts)
+        return self.node("subexpression", first, None, *parts)
 
     def _after_dot(self, power: int) -> Node:
         first = self.at
@@ -239,62 +217,45 @@ class _Parser:
                 raise self.unexpected()
 
     def _unless_null(self, made: Node, first: int) -> Node:
-        return self._node("unless_null", first, None, made)
+        return self.node("unless_null", first, None, made)
 
     def _values(self, left: Node, first: int, power: int) -> Node:
         self.at += 1
-        return self._node("value_projection", first, None, left, self._projected(power))
+        return self.node("value_projection", first, None, left, self._projected(power))
 
     def _bracket(self, left: Node, first: int) -> Node:
         bracket = self.at
         self.at += 1
-        if self._is_star(self.at):
+        if self.is_star(self.at):
             self.at += 2
-            return self._node("projection", first, None, left, self._projected(_STAR_POWER))
-        if not self._is_index(self.at):
+            return self.node("projection", first, None, left, self._projected(_STAR_POWER))
+        if not self.is_index(self.at):
             raise self.unexpected()
-        bounds = self._bounds()
+        bounds = self.bounds()
         if len(bounds) == 1:
             before = left.children if left.kind == "index_expression" else (left,)
-            index = self._node("index", bracket, bounds[0])
-            return self._node("index_expression", first, None, *before, index)
+            index = self.node("index", bracket, bounds[0])
+            return self.node("index_expression", first, None, *before, index)
         if bounds[2:] == [0]:
             raise ExpressionSyntaxError(
                 "a slice with a step of 0", self.tokens[bracket].start, "Leave the step out."
             )
-        part = self._node("slice", bracket, (*bounds, None)[:3])
-        sliced = self._node("index_expression", first, None, left, part)
-        return self._node("projection", first, None, sliced, self._projected(_STAR_POWER))
-
-    def _bounds(self) -> list[int | None]:
-        """`1]` or `1:2]` or `1:2:3]`, as far as it is written."""
-        bounds: list[int | None] = [None]
-        while self.kind != "]":
-            token = self.tokens[self.at]
-            if token.kind == ":" and len(bounds) < 3:
-                bounds.append(None)
-            elif bounds[-1] is None and self._is_number(self.at):
-                negative = token.kind == "-"
-                self.at += negative
-                bounds[-1] = self.tokens[self.at].value * (-1 if negative else 1)
-            else:
-                raise self.unexpected()
-            self.at += 1
-        self.at += 1
-        return bounds
+        part = self.node("slice", bracket, (*bounds, None)[:3])
+        sliced = self.node("index_expression", first, None, left, part)
+        return self.node("projection", first, None, sliced, self._projected(_STAR_POWER))
 
     def _flatten(self, left: Node, first: int) -> Node:
         self.at += 1
-        base = self._node("flatten", first, None, left)
+        base = self.node("flatten", first, None, left)
         projected = self._projected(_BINDING_POWERS["[]"])
-        return self._node("projection", first, None, base, projected)
+        return self.node("projection", first, None, base, projected)
 
     def _filter(self, left: Node, first: int) -> Node:
         self.at += 1
         condition = self.expression(0)
-        self._take("]")
+        self.take("]")
         projected = self._projected(_BINDING_POWERS["[?"])
-        return self._node("filter_projection", first, None, left, projected, condition)
+        return self.node("filter_projection", first, None, left, projected, condition)
 
     def _projected(self, power: int) -> Node:
         """What a projection applies to each element (rule 1)."""
@@ -323,49 +284,19 @@ class _Parser:
             start = self.tokens[first].start
             what = f"more than {_LONGEST_CHAIN} parts in a row"
             raise ExpressionSyntaxError(what, start, "Break it up.")
-        return self._node(kind, first, None, *before, right)
+        return self.node(kind, first, None, *before, right)
 
     def _binary(self, left: Node, first: int) -> Node:
         sign = self.kind
         self.at += 1
         kind = "comparator" if sign in _COMPARATORS else "arithmetic"
-        return self._node(kind, first, sign, left, self.expression(_BINDING_POWERS[sign]))
+        return self.node(kind, first, sign, left, self.expression(_BINDING_POWERS[sign]))
 
     def _ternary(self, left: Node, first: int) -> Node:
         self.at += 1
         then = self.expression(0)
-        self._take(":")
-        return self._node("ternary", first, None, left, then, self.expression(1))
-
-    # ------------------------------------------------------------------ tokens
-
-    def _take(self, kind: str) -> None:
-        if self.kind != kind:
-            raise self.unexpected()
-        self.at += 1
-
-    def _is_number(self, at: int) -> bool:
-        """Whether a whole number stands there, with a minus right before it or without."""
-        token = self.tokens[at]
-        if token.kind == "-":
-            following = self.tokens[at + 1]
-            return following.start == token.end and self._is_number(at + 1)
-        return token.kind == "number" and isinstance(token.value, int)
-
-    def _is_index(self, at: int) -> bool:
-        return self.tokens[at].kind == ":" or self._is_number(at)
-
-    def _is_star(self, at: int) -> bool:
-        return self.tokens[at].kind == "*" and self.tokens[at + 1].kind == "]"
-
-    def _nothing_before(self) -> Node:
-        """What stands for `@` before the current token, where nothing is written."""
-        start = self.tokens[self.at].start
-        return Node("identity", None, (), start, start)
-
-    def _node(self, kind: str, first: int, value: Any = None, *children: Node) -> Node:
-        start, end = self.tokens[first].start, self.tokens[self.at - 1].end
-        return Node(kind, value, children, start, end)
+        self.take(":")
+        return self.node("ternary", first, None, left, then, self.expression(1))
 
 
 _CHAINS: Final = {"||": "or_expression", "&&": "and_expression", "|": "pipe"}
