@@ -97,7 +97,7 @@ def _render_headers(headers: Headers, body: bytes | AsyncIterator[bytes] | None)
 
 
 def _lines(headers: Headers) -> bytes:
-    return b"".join([b"%b: %b\r\n" % header for header in headers])
+    return b"\r\n".join([*map(b": ".join, headers), b""])
 
 
 class _Names(NamedTuple):
