@@ -47,9 +47,9 @@ SHOP = """
     params: {patch: {in: body, whole: true, schema: 'schemas.shop:Patch'}}
     returns: schemas.shop:Loose
   document:
-    request: PATCH /documents
+    request: PATCH /documents/{id}
     content_type: application/vnd.api+json
-    params: {document: {in: body, whole: true, schema: 'schemas.shop:Document'}}
+    params: {id: {type: string}, document: {in: body, whole: true, schema: 'schemas.shop:Document'}}
     returns: schemas.shop:Loose
   find:
     request: POST /find
@@ -138,24 +138,27 @@ def test_object_that_is_made_in_with_leaves_out_what_is_absent(
     """Only a direct reference does: any other expression sees null."""
     screen = screens(
         """
-        endpoint: POST /screen
+        endpoint: POST /screen/{id}
         params:
+          id: {type: string}
           nickname: {type: string, required: false}
           note: {type: string, required: false}
         steps:
           saved:
             call: shop.document
             with:
+              id: "${params.id}"
               document:
                 data:
-                  id: "7"
+                  id: "${params.id}"
                   attributes: {nickname: "${params.nickname}", note: "${params.note || null}"}
         """.replace("null}", "`null`}"),
-        {"/documents": DONE},
+        {"/documents/7": DONE},
         service=SHOP,
         schemas=TYPES,
     )
-    assert screen.post(body).status == 200
+    assert screen.post(body, "/screen/7").status == 200
+    assert screen.post(body, "/screen/..").status == 400
     assert sent(screen) == {"data": {"id": "7", "attributes": attributes}}
 
 

@@ -328,6 +328,16 @@ def test_param_is_the_whole_body(
     assert send(screen, body, "application/xml").status == 415
 
 
+def test_whole_body_that_the_service_can_not_take_has_no_name(screens: Screens) -> None:
+    screen = screens(
+        WHOLE.format(kind="type: array, items: {type: integer}", more=""),
+        service=PUT.format(kind="type: array, items: {type: integer}, max_items: 1", more=""),
+    )
+    answer = send(screen, b"[1,2]", "application/json")
+    assert answer.status == 400
+    assert answer.json()["errors"] == [{"in": "body", "detail": "must have at most 1 elements"}]
+
+
 def test_batch_divides_a_list_of_objects_that_is_the_whole_body(screens: Screens) -> None:
     screen = screens(
         """

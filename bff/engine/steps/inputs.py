@@ -83,11 +83,16 @@ def params_alone(step: Step) -> Step | None:
                 each for each in operation.path if isinstance(each, str) or each.name in names
             ),
             params=tuple(each.param for each in bindings),
+            body=operation.body if any(_is_in_body(each.param) for each in bindings) else None,
         ),
         bindings=bindings,
         for_each=for_each,
         batch=step.batch if step.batch and step.batch.over in names else None,
     )
+
+
+def _is_in_body(param: OperationParam) -> bool:
+    return param.location in ("body", "form")
 
 
 def refused_params(

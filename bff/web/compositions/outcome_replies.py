@@ -78,8 +78,8 @@ def failure_reply(
     if failure.refused is not None:
         name, detail = failure.refused
         param = next(each for each in params if each.name == name)
-        error = {"name": param.public_name, "in": param.location, "detail": detail}
-        members["errors"] = [error]
+        named = {"name": param.public_name} if param.public_name else {}  # a whole body has none
+        members["errors"] = [{**named, "in": param.location, "detail": detail}]
     what = "The response" if failure.step is None else f"The step '{failure.step}'"
     return problem(
         request,
