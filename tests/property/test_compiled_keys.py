@@ -25,6 +25,9 @@ params:
   note: {type: string, default: a}
   tag: {type: string, default: a}
   view_only: {type: string, default: a}
+  status: {type: string, default: a}
+  header: {type: string, default: a}
+  error: {type: string, default: a}
   unread: {type: string, default: a}
 steps:
   user: {call: shop.get_user, with: {id: '${params.id}'}}
@@ -33,6 +36,9 @@ steps:
     call: shop.get_user
     with: {id: '${n}'}
     for_each: {over: '${params.each}', as: n, max: 9}
+    statuses: {409: {reply: 409, with: {by: '${params.error}'}}}
+status: "${params.status == 'a' && `200` || `202`}"
+headers: {X-Name: '${params.header}'}
 response: {user: '${user}', orders: '${orders}', note: '${params.note}'}
 views: {tv: {response: '${params.view_only}'}}
 cache: {ttl: 1m, tags: ['t:${params.tag}']}
@@ -41,7 +47,8 @@ cache: {ttl: 1m, tags: ['t:${params.tag}']}
 MINE = HOME.replace("{user_id: 1}", "{user_id: '${claims.sub}'}")
 
 GIVEN: Mapping[str, Any] = {
-    "id": 1, "when": True, "each": [1], "note": "a", "tag": "a", "view_only": "a", "unread": "a",
+    "id": 1, "when": True, "each": [1], "note": "a", "tag": "a", "view_only": "a", "status": "a",
+    "header": "a", "error": "a", "unread": "a",
 }  # fmt: skip
 
 
@@ -66,6 +73,9 @@ OTHER: Mapping[str, Any] = {
     "note": st.text("bcd", max_size=3),
     "tag": st.text("bcd", max_size=3),
     "view_only": st.text("bcd", max_size=3),
+    "status": st.text("bcd", max_size=3),
+    "header": st.text("bcd", max_size=3),
+    "error": st.text("bcd", max_size=3),
     "unread": st.text("bcd", max_size=3),
 }
 

@@ -66,11 +66,15 @@ def compiler(tmp_path_factory: pytest.TempPathFactory) -> Compiler:
     return Compiler(services, schemas)
 
 
+OF_STEPS = ("a", "X-User", "when", "over", "error")
+OF_THE_REST = ("from", "response", "view", "tag", "status", "header")
+
+
 @dataclass(frozen=True)
 class Place:
     """One place for an expression, and what stands there."""
 
-    kind: str  # "a", "X-User", "when", "over", "from", "response", "view", "tag"
+    kind: str  # one of `OF_STEPS`, `OF_THE_REST`
     reads: str
 
 
@@ -104,6 +108,9 @@ class Drawn:
                 yield f"      over: {_expression('[' + said['over'] + ']')}"
                 yield "      as: each"
                 yield "      max: 9"
+            if "error" in said:
+                yield "    statuses:"
+                yield f"      422: {{reply: 422, with: {{it: {_expression(said['error'])}}}}}"
         others = {place.kind: place.reads for place in self.rest}
         if "from" in others:
             yield "joins:"
@@ -112,6 +119,12 @@ class Drawn:
         yield f"response: {{it: {_expression(others.get('response', '`1`'))}}}"
         if "view" in others:
             yield f"views: {{v: {{response: {{it: {_expression(others['view'])}}}}}}}"
+        if "status" in others:
+            chosen = f"({others['status']}) && `201` || `200`"
+            yield f"status: {_expression(f'[{chosen}][0]')}"
+        if "header" in others:
+            value = _expression(f"to_string({others['header']})", "/")
+            yield f"headers: {{Location: {value}}}"
         tags = [_expression(f"to_string({others['tag']})", "t:")] if "tag" in others else []
         yield f"cache: {{ttl: 1m, {cache}tags: [{', '.join(tags)}]}}"
 
@@ -144,8 +157,8 @@ def drawn(draw: st.DrawFn) -> Drawn:
     order = draw(st.permutations(range(count)))  # a step may stand before what it reads
     for position, index in enumerate(order):
         known = [names[other] for other in order[:position]]
-        steps[index] = places(("a", "X-User", "when", "over"), known)
-    return Drawn(tuple(steps), places(("from", "response", "view", "tag"), names))
+        steps[index] = places(OF_STEPS, known)
+    return Drawn(tuple(steps), places(OF_THE_REST, names))
 
 
 def is_reached(composition: Drawn, index: int) -> bool:
