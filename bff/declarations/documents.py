@@ -123,9 +123,13 @@ def read_document(
         return _broken(_problem(source, tree.root, Violation(what, mend)))
     filled = fill(data, model.environment, environment)
     validated = validate(filled.data, model)
-    lost = filled.lost.union(note.path for note in tree.notes if note.loses)
-    hidden = lost | filled.unread
-    violations = [each for each in validated.violations if each.path not in hidden]
+    noted = frozenset(note.path for note in tree.notes if note.loses)
+    lost, unfilled = noted | filled.lost, filled.lost | filled.unread
+    violations = [
+        each
+        for each in validated.violations
+        if each.path not in noted and (each.at_key or each.path not in unfilled)
+    ]
     problems = [_syntax_problem(source, note.path, note.problem) for note in tree.notes]
     problems += [_problem(source, tree.root, each) for each in violations]
     document = Document(

@@ -13,13 +13,16 @@ T = TypeVar("T")
 
 
 class RenderedAdditions(NamedTuple):
-    """Headers and a query as they go on the wire, secrets among them: not to be shown. `names` are
-    the headers, and `params` those of the query, that nobody else sets."""
+    """Headers and a query as they go on the wire, secrets among them. `names` are the headers, and
+    `params` those of the query, that nobody else sets."""
 
     headers: tuple[tuple[bytes, bytes], ...]
     names: frozenset[bytes]
     query: str
     params: frozenset[str]
+
+    def __repr__(self) -> str:
+        return f"RenderedAdditions({sorted(self.names)}, {sorted(self.params)})"
 
     def to(self, call: ServiceCall) -> ServiceCall:
         """The call with them."""
