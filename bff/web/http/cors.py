@@ -15,12 +15,12 @@ _OURS = (b"access-control-", b"timing-allow-origin")
 
 
 class CrossOrigin:
-    """The project's `cors:` as header lists. Without origins, replies carry none of it."""
+    """The project's `cors:` as header lists. Without origins it is not on: replies carry none."""
 
     def __init__(self, project: CompiledProject) -> None:
         origins = project.cors.origins
-        self._on = bool(origins)
-        self._vary = SharedHeaders([(b"vary", b"Origin")] if self._on else [])
+        self.is_on = bool(origins)
+        self._vary = SharedHeaders([(b"vary", b"Origin")] if self.is_on else [])
         exposed = ", ".join((*EXPOSED, *_declared_headers(project))).encode()
         self._by_origin = {
             origin.encode(): SharedHeaders(
@@ -48,14 +48,14 @@ class CrossOrigin:
 
     def without_upstreams(self, headers: list[RawHeader]) -> list[RawHeader]:
         """A passed-through reply's headers without the upstream's own answer, if we have one."""
-        if not self._on:
+        if not self.is_on:
             return headers
         return [header for header in headers if not header[0].startswith(_OURS)]
 
     def is_preflight(self, request: GatewayRequest) -> bool:
         """A browser asks whether a page may send what it wants to, and it is ours to answer."""
         return (
-            self._on
+            self.is_on
             and request.method == "OPTIONS"
             and b"origin" in request.single
             and b"access-control-request-method" in request.single

@@ -37,8 +37,7 @@ def refuse_head(service: Service, writer: Writer, refusal: Refusal) -> None:
     """Answer what is no request, and log it as one without a method and a path."""
     request = GatewayRequest("-", "-", "", [])
     reply = service.gateway.finish(request, problem(request, *refusal))
-    write_reply(service, writer, request, reply, False)
-    log_reply(service.gateway.log, writer, request, reply)
+    answer(service, writer, request, reply, False)
 
 
 def begin(service: Service, request: GatewayRequest) -> Begun:
@@ -47,6 +46,14 @@ def begin(service: Service, request: GatewayRequest) -> Begun:
     if begun is None and not request.has_good_host():
         return service.gateway.finish(request, bad_host(request))
     return begun
+
+
+def answer(
+    service: Service, writer: Writer, request: GatewayRequest, reply: Reply, keeps: bool
+) -> None:
+    """Write a reply whose body is here, and its line in the log."""
+    write_reply(service, writer, request, reply, keeps)
+    log_reply(service.gateway.log, writer, request, reply)
 
 
 # By position, as what it calls: names cost a tenth of a microsecond each time.
