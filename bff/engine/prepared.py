@@ -3,9 +3,11 @@
 Computed once per composition, so that a run only counts down and looks up. Immutable.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 from bff.engine.steps.bodies import fallback_value
+from bff.engine.steps.equal_calls import request_shape
 from bff.engine.steps.inputs import OwnParams, params_alone
 from bff.engine.steps.requests import Renderer, compile_renderer
 from bff.engine.steps.shared_calls import ReplyKeyRecipe
@@ -17,13 +19,15 @@ from bff.plan.model.steps import Fallback, Step
 @dataclass(frozen=True, slots=True)
 class PreparedStep:
     """A step; the indexes of the steps that wait for it, in declared order; its value if it fails;
-    the keys of its replies, where they are stored."""
+    the keys of its replies, where they are stored. `may_be_equal`: a run may make one of its calls
+    twice."""
 
     step: Step
     render: Renderer
     dependents: tuple[int, ...]
     when_failed: Value
     reply_key: ReplyKeyRecipe | None
+    may_be_equal: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ def prepare(composition: Composition) -> PreparedComposition:
         tuple(range(step.index)) if composition.writes else step.waits_for
         for step in composition.steps
     ]
+    shapes = Counter(request_shape(step.operation) for step in composition.steps)
     steps = tuple(
         PreparedStep(
             step,
@@ -55,6 +60,9 @@ def prepare(composition: Composition) -> PreparedComposition:
             None
             if step.cache is None
             else ReplyKeyRecipe(step.operation, step.cache, composition.namespace),
+            # After a write the same call may have another answer.
+            not composition.writes
+            and (step.for_each is not None or shapes[request_shape(step.operation)] > 1),
         )
         for step in composition.steps
     )

@@ -32,6 +32,7 @@ from bff.engine.ports import UpstreamReply
 from bff.engine.prepared import PreparedComposition
 from bff.engine.progress import Progress
 from bff.engine.steps.calls import DirectCalls, ManyCalls, StepCalls, StepPart
+from bff.engine.steps.equal_calls import EqualCalls
 from bff.engine.steps.inputs import CallPlan, plan_calls, refused_params
 from bff.engine.steps.page_calls import PageCalls
 from bff.engine.steps.requests import StepRequest
@@ -65,7 +66,7 @@ def _ends_run_by_bug(
 class Run:
     """One run, for one use on one loop."""
 
-    __slots__ = ("_arriving", "_calls", "_deadline", "_done", "_heavy", "_heavy_steps",
+    __slots__ = ("_arriving", "_calls", "_deadline", "_done", "_equal", "_heavy", "_heavy_steps",
                  "_heavy_work", "_identity_key", "_in_flight", "_loop", "_prepared", "_replies",
                  "_requests", "_reserved", "_shared", "_wait_budget", "_waits_until", "freshness",
                  "progress", "read_weight")  # fmt: skip
@@ -101,6 +102,7 @@ class Run:
         self._waits_until = self._deadline.ends_at - self._reserved
         self._heavy_work = heavy_work
         self._heavy: HeavyShare | None = None
+        self._equal: EqualCalls | None = None
 
     @property
     def heavy(self) -> HeavyShare:
@@ -225,11 +227,19 @@ class Run:
         if left <= 0:  # the loop was held, and the timer is late
             self._settle_late()
             return None
-        progress.sent[index] += 1
         step, keys = prepared.step, prepared.reply_key
         if step.cache is None or keys is None or self._shared is None:
             on_reply = partial(self._take_reply, index, place)
-            return self._calls.begin(step, request, left + self._reserved, self._arriving, on_reply)
+            left += self._reserved
+            if prepared.may_be_equal:
+                send = partial(self._calls.begin, step, request, left, self._arriving)
+                equal = self._equal = self._equal or EqualCalls()
+                handle, is_sent = equal.begin(step, request, send, on_reply)
+                progress.sent[index] += is_sent
+                return handle
+            progress.sent[index] += 1
+            return self._calls.begin(step, request, left, self._arriving, on_reply)
+        progress.sent[index] += 1
         key = keys(request, self._identity_key)
         # It ends before the waiting does, so that a stored reply can stand in for it.
         deadline = self._deadline.earlier(2 * self._reserved)

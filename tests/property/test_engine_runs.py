@@ -258,11 +258,12 @@ def test_naive_sequential_executor_agrees_and_every_call_is_made_at_most_once(wo
     assert [each.step for each in result.degraded] == [
         each["step"] for each in naive.payload()["degraded"]
     ]
+    assert set(transport.calls.values()) <= {1}
     # A failed step's other calls go out beside the one that failed, where the naive one stops.
     failed = {name for name, reason in naive.reasons.items() if reason != "input_failed"}
-    for target, times in transport.calls.items():
+    for target in transport.calls:
         name = target.removeprefix("GET /").replace("?", "/").split("/")[0]
-        assert name in failed or times == naive.calls[target]
+        assert name in failed or target in naive.calls
     assert {
         target
         for target in naive.calls

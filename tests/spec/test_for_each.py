@@ -45,7 +45,6 @@ def test_value_has_an_element_for_each_in_their_order_repeats_included(screens: 
         "GET /products/1",
         "GET /products/2",
         "GET /products/3",
-        "GET /products/3",
     ]
 
 
