@@ -134,14 +134,15 @@ class Progress:
         timings = []
         for index, began in enumerate(self._began_at):
             if began is not None:
-                ended = self._ended_at[index]
+                ended, outcome = self._ended_at[index], self.outcomes[index]
                 timings.append(
                     StepTiming(
                         self._steps[index].step.name,
                         (began - start) * 1000,
                         ((now if ended is None else ended) - began) * 1000,
                         self.sent[index],
-                        _STEP_OUTCOMES[type(self.outcomes[index])],
+                        _STEP_OUTCOMES[type(outcome)],
+                        outcome.dropped if type(outcome) is Value else None,
                     )
                 )
         return tuple(timings)

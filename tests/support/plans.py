@@ -32,7 +32,7 @@ from bff.plan.model.payload import (
     Splice,
     Text,
 )
-from bff.plan.model.service import BodyFormat, Operation, OperationParam, Service, Style
+from bff.plan.model.service import BodyFormat, Dropped, Operation, OperationParam, Service, Style
 from bff.plan.model.steps import Batch, Binding, Fail, ForEach, OnFailure, Pages, Step
 from bff.plan.types.kinds import ANYTHING, Type
 from tests.support.templates import constant, expression
@@ -57,6 +57,11 @@ class AdapterSchema:
     def read(self, body: bytes, *, json: bool, text: bool) -> tuple[Any, bytes | None]:
         value = self.validate(body)
         return self.to_json(value) if json else None, self.to_bytes(value) if text else None
+
+    def read_sound(
+        self, body: bytes, *, json: bool, text: bool
+    ) -> tuple[Any, bytes | None, Dropped | None]:
+        return (*self.read(body, json=json, text=text), None)
 
     def validate(self, body: bytes) -> Any:
         return self._adapter.validate_json(body)

@@ -1,6 +1,8 @@
 """Header texts that replies share, against the grammar of their RFCs."""
 
-from bff.engine.values.results import StepTiming
+from bff.engine.values.results import CompositionPayload, StepTiming
+from bff.plan.model.service import Dropped
+from bff.web.compositions.outcome_replies import run_facts
 from bff.web.http.replies import (
     server_timing,
     structured_string,
@@ -15,8 +17,17 @@ def test_server_timing_tells_steps_and_the_total_in_milliseconds() -> None:
     steps = [
         StepTiming("user", 0.1234, 12.0, 1, "ok"),
         StepTiming("orders", 12.5, 3.456, 2, "failed"),
+        StepTiming("best", 0.0, 1.0, 1, "ok", Dropped(3, "0.price: missing")),
     ]
     assert server_timing(steps, 17.0) == (
         b'user;dur=12.00;start=0.12;desc="ok", orders;dur=3.46;start=12.50;desc="failed", '
-        b"total;dur=17.00"
+        b'best;dur=1.00;start=0.00;desc="ok, 3 dropped", total;dur=17.00'
     )
+
+
+def test_log_names_what_was_dropped_and_why_the_first_was() -> None:
+    timing = StepTiming("best", 0.0, 1.0, 1, "ok", Dropped(3, "0.price: missing"))
+    made = CompositionPayload(b"{}", {}, (), (timing,))
+    assert run_facts("screen", "miss", made)["dropped"] == [
+        {"step": "best", "elements": 3, "detail": "0.price: missing"}
+    ]

@@ -56,6 +56,7 @@ class OperationDecl(Declaration):
     returns: str  # a type: "schemas.orders:OrderPage", "dict[str, int]"; or "none"
     decode: Literal["json", "ndjson", "csv", "xml", "text"] = "json"
     delimiter: str = ","  # of csv
+    invalid: Literal["fail", "drop"] = "fail"  # elements of lists that break the type
     timeout: Timeout | None = None  # seconds; the service's when None
     cache: CacheDecl | None = None  # of its replies
     error_types: ErrorSchemas = Field(default={}, alias="errors")  # pydantic types
@@ -108,6 +109,11 @@ class OperationDecl(Declaration):
             yield Violation(
                 "nobody reads a body that is `none`", "Leave `decode` out, or name a type.",
                 ("decode",), at_key=True,
+            )  # fmt: skip
+        if self.returns_nothing and self.knows("invalid") and self.invalid == "drop":
+            yield Violation(
+                "nobody reads a body that is `none`", "Leave `invalid` out, or name a type.",
+                ("invalid",), at_key=True,
             )  # fmt: skip
         if "delimiter" in given and self.decode != "csv":
             yield Violation(

@@ -41,7 +41,15 @@ from bff.engine.payload.texts import weigh_reply, write_json
 from bff.engine.ports import UpstreamReply
 from bff.engine.steps.inputs import is_true
 from bff.engine.steps.pages import read_page
-from bff.engine.values.outcomes import NULL, Credential, Failed, Reason, Value, reason_of
+from bff.engine.values.outcomes import (
+    NULL,
+    Credential,
+    Failed,
+    Reason,
+    Value,
+    dropped_in,
+    reason_of,
+)
 from bff.errors import EvaluationError, TooLargeError
 from bff.plan.model.service import FailWhen
 from bff.plan.model.steps import Batch, ErrorReply, Fallback, Pages, Step
@@ -106,8 +114,7 @@ def read_body(step: Step, reply: UpstreamReply) -> Value | Failed:
             return _read_chunk(step, step.batch, reply.body)
         if step.pages is not None:
             return _read_page(step, step.pages, reply)
-        schema = operation.returns
-        return Value(*schema.read(reply.body, json=step.needs_json, text=step.needs_bytes))
+        return _valid(step, reply.body, json=step.needs_json, text=step.needs_bytes)
     except EvaluationError as error:
         return Failed(reason_of(error), reply.status, detail=str(error))
     except ValueError as error:
@@ -146,10 +153,12 @@ def mend_body(step: Step, reply: UpstreamReply, failed: Failed, most: int) -> Re
 def combine(step: Step, parts: Sequence[Value]) -> Value:
     """The value of a step of many calls from its parts, in order. Raises `EvaluationError`: see
     `write_json`."""
+    dropped = dropped_in(parts)
     if step.for_each is not None:
         return Value(
             [part.json for part in parts] if step.needs_json else None,
             _bracketed([part.text or b"null" for part in parts]) if step.needs_bytes else None,
+            dropped=dropped,
         )
     json, text = None, None
     is_selected = step.batch is not None and step.batch.select is not None
@@ -160,7 +169,7 @@ def combine(step: Step, parts: Sequence[Value]) -> Value:
     elif step.needs_bytes:
         lists = [part.text for part in parts if part.text not in (None, b"null", b"[]")]
         text = _bracketed([each[1:-1] for each in lists if each is not None])
-    return Value(json, text)
+    return Value(json, text, dropped=dropped)
 
 
 def fallback_value(step: Step, fallback: Fallback) -> Value:
@@ -242,25 +251,32 @@ def _bracketed(texts: list[bytes]) -> bytes:
     return b"[" + b",".join(texts) + b"]"
 
 
+def _valid(step: Step, body: bytes, *, json: bool, text: bool) -> Value:
+    """What the schema takes of a body. Raises `ValueError`."""
+    operation = step.operation
+    if not operation.drops_invalid:
+        return Value(*operation.returns.read(body, json=json, text=text))
+    form, written, dropped = operation.returns.read_sound(body, json=json, text=text)
+    return Value(form, written, dropped=dropped)
+
+
 def _read_page(step: Step, pages: Pages, reply: UpstreamReply) -> Value:
     """The part of a step of pages: a `Page`, and the text of its items."""
-    schema = step.operation.returns
     is_list = pages.items is None
-    whole, text = schema.read(reply.body, json=True, text=step.needs_bytes and is_list)
-    page = read_page(pages, whole, reply.headers)
+    whole = _valid(step, reply.body, json=True, text=step.needs_bytes and is_list)
+    page = read_page(pages, whole.json, reply.headers)
     if step.needs_bytes and not is_list:
-        text = write_json(page.items)
-    return Value(page, text)
+        return whole._replace(json=page, text=write_json(page.items))
+    return whole._replace(json=page)
 
 
 def _read_chunk(step: Step, batch: Batch, body: bytes) -> Value:
     """The part of a batch. A null adds nothing; what is neither null nor a list can't be joined."""
-    schema = step.operation.returns
     if batch.select is None:
-        part = Value(*schema.read(body, json=step.needs_json, text=step.needs_bytes))
+        part = _valid(step, body, json=step.needs_json, text=step.needs_bytes)
     else:
-        whole, _ = schema.read(body, json=True, text=False)
-        part = Value(batch.select.evaluate(whole))
+        part = _valid(step, body, json=True, text=False)
+        part = part._replace(json=batch.select.evaluate(part.json))
     text = part.text
     if not isinstance(part.json, list | None) or not (
         text is None or text == b"null" or text.startswith(b"[")

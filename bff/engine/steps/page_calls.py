@@ -21,7 +21,7 @@ from bff.engine.steps.calls import ManyCalls
 from bff.engine.steps.pages import Page, followed
 from bff.engine.steps.requests import Renderer, StepRequest
 from bff.engine.values.limits import TARGET_BYTES, Budget
-from bff.engine.values.outcomes import Failed, Reason, Value, reason_of
+from bff.engine.values.outcomes import Failed, Reason, Value, dropped_in, reason_of
 from bff.errors import EvaluationError, TooLargeError
 from bff.plan.model.steps import ByCursor, ByLink, ByOffset, ByPage, Pages, Step
 
@@ -152,6 +152,7 @@ class PageCalls(ManyCalls):
         value = Value(
             json if self._step.needs_json else None,
             b"[" + b",".join(texts) + b"]" if self._step.needs_bytes else None,
+            dropped=dropped_in(self._parts),
         )
         return value if replaced is None else replace(replaced, stand_in=value)
 

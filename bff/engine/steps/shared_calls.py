@@ -141,5 +141,5 @@ def _json_text(step: Step, reply: UpstreamReply, own: StepPart) -> bytes:
 def _tags(step: Step, caching: ReplyCaching, request: StepRequest, body: bytes) -> frozenset[str]:
     root = {"params": request.values}
     if caching.needs_json:
-        root["reply"], _ = step.operation.returns.read(body, json=True, text=False)
+        root["reply"], *_ = step.operation.returns.read_sound(body, json=True, text=False)
     return evaluate_tags(caching.tags, root)

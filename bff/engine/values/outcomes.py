@@ -4,12 +4,13 @@
 and the client's status when the step was required.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Literal, NamedTuple
 
 from bff.errors import EvaluationError, TooLargeError
+from bff.plan.model.service import Dropped
 
 
 class Reason(Enum):
@@ -75,11 +76,19 @@ def reason_of(error: EvaluationError) -> Reason:
 class Value(NamedTuple):
     """The step has a value, in the forms that are needed: its JSON form for expressions, joins and
     views, and its serialised text where it goes out whole. Both are None where `statuses` made it
-    null. `headers` are those of its reply that count, by their names in expressions."""
+    null. `headers` are those of its reply that count, by their names in expressions; `dropped` are
+    elements of lists that were left out."""
 
     json: Any = None
     text: bytes | None = None
     headers: Mapping[str, Any] | None = None
+    dropped: Dropped | None = None
+
+
+def dropped_in(parts: Iterable[Value]) -> Dropped | None:
+    """What was left out of a value of these parts."""
+    found = [part.dropped for part in parts if part.dropped is not None]
+    return Dropped(sum(each.elements for each in found), found[0].detail) if found else None
 
 
 NULL: Final = Value()

@@ -11,6 +11,7 @@ from bff.deadline import Deadline, WaitBudget
 from bff.engine.values.freshness import UNLIMITED, Freshness
 from bff.plan.model.caching import PurgedTags
 from bff.plan.model.payload import PLAIN, Head
+from bff.plan.model.service import Dropped
 
 WriteState = Literal["done", "failed", "unknown", "not started"]
 StepOutcome = Literal["ok", "skipped", "failed", "cancelled"]
@@ -53,6 +54,7 @@ class StepTiming(NamedTuple):
     duration_ms: float
     calls: int
     outcome: StepOutcome
+    dropped: Dropped | None = None  # elements of lists that its value lacks
 
 
 class CompositionPayload(NamedTuple):

@@ -183,6 +183,7 @@ def _compile_operation(
         reply_format="none" if declared.returns_nothing else declared.decode,
         decode=compile_decoder(declared.decode, returns.input_type, declared.delimiter),
         decodes_first=declared.decode != "json",
+        drops_invalid=declared.invalid == "drop",
         delimiter=declared.delimiter,
         reply_headers=_compile_reply_headers(declared),
         errors=errors,
@@ -260,7 +261,15 @@ def _compile_returns(
             f" {brief(schema.input_type)}",
             f"Name a type that takes {gives}.",
         )  # fmt: skip
-    return schema
+    if declared.invalid == "fail" or schema is schemas.anything:
+        return schema
+    dropping = schema.dropping()
+    if not dropping.drops:
+        reporter.report_key(
+            (*path, "invalid"), f"{schema.name} has no list whose elements could be left out",
+            "Leave `invalid` out.",
+        )  # fmt: skip
+    return dropping
 
 
 def _compile_reply_headers(declared: OperationDecl) -> tuple[ReplyHeader, ...]:

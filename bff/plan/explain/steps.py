@@ -55,6 +55,8 @@ def explain_step(composition: Composition, step: Step, path: IdentityPath | None
         yield from indented(statuses_lines(step))
     if step.operation.reply_format != "json":
         yield f"replies: {_format(step.operation)}"
+    if step.operation.drops_invalid:
+        yield "elements of lists that break their type are left out"
     if step.reply_headers:
         yield f"reads headers: {', '.join(map(_reply_header, step.reply_headers))}"
     if step.operation.fail_when is not None:

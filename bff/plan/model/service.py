@@ -5,12 +5,20 @@ Immutable, like everything in a plan; see `bff.plan.model.steps` for what is bui
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from bff.plan.model.expressions import Part, Template
 from bff.plan.types.kinds import Type
 from bff.secret import Secret
 from bff.tls import TlsFiles
+
+
+class Dropped(NamedTuple):
+    """The elements of lists that `invalid: drop` left out: how many, and what is wrong with the
+    first ones, for the log."""
+
+    elements: int
+    detail: str
 
 
 class Schema(Protocol):
@@ -28,6 +36,12 @@ class Schema(Protocol):
         """Parse and validate JSON text: the results of `to_json` and of `to_bytes` for its value,
         None for the form that isn't wanted. Raises `ValueError`, with no input values in its text.
         """
+
+    def read_sound(
+        self, body: bytes, *, json: bool, text: bool
+    ) -> tuple[Any, bytes | None, Dropped | None]:
+        """The same without the elements of lists that are wrong, where the schema may leave them
+        out, and what these were."""
 
     def validate(self, body: bytes) -> Any:
         """Parse and validate JSON text. Raises `ValueError`, with no input values in its text."""
@@ -232,6 +246,7 @@ class Operation:
     reply_format: ReplyFormat
     decode: Decode
     decodes_first: bool = False
+    drops_invalid: bool = False  # elements of lists that break the schema are left out
     delimiter: str = ","
     errors: Mapping[int, ErrorBody] = field(default_factory=dict)
     fail_when: FailWhen | None = None

@@ -22,6 +22,7 @@ from bff.declarations.suggestions import known_names
 from bff.errors import Problem
 from bff.plan.model.expressions import Part
 from bff.plan.schemas.annotations import UnknownSchema, read_annotation
+from bff.plan.schemas.dropping import dropping
 from bff.plan.schemas.json_schemas import outgoing_schema
 from bff.plan.schemas.modules import SchemaModules, import_schemas
 from bff.plan.schemas.param_schemas import ParamSchema
@@ -43,12 +44,15 @@ class PydanticSchema(SchemaReader):
 
     __slots__ = ("_core_schema", "_modules", "digest", "input_type", "name")
 
-    def __init__(self, name: str, schema: CoreSchema, modules: SchemaModules) -> None:
+    def __init__(
+        self, name: str, schema: CoreSchema, modules: SchemaModules, *, drops: bool = False
+    ) -> None:
         outgoing = outgoing_schema(schema)
         super().__init__(
             schema,
             outgoing_type(outgoing, modules.public),
             is_described_by_hand=is_described_by_hand(schema, outgoing),
+            dropping=dropping(schema) if drops else None,
         )
         self.name = name
         self.input_type: t.Type = incoming_type(schema, modules.public)
@@ -64,9 +68,13 @@ class PydanticSchema(SchemaReader):
             schema = prune(self._core_schema, part)
             if schema is None:
                 return None
-            return PydanticSchema(self.name, schema, self._modules)
+            return PydanticSchema(self.name, schema, self._modules, drops=self.drops)
         except Exception:  # the whole schema could be built, so it stays
             return None
+
+    def dropping(self) -> "PydanticSchema":
+        """The same schema, whose lists may leave elements out."""
+        return PydanticSchema(self.name, self._core_schema, self._modules, drops=True)
 
     def for_params(self) -> ParamSchema:
         """The same schema for the values of params, which a client may have sent."""

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import CoreSchema, from_json
+from pydantic_core import CoreSchema, SchemaValidator, from_json
 
+from bff.plan.model.service import Dropped
+from bff.plan.schemas.dropping import count_dropped
 from bff.plan.schemas.fast_readers import compile_fast_reader
 from bff.plan.schemas.output_validators import OutputValidator, runs_own_code
 from bff.plan.schemas.validators import authored_names, strict_serializer, strict_validator
@@ -25,13 +27,20 @@ class SchemaReader:
     between threads.
 
     `type` is what is written. Where the project's own code may break it, or where its author
-    describes it by hand, what is written is validated too.
+    describes it by hand, what is written is validated too. `dropping` is the same schema, whose
+    lists leave wrong elements out, for `read_sound`.
     """
 
-    __slots__ = ("_fast_reader", "_names", "_output_validator", "_serializer", "_validator", "type")
+    __slots__ = ("_dropping_validator", "_fast_reader", "_names", "_output_validator",
+                 "_serializer", "_validator", "type")  # fmt: skip
 
     def __init__(
-        self, schema: CoreSchema, written: t.Type, *, is_described_by_hand: bool = False
+        self,
+        schema: CoreSchema,
+        written: t.Type,
+        *,
+        is_described_by_hand: bool = False,
+        dropping: CoreSchema | None = None,
     ) -> None:
         self.type = written
         self._validator = strict_validator(schema)
@@ -40,7 +49,13 @@ class SchemaReader:
             OutputValidator(written) if is_described_by_hand or runs_own_code(schema) else None
         )
         self._names = authored_names(schema)
+        self._dropping_validator = None if dropping is None else strict_validator(dropping)
         self._fast_reader = None if is_described_by_hand else compile_fast_reader(schema)
+
+    @property
+    def drops(self) -> bool:
+        """Whether `read_sound` may leave elements out."""
+        return self._dropping_validator is not None
 
     def read(self, body: bytes, *, json: bool, text: bool) -> tuple[Any, bytes | None]:
         """Validate JSON text; its JSON form and its outgoing text, those asked for.
@@ -55,10 +70,30 @@ class SchemaReader:
         written = self.to_bytes(self.validate(body))
         return from_json(written) if json else None, written if text else None
 
+    def read_sound(
+        self, body: bytes, *, json: bool, text: bool
+    ) -> tuple[Any, bytes | None, Dropped | None]:
+        """The same without the elements of lists that are wrong, and what these were. Raises
+        `ValueError`, as `read` does, for what is wrong outside of lists."""
+        try:
+            return (*self.read(body, json=json, text=text), None)
+        except ValueError as error:
+            if self._dropping_validator is None:
+                raise
+            wrong = str(error)
+        context: dict[Any, Any] = {}
+        written = self.to_bytes(self._validated(self._dropping_validator, body, context))
+        count = count_dropped(context)
+        dropped = Dropped(count, wrong) if count else None
+        return from_json(written) if json else None, written if text else None, dropped
+
     def validate(self, body: bytes) -> Any:
         """Parse and validate JSON text. Raises `ValueError`, with no input values in its text."""
+        return self._validated(self._validator, body, {})
+
+    def _validated(self, validator: SchemaValidator, body: bytes, context: dict[Any, Any]) -> Any:
         try:
-            return self._validator.validate_json(body, context={})
+            return validator.validate_json(body, context=context)
         except ValidationError as error:
             raise ValueError(self._describe(error)) from None
         except KeyboardInterrupt:

@@ -125,6 +125,12 @@ def _added_facts(made: CompositionPayload | CompositionFailure) -> dict[str, Any
             }
             for failure in failures
         ]
+    dropped = [(each.step, each.dropped) for each in made.timings if each.dropped is not None]
+    if dropped:
+        facts["dropped"] = [
+            {"step": step, "elements": each.elements, "detail": each.detail}
+            for step, each in dropped
+        ]
     if isinstance(made, CompositionFailure) and made.detail:
         facts["detail"] = made.detail
     if made.purges is EVERYTHING:

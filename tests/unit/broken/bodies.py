@@ -64,6 +64,20 @@ ROWS = {
         _operation("returns: Any\n    decode: csv\n    delimiter: ▶'\"'"),
         'operations.it.delimiter: a delimiter is one character. Write ";", "|" or "\\t".',
     ),
+    "dropping where there is no list": broken_operation(
+        _operation("returns: schemas.shop:User\n    ▶invalid: drop"),
+        "operations.it.invalid: schemas.shop:User has no list whose elements could be left out."
+        " Leave `invalid` out.",
+    ),
+    "dropping of what nobody reads": broken_operation(
+        _operation("returns: none\n    ▶invalid: drop"),
+        "operations.it.invalid: nobody reads a body that is `none`. Leave `invalid` out, or name a"
+        " type.",
+    ),
+    "another way with what is wrong": broken_operation(
+        _operation("returns: list[int]\n    invalid: ▶omit"),
+        "operations.it.invalid: 'omit' means nothing here. Known: drop, fail.",
+    ),
     "csv for an object": broken_operation(
         _operation("returns: ▶schemas.shop:User\n    decode: csv"),
         "operations.it.returns: csv gives a list of objects, and this is User. Name a type that"
