@@ -72,6 +72,18 @@ def test_list_of_all_pages_is_one_payload_that_is_cached(screens: Screens, way: 
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_each_page_is_stored_with_what_leads_on_from_it(screens: Screens, way: str) -> None:
+    text = SCREEN.replace("WAY", way).replace("TRUNCATE", "false")
+    text = text.replace("    cache: {ttl: 1m}\n", "").replace(
+        "paginate:", "cache: {ttl: 1m}\n        paginate:"
+    )
+    screen = screens(text, shop_of(5), service=SHOP, schemas=SLICES)
+    for _ in range(2):
+        assert screen.get().json() == {"all": [0, 1, 2, 3, 4], "warnings": []}
+    assert len(screen.calls()) == (4 if "page" in way else 3)
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_more_than_the_bounds_fails_or_is_cut_off_and_told(screens: Screens, way: str) -> None:
     text = SCREEN.replace("WAY", way)
     exact = screens(text.replace("TRUNCATE", "true"), shop_of(6), service=SHOP, schemas=SLICES)

@@ -87,7 +87,7 @@ steps
       role: "admin" | "customer"
     }
 
-upstream calls: at most 1
+upstream calls: at most 1, 1 one after the other
 critical path: user: 2 s by its timeouts, within the deadline of 5 s
 cache: off
 

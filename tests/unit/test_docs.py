@@ -19,6 +19,7 @@ from bff.declarations.models.auth import (
 from bff.declarations.models.caching import CacheDecl, FieldsDecl
 from bff.declarations.models.composition import CompositionFile, ShapeViewDecl
 from bff.declarations.models.gateway import (
+    BudgetDecl,
     CorsDecl,
     GatewayCacheDecl,
     GatewayDefaults,
@@ -40,6 +41,7 @@ REFERENCE = (ROOT / "docs/project-files.md").read_text(encoding="utf-8")
 SECTIONS = {
     GatewayFile: "gateway.yaml",
     GatewayDefaults: "defaults",
+    BudgetDecl: "budget",
     RouteDecl: "routes",
     CorsDecl: "cors",
     GatewayCacheDecl: "cache of the project",

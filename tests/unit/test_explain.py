@@ -419,7 +419,12 @@ steps:
     ]
     calls = [line.strip() for line in text.splitlines() if line.strip().startswith("calls: ")]
     assert [line.split()[3].rstrip(",") for line in calls] == ["4", "5", "5", "4", "9", "3"]
-    assert "upstream calls: at most 30" in text
+    assert "upstream calls: at most 30, 6 one after the other" in text
     assert "for each: id in ${a[].id}, 8 at once, at most 9, a failed one is null" in text
     assert "at most 9, select products, what a failed call would add is missing" in text
     assert "critical path: a → e: 12 s by its timeouts" in text
+
+
+def test_budget_stands_beside_the_calls(tmp_path: Path) -> None:
+    text = explained(tmp_path, HEAD, USER, "budget: {calls: 9, depth: 2}")
+    assert "upstream calls: at most 1 of 9, 1 of 2 one after the other" in text

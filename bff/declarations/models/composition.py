@@ -29,6 +29,7 @@ from bff.declarations.models.forms import (
     label_violation,
     root_name_violation,
 )
+from bff.declarations.models.gateway import BudgetDecl
 from bff.declarations.models.heads import PayloadStatus, header_violations
 from bff.declarations.models.param import ParamDecl
 from bff.declarations.models.places import (
@@ -93,6 +94,7 @@ class CompositionFile(Declaration):
     params: dict[str, ParamDecl] = Field(default={})
     content_type: MediaType | None = None  # of the body; as its params have it when None
     deadline: Deadline | None = None  # seconds; the gateway's default when None
+    budget: BudgetDecl | None = None  # what it leaves out is the gateway's default
     validate_: Validation = Field(default="full", alias="validate")
     steps: dict[str, StepDecl] = Field(min_length=1)
     joins: Annotated[tuple[JoinDecl, ...], FromList] = ()

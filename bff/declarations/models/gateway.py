@@ -10,7 +10,15 @@ from bff.declarations.declaration import Declaration, Violation, check_keys
 from bff.declarations.environment.filling import ANY, EnvironmentUse
 from bff.declarations.models.addresses import Origin, RedirectOrigin
 from bff.declarations.models.caching import TagTexts, constant_tag_violation, repeated_tags
-from bff.declarations.models.forms import Access, Deadline, FromList, Namespace, Size, Timeout
+from bff.declarations.models.forms import (
+    Access,
+    Deadline,
+    FromList,
+    Namespace,
+    PositiveCount,
+    Size,
+    Timeout,
+)
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+|/")
 
@@ -24,12 +32,24 @@ def _prefix_violation(prefix: str) -> Violation | None:
     )
 
 
+class BudgetDecl(Declaration):
+    """What a composition may cost by its plan: calls in all, and calls one after the other."""
+
+    calls: PositiveCount | None = None
+    depth: PositiveCount | None = None
+
+    def violations(self) -> Iterator[Violation]:
+        if self.knows("calls", "depth") and self.calls is None and self.depth is None:
+            yield Violation("a budget of nothing", "Name calls, or depth, or both.", at_key=True)
+
+
 class GatewayDefaults(Declaration):
     """What compositions, routes and services get that state nothing themselves; in seconds."""
 
     deadline: Deadline = 5.0
     timeout: Timeout = 2.0
     access: Access | None = None
+    budget: BudgetDecl | None = None
 
 
 class RouteDecl(Declaration):

@@ -47,9 +47,6 @@ def compile_step_caching(
     """The caching of the step's calls: its own, or the operation's. `path` is the step's;
     `is_known` states whether its operation is known."""
     at: Path = (*path, "cache")
-    if declared.paginate is not None and declared.paginate.by == "link":
-        _check_unstored_links(scope, declared, path)
-        return None  # what is stored is the body of a reply, and the link is in its head
     caching = of_operation
     if declared.cache is not None:
         root = root_of_reply(operation.params, operation.returns.type, is_known=is_known)
@@ -81,19 +78,6 @@ def compile_step_caching(
             " cache: {ttl: 1s, stale_if_error: 1h, tags: ['…:${reply.…}']}.",
         )  # fmt: skip
     return caching or FOR_FAILURES
-
-
-def _check_unstored_links(scope: ExpressionScope, declared: StepDecl, path: Path) -> None:
-    if declared.cache is not None:
-        scope.report_key(
-            (*path, "cache"), "pages by link are not stored one by one",
-            "Leave `cache` out; the composition's own `cache` stores the whole payload.",
-        )  # fmt: skip
-    if declared.on_failure == "stale":
-        scope.report(
-            (*path, "on_failure"), "pages by link are not stored one by one",
-            "Use fail, optional or {fallback: …}.",
-        )  # fmt: skip
 
 
 def _may_outlive_purges(scope: ExpressionScope, caching: ReplyCaching | None) -> bool:

@@ -7,6 +7,7 @@ from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile, ShapeViewDecl
 from bff.declarations.models.endpoint import REST
 from bff.declarations.models.gateway import GatewayDefaults
+from bff.plan.compiler.budgets import compile_budget
 from bff.plan.compiler.caching import compile_policy
 from bff.plan.compiler.caller_credentials import credentials_of
 from bff.plan.compiler.heads import compile_head
@@ -53,6 +54,7 @@ def compile_composition(
     params = compile_composition_params(reporter, schemas)
     params_type = type_of_params(document, params)
     steps = compile_steps(reporter, params_type, services)
+    budget = compile_budget(reporter, steps.steps, defaults)
 
     unjoined = scope_within(
         reporter, root_of_steps(document, params_type, steps.types, steps.headers)
@@ -110,6 +112,7 @@ def compile_composition(
         params=params,
         body=body_format(declared.params, declared.locations(), declared.content_type),
         deadline_seconds=declared.deadline or defaults.deadline,
+        budget=budget,
         steps=finished,
         joins=joins,
         payload=payload,

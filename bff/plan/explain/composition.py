@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bff.plan.compiler.budgets import longest_chain, most_calls
 from bff.plan.compiler.graph import critical_path, order_steps
 from bff.plan.compiler.identity_paths import identity_paths_of
 from bff.plan.explain.caching import cache_facts
@@ -62,7 +63,7 @@ def explain(composition: Composition, services: Mapping[str, Service]) -> str:
         lines += ["", "joins", *indented(map(_join, composition.joins))]
     lines += [
         "",
-        f"upstream calls: at most {sum(each.most_calls for each in composition.steps)}",
+        f"upstream calls: at most {_calls_text(composition)}",
         f"critical path: {_critical_path(composition)}",
         *cache_facts(composition, paths.payload),
         *head_lines(composition),
@@ -77,6 +78,20 @@ def explain(composition: Composition, services: Mapping[str, Service]) -> str:
             case ShapeView(name, shape):
                 lines += ["", f"view {name} (shape)", *indented(_shape(composition, shape))]
     return "\n".join(lines) + "\n"
+
+
+def _calls_text(composition: Composition) -> str:
+    """The largest numbers of calls, in all and one after the other, beside their budgets."""
+    depth = sum(step.most_rounds for step in longest_chain(composition.steps))
+    budget = composition.budget
+    return (
+        f"{most_calls(composition.steps)}{_of(budget.calls)},"
+        f" {depth}{_of(budget.depth)} one after the other"
+    )
+
+
+def _of(budget: int | None) -> str:
+    return "" if budget is None else f" of {budget}"
 
 
 def _join(join: Join) -> str:

@@ -23,6 +23,15 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class CallBudget:
+    """What a run may cost by its plan: calls in all, and calls one after the other. None where any
+    number is fine."""
+
+    calls: int | None = None
+    depth: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Composition:
     """One compiled endpoint.
 
@@ -57,6 +66,7 @@ class Composition:
     namespace: str  # part of every cache key; two projects share cached data only within one
     writes: bool
     head: ReplyHead | None = None  # None: 200, and no headers of its own
+    budget: CallBudget = CallBudget()
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,17 +126,6 @@ steps:
         "paginate: a step has `for_each` or `paginate`, not both. Keep one.",
         "call: shop.best",
     ),
-    "pages by link that are cached": broken_pages(
-        f"▶cache: {{ttl: 1m}}\n    paginate: {{by: link, {BOUNDS}}}",
-        "cache: pages by link are not stored one by one. Leave `cache` out; the composition's own"
-        " `cache` stores the whole payload.",
-        "call: shop.best",
-    ),
-    "pages by link that are stale": broken_pages(
-        f"on_failure: ▶stale\n    paginate: {{by: link, {BOUNDS}}}",
-        "on_failure: pages by link are not stored one by one. Use fail, optional or {fallback: …}.",
-        "call: shop.best",
-    ),
     "element that is stale": broken_pages(
         "for_each: {over: '${[`1`]}', as: n, max: 2, on_failure: ▶stale}",
         "for_each.on_failure: 'stale' means nothing here. Known: fail, optional.",
