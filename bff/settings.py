@@ -139,6 +139,8 @@ class Settings:
     header_bytes: int = _setting(32 * 1024, _integer(64, 1 << 20))
     header_lines: int = _setting(100, _integer(1, 10_000))
     body_bytes: int = _setting(1024 * 1024, _integer(0, 1 << 30))
+    # Of one service's reply to a step; all that a run reads have 16 MiB together.
+    service_reply_bytes: int = _setting(4 * 1024 * 1024, _integer(1024, 16 * 1024 * 1024))
     head_seconds: float = _setting(10.0, _seconds(0.1, 3600))
     idle_seconds: float = _setting(75.0, _seconds(0.1, 3600))  # above load balancers' 60
     # The least speeds, on average over so many seconds.

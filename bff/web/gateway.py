@@ -123,6 +123,7 @@ class Gateway:
             self._access,
             self.log,
             body_bytes=self.settings.body_bytes,
+            service_reply_bytes=self.settings.service_reply_bytes,
             url_prefix=self.url_prefix,
             is_guarded=self.is_guarded,
         )

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from bff.settings import Settings
 from tests.support.screens import SCHEMAS, Screens, user, value_reply
 from tests.support.wire import Script
 from tests.support.wire_scripts import head, json_reply, raw, reply
@@ -149,3 +150,16 @@ def test_envelope_is_judged_though_nobody_reads_the_rest_of_it(screens: Screens)
     for said in (value_reply({}), reply(), raw(head(204))):
         screen.let("/it", said)
         assert screen.post({}).json() == {"it": None}
+
+
+@pytest.mark.parametrize(("size", "status"), [(1500, 200), (2001, 502)])
+def test_longest_reply_of_a_service_is_a_setting(screens: Screens, size: int, status: int) -> None:
+    screen = screens(
+        SCREEN,
+        {"/it": typed("x" * size)},
+        service=operation("str", "decode: text"),
+        settings=Settings(service_reply_bytes=2000),
+    )
+    answer = screen.get()
+    assert answer.status == status
+    assert ("it: too_large" in (answer.header("proxy-status") or "")) == (status == 502)

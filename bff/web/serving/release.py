@@ -90,17 +90,18 @@ def build_release(
     log: Log,
     *,
     body_bytes: int,
+    service_reply_bytes: int,
     url_prefix: str = "",
     is_guarded: bool = False,
 ) -> Release:
     """Build a release of a compiled project, on the loop of the resources. Compositions take bodies
-    of `body_bytes` at most. `url_prefix` stands
+    of `body_bytes` at most, and services' replies have `service_reply_bytes`. `url_prefix` stands
     before every public path; `is_guarded` says that an app decides who may ask, too. Raises
     `SettingsError`."""
     compositions = [_shared_by_all(each, is_guarded=is_guarded) for each in project.compositions]
     loop, transport = resources.loop, resources.transport
     cache = resources.caches.of(project.namespace)
-    limits = Limits()
+    limits = Limits(reply_bytes=service_reply_bytes)
     services = ServiceClient(transport, project.services, limits.reply_bytes, loop.time)
     replies = CachedReplies(cache, resources.clock)
     engine = Engine(services, resources.heavy_work, limits=limits, replies=replies)
