@@ -52,6 +52,12 @@ class Secret:
         raise TypeError("a secret is not pickled")
 
 
+class UnreadSecret(Secret):
+    """Stands for a secret where no environment is read. Its text is not the secret's."""
+
+    __slots__ = ()
+
+
 @lru_cache(1024)
 def _fingerprint(text: str, key: str) -> str:
     mark = hashlib.scrypt(text.encode(), salt=key.encode(), n=_COST, r=8, p=1, dklen=_MARK_BYTES)

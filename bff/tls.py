@@ -8,16 +8,20 @@ import os
 import re
 import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from tempfile import NamedTemporaryFile
 from typing import Final, Literal
 
 import certifi
 
 from bff.errors import TlsFileError
+from bff.secret import Secret
 
 LARGEST_FILE: Final = 1024 * 1024  # bytes; a bundle of every public authority has 300 KB
 
 FileKey = Literal["ca", "cert", "key"]
+Pem = str | Secret  # a path, or the content
 
 _CERTIFICATE: Final = re.compile(rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----")
 _KEY: Final = re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")
@@ -26,14 +30,14 @@ _LOCKED_KEY: Final = re.compile(rb"-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Ty
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """Absolute paths of files in PEM. `ca` are the authorities to trust instead of the system's;
-    `cert` and `key` are the gateway's own, both or none."""
+    """Absolute paths of files in PEM, or secrets with their content. `ca` are the authorities to
+    trust instead of the system's; `cert` and `key` are the gateway's own, both or none."""
 
-    ca: str | None = None
-    cert: str | None = None
-    key: str | None = None
+    ca: Pem | None = None
+    cert: Pem | None = None
+    key: Pem | None = None
 
-    def given(self) -> Iterator[tuple[FileKey, str]]:
+    def given(self) -> Iterator[tuple[FileKey, Pem]]:
         """The files that there are, by their keys."""
         if self.ca is not None:
             yield "ca", self.ca
@@ -60,16 +64,17 @@ def client_context(files: TlsFiles) -> ssl.SSLContext:
     return context
 
 
-def load_certificate(context: ssl.SSLContext, cert: str, key: str) -> None:
+def load_certificate(context: ssl.SSLContext, cert: Pem, key: Pem) -> None:
     """Have the context show this certificate; one file may hold both. Raises `TlsFileError`."""
     _check("cert", cert)
     _check("key", key)
     try:
-        context.load_cert_chain(cert, key, password=_no_password)
+        with _path_of(cert) as cert_path, _path_of(key) as key_path:
+            context.load_cert_chain(cert_path, key_path, password=_no_password)
     except (OSError, ValueError) as error:
         if "KEY_VALUES_MISMATCH" in str(error) or "KEY_TYPE_MISMATCH" in str(error):
             raise TlsFileError(
-                "key", f"'{key}' is not the key of the certificate in '{cert}'",
+                "key", f"{_shown(key)} is not the key of the certificate in {_shown(cert)}",
                 "Name the key that the certificate was requested with.",
             ) from error  # fmt: skip
         if _is_broken_certificate(cert):
@@ -82,7 +87,9 @@ def state_of(files: TlsFiles) -> tuple[object, ...]:
     return tuple(_state(path) for _, path in files.given())
 
 
-def _state(path: str) -> object:
+def _state(path: Pem) -> object:
+    if isinstance(path, Secret):
+        return None
     try:
         found = os.stat(path)
     except OSError as error:
@@ -90,7 +97,9 @@ def _state(path: str) -> object:
     return found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size
 
 
-def _read(key: FileKey, path: str) -> bytes:
+def _read(key: FileKey, path: Pem) -> bytes:
+    if isinstance(path, Secret):
+        return path.reveal().encode()
     try:
         with open(path, "rb") as file:
             content = file.read(LARGEST_FILE + 1)
@@ -108,50 +117,76 @@ def _read(key: FileKey, path: str) -> bytes:
     return content
 
 
-def _check(key: FileKey, path: str) -> None:
+def _check(key: FileKey, path: Pem) -> None:
     content = _read(key, path)
     if key != "key":
         if not _CERTIFICATE.search(content):
             raise TlsFileError(
-                key, f"'{path}' has no certificate in PEM",
+                key, f"{_shown(path)} has no certificate in PEM",
                 "It needs a line `-----BEGIN CERTIFICATE-----`; `openssl x509` converts DER.",
             )  # fmt: skip
         return
     if _LOCKED_KEY.search(content):
         raise TlsFileError(
-            key, f"the key in '{path}' is under a password",
+            key, f"the key in {_shown(path)} is under a password",
             "Store it without one, readable for the gateway's user alone; `openssl pkey` does.",
         )  # fmt: skip
     if not _KEY.search(content):
         raise TlsFileError(
-            key, f"'{path}' has no private key in PEM",
+            key, f"{_shown(path)} has no private key in PEM",
             "It needs a line `-----BEGIN PRIVATE KEY-----`; `openssl pkey` converts DER.",
         )  # fmt: skip
 
 
-def _context_of_authorities(path: str) -> ssl.SSLContext:
+def _context_of_authorities(path: Pem) -> ssl.SSLContext:
     _check("ca", path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        context.load_verify_locations(path)
+        with _path_of(path) as named:
+            context.load_verify_locations(named)
     except (OSError, ValueError) as error:
         raise _unreadable("ca", path, error) from error
     return context
 
 
-def _is_broken_certificate(path: str) -> bool:
+def _is_broken_certificate(path: Pem) -> bool:
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+        with _path_of(path) as named:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(named)
     except (OSError, ValueError):
         return True
     return False
 
 
-def _unreadable(key: FileKey, path: str, error: Exception) -> TlsFileError:
+def _unreadable(key: FileKey, path: Pem, error: Exception) -> TlsFileError:
     why = getattr(error, "reason", None) or "damaged"
     return TlsFileError(
-        key, f"OpenSSL can't read '{path}' ({why})", "Write the file anew from its source."
+        key, f"OpenSSL can't read {_shown(path)} ({why})", "Write the file anew from its source."
     )
+
+
+def _shown(path: Pem) -> str:
+    return "the secret" if isinstance(path, Secret) else f"'{path}'"
+
+
+@contextmanager
+def _path_of(pem: Pem) -> Iterator[str]:
+    """The path of a file, since OpenSSL reads keys from files alone. A secret is in one that has no
+    name in any folder, where the system has such files."""
+    if not isinstance(pem, Secret):
+        yield pem
+        return
+    content = f"{pem.reveal()}\n".encode()
+    if hasattr(os, "memfd_create"):
+        with open(os.memfd_create("pem"), "wb") as file:
+            file.write(content)
+            file.flush()
+            yield f"/proc/self/fd/{file.fileno()}"
+        return
+    with NamedTemporaryFile() as named:  # which its owner alone may read
+        named.write(content)
+        named.flush()
+        yield named.name
 
 
 def _no_password() -> bytes:

@@ -51,7 +51,8 @@ def routes(project: Path) -> None:
     for route in sorted(compiled.routes, key=lambda each: (-len(each.prefix), each.prefix)):
         stripped = ", prefix stripped" if route.strip else ""
         service = compiled.services[route.service]
-        link = replace(service, compression=False, additions=None)  # which are for steps
+        lent = service.additions if route.lends_credentials else None
+        link = replace(service, compression=False, additions=lent)  # compression is for steps
         own = f" ({text})" if (text := service_text(link)) else ""
         websockets = ", with WebSockets" if route.websocket else ""
         answered_by = f"service {route.service}{own}{stripped}{websockets}"

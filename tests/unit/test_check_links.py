@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from bff.environment import Environment
 from bff.errors import Problem
 from bff.plan.compiler.project import check_project
 from bff.plan.model.service import Link, Proxy
@@ -142,3 +143,26 @@ def test_service_without_a_link_of_its_own_has_none(
     tmp_path: Path, files: dict[str, bytes]
 ) -> None:
     assert link_of(tmp_path, files, "compression: on") is None
+
+
+def test_files_may_be_secrets_which_are_read_with_the_release(
+    tmp_path: Path, files: dict[str, bytes]
+) -> None:
+    lines = "tls: {ca: certs/ca.pem, cert: certs/mine.pem, key: '${secret.KEY}'}"
+    folder = project_of(tmp_path, files, lines)
+
+    def problems(key: bytes) -> list[str]:
+        environment = Environment({"KEY": key.decode()})
+        return [str(each) for each in check_project(folder, environment).problems]
+
+    assert problems(files["mine.key"].rstrip()) == []
+    assert check_project(folder).problems == ()  # what was not read is not judged
+    at = "services/shop.yaml:2:52 tls.key: "
+    (other,) = problems(files["other.key"])
+    assert other.startswith(f"{at}the secret is not the key of the certificate in ")
+    (nothing,) = problems(b"none")
+    assert nothing.startswith(f"{at}the secret has no private key in PEM.")
+    (locked,) = problems(LOCKED_KEY)
+    assert locked.startswith(f"{at}the key in the secret is under a password.")
+    (damaged,) = problems(NO_KEY)
+    assert damaged.startswith(f"{at}OpenSSL can't read the secret ")

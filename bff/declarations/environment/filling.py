@@ -23,7 +23,7 @@ from bff.declarations.environment.references import (
 from bff.declarations.yaml.scalars import NumberTooLong, resolve_plain
 from bff.declarations.yaml.tree import KeyPath
 from bff.environment import Environment, UnusableValue
-from bff.secret import Secret
+from bff.secret import Secret, UnreadSecret
 
 ANY: Final = "*"  # in a pattern: any key, or any index
 
@@ -149,7 +149,7 @@ class _Filling:
             position = reference.end
         whole = "".join([*pieces, text[position:]])
         if any(name.kind == "secret" for each in references for name in each.names()):
-            return Secret(whole)
+            return UnreadSecret(whole) if path in self.unread else Secret(whole)
         return FilledText(whole)
 
     def _value(self, reference: Reference, path: KeyPath) -> str | None:

@@ -127,12 +127,13 @@ class OperationDecl(Declaration):
 
 
 class TlsDecl(Declaration):
-    """Files in PEM, their paths from the project's folder or absolute: `ca` to trust instead of
-    the system's authorities, `cert` and `key` to show to the service."""
+    """Files in PEM, their paths from the project's folder or absolute, or secrets with their
+    content: `ca` to trust instead of the system's authorities, `cert` and `key` to show to the
+    service."""
 
-    ca: str | None = None
-    cert: str | None = None
-    key: str | None = None
+    ca: SentText | None = None
+    cert: SentText | None = None
+    key: SentText | None = None
 
     def violations(self) -> Iterator[Violation]:
         if not self.knows("ca", "cert", "key"):

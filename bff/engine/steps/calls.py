@@ -27,7 +27,7 @@ from bff.engine.steps.bodies import (
     read_reply,
     too_large,
 )
-from bff.engine.steps.failures import ends_by_status, refuses_gateway
+from bff.engine.steps.failures import OF_CREDENTIALS, ends_by_status, refuses_gateway
 from bff.engine.steps.inputs import CallPlan
 from bff.engine.steps.reply_headers import with_headers
 from bff.engine.steps.requests import StepRequest
@@ -129,8 +129,8 @@ class DirectCalls:
         freshness = read_freshness(reply.headers)
         judged = judge(step, reply)
         if judged is not None:
-            if isinstance(judged, Failed) and refuses_gateway(judged) and reply.status != 429:
-                log_refusal(step.operation.name, reply.status)
+            if isinstance(judged, Failed):
+                _log_refusal(step, judged)
             return StepPart(with_headers(step.reply_headers, reply, judged), 0, freshness)
         most = self.limits.reply_bytes
         weight = weigh_reply(reply.body, most)
@@ -143,6 +143,7 @@ class DirectCalls:
         value = read_body(step, reply)
         text = None
         if isinstance(value, Failed):
+            _log_refusal(step, value)
             value, _, text = mend_body(step, reply, value, most)
         if step.reply_headers:
             value = with_headers(step.reply_headers, reply, value)
@@ -277,9 +278,13 @@ class StepCalls(ManyCalls):
         return self._step.has_optional_parts and not ends_by_status(self._step, failed)
 
 
-def log_refusal(asked: str, status: int) -> None:
-    """Log that a service refuses the gateway, which somebody has to mend."""
-    _log.error("%s refuses the gateway's credentials, or wants some: it answered %d", asked, status)
+def _log_refusal(step: Step, failed: Failed) -> None:
+    """Log that a service refuses the gateway, which somebody has to mend, unless it is declared
+    what that means."""
+    status = failed.judged_status
+    if refuses_gateway(failed) and status in OF_CREDENTIALS and status not in step.statuses:
+        name = step.operation.name
+        _log.error("%s refuses the gateway's credentials, or wants some: %d", name, status)
 
 
 def _to_caller(

@@ -105,7 +105,7 @@ def _kind(auth: AuthDecl) -> str:
     if auth.api_key is not None:
         return f"an API key in the {auth.api_key.in_} as {auth.api_key.name}"
     if auth.client_credentials is not None:
-        return f"tokens of {auth.client_credentials.token_url}"
+        return "tokens"
     return "a bearer token" if auth.bearer is not None else "a user and a password"
 
 

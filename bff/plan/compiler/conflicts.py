@@ -72,7 +72,7 @@ def report_lent_credentials(
                 f"{route.service} has no headers, query or auth that this route could send",
                 f"State them in services/{route.service}.yaml, or leave `credentials` out.",
             )
-        elif (route.access or gateway.defaults.access) == "public":
+        elif (route.access or gateway.defaults.access) in (None, "public"):
             reporter.warn(
                 at,
                 f"anyone may call {route.service} here with the gateway's own credentials",

@@ -8,6 +8,7 @@ from bff.declarations.models.service import ServiceFile, TlsDecl
 from bff.errors import TlsFileError
 from bff.plan.model.service import Link, Proxy
 from bff.plan.reporter import Reporter
+from bff.secret import UnreadSecret
 from bff.tls import TlsFiles, client_context
 
 
@@ -24,13 +25,14 @@ def compile_link(reporter: Reporter[ServiceFile], folder: Path) -> Link | None:
 
 def _compile_tls(reporter: Reporter[ServiceFile], declared: TlsDecl, folder: Path) -> TlsFiles:
     ca, cert, key = (
-        None if path is None else str(folder.absolute() / path)
+        str(folder.absolute() / path) if isinstance(path, str) else path
         for path in (declared.ca, declared.cert, declared.key)
     )
     files = TlsFiles(ca, cert, key)
     for part in (TlsFiles(ca=ca), TlsFiles(cert=cert, key=key)):  # so that both are reported
+        given = [each for _, each in part.given()]
         try:
-            if any(part.given()):
+            if given and not any(isinstance(each, UnreadSecret) for each in given):
                 client_context(part)
         except TlsFileError as error:
             reporter.report(("tls", error.key), error.what, error.mend)

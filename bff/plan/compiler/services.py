@@ -36,6 +36,7 @@ from bff.plan.schemas.annotations import UnknownSchema
 from bff.plan.schemas.library import PydanticSchema, SchemaLibrary
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import brief, is_list
+from bff.secret import Secret
 
 _IN_QUERY = "%!$&'()*+,;=:@/?"  # what a query holds as it is (RFC 3986 §3.4)
 _PATH_PARAM = re.compile(r"\{([^{}]*)\}")
@@ -86,7 +87,6 @@ def compile_services(
         reporter = Reporter(document, problems, warnings=warnings)
         timeout = declared.timeout or default_timeout
         additions = compile_additions(reporter)
-        sent = None if additions is None else digest_of_additions(additions, namespace)
         services[name] = Service(
             name,
             declared.instance_urls,
@@ -100,9 +100,7 @@ def compile_services(
         for operation_name in declared.operations:
             full_name = f"{name}.{operation_name}"
             operation = _compile_operation(reporter, operation_name, name, timeout, schemas)
-            if sent is not None:
-                operation = replace(operation, digest=digest_of([operation.digest, sent]))
-            operation = replace(operation, sends_own_credentials=services[name].identifies_gateway)
+            operation = _as_sent(operation, services[name], namespace)
             operations[full_name] = operation
             found = _compile_caching(reporter, operation_name, operation)
             if found is not None:
@@ -132,6 +130,22 @@ def compile_services(
             "json",
             compile_decoder("json", t.ANYTHING, ","),
         ),
+    )
+
+
+def _as_sent(operation: Operation, service: Service, key: str) -> Operation:
+    """The operation with what its service adds to it: replies to other credentials have other
+    keys."""
+    marks: list[str] = []
+    if service.additions is not None:
+        marks.append(digest_of_additions(service.additions, key))
+    if service.link is not None and service.link.tls is not None:
+        files = service.link.tls.given()
+        marks += [pem.fingerprint(key) for _, pem in files if isinstance(pem, Secret)]
+    return replace(
+        operation,
+        sends_own_credentials=service.identifies_gateway,
+        digest=digest_of([operation.digest, *marks]) if marks else operation.digest,
     )
 
 
