@@ -20,6 +20,7 @@ TYPES = {
         f"list[{PRODUCT}] | null"
     ),
     "from: ' ${maybe.products} ', match: {product_id: id}, missing: drop": f"{PRODUCT} | null",
+    "from: '${index_by(products.products, &to_string(id))}', key: product_id": f"{PRODUCT} | null",
     "from: rates.of, key: product_id": "number | null",
     "from: rates.of, key: product_id, missing: drop": "number",
 }
