@@ -7,7 +7,8 @@ import pytest
 
 from bff import __version__
 from bff.engine.steps.requests import compile_renderer
-from bff.engine.values.limits import Budget
+from bff.engine.values.limits import FORM_BYTES, Budget
+from bff.errors import TooLargeError
 from tests.support.engine_runs import run
 from tests.support.plans import compose, operation, param, step
 from tests.support.scripted import json_reply
@@ -222,3 +223,49 @@ def test_call_is_marked_to_change_nothing_where_its_operation_reads(method, writ
     called = replace(operation(f"{method} /x"), writes=writes)
     ended = run(compose(step("x", called), writes=writes), {f"{method} /x": json_reply(1)})
     assert [each.reads for each in ended.transport.requests] == [not writes]
+
+
+# ------------------------------------------------------------------------------ forms
+
+
+def form(values, *params):
+    return rendered(operation("POST /x", *params), values)
+
+
+def test_form_params_are_pairs_in_declared_order():
+    a, b = param("a b", "form"), param("c", "form", is_list=True, style="space")
+    sent = form({"c": ["x&", "y"], "a b": "1 +"}, a, b)
+    assert sent.body == b"a%20b=1%20%2B&c=x%26%20y"
+    assert as_texts(sent)["content-type"] == "application/x-www-form-urlencoded"
+
+
+def test_form_without_a_value_is_empty():
+    assert form({}, param("a", "form", required=False)).body == b""
+
+
+@pytest.mark.parametrize("value", ["x" * (FORM_BYTES + 1), ["x"] * (FORM_BYTES + 1)])
+def test_param_of_a_form_has_a_bound(value):
+    with pytest.raises(ValueError, match=f"more than {FORM_BYTES} characters"):
+        form({"a": value}, param("a", "form", is_list=True))
+
+
+def test_form_is_taken_from_the_budget():
+    of = operation("POST /x", param("a", "form"))
+    with pytest.raises(TooLargeError):
+        rendered(of, {"a": "x" * 100}, budget=50)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("a", "is no object"),
+        ({}, "has no field to be sent"),
+        ({"a": None, "b": {}}, "has no field to be sent"),
+        ({"a]": 1}, "whose name is empty or holds a bracket"),
+        ({"": 1}, "whose name is empty or holds a bracket"),
+        ({"a": [{"b": 1}]}, "only texts, numbers and booleans"),
+    ],
+)
+def test_object_that_can_not_be_written_field_by_field_is_refused(value, said):
+    with pytest.raises(ValueError, match=said):
+        target("GET /x", {"f": value}, param("f", style="deep_object"))

@@ -347,7 +347,7 @@ def test_names_on_the_wire_and_bodies_are_shown(tmp_path: Path) -> None:
 endpoint: POST /pay
 params:
   ids: {in: query, type: array, items: {type: integer}, name: "ids[]", style: pipe}
-  tenant: {in: header, type: string, name: X-Tenant}
+  tenant: {in: header, type: string, name: X-Tenant, required: false}
   note: {in: form, type: string}
 steps:
   paid:
@@ -372,7 +372,7 @@ steps:
     )
     assert below(text, "params") == [
         "ids (query as ids[] by pipe): list[integer], required",
-        "tenant (header as x-tenant): string, required",
+        "tenant (header as x-tenant): string | null, optional",
         "note (form): string, required",
         "body: application/x-www-form-urlencoded",
     ]

@@ -14,9 +14,8 @@ _JSON_FIELDS = BodyFormat("fields", "application/json")  # what most bodies are
 def explain_params(composition: Composition) -> Iterable[str]:
     """A composition's params, and what its bodies are where they are no plain JSON."""
     for param in composition.params:
-        presence = "required" if param.required else f"default {json_text(param.default)}"
         place = f"{param.location}{_wire_text(param)}"
-        yield f"{param.name} ({place}): {describe(param.type)}, {presence}"
+        yield f"{param.name} ({place}): {describe(param.type)}, {_presence(param)}"
     if not composition.params:
         yield "none"
     if composition.body not in (None, _JSON_FIELDS):
@@ -43,6 +42,12 @@ def request_text(operation: Operation) -> str | None:
     query = f"?{operation.query}" if operation.query else ""
     media_type = "" if body is None else f", {body.media_type}"
     return f"{operation.method} {path}{query}{media_type}"
+
+
+def _presence(param: CompositionParam) -> str:
+    if param.required:
+        return "required"
+    return "optional" if param.default is None else f"default {json_text(param.default)}"
 
 
 def _wire_text(param: CompositionParam | OperationParam) -> str:
