@@ -139,7 +139,7 @@ LINKS = {
 @pytest.mark.parametrize("header", LINKS)
 def test_query_of_the_next_link_is_sent_to_the_operations_own_path(header):
     scripts = {"GET /all": linked([1], header), f"GET {LINKS[header]}": linked([2])}
-    ended = read(ByLink(), scripts, items=None)
+    ended = read(ByLink(None), scripts, items=None)
     assert ended.payload == {"all": [1, 2]}
     assert {each.url for each in ended.transport.requests} == {
         "http://upstream.test/all",
@@ -152,7 +152,7 @@ def test_query_of_the_next_link_is_sent_to_the_operations_own_path(header):
     ['<?p=2>; rel="last"', "<?p=2>", "?p=2; rel=next", "<?p=2>; rel=prev; rel=next", "<>", ""],
 )
 def test_reply_without_a_next_link_ends_the_list(header):
-    assert read(ByLink(), {"GET /all": linked([1], header)}, items=None).payload == {"all": [1]}
+    assert read(ByLink(None), {"GET /all": linked([1], header)}, items=None).payload == {"all": [1]}
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_link_to_another_path_in_a_circle_or_that_cannot_be_sent_fails(target):
         "GET /all": linked([1], "<?p=1>; rel=next"),
         "GET /all?p=1": linked([2], f"<{target}>; rel=next"),
     }
-    failure = read(ByLink(), scripts, items=None, most=9).failure
+    failure = read(ByLink(None), scripts, items=None, most=9).failure
     assert failure.reason == ("too_large" if "xxx" in target else "bad_page")
 
 
@@ -176,7 +176,22 @@ def test_second_link_header_counts_too():
         "GET /all": linked([1], "<?p=9>; rel=last", "<?p=1>; rel=next"),
         "GET /all?p=1": linked([2]),
     }
-    assert read(ByLink(), scripts, items=None).payload == {"all": [1, 2]}
+    assert read(ByLink(None), scripts, items=None).payload == {"all": [1, 2]}
+
+
+@pytest.mark.parametrize("end", [None, "", False])
+def test_link_may_stand_in_the_body_and_then_no_header_counts(end):
+    by = ByLink(expression("reply.links.next"))
+    first = {"items": [1], "links": {"next": "https://public.example/v2/all?page[number]=2"}}
+    last = {"items": [2], "links": {"next": end}}
+    headers = [(b"link", b"<?p=9>; rel=next")]
+    scripts = {
+        "GET /all": json_reply(first)._replace(headers=headers),
+        "GET /all?page[number]=2": json_reply(last)._replace(headers=headers),
+    }
+    assert read(by, scripts).payload == {"all": [1, 2]}
+    wrong = {"GET /all": json_reply({"items": [1], "links": {"next": 7}})}
+    assert read(by, wrong).failure.reason == "bad_page"
 
 
 # ---------------------------------------------------------------------------- bounds

@@ -400,6 +400,7 @@ steps:
   b: {{call: shop.slice, paginate: {{by: page, param: page, {bounds}, truncate: true}}}}
   c: {{call: shop.slice, paginate: {{by: offset, param: after, size: 9, {bounds}}}}}
   d: {{call: shop.slice, timeout: 1s, paginate: {{by: link, {bounds}}}}}
+  g: {{call: shop.slice, paginate: {{by: link, next: '${{reply.products[0].title}}', {bounds}}}}}
   e:
     call: shop.get_user
     for_each: {{over: '${{a[].id}}', as: id, max: 9, on_failure: optional}}
@@ -416,10 +417,11 @@ steps:
         f"pages: by the number page, from 1 on, {shown}, more is cut off",
         f"pages: by the offset after, 9 a page, {shown}, more fails",
         f"pages: by the link to the next, {shown}, more fails",
+        f"pages: by the link from ${{reply.products[0].title}}, {shown}, more fails",
     ]
     calls = [line.strip() for line in text.splitlines() if line.strip().startswith("calls: ")]
-    assert [line.split()[3].rstrip(",") for line in calls] == ["4", "5", "5", "4", "9", "3"]
-    assert "upstream calls: at most 30, 6 one after the other" in text
+    assert [line.split()[3].rstrip(",") for line in calls] == ["4", "5", "5", "4", "4", "9", "3"]
+    assert "upstream calls: at most 34, 6 one after the other" in text
     assert "for each: id in ${a[].id}, 8 at once, at most 9, a failed one is null" in text
     assert "at most 9, select products, what a failed call would add is missing" in text
     assert "critical path: a → e: 12 s by its timeouts" in text

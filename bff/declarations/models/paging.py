@@ -19,7 +19,7 @@ _NEEDED: Final = {
     },
     "link": {},
 }
-_ALLOWED: Final = {"page": ("first",)}
+_ALLOWED: Final = {"page": ("first",), "link": ("next",)}
 _OF_ONE_KIND: Final = ("param", "next", "first", "size")
 
 

@@ -28,18 +28,21 @@ def read_page(pages: Pages, whole: Any, headers: Headers) -> Page:
     if not isinstance(items, list | None):
         raise EvaluationError("pages are joined to one list, and a reply has none")
     leads_to = None
-    if isinstance(pages.by, ByCursor):
-        cursor = pages.by.next.evaluate(root)
-        leads_to = cursor if is_true(cursor) else None
-    elif isinstance(pages.by, ByLink):
-        leads_to = link_target(headers, "next")
+    match pages.by:
+        case ByCursor(next=following) | ByLink(next=following) if following is not None:
+            found = following.evaluate(root)
+            leads_to = found if is_true(found) else None
+        case ByLink():
+            leads_to = link_target(headers, "next")
     return Page(items or [], leads_to)
 
 
-def followed(target: str, link: str) -> str | None:
+def followed(target: str, link: Any) -> str | None:
     """The request's target with the query of a link that it got; None for a link to another path,
     or one that can't be sent. Only the end of the link's path is compared, since a service may
     stand behind another prefix than it knows; its host counts for nothing."""
+    if not isinstance(link, str):
+        return None
     path = target.partition("?")[0]
     try:
         linked = urlsplit(urljoin(path, link))

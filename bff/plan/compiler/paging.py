@@ -80,11 +80,13 @@ def _compile_way(
 ) -> ByCursor | ByPage | ByOffset | ByLink | None:
     if not page.knows((*at, "by")):
         return None
-    if declared.by == "link":
-        return ByLink()
     following = None
-    if declared.next is not None and declared.by == "cursor":
+    if declared.next is not None and declared.by in ("cursor", "link"):
         following = compile_single(page, declared.next, (*at, "next"))
+    if declared.by == "link":
+        if following is not None:
+            _check_link(page, following, at)
+        return ByLink(following)
     param = _find_param(page, operation, declared, at) if is_known else None
     if param is None:
         return None
@@ -135,6 +137,15 @@ def _check_cursor(
             (*at, "next"),
             f"{brief(found)} does not fit the param '{param.name}', which takes"
             f" {brief(without_null(param.type))}",
+        )  # fmt: skip
+
+
+def _check_link(page: ExpressionScope, following: Template, at: Path) -> None:
+    found = union(*(each for each in alternatives(following.type) if not _ends(each)))
+    if not fits(found, t.STRING):
+        page.report(
+            (*at, "next"), f"a link is a text, and this is {brief(found)}",
+            "Name the field that has the next page's address.",
         )  # fmt: skip
 
 

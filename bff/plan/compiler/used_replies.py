@@ -10,7 +10,7 @@ from bff.plan.compiler.reads import Readers
 from bff.plan.digests import digest_of
 from bff.plan.model.expressions import NO_USES, Part, Uses, part_of, union_of
 from bff.plan.model.payload import ByKey, Computed, Join, Splice
-from bff.plan.model.steps import ByCursor, Pages, Step
+from bff.plan.model.steps import ByCursor, ByLink, Pages, Step
 
 _REPLY = "reply"  # the root's name for it in the tags of replies
 
@@ -111,6 +111,6 @@ def _of_page(pages: Pages, uses: Uses) -> list[Uses]:
         items = pages.items.uses
         places = frozenset(place[1:] for place in items.value if place[:1] == (_REPLY,))
         found = [items.tested().below((_REPLY,)), uses.at(places)]
-    if isinstance(pages.by, ByCursor):
+    if isinstance(pages.by, ByCursor | ByLink) and pages.by.next is not None:
         found.append(pages.by.next.uses.consumed().below((_REPLY,)))
     return found

@@ -102,6 +102,8 @@ def _way(pages: Pages) -> str:
             return f"by the number {param.name}, from {first} on"
         case ByOffset(param, size):
             return f"by the offset {param.name}, {size} a page"
+        case ByLink(following) if following is not None:
+            return f"by the link from {source_text(following)}"
         case ByLink():
             return "by the link to the next"
 

@@ -82,7 +82,10 @@ class ByOffset:
 
 @dataclass(frozen=True, slots=True)
 class ByLink:
-    """Each reply has the next page's query in its header `Link`, by `rel=next` (RFC 8288)."""
+    """Each reply has a link to the next page: in its header `Link`, by `rel=next` (RFC 8288), or
+    where `next` finds it, evaluated as of `ByCursor`."""
+
+    next: Template | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,12 @@ steps:
         "paginate: a step has `for_each` or `paginate`, not both. Keep one.",
         "call: shop.best",
     ),
+    "link that is no text": broken_pages(
+        "paginate: {by: link, next: ▶'${reply.products[0].id}',"
+        f" items: '${{reply.products}}', {BOUNDS}}}",
+        "paginate.next: a link is a text, and this is integer. Name the field that has the next"
+        " page's address.",
+    ),
     "element that is stale": broken_pages(
         "for_each: {over: '${[`1`]}', as: n, max: 2, on_failure: ▶stale}",
         "for_each.on_failure: 'stale' means nothing here. Known: fail, optional.",
