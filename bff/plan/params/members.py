@@ -15,6 +15,7 @@ from bff.plan.types import kinds as t
 from bff.plan.types.algebra import alternatives, brief, without_null
 
 ParseMembers = Callable[[Mapping[str, list[str]]], Any]
+_Path = tuple[str, ...]
 _Tree = dict[str, Any]  # texts by field, or trees
 _Read = Callable[[list[str] | _Tree], Any]
 
@@ -29,7 +30,7 @@ class UntellableMember(ValueError):
 
 def members_parser(taken: t.Type, check: Check) -> ParseMembers:
     """The parser of an object of the type `taken`. Raises `UntellableMember`."""
-    read = _reader(taken, (), ())
+    read = _reader(taken, (), frozenset())
 
     def parse(members: Mapping[str, list[str]]) -> Any:
         return check(read(_tree(members)))
@@ -37,18 +38,20 @@ def members_parser(taken: t.Type, check: Check) -> ParseMembers:
     return parse
 
 
-def unsendable_members(sent: t.Type, path: tuple[str, ...] = (), depth: int = 0) -> str | None:
+def unsendable_members(
+    sent: t.Type, path: _Path = (), within: frozenset[str] = frozenset()
+) -> str | None:
     """What of an object's type has no form in a query, in words, or None."""
-    for each in alternatives(without_null(sent)) if depth < _MOST_DEPTH else ():
+    names = _names(sent)
+    if names & within:
+        return f"its field {'.'.join(path)} may hold itself without an end"
+    for each in alternatives(without_null(sent)):
         match each:
             case t.ObjectOf(fields, extra):
-                for name, field in fields:
-                    if what := unsendable_members(field.type, (*path, name), depth + 1):
+                below = [(name, field.type) for name, field in fields]
+                for name, inner in [*below, *([("*", extra)] if extra is not None else [])]:
+                    if what := unsendable_members(inner, (*path, name), within | names):
                         return what
-                if extra is not None and (
-                    what := unsendable_members(extra, (*path, "*"), depth + 1)
-                ):
-                    return what
             case t.Anything():
                 continue
             case _ if not path:
@@ -77,13 +80,24 @@ def _tree(members: Mapping[str, list[str]]) -> _Tree:
     return root
 
 
-def _reader(taken: t.Type, path: tuple[str, ...], within: tuple[str, ...]) -> _Read:
+def _names(inferred: t.Type) -> frozenset[str]:
+    """The names of the types that it may be: only those hold themselves."""
+    match inferred:
+        case t.Named(name):
+            return frozenset((name,))
+        case t.Union(members):
+            return frozenset().union(*map(_names, members))
+        case _:
+            return frozenset()
+
+
+def _reader(taken: t.Type, path: _Path, within: frozenset[str]) -> _Read:
     """The function that reads what stands at `path`; `within` are the named types around it."""
-    if isinstance(taken, t.Named) and taken.name in within:
-        raise UntellableMember(f"{taken.name} holds itself, and a query ends")
-    within = (*within, taken.name) if isinstance(taken, t.Named) else within
+    names = _names(taken)
+    if names & within:
+        raise UntellableMember(f"its field {'.'.join(path)} may hold itself without an end")
+    within |= names
     members = alternatives(without_null(taken))
-    kinds = {_kind(each) for each in members}
     match members:
         case (t.ObjectOf() as found,):
             return _object_reader(found, path, within)
@@ -91,18 +105,16 @@ def _reader(taken: t.Type, path: tuple[str, ...], within: tuple[str, ...]) -> _R
             return _any_texts
         case _ if not path:
             raise UntellableMember(f"{brief(taken)} is no object with fields")
-        case (t.ListOf(element),) if len({_kind(e) for e in alternatives(element)}) == 1:
-            kind = _kind(next(iter(alternatives(element))))
-            if kind is not None:
-                return _list_reader(READERS[kind])
-        case _ if len(kinds) == 1 and None not in kinds:
-            return _text_reader(READERS[kinds.pop() or ""])
+        case (t.ListOf(element),) if kind := _one_kind(element):
+            return _list_reader(READERS[kind])
+        case _ if kind := _one_kind(taken):
+            return _text_reader(READERS[kind])
     raise UntellableMember(
         f"its field {'.'.join(path)} is {brief(taken)}, which a text can't tell apart"
     )
 
 
-def _object_reader(found: t.ObjectOf, path: tuple[str, ...], within: tuple[str, ...]) -> _Read:
+def _object_reader(found: t.ObjectOf, path: _Path, within: frozenset[str]) -> _Read:
     fields = {name: _reader(field.type, (*path, name), within) for name, field in found.fields}
     extra = _any_texts if found.extra is None else _reader(found.extra, (*path, "*"), within)
 
@@ -144,6 +156,12 @@ def _any_texts(node: list[str] | _Tree) -> Any:
     if isinstance(node, list):
         return node[0] if len(node) == 1 else node
     return {name: _any_texts(below) for name, below in node.items()}
+
+
+def _one_kind(inferred: t.Type) -> str | None:
+    """The kind of all scalars that it may be; None where it may be of two, or is no scalar."""
+    kinds = {_kind(each) for each in alternatives(without_null(inferred))}
+    return kinds.pop() if len(kinds) == 1 else None
 
 
 def _kind(member: t.Type) -> str | None:
