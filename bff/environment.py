@@ -59,7 +59,12 @@ class Environment:
             with path.open("rb") as file:
                 content = file.read(LARGEST_VALUE + 1)
         except FileNotFoundError:
-            return None
+            if self.secrets_dir.is_dir():
+                return None
+            raise UnusableValue(
+                f"BFF_SECRETS_DIR names no folder: {self.secrets_dir}",
+                "Name the folder that secrets are mounted in, or leave it out.",
+            ) from None
         except OSError as error:
             raise UnusableValue(
                 f"the file {path} can't be read: {error.strerror}",

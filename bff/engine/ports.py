@@ -16,6 +16,13 @@ from bff.plan.model.caching import CachePolicy
 Headers = Sequence[tuple[bytes, bytes]]  # names in lower case; values as they are on the wire
 
 
+class HeaderBlock(tuple[tuple[bytes, bytes], ...]):
+    """Headers that many calls share, made with a release. A transport may leave the lines that it
+    makes of them in `lines`, and read these instead: they are the same for every request."""
+
+    lines: bytes | None = None
+
+
 # What every call makes several of is a named tuple here and in the engine: a frozen dataclass takes
 # three times as long to make.
 

@@ -200,6 +200,16 @@ def test_secret_that_can_not_be_used_is_a_problem_without_its_content(
     assert problem.what == f"the file {file} {what}"
 
 
+def test_folder_of_secrets_that_is_not_there_is_a_problem_though_a_variable_is(
+    tmp_path: Path,
+) -> None:
+    """Else a mount that is missing would go unseen."""
+    write_project(tmp_path, services={"shop": service_of("base: http://s\nproxy: '${secret.P}'")})
+    environment = Environment({"P": "http://proxy:1"}, tmp_path / "none")
+    (problem,) = check_project(tmp_path, environment).problems
+    assert problem.what == f"BFF_SECRETS_DIR names no folder: {tmp_path / 'none'}"
+
+
 def test_variable_that_is_too_long_is_a_problem(tmp_path: Path) -> None:
     result = checked(tmp_path, "base: '${env.URL}'", {"URL": "x" * (LARGEST_VALUE + 1)})
     assert "the variable URL has over 65536 bytes" in said(result)[0]

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from pydantic_core import to_json
 
 from bff.engine.payload.texts import write_json
+from bff.engine.ports import HeaderBlock
 from bff.engine.steps.texts import (
     PLAIN,
     Values,
@@ -44,11 +45,13 @@ class StepRequest(NamedTuple):
 Renderer = Callable[[Values, Budget], StepRequest]
 
 
-# Most requests have these and no others. A transport recognises them as they are one object.
-FIXED_HEADERS = (
-    (b"accept", b"application/json"),
-    (b"accept-encoding", b"identity"),  # so that the byte cap counts the reply's size
-    (b"user-agent", f"bff/{__version__}".encode()),
+# Most requests have these and no others.
+FIXED_HEADERS = HeaderBlock(
+    [
+        (b"accept", b"application/json"),
+        (b"accept-encoding", b"identity"),  # so that the byte cap counts the reply's size
+        (b"user-agent", f"bff/{__version__}".encode()),
+    ]
 )
 
 
@@ -65,7 +68,8 @@ def compile_renderer(operation: Operation) -> Renderer:
     write_body = None if operation.body is None else _body_writer(operation, operation.body)
     with_body: Headers = FIXED_HEADERS
     if operation.body is not None:
-        with_body = (*FIXED_HEADERS, (b"content-type", operation.body.media_type.encode()))
+        content_type = (b"content-type", operation.body.media_type.encode())
+        with_body = HeaderBlock([*FIXED_HEADERS, content_type])
 
     def render(values: Values, budget: Budget) -> StepRequest:
         target = "".join(

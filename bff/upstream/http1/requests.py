@@ -4,8 +4,7 @@ from collections.abc import AsyncIterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from bff.engine.ports import Headers, ServiceCall
-from bff.engine.steps.requests import FIXED_HEADERS
+from bff.engine.ports import HeaderBlock, Headers, ServiceCall
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import Proxy
 from bff.upstream.guards import has_clean_values, is_token, refuse_names, refuse_url, refuse_values
@@ -49,13 +48,15 @@ class Requests:
         if not _is_method(method):
             return _bad("the method is no token")
         is_whole = body is None or isinstance(body, bytes)
-        if headers is FIXED_HEADERS and is_whole:
-            lines = _FIXED_LINES  # nearly every call of a composition has these and no others
-        else:
+        # Nearly every call of a composition has a block.
+        lines = headers.lines if type(headers) is HeaderBlock and is_whole else None
+        if lines is None:
             rendered = _render_headers(headers, body)
             if isinstance(rendered, Failed):
                 return rendered
             lines = rendered
+            if type(headers) is HeaderBlock and is_whole:
+                headers.lines = lines
         first = f"{method} {self._before_path}{target}{self._after_target}".encode("ascii")
         whole = body if isinstance(body, bytes) else b""
         if whole or (is_whole and method in _WITH_CONTENT):
@@ -121,7 +122,6 @@ def _known_names(names: tuple[bytes, ...]) -> _Names | Failed:
 
 
 _is_method = lru_cache(64)(is_token)
-_FIXED_LINES: Final = _lines(FIXED_HEADERS)
 
 
 def _bad(detail: str) -> Failed:

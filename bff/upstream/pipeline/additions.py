@@ -1,52 +1,81 @@
-"""What each request to a service has beside what its step states, rendered once for a release."""
+"""What each request to a service has beside what its step states, rendered once for a release.
 
-from typing import NamedTuple, TypeVar
+Requests of steps share blocks of headers, of which a release has a few: what a block becomes is
+remembered, so that a call takes no more than a look.
+"""
+
+from collections.abc import Iterable
+from typing import Final, TypeVar
 from urllib.parse import quote
 
 from bff.engine.answers import Handle, OnAnswer
-from bff.engine.ports import Headers, ServiceCall
+from bff.engine.ports import HeaderBlock, Headers, ServiceCall
 from bff.plan.model.service import Additions
 from bff.secret import Secret
 from bff.upstream.pipeline.balance import Way
 
 T = TypeVar("T")
 
+_MOST_BLOCKS: Final = 4096  # an operation has two at most
 
-class RenderedAdditions(NamedTuple):
-    """Headers and a query as they go on the wire, secrets among them. `names` are the headers, and
-    `params` those of the query, that nobody else sets."""
 
-    headers: tuple[tuple[bytes, bytes], ...]
-    names: frozenset[bytes]
-    query: str
-    params: frozenset[str]
+class AddedHeaders:
+    """Headers that calls have in the place of their own of the same names. For one event loop."""
 
-    def __repr__(self) -> str:
-        return f"RenderedAdditions({sorted(self.names)}, {sorted(self.params)})"
+    __slots__ = ("_added", "_known", "names")
+
+    def __init__(self, added: Iterable[tuple[bytes, bytes]]) -> None:
+        self._added = tuple(added)
+        self._known: dict[int, tuple[HeaderBlock, HeaderBlock]] = {}
+        self.names = frozenset(name for name, _ in self._added)
+
+    def to(self, headers: Headers) -> Headers:
+        """The headers with them."""
+        if type(headers) is not HeaderBlock:
+            return self._joined(headers)
+        known = self._known.get(id(headers))
+        if known is not None:
+            return known[1]
+        block = self._joined(headers)
+        if len(self._known) < _MOST_BLOCKS:
+            self._known[id(headers)] = headers, block  # held, so that nothing else has its id
+        return block
+
+    def _joined(self, headers: Headers) -> HeaderBlock:
+        names = self.names
+        return HeaderBlock([*(each for each in headers if each[0] not in names), *self._added])
+
+
+class RenderedAdditions:
+    """A service's headers and query as they go on the wire, secrets among them. `params` are the
+    names of the query's. For one event loop."""
+
+    __slots__ = ("_query", "headers", "params")
+
+    def __init__(self, headers: AddedHeaders, query: str, params: frozenset[str]) -> None:
+        self.headers = headers
+        self.params = params
+        self._query = query
 
     def to(self, call: ServiceCall) -> ServiceCall:
         """The call with them."""
-        target = call.target
-        if self.query:
-            target = f"{target}{'&' if '?' in target else '?'}{self.query}"
-        headers: Headers = call.headers
-        if self.names:
-            headers = (*[each for each in headers if each[0] not in self.names], *self.headers)
-        return call._replace(target=target, headers=headers)
+        service, method, target, headers, body, arriving, reads = call
+        if self._query:
+            target = f"{target}{'&' if '?' in target else '?'}{self._query}"
+        # `_replace` takes three times as long.
+        return ServiceCall(service, method, target, self.headers.to(headers), body, arriving, reads)
 
 
 def render_additions(additions: Additions) -> RenderedAdditions:
     """The wire's form of a service's additions, but for tokens."""
-    headers = tuple(
+    headers = AddedHeaders(
         (name.encode(), _revealed(value).strip(" \t").encode()) for name, value in additions.headers
     )
-    names = frozenset(name for name, _ in headers)
     query = "&".join(
         f"{quote(name, safe='')}={quote(_revealed(value), safe='')}"
         for name, value in additions.query
     )
-    params = frozenset(name for name, _ in additions.query)
-    return RenderedAdditions(headers, names, query, params)
+    return RenderedAdditions(headers, query, frozenset(name for name, _ in additions.query))
 
 
 def added(way: Way[T], additions: RenderedAdditions) -> Way[T]:

@@ -84,8 +84,8 @@ class _Authorized(Generic[T]):
 
     def _send(self, token: Token, seconds: float) -> None:
         self._token = token
-        headers = (*self._call.headers, (b"authorization", token.header))
-        self._current = self._way(self._call._replace(headers=headers), seconds, self._take)
+        call = self._call._replace(headers=token.headers.to(self._call.headers))
+        self._current = self._way(call, seconds, self._take)
 
     def _take(self, answer: T | Failed | Exception) -> None:
         if isinstance(answer, UpstreamReply | UpstreamStream):

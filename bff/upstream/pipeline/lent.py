@@ -78,7 +78,7 @@ class _Strip:
     """Takes out of a client's request what is the gateway's own to state."""
 
     def __init__(self, additions: RenderedAdditions) -> None:
-        self._headers = additions.names | {b"authorization"}
+        self._headers = additions.headers.names | {b"authorization"}
         self._params = frozenset(name.casefold() for name in additions.params)
 
     def __call__(self, call: ServiceCall) -> ServiceCall:

@@ -19,7 +19,7 @@ import logging
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -29,6 +29,7 @@ from bff.engine.answers import Handle
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import TokenRequest
+from bff.upstream.pipeline.additions import AddedHeaders
 from bff.upstream.ports import Instance
 
 HOLD_SECONDS: Final = 1.0
@@ -48,9 +49,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token as the value of `Authorization`, and until when it is good: seconds of the clock."""
+    """A token as the `Authorization` of calls, and until when it is good: seconds of the clock."""
 
-    header: bytes = field(repr=False)
+    headers: AddedHeaders
     renew_at: float
     ends_at: float
 
@@ -187,7 +188,8 @@ def read_token(body: bytes, asked_at: float) -> Token:
     life = _life_seconds(reply.get("expires_in"))
     ahead = min(life * (1 - _RENEWED_AT), _MOST_AHEAD_SECONDS)
     ends_at = asked_at + life - min(life * _MARGIN, _MOST_MARGIN_SECONDS)
-    return Token(b"Bearer " + text.encode(), asked_at + life - ahead, ends_at)
+    headers = AddedHeaders([(b"authorization", b"Bearer " + text.encode())])
+    return Token(headers, asked_at + life - ahead, ends_at)
 
 
 def _life_seconds(stated: Any) -> float:
