@@ -128,6 +128,8 @@ def test_change_of_a_schema_that_a_step_reads_by_is_another_key(
     ("before", "after"),
     [
         ("GET /users/{id}", "GET /people/{id}"),
+        ("GET /users/{id}", "GET /users/{id}?api-version=2"),
+        ("limit: {type: integer", "limit: {name: most, type: integer"),
         ("limit: {type: integer, default: 10", "limit: {type: integer, default: 11"),
     ],
 )

@@ -2,6 +2,7 @@
 services."""
 
 import json
+from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
@@ -338,30 +339,42 @@ def test_whole_body_that_the_service_can_not_take_has_no_name(screens: Screens) 
     assert answer.json()["errors"] == [{"in": "body", "detail": "must have at most 1 elements"}]
 
 
-def test_batch_divides_a_list_of_objects_that_is_the_whole_body(screens: Screens) -> None:
+@pytest.mark.parametrize("whole", [True, False], ids=["the whole body", "a field"])
+def test_batch_divides_a_list_of_objects_in_a_body(screens: Screens, whole: bool) -> None:
+    declared = f"{{in: body, whole: {str(whole).lower()}, schema: 'list[schemas.shop:Key]'}}"
     screen = screens(
-        """
+        f"""
         endpoint: QUERY /screen
-        params: {keys: {in: body, whole: true, schema: 'list[schemas.shop:Key]'}}
+        params: {{keys: {declared}}}
         steps:
           found:
             call: shop.look_up
-            with: {keys: "${params.keys}"}
-            batch: {over: keys, size: 2, max: 10}
+            with: {{keys: "${{params.keys}}"}}
+            batch: {{over: keys, size: 2, max: 10}}
         """,
         {"/look-up": value_reply([{"value": 1}])},
-        service="""
+        service=f"""
   look_up:
     request: POST /look-up
     reads: true
-    params: {keys: {in: body, whole: true, schema: 'list[schemas.shop:Key]'}}
+    params: {{keys: {declared}}}
     returns: list[schemas.shop:Loose]
 """,
         schemas=TYPES,
     )
     keys = [{"shop": shop, "number": number} for shop in (1, 2) for number in ("a", "b")]
-    sent = json.dumps([*keys[:3], keys[0]]).encode()
-    answer = screen.request("QUERY", "/screen", [("Content-Type", "application/json")], sent)
-    assert answer.json() == {"found": [{"value": 1}] * 2}
-    bodies = sorted((each.body for each in screen.upstream.requests), key=len)
-    assert [json.loads(each) for each in bodies] == [[keys[2]], keys[:2]]
+
+    def ask(*asked: Any) -> Answer:
+        body = [*asked] if whole else {"keys": [*asked]}
+        headers = [("Content-Type", "application/json")]
+        return screen.request("QUERY", "/screen", headers, json.dumps(body).encode())
+
+    assert ask(*keys[:3], keys[0]).json() == {"found": [{"value": 1}] * 2}
+    sent = [json.loads(each.body) for each in screen.upstream.requests]
+    assert sorted((each if whole else each["keys"] for each in sent), key=len) == [
+        [keys[2]],
+        keys[:2],
+    ]
+    assert ask().json() == {"found": []}
+    assert ask({"shop": 1}).status == 400
+    assert len(screen.calls()) == 2
