@@ -30,6 +30,7 @@ operations:
       a: {type: string, required: false}
       X-User: {in: header, type: string, required: false}
     returns: schemas.any:Any
+    reply_headers: {h: {name: X-H}}
 """
 MOST_STEPS = 5
 
@@ -156,9 +157,16 @@ def drawn(draw: st.DrawFn) -> Drawn:
     steps: list[tuple[Place, ...]] = [()] * count
     order = draw(st.permutations(range(count)))  # a step may stand before what it reads
     for position, index in enumerate(order):
-        known = [names[other] for other in order[:position]]
+        known = [each for other in order[:position] for each in read_of(names[other], steps[other])]
         steps[index] = places(OF_STEPS, known)
-    return Drawn(tuple(steps), places(OF_THE_REST, names))
+    everything = [each for index in range(count) for each in read_of(names[index], steps[index])]
+    return Drawn(tuple(steps), places(OF_THE_REST, everything))
+
+
+def read_of(name: str, places: tuple[Place, ...]) -> list[str]:
+    """What may be read of a step: its value, and a header of its reply where that is one."""
+    is_one = all(place.kind != "over" for place in places)
+    return [name, f"headers.{name}.h"] if is_one else [name]
 
 
 def is_reached(composition: Drawn, index: int) -> bool:
@@ -171,7 +179,8 @@ def _leads_to_identity(composition: Drawn, place: Place) -> bool:
         return True
     if place.kind == "X-User" and place.reads != "`1`":
         return True  # it is sent as a header that says who is calling
-    return place.reads.startswith("s") and is_reached(composition, int(place.reads[1:]))
+    step = place.reads.removeprefix("headers.").removesuffix(".h")
+    return step.startswith("s") and is_reached(composition, int(step[1:]))
 
 
 @settings(max_examples=examples(80), deadline=None)

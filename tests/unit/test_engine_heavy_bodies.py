@@ -72,6 +72,34 @@ def test_body_is_validated_off_the_loop_when_it_is_large(rows, on_loop):
     assert gc.isenabled()
 
 
+def test_small_body_that_is_not_json_is_decoded_and_read_off_the_loop():
+    request, schema = watched_operation()
+    decoded = []
+
+    def decode(body, content_type, most):
+        decoded.append(threading.current_thread() is threading.main_thread())
+        return body
+
+    lines = replace(request, reply_format="ndjson", decode=decode, decodes_first=True)
+    result, _ = run_on_a_real_loop(compose(step("rows", lines)), ROWS[:1])
+    assert json.loads(result.body) == {"rows": ROWS[:1]}
+    assert (decoded, [on_loop for on_loop, _ in schema.seen]) == ([False], [False])
+
+
+def test_text_that_a_body_is_decoded_to_has_the_bound_of_a_reply():
+    request, schema = watched_operation()
+    most = Limits().reply_bytes
+    for size, has_room in ((most - 2, True), (most - 1, False)):
+        text = b'"' + b"x" * size + b'"'
+        decoded = replace(request, decode=lambda *_, text=text: text, decodes_first=True)
+        result, _ = run_on_a_real_loop(compose(step("rows", decoded)), ROWS[:1])
+        assert isinstance(result, CompositionFailure)
+        assert (result.reason, bool(schema.seen)) == (
+            ("invalid", True) if has_room else ("too_large", False)
+        )
+        schema.seen.clear()
+
+
 def test_inputs_and_merge_over_large_values_leave_the_loop_as_well():
     bound, bound_where = where_it_runs(lambda root: len(root["rows"]))
     merged, merged_where = where_it_runs(lambda root: root["rows"][0]["id"])

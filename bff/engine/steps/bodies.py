@@ -61,7 +61,7 @@ TOO_HEAVY: Final = "more objects and lists than its size allows"
 
 class ReadBody(NamedTuple):
     """What a body came to. `text` is the JSON text that was read, where that isn't the body itself,
-    and `weight` is that of a body that isn't JSON."""
+    and `weight` is its weight."""
 
     value: Value | Failed
     weight: int = 0
@@ -130,12 +130,7 @@ def read_reply(step: Step, reply: UpstreamReply, decodes_first: bool, most: int)
         read = read_body(step, reply)
         return mend_body(step, reply, read, most) if isinstance(read, Failed) else ReadBody(read)
     text = _decode(step, reply, most)
-    if isinstance(text, Failed):
-        return ReadBody(text)
-    weight = weigh_reply(text, most)
-    if weight > most:
-        return ReadBody(too_large(step, reply, TOO_HEAVY))
-    return ReadBody(read_body(step, reply._replace(body=text)), weight, text)
+    return ReadBody(text) if isinstance(text, Failed) else _read_text(step, reply, text, most)
 
 
 def mend_body(step: Step, reply: UpstreamReply, failed: Failed, most: int) -> ReadBody:
@@ -145,9 +140,7 @@ def mend_body(step: Step, reply: UpstreamReply, failed: Failed, most: int) -> Re
     text = _decode(step, reply, most)
     if isinstance(text, Failed):
         return ReadBody(text)
-    if text == reply.body:
-        return ReadBody(failed)
-    return ReadBody(read_body(step, reply._replace(body=text)), 0, text)
+    return ReadBody(failed) if text == reply.body else _read_text(step, reply, text, most)
 
 
 def combine(step: Step, parts: Sequence[Value]) -> Value:
@@ -236,6 +229,14 @@ def _with_error(step: Step, status: int, failed: Failed, text: bytes) -> Failed:
     except ValueError as wrong:
         return replace(failed, detail=f"the body of the error: {wrong}")
     return replace(failed, error=error)
+
+
+def _read_text(step: Step, reply: UpstreamReply, text: bytes, most: int) -> ReadBody:
+    """The JSON text that a body was decoded to, which has the bound of a reply itself."""
+    weight = weigh_reply(text, most)
+    if weight > most:
+        return ReadBody(too_large(step, reply, TOO_HEAVY))
+    return ReadBody(read_body(step, reply._replace(body=text)), weight, text)
 
 
 def _decode(step: Step, reply: UpstreamReply, most: int) -> bytes | Failed:

@@ -58,7 +58,7 @@ class CsvDecoder:
         if len(set(names)) < len(names):
             raise ValueError("its first line names a column twice")
         nullable = [self._takes_null(name) for name in names]
-        weight = _ROW_WEIGHT + sum(map(len, names)) + _MEMBER_BYTES * len(names)
+        of_names = sum(map(len, names)) + _MEMBER_BYTES * len(names)
         for line in reader:
             if not line:
                 continue
@@ -66,7 +66,7 @@ class CsvDecoder:
                 raise ValueError(
                     f"line {reader.line_num} has {len(line)} cells, and the first {len(names)}"
                 )
-            most -= weight + sum(map(len, line))
+            most -= max(_ROW_WEIGHT, of_names + sum(map(len, line)))
             if most < 0:
                 raise TooLargeError("its rows are too large together")
             yield {

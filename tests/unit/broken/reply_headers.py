@@ -73,6 +73,12 @@ ROWS = {
         " with `reply_headers`. None is known here.",
         LIST,
     ),
+    "headers of a step of pages": broken_composition(
+        _screen(", paginate: {by: link, max_pages: 2, max_items: 9}", "${headers.▶list.total}"),
+        "response: 'list' has no headers here. A step has them that makes one call, of an operation"
+        " with `reply_headers`. None is known here.",
+        LIST,
+    ),
     "headers that nobody declares": broken_composition(
         "endpoint: GET /\nsteps: {u: {call: shop.get_user, with: {id: 1}}}\n"
         "response: ${▶headers.u.total}\n",
