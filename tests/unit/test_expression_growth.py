@@ -30,7 +30,25 @@ EXPLOSIVE = {
     "objects that are mapped": chain("map(&[@, @], [@, @])", 20),
     "comparisons of what is repeated": f"{chain('[@, @]', 60)} | @ == @",
     "projections": chain("[*].[@, @]", 40, "[a]"),
-}
+    "variables of variables": "".join(
+        f"let $v{n} = [$v{n - 1}, $v{n - 1}] in " for n in range(1, 50)
+    ).replace("$v0", "a") + "$v49",
+    "texts of variables": "".join(
+        f"let $v{n} = to_string([$v{n - 1}, $v{n - 1}]) in " for n in range(1, 30)
+    ).replace("$v0", "a") + "$v29",
+    "joined variables": "".join(
+        f"let $v{n} = join('', [$v{n - 1}, $v{n - 1}]) in " for n in range(1, 40)
+    ).replace("$v0", "a") + "$v39",
+    "the root in each element": chain("[*].[$.a, @][]", 30, "[a]"),
+    "replaced texts": chain("replace(@, '1', '11111111')", 40),
+    "characters split and joined": chain("join('--------', split(@, ''))", 40),
+    "padding": "pad_left(a, 99999999)",
+    "padding of each": "map(&pad_right(@, 8000000), split('abcdefgh', ''))",
+    "capitals": chain("upper(join('ß', [@, @]))", 40),
+    "grouped by long names": "group_by(split('abcdefgh', ''), &pad_left(@, 8000000))",
+    "pairs of pairs": chain("items({a: @, b: @})", 40),
+    "zipped lists": chain("zip([@], [@])", 40),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", EXPLOSIVE)
@@ -39,6 +57,13 @@ def test_value_that_grows_without_end_is_too_large_before_it_takes_time(case: st
     with pytest.raises(TooLargeError, match=f"^a value of more than {LARGEST_VALUE} bytes$"):
         evaluate(EXPLOSIVE[case], {"a": "12345678"})
     assert time.process_time() - begun < 5  # without a bound, none of them ends
+
+
+def test_root_that_each_element_repeats_is_too_large() -> None:
+    root = {"a": "x" * 100_000, "list": [{"n": n} for n in range(100)]}
+    for source in ("list[*].{n: n, a: $.a}", "let $a = a in map(&[@, $a], list)"):
+        with pytest.raises(TooLargeError):
+            evaluate(source, root)
 
 
 def test_separator_between_many_texts_is_too_large_before_the_text_is_made() -> None:
@@ -60,6 +85,10 @@ USUAL = [
     "{" + ", ".join(f"f{n}: user.f{n}" for n in range(50)) + "}",
     "merge(user, {kind: 'person'})",
     "not_null(a, b, c) || `[]`",
+    "orders[*].{id: id, total: total * 1.2, label: pad_left(to_string(id), 8, '0')}",
+    "index_by(products, &to_string(id))",
+    "let $u = user in {id: $u.id, name: $u.name}",
+    "params.q ? search.hits : popular.hits",
 ]
 
 

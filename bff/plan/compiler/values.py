@@ -110,7 +110,7 @@ def compile_expression(
     reads = static_reads(node)
     if () in reads:
         known = ", ".join(name for name, _ in scope.root.fields)
-        return report(0, "`@` here is everything at once", f"Name what you mean: {known}.")
+        return report(0, "this reads everything at once", f"Name what you mean: {known}.")
     try:
         inferred, problems = infer(node, scope.root)
     except RecursionError:  # `[@] | [@] | …`: each part nests the type once more

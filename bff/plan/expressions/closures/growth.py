@@ -100,7 +100,7 @@ def _copies(node: Node, around: _Around) -> _Copies:
             return found
         case "projection" | "value_projection" | "filter_projection":
             base, element, *_ = node.children
-            return _times(_copies(base, around), _of_each(element))
+            return _for_each(_copies(base, around), _of_each(element))
         case "let_expression":
             *bindings, body = node.children  # what is bound is bounded, where it grows at all
             return _copies(body, {**around, **dict.fromkeys((each.value for each in bindings), 1)})
@@ -128,9 +128,9 @@ def _copies_of_function(node: Node, around: _Around) -> _Copies:
     found = _sum(node.children, around)
     match node.value, node.children:
         case "map", (Node("expref") as reference, _):
-            return _times(found, _of_each(reference.children[0]))
+            return _for_each(found, _of_each(reference.children[0]))
         case "group_by" | "index_by", (_, Node("expref") as reference):
-            return _times(found, 1 + _of_each(reference.children[0]))
+            return _for_each(found, 1 + _of_each(reference.children[0]))
         case "pad_left" | "pad_right", (_, width, *_):
             return {**found, (): found.get((), 0) + _copies_of_padding(width)}
         case "replace", (_, _, replacement, *_) if _length(replacement) is None:
@@ -166,6 +166,11 @@ def _applied(outer: _Copies, inner: _Copies) -> _Copies:
             return {(*place, *path): count for path, count in outer.items()}
         case _:
             return _times(inner, _most(outer))
+
+
+def _for_each(found: _Copies, factor: int) -> _Copies:
+    """The copies of what is made of each element; a list that is a literal has elements, too."""
+    return _times(found if any(found.values()) else {(): 1}, factor)
 
 
 def _times(found: _Copies, factor: int) -> _Copies:

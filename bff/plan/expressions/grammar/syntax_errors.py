@@ -61,7 +61,7 @@ def require_shallow(tree: Node) -> None:
 def _mend(token: Token, before: Token | None) -> str:
     if token.kind == "number":
         if before is not None and before.kind in ("[", ",", "-", "+"):
-            return "In a list, a number stands in backticks: `5`."
+            return f"In a list, a number stands in backticks: `{token.text}`."
     elif before is not None and before.kind == "[":
         return "In [ ] stands a number, a slice, *, or a filter with [? ]."
     if token.kind == "literal" and before is not None and before.kind == ".":

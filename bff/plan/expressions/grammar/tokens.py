@@ -107,7 +107,8 @@ def _token(group: str, text: str, start: int) -> Token:
 
 def _number(text: str, start: int) -> int | float:
     if text.isdigit() and len(text) > _MAX_DIGITS:
-        raise ExpressionSyntaxError("the number has too many digits", start)
+        mend = "As an operand it stands in backticks."
+        raise ExpressionSyntaxError("the number has too many digits", start, mend)
     if text[0] == "0" and text[1:2].isdigit():
         raise ExpressionSyntaxError(f"unexpected {text!r}", start, "A number begins with no 0.")
     value: int | float = _json_literal(text, start)

@@ -41,10 +41,11 @@ def infer_comparison(node: Node, left: t.Type, right: t.Type, report: _Report) -
 def infer_arithmetic(node: Node, left: t.Type, right: t.Type, report: _Report) -> t.Type:
     """The type of `left + right` and the like: integers stay integers, but for `/`."""
     sides = (left, right)
+    added = sides if node.value == "+" else ()
     for side, operand, found in zip(("left", "right"), node.children, sides, strict=True):
         if not fits(found, t.NUMBER):
             where = f"the {side} side of `{node.value}`"
-            return report(problem.wrong_operand(where, operand, found, sides))
+            return report(problem.wrong_operand(where, operand, found, added))
     if node.value in ("/", "//", "%") and right in (t.Constant(0), t.Constant(0.0)):
         return report(TypeProblem(node.start, "a division by zero"))
     if node.value == "//":
@@ -57,7 +58,7 @@ def infer_sign(node: Node, found: t.Type, report: _Report) -> t.Type:
     if fits(found, t.NUMBER):
         return t.INTEGER if is_integer(found) else t.NUMBER
     where = f"what stands after `{node.value}`"
-    return report(problem.wrong_operand(where, node.children[0], found, (found,)))
+    return report(problem.wrong_operand(where, node.children[0], found))
 
 
 def mend_of_dash(node: Node) -> str:

@@ -166,15 +166,17 @@ def wrong_argument(
     return TypeProblem(node.start, f"{where} is {brief(bare)}, and {words} is wanted", mend)
 
 
-def wrong_operand(where: str, node: Node, found: t.Type, operands: Sequence[t.Type]) -> TypeProblem:
-    """An operand of arithmetic that is no number, or may be none."""
+def wrong_operand(
+    where: str, node: Node, found: t.Type, added: Sequence[t.Type] = ()
+) -> TypeProblem:
+    """An operand of arithmetic that is no number, or may be none; `added` are both of a sum."""
     bare = without_null(found)
     if bare == t.NOTHING:
         return TypeProblem(node.start, f"{where} is always null, and a number is wanted")
     if bare != found and fits(bare, t.NUMBER):
         what = f"{where} may be null, and a number is wanted"
         return TypeProblem(node.start, what, "Say what is taken instead: (… || 0).")
-    if all(fits(without_null(each), t.STRING) for each in operands):
+    if added and all(fits(without_null(each), t.STRING) for each in added):
         mend = "Texts are put together with join('', [a, b])."
     else:
         mend = _mend_argument(bare, t.NUMBER)
