@@ -12,6 +12,7 @@ from bff.engine.values.freshness import Freshness
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed
 from bff.plan.model.caching import CachePolicy
+from bff.plan.model.service import Operation
 
 Headers = Sequence[tuple[bytes, bytes]]  # names in lower case; values as they are on the wire
 
@@ -31,7 +32,8 @@ class ServiceCall(NamedTuple):
     """One call of a service, whichever instance answers it. `target` is the path below the
     instance's base URL, and the query, percent-encoded. Long bodies are taken from `arriving`
     as they come, so that concurrent calls have a bound together. `reads` declares that the call
-    changes nothing, whatever its method."""
+    changes nothing, whatever its method. `operation` is what a step calls; a route's call, and one
+    for a token, has none."""
 
     service: str
     method: str
@@ -40,6 +42,7 @@ class ServiceCall(NamedTuple):
     body: bytes | AsyncIterator[bytes] | None = None
     arriving: Budget | None = None
     reads: bool = False
+    operation: Operation | None = None
 
 
 class UpstreamReply(NamedTuple):

@@ -24,6 +24,7 @@ from bff.identity.ports import Anonymous, IdentityProvider
 from bff.plan.compiler.project import compile_project
 from bff.plan.model.composition import CompiledProject
 from bff.settings import Settings
+from bff.upstream.observed import Observer
 from bff.web.http.logs import Log
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
@@ -36,7 +37,8 @@ class Gateway:
     """Serves a compiled project on one event loop. `begin` is safe on any thread once it is open.
 
     `backend` is Flask-Caching's configuration, where another store than Redis is meant. `clock`
-    returns seconds since the epoch: the age of what is cached goes by it.
+    returns seconds since the epoch: the age of what is cached goes by it. `observe` sees each
+    upstream call; at the log level `debug` the log does, where nobody else is given.
     """
 
     def __init__(
@@ -48,16 +50,21 @@ class Gateway:
         backend: Mapping[str, Any] | None = None,
         url_prefix: str = "",
         clock: Callable[[], float] = time.time,
+        log: Log | None = None,
+        observe: Observer | None = None,
     ) -> None:
         self.project = project
         self.settings = settings
-        self.log = Log(settings.log_level)
+        self.log = log or Log(settings.log_level)
         self.url_prefix = url_prefix
         self.is_guarded = False  # a host's app decides who may ask; set before `open`
         self.resources: Resources | None = None
         self._access = access or AccessControl(Anonymous())
         self._backend = backend
         self._clock = clock
+        self._observe = observe
+        if observe is None and settings.log_level == "debug":
+            self._observe = self.log.upstream_call
         self._release: Release | None = None
         self._opening = asyncio.Lock()
 
@@ -66,7 +73,9 @@ class Gateway:
         nothing where that is done. Raises `SettingsError`."""
         async with self._opening:
             if self.resources is None:
-                resources = await open_resources(self.settings, self._backend, self._clock)
+                resources = await open_resources(
+                    self.settings, self._backend, self._clock, self._observe
+                )
                 try:
                     self._release = self._build(self.project, resources)
                 except BaseException:

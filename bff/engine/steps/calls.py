@@ -106,6 +106,7 @@ class DirectCalls:
             request.body,
             arriving,
             not operation.writes,
+            operation,
         )
         if step.credentials and not step.credentials.isdisjoint(request.values):
             on_answer = partial(_to_caller, on_answer)

@@ -20,8 +20,13 @@ class Reason(Enum):
     """
 
     DEADLINE = ("deadline", "http_response_timeout", 504, "it was not there by the deadline")
-    TIMEOUT = ("timeout", "http_response_timeout", 504, "its service took too long")
-    CONNECT_TIMEOUT = ("connect_timeout", "connection_timeout", 504, "its service took too long")
+    TIMEOUT = ("timeout", "http_response_timeout", 504, "its service did not reply in time")
+    CONNECT_TIMEOUT = (
+        "connect_timeout",
+        "connection_timeout",
+        504,
+        "no connection to its service came about in time",
+    )
     REFUSED = ("refused", "connection_refused", 502, "its service refuses connections")
     UNRESOLVED = ("unresolved", "dns_error", 502, "its service's name is unknown")
     DISCONNECTED = ("disconnected", "connection_terminated", 502, "its service hung up")

@@ -38,10 +38,9 @@ def request_text(operation: Operation) -> str | None:
     body = operation.body if operation.body != _JSON_FIELDS else None
     if body is None and not operation.query:
         return None
-    path = "".join(part if isinstance(part, str) else f"{{{part.name}}}" for part in operation.path)
     query = f"?{operation.query}" if operation.query else ""
     media_type = "" if body is None else f", {body.media_type}"
-    return f"{operation.method} {path}{query}{media_type}"
+    return f"{operation.method} {operation.path_text}{query}{media_type}"
 
 
 def _presence(param: CompositionParam) -> str:

@@ -252,3 +252,8 @@ class Operation:
     fail_when: FailWhen | None = None
     sends_own_credentials: bool = False  # the gateway's, so that the service knows who asks
     reply_headers: tuple[ReplyHeader, ...] = ()
+
+    @property
+    def path_text(self) -> str:
+        """The path with the names of its params: `/orders/{id}`."""
+        return "".join(part if isinstance(part, str) else f"{{{part.name}}}" for part in self.path)

@@ -29,7 +29,7 @@ from bff.upstream.http1.requests import may_repeat
 
 T = TypeVar("T")
 
-TOO_SLOW: Final = Failed(Reason.TIMEOUT, detail="the whole exchange took too long")
+TOO_SLOW: Final = Failed(Reason.TIMEOUT, detail="the reply was not there in time")
 _NO_TURN: Final = Failed(Reason.TIMEOUT, detail="no connection came free in time", was_sent=False)
 
 

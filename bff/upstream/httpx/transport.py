@@ -139,7 +139,7 @@ class HttpxInstance:
                 finally:
                     await _byte_stream(response).aclose()
         except TimeoutError:
-            return Failed(Reason.TIMEOUT, detail="the whole exchange took too long")
+            return Failed(Reason.TIMEOUT, detail="the reply was not there in time")
         except UpstreamError as error:
             return failure_of(error, head_came=head_came, is_tls=request.url.startswith("https"))
         except TlsFileError as error:

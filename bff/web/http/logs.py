@@ -19,7 +19,10 @@ from typing import IO, Any
 import structlog
 from pydantic_core import to_json
 
+from bff.engine.values.outcomes import Failed
 from bff.settings import LogLevel
+from bff.upstream.observed import ObservedCall
+from bff.upstream.ports import SwitchedConnection
 from bff.web.http.log_writer import LogWriter, standard_output
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
@@ -82,6 +85,13 @@ class Log:
             exc_info=error,
         )
 
+    def upstream_call(self, observed: ObservedCall) -> None:
+        """Write a line on a call by its template, without values: a debug line."""
+        try:
+            self._log.debug("upstream call", **_call_facts(observed))
+        except Exception:  # a bug here must not end the call
+            self._writer.lose()
+
     def flush(self) -> None:
         """Wait until what was logged is written, for a second at most."""
         self._writer.flush()
@@ -122,7 +132,8 @@ class _TextLogger:
     """What structlog writes to: each method takes a whole line."""
 
     def __init__(self, writer: LogWriter) -> None:
-        self.debug = self.info = self.warning = self.error = self.critical = writer.put_urgent
+        self.debug = writer.put  # there are many
+        self.info = self.warning = self.error = self.critical = writer.put_urgent
 
 
 def _request_line(request: GatewayRequest, reply: Reply, sent_bytes: int) -> bytes:
@@ -141,6 +152,28 @@ def _request_line(request: GatewayRequest, reply: Reply, sent_bytes: int) -> byt
         facts.text if type(facts) is Facts else _members(facts),
         _moment_text(time.time()),
     )
+
+
+def _call_facts(observed: ObservedCall) -> dict[str, Any]:
+    """What there is to say of a call without values of the request or the reply."""
+    base, call, started_at, ended_at, answer = observed
+    facts: dict[str, Any] = {"service": call.service, "method": call.method, "instance": base}
+    if call.operation is not None:
+        facts |= {"operation": call.operation.name, "path": call.operation.path_text}
+    match answer:
+        case None:
+            facts["reason"] = "cancelled"
+        case Failed(reason, status):
+            facts |= {"reason": reason.word, "status": status}
+        case Exception():
+            facts["reason"] = "bug"
+        case SwitchedConnection():
+            facts["status"] = 101
+        case _:
+            facts["status"] = answer.status
+            if isinstance(answer.body, bytes):
+                facts["bytes"] = len(answer.body)
+    return {**facts, "duration_ms": round((ended_at - started_at) * 1000, 3)}
 
 
 def _loss(lines: int) -> bytes:

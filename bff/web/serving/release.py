@@ -8,6 +8,7 @@ A request uses the release that it began with. To serve another version is to bu
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,6 +23,7 @@ from bff.engine.values.limits import Limits
 from bff.errors import SettingsError
 from bff.plan.model.composition import CompiledProject, Composition
 from bff.settings import Settings
+from bff.upstream.observed import ObservedTransport, Observer
 from bff.upstream.passthrough.passthrough import Passthrough
 from bff.upstream.passthrough.websockets import WebSockets
 from bff.upstream.pipeline.stack import ServiceClient
@@ -57,10 +59,14 @@ class Resources:
 
 
 async def open_resources(
-    settings: Settings, backend: Mapping[str, Any] | None, clock: Callable[[], float]
+    settings: Settings,
+    backend: Mapping[str, Any] | None,
+    clock: Callable[[], float],
+    observe: Observer | None = None,
 ) -> Resources:
     """Open a process's resources on the running loop, after any fork. No upstream is connected to
-    yet. `backend` is Flask-Caching's configuration, where another store than Redis is meant."""
+    yet. `backend` is Flask-Caching's configuration, where another store than Redis is meant;
+    `observe` sees each upstream call."""
 
     def open_cache(namespace: str) -> Cache:
         return Cache(
@@ -70,6 +76,8 @@ async def open_resources(
         )
 
     transport = open_transport(settings.transport)
+    if observe is not None:
+        transport = ObservedTransport(transport, observe, time.perf_counter)
     loop = asyncio.get_running_loop()
     return Resources(loop, transport, Caches(open_cache), HeavyWork(), clock)
 

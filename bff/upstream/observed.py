@@ -1,0 +1,161 @@
+"""Calls as an observer sees them: what went to which instance, and what came of it.
+
+A transport around another one. It is opened only where somebody observes, so that calls cost
+nothing more elsewhere. It sees each attempt: every instance that a call tries, every page, every
+request for a token.
+"""
+
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
+
+from bff.engine.answers import Handle, OnAnswer
+from bff.engine.ports import ServiceCall, UpstreamReply
+from bff.engine.values.outcomes import Failed
+from bff.plan.model.service import Link
+from bff.upstream.ports import (
+    Instance,
+    SwitchedConnection,
+    Switching,
+    Transport,
+    UpstreamStream,
+)
+
+T = TypeVar("T")
+
+Answer = UpstreamReply | UpstreamStream | SwitchedConnection | Failed | Exception
+
+
+class ObservedCall(NamedTuple):
+    """One exchange with the instance at `base`. `answer` is None where the call was cancelled;
+    seconds are the clock's."""
+
+    base: str
+    call: ServiceCall
+    started_at: float
+    ended_at: float
+    answer: Answer | None
+
+
+# Called once for each exchange, on the event loop, when its answer is there. Raises nothing.
+Observer = Callable[[ObservedCall], None]
+
+
+class ObservedTransport:
+    """See `Transport`. `clock` gives seconds from any start."""
+
+    def __init__(self, transport: Transport, observe: Observer, clock: Callable[[], float]) -> None:
+        self._transport = transport
+        self._observe = observe
+        self._clock = clock
+
+    def at(self, base: str, link: Link | None) -> Instance:
+        """See `Transport.at`."""
+        instance = self._transport.at(base, link)
+        watch = _Watch(base, self._observe, self._clock)
+        if isinstance(instance, Switching):
+            return _ObservedSwitching(instance, instance, watch)
+        return _ObservedInstance(instance, watch)
+
+    async def close(self) -> None:
+        """See `Transport.close`."""
+        await self._transport.close()
+
+
+class _Watch(NamedTuple):
+    """What the exchanges with one instance share."""
+
+    base: str
+    observe: Observer
+    clock: Callable[[], float]
+
+
+class _ObservedInstance:
+    """See `Instance`."""
+
+    def __init__(self, instance: Instance, watch: _Watch) -> None:
+        self._instance = instance
+        self._watch = watch
+
+    def fetch(
+        self,
+        call: ServiceCall,
+        on_answer: OnAnswer[UpstreamReply],
+        *,
+        timeout_seconds: float,
+        byte_cap: int,
+    ) -> Handle:
+        """See `Instance.fetch`."""
+        exchange = _ObservedExchange(self._watch, call, on_answer)
+        return exchange.follow(
+            self._instance.fetch(
+                call, exchange.take, timeout_seconds=timeout_seconds, byte_cap=byte_cap
+            )
+        )
+
+    def open(
+        self, call: ServiceCall, on_answer: OnAnswer[UpstreamStream], *, timeout_seconds: float
+    ) -> Handle:
+        """See `Instance.open`."""
+        exchange = _ObservedExchange(self._watch, call, on_answer)
+        return exchange.follow(
+            self._instance.open(call, exchange.take, timeout_seconds=timeout_seconds)
+        )
+
+
+class _ObservedSwitching(_ObservedInstance):
+    """See `Instance` and `Switching`."""
+
+    def __init__(self, instance: Instance, switching: Switching, watch: _Watch) -> None:
+        super().__init__(instance, watch)
+        self._switching = switching
+
+    def switch(
+        self,
+        call: ServiceCall,
+        on_answer: OnAnswer[SwitchedConnection | UpstreamReply],
+        *,
+        timeout_seconds: float,
+        byte_cap: int,
+    ) -> Handle:
+        """See `Switching.switch`."""
+        exchange = _ObservedExchange(self._watch, call, on_answer)
+        return exchange.follow(
+            self._switching.switch(
+                call, exchange.take, timeout_seconds=timeout_seconds, byte_cap=byte_cap
+            )
+        )
+
+
+class _ObservedExchange(Generic[T]):
+    """An exchange under way; it is itself the handle."""
+
+    def __init__(self, watch: _Watch, call: ServiceCall, on_answer: OnAnswer[T]) -> None:
+        self._watch = watch
+        self._call = call
+        self._on_answer: OnAnswer[T] | None = on_answer
+        self._started_at = watch.clock()
+        self._current: Handle
+
+    def follow(self, current: Handle) -> Handle:
+        """The handle of the call, which has begun."""
+        self._current = current
+        return self
+
+    def take(self, answer: T | Failed | Exception) -> None:
+        """The answer is there."""
+        on_answer, self._on_answer = self._on_answer, None
+        self._report(answer)
+        if on_answer is not None:
+            on_answer(answer)
+
+    def cancel(self) -> None:
+        """See `Handle.cancel`; after the answer it closes what streams."""
+        if self._on_answer is not None:
+            self._on_answer = None
+            self._report(None)
+        self._current.cancel()
+
+    def _report(self, answer: object) -> None:
+        base, observe, clock = self._watch
+        assert answer is None or isinstance(answer, Answer)  # noqa: S101  (what exchanges answer)
+        observe(ObservedCall(base, self._call, self._started_at, clock(), answer))
