@@ -78,7 +78,7 @@ class _EqualCall:
         return waiter
 
     def take(self, answer: Answer) -> None:
-        self._answer = answer
+        self._answer, self._handle = answer, None  # the handle may hold this: a cycle
         while self._waiting:  # each may cancel others
             on_answer = self._waiting.pop(next(iter(self._waiting)))
             on_answer(answer)
