@@ -3,23 +3,9 @@
 `plan_calls` gives what the step sends, or its outcome where that is nothing. Everything that can be
 refused is refused here, for all elements and chunks, before the first of them is sent.
 
-Rules, for a value without which there is no call (a path param, a required one, what a batch or a
-`for_each` goes over):
-
-1. A call that reads is not made for a null. It is null then.
-2. A call that reads is not made for an empty list, which would leave no trace in a request. It is
-   an empty list then, where it gives lists, and else null.
-3. A call that writes is made, or fails: a null or an empty list is sent in the body where the param
-   takes it. Only `when` skips what writes.
-
-A null for an optional param is left out, but in the body of a write, where it is sent. What refers
-to a field that is absent is always left out, or is the param's default.
-
-4. What the client sent is refused before the first request of a composition that writes: see
-   `params_alone`.
-
-A null that stems from a failure is recognised by *tainted* names: the steps that failed, or were
-skipped because one of their inputs did.
+What each operation param is bound to, and which values there is no call without, is for
+`bff.engine.steps.bindings`. What the client sent is refused before the first request of a
+composition that writes: see `params_alone`.
 """
 
 from collections.abc import Hashable, Iterable, Sequence, Set
@@ -27,6 +13,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bff.engine.payload.joins import strict_key
+from bff.engine.steps.bindings import EMPTY_INPUT, bind, checked, null_input
 from bff.engine.steps.requests import Renderer, StepRequest
 from bff.engine.steps.texts import Unsendable
 from bff.engine.values.limits import Budget
@@ -35,8 +22,6 @@ from bff.errors import EvaluationError
 from bff.plan.model.expressions import Root, Template
 from bff.plan.model.service import OperationParam
 from bff.plan.model.steps import Batch, Fail, ForEach, Stale, Step
-
-_EMPTY_INPUT = Skipped("empty input")
 
 
 class CallPlan(NamedTuple):
@@ -119,7 +104,7 @@ def plan_calls(
             return _plan_elements(step, step.for_each, render, root, tainted, budget)
         if step.batch is not None:
             return _plan_chunks(step, step.batch, render, root, tainted, budget)
-        bound = _bind(step, root, tainted, budget)
+        bound = bind(step, root, tainted, budget)
         if isinstance(bound, Skipped):
             return EMPTY_LIST if _is_empty_list(step, bound) else bound
         return render(bound, budget)
@@ -130,80 +115,6 @@ def plan_calls(
 def is_true(value: Any) -> bool:
     """Truth as JMESPath has it: false, null and what is empty are not; 0 is."""
     return bool(value) or (value == 0 and type(value) in (int, float))
-
-
-def _bind(
-    step: Step, root: Root, tainted: Set[str], budget: Budget, over: str | None = None
-) -> dict[str, Any] | Skipped:
-    """Each operation param's JSON value; or why there is no call, of one that reads.
-
-    `over` is the param that a batch divides: it is checked chunk by chunk, and there is no call
-    without a list for it, even where it is optional. Raises `EvaluationError`, `TooLargeError` for
-    more text than the budget has, and `Unsendable` for a value that breaks a param's constraints.
-    """
-    characters = 0
-    writes = step.operation.writes
-    values: dict[str, Any] = {}
-    for binding in step.bindings:
-        param, template = binding.param, binding.template
-        if template is None:
-            if param.default is not None:
-                values[param.name] = param.default
-            continue
-        value = template.evaluate(root)
-        if isinstance(value, str):
-            characters += len(value)
-            budget.require(characters)
-        is_needed = param.required or param.name == over
-        if value is None:
-            is_absent = template.is_absent(root)
-            if is_absent and param.default is not None:
-                values[param.name] = param.default
-            elif is_needed and not writes:
-                return _null_input(template, tainted)
-            elif is_needed and is_absent:
-                raise _missing(param)
-            elif is_needed:
-                values[param.name] = _checked_null(param, over)
-            elif not is_absent and _clears(step, param, template, tainted):
-                values[param.name] = None
-        elif param.is_list and value == [] and is_needed and not writes:
-            return _EMPTY_INPUT
-        else:
-            values[param.name] = value if param.name == over else _checked(param, value)
-    return values
-
-
-def _checked(param: OperationParam, value: Any) -> Any:
-    try:
-        return param.check(value)
-    except ValueError as error:
-        raise Unsendable(param.name, str(error)) from None
-
-
-def _checked_null(param: OperationParam, over: str | None) -> Any:
-    """The null to send in the body of a write. Raises `Unsendable` where it can't be sent."""
-    try:
-        if param.location == "body" and param.name != over:
-            return param.check(None)
-    except ValueError:
-        pass
-    raise _missing(param)
-
-
-def _missing(param: OperationParam) -> Unsendable:
-    return Unsendable(param.name, "must have a value")
-
-
-def _clears(step: Step, param: OperationParam, template: Template, tainted: Set[str]) -> bool:
-    """Whether a null for an optional param is sent: in the body of a write, which it may clear
-    something by. One that stems from a failure may not."""
-    return (
-        step.operation.writes
-        and param.location == "body"
-        and param.default is None
-        and template.roots.isdisjoint(tainted)
-    )
 
 
 def _sent_as(step: Step, name: str) -> Template | None:
@@ -233,9 +144,9 @@ def _own_param(template: Template | None) -> str | None:
 def _plan_chunks(
     step: Step, batch: Batch, render: Renderer, root: Root, tainted: Set[str], budget: Budget
 ) -> CallPlan | Skipped | Failed:
-    bound = _bind(step, root, tainted, budget, batch.over)
+    bound = bind(step, root, tainted, budget, batch.over)
     if isinstance(bound, Skipped):
-        return CallPlan((), 0, 0) if bound is _EMPTY_INPUT else bound
+        return CallPlan((), 0, 0) if bound is EMPTY_INPUT else bound
     elements: Iterable[Any] = _list(bound[batch.over])
     if not step.operation.writes:
         # Nulls stand for nothing that could be read, as in a projection, which drops them too.
@@ -249,7 +160,7 @@ def _plan_chunks(
     refused: list[tuple[int, Failed]] = []
     for place, chunk in enumerate(chunks):
         try:
-            request = render({**bound, batch.over: _checked(param, chunk)}, budget)
+            request = render({**bound, batch.over: checked(param, chunk)}, budget)
             requests.append((place, request))
         except (EvaluationError, ValueError) as error:
             refused.append((place, _part_refusal(step, error)))
@@ -263,7 +174,7 @@ def _plan_elements(
     if over is None and step.operation.writes:
         return _unsendable(for_each.over, Unsendable("for_each.over", "must have a value"))
     if over is None:
-        return _null_input(for_each.over, tainted)
+        return null_input(for_each.over, tainted)
     elements = _list(over)
     if len(elements) > for_each.max:
         return _too_many(f"{len(elements)} elements, at most {for_each.max} are allowed")
@@ -274,7 +185,7 @@ def _plan_elements(
     for place, element in enumerate(elements):
         inner[for_each.as_name] = element
         try:
-            bound = _bind(step, inner, tainted, budget)
+            bound = bind(step, inner, tainted, budget)
             if not isinstance(bound, Skipped):
                 requests.append((place, render(bound, budget)))
             elif _is_empty_list(step, bound):
@@ -295,17 +206,13 @@ def _part_refusal(step: Step, error: EvaluationError | ValueError) -> Failed:
 
 def _is_empty_list(step: Step, skipped: Skipped) -> bool:
     gives_list = step.operation.returns_list or step.pages is not None
-    return skipped is _EMPTY_INPUT and gives_list
+    return skipped is EMPTY_INPUT and gives_list
 
 
 def _list(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise ValueError("what is iterated over is no list")
     return value
-
-
-def _null_input(because: Template, tainted: Set[str]) -> Skipped:
-    return Skipped("null input", complete=because.roots.isdisjoint(tainted))
 
 
 def _distinct(elements: Iterable[Any], most: int) -> list[Any] | None:
