@@ -59,11 +59,12 @@ class RenderedAdditions:
 
     def to(self, call: ServiceCall) -> ServiceCall:
         """The call with them."""
-        service, method, target, headers, body, arriving, reads = call
+        service, method, target, headers, body, arriving, reads, operation = call
         if self._query:
             target = f"{target}{'&' if '?' in target else '?'}{self._query}"
         # `_replace` takes three times as long.
-        return ServiceCall(service, method, target, self.headers.to(headers), body, arriving, reads)
+        headers = self.headers.to(headers)
+        return ServiceCall(service, method, target, headers, body, arriving, reads, operation)
 
 
 def render_additions(additions: Additions) -> RenderedAdditions:
