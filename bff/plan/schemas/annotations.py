@@ -58,10 +58,12 @@ NAMES: Final[dict[str, Any]] = {
     **_named(types, "Base64Bytes Base64Str Base64UrlBytes Base64UrlStr ByteSize Json JsonValue"),
     **_named(types, "FiniteFloat PositiveInt NegativeInt NonNegativeInt NonPositiveInt"),
     **_named(types, "PositiveFloat NegativeFloat NonNegativeFloat NonPositiveFloat"),
-    **_named(types, "StrictBool StrictBytes StrictFloat StrictInt StrictStr SecretStr"),
+    **_named(types, "StrictBool StrictBytes StrictFloat StrictInt StrictStr SecretBytes SecretStr"),
     **_named(types, "UUID1 UUID3 UUID4 UUID5 UUID6 UUID7 UUID8"),
     **_named(networks, "AnyHttpUrl AnyUrl AnyWebsocketUrl FileUrl FtpUrl HttpUrl WebsocketUrl"),
-    **_named(networks, "EmailStr IPvAnyAddress IPvAnyInterface IPvAnyNetwork"),
+    **_named(networks, "EmailStr NameEmail IPvAnyAddress IPvAnyInterface IPvAnyNetwork"),
+    **_named(networks, "AmqpDsn ClickHouseDsn CockroachDsn KafkaDsn MariaDBDsn MongoDsn MySQLDsn"),
+    **_named(networks, "NatsDsn PostgresDsn RedisDsn SnowflakeDsn"),
 }
 
 

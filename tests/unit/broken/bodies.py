@@ -16,8 +16,8 @@ ROWS = {
     "type that has no name": broken_operation(
         _operation("returns: ▶list[strng]"),
         "operations.it.returns: unknown type 'strng'. Known: Base64Str, EmailStr, FtpUrl, Json,"
-        " PositiveInt, SecretStr, StrictBool, StrictBytes, StrictFloat, StrictInt, StrictStr,"
-        " WebsocketUrl, list, set, str and 58 more. Did you mean 'str'?",
+        " PositiveInt, PostgresDsn, SecretStr, StrictBool, StrictBytes, StrictFloat, StrictInt,"
+        " StrictStr, list, set, str and 71 more. Did you mean 'str'?",
     ),
     "type that isn't whole": broken_operation(
         _operation("returns: ▶'dict[str, int'"),
@@ -26,8 +26,8 @@ ROWS = {
     "none within a type": broken_operation(
         _operation("returns: ▶list[none]"),
         "operations.it.returns: unknown type 'none'. Known: AnyWebsocketUrl, IPvAnyInterface,"
-        " IPvAnyNetwork, Json, JsonValue, NonNegativeFloat, NonNegativeInt, NonPositiveFloat,"
-        " NonPositiveInt, None, Optional, Union, frozenset, int, set and 58 more."
+        " IPvAnyNetwork, Json, JsonValue, MongoDsn, NatsDsn, NonNegativeFloat, NonNegativeInt,"
+        " NonPositiveFloat, NonPositiveInt, None, Optional, SnowflakeDsn, Union and 71 more."
         " Did you mean 'None'?",
     ),
     "types of a type that takes none": broken_operation(
