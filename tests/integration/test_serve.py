@@ -12,8 +12,10 @@ import pytest
 
 from tests.support.hosts import WAIT_BUDGET_SECONDS
 from tests.support.kubernetes import KUBERNETES
-from tests.support.projects import write_project
+from tests.support.projects import SHOP_SERVICE, write_project
 from tests.support.serving import IN_WORKER, Serve, gateways, on_linux, schemas_that
+from tests.support.wire import WireServer
+from tests.support.wire_scripts import json_reply
 
 
 @pytest.fixture
@@ -145,3 +147,45 @@ def test_worker_that_is_killed_is_started_again(serve: Serve) -> None:
     serving.wait_until_it_answers()
     serving.terminate()
     serving.assert_ended_well()
+
+
+def test_serve_names_each_missing_name_with_its_places_and_starts_nothing(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = 'base: "${env.SHOP_URL}"\nauth: {bearer: "${secret.SHOP_TOKEN}"}'
+    service = SHOP_SERVICE.replace("base: http://127.0.0.1:9", own)
+    write_project(tmp_path, services={"shop": service})
+    monkeypatch.setenv("SHOP_URL", "")
+    serving = serve()
+    out = serving.said()
+    assert serving.process.returncode == 1
+    assert out.splitlines()[:2] == [
+        "services/shop.yaml:1:10 base: env.SHOP_URL is not set."
+        " Set the variable SHOP_URL, or give a default: ${env.SHOP_URL || 'text'}.",
+        "services/shop.yaml:2:19 auth.bearer: secret.SHOP_TOKEN is not set."
+        " Store it as SHOP_TOKEN in BFF_SECRETS_DIR, or set the variable SHOP_TOKEN.",
+    ]
+
+
+@on_linux
+def test_sighup_reads_secrets_anew(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = 'auth: {bearer: "${secret.SHOP_TOKEN}"}'
+    file = tmp_path / "mounted" / "SHOP_TOKEN"
+    file.parent.mkdir()
+    file.write_text("first\n")
+    monkeypatch.setenv("BFF_SECRETS_DIR", str(file.parent))
+    with WireServer({"/users/1": json_reply('{"id": 1, "first_name": "Ann"}')}) as upstream:
+        service = SHOP_SERVICE.replace("base: http://127.0.0.1:9", f"base: {upstream.url}\n{own}")
+        write_project(tmp_path, services={"shop": service})
+        serving = serve()
+        serving.wait_until_it_answers()
+        assert serving.host.get("/home/1").status == 200
+        file.write_text("second\n")
+        (before,) = serving.workers()
+        serving.process.send_signal(signal.SIGHUP)
+        serving.wait_for(lambda: before not in serving.workers())
+        assert serving.host.get("/home/1").status == 200
+    sent = [each.header("authorization") for each in upstream.requests]
+    assert sent == ["Bearer first", "Bearer second"]

@@ -116,6 +116,16 @@ def test_plan_says_how_the_gateway_identifies_itself(tmp_path: Path, auth: str, 
     assert f"  shop: auth by {shown}" in text
 
 
+def test_plan_says_when_a_refusal_is_the_callers(tmp_path: Path) -> None:
+    params = "params:\n      Authorization: {in: header, type: string, required: false}\n"
+    service = SHOP_SERVICE.replace("params:\n", params, 1)
+    home = HOME.replace("params:\n", params.replace("      ", "  "), 1)
+    home = home.replace("with:\n", "with:\n      Authorization: ${params.Authorization}\n")
+    write_project(tmp_path, {"home": home}, services={"shop": service})
+    text = CliRunner().invoke(bff, ("plan", "home", "--project", str(tmp_path))).output
+    assert "    401 and 403 are the caller's where Authorization is sent\n" in text
+
+
 @pytest.mark.parametrize("access", ["public", None])
 def test_route_that_lends_credentials_to_everybody_is_warned_of(
     tmp_path: Path, access: str | None

@@ -61,6 +61,9 @@ def explain_step(composition: Composition, step: Step, path: IdentityPath | None
         yield f"reads headers: {', '.join(map(_reply_header, step.reply_headers))}"
     if step.operation.fail_when is not None:
         yield f"fails when: {fail_when_text(step.operation.fail_when)}"
+    if step.credentials:
+        credentials = ", ".join(sorted(step.credentials))
+        yield f"401 and 403 are the caller's where {credentials} is sent"
     yield f"on failure: {_on_failure(step)}"
     if step.reads_part:
         yield from _labelled_lines("validates only", layout(step.operation.returns.type))
