@@ -38,6 +38,8 @@ ROOT = t.ObjectOf(
         ("params.name", ("params", "name")),
         (" params . name ", ("params", "name")),
         ('params."a name".b', ("params", "a name", "b")),
+        ("$.params.name", ("params", "name")),
+        ("$", None),
         ("params.list[0]", None),
         ("params.list[]", None),
         ("params.name || params.nick", None),

@@ -30,15 +30,12 @@ def static_reads(node: Node) -> Paths:
 
 
 def direct_path(node: Node) -> tuple[str, ...] | None:
-    """The path that the node is: names with dots between, and nothing else."""
-    match node.kind:
-        case "field":
-            return (node.value,)
-        case "subexpression":
-            parts = [direct_path(child) for child in node.children]
-            return tuple(name for part in parts for name in part or ()) if all(parts) else None
-        case _:
-            return None
+    """The path that the node is: names with dots between, perhaps behind `$`, and nothing else."""
+    first, *others = node.children if node.kind == "subexpression" else (node,)
+    names = others if first.kind == "root" else [first, *others]
+    if not names or any(each.kind != "field" for each in names):
+        return None
+    return tuple(each.value for each in names)
 
 
 class _Walk:
