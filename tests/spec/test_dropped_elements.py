@@ -35,7 +35,7 @@ def test_payload_without_bad_elements_is_complete_stored_and_says_how_many_it_la
     answer = screen.get()
     assert answer.json() == {"best": KEPT}
     assert answer.header("proxy-status") is None
-    assert 'desc="ok, 2 dropped"' in (answer.header("server-timing") or "")
+    assert 'desc="ok (2 dropped)"' in (answer.header("server-timing") or "")
     assert "stored" in (answer.header("cache-status") or "")
     assert screen.get().json() == {"best": KEPT}
     assert screen.calls() == ["GET /best"]
@@ -69,7 +69,7 @@ def test_parts_of_many_calls_and_shared_replies_are_counted(
     more = "params: {ids: {type: array, items: {type: integer}, default: [1, 2]}}"
     screen = shown(screens, step, more)
     for _ in range(2):
-        assert f'desc="ok, {count} dropped"' in timing(screen)
+        assert f'desc="ok ({count} dropped)"' in timing(screen)
     if "cache" in step:
         assert screen.calls() == ["GET /best"]
 

@@ -202,6 +202,11 @@ XML = {
                             {"price": {"@currency": "EUR", "#text": "9.5"}}),
     "a type that holds itself": ("<root id='1'><node id='2'/></root>", Document,
                                  {"root": {"@id": "1", "node": [{"@id": "2", "node": []}]}}),
+    "null, as schemas of XML have it": (
+        "<orders xsi:nil='true'/>", Document, {"orders": None},
+    ),
+    "null where a text may be": ("<orders><order><note xsi:nil='true'/></order></orders>", Document,
+                                 {"orders": {"order": [{"note": None}]}}),
     "anything": ("<a b='1'><c/><c>x</c></a>", Any, {"a": {"@b": "1", "c": [None, "x"]}}),
     "prefixes, CDATA and references": ("<s:a xmlns:s='x'><![CDATA[<1>]]>&amp;&#65;</s:a>", Any,
                                        {"s:a": {"@xmlns:s": "x", "#text": "<1>&A"}}),

@@ -21,7 +21,7 @@ def test_server_timing_tells_steps_and_the_total_in_milliseconds() -> None:
     ]
     assert server_timing(steps, 17.0) == (
         b'user;dur=12.00;start=0.12;desc="ok", orders;dur=3.46;start=12.50;desc="failed", '
-        b'best;dur=1.00;start=0.00;desc="ok, 3 dropped", total;dur=17.00'
+        b'best;dur=1.00;start=0.00;desc="ok (3 dropped)", total;dur=17.00'
     )
 
 

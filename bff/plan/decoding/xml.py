@@ -8,9 +8,9 @@ Rules:
    beside elements is `#text`, names have their prefixes: `soap:Body`.
 2. The schema decides what a list is: of an element that it has as a list, none, one and many are a
    list.
-3. An element without content is null where the schema takes a null, else an object or a text, as
-   the schema has it. Of an element that the schema has as a text or a number, attributes are left
-   out.
+3. An element without content, or with `xsi:nil`, is null where the schema takes a null, else an
+   object or a text, as the schema has it. Of an element that the schema has as a text or a number,
+   attributes are left out.
 4. Entities, of which a small body can make a large value, are refused; bounds are looked at before
    anything is built.
 """
@@ -33,6 +33,7 @@ MOST_NODES: Final = 100_000  # elements and attributes
 DEEPEST: Final = 200
 
 _TEXT: Final = "#text"
+_NIL: Final = "@xsi:nil"
 _DECLARED: Final = re.compile(rb"""\s*<\?xml\s[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{1,40})["']""")
 
 _Form = Callable[[Any], Any]
@@ -126,6 +127,10 @@ def _null_form(value: Any) -> Any:
     return _text_form(value) or None
 
 
+def _is_null(value: Any) -> bool:
+    return value is None or (isinstance(value, dict) and value.get(_NIL) == "true")
+
+
 def _list_form(element: _Form) -> _Form:
     def form(value: Any) -> Any:
         return [element(each) for each in (value if isinstance(value, list) else [value])]
@@ -139,7 +144,7 @@ def _object_form(wanted: t.ObjectOf, named: dict[str, _Form], *, takes_null: boo
     lists = [name for name, field in wanted.fields if field.required and _is_list(field.type)]
 
     def form(value: Any) -> Any:
-        if value is None and takes_null:
+        if takes_null and _is_null(value):
             return None
         if value is None or isinstance(value, str):
             value = {} if value is None else {_TEXT: value}

@@ -131,7 +131,7 @@ def server_timing(steps: Iterable[StepTiming], total_ms: float) -> bytes:
         f'{step};dur={duration_ms:.2f};start={started_ms:.2f};desc="{outcome}"'
         if dropped is None
         else f"{step};dur={duration_ms:.2f};start={started_ms:.2f}"
-        f';desc="{outcome}, {dropped.elements} dropped"'
+        f';desc="{outcome} ({dropped.elements} dropped)"'
         for step, started_ms, duration_ms, _, outcome, dropped in steps
     ]
     metrics.append(f"total;dur={total_ms:.2f}")
