@@ -58,6 +58,8 @@ FORGOTTEN = """
 endpoint: GET /home
 steps:
   user: {call: shop.get_user, with: {id: 1}}
+headers: {X-Role: user.role}
+cache: {ttl: 1m, tags: ["user:{{ user.id }}"]}
 response:
   braces: "{{ user.id }}"
   dollar: $user.id
@@ -80,16 +82,18 @@ def test_texts_that_look_like_forgotten_expressions_are_warnings(tmp_path: Path)
     assert found.exit_code == 0
     assert lines[-1] == "1 composition over 4 operations: no problem."
     assert lines[0] == (
-        "warning: compositions/home.yaml:5:11 response.braces: this is a text, and looks like an "
-        "expression. Write ${user.id}. If it is a text, say so: ${'…'}."
+        "warning: compositions/home.yaml:4:19 headers.X-Role: this is a text, and looks like an "
+        "expression. Write ${user.role}. If it is a text, say so: ${'…'}."
     )
     told = [line.split()[2] for line in lines[:-1]]
     assert told == [
-        f"response.{name}:" for name in ("braces", "dollar", "path", "index", "of_params")
+        "headers.X-Role:",
+        "cache.tags[0]:",
+        *(f"response.{name}:" for name in ("braces", "dollar", "path", "index", "of_params")),
     ]
     strict = check(project, "--strict")
     assert strict.exit_code == 1
     assert strict.stdout.splitlines() == [line.removeprefix("warning: ") for line in lines[:-1]]
     as_json = json.loads(check(project, "--format", "json").stdout)
-    assert (as_json["problems"], len(as_json["warnings"])) == ([], 5)
-    assert len(json.loads(check(project, "--format", "json", "--strict").stdout)["problems"]) == 5
+    assert (as_json["problems"], len(as_json["warnings"])) == ([], 7)
+    assert len(json.loads(check(project, "--format", "json", "--strict").stdout)["problems"]) == 7

@@ -21,6 +21,7 @@ from bff.plan.compiler.values import (
     compile_expression,
     is_constant,
     render_text,
+    warn_of_forgotten,
 )
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError
 from bff.plan.expressions.grammar.templates import Interpolation, split_template
@@ -64,6 +65,7 @@ def compile_header(
         scope.report_in_text(path, error.offset, error.what, error.mend)
         pieces = ()
     else:
+        warn_of_forgotten(scope, text, path)
         _check_literals(scope, lower, pieces, path, redirect_origins)
     parts: list[_Part] = []
     for piece in pieces:

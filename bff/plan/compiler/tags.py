@@ -16,6 +16,7 @@ from bff.plan.compiler.values import (
     Reads,
     compile_expression,
     render_text,
+    warn_of_forgotten,
 )
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError
 from bff.plan.expressions.grammar.templates import Interpolation, split_template
@@ -50,6 +51,7 @@ def _compile_tag(scope: ExpressionScope, text: str, path: Path) -> Tags:
     except ExpressionSyntaxError as error:
         scope.report_in_text(path, error.offset, error.what, error.mend)
         return _compiled(text, ())
+    warn_of_forgotten(scope, text, path)
     constant = "".join(piece for piece in pieces if isinstance(piece, str))
     if found := tag_violation(text, constant):
         scope.report(path, found.what, found.mend)

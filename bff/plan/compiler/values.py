@@ -153,7 +153,7 @@ def _compile_text(scope: ExpressionScope, text: str, path: Path) -> Template:
         case ():
             return constant("")
         case (str() as literal,):
-            _warn_of_forgotten(scope, literal, path)
+            warn_of_forgotten(scope, literal, path)
             return constant(literal)
         case (Interpolation(source, start),):
             return compile_expression(scope, source, path, start)
@@ -161,7 +161,8 @@ def _compile_text(scope: ExpressionScope, text: str, path: Path) -> Template:
             return _compile_mixed(scope, text, parts, path)
 
 
-def _warn_of_forgotten(scope: ExpressionScope, text: str, path: Path) -> None:
+def warn_of_forgotten(scope: ExpressionScope, text: str, path: Path) -> None:
+    """Warn of a text that looks like an expression, and is none."""
     meant = forgotten_expression(text, [name for name, _ in scope.root.fields])
     if meant is not None:
         scope.warn(

@@ -62,6 +62,8 @@ def forgotten_expression(text: str, roots: Collection[str]) -> str | None:
     That is `{{ x }}` anywhere, `$x` alone, and `x.id` or `x[0].id` alone where `x` is among the
     names of the root.
     """
+    if _OPENING in text:
+        return None
     if braces := _DOUBLE_BRACES.search(text):
         return braces[1]
     bare = text.strip()

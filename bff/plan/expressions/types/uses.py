@@ -146,6 +146,10 @@ class _Walk:
                 inside = self._elements(array, here)
                 self._see_all(reference.children, inside)
                 return inside["@"].places
+            case "group_by" | "index_by", (array, Node("expref") as reference):
+                inside = self._elements(array, here)
+                self.whole |= inside["@"].places
+                self._use_all(reference.children, inside)
             case "not_null" | "to_array" | "reverse", arguments:
                 return self._see_all(arguments, here)
             case "type", arguments:
