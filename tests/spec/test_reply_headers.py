@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.screens import Screen, Screens, value_reply
-from tests.support.wire import Script
+from tests.support.wire import Exchange, Script
 from tests.support.wire_scripts import reply
 
 LIST = """  list:
@@ -125,6 +125,22 @@ def test_stored_payload_and_stored_reply_carry_the_headers(screens: Screens, whe
         answer = screen.get(f"/screen?of={of}").json()
         assert answer == {"total": 7, "next": "/list?page=2"}
     assert screen.calls() == ["GET /list?of=a", "GET /list?of=b"]
+
+
+def test_stored_pages_lead_to_the_next_page(screens: Screens) -> None:
+    def list_page(exchange: Exchange) -> None:
+        is_first = exchange.request.target == "/list"
+        listed(*([("Link", "</list?page=2>; rel=next")] if is_first else []))(exchange)
+
+    text = """
+        endpoint: GET /screen
+        steps:
+          list: {call: shop.list, paginate: {by: link, max_pages: 3, max_items: 9}}
+        """
+    screen = shown(screens, list_page, text, f"{LIST}    cache: {{ttl: 10m}}\n")
+    for _ in range(2):
+        assert screen.get().json() == {"list": [1, 1]}
+    assert screen.calls() == ["GET /list", "GET /list?page=2"]
 
 
 def test_earlier_reply_stands_in_with_its_headers(screens: Screens) -> None:
