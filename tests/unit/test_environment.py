@@ -1,14 +1,18 @@
 """`${env.NAME}` and `${secret.NAME}` in a project's files: what they stand for, and where."""
 
+import asyncio
 import pickle
 from pathlib import Path
 
 import pytest
 
 from bff.environment import LARGEST_VALUE, Environment
-from bff.errors import ProjectError
+from bff.errors import ProjectError, SettingsError
 from bff.plan.compiler.project import CheckResult, check_project, compile_project
+from bff.plan.model.composition import CompiledProject
 from bff.secret import Secret
+from bff.settings import Settings
+from bff.web.gateway import Gateway
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 
 CANARY = "canary-3f9a"
@@ -242,3 +246,20 @@ def test_fingerprint_of_a_secret_depends_on_it_and_on_the_key_alone() -> None:
     assert len(set(marks)) == 3
     assert Secret("a").fingerprint("k") == marks[0]
     assert all(len(mark) == 40 for mark in marks)
+
+
+def test_project_that_wants_something_of_an_environment_is_not_served(tmp_path: Path) -> None:
+    """It can be shown; a service without an address would fail in a request."""
+
+    async def serve(project: CompiledProject) -> None:
+        gateway = Gateway(project, Settings())
+        try:
+            await gateway.open()
+        finally:
+            await gateway.close()
+
+    service = service_of('base: "${env.URL}"\nauth: {bearer: "${secret.T}"}')
+    write_project(tmp_path, services={"shop": service})
+    with pytest.raises(SettingsError, match=r"wants env\.URL, secret\.T$"):
+        asyncio.run(serve(compile_project(tmp_path)))
+    asyncio.run(serve(compile_project(tmp_path, Environment({"URL": "http://h", "T": "t"}))))

@@ -31,6 +31,9 @@ def compile_additions(reporter: Reporter[ServiceFile]) -> Additions | None:
     query: list[_Named] = list(declared.query.items())
     auth = declared.auth if declared.auth is not None and _is_sound(reporter) else None
     if auth is not None:
+        if auth.bearer is not None and auth.bearer.reveal().lower().startswith("bearer "):
+            what = "the secret begins with `Bearer`, which is put before it"
+            reporter.report(("auth", "bearer"), what, "Leave it out of the secret.")
         headers += _credentials(auth)
         if auth.api_key is not None and auth.api_key.in_ == "query":
             query.append((auth.api_key.name, auth.api_key.value))

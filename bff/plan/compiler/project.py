@@ -116,6 +116,7 @@ def check_project(
             cors=Cors(frozenset(gateway.cors.origins)),
             digest=digest_of({each.name: each.digest for each in compositions}),
             namespace=namespace,
+            wanted=tuple(dict.fromkeys(each.name for each in files.wanted)),
         )
     return CheckResult(
         project,

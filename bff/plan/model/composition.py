@@ -105,3 +105,5 @@ class CompiledProject:
     cors: Cors
     digest: str
     namespace: str  # separates cached data, tags and purges from those of other projects
+    # The names of the environment without a value and a default: with any, it can't be served.
+    wanted: tuple[str, ...] = ()

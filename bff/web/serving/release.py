@@ -106,6 +106,9 @@ def build_release(
     of `body_bytes` at most, and services' replies have `service_reply_bytes`. `url_prefix` stands
     before every public path; `is_guarded` says that an app decides who may ask, too. Raises
     `SettingsError`."""
+    if project.wanted:
+        wanted = ", ".join(project.wanted)
+        raise SettingsError(f"the project was compiled without an environment, and wants {wanted}")
     compositions = [_shared_by_all(each, is_guarded=is_guarded) for each in project.compositions]
     loop, transport = resources.loop, resources.transport
     cache = resources.caches.of(project.namespace)

@@ -111,6 +111,11 @@ ROWS = {
         " Did you mean 'bearer'?",
     ),
     "token in the file": _auth("{bearer: ▶abc}", f"auth.bearer: a secret in the file. {_SECRET}"),
+    "token with its scheme": _auth(
+        '{bearer: ▶"Bearer ${secret.T}"}',
+        "auth.bearer: the secret begins with `Bearer`, which is put before it."
+        " Leave it out of the secret.",
+    ),
     "token that is a variable": _auth(
         "{bearer: ▶\"${env.T || 'abc'}\"}", f"auth.bearer: a variable is no secret. {_SECRET}"
     ),
