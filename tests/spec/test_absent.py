@@ -16,6 +16,12 @@ TYPES = f"""{SCHEMAS}
 class Patch(BaseModel):
     nickname: str | None = None
     size: int | None = None
+    tags: list[str] = []
+
+
+class Ask(BaseModel):
+    nickname: str | None = None
+    size: int | None = None
 
 
 class Attributes(BaseModel):
@@ -39,7 +45,7 @@ SHOP = """
     returns: schemas.shop:Loose
   replace:
     request: PUT /profile
-    params: {nickname: {type: string, default: none}, all: {schema: 'schemas.shop:Patch'}}
+    params: {nickname: {type: string, default: none}, all: {schema: 'schemas.shop:Ask'}}
     returns: schemas.shop:Loose
   merge:
     request: PATCH /whole
@@ -54,7 +60,7 @@ SHOP = """
   find:
     request: POST /find
     reads: true
-    params: {all: {in: body, whole: true, schema: 'schemas.shop:Patch'}}
+    params: {all: {in: body, whole: true, schema: 'schemas.shop:Ask'}}
     returns: schemas.shop:Loose
 """
 
@@ -170,7 +176,7 @@ def test_what_is_absent_is_the_operations_default_and_null_in_a_response(
         endpoint: POST /screen
         params:
           nickname: {type: string, required: false}
-          all: {schema: 'schemas.shop:Patch'}
+          all: {schema: 'schemas.shop:Ask'}
         steps:
           saved:
             call: shop.replace

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bff.plan.schemas.library import load_schemas
-from bff.plan.schemas.param_schemas import ParamSchema
+from bff.plan.schemas.param_schemas import ALL_DEFAULTS, ParamSchema
 from bff.plan.types.algebra import describe, fits
 
 SCHEMAS = """
@@ -55,7 +55,7 @@ def schemas(tmp_path_factory: pytest.TempPathFactory) -> Any:
     (folder / "schemas").mkdir()
     (folder / "schemas/a.py").write_text(SCHEMAS)
     library = load_schemas(folder)
-    return lambda name: library.resolve(f"schemas.a:{name}").for_params()
+    return lambda name, *absence: library.resolve(f"schemas.a:{name}").for_params(*absence)
 
 
 GIVEN: list[tuple[str, Any, Any]] = [
@@ -93,6 +93,26 @@ def test_field_that_was_left_out_is_left_out_unless_it_has_a_default(
 ) -> None:
     """A null that was given stays. Dataclasses don't know what was given."""
     assert schemas(name).check(value) == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"name": None},
+        {"name": "a", "size": 3, "inners": []},
+        {"name": "a", "inner": {}, "inners": [{"x": 1}]},
+    ],
+)
+def test_no_default_is_filled_into_a_patch(schemas: Any, value: Any) -> None:
+    schema = schemas("Profile", ALL_DEFAULTS)
+    assert schema.check(value) == value
+    assert describe(schema.type) == (
+        "{name: string | null, nickName?: string | null, size?: integer,"
+        " inner?: {x?: integer | null, y?: string} | null,"
+        " inners?: list[{x?: integer | null, y?: string} | null],"
+        " made?: {x?: integer | null, y?: string} | null}"
+    )
+    assert fits(schema.type, schema.input_type)
 
 
 def test_type_has_what_may_be_left_out(schemas: Any) -> None:

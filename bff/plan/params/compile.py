@@ -40,6 +40,7 @@ from bff.plan.params.texts import (
 from bff.plan.reporter import Path, Reporter
 from bff.plan.schemas.annotations import UnknownSchema
 from bff.plan.schemas.library import SchemaLibrary
+from bff.plan.schemas.param_schemas import ALL_DEFAULTS, NULL_DEFAULTS, ParamSchema
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import is_list, nullable, union
 
@@ -55,7 +56,8 @@ def compile_composition_params(
     params = []
     for name, param in declared.params.items():
         location = locations[name]
-        value = _compile_value(reporter, ("params", name), param, schemas, None)
+        resolve = _resolver(schemas, declared.endpoint, location)
+        value = _compile_value(reporter, ("params", name), param, resolve, None)
         params.append(
             CompositionParam(
                 name=name,
@@ -88,7 +90,8 @@ def compile_operation_params(
         at: Path = (*path, "params", name)
         style = _style(param, location)
         sends = partial(sendable, location=location, style=style, slash=param.slash)
-        value = _compile_value(reporter, at, param, schemas, sends)
+        resolve = _resolver(schemas, declared.request, location)
+        value = _compile_value(reporter, at, param, resolve, sends)
         if style == "deep_object" and (what := unsendable_members(value.type)):
             reporter.report((*at, "schema"), what, _MEMBERS_MEND)
         params.append(
@@ -122,7 +125,7 @@ def _compile_value(
     reporter: Reporter[Any],
     path: Path,
     declared: ParamDecl,
-    schemas: SchemaLibrary,
+    resolve: Callable[[str], ParamSchema],
     sends: Callable[[Check], Check] | None,
 ) -> _Value:
     """`sends`, for an operation's param, adds to the check what can be sent. The type is then what
@@ -131,7 +134,7 @@ def _compile_value(
     inferred: t.Type = t.ANYTHING
     accepted: t.Type = t.ANYTHING
     if declared.schema_ is not None:
-        given, accepted, check = _from_schema(reporter, path, declared.schema_, schemas)
+        given, accepted, check = _from_schema(reporter, path, declared.schema_, resolve)
         inferred = given if sends is None else accepted
     elif declared.type is None:
         check = _unchecked
@@ -170,12 +173,21 @@ def _without_constraints(declared: ParamDecl) -> ParamDecl:
     return ParamDecl(type=declared.type, items=items)
 
 
+def _resolver(
+    schemas: SchemaLibrary, request: str, location: Location
+) -> Callable[[str], ParamSchema]:
+    """The look-up of a param's schema: what is left out of a PATCH has no default."""
+    is_patched = request.startswith("PATCH ") and location in ("body", "form")
+    absence = ALL_DEFAULTS if is_patched else NULL_DEFAULTS
+    return lambda reference: schemas.resolve(reference).for_params(absence)
+
+
 def _from_schema(
-    reporter: Reporter[Any], path: Path, reference: str, schemas: SchemaLibrary
+    reporter: Reporter[Any], path: Path, reference: str, resolve: Callable[[str], ParamSchema]
 ) -> tuple[t.Type, t.Type, Check]:
     """The types of what the schema writes and of what it takes, and its check."""
     try:
-        schema = schemas.resolve(reference).for_params()
+        schema = resolve(reference)
     except UnknownSchema as unknown:
         if unknown.place is None:  # else the module's own problem is reported
             reporter.report((*path, "schema"), unknown.what, unknown.mend)

@@ -25,7 +25,7 @@ from bff.plan.schemas.annotations import UnknownSchema, read_annotation
 from bff.plan.schemas.dropping import dropping
 from bff.plan.schemas.json_schemas import outgoing_schema
 from bff.plan.schemas.modules import SchemaModules, import_schemas
-from bff.plan.schemas.param_schemas import ParamSchema
+from bff.plan.schemas.param_schemas import NULL_DEFAULTS, Absence, ParamSchema
 from bff.plan.schemas.pruning import prune
 from bff.plan.schemas.readers import SchemaReader
 from bff.plan.schemas.refusals import find_refusal
@@ -76,11 +76,11 @@ class PydanticSchema(SchemaReader):
         """The same schema, whose lists may leave elements out."""
         return PydanticSchema(self.name, self._core_schema, self._modules, drops=True)
 
-    def for_params(self) -> ParamSchema:
+    def for_params(self, absence: Absence = NULL_DEFAULTS) -> ParamSchema:
         """The same schema for the values of params, which a client may have sent."""
         bounded = bound_integers(self._core_schema)
         return ParamSchema(
-            PydanticSchema(self.name, bounded, self._modules), bounded, self._modules
+            PydanticSchema(self.name, bounded, self._modules), bounded, self._modules, absence
         )
 
 

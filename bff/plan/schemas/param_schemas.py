@@ -2,10 +2,12 @@
 
 A model's `nickname: str | None = None` takes all three, and pydantic writes null for two. So a
 field of a model that the sender left out, and whose default is null, is left out of the value.
-Another default is filled in, as a param's own `default` is.
+Another default is filled in, as a param's own `default` is; but not in the body of a PATCH, where
+what is left out stays as it is (RFC 5789).
 """
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 from pydantic_core import CoreSchema, from_json
 
@@ -15,6 +17,14 @@ from bff.plan.schemas.types import outgoing_type
 from bff.plan.types import kinds as t
 
 _GIVEN = " (given)"
+
+
+class Absence(NamedTuple):
+    """Which fields of models may be absent: by the core schema of a field, and by what its default
+    is written as."""
+
+    may_be: Callable[[Any], bool]
+    leaves_out: Callable[[Any], bool]
 
 
 class _Reader(Protocol):
@@ -30,10 +40,13 @@ class ParamSchema:
     """A pydantic type as a param's. `type` is what `check` returns, `input_type` what it takes.
     Immutable; safe between threads."""
 
-    __slots__ = ("_reader", "_reads_whole", "input_type", "type")
+    __slots__ = ("_leaves_out", "_reader", "_reads_whole", "input_type", "type")
 
-    def __init__(self, reader: _Reader, schema: CoreSchema, modules: SchemaModules) -> None:
-        marked = _marked(schema)
+    def __init__(
+        self, reader: _Reader, schema: CoreSchema, modules: SchemaModules, absence: Absence
+    ) -> None:
+        marked = _marked(schema, absence.may_be)
+        self._leaves_out = absence.leaves_out
         self._reader = reader
         self._reads_whole = marked == schema
         self.input_type = reader.input_type
@@ -47,51 +60,67 @@ class ParamSchema:
         found = self._reader.to_json(validated)
         if self._reads_whole:
             return found
-        return _given(found, from_json(self._reader.written(validated, exclude_unset=True)))
+        return self._given(found, from_json(self._reader.written(validated, exclude_unset=True)))
+
+    def _given(self, whole: Any, given: Any) -> Any:
+        """The value without what is left out of it, of that which was not given."""
+        if isinstance(whole, dict) and isinstance(given, dict):
+            return {
+                name: self._given(value, given[name]) if name in given else value
+                for name, value in whole.items()
+                if name in given or not self._leaves_out(value)
+            }
+        if isinstance(whole, list) and isinstance(given, list) and len(whole) == len(given):
+            return [self._given(*pair) for pair in zip(whole, given, strict=True)]
+        return whole
 
 
-def _given(whole: Any, given: Any) -> Any:
-    """The value without the nulls that are in `whole` and were not given."""
-    if isinstance(whole, dict) and isinstance(given, dict):
-        return {
-            name: _given(value, given[name]) if name in given else value
-            for name, value in whole.items()
-            if name in given or value is not None
-        }
-    if isinstance(whole, list) and isinstance(given, list) and len(whole) == len(given):
-        return [_given(*pair) for pair in zip(whole, given, strict=True)]
-    return whole
-
-
-def _marked(schema: Any) -> Any:
+def _marked(schema: Any, may_be_absent: Callable[[Any], bool]) -> Any:
     """The core schema with each field of a model that may be left out marked as one that is not
     always written; for types alone."""
-    match schema:
-        case {"type": "model-field", "schema": inner, **rest} if _may_default_to_null(inner):
-            return {
-                **rest,
-                "type": "model-field",
-                "schema": _marked(inner),
-                "serialization_exclude_if": _never,
-            }
-        case {"type": "default"}:  # a default may be any object
-            return {**schema, "schema": _marked(schema["schema"])}
-        case {"metadata": metadata, **rest}:
-            return {**_marked(rest), "metadata": metadata}
-        case dict():
-            return {key: _marked(value) for key, value in schema.items()}
-        case list() | tuple():
-            return type(schema)(map(_marked, schema))
-        case _:
-            return schema
+
+    def marked(schema: Any) -> Any:
+        match schema:
+            case {"type": "model-field", "schema": inner, **rest} if may_be_absent(inner):
+                return {
+                    **rest,
+                    "type": "model-field",
+                    "schema": marked(inner),
+                    "serialization_exclude_if": _never,
+                }
+            case {"type": "default"}:  # a default may be any object
+                return {**schema, "schema": marked(schema["schema"])}
+            case {"metadata": metadata, **rest}:
+                return {**marked(rest), "metadata": metadata}
+            case dict():
+                return {key: marked(value) for key, value in schema.items()}
+            case list() | tuple():
+                return type(schema)(map(marked, schema))
+            case _:
+                return schema
+
+    return marked(schema)
+
+
+def _default_of(schema: Any) -> Any:
+    """The part of a field's schema that has its default, or None."""
+    while isinstance(schema, dict) and schema["type"] != "default":
+        schema = schema.get("schema")
+    return schema
 
 
 def _may_default_to_null(schema: Any) -> bool:
-    while isinstance(schema, dict):
-        if schema["type"] == "default":
-            return "default_factory" in schema or schema.get("default", ...) is None
-        schema = schema.get("schema")
-    return False
+    found = _default_of(schema)
+    return found is not None and ("default_factory" in found or found.get("default", ...) is None)
+
+
+def _has_default(schema: Any) -> bool:
+    found = _default_of(schema)
+    return found is not None and ("default_factory" in found or "default" in found)
+
+
+NULL_DEFAULTS = Absence(_may_default_to_null, lambda default: default is None)
+ALL_DEFAULTS = Absence(_has_default, lambda default: True)
 
 
 def _never(_: Any) -> bool:
