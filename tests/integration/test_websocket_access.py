@@ -110,3 +110,25 @@ def test_server_does_not_start_over_a_transport_without_websockets(tmp_path: Pat
     made = create_server(project, Settings(log_level="error", transport="httpx"))
     with pytest.raises(SettingsError, match=r"^BFF_TRANSPORT: httpx .* /live\. Use http1"):
         start(made)
+
+
+def test_handshake_below_a_route_that_lends_credentials_has_them_and_not_the_clients(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEY", "k")
+    with WireServer({"/chat": switching(echo)}) as upstream:
+        folder = live_project(tmp_path, upstream.url)
+        gateway, service = folder / "gateway.yaml", folder / "services" / "shop.yaml"
+        lent = gateway.read_text().replace(
+            "websocket: true", "websocket: true, credentials: service"
+        )
+        gateway.write_text(lent)
+        own = 'auth: {api_key: {in: query, name: key, value: "${secret.KEY}"}}\n'
+        service.write_text(service.read_text() + own)
+        with http1_server(create_server(folder, Settings(log_level="error"))) as port:
+            host = Host("http1", port, flask.Flask("elsewhere"))
+            with connected(host) as client:
+                client.send(handshake("/live/chat?key=mine&a=1", authorization="Bearer mine"))
+                assert client.read_head().startswith(b"HTTP/1.1 101 ")
+            (sent,) = upstream.requests
+            assert (sent.target, sent.header("authorization")) == ("/chat?a=1&key=k", None)

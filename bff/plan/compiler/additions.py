@@ -5,14 +5,15 @@ is reported repeats a value.
 """
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 from urllib.parse import quote_plus
 
 from bff.declarations.models.auth import AuthDecl
 from bff.declarations.models.service import ServiceFile
 from bff.plan.digests import digest_of
-from bff.plan.model.service import Additions, TokenRequest
+from bff.plan.model.service import Additions, Operation, Service, TokenRequest
 from bff.plan.params.sendable import wrong_in_header
 from bff.plan.reporter import Path, Reporter
 from bff.secret import Secret
@@ -29,28 +30,58 @@ def compile_additions(reporter: Reporter[ServiceFile]) -> Additions | None:
         (("headers", name), (name.lower(), value)) for name, value in declared.headers.items()
     ]
     query: list[_Named] = list(declared.query.items())
-    auth = declared.auth if declared.auth is not None and _is_sound(reporter) else None
+    auth = declared.auth if reporter.document.is_sound(("auth",)) else None
     if auth is not None:
-        if auth.bearer is not None and auth.bearer.reveal().lower().startswith("bearer "):
-            what = "the secret begins with `Bearer`, which is put before it"
-            reporter.report(("auth", "bearer"), what, "Leave it out of the secret.")
         headers += _credentials(auth)
         if auth.api_key is not None and auth.api_key.in_ == "query":
             query.append((auth.api_key.name, auth.api_key.value))
+    _report(reporter, headers, query, auth)
+    if not headers and not query and auth is None:
+        return None
+    sent = tuple(named for _, named in headers)
+    if auth is None:
+        return Additions(sent, tuple(query), None, "")
+    return Additions(sent, tuple(query), _token_request(auth), _kind(auth))
+
+
+def as_sent(operation: Operation, service: Service, key: str) -> Operation:
+    """The operation with what its service adds to it: replies to other credentials have other
+    keys."""
+    marks: list[str] = []
+    if service.additions is not None:
+        marks.append(_digest(service.additions, key))
+    if service.link is not None and service.link.tls is not None:
+        files = service.link.tls.given()
+        marks += [pem.fingerprint(key) for _, pem in files if isinstance(pem, Secret)]
+    return replace(
+        operation,
+        sends_own_credentials=service.identifies_gateway,
+        digest=digest_of([operation.digest, *marks]) if marks else operation.digest,
+    )
+
+
+def _report(
+    reporter: Reporter[ServiceFile],
+    headers: Sequence[tuple[Path, _Named]],
+    query: Sequence[_Named],
+    auth: AuthDecl | None,
+) -> None:
     for path, (_, value) in headers:
         if wrong := wrong_in_header(_text(value)):
             reporter.report(path, f"the value {wrong}", "Write it on one line.")
     for key, named in (("headers", [each for _, each in headers]), ("query", query)):
         if sum(len(f"{name}{_text(value)}".encode()) for name, value in named) > MOST_BYTES:
             reporter.report((key,), f"all together have over {MOST_BYTES} bytes", "Send less.")
-    if not headers and not query and auth is None:
-        return None
-    tokens = None if auth is None else _token_request(auth)
-    kind = "" if auth is None else _kind(auth)
-    return Additions(tuple(each for _, each in headers), tuple(query), tokens, kind)
+    if auth is not None and auth.bearer is not None and _has_scheme(auth.bearer):
+        what = "the secret begins with `Bearer`, which is put before it"
+        reporter.report(("auth", "bearer"), what, "Leave it out of the secret.")
 
 
-def digest_of_additions(additions: Additions, key: str) -> str:
+def _has_scheme(token: Secret) -> bool:
+    return token.reveal().lower().startswith("bearer ")
+
+
+def _digest(additions: Additions, key: str) -> str:
     """Changes with every value of them: the environment's as they are, secrets by their
     fingerprints under the key."""
 
@@ -67,10 +98,6 @@ def digest_of_additions(additions: Additions, key: str) -> str:
             else [tokens.url, mark(tokens.authorization), tokens.scope, tokens.audience],
         ]
     )  # fmt: skip
-
-
-def _is_sound(reporter: Reporter[ServiceFile]) -> bool:
-    return reporter.document.is_sound(("auth",))
 
 
 def _credentials(auth: AuthDecl) -> Iterator[tuple[Path, _Named]]:

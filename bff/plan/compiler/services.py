@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path as FilePath
 from urllib.parse import quote
 
@@ -11,7 +11,7 @@ from bff.declarations.models.service import OperationDecl, ServiceFile
 from bff.declarations.models.statuses import FailWhenDecl
 from bff.declarations.project import SERVICES, ProjectFiles
 from bff.errors import Problem
-from bff.plan.compiler.additions import compile_additions, digest_of_additions
+from bff.plan.compiler.additions import as_sent, compile_additions
 from bff.plan.compiler.caching import compile_reply_caching
 from bff.plan.compiler.links import compile_link
 from bff.plan.compiler.roots import root_of_judgement, root_of_reply
@@ -36,7 +36,6 @@ from bff.plan.schemas.annotations import UnknownSchema
 from bff.plan.schemas.library import PydanticSchema, SchemaLibrary
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import brief, is_list
-from bff.secret import Secret
 
 _IN_QUERY = "%!$&'()*+,;=:@/?"  # what a query holds as it is (RFC 3986 §3.4)
 _PATH_PARAM = re.compile(r"\{([^{}]*)\}")
@@ -100,7 +99,7 @@ def compile_services(
         for operation_name in declared.operations:
             full_name = f"{name}.{operation_name}"
             operation = _compile_operation(reporter, operation_name, name, timeout, schemas)
-            operation = _as_sent(operation, services[name], namespace)
+            operation = as_sent(operation, services[name], namespace)
             operations[full_name] = operation
             found = _compile_caching(reporter, operation_name, operation)
             if found is not None:
@@ -130,22 +129,6 @@ def compile_services(
             "json",
             compile_decoder("json", t.ANYTHING, ","),
         ),
-    )
-
-
-def _as_sent(operation: Operation, service: Service, key: str) -> Operation:
-    """The operation with what its service adds to it: replies to other credentials have other
-    keys."""
-    marks: list[str] = []
-    if service.additions is not None:
-        marks.append(digest_of_additions(service.additions, key))
-    if service.link is not None and service.link.tls is not None:
-        files = service.link.tls.given()
-        marks += [pem.fingerprint(key) for _, pem in files if isinstance(pem, Secret)]
-    return replace(
-        operation,
-        sends_own_credentials=service.identifies_gateway,
-        digest=digest_of([operation.digest, *marks]) if marks else operation.digest,
     )
 
 
