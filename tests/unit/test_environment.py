@@ -219,6 +219,16 @@ def test_variable_that_is_too_long_is_a_problem(tmp_path: Path) -> None:
     assert "the variable URL has over 65536 bytes" in said(result)[0]
 
 
+def test_values_of_a_file_are_bounded_together(tmp_path: Path) -> None:
+    value = "x" * LARGEST_VALUE
+    tags = ", ".join(["'${env.LONG}'"] * 17)
+    result = checked(tmp_path, f"base: http://s\nheaders: [{tags}]", {"LONG": value})
+    assert said(result)[-1] == (
+        "services/shop.yaml:2:252 headers[16]: the values of the environment have over 1048576"
+        " characters in this file. Set shorter ones, or refer to them less."
+    )
+
+
 def test_secret_that_is_missing_says_where_it_belongs(tmp_path: Path) -> None:
     result = checked(tmp_path, "base: http://s\nproxy: 'http://me:${secret.PW}@proxy:1'", {})
     assert said(result) == [

@@ -28,6 +28,7 @@ from bff.secret import Secret, UnreadSecret
 ANY: Final = "*"  # in a pattern: any key, or any index
 
 
+MOST_FILLED: Final = 1024 * 1024  # characters of all filled texts of a file
 _UNREAD: Final = "unread"
 LOST: Final = object()  # stands for a lost text
 
@@ -101,6 +102,7 @@ class _Filling:
     def __init__(self, use: EnvironmentUse | None, environment: Environment | None) -> None:
         self.use = use
         self.environment = environment
+        self.left = MOST_FILLED
         self.faults: list[Fault] = []
         self.wanted: list[WantedName] = []
         self.lost: set[KeyPath] = set()
@@ -148,6 +150,11 @@ class _Filling:
             pieces += [text[position : reference.start], value]
             position = reference.end
         whole = "".join([*pieces, text[position:]])
+        self.left -= len(whole)
+        if self.left < 0:
+            what = f"the values of the environment have over {MOST_FILLED} characters in this file"
+            self._fault(path, references[0].start, what, "Set shorter ones, or refer to them less.")
+            return LOST
         if any(name.kind == "secret" for each in references for name in each.names()):
             return UnreadSecret(whole) if path in self.unread else Secret(whole)
         return FilledText(whole)
