@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.screens import SCHEMAS, Screens, product
 from tests.support.wire import Exchange, Script
-from tests.support.wire_scripts import reply
+from tests.support.wire_scripts import in_turn, reply
 
 SHOP = """
   list_slice:
@@ -108,3 +108,22 @@ def test_link_to_another_path_is_never_followed(screens: Screens) -> None:
     answer = screen.get()
     assert (answer.status, answer.json()["reason"]) == (502, "bad_page")
     assert len(screen.calls()) == 1
+
+
+def test_key_that_a_service_wants_in_its_query_stands_there_once(screens: Screens) -> None:
+    service = """
+        base: '{shop}'
+        query: {tenant: x}
+        operations: {slice: {request: GET /slice, returns: 'list[int]'}}
+        """
+    text = """
+        endpoint: GET /screen
+        steps:
+          all: {call: two.slice, paginate: {by: link, max_pages: 3, max_items: 6}}
+        """
+    link = ("Link", "<http://public.example/slice?p=2&tenant=x>; rel=next")
+    head = ("Content-Type", "application/json")
+    pages = in_turn(reply(200, [head, link], b"[1]"), reply(200, [head], b"[2]"))
+    screen = screens(text, {"/slice": pages}, services={"two": service})
+    assert screen.get().json() == {"all": [1, 2]}
+    assert screen.calls() == ["GET /slice?tenant=x", "GET /slice?p=2&tenant=x"]

@@ -126,7 +126,7 @@ class PageCalls(ManyCalls):
         if not isinstance(by, ByLink):
             values = {**request.values, by.param.name: by.param.check(leads_to)}
             return self._render(values, self._budget)
-        target = followed(request.target, leads_to)
+        target = followed(request.target, leads_to, by.added)
         if target is None:
             raise ValueError("is a link to another path, or one that can't be sent")
         if len(target) > TARGET_BYTES:

@@ -1,8 +1,9 @@
 """What one reply has of a list that comes in pages, and what leads to the page after it. Pure."""
 
 import re
+from collections.abc import Set
 from typing import Any, Final, NamedTuple
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, unquote_plus, urljoin, urlsplit
 
 from bff.engine.ports import Headers
 from bff.engine.steps.inputs import is_true
@@ -37,10 +38,11 @@ def read_page(pages: Pages, whole: Any, headers: Headers) -> Page:
     return Page(items or [], leads_to)
 
 
-def followed(target: str, link: Any) -> str | None:
-    """The request's target with the query of a link that it got; None for a link to another path,
-    or one that can't be sent. Only the end of the link's path is compared, since a service may
-    stand behind another prefix than it knows; its host counts for nothing."""
+def followed(target: str, link: Any, added: Set[str]) -> str | None:
+    """The request's target with the query of a link that it got, less the params that are `added`
+    to each request; None for a link to another path, or one that can't be sent. Only the end of
+    the link's path is compared, since a service may stand behind another prefix than it knows; its
+    host counts for nothing."""
     if not isinstance(link, str):
         return None
     path = target.partition("?")[0]
@@ -50,4 +52,10 @@ def followed(target: str, link: Any) -> str | None:
         return None
     if not unquote(linked.path).endswith(unquote(path)) or not _SENDABLE.fullmatch(linked.query):
         return None
-    return f"{path}?{linked.query}" if linked.query else path
+    query = linked.query
+    if added:
+        pairs = query.split("&")
+        query = "&".join(
+            each for each in pairs if unquote_plus(each.partition("=")[0]) not in added
+        )
+    return f"{path}?{query}" if query else path

@@ -9,7 +9,7 @@ from bff.declarations.suggestions import known_names
 from bff.plan.compiler.roots import root_of_page
 from bff.plan.compiler.values import ExpressionScope, compile_single
 from bff.plan.model.expressions import Template
-from bff.plan.model.service import Operation, OperationParam
+from bff.plan.model.service import Operation, OperationParam, Service
 from bff.plan.model.steps import ByCursor, ByLink, ByOffset, ByPage, Pages
 from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
@@ -33,18 +33,17 @@ def compile_pages(
     scope: ExpressionScope,
     operation: Operation,
     declared: PaginateDecl,
+    service: Service | None,
     path: Path,
-    *,
-    is_known: bool,
 ) -> tuple[Pages | None, t.Type]:
-    """The pages, and the type of the list of all items. `path` is the step's; `is_known` states
-    whether the operation is. Without pages there is a problem."""
+    """The pages, and the type of the list of all items. `path` is the step's; the operation's
+    `service` is None where it is not known. Without pages there is a problem."""
     at: Path = (*path, "paginate")
     if operation.writes:
         scope.report_key(at, f"{operation.name} writes, and pages are read", "Leave it out.")
     page = replace(scope, root=root_of_page(operation.returns.type))
     items, whole = _compile_items(page, operation, declared, at)
-    by = _compile_way(page, operation, declared, at, is_known=is_known)
+    by = _compile_way(page, operation, declared, service, at)
     if by is None:
         return None, whole
     pages = Pages(by, items, declared.max_pages, declared.max_items, declared.truncate)
@@ -76,7 +75,11 @@ def _compile_items(
 
 
 def _compile_way(
-    page: ExpressionScope, operation: Operation, declared: PaginateDecl, at: Path, *, is_known: bool
+    page: ExpressionScope,
+    operation: Operation,
+    declared: PaginateDecl,
+    service: Service | None,
+    at: Path,
 ) -> ByCursor | ByPage | ByOffset | ByLink | None:
     if not page.knows((*at, "by")):
         return None
@@ -86,8 +89,10 @@ def _compile_way(
     if declared.by == "link":
         if following is not None:
             _check_link(page, following, at)
-        return ByLink(following)
-    param = _find_param(page, operation, declared, at) if is_known else None
+        additions = None if service is None else service.additions
+        added = () if additions is None else additions.query
+        return ByLink(following, frozenset(name for name, _ in added))
+    param = None if service is None else _find_param(page, operation, declared, at)
     if param is None:
         return None
     match declared.by:

@@ -92,7 +92,8 @@ def _compile_step(
     batch, whole = _compile_calls(scope, operation, bindings, for_each, declared, path)
     pages = None
     if declared.paginate is not None:
-        pages, items = compile_pages(scope, operation, declared.paginate, path, is_known=is_known)
+        service = services.services[operation.service] if is_known else None
+        pages, items = compile_pages(scope, operation, declared.paginate, service, path)
         whole = nullable(items) if _skips_by_null(bindings) else items
     on_failure = _compile_on_failure(scope, operation, declared, whole, path)
     writes = document.model.effect == "writes"

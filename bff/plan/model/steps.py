@@ -83,9 +83,11 @@ class ByOffset:
 @dataclass(frozen=True, slots=True)
 class ByLink:
     """Each reply has a link to the next page: in its header `Link`, by `rel=next` (RFC 8288), or
-    where `next` finds it, evaluated as of `ByCursor`."""
+    where `next` finds it, evaluated as of `ByCursor`. A link repeats the query of its request:
+    `added` are the params of all requests to the service, which are added to the next one too."""
 
     next: Template | None
+    added: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
