@@ -7,7 +7,7 @@ import click
 from bff.cli.env_file import env_file_option
 from bff.version import __version__
 
-_COMMANDS = ("new", "check", "plan", "routes", "serve", "purge")
+_COMMANDS = ("new", "check", "plan", "routes", "call", "serve", "purge")
 
 
 class _Commands(click.Group):

@@ -15,9 +15,9 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from bff.cli.waterfall import draw_track, draw_waterfall
 from examples.demo.processes import DemoServers
 from examples.demo.show import ACTS, Act, ActResult
-from examples.demo.waterfall import draw_track, draw_waterfall
 
 _TRACK_WIDTH = 66
 _SIZE_WIDTH = 55

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
+from bff.cli.waterfall import Waterfall, parse_server_timing
 from examples.demo.processes import DemoFailed, DemoServers
-from examples.demo.waterfall import Waterfall, parse_server_timing
 
 # What the sample services send and the schemas lack: none of it may reach a frontend.
 SECRETS = ("password_hash", "ssn", "payment_token", "supplier_cost", "internal_notes")

@@ -1,5 +1,6 @@
 """What docs/running.md shows is run as it stands there, and what it lists is what there is."""
 
+import json
 import os
 import re
 import signal
@@ -34,7 +35,8 @@ def fenced(language: str) -> list[str]:
 
 LINES = [line for block in fenced("sh") for line in block.replace(" \\\n", "").splitlines()]
 PURGES = [line for line in LINES if line.startswith(("bff purge ", "curl "))]
-COMMANDS = [line for line in LINES if line not in PURGES]
+CALLS = [line for line in LINES if line.startswith("bff call ")]
+COMMANDS = [line for line in LINES if line not in PURGES and line not in CALLS]
 TOKEN = "0123456789abcdef"
 
 
@@ -134,6 +136,22 @@ def test_command_purges(project: Path, command: str) -> None:
         )
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip() in ("0 purged", '{"purged":0}')
+
+
+@pytest.mark.parametrize("command", CALLS)
+def test_command_calls_a_screen(project: Path, command: str) -> None:
+    programs = Path(sys.executable).parent
+    result = subprocess.run(
+        command,
+        shell=True,
+        cwd=project,
+        env={"PATH": f"{programs}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1  # nothing listens at the service's address
+    assert json.loads(result.stdout)["reason"] == "refused"
+    assert result.stderr.startswith("GET /home/1  →  502")
 
 
 def test_commands_of_the_gateway_are_among_the_apps_own(project: Path) -> None:

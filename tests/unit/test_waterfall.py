@@ -5,9 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
+from bff.cli.waterfall import Bar, Waterfall, draw_track, draw_waterfall, parse_server_timing
 from bff.engine.values.results import StepTiming
 from bff.web.http.replies import server_timing
-from examples.demo.waterfall import Bar, Waterfall, draw_track, draw_waterfall, parse_server_timing
 
 HEADER = (
     'user;dur=30.0;start=0.0;desc="ok", orders;dur=50.0;start=0.0;desc="ok", '

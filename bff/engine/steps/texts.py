@@ -14,12 +14,13 @@ from urllib.parse import quote
 
 from bff.engine.values.limits import FORM_BYTES, TARGET_BYTES
 from bff.engine.values.outcomes import Reason
-from bff.plan.model.service import Location, Operation, OperationParam
+from bff.plan.model.service import CompositionParam, Location, Operation, OperationParam
 from bff.plan.params.sendable import wrong_in_list
 
 Values = Mapping[str, Any]  # JSON values by operation param, without those that are left out
 
-NamedPairs = tuple[tuple[OperationParam, str], ...]
+# A param of an operation, or of a composition, with its encoded name.
+NamedPairs = tuple[tuple[OperationParam | CompositionParam, str], ...]
 
 _SEPARATORS = {"comma": ",", "space": "%20", "pipe": "%7C"}  # encoded, where a URL needs it
 PLAIN = re.compile(r"[A-Za-z0-9_-]+")  # needs no encoding and is no segment of dots
@@ -71,7 +72,7 @@ def pairs_of(named: NamedPairs, values: Values) -> list[str]:
     ]
 
 
-def _param_pairs(param: OperationParam, name: str, value: Any) -> list[str]:
+def _param_pairs(param: OperationParam | CompositionParam, name: str, value: Any) -> list[str]:
     if param.style == "deep_object":
         pairs = _member_pairs(param, name, value)
         if not pairs and param.required:
@@ -87,7 +88,7 @@ def _param_pairs(param: OperationParam, name: str, value: Any) -> list[str]:
     return [f"{name}={text}" for text in texts]
 
 
-def _member_pairs(param: OperationParam, name: str, value: Any) -> list[str]:
+def _member_pairs(param: OperationParam | CompositionParam, name: str, value: Any) -> list[str]:
     """The pairs of an object, a field each, nulls left out; `name` is encoded."""
     if not isinstance(value, dict):
         raise Unsendable(param.name, "is no object, and only its fields can be sent")
@@ -109,7 +110,7 @@ def _quoted(text: str) -> str:
     return text if PLAIN.fullmatch(text) else quote(text, safe="")
 
 
-def texts_of(param: OperationParam, value: Any, most: int) -> list[str]:
+def texts_of(param: OperationParam | CompositionParam, value: Any, most: int) -> list[str]:
     """The texts of a value, one for each element of a list; at most `most` characters in all."""
     if not isinstance(value, list):
         text = plain_text(value)
@@ -125,18 +126,18 @@ def texts_of(param: OperationParam, value: Any, most: int) -> list[str]:
     return texts
 
 
-def _too_long(param: OperationParam, most: int) -> Unsendable:
+def _too_long(param: OperationParam | CompositionParam, most: int) -> Unsendable:
     what = f"has more than {most} characters, which can't be sent"
     return Unsendable(param.name, what, Reason.VALUE_TOO_LARGE)
 
 
-def _element_text(param: OperationParam, value: Any) -> str:
+def _element_text(param: OperationParam | CompositionParam, value: Any) -> str:
     text = plain_text(value)
     refuse(param, wrong_in_list(text, param.style))
     return text
 
 
-def refuse(param: OperationParam, what: str | None) -> None:
+def refuse(param: OperationParam | CompositionParam, what: str | None) -> None:
     """Raise `Unsendable` where something is wrong."""
     if what is not None:
         raise Unsendable(param.name, what)

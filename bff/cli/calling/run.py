@@ -1,0 +1,222 @@
+"""One request through a gateway in this process, and what was seen of its upstream calls."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bff.cli.calling.masks import Mask
+from bff.cli.calling.requests import ScreenCall
+from bff.cli.waterfall import Waterfall, parse_server_timing
+from bff.engine.ports import UpstreamReply
+from bff.engine.values.outcomes import Failed
+from bff.plan.model.composition import CompiledProject, Composition
+from bff.secret import Secret
+from bff.settings import Settings
+from bff.upstream.observed import ObservedCall
+from bff.web.gateway import Gateway
+from bff.web.http.logs import Log
+from bff.web.http.problems import not_found
+from bff.web.http.replies import Reply
+from bff.web.http.requests import GatewayRequest
+from bff.web.serving.pending import Pending
+
+
+@dataclass(frozen=True, slots=True)
+class SentRequest:
+    """One request to a service, as it may be shown. `operation` is empty for one that gets a token;
+    `started_ms` counts from the screen's own request. Where no reply came, `status` is None, and
+    `reason` says why. `caching` is what the service says of storing its reply."""
+
+    operation: str
+    method: str
+    url: str
+    status: int | None
+    reason: str
+    started_ms: float
+    duration_ms: float
+    size_bytes: int
+    caching: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What failed (`step reviews`, `param id`), why, and in which field; `words` are the service's
+    own, empty where it said nothing."""
+
+    what: str
+    reason: str
+    status: int | None
+    detail: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallReport:
+    """What came of one call. `stored` are the steps whose replies came from the cache."""
+
+    composition: str
+    method: str
+    target: str
+    status: int
+    duration_ms: float
+    headers: Mapping[str, str]
+    body: bytes
+    waterfall: Waterfall
+    requests: tuple[SentRequest, ...]
+    stored: tuple[str, ...]
+    failures: tuple[Failure, ...]
+
+
+async def call_screen(
+    project: CompiledProject,
+    settings: Settings,
+    composition: Composition,
+    call: ScreenCall,
+    secrets: Sequence[Secret],
+) -> CallReport:
+    """Make the call against the real services. Raises `SettingsError`."""
+    observed: list[ObservedCall] = []
+    log = Log(settings.log_level, sys.stderr.buffer)
+    gateway = Gateway(project, settings, log=log, observe=observed.append)
+    await gateway.open()
+    try:
+        request = call.request()
+        begun = gateway.begin(request)
+        reply = await begun.reply() if isinstance(begun, Pending) else begun or not_found(request)
+        duration_ms = request.elapsed_ms
+    finally:
+        await gateway.close()
+        log.flush()
+    observed.sort(key=lambda each: each.started_at)
+    mask = Mask([*(each.reveal() for each in secrets), *_credentials(observed)])
+    return _report(composition, call, request, reply, duration_ms, observed, mask)
+
+
+def _credentials(observed: Iterable[ObservedCall]) -> Iterable[str]:
+    """What identified the gateway or the caller to services: tokens that were fetched, too."""
+    for each in observed:
+        for name, value in each.call.headers:
+            if name == b"authorization":
+                yield value.decode("latin-1").partition(" ")[2]
+
+
+def _report(
+    composition: Composition,
+    call: ScreenCall,
+    request: GatewayRequest,
+    reply: Reply,
+    duration_ms: float,
+    observed: Sequence[ObservedCall],
+    mask: Mask,
+) -> CallReport:
+    body = reply.body if isinstance(reply.body, bytes) else b""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reply.all_headers}
+    return CallReport(
+        composition.name,
+        call.method,
+        call.target,
+        reply.status,
+        duration_ms,
+        headers,
+        body,
+        parse_server_timing(headers.get("server-timing", "")),
+        tuple(_sent(each, request, mask) for each in observed),
+        tuple(_stored(composition, reply, observed)),
+        tuple(_failures(composition, reply, body, observed, mask)),
+    )
+
+
+def _sent(each: ObservedCall, request: GatewayRequest, mask: Mask) -> SentRequest:
+    base, call, started_at, ended_at, answer = each
+    status: int | None = None
+    reason, size, caching = "", 0, ""
+    match answer:
+        case None:
+            reason = "cancelled"
+        case UpstreamReply():
+            status, size = answer.status, len(answer.body)
+            caching = mask.show(answer.header(b"cache-control") or "")
+        case Failed():
+            status, reason = answer.status, answer.reason.word
+        case _:
+            reason = "bug"
+    return SentRequest(
+        "" if call.operation is None else call.operation.name,
+        call.method,
+        mask.show(base + call.target),
+        status,
+        reason,
+        (started_at - request.started_at) * 1000,
+        (ended_at - started_at) * 1000,
+        size,
+        caching,
+    )
+
+
+def _stored(
+    composition: Composition, reply: Reply, observed: Sequence[ObservedCall]
+) -> Iterable[str]:
+    outcomes = reply.facts.get("steps", {})
+    called = {each.call.operation.name for each in observed if each.call.operation is not None}
+    for step in composition.steps:
+        has_value = outcomes.get(step.name) == "ok"
+        if step.cache is not None and has_value and step.operation.name not in called:
+            yield step.name
+
+
+def _failures(
+    composition: Composition,
+    reply: Reply,
+    body: bytes,
+    observed: Sequence[ObservedCall],
+    mask: Mask,
+) -> Iterable[Failure]:
+    facts = reply.facts
+    steps = {step.name: step for step in composition.steps}
+    for each in facts.get("failures", ()):
+        operation = steps[each["step"]].operation
+        words = _words(operation.name, operation.service, each["status"], observed, mask)
+        yield Failure(
+            f"step {each['step']}",
+            each["reason"],
+            each["status"],
+            mask.show(each["detail"]),
+            words,
+        )
+    if reply.status < 400:
+        return
+    document = json.loads(body) if body else {}
+    for each in document.get("errors", ()):
+        what = f"param {each['name']}" if "name" in each else "the body"
+        yield Failure(what, document["reason"], None, each["detail"], "")
+    if not facts.get("failures") and "errors" not in document:
+        detail = mask.show(facts.get("detail", "") or document.get("detail", ""))
+        yield Failure("the screen", document.get("reason", ""), None, detail, "")
+
+
+def _words(
+    operation: str,
+    service: str,
+    status: int | None,
+    observed: Sequence[ObservedCall],
+    mask: Mask,
+) -> str:
+    """What the service itself said with the reply that failed the step. A step without a token was
+    not called: the authorization server speaks then."""
+    own = [
+        each for each in observed if each.call.operation and each.call.operation.name == operation
+    ]
+    tokens = [each for each in observed if each.call.operation is None]
+    asked = own or [each for each in tokens if each.call.service == service]
+    replies = [each.answer for each in asked if isinstance(each.answer, UpstreamReply)]
+    if asked is not own:
+        replies = [each for each in replies if each.status >= 400]  # else it holds a token
+    found: Any = next((each for each in replies if each.status == status), None)
+    if found is None and replies:
+        found = replies[-1]
+    if found is None or not found.body:
+        return ""
+    coding = found.header(b"content-encoding")
+    return f"{len(found.body)} bytes of {mask.show(coding)}" if coding else mask.words(found.body)
