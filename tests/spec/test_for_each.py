@@ -2,6 +2,8 @@
 
 import threading
 
+from tests.support.cache_answers import cache_facts
+from tests.support.fake_time import Clock
 from tests.support.screens import Screens, product, value_reply
 from tests.support.wire import Exchange
 from tests.support.wire_scripts import held, reply, when_arrived
@@ -89,3 +91,24 @@ def test_value_that_a_param_refuses_in_one_element_stops_all_before_any_call(
     answer = screen.get()
     assert (answer.status, answer.json()["reason"]) == (502, "bad_input")
     assert screen.calls() == ["GET /look"]
+
+
+def test_optional_element_that_fails_is_null_and_the_payload_is_not_stored_as_complete(
+    screens: Screens,
+) -> None:
+    clock = Clock()
+    screen = screens(
+        f"{EACH.replace('concurrency: 2', 'on_failure: optional')}cache: {{ttl: 5m}}\n",
+        {"/products/1": one, "/products/2": reply(500), "/products/3": one},
+        clock=clock,
+    )
+    answer = screen.get(target(1, 2, 3))
+    assert (answer.status, [each and each["id"] for each in answer.json()["products"]]) == (
+        200,
+        [1, None, 3],
+    )
+    assert "products: status" in (answer.header("proxy-status") or "")
+    assert cache_facts(answer) == {"fwd": "miss"}
+    screen.let("/products/2", one)
+    clock.now += 2
+    assert [each["id"] for each in screen.get(target(1, 2, 3)).json()["products"]] == [1, 2, 3]

@@ -41,6 +41,16 @@ COMPOSITIONS = {
           order: {call: shop.create_order, with: {user_id: 1}}
         purges: ['user:${user.id}', 'order:${order.id}', 'note:${params.note}']
         """,
+    "bundle": """
+        endpoint: POST /bundle
+        steps:
+          products:
+            call: shop.get_product
+            for_each: {over: '${[`50`, `51`]}', as: id, max: 2, on_failure: optional}
+            with: {id: '${id}'}
+          order: {call: shop.create_order, with: {user_id: 1}}
+        purges: ['product:${products[].id}']
+        """,
 }
 
 
@@ -130,3 +140,18 @@ def test_payload_with_as_many_tags_as_may_be_is_stored(screens: Screens) -> None
     screen = shop(screens, products=MOST_TAGS)
     assert not is_hit(screen.get("/best"))
     assert is_hit(screen.get("/best"))
+
+
+def test_write_whose_tags_lack_what_an_element_would_have_named_purges_everything(
+    screens: Screens,
+) -> None:
+    screen = shop(screens)
+    screen.let("/products/50", value_reply(product(50)))
+    screen.let("/products/51", value_reply(product(51)))
+    assert not is_hit(screen.get("/best"))
+    assert screen.post({}, "/bundle").status == 200
+    assert is_hit(screen.get("/best"))
+    screen.let("/products/51", reply(500))
+    answer = screen.post({}, "/bundle")
+    assert (answer.status, answer.json()["products"][1]) == (200, None)
+    assert not is_hit(screen.get("/best"))
