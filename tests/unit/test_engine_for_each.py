@@ -163,3 +163,11 @@ def test_step_that_reads_an_element_that_failed_is_reported_as_skipped_for_it():
     ended = run(compose(reviews(alone=True), first), scripts, {"ids": [1]})
     assert ended.payload == {"reviews": [None], "first": None}
     assert ended.degraded == [("reviews", "status"), ("first", "input_failed")]
+
+
+def test_optional_elements_that_are_written_too_late_fail_the_step_which_is_unknown_then():
+    each = replace(for_each("params.ids", "each", 1), is_optional=True)
+    write = step("w", "POST /r/{id}", {"id": "each"}, for_each=each)
+    scripts = {"POST /r/1": json_reply("one"), "POST /r/2": after(60, json_reply("two"))}
+    failure = run(compose(write, writes=True), scripts, {"ids": [1, 2, 3]}).failure
+    assert (failure.status, failure.write_states) == (504, {"w": "unknown"})

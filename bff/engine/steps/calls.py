@@ -269,8 +269,8 @@ class StepCalls(ManyCalls):
 
     def cut_short(self, late: Failed) -> Value | Failed | None:
         """See `ManyCalls.cut_short`."""
-        if not self._may_lack(late):
-            return None
+        if self._step.operation.writes or not self._may_lack(late):
+            return None  # of writes the reply says which are in doubt, and which were not started
         self.cancel()
         self._replaced |= dict.fromkeys(self._missing, late)
         return self.combined()
