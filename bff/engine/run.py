@@ -6,7 +6,7 @@ Rules, beside those of `bff.engine.progress`:
    shared) is a task behind the same handle.
 2. Of a step, as many requests are in flight as its plan allows; the next is sent in the callback
    that brings a part. A part that fails ends the step, and its other calls at once; an optional
-   one is missing, and where it reads at the deadline too. Calls that are equal are made once (`equal_calls`).
+   one is missing, and where it reads at the deadline too. Equal calls are made once.
 3. A failure ends the run after the callbacks that the loop has ready by then. Nothing is sent after
    the failure, nor before a failure of a step that is ready at the same time.
 4. The run waits until shortly before its deadline. The time that is left is reserved for merging
