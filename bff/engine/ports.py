@@ -11,6 +11,7 @@ from bff.engine.answers import Handle, OnAnswer
 from bff.engine.values.freshness import Freshness
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed
+from bff.engine.values.trace import Trace
 from bff.plan.model.caching import CachePolicy
 from bff.plan.model.service import Operation
 
@@ -33,7 +34,7 @@ class ServiceCall(NamedTuple):
     instance's base URL, and the query, percent-encoded. Long bodies are taken from `arriving`
     as they come, so that concurrent calls have a bound together. `reads` declares that the call
     changes nothing, whatever its method. `operation` is what a step calls; a route's call, and one
-    for a token, has none."""
+    for a token, has none. The headers of a `trace` come on top."""
 
     service: str
     method: str
@@ -43,6 +44,7 @@ class ServiceCall(NamedTuple):
     arriving: Budget | None = None
     reads: bool = False
     operation: Operation | None = None
+    trace: Trace | None = None
 
 
 class UpstreamReply(NamedTuple):

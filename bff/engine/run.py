@@ -69,8 +69,8 @@ class Run:
 
     __slots__ = ("_arriving", "_calls", "_deadline", "_done", "_equal", "_heavy", "_heavy_steps",
                  "_heavy_work", "_identity_key", "_in_flight", "_loop", "_prepared", "_replies",
-                 "_requests", "_reserved", "_shared", "_wait_budget", "_waits_until", "freshness",
-                 "progress", "read_weight")  # fmt: skip
+                 "_requests", "_reserved", "_shared", "_trace", "_wait_budget", "_waits_until",
+                 "freshness", "progress", "read_weight")  # fmt: skip
 
     def __init__(
         self,
@@ -87,6 +87,7 @@ class Run:
         self.freshness: list[Freshness] = []  # of the replies whose upstreams limit it
         self._prepared = prepared
         self._identity_key = inputs.identity_key
+        self._trace = inputs.trace
         self._wait_budget = inputs.wait_budget or WaitBudget()
         self._calls = calls
         self._shared = shared
@@ -232,20 +233,23 @@ class Run:
         if step.cache is None or keys is None or self._shared is None:
             on_reply = partial(self._take_reply, index, place)
             left += self._reserved
+            arriving, trace = self._arriving, self._trace
             if prepared.may_be_equal:
-                send = partial(self._calls.begin, step, request, left, self._arriving)
+                send = partial(self._calls.begin, step, request, left, arriving, trace)
                 equal = self._equal = self._equal or EqualCalls()
                 handle, is_sent = equal.begin(step, request, send, on_reply)
                 progress.sent[index] += is_sent
                 return handle
             progress.sent[index] += 1
-            return self._calls.begin(step, request, left, self._arriving, on_reply)
+            return self._calls.begin(step, request, left, arriving, trace, on_reply)
         progress.sent[index] += 1
         key = keys(request, self._identity_key)
         # It ends before the waiting does, so that a stored reply can stand in for it.
         deadline = self._deadline.earlier(2 * self._reserved)
         budget, heavy, replies = self._wait_budget, self.heavy, self._replies
-        work = self._shared.call(step, step.cache, key, request, deadline, budget, heavy, replies)
+        work = self._shared.call(
+            step, step.cache, key, request, deadline, budget, heavy, replies, self._trace
+        )
         return TaskCall(work, partial(self._take_part, index, place))
 
     @_ends_run_by_bug

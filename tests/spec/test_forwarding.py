@@ -28,7 +28,7 @@ SEARCH = """
     """
 
 
-def test_request_on_the_wire_has_the_declared_param_and_the_fixed_headers_alone(
+def test_request_on_the_wire_has_the_declared_param_and_the_gateways_headers_alone(
     screens: Screens,
 ) -> None:
     """Whatever the client sends; identity, cookies and forwarding headers among it."""
@@ -59,7 +59,14 @@ def test_request_on_the_wire_has_the_declared_param_and_the_fixed_headers_alone(
         b"host: 127.0.0.1:%d\r\n"
         b"accept: application/json\r\n"
         b"accept-encoding: identity\r\n"
-        b"user-agent: bff/%s\r\n\r\n" % (screen.upstream.port, __version__.encode())
+        b"user-agent: bff/%s\r\n"
+        b"x-request-id: r-1\r\n"
+        b"traceparent: %b\r\n\r\n"
+        % (
+            screen.upstream.port,
+            __version__.encode(),
+            (request.header("traceparent") or "").encode(),
+        )
     )
     assert request.body == b""
 

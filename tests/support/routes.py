@@ -9,6 +9,7 @@ from typing import Any
 from bff.engine.answers import answer_to
 from bff.engine.ports import Headers
 from bff.engine.values.outcomes import Failed
+from bff.engine.values.trace import Trace
 from bff.plan.model.composition import Access, Route
 from bff.plan.model.service import Service
 from bff.upstream.passthrough.headers import ClientInfo
@@ -71,7 +72,7 @@ async def open_route(
         headers=headers,
         body=body,
         client=CLIENT,
-        request_id=b"r1",
+        trace=Trace(b"r1"),
     )
     try:
         answer = await answer_to(begin)

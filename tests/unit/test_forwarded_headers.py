@@ -14,7 +14,6 @@ Header = tuple[bytes, bytes]
 
 CLIENT = ClientInfo(b"192.0.2.7", b"https", b"shop.example")
 OURS = [
-    (b"x-request-id", b"r1"),
     (b"x-forwarded-proto", b"https"),
     (b"x-forwarded-for", b"192.0.2.7"),
     (b"x-forwarded-host", b"shop.example"),
@@ -24,7 +23,7 @@ OURS = [
 
 def sent(*received: Header) -> list[Header]:
     """What goes to the service for these received headers."""
-    return request_headers(received, CLIENT, b"r1")
+    return request_headers(received, CLIENT)
 
 
 def sent_beside_ours(*received: Header) -> list[Header]:
@@ -96,9 +95,8 @@ def test_connection_cannot_name_away_what_the_gateway_adds() -> None:
 
 
 def test_client_whose_address_or_host_is_unknown_is_not_made_up() -> None:
-    headers = request_headers([], ClientInfo(None, b"http", None), b"r1")
+    headers = request_headers([], ClientInfo(None, b"http", None))
     assert headers == [
-        (b"x-request-id", b"r1"),
         (b"x-forwarded-proto", b"http"),
         (b"via", b"1.1 bff"),
     ]

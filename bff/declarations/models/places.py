@@ -28,6 +28,10 @@ _OWN_HEADERS = frozenset({
 })  # fmt: skip
 
 
+# What it sends of the request that a call is made for; an operation's param may take its place.
+_TRACE_HEADERS = frozenset({"traceparent", "tracestate", "x-request-id"})
+
+
 def wire_name(key: str, param: ParamDecl) -> str:
     """The name that a param has on the wire; of a header, as it is written."""
     return param.name or key
@@ -216,7 +220,7 @@ def sent_header_violation(name: str) -> Violation | None:
     """Why no service may be sent a header of this name, if so."""
     if not TOKEN.fullmatch(name):
         return Violation(f"'{name}' is no name of a header", "Use letters, digits and dashes.")
-    return Violation(*_of_gateway(name)) if name.lower() in _OWN_HEADERS else None
+    return Violation(*_of_gateway(name)) if name.lower() in _OWN_HEADERS | _TRACE_HEADERS else None
 
 
 def _of_gateway(name: str) -> tuple[str, str]:

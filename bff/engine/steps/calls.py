@@ -34,6 +34,7 @@ from bff.engine.steps.requests import StepRequest
 from bff.engine.values.freshness import UNLIMITED, Freshness, read_freshness
 from bff.engine.values.limits import Budget, Limits
 from bff.engine.values.outcomes import EMPTY_LIST, NULL, Failed, Reason, Value, reason_of
+from bff.engine.values.trace import Trace
 from bff.errors import EvaluationError
 from bff.plan.model.steps import Step
 
@@ -92,6 +93,7 @@ class DirectCalls:
         request: StepRequest,
         seconds_left: float,
         arriving: Budget | None,
+        trace: Trace | None,
         on_answer: OnAnswer[UpstreamReply],
     ) -> Handle:
         """Send a request; the answer is the reply, whatever its status, within the step's time and
@@ -107,6 +109,7 @@ class DirectCalls:
             arriving,
             not operation.writes,
             operation,
+            trace,
         )
         if step.credentials and not step.credentials.isdisjoint(request.values):
             on_answer = partial(_to_caller, on_answer)
@@ -151,13 +154,13 @@ class DirectCalls:
         return StepPart(value, weight, freshness, text)
 
     async def reply_to(
-        self, step: Step, request: StepRequest, deadline: Deadline
+        self, step: Step, request: StepRequest, deadline: Deadline, trace: Trace | None
     ) -> UpstreamReply | Failed:
         """Send a request whose reply others may share, by the deadline, and return that."""
         left = deadline.seconds_left()
         if left <= 0:
             return Failed(Reason.DEADLINE, was_sent=False)
-        return await answer_to(partial(self.begin, step, request, left, None))
+        return await answer_to(partial(self.begin, step, request, left, None, trace))
 
     async def part_of(
         self, step: Step, reply: UpstreamReply | Failed, budget: Budget, heavy: HeavyShare

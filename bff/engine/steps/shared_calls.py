@@ -21,6 +21,7 @@ from bff.engine.steps.requests import StepRequest
 from bff.engine.values.freshness import least
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import NULL, Failed, Reason, Value
+from bff.engine.values.trace import Trace
 from bff.errors import EvaluationError
 from bff.plan.model.caching import ReplyCaching, evaluate_tags
 from bff.plan.model.service import Operation
@@ -47,6 +48,7 @@ class SharedCalls:
         wait_budget: WaitBudget,
         heavy: HeavyShare,
         budget: Budget,
+        trace: Trace | None,
     ) -> StepPart:
         """The part that the stored reply under `key`, or else the call, makes. Where the call fails
         and an earlier reply is good enough, that is the failure's `stand_in`."""
@@ -54,7 +56,7 @@ class SharedCalls:
 
         async def send(deadline: Deadline) -> CallResult:
             nonlocal own
-            reply = await self._calls.reply_to(step, request, deadline)
+            reply = await self._calls.reply_to(step, request, deadline, trace)
             own = await self._calls.part_of(step, reply, budget, heavy)
             return _result(step, caching, request, reply, own)
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from bff.deadline import Deadline, WaitBudget
 from bff.engine.values.freshness import UNLIMITED, Freshness
+from bff.engine.values.trace import Trace
 from bff.plan.model.caching import PurgedTags
 from bff.plan.model.payload import PLAIN, Head
 from bff.plan.model.service import Dropped
@@ -21,7 +22,8 @@ class Inputs(NamedTuple):
     """The inputs of a run. `params` has every declared param by name, parsed. `claims` describe the
     caller, and `identity_key` separates callers. `weight` is that of the params where it is much
     (see `bff.engine.steps.bodies`). Without a `deadline` the run has the composition's, from its
-    start on. `wait_budget` bounds the waiting for what other workers make."""
+    start on. `wait_budget` bounds the waiting for what other workers make.
+    `trace` is the request's, for services."""
 
     params: Mapping[str, Any]
     claims: Mapping[str, Any] = {}
@@ -29,6 +31,7 @@ class Inputs(NamedTuple):
     weight: int = 0
     deadline: Deadline | None = None
     wait_budget: WaitBudget | None = None
+    trace: Trace | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from bff.engine.ports import HeaderBlock, Headers, ServiceCall
 from bff.engine.values.outcomes import Failed, Reason
+from bff.engine.values.trace import TRACE_HEADERS, Trace
 from bff.plan.model.service import Proxy
 from bff.upstream.guards import has_clean_values, is_token, refuse_names, refuse_url, refuse_values
 from bff.upstream.http1.tunnels import credentials_line
@@ -38,7 +39,7 @@ class Requests:
         A body of bytes goes out as it is; one that is still arriving goes out in chunks unless a
         `content-length` is among the headers.
         """
-        _, method, target, headers, body, _, _, _ = call
+        _, method, target, headers, body, _, _, _, trace = call
         target = self._path + target or "/"
         refused = self._refused or refuse_url(target)
         if refused is not None:
@@ -48,15 +49,18 @@ class Requests:
         if not _is_method(method):
             return _bad("the method is no token")
         is_whole = body is None or isinstance(body, bytes)
-        # Nearly every call of a composition has a block.
+        # Nearly every call of a composition has a block. None of them states a trace.
+        is_block = type(headers) is HeaderBlock
         lines = headers.lines if type(headers) is HeaderBlock and is_whole else None
         if lines is None:
-            rendered = _render_headers(headers, body)
+            rendered = _render_headers(headers, body, None if is_block else trace)
             if isinstance(rendered, Failed):
                 return rendered
             lines = rendered
             if type(headers) is HeaderBlock and is_whole:
                 headers.lines = lines
+        if is_block and trace is not None:
+            lines += trace.lines()
         first = f"{method} {self._before_path}{target}{self._after_target}".encode("ascii")
         whole = body if isinstance(body, bytes) else b""
         if whole or (is_whole and method in _WITH_CONTENT):
@@ -78,7 +82,9 @@ def as_chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def _render_headers(headers: Headers, body: bytes | AsyncIterator[bytes] | None) -> bytes | Failed:
+def _render_headers(
+    headers: Headers, body: bytes | AsyncIterator[bytes] | None, trace: Trace | None
+) -> bytes | Failed:
     """The lines of the headers, and the one that frames a body that is still arriving; or the
     reason why no request may have them."""
     names = _known_names(tuple([name for name, _ in headers]))
@@ -94,7 +100,10 @@ def _render_headers(headers: Headers, body: bytes | AsyncIterator[bytes] | None)
             return refused
     if not (is_whole or names.have_length):
         lines += b"transfer-encoding: chunked\r\n"
-    return lines + names.preferences
+    if trace is None:
+        return lines + names.preferences
+    own = _lines(trace.headers(names.of_trace)) if names.of_trace else trace.lines()
+    return lines + names.preferences + own
 
 
 def _lines(headers: Headers) -> bytes:
@@ -103,10 +112,11 @@ def _lines(headers: Headers) -> bytes:
 
 class _Names(NamedTuple):
     """What the names of a request's headers say of it. `preferences` are the lines that state no
-    preference, where none is stated."""
+    preference, where none is stated; `of_trace` are those that a trace would have."""
 
     have_length: bool
     preferences: bytes
+    of_trace: frozenset[bytes]
 
 
 @lru_cache(512)
@@ -118,7 +128,7 @@ def _known_names(names: tuple[bytes, ...]) -> _Names | Failed:
         return _bad("a header that frames the message or names its receiver")
     accept = b"" if b"accept" in names else b"accept: */*\r\n"
     agent = b"" if b"user-agent" in names else b"user-agent: bff\r\n"
-    return _Names(b"content-length" in names, accept + agent)
+    return _Names(b"content-length" in names, accept + agent, TRACE_HEADERS.intersection(names))
 
 
 _is_method = lru_cache(64)(is_token)

@@ -148,7 +148,10 @@ class HttpxInstance:
             return WRONG_LENGTH
 
     def _request(self, call: ServiceCall) -> UpstreamRequest:
-        return UpstreamRequest(call.method, self._base + call.target, call.headers, self._link)
+        headers = call.headers
+        if call.trace is not None:
+            headers = [*headers, *call.trace.headers({name for name, _ in headers})]
+        return UpstreamRequest(call.method, self._base + call.target, headers, self._link)
 
 
 class _Exchange:

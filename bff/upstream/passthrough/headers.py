@@ -46,8 +46,6 @@ FORWARDED: Final = frozenset(
         b"pragma",
         b"prefer",
         b"range",
-        b"traceparent",
-        b"tracestate",
         b"user-agent",
         b"x-requested-with",
     }
@@ -109,17 +107,14 @@ class ClientInfo(NamedTuple):
     host: bytes | None
 
 
-def request_headers(
-    received: Headers, client: ClientInfo, request_id: bytes
-) -> list[tuple[bytes, bytes]]:
-    """The headers that go to the service, without framing."""
+def request_headers(received: Headers, client: ClientInfo) -> list[tuple[bytes, bytes]]:
+    """The headers that go to the service, without framing and those of its trace."""
     sent = []
     for header in received:
         if header[0] in FORWARDED:
             sent.append(header)
         elif header[0] == b"connection" and header[1] not in _NAMES_NOTHING:
-            return request_headers(_without_named(received), client, request_id)
-    sent.append((b"x-request-id", request_id))
+            return request_headers(_without_named(received), client)
     sent.append((b"x-forwarded-proto", client.scheme))
     if client.address is not None:
         sent.append((b"x-forwarded-for", client.address))

@@ -19,6 +19,7 @@ from typing import Final, Literal, NamedTuple
 from bff.engine.answers import Handle, OnAnswer, TaskCall
 from bff.engine.ports import Headers, ServiceCall
 from bff.engine.values.outcomes import Failed, Reason
+from bff.engine.values.trace import Trace
 from bff.plan.model.composition import Route
 from bff.plan.params.sendable import has_dot_segment
 from bff.upstream.guards import content_length, is_sendable
@@ -90,7 +91,7 @@ class Passthrough:
         headers: Headers,
         body: AsyncIterator[bytes] | bytes | None,
         client: ClientInfo,
-        request_id: bytes,
+        trace: Trace,
     ) -> Handle:
         """Forward one request; the answer is there once the first byte of the reply's body is.
 
@@ -98,8 +99,8 @@ class Passthrough:
         cancel closes the exchange with the service.
         """
         route = self._route
-        sent = request_headers(headers, client, request_id)
-        call = ServiceCall(route.service, method, target, sent, body)
+        sent = request_headers(headers, client)
+        call = ServiceCall(route.service, method, target, sent, body, None, False, None, trace)
         if body is None or isinstance(body, bytes):
             return self._way(call, route.timeout_seconds, on_answer)
         length, most_bytes = _length_of(headers), route.most_body_bytes

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from bff.engine.answers import answer_to
 from bff.engine.ports import Headers, ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
+from bff.engine.values.trace import Trace
 from bff.plan.model.composition import Route
 from bff.upstream.passthrough.handshake import Disagreement, Handshake, agree
 from bff.upstream.passthrough.headers import (
@@ -46,13 +47,13 @@ class WebSockets:
         target: str,
         headers: Headers,
         client: ClientInfo,
-        request_id: bytes,
+        trace: Trace,
     ) -> OpenWebSocket | ForwardedReply | Failed:
         """Open one, or return what the service answers instead. The arguments are as in
         `Passthrough.begin`. A cancelled call closes the connection."""
-        sent = [*request_headers(headers, client, request_id), *handshake.headers()]
+        sent = [*request_headers(headers, client), *handshake.headers()]
         route = self._route
-        call = ServiceCall(route.service, "GET", target, sent)
+        call = ServiceCall(route.service, "GET", target, sent, trace=trace)
         answer = await answer_to(partial(self._way, call, route.timeout_seconds))
         match answer:
             case Failed():

@@ -32,18 +32,18 @@ class AddedHeaders:
     def to(self, headers: Headers) -> Headers:
         """The headers with them."""
         if type(headers) is not HeaderBlock:
-            return self._joined(headers)
+            return tuple(self._joined(headers))
         known = self._known.get(id(headers))
         if known is not None:
             return known[1]
-        block = self._joined(headers)
+        block = HeaderBlock(self._joined(headers))
         if len(self._known) < _MOST_BLOCKS:
             self._known[id(headers)] = headers, block  # held, so that nothing else has its id
         return block
 
-    def _joined(self, headers: Headers) -> HeaderBlock:
+    def _joined(self, headers: Headers) -> list[tuple[bytes, bytes]]:
         names = self.names
-        return HeaderBlock([*(each for each in headers if each[0] not in names), *self._added])
+        return [*(each for each in headers if each[0] not in names), *self._added]
 
 
 class RenderedAdditions:
@@ -59,12 +59,14 @@ class RenderedAdditions:
 
     def to(self, call: ServiceCall) -> ServiceCall:
         """The call with them."""
-        service, method, target, headers, body, arriving, reads, operation = call
+        service, method, target, headers, body, arriving, reads, operation, trace = call
         if self._query:
             target = f"{target}{'&' if '?' in target else '?'}{self._query}"
         # `_replace` takes three times as long.
         headers = self.headers.to(headers)
-        return ServiceCall(service, method, target, headers, body, arriving, reads, operation)
+        return ServiceCall(
+            service, method, target, headers, body, arriving, reads, operation, trace
+        )
 
 
 def render_additions(additions: Additions) -> RenderedAdditions:

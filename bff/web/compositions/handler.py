@@ -106,7 +106,7 @@ class CompositionHandler:
             return None
         entry = self._cache.lookup(target.key)
         if entry is None:
-            job = self._job(target, self._deadline())
+            job = self._job(request, target, self._deadline())
             entry = self._cache.lookup_stale(job, accepts_stale=_accepts_stale(request))
             if entry is None:
                 return None
@@ -143,13 +143,15 @@ class CompositionHandler:
         heavy = self._heavy_work.share(deadline)
         try:
             if not target.key:
-                made = await self._engine.run(self._prepared, _inputs(target, deadline, None))
+                made = await self._engine.run(
+                    self._prepared, _inputs(request, target, deadline, None)
+                )
                 if made.purges:
                     await self._cache.purge(made.purges)
                 if self.writes:  # only the reply reports what was written: it has its own time
                     heavy = self._heavy_work.share(deadline.renewed())
                 return await self._made(request, target, made, None, self._uncached, heavy)
-            job = self._job(target, deadline)
+            job = self._job(request, target, deadline)
             served = await self._cache.get(job, accepts_stale=_accepts_stale(request))
             if served.how in ("hit", "stale") and served.entry is not None:
                 variant = await self._stored(request, target, served.entry, heavy)
@@ -180,12 +182,12 @@ class CompositionHandler:
     def _deadline(self) -> Deadline:
         return Deadline.after(self._composition.deadline_seconds, self._loop.time)
 
-    def _job(self, target: Target, deadline: Deadline) -> Job:
+    def _job(self, request: GatewayRequest, target: Target, deadline: Deadline) -> Job:
         wait_budget = WaitBudget()
         scope = self._composition.scope
 
         async def run(deadline: Deadline) -> RunResult:
-            inputs = _inputs(target, deadline, wait_budget)
+            inputs = _inputs(request, target, deadline, wait_budget)
             return payload_result(await self._engine.run(self._prepared, inputs), scope)
 
         if self._policy is None:
@@ -249,9 +251,14 @@ def _coding(request: GatewayRequest) -> str:
     return choose_coding(request.header_list(b"accept-encoding"))
 
 
-def _inputs(target: Target, deadline: Deadline, wait_budget: WaitBudget | None) -> Inputs:
+def _inputs(
+    request: GatewayRequest, target: Target, deadline: Deadline, wait_budget: WaitBudget | None
+) -> Inputs:
     read, caller = target.request, target.request.caller
-    return Inputs(read.params, caller.claims, caller.key, target.weight, deadline, wait_budget)
+    trace = request.trace()
+    return Inputs(
+        read.params, caller.claims, caller.key, target.weight, deadline, wait_budget, trace
+    )
 
 
 def _accepts_stale(request: GatewayRequest) -> bool:

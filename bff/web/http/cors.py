@@ -3,6 +3,7 @@
 Everything is worked out when the project is loaded; a request costs one dictionary look-up.
 """
 
+from bff.engine.values.trace import TRACE_HEADERS
 from bff.plan.model.composition import CompiledProject
 from bff.upstream.passthrough.headers import FORWARDED
 from bff.web.http.replies import RawHeader, Reply, SharedHeaders
@@ -10,7 +11,7 @@ from bff.web.http.requests import GatewayRequest
 
 EXPOSED = ("Cache-Status", "ETag", "Proxy-Status", "Retry-After", "Server-Timing", "X-Request-ID")
 # What a page may send besides what browsers always allow: header params come on top.
-_REQUEST_HEADERS = frozenset(name.decode() for name in FORWARDED) | {"x-request-id"}
+_REQUEST_HEADERS = frozenset(name.decode() for name in FORWARDED | TRACE_HEADERS)
 _OURS = (b"access-control-", b"timing-allow-origin")
 
 

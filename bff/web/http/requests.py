@@ -11,6 +11,8 @@ from random import getrandbits
 from typing import Any
 from urllib.parse import quote
 
+from bff.engine.values.trace import Trace
+
 RawHeaders = Sequence[tuple[bytes, bytes]]  # names in lower case
 
 # Keys in an ASGI scope: set by the ASGI host for the app behind it, which finds the scope in its
@@ -92,6 +94,12 @@ class GatewayRequest:
         else:
             # Unique, not secret: `urandom` is a system call, of 1 to 2 µs.
             self.request_id = b"%032x" % getrandbits(128)
+
+    def trace(self) -> Trace:
+        """What the services are told of the request."""
+        parent = self.header_list(b"traceparent")
+        state = None if parent is None else self.header_list(b"tracestate")
+        return Trace(self.request_id, parent, state)
 
     def header_values(self, name: str) -> list[str]:
         """Every value of the header called `name` (in lower case), in order."""

@@ -80,7 +80,7 @@ class RouteHandler:
             request.headers,
             request.body,
             client_of(request),
-            request.request_id,
+            request.trace(),
         )
 
     async def _forward_and_purge(self, request: GatewayRequest, target: str) -> Answer | Failed:

@@ -49,7 +49,7 @@ class WebSocketHandler:
             target=target,
             headers=request.headers,
             client=client_of(request),
-            request_id=request.request_id,
+            trace=request.trace(),
         )
         reply: Reply
         match answer:

@@ -38,6 +38,11 @@ ROWS = {
         "headers: {▶Host: x}",
         "headers.Host: the header 'Host' is the gateway's own to set. Leave it out.",
     ),
+    "header of the request's trace": _service(
+        "headers: {▶X-Request-ID: x}",
+        "headers.X-Request-ID: the header 'X-Request-ID' is the gateway's own to set."
+        " Leave it out.",
+    ),
     "no name of a header": _service(
         "headers: {▶'X A': x}",
         "headers.X A: 'X A' is no name of a header. Use letters, digits and dashes.",

@@ -1,0 +1,57 @@
+"""What a request's calls to services say of where they come from, for logs and traces.
+
+Rules:
+1. `X-Request-ID` is the request's own.
+2. A `traceparent` of the client's that is well formed (W3C Trace Context, version 00) goes on as it
+   is, and its `tracestate` with it: the gateway records no spans, so the client's span stays the
+   parent of the services'. Where there is none, the request begins a trace, in which each call has
+   a span of its own.
+3. None of this is in a key. A reply that others share has the trace of whoever asked first.
+4. What an operation's params state themselves takes the place of this.
+"""
+
+import re
+from collections.abc import Collection
+from random import getrandbits
+from typing import Final
+
+TRACE_HEADERS: Final = frozenset({b"x-request-id", b"traceparent", b"tracestate"})
+
+_PARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_STATE: Final = re.compile(rb"[\x20-\x7e\t]{1,512}")  # as much as everybody has to pass on
+
+
+class Trace:
+    """The trace of one request. Immutable."""
+
+    __slots__ = ("_lines", "_start")
+
+    def __init__(
+        self, request_id: bytes, parent: bytes | None = None, state: bytes | None = None
+    ) -> None:
+        """`parent` and `state` are the client's `traceparent` and `tracestate`, whatever they
+        hold."""
+        self._start = self._lines = b""
+        if parent is not None and _PARENT.fullmatch(parent):
+            lines = b"x-request-id: %b\r\ntraceparent: %b\r\n" % (request_id, parent)
+            if state is not None and _STATE.fullmatch(state):
+                lines += b"tracestate: %b\r\n" % state
+            self._lines = lines
+        else:
+            # Random, not secret: `urandom` is a system call.
+            trace_id = getrandbits(128) or 1
+            self._start = b"x-request-id: %b\r\ntraceparent: 00-%032x-" % (request_id, trace_id)
+
+    def lines(self) -> bytes:
+        """The lines of one call on the wire, each with its end."""
+        # Sampled (01): by another flag, services that go by their caller's would record nothing.
+        return self._lines or b"%b%016x-01\r\n" % (self._start, getrandbits(64) or 1)
+
+    def headers(self, stated: Collection[bytes] = ()) -> list[tuple[bytes, bytes]]:
+        """The same as headers, without those that a call has `stated` itself."""
+        found = []
+        for line in self.lines().splitlines():
+            name, _, value = line.partition(b": ")
+            if name not in stated and not (name == b"tracestate" and b"traceparent" in stated):
+                found.append((name, value))
+        return found
