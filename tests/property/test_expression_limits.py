@@ -16,7 +16,8 @@ from tests.support.examples import examples
 FRAGMENTS = [
     "a", "(", ")", "(a || ", "(a && ", " || a", " && a", " | a", ".a", "[0]", "[1:]", "[*]", "[]",
     ".*", "[?a]", "[?a == ", "]", "!", "&", "{a: ", "}", "[a, ", "not_null(", "map(&", ", a", "`1`",
-    " == a", " < a", "'x'", "@",
+    " == a", " < a", "'x'", "@", "$", " + a", " * (", "-", "a ? ", " : a", "let $x = a in ", "$x",
+    "[*].[$, ", "map(&[$x, ", " // 2", "get(", ".length(@)",
 ]  # fmt: skip
 repeated = st.builds(str.__mul__, st.sampled_from(FRAGMENTS), st.sampled_from([1, 2, 30, 70, 999]))
 
@@ -28,6 +29,13 @@ repeated = st.builds(str.__mul__, st.sampled_from(FRAGMENTS), st.sampled_from([1
 @example("a[?" * 20 + "a" + " || !a" * 900 + "]" * 20)
 @example("(a || " * 60 + "a" + ")" * 60)
 @example("!" * 60 + "a")
+@example("-" * 60 + "a")
+@example("a" + " + a" * 60)
+@example("a ? (" * 30 + "a" + ") : a" * 30)
+@example("let $x = a in " * 60 + "[$x, $]")
+@example("a" + "[*].[$, @" * 30 + "]" * 30)
+@example("let $x = a in a" + "[?@ == $x || (a" * 25 + ")]" * 25)
+@example("map(&" * 30 + "$.a" + ", a)" * 30)
 def test_no_expression_exhausts_the_stack(source: str) -> None:
     try:
         node = parse_expression(source)

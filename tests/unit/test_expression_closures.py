@@ -189,6 +189,19 @@ def test_projections_lie_within_each_other_deeper_than_loops_of_python(depth: in
     assert compile_node(parse_expression(listed))(value) == search_with_library(listed, value)
 
 
+@pytest.mark.parametrize("depth", range(1, 16, 2))
+def test_root_and_variables_are_seen_from_any_depth(depth: int) -> None:
+    value: Any = "deep"
+    for _ in range(depth):
+        value = [value]
+    source = f"let $x = n in list{'[*].[@' * depth} | [$.n, $x, @]{'][0]' * depth}"
+    found = compile_node(parse_expression(source))({"n": 7, "list": value})
+    for _ in range(depth):
+        assert isinstance(found, list)
+        (found,) = found
+    assert found == [7, 7, "deep"]
+
+
 def test_an_object_of_a_projection_may_have_very_many_fields() -> None:
     row = {f"f{number}": number for number in range(1000)}
     fields = ", ".join(f"{name}: {name}" for name in row)

@@ -177,6 +177,7 @@ def test_a_slice_holds_its_bounds_as_value() -> None:
         ("[a, 5]", 4, "unexpected '5'. In a list, a number stands in backticks: `5`"),
         ("a[*].[0]", 6, "unexpected '0'. An element is read without the dot: [0]"),
         ("[a, -5]", 5, "unexpected '5'. In a list, a number stands in backticks: `5`"),
+        ("sum(a[*].(b * c))", 9, "unexpected '('. map(&(…), list) computes with each element"),
         ("[5, a]", 2, "unexpected ','"),
         ("a[1.5]", 2, "unexpected '1.5'"),
         ("007", 0, "unexpected '007'. A number begins with no 0"),

@@ -41,6 +41,11 @@ PROBLEMS = [
     ("user.tags[?@ == ▶params.q]", f"'params' is looked for.*{ELEMENT}", "it is $.params"),
     # lists and objects
     ("user▶[0]", "[0] wants a list, and this is User", "`.*`"),
+    (
+        "orders[?total > 5]▶[0]",
+        "[0] wants a list, and this is Order",
+        "`| [0]` reads from the list",
+    ),
     ("user▶[1:]", "a slice wants a list or a string, and this is User", "`.*`"),
     ("▶user[].id", "`[]` wants a list, and this is User", "`.*`"),
     ("▶user[*].id", "`[*]` wants a list, and this is User", "`.*`"),
@@ -174,6 +179,7 @@ def test_name_in_double_quotes_after_a_dot_is_not_taken_for_a_text() -> None:
 
 MENDED = [
     "orders[?id == 5]",
+    "orders[?id == 5] | [0]",
     "orders[?id == $.params.user_id]",
     "!(user.vip)",
     "user.id == `5`",

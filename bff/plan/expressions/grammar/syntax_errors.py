@@ -66,4 +66,6 @@ def _mend(token: Token, before: Token | None) -> str:
         return "In [ ] stands a number, a slice, *, or a filter with [? ]."
     if token.kind == "literal" and before is not None and before.kind == ".":
         return 'A name stands plain or in double quotes after a dot: .name, ."a name".'
+    if token.kind == "(" and before is not None and before.kind == ".":
+        return "map(&(…), list) computes with each element."
     return _MENDS.get(token.kind, "")

@@ -85,6 +85,10 @@ def no_list(node: Node, what: str, current: t.Type, wanted: str) -> TypeProblem:
     bare = without_null(current)
     objects = all(isinstance(each, t.ObjectOf) for each in alternatives(bare))
     mend = "`.*` goes over an object's values." if objects else ""
+    if node.kind == "index":
+        mend = (
+            f"{mend} Behind `[*]`, `[]` or `[?…]`, `| {what}` reads from the list itself.".strip()
+        )
     return TypeProblem(node.start, f"{what} wants {wanted}, and this is {brief(bare)}", mend)
 
 
