@@ -18,6 +18,7 @@ from bff.plan.model.service import BodyKind, CompositionParam, Location
 
 _BROKEN_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 _MOST_PAIRS = 10_000  # of a form; a query has the bound of a request's line
+_ABSENT: Any = object()
 _NOTHING: Mapping[str, list[str]] = {}
 
 
@@ -53,42 +54,20 @@ def parse_params(
     values: dict[str, Any] = {}
     bad: list[BadParam] = []
     in_query: Mapping[str, list[str]] | None = None
-    in_form: Mapping[str, list[str]] | BadParam | None = None
     in_body: Mapping[str, Any] | BadParam | None = None
     for param in params:
         location, name = param.location, param.name
+        found: Any = _ABSENT
         try:
             if location == "path":
-                values[name] = param.parse_text([path[name]])
-                continue
-            if location == "query":
+                found = param.parse_text([path[name]])
+            elif location == "query":
                 if in_query is None:
                     in_query = _split_pairs(query)
-                if param.parse_members is not None:
-                    if members := _members_of(param, in_query):
-                        values[name] = param.parse_members(members)
-                        continue
-                elif (texts := in_query.get(param.wire_name)) is not None:
-                    values[name] = param.parse_text([_decode(text) for text in texts])
-                    continue
+                found = _read_pairs(param, in_query)
             elif location == "header":
-                if found := headers(param.wire_name):
-                    values[name] = param.parse_text([_decode_header(text) for text in found])
-                    continue
-            elif location == "form":
-                if in_form is None:
-                    in_form = _read_form(body)
-                    if isinstance(in_form, BadParam):
-                        bad.append(in_form)
-                if isinstance(in_form, BadParam):
-                    continue  # reported once, for all its fields
-                if param.parse_members is not None:
-                    if members := _members_of(param, in_form):
-                        values[name] = param.parse_members(members)
-                        continue
-                elif (texts := in_form.get(param.wire_name)) is not None:
-                    values[name] = param.parse_text([_decode(text) for text in texts])
-                    continue
+                if texts := headers(param.wire_name):
+                    found = param.parse_text([_decode_header(text) for text in texts])
             else:
                 if in_body is None:
                     in_body = _read_body(body, body_kind)
@@ -96,17 +75,29 @@ def parse_params(
                         bad.append(in_body)
                 if isinstance(in_body, BadParam):
                     continue  # reported once, for all its fields
-                if param.wire_name in in_body:
-                    values[name] = param.parse_json(in_body[param.wire_name])
-                    continue
+                if location == "form":
+                    found = _read_pairs(param, in_body)
+                elif param.wire_name in in_body:
+                    found = param.parse_json(in_body[param.wire_name])
         except ValueError as error:
             bad.append(BadParam(param.public_name, location, str(error)))
             continue
-        if param.required:
+        if found is not _ABSENT:
+            values[name] = found
+        elif param.required:
             bad.append(BadParam(param.public_name, location, "is required"))
         elif param.default is not None:
             values[name] = param.default
     return bad or values
+
+
+def _read_pairs(param: CompositionParam, pairs: Mapping[str, list[str]]) -> Any:
+    """A param's value among the pairs of a query or a form. Raises `ValueError`."""
+    if param.parse_members is not None:
+        members = _members_of(param, pairs)
+        return param.parse_members(members) if members else _ABSENT
+    texts = pairs.get(param.wire_name)
+    return _ABSENT if texts is None else param.parse_text([_decode(text) for text in texts])
 
 
 def _members_of(param: CompositionParam, pairs: Mapping[str, list[str]]) -> Mapping[str, list[str]]:
@@ -165,24 +156,19 @@ def _decode_header(raw: str) -> str:
 # ------------------------------------------------------------------------------ the body
 
 
-def _read_form(body: bytes | None) -> Mapping[str, list[str]] | BadParam:
-    """The texts of a form's fields, still encoded; none when there is no body."""
-    if not body:
-        return _NOTHING
-    if body.count(b"&") >= _MOST_PAIRS:
-        return BadParam("", "form", f"has more than {_MOST_PAIRS} fields")
-    return _split_pairs(body.decode("latin-1"))
-
-
-def _read_body(body: bytes | None, kind: BodyKind) -> dict[str, Any] | BadParam:
-    """The fields of the one JSON object that a body is, or the whole body as a field without a
-    name; none when there is no body.
+def _read_body(body: bytes | None, kind: BodyKind) -> Mapping[str, Any] | BadParam:
+    """The fields of the one JSON object that a body is, the whole body as a field without a name,
+    or the texts of a form's fields, still encoded; none when there is no body.
 
     Parsed twice: pydantic's parser refuses what is deeper than 200, not UTF-8, or half a
     surrogate pair; Python's finds repeated names and numbers that are not finite.
     """
     if not body:
         return {}
+    if kind == "form":
+        if body.count(b"&") >= _MOST_PAIRS:
+            return BadParam("", "form", f"has more than {_MOST_PAIRS} fields")
+        return _split_pairs(body.decode("latin-1"))
     try:
         if kind == "text":
             return {"": body.decode()}
