@@ -1,15 +1,14 @@
 """Tokens of the gateway's own: what a reply may hold, and when a token is asked for."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from bff.engine.answers import Handle, OnAnswer
-from bff.engine.ports import ServiceCall, UpstreamReply
+from bff.engine.answers import Handle
+from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import TokenRequest
 from bff.secret import Secret
@@ -22,6 +21,7 @@ from bff.upstream.pipeline.tokens import (
     TokenSource,
     read_token,
 )
+from tests.support.token_servers import ScriptedServer, said
 
 REQUEST = TokenRequest(
     "https://login.test:8443/oauth/token?tenant=a", Secret("Basic c2hvcDpo"), "a b", "shop api"
@@ -32,10 +32,6 @@ def header_of(token: Token) -> bytes:
     ((name, value),) = token.headers.to(())
     assert name == b"authorization"
     return value
-
-
-def said(**members: Any) -> bytes:
-    return json.dumps({"access_token": "t0ken", "token_type": "Bearer", **members}).encode()
 
 
 @pytest.mark.parametrize(
@@ -87,34 +83,6 @@ def test_reply_without_a_token_that_can_be_sent_is_refused_unquoted(body: bytes,
         read_token(body, 0.0)
     assert "canary" not in str(refused.value)
     assert refused.value.__cause__ is None
-
-
-class ScriptedServer:
-    """An authorization server of which the test holds the answers."""
-
-    def __init__(self) -> None:
-        self.calls: list[ServiceCall] = []
-        self.bounds: list[tuple[float, int]] = []
-        self.pending: list[OnAnswer[UpstreamReply]] = []
-
-    def fetch(
-        self,
-        call: ServiceCall,
-        on_answer: OnAnswer[UpstreamReply],
-        *,
-        timeout_seconds: float,
-        byte_cap: int,
-    ) -> Handle:
-        self.calls.append(call)
-        self.bounds.append((timeout_seconds, byte_cap))
-        self.pending.append(on_answer)
-        return asyncio.get_running_loop().call_soon(lambda: None)
-
-    def answer(self, answer: UpstreamReply | Failed | Exception) -> None:
-        self.pending.pop()(answer)
-
-    def give(self, token: str = "t0ken", **members: Any) -> None:
-        self.answer(UpstreamReply(200, (), said(access_token=token, **members)))
 
 
 class Setup:
