@@ -31,7 +31,7 @@ def new(folder: Path) -> None:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from None
     click.echo(
         f"\nIn {folder} run `python -m stand_in.books`, and `bff serve` in a second terminal.\n"
-        "Then open http://127.0.0.1:8000/screens/book/1, and README.md."
+        "Then open http://127.0.0.1:8080/screens/book/1, and README.md."
     )
 
 
