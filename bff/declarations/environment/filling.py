@@ -142,19 +142,15 @@ class _Filling:
             self._fault(path, bad.offset, bad.what, bad.mend)
             return LOST
         values = [self._value(each, path) for each in references]
-        pieces: list[str] = []
-        position = 0
-        for reference, value in zip(references, values, strict=True):
-            if value is None:
-                return LOST
-            pieces += [text[position : reference.start], value]
-            position = reference.end
-        whole = "".join([*pieces, text[position:]])
-        self.left -= len(whole)
+        known = [value for value in values if value is not None]
+        if len(known) < len(values):
+            return LOST
+        self.left -= len(text) + sum(map(len, known))
         if self.left < 0:
             what = f"the values of the environment have over {MOST_FILLED} characters in this file"
             self._fault(path, references[0].start, what, "Set shorter ones, or refer to them less.")
             return LOST
+        whole = _joined(text, references, known)
         if any(name.kind == "secret" for each in references for name in each.names()):
             return UnreadSecret(whole) if path in self.unread else Secret(whole)
         return FilledText(whole)
@@ -201,6 +197,16 @@ _SECRET_ELSEWHERE = (
     "Secrets belong to headers, query, auth, tls and proxy of a service; use env.NAME for what may"
     " be seen.",
 )
+
+
+def _joined(text: str, references: Sequence[Reference], values: Sequence[str]) -> str:
+    """The text with the values in the place of the references."""
+    pieces: list[str] = []
+    position = 0
+    for reference, value in zip(references, values, strict=True):
+        pieces += [text[position : reference.start], value]
+        position = reference.end
+    return "".join([*pieces, text[position:]])
 
 
 def _covers(patterns: Sequence[tuple[str, ...]], path: KeyPath) -> bool:
