@@ -146,7 +146,7 @@ def serving(
         with http1_server(create_server(app=app)) as port:
             yield Host(name, port, app)
     else:
-        with _werkzeug(app) as port:
+        with flask_server(app) as port:
             yield Host(name, port, app)
         app.extensions["bff"].close()
 
@@ -237,7 +237,7 @@ def http1_server(
 
 
 @contextmanager
-def _werkzeug(app: Flask) -> Iterator[int]:
+def flask_server(app: Flask) -> Iterator[int]:
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Silent)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -53,6 +53,16 @@ ROWS = {
         " projection, a filter, a pipe or a function's &expression, names are read from the"
         " element. From the root it is $.params.",
     ),
+    "null without backticks": broken_expression(
+        "params.q != ▶null",
+        "unknown name 'null'. The value is written in backticks: `null`. Known: claims, degraded,"
+        " late, orders, params, user.",
+    ),
+    "true without backticks, within a list": broken_expression(
+        "orders.orders[?id == ▶true]",
+        "Order has no field 'true'. The value is written in backticks: `true`. Known: id, items,"
+        " total.",
+    ),
     "unknown name after the root": broken_expression(
         "orders.orders[?id == $.▶parms.id]",
         "unknown name 'parms'. Known: claims, degraded, late, orders, params, user."

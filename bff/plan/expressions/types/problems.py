@@ -14,6 +14,7 @@ from bff.plan.types.algebra import alternatives, brief, fits, union, without_nul
 _SCALARS = union(t.NUMBER, t.BOOLEAN, t.STRING)
 _LIST = t.ListOf(t.ANYTHING)
 _OBJECT = t.ObjectOf(extra=t.ANYTHING)
+_LITERALS = ("null", "true", "false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ def unknown_name(node: Node, root: t.Type) -> TypeProblem:
     owner = next((each.name for each in alternatives(root) if isinstance(each, t.ObjectOf)), None)
     what = f"{owner} has no field '{name}'" if owner else f"unknown name '{name}'"
     mend = known_names(name, field_names(root))
+    if name in _LITERALS:
+        mend = f"{_literal_mend(name)} {mend}"
     if name in ("env", "secret"):
         mend = f"The environment is read where a service is described, not here. {mend}"
     if name == t.HEADERS_NAME:
@@ -43,6 +46,10 @@ def perhaps_text(found: TypeProblem, node: Node) -> TypeProblem:
     if not _is_quoted(node):
         return found
     return TypeProblem(found.offset, found.what, f"{_text_mend(node)} {found.mend}".rstrip())
+
+
+def _literal_mend(name: str) -> str:
+    return f"The value is written in backticks: `{name}`."
 
 
 def unreachable_root(node: Node) -> TypeProblem:
@@ -71,7 +78,10 @@ def no_such_field(node: Node, current: t.Type) -> TypeProblem:
             return TypeProblem(node.start, what, f"{mend} {known_names(name, field_names(bare))}")
         owners = sorted({one.name for one in each if isinstance(one, t.ObjectOf) and one.name})
         what = f"{' or '.join(owners)} has no field '{name}'" if owners else f"no field '{name}'"
-        return TypeProblem(node.start, what, known_names(name, field_names(bare)))
+        mend = known_names(name, field_names(bare))
+        if name in _LITERALS:
+            mend = f"{_literal_mend(name)} {mend}"
+        return TypeProblem(node.start, what, mend)
     mend = ""
     if any(isinstance(one, t.ListOf) for one in each):
         mend = f"[].{name} reads it from each element, [0].{name} from the first."

@@ -1,0 +1,162 @@
+"""Each recipe of docs/cookbook.md does what it shows: its project is served over the stand-ins."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from http.client import responses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bff.plan.compiler.project import check_project
+from examples.stand_ins import PORT, SECRETS, create_app
+from tests.support.hosts import Answer, Header, Host, flask_server, serving
+
+ROOT = Path(__file__).parents[2]
+COOKBOOK = (ROOT / "docs/cookbook.md").read_text("utf-8")
+NEEDS = (ROOT / "docs/needs.md").read_text("utf-8")
+
+STAND_INS = f"http://127.0.0.1:{PORT}"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownExchange:
+    """A request as a client sends it, and the reply as far as the recipe shows it."""
+
+    method: str
+    target: str
+    headers: list[Header]
+    body: str
+    status: int
+    reply_headers: list[Header]
+    reply_body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A section of the cookbook: files by their names, and what is asked of them."""
+
+    files: dict[str, str]
+    exchanges: list[ShownExchange]
+
+
+def recipes_of(text: str) -> dict[str, Recipe]:
+    """The recipes by the anchors of their headings."""
+    sections = re.split(r"^### (.*)$", text, flags=re.M)[1:]
+    return {
+        anchor_of(title): _recipe_of(section)
+        for title, section in zip(sections[::2], sections[1::2], strict=True)
+    }
+
+
+def anchor_of(title: str) -> str:
+    """The anchor that a heading has on the page."""
+    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+
+
+def _recipe_of(section: str) -> Recipe:
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```$", section, flags=re.M | re.S)
+    files = {}
+    for language, text in blocks:
+        if language in ("yaml", "python"):
+            title, _, content = text.partition("\n")
+            files[title.removeprefix("# ")] = content
+    return Recipe(files, [_exchange_of(text) for language, text in blocks if language == "http"])
+
+
+def _exchange_of(text: str) -> ShownExchange:
+    asked, status_line, answered = re.split(r"^HTTP/1\.1 (\d+ .*)$\n", text, flags=re.M)
+    line, headers, body = _message_of(asked)
+    method, target = line.split(" ")
+    status, _, phrase = status_line.partition(" ")
+    assert phrase == responses[int(status)].replace("Entity", "Content")
+    _, reply_headers, reply_body = _message_of(f"\n{answered}")
+    return ShownExchange(method, target, headers, body, int(status), reply_headers, reply_body)
+
+
+def _message_of(text: str) -> tuple[str, list[Header], str]:
+    """The first line, the headers, and the body without its last line break."""
+    head, _, body = text.partition("\n\n")
+    first, *lines = head.split("\n")
+    headers = [(name, value.strip()) for name, _, value in (x.partition(":") for x in lines if x)]
+    return first, headers, body.rstrip("\n")
+
+
+RECIPES = recipes_of(COOKBOOK)
+
+
+@pytest.fixture
+def stand_ins() -> Iterator[str]:
+    """The address of stand-ins with the data that they begin with."""
+    with flask_server(create_app()) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize("anchor", RECIPES)
+def test_recipe(
+    anchor: str, stand_ins: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = RECIPES[anchor]
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    for name, text in {"gateway.yaml": "", **recipe.files}.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text.replace(STAND_INS, stand_ins), encoding="utf-8")
+    checked = check_project(tmp_path)
+    assert [str(each) for each in (*checked.problems, *checked.warnings)] == []
+    with ExitStack() as stack:
+        host = stack.enter_context(serving("http1", tmp_path))
+        assert recipe.exchanges
+        for shown in recipe.exchanges:
+            assert_as_shown(shown, ask(host, shown))
+
+
+def ask(host: Host, shown: ShownExchange) -> Answer:
+    """Send the request of the recipe. Parts of a form end their lines as MIME has it."""
+    body = shown.body
+    if any("multipart/" in value for _, value in shown.headers):
+        body = body.replace("\n", "\r\n") + "\r\n"
+    return host.request(shown.method, shown.target, shown.headers, body.encode() if body else None)
+
+
+def assert_as_shown(shown: ShownExchange, answer: Answer) -> None:
+    """Headers that end in `…` are compared to there; of a problem document the members shown."""
+    assert answer.status == shown.status, answer.body
+    for name, value in shown.reply_headers:
+        actual = answer.header(name) or ""
+        assert actual == value or (value.endswith("…") and actual.startswith(value[:-1])), actual
+    kind = answer.header("content-type") or ""
+    if kind == "application/problem+json":
+        wanted: dict[str, Any] = json.loads(shown.reply_body)
+        assert {name: answer.json().get(name) for name in wanted} == wanted
+    elif kind == "application/json":
+        assert answer.json() == json.loads(shown.reply_body)
+    else:
+        assert answer.body.decode().rstrip("\n") == shown.reply_body
+
+
+def test_every_composition_and_route_of_a_recipe_states_its_access() -> None:
+    for recipe in RECIPES.values():
+        for name, text in recipe.files.items():
+            if name.startswith("compositions/"):
+                assert "\naccess: " in text, name
+            for route in re.findall(r"^  /.*$", text, flags=re.M):
+                assert "access: " in route, route
+
+
+NEEDED = [re.split(r"(?<!\\)\|", line)[1:-1] for line in NEEDS.splitlines() if line[0:1] == "|"][2:]
+
+
+@pytest.mark.parametrize("row", NEEDED, ids=lambda row: row[0].strip())
+def test_lines_that_meet_a_need_stand_in_its_recipes(row: list[str]) -> None:
+    _, linked, lines, _ = row
+    anchors = re.findall(r"\(cookbook\.md#([^)]*)\)", linked)
+    files = "".join(text for anchor in anchors for text in RECIPES[anchor].files.values())
+    shown = [long or short for long, short in re.findall(r"``(.*?)``|`(.*?)`", lines)]
+    assert shown
+    for line in shown:
+        assert line.replace(r"\|", "|") in [each.strip() for each in files.splitlines()]
