@@ -146,6 +146,14 @@ def test_error_of_a_service_that_speaks_xml_is_xml(screens: Screens) -> None:
     assert (answer.status, answer.json()["errors"]) == (422, [{"name": "a", "why": "b"}])
 
 
+def test_members_may_be_called_as_anything_that_the_document_has_not(screens: Screens) -> None:
+    names = ["headers", "request", "members", "self"]
+    members = ", ".join(f"{name}: {name}" for name in names)
+    screen = form(screens, error_reply(INVALID), FORM.replace("form: order", members))
+    document = screen.post({"name": "A"}).json()
+    assert [document[name] for name in names] == names
+
+
 def test_declared_status_comes_before_the_last_good_value(screens: Screens) -> None:
     text = """
 endpoint: GET /screen

@@ -207,6 +207,21 @@ def test_composition_that_writes_reads_no_operations_cache(screens: Screens) -> 
     assert name_in(screen.get("/one")) == name_in(screen.get("/two")) == "Ann"
 
 
+@pytest.mark.parametrize("returns", ["none", "schemas.shop:Order | None"])
+def test_stored_204_means_to_each_step_what_its_statuses_say(
+    screens: Screens, returns: str
+) -> None:
+    service = f"  find: {{request: GET /find, returns: '{returns}', cache: {{ttl: 5m}}}}\n"
+    plain = "endpoint: GET /plain\nsteps: {found: {call: shop.find}}\n"
+    strict = (
+        "endpoint: GET /strict\nsteps: {found: {call: shop.find, statuses: {204: {reply: 404}}}}\n"
+    )
+    screen = screens({"plain": plain, "strict": strict}, {"/find": reply(204)}, service=service)
+    for target, status in (("/plain", 200), ("/strict", 404), ("/plain", 200)):
+        assert screen.get(target).status == status
+    assert screen.calls() == ["GET /find"]
+
+
 def test_cache_of_a_step_stands_in_for_its_operations(screens: Screens) -> None:
     one = "{endpoint: GET /one, steps: {user: {call: kept.get, cache: {ttl: 1ms, stale: 0s}}}}"
     two = "{endpoint: GET /two, steps: {user: {call: kept.get}}}"

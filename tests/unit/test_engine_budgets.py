@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from bff.engine.steps.requests import StepRequest, compile_renderer
-from bff.engine.values.limits import HEADER_BYTES, TARGET_BYTES, Budget, Limits
+from bff.engine.values.limits import HEADER_BYTES, Budget, Limits
 from bff.errors import TooLargeError
 from bff.plan.compiler.project import compile_project
 from bff.plan.model.service import OperationParam
 from bff.plan.model.steps import Optional
+from bff.plan.params.sendable import TARGET_BYTES
 from tests.support.engine_runs import run
 from tests.support.plans import batch, compose, for_each, operation, param, step
 from tests.support.projects import write_project

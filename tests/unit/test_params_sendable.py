@@ -18,6 +18,7 @@ REFUSED: list[tuple[Check, object, str]] = [
     (check_of("path"), "a\\b", "holds a slash"),
     (check_of("path"), "..", "only dots"),
     (check_of("path"), "%252E.", "only dots"),
+    (check_of("path"), "%" + "25" * 10 + "41", "more than 10 times"),
     (check_of("path", slash=True), "a/../b", "only dots"),
     (check_of("path", slash=True), "a//b", "a path segment that is empty"),
     (check_of("path", style="comma"), [], "is an empty list"),
@@ -44,6 +45,8 @@ TAKEN: list[tuple[Check, object]] = [
     (check_of("path"), "a b.c"),
     (check_of("path"), "a,b"),
     (check_of("path", slash=True), "a/b c"),
+    (check_of("path"), "%" + "25" * 9 + "41"),
+    (check_of("path"), "%2" + "%3" * 1_000_000 + "5"),  # too large: refused as it is rendered
     (check_of("path"), 5),
     (check_of("query"), ""),
     (check_of("query", style="comma"), []),
@@ -54,6 +57,6 @@ TAKEN: list[tuple[Check, object]] = [
 ]
 
 
-@pytest.mark.parametrize(("check", "value"), TAKEN, ids=[repr(each[1]) for each in TAKEN])
+@pytest.mark.parametrize(("check", "value"), TAKEN, ids=[repr(each[1])[:40] for each in TAKEN])
 def test_value_that_its_location_can_hold_is_let_through(check: Check, value: object) -> None:
     assert check(value) == value

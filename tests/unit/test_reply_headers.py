@@ -83,6 +83,11 @@ LINKS = {
 }  # fmt: skip
 
 
+def test_links_without_an_end_take_as_long_as_they_are_long() -> None:
+    """32 KiB of them held the loop for 5 s; by the square, these would take an hour."""
+    assert link_target([(b"link", b'<>\\"' * 200_000)], "next") is None
+
+
 @pytest.mark.parametrize(("value", "target"), LINKS.items())
 def test_target_of_a_relation_is_found_as_it_stands(value: str, target: str | None) -> None:
     assert link_target([(b"x", b"y"), (b"link", value.encode())], "next") == target

@@ -8,8 +8,9 @@ from typing import Final
 
 from bff.engine.ports import Headers
 
-# A target, and its params up to the comma that ends the link; quoted values may hold commas.
-_LINK: Final = re.compile(r'<([^<>]*)>((?:[^",]|"(?:[^"\\]|\\.)*")*)')
+# A target, and its params up to the comma that ends the link; quoted values may hold commas. One
+# that doesn't end takes the rest: to look for its end from each link again would take the square.
+_LINK: Final = re.compile(r'<([^<>]*)>((?:[^",]|"(?:[^"\\]|\\.)*"?)*)')
 _PARAM: Final = re.compile(r';\s*([^\s=;,"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?')
 
 

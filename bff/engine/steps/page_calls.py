@@ -20,10 +20,11 @@ from bff.engine.payload.texts import write_json
 from bff.engine.steps.calls import ManyCalls
 from bff.engine.steps.pages import Page, followed
 from bff.engine.steps.requests import Renderer, StepRequest
-from bff.engine.values.limits import TARGET_BYTES, Budget
+from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed, Reason, Value, dropped_in, reason_of
 from bff.errors import EvaluationError, TooLargeError
 from bff.plan.model.steps import ByCursor, ByLink, ByOffset, ByPage, Pages, Step
+from bff.plan.params.sendable import TARGET_BYTES
 
 
 class PageCalls(ManyCalls):

@@ -1,9 +1,10 @@
 """The headers of a reply that count: read by their types, and stored beside its JSON text. Pure.
 
 What is stored of a shared reply is its JSON text, and before it, where a step may read some of its
-headers, a line that has those as they came:
+headers, or its status may have a meaning of its own, a line that has those as they came:
 
     \\0[["x-total-count", "12"]]\\n{"orders": []}
+    \\0[[":status", "204"]]\\nnull
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from bff.engine.values.outcomes import NULL, Failed, Reason, Value
 from bff.plan.model.service import ReplyHeader
 
 _MARK: Final = b"\0"  # no JSON text begins so
+_STATUS: Final = b":status"  # no header is called so
+_MEANT: Final = frozenset({204, 205})  # what steps' `statuses` name of 2xx; all others are alike
 
 
 def with_headers(
@@ -37,18 +40,21 @@ def stored_text(headers: Sequence[ReplyHeader], reply: UpstreamReply, text: byte
     """What is stored of a reply that was read as this JSON text. Links may lead to pages."""
     names = {b"link", *(each.wire_name for each in headers)}
     kept = [(name, value) for name, value in reply.headers if name in names]
+    if reply.status in _MEANT:
+        kept.insert(0, (_STATUS, str(reply.status).encode()))
     if not kept:
         return text
     lines = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in kept]
     return _MARK + to_json(lines) + b"\n" + text
 
 
-def stored_reply(status: int, stored: bytes) -> UpstreamReply:
+def stored_reply(stored: bytes) -> UpstreamReply:
     """The reply of which this was stored, with its JSON text for a body."""
     if not stored.startswith(_MARK):
-        return UpstreamReply(status, (), stored)
+        return UpstreamReply(200, (), stored)
     line, _, text = stored[1:].partition(b"\n")
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in from_json(line)]
+    status = int(headers.pop(0)[1]) if headers[0][0] == _STATUS else 200
     return UpstreamReply(status, headers, text)
 
 

@@ -23,10 +23,15 @@ from bff.engine.steps.texts import (
     refuse,
     texts_of,
 )
-from bff.engine.values.limits import HEADER_BYTES, TARGET_BYTES, Budget
+from bff.engine.values.limits import HEADER_BYTES, Budget
 from bff.errors import EvaluationError, TooLargeError
 from bff.plan.model.service import BodyFormat, Operation, OperationParam
-from bff.plan.params.sendable import ENCODED_SLASH, wrong_in_header, wrong_in_path
+from bff.plan.params.sendable import (
+    ENCODED_SLASH,
+    TARGET_BYTES,
+    wrong_in_header,
+    wrong_in_path,
+)
 from bff.version import __version__
 
 Headers = tuple[tuple[bytes, bytes], ...]

@@ -27,7 +27,6 @@ from bff.plan.model.caching import ReplyCaching, evaluate_tags
 from bff.plan.model.service import Operation
 from bff.plan.model.steps import Step
 
-_STORED_STATUS = 200
 _DIGEST_BYTES = 20
 
 
@@ -69,7 +68,7 @@ class SharedCalls:
             return own._replace(freshness=least((own.freshness, cached.freshness)))
         if own is not None and not isinstance(own.value, Failed):
             return own
-        stored = stored_reply(_STORED_STATUS, cached.body)
+        stored = stored_reply(cached.body)
         earlier = await self._calls.part_of_stored(step, stored, budget, heavy)
         if own is None:
             return earlier._replace(freshness=cached.freshness)

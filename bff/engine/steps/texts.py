@@ -12,10 +12,10 @@ from math import isfinite
 from typing import Any
 from urllib.parse import quote
 
-from bff.engine.values.limits import FORM_BYTES, TARGET_BYTES
+from bff.engine.values.limits import FORM_BYTES
 from bff.engine.values.outcomes import Reason
 from bff.plan.model.service import CompositionParam, Location, Operation, OperationParam
-from bff.plan.params.sendable import wrong_in_list
+from bff.plan.params.sendable import TARGET_BYTES, wrong_in_list
 
 Values = Mapping[str, Any]  # JSON values by operation param, without those that are left out
 

@@ -5,7 +5,6 @@ from typing import Final
 
 from bff.errors import TooLargeError
 
-TARGET_BYTES: Final = 8 * 1024  # of one request's path and query; many servers take no more
 HEADER_BYTES: Final = 32 * 1024  # of all headers of one request
 FORM_BYTES: Final = 1024 * 1024  # of one param in a form
 

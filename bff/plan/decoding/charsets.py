@@ -6,7 +6,6 @@ text within an emoji. It becomes U+FFFD, the sign for what can't be read.
 
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
-from email.message import Message
 from encodings import normalize_encoding
 from encodings.aliases import aliases
 from json import detect_encoding
@@ -33,6 +32,9 @@ _BY_NAME: Final = {
     for name, charset in (aliases | {each: each for each in _CHARSETS}).items()
     if charset in _CHARSETS
 }
+_CHARSET_PARAM: Final = re.compile(
+    r""";[ \t]*charset[ \t]*=[ \t]*(?:"([^"]+)"|([^\s;"]+))""", re.IGNORECASE
+)
 _LONE: Final = re.compile("[\ud800-\udfff]")
 _LONE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _ESCAPE: Final = re.compile(
@@ -44,12 +46,8 @@ _ESCAPE: Final = re.compile(
 
 def charset_of(content_type: str | None) -> str | None:
     """The charset that a `Content-Type` names."""
-    if content_type is None or "charset" not in content_type.lower():
-        return None
-    message = Message()
-    message["content-type"] = content_type
-    named = message.get_param("charset")
-    return named if isinstance(named, str) and named else None
+    found = None if content_type is None else _CHARSET_PARAM.search(content_type)
+    return found and (found[1] or found[2])
 
 
 def text_of(body: bytes, charset: str | None) -> str:

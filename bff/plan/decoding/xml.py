@@ -11,8 +11,8 @@ Rules:
 3. An element without content, or with `xsi:nil`, is null where the schema takes a null, else an
    object or a text, as the schema has it. Of an element that the schema has as a text or a number,
    attributes are left out.
-4. Entities, of which a small body can make a large value, are refused; bounds are looked at before
-   anything is built.
+4. Entities, and attributes that every element of a name has by declaration, are refused: a small
+   body could make a large value of them. Bounds are looked at before anything is built.
 """
 
 import re
@@ -63,7 +63,8 @@ class XmlDecoder:
 
 
 def _check(text: bytes) -> None:
-    """Raises `ValueError` for entities, and `TooLargeError` for too many nodes."""
+    """Raises `ValueError` for entities and declared attributes, and `TooLargeError` for too many
+    nodes."""
     nodes = depth = 0
 
     def start(_: str, attributes: list[str]) -> None:
@@ -79,14 +80,22 @@ def _check(text: bytes) -> None:
         nonlocal depth
         depth -= 1
 
-    def refuse(*_: object) -> None:
+    def refuse_entities(*_: object) -> None:
         raise ValueError("its XML declares entities")
+
+    def refuse_attributes(*_: object) -> None:
+        raise ValueError("its XML declares attributes")
+
+    def refuse_unknown(*_: object) -> None:
+        raise ValueError("its XML has an entity of a file that is not read")
 
     parser = expat.ParserCreate("utf-8")
     parser.ordered_attributes = True
     parser.StartElementHandler = start
     parser.EndElementHandler = end
-    parser.EntityDeclHandler = refuse
+    parser.EntityDeclHandler = refuse_entities
+    parser.AttlistDeclHandler = refuse_attributes
+    parser.SkippedEntityHandler = refuse_unknown
     parser.Parse(text, True)
 
 

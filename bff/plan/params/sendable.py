@@ -18,8 +18,11 @@ _NO_HEADER_VALUE = re.compile(r"[\x00-\x08\n-\x1f\x7f]")  # RFC 9110 §5.5; the 
 # A slash within a segment, in a text that may hold slashes: encoded there, once or more often.
 ENCODED_SLASH: Final = re.compile("(%(?:25)*2[Ff])")
 _CALLED = {",": "a comma", " ": "a blank", "|": "a pipe"}
+TARGET_BYTES: Final = 8 * 1024  # of one request's path and query; many servers take no more
+_MOST_ENCODINGS: Final = 10  # more than any server undoes; each takes as long as the text is
 _HAS_SLASH = "holds a slash"
 _HAS_DOTS = "makes a path segment that is empty or only dots"
+_HAS_LAYERS = f"is percent-encoded more than {_MOST_ENCODINGS} times"
 
 
 # A segment that some server reads as `.` or `..`; Windows has read `...` so. Servers differ in when
@@ -59,7 +62,7 @@ def wrong_in_path(text: str, *, slash: bool) -> str | None:
         return None
     if not slash and _SEPARATOR.search(text):
         return _HAS_SLASH
-    return _HAS_DOTS if any(map(_is_dots, _segments(text))) else None
+    return _wrong_in_segments(_segments(text))
 
 
 def wrong_in_header(text: str) -> str | None:
@@ -91,17 +94,25 @@ def wrong_in_part(
     if not slash and _SEPARATOR.search(part):
         return _HAS_SLASH
     # a segment next to an expression can't be judged: dots may become a name there
-    whole = _segments(part)[0 if ends[0] else 1 : None if ends[1] else -1]
-    return _HAS_DOTS if any(map(_is_dots, whole)) else None
+    segments = _segments(part)
+    return _wrong_in_segments(segments and segments[0 if ends[0] else 1 : None if ends[1] else -1])
 
 
-def _segments(text: str) -> list[str]:
-    """The segments that a text makes, decoded. Encoded dots are refused as well, however often they
-    are encoded: clients and servers on the way normalise `%2e%2e`, and some decode twice."""
-    decoded, before = unquote(text), text
-    while decoded != before:
-        decoded, before = unquote(decoded), decoded
-    return _SEPARATOR.split(decoded)
+def _wrong_in_segments(segments: list[str] | None) -> str | None:
+    if segments is None:
+        return _HAS_LAYERS
+    return _HAS_DOTS if any(map(_is_dots, segments)) else None
+
+
+def _segments(text: str) -> list[str] | None:
+    """The segments that a text makes, decoded; None where it is encoded too often. Encoded dots are
+    refused as well: clients and servers on the way normalise `%2e%2e`, and some decode twice."""
+    for _ in range(_MOST_ENCODINGS + 1):
+        decoded = unquote(text)
+        if decoded == text:
+            return _SEPARATOR.split(text)
+        text = decoded
+    return None
 
 
 def _is_dots(segment: str) -> bool:
@@ -125,8 +136,13 @@ def sendable(check: Check, location: Location, style: Style, *, slash: bool) -> 
         found = check(value)
         if found == [] and location == "path":
             raise ValueError("is an empty list, which can't be sent")
-        for text in found if isinstance(found, list) else [found]:
-            if isinstance(text, str) and (what := wrong(text)):
+        texts = [
+            text for text in (found if isinstance(found, list) else [found]) if type(text) is str
+        ]
+        if location == "path" and sum(map(len, texts)) > TARGET_BYTES:
+            return found  # too large to be rendered, whatever it holds
+        for text in texts:
+            if what := wrong(text):
                 raise ValueError(what)
         return found
 

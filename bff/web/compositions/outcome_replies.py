@@ -87,7 +87,7 @@ def failure_reply(
         failure.reason,
         f"{what} failed: {failure.explanation}.",
         headers=tuple(headers),
-        **members,
+        members=members,
     )
 
 

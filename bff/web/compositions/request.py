@@ -96,7 +96,13 @@ class RequestReader:
             return self._forms[name]
         views = sorted(self._composition.views)
         known = f"The views are: {', '.join(views)}." if views else "There are no views."
-        return problem(request, 404, "unknown_view", f"There is no such view. {known}", views=views)
+        return problem(
+            request,
+            404,
+            "unknown_view",
+            f"There is no such view. {known}",
+            members={"views": views},
+        )
 
 
 def _fields(
@@ -110,7 +116,7 @@ def _fields(
     except UnknownField as error:
         return problem(
             request, 400, "bad_fields", "The query names fields that there are not.",
-            errors=[{"name": "fields", "in": "query", "detail": str(error)}],
+            members={"errors": [{"name": "fields", "in": "query", "detail": str(error)}]},
         )  # fmt: skip
     return PayloadForm(FIELDS + _spelt(mask), mask)
 
@@ -127,4 +133,4 @@ def _bad_params(request: GatewayRequest, bad: list[BadParam]) -> Reply:
         {**({"name": each.name} if each.name else {}), "in": each.location, "detail": each.message}
         for each in bad
     ]
-    return problem(request, 400, "bad_params", f"Bad params: {names}.", errors=errors)
+    return problem(request, 400, "bad_params", f"Bad params: {names}.", members={"errors": errors})

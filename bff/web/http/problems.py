@@ -4,6 +4,7 @@ They name steps, params and views by their public names; addresses, tokens, inpu
 tracebacks may not get in here.
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +15,7 @@ from bff.web.http.requests import GatewayRequest
 
 PROBLEM_JSON = b"application/problem+json"
 
+_NONE: Mapping[str, Any] = {}
 _PHRASES = {each.value: each.phrase for each in HTTPStatus}  # a service may send any other number
 
 
@@ -24,12 +26,12 @@ def problem(
     detail: str,
     *,
     headers: tuple[RawHeader, ...] = (),
-    **members: Any,
+    members: Mapping[str, Any] = _NONE,
 ) -> Reply:
     """A problem document as a reply.
 
     `reason` is a word by which programs distinguish problems of one status; `members` are
-    further ones: `step`, `errors`, `views`, `steps`.
+    further ones: `step`, `errors`, `views`, `steps`, and those of error replies.
     """
     body = to_json(
         {
