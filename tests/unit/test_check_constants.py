@@ -9,24 +9,24 @@ from tests.support.marks import without_mark
 from tests.support.projects import SHOP_SERVICE, write_project
 
 SERVICES = {
-    "base": ("base: ▶'http://${HOST}'", "base: http://127.0.0.1:9"),
-    "timeout": ("timeout: ▶'${TIMEOUT}'\nbase", "base"),
-    "request": ("request: ▶'GET /${PREFIX}/users/{id}'", "request: GET /users/{id}"),
-    "returns": ("returns: ▶'schemas.shop:${NAME}'", "returns: schemas.shop:User"),
-    "bound": ("minimum: ▶'${LEAST}'", "minimum: 1"),
-    "default": ("default: ▶'${LIMIT}'", "default: 10"),
-    "enum": ("enum: [▶'${NOTE}'], required: false", "required: false"),
-    "pattern": ("pattern: ▶'${P}', required: false", "required: false"),
+    "base": ("base: 'http://▶${HOST}'", "base: http://127.0.0.1:9"),
+    "timeout": ("timeout: '▶${TIMEOUT}'\nbase", "base"),
+    "request": ("request: 'GET /▶${PREFIX}/users/{id}'", "request: GET /users/{id}"),
+    "returns": ("returns: 'schemas.shop:▶${NAME}'", "returns: schemas.shop:User"),
+    "bound": ("minimum: '▶${LEAST}'", "minimum: 1"),
+    "default": ("default: '▶${LIMIT}'", "default: 10"),
+    "enum": ("enum: ['▶${NOTE}'], required: false", "required: false"),
+    "pattern": ("pattern: '▶${P}', required: false", "required: false"),
     "name of a header": ("▶'${NAME}': {in: header, type: string}\n      note:", "note:"),
 }  # fmt: skip
 
 GATEWAY = {
-    "deadline": "defaults: {deadline: ▶'${DEADLINE}'}",
-    "access": "defaults: {access: ▶'${ACCESS}'}",
-    "origin": "cors: {origins: [▶'${ORIGIN}']}",
-    "host of an origin": "cors: {origins: [▶'https://${HOST}']}",
-    "namespace": "cache: {namespace: ▶'${ENV}'}",
-    "service of a route": "routes: {/raw: {service: ▶'${SERVICE}'}}",
+    "deadline": "defaults: {deadline: '▶${DEADLINE}'}",
+    "access": "defaults: {access: '▶${ACCESS}'}",
+    "origin": "cors: {origins: ['▶${ORIGIN}']}",
+    "host of an origin": "cors: {origins: ['https://▶${HOST}']}",
+    "namespace": "cache: {namespace: '▶${ENV}'}",
+    "service of a route": "routes: {/raw: {service: '▶${SERVICE}'}}",
     "prefix of a route": "routes: {▶'/${PREFIX}': {service: shop}}",
     "tag of a route": "routes: {/raw: {service: shop, purges: [▶'${TAG}']}}",
 }

@@ -109,15 +109,15 @@ PARAMS = {
         "required: false",
     ),
     "expression for a default": (
-        "{q: {type: integer, default: ▶'${PAGE_SIZE}'}}", "q.default", "a constant stands here",
+        "{q: {type: integer, default: ▶'${params.size}'}}", "q.default", "a constant stands here",
         "Write the value itself",
     ),
     "expression within a default": (
-        "{q: {type: array, items: {type: string}, default: [a, ▶'a ${X}']}}", "q.default[1]",
+        "{q: {type: array, items: {type: string}, default: [a, ▶'a ${a.b}']}}", "q.default[1]",
         "a constant stands here", "",
     ),
     "expression in an enum": (
-        "{q: {type: string, enum: [a, ▶'${X}']}}", "q.enum[1]", "a constant stands here", "",
+        "{q: {type: string, enum: [a, ▶'${a.b}']}}", "q.enum[1]", "a constant stands here", "",
     ),
     "in the path and not there": (
         "{▶q: {in: path, type: string}}", "q", "'q' is not in the path", "in: query",

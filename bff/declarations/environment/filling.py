@@ -18,6 +18,7 @@ from bff.declarations.environment.references import (
     Name,
     Reference,
     mentions_environment,
+    mentions_shell,
     references_in,
 )
 from bff.declarations.yaml.scalars import NumberTooLong, resolve_plain
@@ -120,16 +121,19 @@ class _Filling:
                 return value
 
     def _text(self, text: str, path: KeyPath) -> object:
-        offset = mentions_environment(text)
-        if offset is None:
+        offset, shell = mentions_environment(text), mentions_shell(text)
+        if offset is None and shell is None:
+            return text
+        takes_values = self.use is not None and not _covers(self.use.expressions, path)
+        if offset is None and not takes_values:
             return text
         filled: object = LOST
-        if self.use is None:
-            self._fault(path, offset, *_IN_COMPOSITION)
-        elif _covers(self.use.expressions, path):
-            self._fault(path, offset, *_IN_EXPRESSION)
-        else:
+        if takes_values and shell is not None:
+            self._fault(path, shell.offset, *_as_in_a_shell(shell.name))
+        elif takes_values:
             filled = self._filled(text, path)
+        elif offset is not None:
+            self._fault(path, offset, *(_IN_EXPRESSION if self.use else _IN_COMPOSITION))
         if filled is LOST:
             self.lost.add(path)
         return filled
@@ -215,6 +219,13 @@ def _covers(patterns: Sequence[tuple[str, ...]], path: KeyPath) -> bool:
         len(pattern) <= len(path)
         and all(part in (ANY, key) for part, key in zip(pattern, path, strict=False))
         for pattern in patterns
+    )
+
+
+def _as_in_a_shell(name: str) -> tuple[str, str]:
+    return (
+        f"'{name}' names nothing that is read here",
+        f"A variable is ${{env.{name}}}, with a default ${{env.{name} || 'text'}}.",
     )
 
 

@@ -17,6 +17,7 @@ LONGEST_NAME: Final = 200  # characters
 MOST_ALTERNATIVES: Final = 16
 
 _OPENING = re.compile(r"\$\{(?=\s*(?:env|secret)\s*\.)")
+_SHELL = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::?[-?+=][^}]*)?\}")
 _BLANKS = re.compile(r"\s*")
 _NAME = re.compile(r"(env|secret)\s*\.\s*(?:([A-Za-z_][A-Za-z0-9_]*)|\"([^\"\\]*)\")")
 _RAW = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
@@ -64,6 +65,12 @@ def mentions_environment(text: str) -> int | None:
     """The offset of the first expression that begins with the environment; None without one."""
     found = _OPENING.search(text)
     return None if found is None else found.start()
+
+
+def mentions_shell(text: str) -> Name | None:
+    """The first variable that is written as shells write it: `${NAME}`, `${NAME:-default}`."""
+    found = _SHELL.search(text)
+    return None if found is None else Name("env", found[1], found.start())
 
 
 def references_in(text: str) -> Iterator[Reference]:
@@ -131,6 +138,10 @@ def _constant(literal: str, position: int) -> str:
 def _misread(text: str, start: int, position: int) -> BadReference:
     if position >= len(text):
         return BadReference(start, "the ${ here is never closed", "Close it with }.")
+    if text[position] in "-.":
+        return BadReference(
+            position, "a name ends here", 'A name with dashes or dots stands in quotes: env."a-b".'
+        )
     return BadReference(
         position, "only `||` and a default may follow a name of the environment",
         "Write ${env.NAME || 'a default'}.",

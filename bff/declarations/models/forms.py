@@ -150,7 +150,7 @@ def _expressions_in(value: Any, path: tuple[str | int, ...]) -> Iterator[Violati
         case str() if "${" in value:
             yield Violation(
                 "a constant stands here, and `${…}` would be sent as it is",
-                "Write the value itself: neither expressions nor the environment are read here.",
+                "Write the value itself: no expression is read here.",
                 path,
             )
         case list() | tuple():

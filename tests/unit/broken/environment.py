@@ -20,6 +20,7 @@ _DEFAULT = (
     "only `||` and a default may follow a name of the environment."
     " Write ${env.NAME || 'a default'}."
 )
+_QUOTED = 'a name ends here. A name with dashes or dots stands in quotes: env."a-b".'
 _CONSTANT = "this constant is no text, number or boolean. Write a text in single quotes: 'a text'."
 _ELSEWHERE = (
     "a secret can't stand here. Secrets belong to headers, query, auth, tls and proxy of a service;"
@@ -45,7 +46,18 @@ ROWS = {
     ),
     "no default behind ||": _service('base: "${env.URL || ▶}"', f"base: {_ALTERNATIVE}"),
     "another operator": _service('base: "${env.URL ▶&& env.B}"', f"base: {_DEFAULT}"),
-    "field of a variable": _service('base: "${env.URL▶.host}"', f"base: {_DEFAULT}"),
+    "name with a dot": _service('base: "${env.URL▶.host}"', f"base: {_QUOTED}"),
+    "name with a dash": _service("proxy: '${secret.a▶-b}'\nbase: http://h", f"proxy: {_QUOTED}"),
+    "variable as in a shell": _service(
+        "base: http://▶${HOST}",
+        "base: 'HOST' names nothing that is read here."
+        " A variable is ${env.HOST}, with a default ${env.HOST || 'text'}.",
+    ),
+    "variable as in a shell, with a default": _service(
+        "base: '${env.URL || ''http://h''}'\ntimeout: ▶${TIMEOUT:-1s}",
+        "timeout: 'TIMEOUT' names nothing that is read here."
+        " A variable is ${env.TIMEOUT}, with a default ${env.TIMEOUT || 'text'}.",
+    ),
     "no name": _service('base: "${▶env.}"', f"base: {_ALTERNATIVE}"),
     "path for a name": _service(
         "base: '${▶secret.\"../x\"}'",
