@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from urllib.parse import quote
 
 import pytest
@@ -183,6 +184,25 @@ def test_slow_service_is_a_timeout_and_bad_params_are_named(shop: Shop) -> None:
     assert "no request to a service" in result.stderr
     assert "✗ param id: bad_params" in result.stderr
     assert "must be at least 1" in result.stderr
+
+
+def test_many_requests_are_fifty_lines_and_all_in_json(shop: Shop) -> None:
+    each = """
+    endpoint: GET /many
+    access: public
+    steps:
+      users:
+        for_each: {over: "${items}", as: id, max: 100}
+        call: shop.get_user
+        with: {id: "${id}"}
+    """.replace("${items}", "${`" + str(list(range(1, 61))) + "`}")
+    (shop.folder / "compositions/many.yaml").write_text(dedent(each))
+    for number in range(1, 61):
+        let(shop, f"/users/{number}", USER)
+    shown = shop.call("many").stderr
+    assert shown.count("GET http") == 50
+    assert "… and 10 more; --format json has all" in shown
+    assert len(json.loads(shop.call("many", "--format", "json").stdout)["requests"]) == 60
 
 
 # ---------------------------------------------------------------------------- what writes

@@ -204,6 +204,22 @@ def test_no_command_shows_a_secret(project: Path) -> None:
         assert is_clean(result.output)
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_call_of_a_screen_shows_no_secret_whatever_a_service_repeats(
+    project: Path, sent: Sent, form: str
+) -> None:
+    words = [(name, path) for name in SERVICES for path in ("ok", "leak")]
+    shown = ""
+    for name, path in words:
+        options = ["--param", f"path={path}", "--format", form, "--project", str(project)]
+        result = CliRunner().invoke(bff, ["call", name, *options])
+        assert is_clean(result.output), result.output
+        shown += result.output
+    assert sent.shows("QUERY")
+    assert sent.shows("PROXY")
+    assert ("•••" if form == "text" else "\\u2022") in shown
+
+
 def test_no_problem_shows_a_secret(project: Path, tmp_path: Path) -> None:
     """Each secret stands where it is refused."""
     service = project / "services" / "plain.yaml"

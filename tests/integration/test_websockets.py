@@ -23,6 +23,7 @@ from tests.support.hosts import WAIT_BUDGET_SECONDS, http1_server
 from tests.support.websockets import ORIGIN, live_project
 
 Handler = Callable[[ServerConnection], None]
+QUIET = Settings(log_level="error")
 
 
 @contextmanager
@@ -32,6 +33,7 @@ def gateway_before(
     monkeypatch: pytest.MonkeyPatch,
     *,
     scheme: str = "ws",
+    settings: Settings = QUIET,
     **options: Any,
 ) -> Iterator[Callable[..., ClientConnection]]:
     """A function that opens a WebSocket at /live/chat, through our server to a service."""
@@ -47,7 +49,7 @@ def gateway_before(
         stack.callback(thread.join, WAIT_BUDGET_SECONDS)
         stack.callback(service.shutdown)
         url = f"https://localhost:{service.socket.getsockname()[1]}"
-        made = create_server(live_project(folder, url), Settings(log_level="error"))
+        made = create_server(live_project(folder, url), settings)
         port = stack.enter_context(http1_server(made, tls=tls))
 
         def open_one(**wanted: Any) -> ClientConnection:
@@ -74,6 +76,20 @@ def test_messages_of_every_kind_and_size_pass_both_ways(
         client.send(["in ", "several ", "frames"])
         assert client.recv() == "in several frames"
         assert client.ping().wait(WAIT_BUDGET_SECONDS)
+
+
+def test_websocket_passes_while_the_log_has_a_line_for_each_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    settings = Settings(log_level="debug")
+    with gateway_before(echo, tmp_path, monkeypatch, settings=settings) as open_one:
+        client = open_one()
+        client.send("hello")
+        assert client.recv() == "hello"
+        client.close()
+    lines = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
+    (call,) = [line for line in lines if line["event"] == "upstream call"]
+    assert (call["method"], call["status"]) == ("GET", 101)
 
 
 def test_tls_at_both_ends_passes_messages_and_the_end(

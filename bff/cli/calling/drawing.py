@@ -14,6 +14,7 @@ from bff.cli.waterfall import draw_waterfall
 
 _TRACK_WIDTH = 40
 _DIM = "bright_black"
+_MOST_LINES = 50  # of requests; JSON has all
 _SHOWN_HEADERS = ("cache-status", "proxy-status", "location", "retry-after")
 
 
@@ -80,13 +81,15 @@ def _requests(report: CallReport) -> Iterable[Text]:
     if not report.requests:
         yield Text("no request to a service", style=_DIM)
     width = max((len(each.method) + len(each.url) + 1 for each in report.requests), default=0)
-    for each in report.requests:
+    for each in report.requests[:_MOST_LINES]:
         line = f"{each.method} {each.url}".ljust(min(width, 72))
         took = f"{each.duration_ms:.0f} ms"
         size = f"{each.size_bytes} B" if each.status is not None else ""
         yield Text.assemble(
             line, "  ", _came_to(each), f"  {took:>8}  {size:>9}", (f"  {each.caching}", _DIM)
         )
+    if (more := len(report.requests) - _MOST_LINES) > 0:
+        yield Text(f"… and {more} more; --format json has all", style=_DIM)
     for step in report.stored:
         yield Text.assemble((step, "bold"), "  its reply came from the cache")
 

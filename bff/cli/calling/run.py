@@ -90,12 +90,16 @@ async def call_screen(
         await gateway.close()
         log.flush()
     observed.sort(key=lambda each: each.started_at)
-    mask = Mask([*(each.reveal() for each in secrets), *_credentials(observed)])
+    mask = Mask([*(each.reveal() for each in secrets), *_credentials(project, observed)])
     return _report(composition, call, request, reply, duration_ms, observed, mask)
 
 
-def _credentials(observed: Iterable[ObservedCall]) -> Iterable[str]:
-    """What identified the gateway or the caller to services: tokens that were fetched, too."""
+def _credentials(project: CompiledProject, observed: Iterable[ObservedCall]) -> Iterable[str]:
+    """What identified the gateway or the caller to services and proxies, in its encoded form:
+    tokens that were fetched, too."""
+    for service in project.services.values():
+        if service.link is not None and service.link.proxy is not None:
+            yield (service.link.proxy.authorization or "").partition(" ")[2]
     for each in observed:
         for name, value in each.call.headers:
             if name == b"authorization":
