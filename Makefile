@@ -8,7 +8,7 @@ AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo)
 # Debian's packages whose programs the tests of tests/system run.
 SYSTEM_PACKAGES := curl nginx-light
 
-.PHONY: setup wheel demo test test-system check quick style bench crowds growth soak fuzz compliance house clean
+.PHONY: setup wheel demo test test-system check quick style bench crowds growth soak fuzz compliance problems house clean
 
 setup: $(STAMP)
 
@@ -53,6 +53,10 @@ bench: $(STAMP)
 
 fuzz: $(STAMP)
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+# docs/problems.md, from the files with one mistake.
+problems: $(STAMP)
+	$(BIN)/python -m tests.problems
 
 # CASES: the folder of the compliance cases of JMESPath Community.
 compliance: $(STAMP)

@@ -100,10 +100,10 @@ def build() -> Blueprint:
 
     @shop.get("/echo")
     def echo() -> ResponseReturnValue:
-        """What came with the request that traces it."""
+        """By what the request can be found in a log."""
         return {
             "request_id": request.headers.get("X-Request-ID"),
-            "traceparent": request.headers.get("traceparent"),
+            "trace_id": request.headers["traceparent"].split("-")[1],
         }
 
     return shop
