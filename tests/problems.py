@@ -18,9 +18,9 @@ PAGE = Path(__file__).parents[1] / "docs/problems.md"
 
 _HEAD = f"""# Problems, and how they are mended
 
-What `bff check` reports of {{count}} files, each with one mistake. `{MARK}` is no part of a file: the
-problem's line and column lead there. Of a service's file the operation with the mistake is shown
-alone. `make problems` writes this page, from tables that a test checks.
+What `bff check` reports of {{count}} files, each with one mistake. `{MARK}` is no part of a file:
+the problem's line and column lead there. Of a service's file the operation with the mistake is
+shown alone. `make problems` writes this page, from tables that a test checks.
 """
 
 
