@@ -55,7 +55,7 @@ def routes(project: Path) -> None:
         link = replace(service, compression=False, additions=lent)  # compression is for steps
         own = f" ({text})" if (text := service_text(link)) else ""
         websockets = ", with WebSockets" if route.websocket else ""
-        answered_by = f"service {route.service}{own}{stripped}{websockets}"
+        answered_by = f"service {route.service}{own}{stripped}{websockets}{_passing(route)}"
         purges = ", ".join(route.purges)
         access = access_text(route.access)
         limits = _limits(route)
@@ -66,6 +66,17 @@ def routes(project: Path) -> None:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
+
+
+def _passing(route: Route) -> str:
+    """What passes beside what all routes pass."""
+    lists = {
+        "forward": route.forward,
+        "return": route.returned,
+        "cookies": route.cookies,
+        "expose": route.expose,
+    }
+    return "".join(f", {key} {' '.join(names)}" for key, names in lists.items() if names)
 
 
 def _limits(route: Route) -> str:

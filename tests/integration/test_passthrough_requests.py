@@ -129,6 +129,7 @@ def test_headers_on_the_wire_are_the_allowed_ones_and_the_gateways_own(
         ("via", "1.1 bff"),
         ("x-forwarded-for", "192.0.2.7"),
         ("x-forwarded-host", "shop.example"),
+        ("x-forwarded-prefix", "/raw/orders"),
         ("x-forwarded-proto", "https"),
         ("x-request-id", "r1"),
     ]

@@ -11,12 +11,12 @@ from bff.engine.answers import answer_to
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import Service
-from bff.upstream.passthrough.passthrough import ForwardedReply, Passthrough
+from bff.upstream.passthrough.passthrough import ForwardedReply
 from bff.upstream.pipeline.stack import ServiceClient
 from bff.upstream.ports import Transport
 from bff.upstream.transports import TransportName
 from tests.support import transports
-from tests.support.routes import CLIENT, STRIPPING, answered, body_of
+from tests.support.routes import CLIENT, STRIPPING, TRACE, answered, body_of, passthrough_of
 from tests.support.transports import NAMES
 from tests.support.wire import Exchange, WireServer
 from tests.support.wire_scripts import json_reply, refusing_url, unreachable_url
@@ -48,16 +48,17 @@ def route(
     """One request through a route."""
 
     async def scenario(services: ServiceClient) -> tuple[int, bytes]:
+        passthrough = passthrough_of(STRIPPING, services)
         begin = partial(
-            Passthrough(STRIPPING, services).begin,
+            passthrough.begin,
             method=method,
             target="/1",
             headers=(),
             body=body,
             client=CLIENT,
-            request_id=b"r1",
+            trace=TRACE,
         )
-        reply = answered(method, await answer_to(begin))
+        reply = answered(passthrough, method, await answer_to(begin))
         assert isinstance(reply, ForwardedReply), reply
         return reply.status, await body_of(reply)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bff.upstream.passthrough.headers import FORWARDED
+from bff.header_names import FORWARDED, TRACE
 from tests.integration.raw_requests import bodies, heads
 from tests.integration.raw_requests.rows import LAST, Row
 from tests.support.hosts import WAIT_BUDGET_SECONDS, Host, serving
@@ -16,9 +16,11 @@ from tests.support.wire_scripts import reply
 
 ROWS = [*heads.ROWS, *bodies.ROWS]
 
-OURS = {"host", "x-request-id", "x-forwarded-for", "x-forwarded-proto", "via"}
+OURS = {"host", "x-forwarded-for", "x-forwarded-prefix", "x-forwarded-proto", "via"} | (
+    TRACE - {"tracestate"}
+)
 FRAMING = {"content-length", "transfer-encoding", "connection"}
-SENT = {name.decode() for name in FORWARDED} | OURS | FRAMING | {"x-forwarded-host"}
+SENT = FORWARDED | TRACE | OURS | FRAMING | {"x-forwarded-host"}
 
 
 @pytest.fixture(scope="module")

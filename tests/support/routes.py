@@ -12,13 +12,12 @@ from bff.engine.values.outcomes import Failed
 from bff.engine.values.trace import Trace
 from bff.plan.model.composition import Access, Route
 from bff.plan.model.service import Service
-from bff.upstream.passthrough.headers import ClientInfo
+from bff.upstream.passthrough.headers import ClientInfo, RouteHeaders
 from bff.upstream.passthrough.passthrough import (
     Answer,
     ForwardedReply,
     Passthrough,
     Refused,
-    passed_headers,
     refusal,
 )
 from bff.upstream.pipeline.stack import ServiceClient
@@ -44,6 +43,12 @@ def declared_route(prefix: str, service: str, **declared: Any) -> Route:
 KEEPING = declared_route("/raw/orders", "orders", strip=False)
 STRIPPING = declared_route("/raw/orders", "orders")
 CLIENT = ClientInfo(b"192.0.2.7", b"https", b"shop.example")
+TRACE = Trace(b"r1")
+
+
+def passthrough_of(route: Route, services: ServiceClient, base: str = "") -> Passthrough:
+    """The pass-through of a route to a service at this base URL."""
+    return Passthrough(route, services, RouteHeaders(route, (base,)))
 
 
 async def open_route(
@@ -61,7 +66,8 @@ async def open_route(
     """One request through a pass-through to the service at `base`."""
     services = {"orders": Service("orders", (base,), 5.0)}
     client = ServiceClient(transport, services, 1_000_000, asyncio.get_running_loop().time)
-    passthrough = Passthrough(replace(route, timeout_seconds=timeout_seconds), client)
+    declared = replace(route, timeout_seconds=timeout_seconds)
+    passthrough = passthrough_of(declared, client, base)
     target = passthrough.target(method, raw_path, raw_query)
     if isinstance(target, Refused):
         return target
@@ -72,19 +78,23 @@ async def open_route(
         headers=headers,
         body=body,
         client=CLIENT,
-        trace=Trace(b"r1"),
+        trace=TRACE,
     )
     try:
         answer = await answer_to(begin)
     except Exception as error:
         answer = error
-    return answered(method, answer)
+    return answered(passthrough, method, answer)
 
 
-def answered(method: str, answer: Answer | Failed | Exception) -> ForwardedReply | Refused | Failed:
+def answered(
+    passthrough: Passthrough, method: str, answer: Answer | Failed | Exception
+) -> ForwardedReply | Refused | Failed:
     """What the client of a request gets."""
     if isinstance(answer, UpstreamStream):
-        return ForwardedReply(answer.status, passed_headers(method, answer), answer.body)
+        return ForwardedReply(
+            answer.status, passthrough.passed_headers(method, answer), answer.body
+        )
     return refusal(answer)
 
 

@@ -2,28 +2,28 @@
 
 import pytest
 
-from bff.upstream.passthrough.headers import (
-    FORWARDED,
-    HOP_BY_HOP,
-    ClientInfo,
-    reply_headers,
-    request_headers,
-)
+from bff import header_names
+from bff.upstream.passthrough.headers import ClientInfo, RouteHeaders
+from tests.support.routes import STRIPPING, declared_route
 
 Header = tuple[bytes, bytes]
 
+HEADERS = RouteHeaders(STRIPPING, ["http://inner.test:9102"])
+FORWARDED = {name.encode() for name in header_names.FORWARDED}
+HOP_BY_HOP = {name.encode() for name in header_names.HOP_BY_HOP}
 CLIENT = ClientInfo(b"192.0.2.7", b"https", b"shop.example")
 OURS = [
     (b"x-forwarded-proto", b"https"),
     (b"x-forwarded-for", b"192.0.2.7"),
     (b"x-forwarded-host", b"shop.example"),
+    (b"x-forwarded-prefix", b"/raw/orders"),
     (b"via", b"1.1 bff"),
 ]
 
 
 def sent(*received: Header) -> list[Header]:
     """What goes to the service for these received headers."""
-    return request_headers(received, CLIENT)
+    return HEADERS.to_service(received, CLIENT)
 
 
 def sent_beside_ours(*received: Header) -> list[Header]:
@@ -64,6 +64,7 @@ def test_order_and_duplicates_are_kept() -> None:
         b"x-custom",
         b"x-forwarded-for",
         b"x-forwarded-host",
+        b"x-forwarded-prefix",
         b"x-forwarded-proto",
         b"x-real-ip",
         b"x-request-id",
@@ -95,9 +96,10 @@ def test_connection_cannot_name_away_what_the_gateway_adds() -> None:
 
 
 def test_client_whose_address_or_host_is_unknown_is_not_made_up() -> None:
-    headers = request_headers([], ClientInfo(None, b"http", None))
+    headers = HEADERS.to_service([], ClientInfo(None, b"http", None))
     assert headers == [
         (b"x-forwarded-proto", b"http"),
+        (b"x-forwarded-prefix", b"/raw/orders"),
         (b"via", b"1.1 bff"),
     ]
 
@@ -123,7 +125,7 @@ def test_reply_header_that_is_not_for_the_client_is_dropped_however_its_hyphens_
 ) -> None:
     for sign in (b"-", b"_", b"."):
         received = [(name.replace(b"-", sign), b"x"), (b"etag", b'"1"')]
-        assert reply_headers(received)[0] == [(b"etag", b'"1"')]
+        assert HEADERS.to_client(received)[0] == [(b"etag", b'"1"')]
 
 
 def test_reply_headers_pass_in_order_with_duplicates_and_all_their_bytes() -> None:
@@ -133,12 +135,12 @@ def test_reply_headers_pass_in_order_with_duplicates_and_all_their_bytes() -> No
         (b"x_b", b"caf\xe9 \xc3\xa9"),
         (b"link", b"b"),
     ]
-    assert reply_headers(received)[0] == received
+    assert HEADERS.to_client(received)[0] == received
 
 
 def test_reply_header_named_by_connection_is_dropped() -> None:
     received = [(b"x-hop", b"1"), (b"connection", b"Keep-Alive, X-Hop"), (b"etag", b"e")]
-    assert reply_headers(received)[0] == [(b"etag", b"e")]
+    assert HEADERS.to_client(received)[0] == [(b"etag", b"e")]
 
 
 @pytest.mark.parametrize(
@@ -157,4 +159,68 @@ def test_reply_header_named_by_connection_is_dropped() -> None:
 def test_length_is_the_declared_one_unless_a_transfer_coding_overrides_it(
     received: list[Header], length: int | None
 ) -> None:
-    assert reply_headers(received) == ([], length)
+    assert HEADERS.to_client(received) == ([], length)
+
+
+DECLARED = declared_route(
+    "/raw/orders",
+    "orders",
+    forward=("x-api-key", "x-csrf-token"),
+    returned=("server", "x-accel-buffering"),
+    cookies=("cart", "__Host-id"),
+)
+NAMED = RouteHeaders(DECLARED, ["http://inner.test:9102/api"])
+
+
+def test_headers_that_the_route_names_pass_beside_the_usual_ones() -> None:
+    received = [(b"x-api-key", b"k"), (b"x-tenant", b"t"), (b"accept", b"a"), (b"x_api_key", b"e")]
+    sent = NAMED.to_service(received, CLIENT)
+    assert sent[: -len(OURS)] == [(b"x-api-key", b"k"), (b"accept", b"a")]
+    named_away = [(b"connection", b"x-api-key"), (b"x-api-key", b"k")]
+    assert NAMED.to_service(named_away, CLIENT) == OURS
+
+
+@pytest.mark.parametrize(
+    ("received", "passed"),
+    [
+        ([b"cart=1; session=2; __Host-id=3"], b"cart=1; __Host-id=3"),
+        ([b"cart=1", b"x=2; cart = 3 ;CART=4"], b"cart=1; cart = 3"),
+        ([b'cart="1; session=2"'], b'cart="1'),
+        ([b"cart", b"session=1; =cart; cart_=1", b""], None),
+        ([], None),
+    ],
+)
+def test_cookies_pass_by_their_names_alone(received: list[bytes], passed: bytes | None) -> None:
+    sent = NAMED.to_service([(b"cookie", each) for each in received], CLIENT)
+    assert sent[: -len(OURS)] == ([] if passed is None else [(b"cookie", passed)])
+
+
+def test_reply_headers_that_the_route_names_pass_in_that_spelling_alone() -> None:
+    received = [(b"server", b"s"), (b"x_accel_buffering", b"no"), (b"x-sendfile", b"/etc"),
+                (b"x-accel-buffering", b"no"), (b"x-request-id", b"theirs")]  # fmt: skip
+    assert NAMED.to_client(received)[0] == [(b"server", b"s"), (b"x-accel-buffering", b"no")]
+
+
+@pytest.mark.parametrize(
+    ("cookie", "passed"),
+    [
+        (b"cart=1; Path=/; HttpOnly", b"cart=1; Path=/raw/orders; HttpOnly"),
+        (b"cart=1; path = /api", b"cart=1; Path=/raw/orders"),
+        (b"cart=1;Path=/api/x/;Secure", b"cart=1; Path=/raw/orders/x/;Secure"),
+        (b"cart=1; Path=/raw/orders/x", b"cart=1; Path=/raw/orders/x"),
+        (b"cart=1; Path=/other", b"cart=1; Path=/raw/orders/other"),
+        (b"cart=1; Path=", b"cart=1; Path="),
+        (b"cart=1; Domain=shop.example; SameSite=Lax", b"cart=1; SameSite=Lax"),
+        (b"cart=1;DOMAIN = .inner.test", b"cart=1"),
+        (b"__Host-id=1; Path=/; Secure", b"__Host-id=1; Path=/; Secure"),
+        (b" cart =1", b" cart =1"),
+        (b"Cart=1; Path=/", None),
+        (b"session=1; cart=2", None),
+        (b"__Host-bff=1; Path=/", None),
+    ],
+)
+def test_cookie_of_a_reply_passes_by_name_without_domain_behind_the_prefix(
+    cookie: bytes, passed: bytes | None
+) -> None:
+    got, _ = NAMED.to_client([(b"set-cookie", cookie)])
+    assert got == ([] if passed is None else [(b"set-cookie", passed)])

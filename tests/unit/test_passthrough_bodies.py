@@ -9,11 +9,11 @@ from bff.engine.answers import OnAnswer
 from bff.engine.ports import ServiceCall
 from bff.engine.values.outcomes import Failed
 from bff.plan.model.service import Link, Service
-from bff.upstream.passthrough.passthrough import Answer, Passthrough, Refused
+from bff.upstream.passthrough.passthrough import Answer, Refused
 from bff.upstream.pipeline.stack import ServiceClient
 from bff.upstream.ports import UpstreamStream
 from tests.support.fake_time import run_in_fake_time
-from tests.support.routes import CLIENT, STRIPPING, open_route
+from tests.support.routes import CLIENT, STRIPPING, TRACE, open_route, passthrough_of
 from tests.support.scripted import ScriptedTransport
 
 
@@ -76,14 +76,14 @@ def test_reply_that_comes_as_its_caller_leaves_is_closed(turns: int) -> None:
         transport, answers = OpenReply(), list[Answer | Failed | Exception]()
         services = {"orders": Service("orders", ("http://upstream.test",), 5.0)}
         client = ServiceClient(transport, services, 1_000, asyncio.get_running_loop().time)
-        handle = Passthrough(STRIPPING, client).begin(
+        handle = passthrough_of(STRIPPING, client).begin(
             answers.append,
             method="POST",
             target="/",
             headers=[(b"content-length", b"2")],
             body=body(),
             client=CLIENT,
-            request_id=b"r1",
+            trace=TRACE,
         )
         await transport.is_answered.wait()
         for _ in range(turns):

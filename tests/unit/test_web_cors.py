@@ -17,6 +17,7 @@ def cross_origin(*origins: str) -> CrossOrigin:
     project: Any = SimpleNamespace(
         cors=SimpleNamespace(origins=frozenset(origins)),
         compositions=[SimpleNamespace(params=[param, query], head=None)],
+        routes=[SimpleNamespace(forward=("x-csrf-token",))],
     )
     return CrossOrigin(project)
 
@@ -75,6 +76,21 @@ def test_preflight_of_a_known_origin_lists_methods_and_grants_known_headers() ->
     assert headers[b"access-control-allow-methods"] == b"OPTIONS, POST"
     assert headers[b"access-control-allow-headers"] == b"content-type, x-tenant, if-none-match"
     assert headers[b"access-control-max-age"] == b"600"
+
+
+def test_replies_of_a_route_expose_what_it_names_beside_what_all_do() -> None:
+    policy = cross_origin(PAGE.decode())
+    exposing = policy.exposing(("Link", "etag", "X-Total-Count"))
+    assert list(exposing) == [PAGE]
+    usual = dict(policy.headers(PAGE))[b"access-control-expose-headers"]
+    headers = dict(exposing[PAGE])
+    assert headers.pop(b"access-control-expose-headers") == usual + b", Link, X-Total-Count"
+    assert headers.items() <= dict(policy.headers(PAGE)).items()
+
+
+def test_preflight_grants_what_a_route_forwards() -> None:
+    reply = cross_origin(PAGE.decode()).preflight(preflight(asked=b"X-CSRF-Token, X-Evil"), ())
+    assert dict(reply.headers)[b"access-control-allow-headers"] == b"x-csrf-token"
 
 
 def test_preflight_that_asks_for_no_known_header_is_granted_none() -> None:

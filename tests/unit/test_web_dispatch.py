@@ -19,6 +19,7 @@ from bff.engine.values.outcomes import Failed
 from bff.identity.ports import Anonymous
 from bff.plan.compiler.project import compile_project
 from bff.plan.model.service import Link
+from bff.upstream.passthrough.headers import RouteHeaders
 from bff.upstream.passthrough.passthrough import Passthrough
 from bff.web.compositions.handler import CompositionHandler
 from bff.web.http.cors import CrossOrigin
@@ -116,7 +117,9 @@ class Gateway:
                 for each in project.compositions
             },
             {
-                each.prefix: RouteHandler(each, Passthrough(each, services), cross_origin, cache)
+                each.prefix: RouteHandler(
+                    each, Passthrough(each, services, RouteHeaders(each, ())), cross_origin, cache
+                )
                 for each in project.routes
             },
             {},

@@ -2,23 +2,22 @@
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from bff.declarations.declaration import Declaration, Violation, check_keys
 from bff.declarations.environment.filling import ANY, EnvironmentUse
 from bff.declarations.models.addresses import Origin, RedirectOrigin
-from bff.declarations.models.caching import TagTexts, constant_tag_violation, repeated_tags
 from bff.declarations.models.forms import (
     Access,
     Deadline,
     FromList,
     Namespace,
     PositiveCount,
-    Size,
     Timeout,
 )
+from bff.declarations.models.route import RouteDecl
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+|/")
 
@@ -50,27 +49,6 @@ class GatewayDefaults(Declaration):
     timeout: Timeout = 2.0
     access: Access | None = None
     budget: BudgetDecl | None = None
-
-
-class RouteDecl(Declaration):
-    """A raw pass-through to a service; `strip` takes the prefix off before forwarding, and what
-    `purges` names is purged when a write has gone through. With `websocket`, pages of the origins
-    in `cors` may open WebSockets below it."""
-
-    service: str
-    strip: bool = True
-    purges: TagTexts = ()
-    access: Access | None = None  # the gateway's default when None
-    max_body: Size | None = None  # bytes of a request's body; any number when None
-    timeout: Timeout | None = None  # seconds; the service's when None
-    websocket: bool = False
-    credentials: Literal["service"] | None = None  # whose go along beside the client's own
-
-    def violations(self) -> Iterator[Violation]:
-        for index, tag in enumerate(self.purges):
-            if found := constant_tag_violation(tag):
-                yield Violation(found.what, found.mend, ("purges", index))
-        yield from repeated_tags("purges", self.purges)
 
 
 class CorsDecl(Declaration):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from bff.declarations.declaration import Declaration, Violation
 from bff.declarations.models.forms import TOKEN, Location, identifier_violation
 from bff.declarations.models.param import OperationParamDecl, ParamDecl
+from bff.header_names import TRACE
 
 Params = Mapping[str, ParamDecl]
 
@@ -26,10 +27,6 @@ _OWN_HEADERS = frozenset({
     "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
     "trailer", "transfer-encoding", "upgrade",
 })  # fmt: skip
-
-
-# What it sends of the request that a call is made for; an operation's param may take its place.
-_TRACE_HEADERS = frozenset({"traceparent", "tracestate", "x-request-id"})
 
 
 def wire_name(key: str, param: ParamDecl) -> str:
@@ -220,7 +217,7 @@ def sent_header_violation(name: str) -> Violation | None:
     """Why no service may be sent a header of this name, if so."""
     if not TOKEN.fullmatch(name):
         return Violation(f"'{name}' is no name of a header", "Use letters, digits and dashes.")
-    return Violation(*_of_gateway(name)) if name.lower() in _OWN_HEADERS | _TRACE_HEADERS else None
+    return Violation(*_of_gateway(name)) if name.lower() in _OWN_HEADERS | TRACE else None
 
 
 def _of_gateway(name: str) -> tuple[str, str]:

@@ -15,7 +15,9 @@ from collections.abc import Collection
 from random import getrandbits
 from typing import Final
 
-TRACE_HEADERS: Final = frozenset({b"x-request-id", b"traceparent", b"tracestate"})
+from bff.header_names import TRACE
+
+TRACE_HEADERS: Final = frozenset(name.encode() for name in TRACE)
 
 _PARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _STATE: Final = re.compile(rb"[\x20-\x7e\t]{1,512}")  # as much as everybody has to pass on

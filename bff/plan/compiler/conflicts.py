@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from bff.declarations.documents import Document
+from bff.declarations.models.auth import names_sent
 from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.endpoint import endpoint_violations
 from bff.declarations.models.gateway import GatewayFile
@@ -72,11 +73,34 @@ def report_lent_credentials(
                 f"{route.service} has no headers, query or auth that this route could send",
                 f"State them in services/{route.service}.yaml, or leave `credentials` out.",
             )
-        elif (route.access or gateway.defaults.access) in (None, "public"):
+            continue
+        own, _ = names_sent(service.model.headers, service.model.query, service.model.auth)
+        for index, name in enumerate(route.forward):
+            if name.lower() in own:
+                reporter.report(
+                    ("routes", prefix, "forward", index),
+                    f"every request here has the '{name}' of {route.service}'s own",
+                    "Leave it out.",
+                )
+        if (route.access or gateway.defaults.access) in (None, "public"):
             reporter.warn(
                 at,
                 f"anyone may call {route.service} here with the gateway's own credentials",
                 "Let compositions ask for what everybody may have, and give the route an `access`.",
+            )
+
+
+def report_exposed_headers(reporter: Reporter[GatewayFile]) -> None:
+    """Report routes that expose headers to pages while no page may read replies."""
+    gateway = reporter.document.model
+    if gateway.cors.origins or not reporter.document.is_sound(("cors",)):
+        return
+    for prefix, route in gateway.routes.items():
+        if route.expose:
+            reporter.report(
+                ("routes", prefix, "expose"),
+                "no page of another origin may read replies here, since none is listed",
+                "List the origins of your pages: cors: {origins: [https://shop.example]}.",
             )
 
 

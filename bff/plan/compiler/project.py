@@ -21,6 +21,7 @@ from bff.errors import Problem, ProjectError
 from bff.plan.compiler.compositions import compile_composition
 from bff.plan.compiler.conflicts import (
     report_endpoints,
+    report_exposed_headers,
     report_lent_credentials,
     report_routes,
     report_websockets,
@@ -91,6 +92,7 @@ def check_project(
     of_gateway = Reporter(files.gateway, problems, warnings=warnings)
     report_routes(of_gateway, {*services.services, *services.unread})
     report_lent_credentials(of_gateway, services.documents)
+    report_exposed_headers(of_gateway)
     report_websockets(of_gateway, services.services, app_guards)
     project = None
     if not problems:
@@ -105,6 +107,10 @@ def check_project(
                 route.timeout or services.services[route.service].timeout_seconds,
                 route.websocket,
                 route.credentials == "service",
+                tuple(name.lower() for name in route.forward),
+                tuple(name.lower() for name in route.return_),
+                route.cookies,
+                route.expose,
             )
             for prefix, route in sorted(gateway.routes.items())
         )

@@ -85,6 +85,10 @@ class Route:
     timeout_seconds: float
     websocket: bool = False  # pages of the origins of `cors` may open WebSockets below it
     lends_credentials: bool = False  # its requests have the service's additions, and are its own
+    forward: tuple[str, ...] = ()  # headers of requests that pass, too; in lower case
+    returned: tuple[str, ...] = ()  # those of replies; in lower case
+    cookies: tuple[str, ...] = ()  # the names of those that pass
+    expose: tuple[str, ...] = ()  # headers that pages may read, as they are written
 
 
 @dataclass(frozen=True, slots=True)

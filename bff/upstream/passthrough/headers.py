@@ -4,91 +4,35 @@ The order is the defence (RFC 9110 §7.6.1). Hop-by-hop headers, and those that 
 are removed first. Of the rest a request's headers pass by an allow-list. Then the gateway adds its
 own headers, so no client can remove, replace or imitate them.
 
-- Requests are default-deny. `Authorization` passes: a service behind a raw route has no other way
-  to identify its caller. `Cookie` and `Set-Cookie` don't pass: cookies belong to the gateway's
-  origin, and services must not read or set each other's.
+- Requests are default-deny, beside what the route's `forward` names. `Authorization` passes: a
+  service behind a raw route has no other way to identify its caller. Cookies pass by name alone:
+  they belong to the gateway's origin, and services must not read or set each other's.
 - Replies are default-allow, since the service addresses them to this client. Headers for the next
   hop (`Server`, `Alt-Svc`) are dropped, and those that a proxy in front of the gateway would obey
-  (`X-Accel-Redirect`, `X-Sendfile`).
+  (`X-Accel-Redirect`, `X-Sendfile`), unless `return` names them.
+- Where a reply names the service's own addresses, they become the route's (`addresses.py`).
 - Framing passes neither way: the gateway makes it from the body.
 
-Each function takes one pass over the headers, which are most of a pass-through's cost in Python.
+One pass is taken over the headers, which are most of a pass-through's cost in Python.
 """
 
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from bff.engine.ports import Headers
+from bff.header_names import FORWARDED, HOP_BY_HOP, NOT_FOR_CLIENTS
+from bff.plan.model.composition import Route
 from bff.upstream.guards import content_length
+from bff.upstream.passthrough.addresses import OuterAddresses
 
-FORWARDED: Final = frozenset(
-    {
-        b"accept",
-        b"accept-charset",
-        b"accept-encoding",
-        b"accept-language",
-        b"access-control-request-headers",
-        b"access-control-request-method",
-        b"authorization",
-        b"cache-control",
-        b"content-disposition",
-        b"content-encoding",
-        b"content-language",
-        b"content-type",
-        b"idempotency-key",
-        b"if-match",
-        b"if-modified-since",
-        b"if-none-match",
-        b"if-range",
-        b"if-unmodified-since",
-        b"last-event-id",
-        b"origin",
-        b"pragma",
-        b"prefer",
-        b"range",
-        b"user-agent",
-        b"x-requested-with",
-    }
-)
 
-HOP_BY_HOP: Final = frozenset(
-    {
-        b"connection",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authentication-info",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    }
-)
+def _encoded(names: Iterable[str]) -> frozenset[bytes]:
+    return frozenset(name.encode() for name in names)
 
-_NOT_FOR_CLIENTS: Final = frozenset(
-    {
-        b"alt-svc",
-        b"content-length",  # framing; the pass-through adds it where it holds
-        b"date",  # every server adds its own, and some of them one beside ours; as nginx
-        b"server",
-        b"set-cookie",
-        b"set-cookie2",
-        b"via",
-        b"x-accel-buffering",
-        b"x-accel-charset",
-        b"x-accel-expires",
-        b"x-accel-limit-rate",
-        b"x-accel-redirect",
-        b"x-aspnet-version",
-        b"x-aspnetmvc-version",
-        b"x-powered-by",
-        b"x-request-id",  # the gateway's own goes out
-        b"x-sendfile",
-    }
-)
 
-_DROPPED: Final = HOP_BY_HOP | _NOT_FOR_CLIENTS
+_FORWARDED: Final = _encoded(FORWARDED)
+_DROPPED: Final = _encoded(HOP_BY_HOP | NOT_FOR_CLIENTS)
 
 # The usual values of `Connection`, which name no header.
 _NAMES_NOTHING: Final = frozenset({b"keep-alive", b"close"})
@@ -97,6 +41,17 @@ _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 # How CGI, and servers that follow it, spell a name: `X_Sendfile` is `X-Sendfile` to them.
 _FOLDED: Final = bytes.maketrans(b"_.", b"--")
+
+# What becomes of a reply's header: its value for the client, or None where it has none.
+_Rule = Callable[[bytes], bytes | None]
+
+
+def _same(value: bytes) -> bytes:
+    return value
+
+
+def _none(_: bytes) -> None:
+    return None
 
 
 class ClientInfo(NamedTuple):
@@ -107,46 +62,95 @@ class ClientInfo(NamedTuple):
     host: bytes | None
 
 
-def request_headers(received: Headers, client: ClientInfo) -> list[tuple[bytes, bytes]]:
-    """The headers that go to the service, without framing and those of its trace."""
-    sent = []
-    for header in received:
-        if header[0] in FORWARDED:
-            sent.append(header)
-        elif header[0] == b"connection" and header[1] not in _NAMES_NOTHING:
-            return request_headers(_without_named(received), client)
-    sent.append((b"x-forwarded-proto", client.scheme))
-    if client.address is not None:
-        sent.append((b"x-forwarded-for", client.address))
-    if client.host is not None:
-        sent.append((b"x-forwarded-host", client.host))
-    sent.append((b"via", b"1.1 bff"))  # RFC 9110 §7.6.3: a gateway must
-    return sent
+class RouteHeaders:
+    """The headers that pass a route, both ways. `bases` are its service's base URLs; `mount` is
+    what stands before every path of the gateway, and `root` the target of a request for the route's
+    prefix alone. Safe to share."""
 
+    def __init__(self, route: Route, bases: Iterable[str], mount: str = "") -> None:
+        stripped = mount + (route.prefix if route.strip else "")
+        self._prefix = stripped.encode()
+        self._addresses = OuterAddresses(bases, stripped)
+        self.root = self._addresses.root
+        self._forwarded = _FORWARDED | _encoded(route.forward)
+        self._returned = _encoded(route.returned)
+        self._cookies = _encoded(route.cookies)
+        self._rule_of = lru_cache(1024)(self._find_rule)
+        self._of_client = lru_cache(256)(self._find_of_client)
 
-def reply_headers(received: Headers) -> tuple[list[tuple[bytes, bytes]], int | None]:
-    """The headers that go to the client, without framing, and the declared length of the body;
-    None where a transfer coding frames it, or nothing does (RFC 9112 §6.3)."""
-    passed = []
-    length: int | None = None
-    is_coded = False
-    for header in received:
-        name, value = header
-        if _passes(name):
-            passed.append(header)
-        elif name == b"content-length":
-            length = content_length(value)
-        elif name == b"transfer-encoding":
-            is_coded = True
-        elif name == b"connection" and value not in _NAMES_NOTHING:
-            return reply_headers(_without_named(received))
-    return passed, None if is_coded else length
+    def to_service(self, received: Headers, client: ClientInfo) -> list[tuple[bytes, bytes]]:
+        """The headers that go to the service, without framing and those of its trace."""
+        forwarded = self._forwarded
+        sent = []
+        for header in received:
+            if header[0] in forwarded:
+                sent.append(header)
+            elif header[0] == b"connection" and header[1] not in _NAMES_NOTHING:
+                return self.to_service(_without_named(received), client)
+        if self._cookies:
+            sent += self._cookies_of(received)
+        sent += self._of_client(client)
+        return sent
 
+    def to_client(self, received: Headers) -> tuple[list[tuple[bytes, bytes]], int | None]:
+        """The headers that go to the client, without framing, and the declared length of the body;
+        None where a transfer coding frames it, or nothing does (RFC 9112 §6.3)."""
+        rule_of = self._rule_of
+        passed = []
+        length: int | None = None
+        is_coded = False
+        for header in received:
+            name, value = header
+            rule = rule_of(name)
+            if rule is _same:
+                passed.append(header)
+            elif rule is not _none:
+                if (changed := rule(value)) is not None:
+                    passed.append((name, changed))
+            elif name == b"content-length":
+                length = content_length(value)
+            elif name == b"transfer-encoding":
+                is_coded = True
+            elif name == b"connection" and value not in _NAMES_NOTHING:
+                return self.to_client(_without_named(received))
+        return passed, None if is_coded else length
 
-@lru_cache(1024)
-def _passes(name: bytes) -> bool:
-    """Whether a reply's header goes to the client."""
-    return name.translate(_FOLDED) not in _DROPPED
+    def _find_rule(self, name: bytes) -> _Rule:
+        if name == b"set-cookie" and self._cookies:
+            return self._cookie_for_client
+        if name in (b"location", b"content-location"):
+            return self._addresses.location
+        if name not in self._returned and name.translate(_FOLDED) in _DROPPED:
+            return _none
+        return _same
+
+    def _cookie_for_client(self, value: bytes) -> bytes | None:
+        name = value.partition(b";")[0].partition(b"=")[0].strip(b" \t")
+        return self._addresses.cookie(value) if name in self._cookies else None
+
+    def _cookies_of(self, received: Headers) -> list[tuple[bytes, bytes]]:
+        pairs = [
+            pair.strip(b" \t")
+            for name, value in received
+            if name == b"cookie"
+            for pair in value.split(b";")
+        ]
+        kept = [
+            pair
+            for pair in pairs
+            if b"=" in pair and pair.partition(b"=")[0].rstrip(b" \t") in self._cookies
+        ]
+        return [(b"cookie", b"; ".join(kept))] if kept else []
+
+    def _find_of_client(self, client: ClientInfo) -> tuple[tuple[bytes, bytes], ...]:
+        added = [(b"x-forwarded-proto", client.scheme)]
+        if client.address is not None:
+            added.append((b"x-forwarded-for", client.address))
+        if client.host is not None:
+            added.append((b"x-forwarded-host", client.host))
+        if self._prefix:
+            added.append((b"x-forwarded-prefix", self._prefix))
+        return (*added, (b"via", b"1.1 bff"))  # RFC 9110 §7.6.3: a gateway must
 
 
 def _without_named(received: Headers) -> Headers:

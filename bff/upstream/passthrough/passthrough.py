@@ -23,7 +23,7 @@ from bff.engine.values.trace import Trace
 from bff.plan.model.composition import Route
 from bff.plan.params.sendable import has_dot_segment
 from bff.upstream.guards import content_length, is_sendable
-from bff.upstream.passthrough.headers import ClientInfo, reply_headers, request_headers
+from bff.upstream.passthrough.headers import ClientInfo, RouteHeaders
 from bff.upstream.pipeline.stack import ServiceClient
 from bff.upstream.ports import WHOLE_BYTES, ArrivingBody, UpstreamStream
 
@@ -70,8 +70,9 @@ class _TooLargeBody(Exception):
 class Passthrough:
     """Forwards the requests of a route. One per event loop, like the client that it uses."""
 
-    def __init__(self, route: Route, services: ServiceClient) -> None:
+    def __init__(self, route: Route, services: ServiceClient, headers: RouteHeaders) -> None:
         self._route = route
+        self._headers = headers
         self._way = services.streaming_way(route)
 
     def target(self, method: str, raw_path: str, raw_query: str) -> str | Refused:
@@ -80,7 +81,8 @@ class Passthrough:
         if (refused := _refuse(method, raw_path, raw_query)) is not None:
             return refused
         route = self._route
-        path = (raw_path.removeprefix(route.prefix) or "/") if route.strip else raw_path
+        path = raw_path.removeprefix(route.prefix) if route.strip else raw_path
+        path = path or self._headers.root
         return f"{path}?{raw_query}" if raw_query else path
 
     def begin(
@@ -99,7 +101,7 @@ class Passthrough:
         cancel closes the exchange with the service.
         """
         route = self._route
-        sent = request_headers(headers, client)
+        sent = self._headers.to_service(headers, client)
         call = ServiceCall(route.service, method, target, sent, body, None, False, None, trace)
         if body is None or isinstance(body, bytes):
             return self._way(call, route.timeout_seconds, on_answer)
@@ -113,6 +115,16 @@ class Passthrough:
             return _SmallUpload(call, body, length, self._forward, on_answer)
         sent.append((b"content-length", b"%d" % length))
         return self._way(call, route.timeout_seconds, on_answer)
+
+    def passed_headers(self, method: str, upstream: UpstreamStream) -> list[tuple[bytes, bytes]]:
+        """The headers that the client gets with a reply to a request of this method."""
+        status, received, body = upstream
+        headers, length = self._headers.to_client(received)
+        if length is None and isinstance(body, bytes) and method != "HEAD" and status != 304:
+            length = len(body)
+        if length is not None and status != 204:
+            headers.append((b"content-length", b"%d" % length))
+        return headers
 
     def _forward(self, call: ServiceCall, on_answer: OnAnswer[Answer]) -> Handle:
         return self._way(call, self._route.timeout_seconds, on_answer)
@@ -169,17 +181,6 @@ def refusal(answer: Refused | Failed | Exception) -> Refused | Failed:
             raise answer
         case _:
             return answer
-
-
-def passed_headers(method: str, upstream: UpstreamStream) -> list[tuple[bytes, bytes]]:
-    """The headers that the client gets with a reply to a request of this method."""
-    status, received, body = upstream
-    headers, length = reply_headers(received)
-    if length is None and isinstance(body, bytes) and method != "HEAD" and status != 304:
-        length = len(body)
-    if length is not None and status != 204:
-        headers.append((b"content-length", b"%d" % length))
-    return headers
 
 
 def _refuse(method: str, raw_path: str, raw_query: str) -> Refused | None:

@@ -14,11 +14,7 @@ from bff.engine.values.outcomes import Failed, Reason
 from bff.engine.values.trace import Trace
 from bff.plan.model.composition import Route
 from bff.upstream.passthrough.handshake import Disagreement, Handshake, agree
-from bff.upstream.passthrough.headers import (
-    ClientInfo,
-    reply_headers,
-    request_headers,
-)
+from bff.upstream.passthrough.headers import ClientInfo, RouteHeaders
 from bff.upstream.passthrough.passthrough import ForwardedReply
 from bff.upstream.pipeline.balance import Way
 from bff.upstream.ports import SwitchedConnection
@@ -36,8 +32,11 @@ class OpenWebSocket(NamedTuple):
 class WebSockets:
     """Opens those of a route. One per event loop, like the `way` to the route's service."""
 
-    def __init__(self, route: Route, way: Way[SwitchedConnection | UpstreamReply]) -> None:
+    def __init__(
+        self, route: Route, way: Way[SwitchedConnection | UpstreamReply], headers: RouteHeaders
+    ) -> None:
         self._route = route
+        self._headers = headers
         self._way = way
 
     async def open(
@@ -51,7 +50,7 @@ class WebSockets:
     ) -> OpenWebSocket | ForwardedReply | Failed:
         """Open one, or return what the service answers instead. The arguments are as in
         `Passthrough.begin`. A cancelled call closes the connection."""
-        sent = [*request_headers(headers, client), *handshake.headers()]
+        sent = [*self._headers.to_service(headers, client), *handshake.headers()]
         route = self._route
         call = ServiceCall(route.service, "GET", target, sent, trace=trace)
         answer = await answer_to(partial(self._way, call, route.timeout_seconds))
@@ -65,5 +64,5 @@ class WebSockets:
                     return Failed(Reason.PROTOCOL, 101, detail=agreed.detail)
                 return OpenWebSocket(agreed, transport, early)
             case _:
-                passed, _ = reply_headers(answer.headers)
+                passed, _ = self._headers.to_client(answer.headers)
                 return ForwardedReply(answer.status, passed, answer.body)

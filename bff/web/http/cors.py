@@ -3,15 +3,16 @@
 Everything is worked out when the project is loaded; a request costs one dictionary look-up.
 """
 
-from bff.engine.values.trace import TRACE_HEADERS
+from collections.abc import Sequence
+
+from bff.header_names import FORWARDED, TRACE
 from bff.plan.model.composition import CompiledProject
-from bff.upstream.passthrough.headers import FORWARDED
 from bff.web.http.replies import RawHeader, Reply, SharedHeaders
 from bff.web.http.requests import GatewayRequest
 
 EXPOSED = ("Cache-Status", "ETag", "Proxy-Status", "Retry-After", "Server-Timing", "X-Request-ID")
 # What a page may send besides what browsers always allow: header params come on top.
-_REQUEST_HEADERS = frozenset(name.decode() for name in FORWARDED | TRACE_HEADERS)
+_REQUEST_HEADERS = FORWARDED | TRACE
 _OURS = (b"access-control-", b"timing-allow-origin")
 
 
@@ -22,23 +23,36 @@ class CrossOrigin:
         origins = project.cors.origins
         self.is_on = bool(origins)
         self._vary = SharedHeaders([(b"vary", b"Origin")] if self.is_on else [])
-        exposed = ", ".join((*EXPOSED, *_declared_headers(project))).encode()
-        self._by_origin = {
-            origin.encode(): SharedHeaders(
+        self._origins = tuple(origin.encode() for origin in origins)
+        self._exposed = (*EXPOSED, *_declared_headers(project))
+        self._by_origin = self.exposing(())
+        forwarded = {name.lower() for route in project.routes for name in route.forward}
+        self._allowed = (
+            _REQUEST_HEADERS
+            | forwarded
+            | {
+                param.wire_name
+                for composition in project.compositions
+                for param in composition.params
+                if param.location == "header"
+            }
+        )
+
+    def exposing(self, names: Sequence[str]) -> dict[bytes | None, SharedHeaders]:
+        """What replies carry whose headers of these names pages may read, too; by their origins."""
+        known = {name.lower() for name in self._exposed}
+        more = [name for name in names if name.lower() not in known]
+        exposed = ", ".join((*self._exposed, *more)).encode()
+        return {
+            origin: SharedHeaders(
                 [
                     *self._vary,
-                    (b"access-control-allow-origin", origin.encode()),
+                    (b"access-control-allow-origin", origin),
                     (b"access-control-expose-headers", exposed),
-                    (b"timing-allow-origin", origin.encode()),
+                    (b"timing-allow-origin", origin),
                 ]
             )
-            for origin in origins
-        }
-        self._allowed = _REQUEST_HEADERS | {
-            param.wire_name
-            for composition in project.compositions
-            for param in composition.params
-            if param.location == "header"
+            for origin in self._origins
         }
 
     def headers(self, origin: bytes | None) -> SharedHeaders:

@@ -94,7 +94,7 @@ class Dispatcher:
 
     def finish(self, request: GatewayRequest, reply: Reply) -> Reply:
         """What every reply has: the request's id, CORS, and no body for HEAD."""
-        if self._cross_origin.is_on:
+        if self._cross_origin.is_on and not reply.cors:
             reply.cors = self._cross_origin.headers(request.single.get(b"origin"))
         reply.request_id = request.request_id
         if request.method == "HEAD" and isinstance(reply.body, bytes):

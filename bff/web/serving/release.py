@@ -24,6 +24,7 @@ from bff.errors import SettingsError
 from bff.plan.model.composition import CompiledProject, Composition
 from bff.settings import Settings
 from bff.upstream.observed import ObservedTransport, Observer
+from bff.upstream.passthrough.headers import RouteHeaders
 from bff.upstream.passthrough.passthrough import Passthrough
 from bff.upstream.passthrough.websockets import WebSockets
 from bff.upstream.pipeline.stack import ServiceClient
@@ -131,8 +132,14 @@ def build_release(
         )
         for each in compositions
     }
+    headers = {
+        each.prefix: RouteHeaders(each, project.services[each.service].instances, url_prefix)
+        for each in project.routes
+    }
     routes = {
-        each.prefix: RouteHandler(each, Passthrough(each, services), cross_origin, cache)
+        each.prefix: RouteHandler(
+            each, Passthrough(each, services, headers[each.prefix]), cross_origin, cache
+        )
         for each in project.routes
     }
     dispatcher = Dispatcher(
@@ -140,7 +147,7 @@ def build_release(
         RoutingTable(project.compositions, project.routes, url_prefix),
         handlers,
         routes,
-        _websockets(project, services, cross_origin),
+        _websockets(project, services, headers, cross_origin),
         cross_origin,
         access,
         log,
@@ -151,7 +158,10 @@ def build_release(
 
 
 def _websockets(
-    project: CompiledProject, services: ServiceClient, cross_origin: CrossOrigin
+    project: CompiledProject,
+    services: ServiceClient,
+    headers: Mapping[str, RouteHeaders],
+    cross_origin: CrossOrigin,
 ) -> dict[str, WebSocketHandler]:
     """What opens WebSockets, by the prefixes of the routes that have them."""
     handlers = {}
@@ -163,7 +173,7 @@ def _websockets(
                     "BFF_TRANSPORT: httpx opens no WebSockets, and a route has them:"
                     f" {route.prefix or '/'}. Use http1."
                 )
-            websockets = WebSockets(route, way)
+            websockets = WebSockets(route, way, headers[route.prefix])
             handlers[route.prefix] = WebSocketHandler(
                 route, websockets, cross_origin, project.cors.origins
             )

@@ -17,14 +17,13 @@ from bff.upstream.passthrough.passthrough import (
     Answer,
     Passthrough,
     Refused,
-    passed_headers,
     refusal,
 )
 from bff.upstream.ports import UpstreamStream
 from bff.web.http.cors import CrossOrigin
 from bff.web.http.logs import Facts
 from bff.web.http.problems import problem
-from bff.web.http.replies import Reply, proxy_status
+from bff.web.http.replies import NO_HEADERS, Reply, proxy_status
 from bff.web.http.requests import GatewayRequest
 
 
@@ -38,6 +37,7 @@ class RouteHandler:
         self._passthrough = passthrough
         self._cross_origin = cross_origin
         self._cache = cache
+        self._exposing = cross_origin.exposing(route.expose) if route.expose else {}
         self._facts = Facts(route=route.prefix)
 
     def target(self, method: str, below: str, raw_query: str) -> str | Refused:
@@ -65,8 +65,12 @@ class RouteHandler:
         """The service's reply, whose body may still arrive, or the problem. Raises what is a
         bug."""
         if isinstance(answer, UpstreamStream):
-            headers = self._cross_origin.without_upstreams(passed_headers(request.method, answer))
-            return Reply(answer.status, headers, answer.body, self._facts)
+            passed = self._passthrough.passed_headers(request.method, answer)
+            headers = self._cross_origin.without_upstreams(passed)
+            reply = Reply(answer.status, headers, answer.body, self._facts)
+            if self._exposing:
+                reply.cors = self._exposing.get(request.single.get(b"origin"), NO_HEADERS)
+            return reply
         refused = refusal(answer)
         if isinstance(refused, Refused):
             return self.refuse(request, refused)
