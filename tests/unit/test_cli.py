@@ -180,6 +180,21 @@ def test_routes_show_for_how_long_and_by_whom_payloads_are_shared_and_what_is_pu
     ]
 
 
+def test_routes_show_what_passes_beside_the_usual(tmp_path: Path) -> None:
+    route = "service: shop, forward: [X-Api-Key, X-Tenant], return: [Server], cookies: [cart]"
+    folder = write_project(
+        tmp_path,
+        {"home": HOME},
+        gateway=f"routes: {{/raw: {{{route}, expose: [Link]}}}}\n"
+        "cors: {origins: [https://a.example]}",
+    )
+    lines = run("routes", "--project", str(folder)).stdout.splitlines()
+    assert (
+        "service shop, prefix stripped, forward x-api-key x-tenant, return server, cookies cart,"
+        " expose Link  not stated"
+    ) in lines[2]
+
+
 def test_routes_show_how_their_services_are_connected_to_without_secrets(tmp_path: Path) -> None:
     own = "base: http://127.0.0.1:9\nproxy: http://me:${secret.PW}@proxy:3128\ncompression: on\n"
     folder = write_project(
