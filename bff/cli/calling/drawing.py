@@ -82,12 +82,14 @@ def _requests(report: CallReport) -> Iterable[Text]:
         yield Text("no request to a service", style=_DIM)
     width = max((len(each.method) + len(each.url) + 1 for each in report.requests), default=0)
     for each in report.requests[:_MOST_LINES]:
-        line = f"{each.method} {each.url}".ljust(min(width, 72))
-        took = f"{each.duration_ms:.0f} ms"
+        target = f"{each.method} {each.url}".ljust(min(width, 72))
         size = f"{each.size_bytes} B" if each.status is not None else ""
-        yield Text.assemble(
-            line, "  ", _came_to(each), f"  {took:>8}  {size:>9}", (f"  {each.caching}", _DIM)
-        )
+        line = Text.assemble(
+            target, "  ", _came_to(each), f"  {each.duration_ms:5.0f} ms  {size:>9}",
+            (f"  {each.caching}", _DIM),
+        )  # fmt: skip
+        line.rstrip()
+        yield line
     if (more := len(report.requests) - _MOST_LINES) > 0:
         yield Text(f"… and {more} more; --format json has all", style=_DIM)
     for step in report.stored:
