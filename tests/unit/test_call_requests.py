@@ -57,12 +57,17 @@ endpoint: PUT /order
 params: {order: {in: body, whole: true, schema: schemas.shop:Order}}
 steps: {user: {call: shop.get_user, with: {id: 1}}}
 """
+KEYED = """
+endpoint: POST /keyed
+params: {Idempotency-Key: {in: header, type: string}}
+steps: {user: {call: shop.get_user, with: {id: 1}}}
+"""
 NOTE = """
 endpoint: PUT /note
 params: {note: {in: body, whole: true, type: string}}
 steps: {user: {call: shop.get_user, with: {id: 1}}}
 """
-SOURCES = {"find": READ, "write": WRITE, "pay": FORM, "order": WHOLE, "note": NOTE}
+SOURCES = {"find": READ, "write": WRITE, "pay": FORM, "order": WHOLE, "note": NOTE, "keyed": KEYED}
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +120,15 @@ def test_param_of_a_header_and_headers_of_the_caller_go_out(
         (b"host", b"localhost"), (b"x-tenant", "ä".encode()), (b"accept-language", b"de"),
     )  # fmt: skip
     assert call.target == "/find/a/b?view=small"
+
+
+def test_param_of_a_header_is_there_where_the_header_is(
+    compositions: dict[str, Composition],
+) -> None:
+    call = screen_call(compositions["keyed"], [], [("idempotency-key", "k1")], None)
+    assert (b"idempotency-key", b"k1") in call.headers
+    with pytest.raises(WrongCall, match="missing param 'Idempotency-Key'"):
+        made(compositions["keyed"])
 
 
 @pytest.mark.parametrize(

@@ -58,10 +58,10 @@ def screen_call(
 ) -> ScreenCall:
     """The request to the composition. Raises `WrongCall`."""
     texts, wrong = _sorted_by_param(composition, params)
-    wrong += _missing(composition, texts)
+    lines = {name.lower().encode(): value for name, value in map(_header, headers)}
+    wrong += _missing(composition, texts, lines)
     if view is not None and view not in composition.views:
         wrong.append(f"unknown view '{view}'. {known_names(view, composition.views)}")
-    lines = {name.lower().encode(): value for name, value in map(_header, headers)}
     if wrong:
         raise WrongCall("\n".join(wrong))
     values = {name: _value(param, texts[name]) for name, param in _given(composition, texts)}
@@ -142,11 +142,15 @@ def _member(name: str, text: str) -> str:
     return json.dumps(value)
 
 
-def _missing(composition: Composition, texts: Mapping[str, list[str]]) -> list[str]:
+def _missing(
+    composition: Composition, texts: Mapping[str, list[str]], headers: Mapping[bytes, bytes]
+) -> list[str]:
     return [
         f"missing param '{param.name}': {brief(param.type)}, --param {param.name}=…"
         for param in composition.params
-        if param.required and param.name not in texts
+        if param.required
+        and param.name not in texts
+        and not (param.location == "header" and param.wire_name.encode() in headers)
     ]
 
 
