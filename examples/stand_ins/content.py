@@ -10,8 +10,15 @@ MEDIA_TYPE = "application/vnd.api+json"
 _PEOPLE = {"9": "Ann", "2": "Bob"}
 _PRODUCTS = [
     {"ProductID": number, "ProductName": name, "UnitPrice": price}
-    for number, name, price in [(1, "Chai", 18.0), (2, "Chang", 19.0), (3, "Ikura", 31.0)]
+    for number, name, price in [
+        (1, "Chai", 18.0),
+        (2, "Chang", 19.0),
+        (3, "Ikura", 31.0),
+        (4, "I'kura", 9.0),
+    ]
 ]
+
+_FILTER = re.compile(r"UnitPrice gt ([\d.]+) and startswith\(ProductName,'((?:[^']|'')*)'\)")
 
 
 def build() -> Blueprint:
@@ -66,17 +73,24 @@ def build() -> Blueprint:
 
     @content.get("/odata/Products")
     def list_products() -> ResponseReturnValue:
-        """Products by `$filter=UnitPrice gt 18`, `$top` at a time, with `@odata.nextLink`."""
-        found = _PRODUCTS
-        if least := re.fullmatch(r"UnitPrice gt ([\d.]+)", request.args.get("$filter", "")):
-            found = [each for each in found if float(str(each["UnitPrice"])) > float(least[1])]
+        """Products by a filter such as `UnitPrice gt 18 and startswith(ProductName,'Ch')`, `$top` at
+        a time, with `@odata.nextLink`."""
+        wanted = _FILTER.fullmatch(request.args.get("$filter", ""))
+        if wanted is None:
+            abort(400)
+        least, start = float(wanted[1]), wanted[2].replace("''", "'")
+        found = [
+            each
+            for each in _PRODUCTS
+            if float(str(each["UnitPrice"])) > least and str(each["ProductName"]).startswith(start)
+        ]
         top, skip = int(request.args.get("$top", 2)), int(request.args.get("$skip", 0))
         reply: dict[str, Any] = {"@odata.count": len(found), "value": found[skip : skip + top]}
         if skip + top < len(found):
-            wanted = "&".join(
+            query = "&".join(
                 f"{name}={value}" for name, value in request.args.items() if name != "$skip"
             )
-            reply["@odata.nextLink"] = f"Products?{wanted}&$skip={skip + top}".replace(" ", "%20")
+            reply["@odata.nextLink"] = f"Products?{query}&$skip={skip + top}".replace(" ", "%20")
         return reply
 
     return content

@@ -190,7 +190,11 @@ def test_default_that_is_given_differs_from_none() -> None:
     assert (declared["b"].has_default, declared["b"].is_required) == (False, True)
 
 
-def test_service_without_operations_is_told() -> None:
+def test_service_for_routes_alone_needs_no_operations() -> None:
+    assert read("base: http://h\n").operations == {}
+
+
+def test_operations_without_any_are_told() -> None:
     (problem,) = problems_of("base: http://h\noperations: {}\n")
     assert problem.path == "operations"
     assert problem.what == "is empty"

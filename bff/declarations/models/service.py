@@ -169,7 +169,7 @@ class ServiceFile(Declaration):
     headers: dict[str, SentText] = Field(default={})
     query: dict[str, SentText] = Field(default={})
     auth: AuthDecl | None = None
-    operations: dict[str, OperationDecl] = Field(min_length=1)
+    operations: dict[str, OperationDecl] = Field(default={}, min_length=1)
 
     @property
     def instance_urls(self) -> tuple[str, ...]:
