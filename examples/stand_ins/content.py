@@ -73,8 +73,8 @@ def build() -> Blueprint:
 
     @content.get("/odata/Products")
     def list_products() -> ResponseReturnValue:
-        """Products by a filter such as `UnitPrice gt 18 and startswith(ProductName,'Ch')`, `$top` at
-        a time, with `@odata.nextLink`."""
+        """Products by a filter such as `UnitPrice gt 18 and startswith(ProductName,'Ch')`, `$top`
+        at a time, with `@odata.nextLink`."""
         wanted = _FILTER.fullmatch(request.args.get("$filter", ""))
         if wanted is None:
             abort(400)
