@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import click
@@ -70,6 +71,25 @@ def call(
     """Call the composition NAME against the real services. The payload goes to standard output,
     what happened to standard error; with --format json, all of it to standard output. Exit 1 when
     the reply's status is 400 or more."""
+    with redirect_stdout(sys.stderr):  # problems, and what a schema module prints
+        report = _report(project, name, params, headers, view, yes=yes)
+    if form == "json":
+        click.echo(as_json(report))
+    else:
+        _print(report)
+    sys.exit(1 if report.status >= 400 else 0)
+
+
+def _report(
+    project: Path,
+    name: str,
+    params: list[Pair],
+    headers: list[Pair],
+    view: str | None,
+    *,
+    yes: bool,
+) -> CallReport:
+    """What came of the call; what keeps it from being made ends the command."""
     try:
         settings = load_settings(os.environ)
         environment = RecordedEnvironment(os.environ, settings.secrets_dir)
@@ -80,14 +100,9 @@ def call(
         if composition.writes and not yes:
             _ask(composition)
         calling = call_screen(compiled, settings, composition, prepared, environment.secrets)
-        report = asyncio.run(calling)
+        return asyncio.run(calling)
     except (WrongCall, SettingsError) as error:
         raise click.ClickException(str(error)) from None
-    if form == "json":
-        click.echo(as_json(report))
-    else:
-        _print(report)
-    sys.exit(1 if report.status >= 400 else 0)
 
 
 def _named(compiled: CompiledProject, name: str) -> Composition:

@@ -104,6 +104,15 @@ def test_payload_goes_to_standard_output_and_what_happened_to_standard_error(sho
     assert shop.asked()[0] == f"GET /users/1?key={quote(SECRET, safe='')}"
 
 
+def test_what_a_schema_prints_is_no_part_of_the_payload(shop: Shop) -> None:
+    schemas = shop.folder / "schemas/shop.py"
+    noisy = "User.model_post_init = lambda self, _: print('made')\nprint('loaded')\n"
+    schemas.write_text(f"{schemas.read_text()}\n{noisy}")
+    result = shop.call("home", "--param", "id=1")
+    assert json.loads(result.stdout)["user"]["id"] == 1
+    assert "loaded" in result.stderr
+
+
 def test_view_and_headers_are_those_of_the_callers_request(shop: Shop) -> None:
     result = shop.call("home", "--param", "id=1", "--view", "small", "--header", "X-A: b")
     assert json.loads(result.stdout) == {"user": {"firstName": "Ann"}}
@@ -265,8 +274,8 @@ def test_words_that_name_nothing_are_errors_with_the_nearest_names(shop: Shop) -
 
 def test_missing_secret_and_bad_setting_are_reported_before_anything_is_called(shop: Shop) -> None:
     result = shop.call("home", "--param", "id=1", SHOP_KEY="")
-    assert result.exit_code == 1
-    assert "SHOP_KEY" in result.stdout
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "SHOP_KEY" in result.stderr
     result = shop.call("home", "--param", "id=1", BFF_TRANSPORT="pigeon")
     assert result.stderr.startswith("Error: BFF_TRANSPORT: must be one of")
     assert shop.asked() == []
