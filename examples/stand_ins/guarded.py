@@ -2,7 +2,7 @@
 
 import base64
 
-from flask import Blueprint, request
+from flask import Blueprint, redirect, request
 from flask.typing import ResponseReturnValue
 
 MAPS_KEY = "maps-key"
@@ -15,7 +15,8 @@ _CALLERS = {"Bearer ann-token": "ann", "Bearer bob-token": "bob"}
 
 
 def build() -> Blueprint:
-    """The stand-in, at `/maps`, `/weather`, `/legacy`, `/oauth`, `/ledger` and `/me`."""
+    """The stand-in, at `/maps`, `/weather`, `/legacy`, `/oauth`, `/ledger`, `/me` and
+    `/session`."""
     guarded = Blueprint("guarded", __name__)
 
     @guarded.get("/maps/places/<int:number>")
@@ -64,6 +65,20 @@ def build() -> Blueprint:
         if name is None:
             return {"error": "invalid_token"}, 401, {"WWW-Authenticate": 'Bearer realm="shop"'}
         return {"login": name}
+
+    @guarded.post("/session/login")
+    def log_in() -> ResponseReturnValue:
+        """Begins a session, and sends the browser on."""
+        reply = redirect("/session/home", 303)
+        reply.set_cookie("session", request.form["user"], path="/session", httponly=True)
+        return reply
+
+    @guarded.put("/session/theme")
+    def set_theme() -> ResponseReturnValue:
+        """Wants the session, and a token against forged requests."""
+        if "session" not in request.cookies or request.headers.get("X-CSRF-Token") != "csrf-1":
+            return {"error": "forbidden"}, 403
+        return {"user": request.cookies["session"], "theme": request.get_json()["theme"]}
 
     return guarded
 

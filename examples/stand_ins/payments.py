@@ -55,6 +55,11 @@ def build() -> Blueprint:
         charges.append(charge)
         return _expanded(charge) if "customer" in request.form.getlist("expand[]") else charge
 
+    @payments.post("/v1/sessions")
+    def begin_session() -> ResponseReturnValue:
+        """A page of the service's own, where the customer pays."""
+        return {"id": "cs_1", "url": f"https://pay.example/c/{request.form['order_id']}?lang=en"}
+
     return payments
 
 
