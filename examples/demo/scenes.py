@@ -15,7 +15,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from bff.cli.waterfall import draw_track, draw_waterfall
+from bff.cli.calling.waterfall import draw_track, draw_waterfall
 from examples.demo.processes import DemoServers
 from examples.demo.show import ACTS, Act, ActResult
 

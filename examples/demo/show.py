@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from bff.cli.waterfall import Waterfall, parse_server_timing
+from bff.cli.calling.waterfall import Waterfall, parse_server_timing
 from examples.demo.processes import DemoFailed, DemoServers
 
 # What the sample services send and the schemas lack: none of it may reach a frontend.

@@ -5,7 +5,13 @@ import io
 import pytest
 from rich.console import Console
 
-from bff.cli.waterfall import Bar, Waterfall, draw_track, draw_waterfall, parse_server_timing
+from bff.cli.calling.waterfall import (
+    Bar,
+    Waterfall,
+    draw_track,
+    draw_waterfall,
+    parse_server_timing,
+)
 from bff.engine.values.results import StepTiming
 from bff.web.http.replies import server_timing
 

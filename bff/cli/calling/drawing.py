@@ -10,7 +10,7 @@ from rich.text import Text
 
 from bff.cli.calling.masks import printable
 from bff.cli.calling.run import CallReport, Failure, SentRequest
-from bff.cli.waterfall import draw_waterfall
+from bff.cli.calling.waterfall import draw_waterfall
 
 _TRACK_WIDTH = 40
 _DIM = "bright_black"

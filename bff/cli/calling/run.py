@@ -8,7 +8,7 @@ from typing import Any
 
 from bff.cli.calling.masks import Mask
 from bff.cli.calling.requests import ScreenCall
-from bff.cli.waterfall import Waterfall, parse_server_timing
+from bff.cli.calling.waterfall import Waterfall, parse_server_timing
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed
 from bff.plan.model.composition import CompiledProject, Composition
