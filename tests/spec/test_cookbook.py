@@ -124,8 +124,8 @@ def ask(host: Host, shown: ShownExchange) -> Answer:
 
 
 def assert_as_shown(shown: ShownExchange, answer: Answer) -> None:
-    """Headers that end in `…` are compared to there; of a problem document the members shown. A body
-    `…` is any."""
+    """Headers that end in `…` are compared to there, and a body `…` is any; of a problem document
+    the members shown."""
     assert answer.status == shown.status, answer.body
     for name, value in shown.reply_headers:
         actual = answer.header(name) or ""
