@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bff.plan.compiler.project import compile_project
+from bff.plan.compiler.project import check_project, compile_project
 from bff.plan.model.caching import CachePolicy
 from bff.plan.model.composition import Composition
 from bff.plan.model.steps import Stale, Step
@@ -277,3 +277,34 @@ def test_operations_digest_changes_with_its_declaration_and_schema(tmp_path: Pat
     other = {"shop": SHOP_SCHEMAS.replace("id: int\n", "id: int = Field(gt=0)\n", 1)}
     schema = compiled(tmp_path / "schema", reading(USER + "}"), schemas=other)
     assert len({*digests, schema.steps[0].operation.digest}) == 3
+
+
+@pytest.mark.parametrize("name", ["traceparent", "X-Request-ID", "X-Tenant"])
+@pytest.mark.parametrize("end", ["cache: {ttl: 1m}", ""])
+def test_cached_payload_that_each_request_has_a_key_of_its_own_for_is_warned_of(
+    tmp_path: Path, name: str, end: str
+) -> None:
+    """Services get the request's id and its trace anyway."""
+    service = (
+        SHOP_SERVICE
+        + f"""
+  trace:
+    request: GET /trace
+    params: {{id: {{in: header, type: string, name: {name}}}}}
+    returns: none
+"""
+    )
+    text = f"""
+endpoint: GET /home
+params: {{id: {{in: header, type: string, name: {name}}}}}
+steps: {{t: {{call: shop.trace, with: {{id: "${{params.id}}"}}}}}}
+{end}
+"""
+    write_project(tmp_path, {"home": text}, services={"shop": service})
+    checked = check_project(tmp_path)
+    expected = (
+        f"compositions/home.yaml:2:14 params.id: each request has a {name.lower()} of its own,"
+        " so none gets what is cached. Leave it out: services get it anyway."
+    )
+    found = [str(each) for each in checked.warnings]
+    assert (checked.problems, found) == ((), [expected] if end and name != "X-Tenant" else [])

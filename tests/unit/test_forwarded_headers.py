@@ -4,7 +4,7 @@ import pytest
 
 from bff import header_names
 from bff.upstream.passthrough.headers import ClientInfo, RouteHeaders
-from tests.support.routes import STRIPPING, declared_route
+from tests.support.routes import KEEPING, STRIPPING, declared_route
 
 Header = tuple[bytes, bytes]
 
@@ -224,3 +224,11 @@ def test_cookie_of_a_reply_passes_by_name_without_domain_behind_the_prefix(
 ) -> None:
     got, _ = NAMED.to_client([(b"set-cookie", cookie)])
     assert got == ([] if passed is None else [(b"set-cookie", passed)])
+
+
+def test_route_of_a_gateway_within_an_app_has_the_apps_prefix_before_its_own() -> None:
+    for route, prefix in ((DECLARED, b"/api/raw/orders"), (KEEPING, b"/api")):
+        mounted = RouteHeaders(route, ["http://inner.test:9102"], "/api")
+        assert (b"x-forwarded-prefix", prefix) in mounted.to_service([], CLIENT)
+        location = [(b"location", b"http://inner.test:9102/x")]
+        assert mounted.to_client(location)[0] == [(b"location", prefix + b"/x")]

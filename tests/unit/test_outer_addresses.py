@@ -1,6 +1,8 @@
 """Addresses of a service, as clients of a route have them."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bff.upstream.passthrough.addresses import OuterAddresses
 
@@ -67,3 +69,18 @@ def test_address_of_the_service_becomes_a_path_below_the_route(
 
 def test_bytes_that_are_no_ascii_stay() -> None:
     assert SHOP.location(b"/caf\xe9?\xff") == b"/shop/caf\xe9?\xff"
+
+
+@given(
+    addresses=st.sampled_from([SHOP, KEPT, BASED]),
+    start=st.sampled_from(["http://", "HTTPS://", "//", "http:/\\", "http://a:b@"]),
+    rest=st.text(st.sampled_from("/\\?#.@:ax")),
+)
+def test_no_inner_address_goes_out_and_none_becomes_another_host(
+    addresses: OuterAddresses, start: str, rest: str
+) -> None:
+    host = "inner.test" if addresses is BASED else "inner.test:9102"
+    outer = addresses.location(f"{start}{host}/{rest}".encode())
+    assert outer.startswith(b"/")
+    assert outer[1:2] not in (b"/", b"\\")
+    assert b"inner" not in outer

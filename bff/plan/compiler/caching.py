@@ -1,14 +1,16 @@
 """Compiles the declared caching of payloads and replies."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from bff.declarations.models.caching import CacheDecl
 from bff.declarations.models.step import StepDecl
+from bff.header_names import TRACE
 from bff.plan.compiler.roots import root_of_reply
 from bff.plan.compiler.tags import compile_tags
 from bff.plan.compiler.values import ExpressionScope, scope_within
 from bff.plan.model.caching import CachePolicy, ReplyCaching
-from bff.plan.model.service import Operation
+from bff.plan.model.service import CompositionParam, Operation
 from bff.plan.reporter import Path, Reporter
 from bff.plan.types import kinds as t
 
@@ -19,6 +21,22 @@ FOR_FAILURES = ReplyCaching(CachePolicy(0.0, 0.0, 3600.0), (), needs_json=False)
 def compile_policy(declared: CacheDecl) -> CachePolicy:
     """The windows of a declared `cache`."""
     return CachePolicy(declared.ttl, declared.stale, declared.stale_if_error)
+
+
+def warn_of_traces(
+    reporter: Reporter[Any],
+    params: Sequence[CompositionParam],
+    key_reads: Collection[tuple[str, ...]],
+) -> None:
+    """Warn of params in the key that are of one request alone, of a composition that is cached."""
+    for param in params:
+        is_read = ("params", param.name) in key_reads or ("params",) in key_reads
+        if is_read and param.location == "header" and param.wire_name.lower() in TRACE:
+            reporter.warn(
+                ("params", param.name),
+                f"each request has a {param.wire_name} of its own, so none gets what is cached",
+                "Leave it out: services get it anyway.",
+            )
 
 
 def compile_reply_caching(

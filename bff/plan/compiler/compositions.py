@@ -8,7 +8,7 @@ from bff.declarations.models.composition import CompositionFile, ShapeViewDecl
 from bff.declarations.models.endpoint import REST
 from bff.declarations.models.gateway import GatewayDefaults
 from bff.plan.compiler.budgets import compile_budget
-from bff.plan.compiler.caching import compile_policy
+from bff.plan.compiler.caching import compile_policy, warn_of_traces
 from bff.plan.compiler.caller_credentials import credentials_of
 from bff.plan.compiler.heads import compile_head
 from bff.plan.compiler.identity_paths import find_identity_paths
@@ -80,6 +80,9 @@ def compile_composition(
     own_forms = [view.shape for view in views.values() if isinstance(view, ShapeView)]
     templates = () if head is None else head.templates
     readers = Readers(steps.steps, joins, (payload, *own_forms), tags, purges, templates)
+    reads = key_reads(readers)
+    if cache is not None:
+        warn_of_traces(reporter, params, reads)
     is_public = cache is not None and cache.scope == "public"
     purges_by_claim = any(path[0] == CLAIMS for each in purges for path in each.reads)
     is_shared = (
@@ -125,7 +128,7 @@ def compile_composition(
         fields=None
         if declared.fields is None
         else selectable_fields(payload.type, declared.fields.max),
-        key_reads=key_reads(readers),
+        key_reads=reads,
         digest=_digest(declared, finished, redirect_origins),
         namespace=namespace,
         writes=declared.effect == "writes",
