@@ -191,10 +191,9 @@ class Run:
         """What the step has to send; or settle it, where that is nothing."""
         if isinstance(plan, StepRequest):
             prepared = self._prepared.steps[index]
-            step, pages = prepared.step, prepared.step.pages
-            if pages is None:
+            if (pages := prepared.step.pages) is None:
                 return plan
-            return PageCalls(step, pages, plan, prepared.render, self._requests)
+            return PageCalls(prepared.step, pages, plan, prepared.render, self._requests)
         if isinstance(plan, CallPlan):
             calls = StepCalls(self._prepared.steps[index].step, plan)
             if plan.requests:
@@ -232,8 +231,7 @@ class Run:
         step, keys = prepared.step, prepared.reply_key
         if step.cache is None or keys is None or self._shared is None:
             on_reply = partial(self._take_reply, index, place)
-            left += self._reserved
-            arriving, trace = self._arriving, self._trace
+            left, arriving, trace = left + self._reserved, self._arriving, self._trace
             if prepared.may_be_equal:
                 send = partial(self._calls.begin, step, request, left, arriving, trace)
                 equal = self._equal = self._equal or EqualCalls()

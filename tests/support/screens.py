@@ -90,6 +90,20 @@ class Loose(BaseModel):
     value: Any = None
 """
 
+# Beside them, what bodies of errors are.
+ERROR_SCHEMAS = f"""{SCHEMAS}
+
+
+class Field(BaseModel):
+    name: str
+    why: str
+
+
+class Invalid(BaseModel):
+    fields: list[Field]
+    hint: str | None = None
+"""
+
 
 def value_reply(value: Any) -> Script:
     """A reply of this value as JSON."""
