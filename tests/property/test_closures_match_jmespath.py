@@ -21,7 +21,7 @@ from tests.support.expressions import (
 _REFUSED = "refused"
 
 
-@settings(max_examples=examples(1500), deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(expressions(), json_objects() | json_values())
 @example("a[?b == `1`]", {"a": [{"b": True}, {"b": 1}, {"b": 1.0}]})
 @example("contains(a, `1`)", {"a": [True]})

@@ -49,7 +49,7 @@ def test_expression_without_problems_gives_a_value_of_its_type(data: st.DataObje
 
 
 @pytest.mark.parametrize("function", SIGNATURES)
-@settings(_SETTINGS, max_examples=examples(40))
+@settings(_SETTINGS, max_examples=examples(25))
 @given(data=st.data())
 def test_call_without_problems_gives_a_value_of_its_type(
     function: str, data: st.DataObject

@@ -39,7 +39,7 @@ EXPLOSIVE = {
     "joined variables": "".join(
         f"let $v{n} = join('', [$v{n - 1}, $v{n - 1}]) in " for n in range(1, 40)
     ).replace("$v0", "a") + "$v39",
-    "the root in each element": chain("[*].[$.a, @][]", 30, "[a]"),
+    "the root in each element": chain("[*].[$.a, @, @]", 40, "[a]"),
     "replaced texts": chain("replace(@, '1', '11111111')", 40),
     "characters split and joined": chain("join('--------', split(@, ''))", 40),
     "padding": "pad_left(a, 99999999)",

@@ -94,6 +94,7 @@ TYPES = {
     "user.vip && user.name": "false | string",
     "user.nick && user.id": '"" | integer | null',
     "guest && guest.id": "integer | null",
+    "orders && [user.id, 'a']": '[integer, "a"] | list[nothing]',
     "user.tags && user.tags[0]": "list[nothing] | string | null",
     "user.id && user.name": "string",
     "`null` && user.id": "null",

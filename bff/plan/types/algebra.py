@@ -156,7 +156,10 @@ def _absorbed(each: t.Type, members: set[t.Type]) -> bool:
         case t.Scalar("integer"):
             return t.NUMBER in members
         case t.ListOf(t.NOTHING):
-            return any(isinstance(other, t.ListOf) and other != each for other in members)
+            return any(
+                isinstance(other, t.ListOf) and other != each and not other.parts
+                for other in members
+            )
         case t.ListOf(element, parts) if parts:
             return t.ListOf(element) in members
         case t.ObjectOf((), None):
