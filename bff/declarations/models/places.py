@@ -6,6 +6,7 @@ a param and its place, and between the params of one place.
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from bff.declarations.declaration import Declaration, Violation
 from bff.declarations.models.forms import TOKEN, Location, identifier_violation
@@ -147,6 +148,19 @@ def check_content_type(
             "no param is in the body, so nothing has this type",
             "Leave it out, or declare a param with `in: body`.", ("content_type",), at_key=True,
         )  # fmt: skip
+    elif declared.knows("content_type") and (found := _no_type_of_body(declared, params)):
+        yield Violation(*found, ("content_type",))
+
+
+def _no_type_of_body(declared: Any, params: Params) -> tuple[str, str] | None:
+    """Why what is written as JSON or as a text can't have the declared type, if so."""
+    media_type = (declared.content_type or "").partition(";")[0].strip().lower()
+    if media_type.startswith("multipart/"):
+        return "no param is a part of a multipart body", "Let a route pass such bodies."
+    is_text = any(each.whole and each.type == "string" for each in params.values())
+    if media_type == FORM_TYPE and not is_text:
+        return "what is `in: body` is JSON, and no form", "Write `in: form` at the params."
+    return None
 
 
 def _divided_bodies(params: Params, locations: Mapping[str, Location]) -> Iterator[Violation]:

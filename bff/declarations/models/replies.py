@@ -25,7 +25,9 @@ class ReplyHeaderDecl(Declaration):
             return
         name = self.name.lower()
         if not TOKEN.fullmatch(self.name):
-            yield Violation(f"'{self.name}' is no header's name", "", ("name",))
+            yield Violation(
+                f"'{self.name}' is no header's name", "Use letters, digits and dashes.", ("name",)
+            )
         elif name in _OF_ONE_CALLER:
             yield Violation(
                 f"{self.name} is for one caller, and replies are shared",

@@ -273,7 +273,7 @@ def _compile_reply_headers(declared: OperationDecl) -> tuple[ReplyHeader, ...]:
     return tuple(
         ReplyHeader(
             name,
-            each.name.lower().encode(),
+            each.name.lower().encode(errors="replace"),  # what is no name is reported
             SCALARS[each.type],
             None if each.rel is None else each.rel.lower(),
             str if each.type == "string" else READERS[each.type],

@@ -234,6 +234,26 @@ steps: {user: {call: shop.get_user, with: {id: 1}}}
         "operations.send.content_type: a form is always application/x-www-form-urlencoded. Leave"
         " `content_type` out.",
     ),
+    "content type of a form for JSON": broken_operation(
+        """
+  send:
+    request: POST /x
+    params: {q: {type: string}}
+    content_type: ▶application/x-www-form-urlencoded
+    returns: schemas.shop:ProductPage
+""",
+        "operations.send.content_type: what is `in: body` is JSON, and no form. Write `in: form` at"
+        " the params.",
+    ),
+    "content type of parts": broken_composition(
+        """
+endpoint: POST /screen
+content_type: ▶multipart/form-data
+params: {q: {type: string}}
+steps: {user: {call: shop.get_user, with: {id: 1}}}
+""",
+        "content_type: no param is a part of a multipart body. Let a route pass such bodies.",
+    ),
     "content type of nothing": broken_composition(
         """
 endpoint: POST /screen

@@ -32,7 +32,13 @@ ROWS = {
     ),
     "header whose name is none": broken_operation(
         _headers("{total: {name: ▶'X Total'}}"),
-        "operations.it.reply_headers.total.name: 'X Total' is no header's name.",
+        "operations.it.reply_headers.total.name: 'X Total' is no header's name. Use letters, digits"
+        " and dashes.",
+    ),
+    "header whose name is half of a character": broken_operation(
+        _headers('{total: {name: ▶"\\ud83d"}}'),
+        "operations.it.reply_headers.total.name: half of a surrogate pair. Write the character"
+        " itself.",
     ),
     "header under a name that expressions can't use": broken_operation(
         _headers("{▶x-total: {name: X-Total}}"),
