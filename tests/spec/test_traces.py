@@ -22,12 +22,16 @@ def test_calls_of_one_request_have_its_id_and_trace_and_a_span_each(screens: Scr
     (first, second) = [each.groups() for each in parents if each is not None]
     assert first[0] == second[0]
     assert first[1] != second[1]
+    assert first[0] == answer.header("x-request-id")  # so that the log's line leads to the trace
     ids = {each.header("x-request-id") for each in screen.upstream.requests}
     assert ids == {answer.header("x-request-id")}
     screen.get()
     other = NEW.fullmatch(screen.upstream.requests[-1].header("traceparent") or "")
     assert other is not None
     assert other[1] != first[0]
+    screen.get(x_request_id="0" * 32)
+    zero = NEW.fullmatch(screen.upstream.requests[-1].header("traceparent") or "")
+    assert zero is not None
 
 
 @pytest.mark.parametrize("path", ["/screen", "/raw/users/1"])

@@ -5,7 +5,7 @@ Rules:
 2. A `traceparent` of the client's that is well formed (W3C Trace Context, version 00) goes on as it
    is, and its `tracestate` with it: the gateway records no spans, so the client's span stays the
    parent of the services'. Where there is none, the request begins a trace, in which each call has
-   a span of its own.
+   a span of its own. The trace's id is the request's, where that can be one: the gateway's own are.
 3. None of this is in a key. A reply that others share has the trace of whoever asked first.
 4. What an operation's params state themselves takes the place of this.
 """
@@ -20,6 +20,7 @@ from bff.header_names import TRACE
 TRACE_HEADERS: Final = frozenset(name.encode() for name in TRACE)
 
 _PARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_ID: Final = re.compile(rb"(?!0{32})[0-9a-f]{32}").fullmatch
 _STATE: Final = re.compile(rb"[\x20-\x7e\t]{1,512}")  # as much as everybody has to pass on
 
 
@@ -41,8 +42,8 @@ class Trace:
             self._lines = lines
         else:
             # Random, not secret: `urandom` is a system call.
-            trace_id = getrandbits(128) or 1
-            self._start = b"x-request-id: %b\r\ntraceparent: 00-%032x-" % (request_id, trace_id)
+            trace_id = request_id if _ID(request_id) else b"%032x" % (getrandbits(128) or 1)
+            self._start = b"x-request-id: %b\r\ntraceparent: 00-%b-" % (request_id, trace_id)
 
     def lines(self) -> bytes:
         """The lines of one call on the wire, each with its end."""
