@@ -1,6 +1,7 @@
 """A value that an expression makes is bounded, however often it repeats what it reads."""
 
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -64,6 +65,30 @@ def test_root_that_each_element_repeats_is_too_large() -> None:
     for source in ("list[*].{n: n, a: $.a}", "let $a = a in map(&[@, $a], list)"):
         with pytest.raises(TooLargeError):
             evaluate(source, root)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "list[*].pad_left(@, $.width)",
+        "rows[*].join(text, parts)",
+        "map(&replace($.text, 'x', $.text), list)",
+        "sort_by(list, &pad_right(to_string(@), $.width))",
+        "let $w = width in group_by(list, &pad_left(to_string(@), $w))",
+    ],
+)
+def test_texts_made_of_many_elements_are_too_large_before_all_are_made(source: str) -> None:
+    """A hundred texts of 200 KB to 1 MB."""
+    rows = [{"text": "x" * 1000, "parts": [""] * 200}] * 100
+    root = {"rows": rows, "list": ["x" * 1000] * 100, "width": 1_000_000, "text": "x" * 1000}
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLargeError):
+            evaluate(source, root)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * LARGEST_VALUE
 
 
 def test_separator_between_many_texts_is_too_large_before_the_text_is_made() -> None:

@@ -44,6 +44,7 @@ def header_of(token: Token) -> bytes:
         ({"expires_in": None}, 240, 295),
         ({}, 240, 295),
         ({"expires_in": 10**12}, LONGEST_LIFE_SECONDS - 60, LONGEST_LIFE_SECONDS - 5),
+        ({"expires_in": 10**400}, LONGEST_LIFE_SECONDS - 60, LONGEST_LIFE_SECONDS - 5),
         ({"token_type": "bearer", "expires_in": 100, "scope": "a"}, 80, 95),
     ],
 )
@@ -207,6 +208,18 @@ def test_failure_answers_all_that_wait_and_those_that_come_within_a_second(
     (line,) = [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
     assert line.startswith(f"no token for the service shop: {detail}")
     assert "canary" not in f"{line}{failed}"
+
+
+def test_call_that_the_answer_of_another_cancels_is_not_answered() -> None:
+    """The first element that fails ends a step, and its other calls."""
+
+    def test(setup: Setup) -> None:
+        setup.source.wait(lambda _: second.cancel())
+        second = setup.ask()
+        setup.ask()
+        setup.server.give()
+
+    assert in_loop(test).headers() == [b"Bearer t0ken"]
 
 
 def test_after_a_failure_and_a_second_a_token_is_asked_for_again() -> None:

@@ -16,7 +16,6 @@ Belongs to one event loop.
 
 import asyncio
 import logging
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -139,8 +138,9 @@ class TokenSource:
         else:
             _log.error("no token for the service %s: %s", self._service, outcome.detail)
             self._failed, self._failed_until = outcome, self.clock() + HOLD_SECONDS
-        waiting, self._waiting = list(self._waiting.values()), {}
-        for on_token in waiting:
+        waiting, self._waiting = self._waiting, {}
+        while waiting:  # each may cancel others
+            on_token = waiting.pop(next(iter(waiting)))
             on_token(outcome)
 
     def _outcome(self, answer: UpstreamReply | Failed | Exception) -> Token | Failed:
@@ -199,7 +199,7 @@ def _life_seconds(stated: Any) -> float:
         stated = int(stated)
     if isinstance(stated, bool) or not isinstance(stated, int | float) or not stated > 0:
         raise BadTokenReply("the token endpoint's reply has an expires_in that is no lifetime")
-    return LONGEST_LIFE_SECONDS if math.isinf(stated) else min(stated, LONGEST_LIFE_SECONDS)
+    return min(stated, LONGEST_LIFE_SECONDS)
 
 
 def _no_token(detail: str) -> Failed:

@@ -21,11 +21,10 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any, Final
 
-from bff.plan.expressions.closures import chains
+from bff.plan.expressions.closures import chains, growth
 from bff.plan.expressions.closures.arguments import NUMBERS
 from bff.plan.expressions.closures.chains import Evaluate
 from bff.plan.expressions.closures.functions.table import FUNCTIONS
-from bff.plan.expressions.closures.growth import bounded, copies, with_checks
 from bff.plan.expressions.closures.operators import OPERATORS, equal, kept, negated
 from bff.plan.expressions.grammar.free_names import ROOT_SIGN, free_names
 from bff.plan.expressions.grammar.nodes import Node
@@ -74,7 +73,7 @@ class _Function:
         return made
 
     def _write(self, node: Node, value: str) -> str:
-        for link in with_checks([(link, copies(link)) for link in chains.links_of(node)]):
+        for link in growth.with_checks([(it, growth.copies(it)) for it in chains.links_of(node)]):
             value = self._link(link, value)
         return value
 
@@ -90,9 +89,8 @@ class _Function:
                 return self._element_at(link.value, value)
             case "slice":
                 part = self._constant(slice(*link.value))
-                return self._assigned(
-                    f"{value}[{part}] if isinstance({value}, (list, str)) else None"
-                )
+                has_parts = f"isinstance({value}, (list, str))"
+                return self._assigned(f"{value}[{part}] if {has_parts} else None")
             case "literal":
                 return self._constant(link.value)
             case "root":
@@ -158,6 +156,8 @@ class _Function:
         if may_be_text:  # what follows a part of a text is applied to that part
             text = parts
             parts = self._assigned(f"[{text}] if isinstance({text}, str) else {text}")
+        bound = self._constant(growth.running_bound)
+        held = self._assigned(f"{bound}()") if growth.grows_in_each(element) else ""
         self._line(f"{projected} = None")
         self._begin(f"if isinstance({parts}, {kind}):")
         self._line(f"{projected} = []")
@@ -165,7 +165,7 @@ class _Function:
         for condition in conditions:  # it sees nulls too, and may refuse them
             self._line(f"if not {self._condition(condition, part)}: continue")
         found = self._write(element, part)
-        self._line(f"if {found} is not None: {projected}.append({found})")
+        self._line(f"if {found} is not None: {projected}.append({held}({found}))")
         self._depth -= 2
         if may_be_text:
             self._begin(f"if isinstance({text}, str):")
@@ -194,8 +194,8 @@ class _Function:
         bound: dict[str, str] = {}
         for binding in bindings:
             found = self._write(binding.children[0], value)
-            if copies(binding.children[0]) > 1:  # or variables of variables would grow without end
-                found = self._assigned(f"{self._constant(bounded)}({found})")
+            if growth.copies(binding.children[0]) > 1:  # or variables would grow without end
+                found = self._assigned(f"{self._constant(growth.bounded)}({found})")
             bound[binding.value] = found
         around = self._names
         self._names = {**around, **bound}
@@ -244,14 +244,13 @@ class _Function:
         return decided
 
     def _compare(self, node: Node, value: str) -> str:
-        left, right = node.children
-        one, other = self._write(left, value), self._write(right, value)
+        one, other = (self._write(child, value) for child in node.children)
         if node.value not in ("==", "!="):
             sign = next(each for each in ("<", "<=", ">", ">=") if each == node.value)
             ordered = f"{self._constant(OPERATORS[sign])}({one}, {other})"
             are_numbers = f"type({one}) in numbers and type({other}) in numbers"
             return self._assigned(f"{one} {sign} {other} if {are_numbers} else {ordered}")
-        literals = [each.value for each in (left, right) if each.kind == "literal"]
+        literals = [each.value for each in node.children if each.kind == "literal"]
         if any(each is None or isinstance(each, bool) for each in literals):
             equals = f"{one} is {other}"
         elif any(isinstance(each, str) for each in literals):
@@ -280,9 +279,12 @@ class _Function:
 
     def _reference(self, node: Node) -> str:
         """Source for an `&expression`: a function of an element."""
-        if not free_names(node):
-            return self._constant(compile_node(node))
-        return f"lambda element: {self._apart(node, 'element')}"
+        if free_names(node):
+            function = f"lambda element: {self._apart(node, 'element')}"
+        else:
+            function = self._constant(compile_node(node))
+        bound = self._constant(growth.bounded_in_sum)
+        return f"{bound}({function})" if growth.grows_in_each(node) else function
 
     def _apart(self, node: Node, value: str) -> str:
         """Source that calls a function of its own for the node (rules 2 and 3)."""

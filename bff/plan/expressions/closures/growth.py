@@ -7,7 +7,7 @@ where that exceeds `MOST_COPIES`, the closure weighs its value. Other expression
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from bff.errors import TooLargeError
@@ -20,6 +20,7 @@ MOST_COPIES: Final = 16
 LARGEST_VALUE: Final = 8 * 1024 * 1024  # bytes as JSON, about
 
 _BYTES_OF_AN_ELEMENT: Final = 64  # that a projection puts a literal beside
+_BYTES_OF_A_TEXT: Final = 3  # in a list: quotes and comma
 _GROWTH: Final = {
     "to_string": 7,  # bytes that one may take within a text of JSON
     "split": 4,  # a text of one character, with quotes and comma
@@ -73,6 +74,32 @@ def bounded(value: Any) -> Any:
     if weight_of(value) > LARGEST_VALUE:
         raise too_large()
     return value
+
+
+def grows_in_each(node: Node) -> bool:
+    """Whether what is made of each element of a list may be much larger than the element."""
+    return _of_each(node) > MOST_COPIES
+
+
+def running_bound() -> Callable[[T], T]:
+    """A function that returns what it gets. It raises `TooLargeError` once all that it got is
+    larger than `LARGEST_VALUE`: to weigh a list of texts when they are made is too late."""
+    left = LARGEST_VALUE
+
+    def held(value: T) -> T:
+        nonlocal left
+        left -= weight_of(value)
+        if left < 0:
+            raise too_large()
+        return value
+
+    return held
+
+
+def bounded_in_sum(evaluate: Evaluate) -> Evaluate:
+    """The function of an element, for one list, with a running bound."""
+    held = running_bound()
+    return lambda element: held(evaluate(element))
 
 
 def _most(found: _Copies) -> int:
@@ -137,6 +164,10 @@ def _copies_of_function(node: Node, around: _Around) -> _Copies:
             return _times(found, MOST_COPIES + 1)
         case "replace", (_, _, replacement, *_):
             return _times(found, 1 + (_length(replacement) or 0))
+        case "join", (separator, _) if _length(separator) is None:
+            return _times(found, MOST_COPIES + 1)
+        case "join", (separator, _):
+            return _times(found, 1 + (_length(separator) or 0) // _BYTES_OF_A_TEXT)
         case name, _:
             return _times(found, _GROWTH.get(str(name), 1))
 

@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Callable
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any, Final
 
 from bff.errors import EvaluationError
 from bff.plan.expressions.closures.arguments import NUMBERS, refusal, require, require_all
-from bff.plan.expressions.closures.operators import checked_number
+from bff.plan.expressions.closures.operators import checked_number, too_big
 from bff.plan.schemas.hashes import LEAST_INTEGER, MOST_INTEGER
 
-_MOST_DIGITS: Final = 400  # behind or before the point; no number has more
+_MOST_DIGITS: Final = 400  # behind or before the point; no double has more
 _DECIMAL: Final = Context(prec=2 * _MOST_DIGITS, rounding=ROUND_HALF_UP)  # away from zero
 
 
@@ -21,12 +21,12 @@ def absolute(number: Any) -> Any:
 
 def ceil(number: Any) -> Any:
     require("ceil", 1, number, NUMBERS, "a number")
-    return math.ceil(number)
+    return checked_number("ceil()", math.ceil(number))
 
 
 def floor(number: Any) -> Any:
     require("floor", 1, number, NUMBERS, "a number")
-    return math.floor(number)
+    return checked_number("floor()", math.floor(number))
 
 
 def round_half_up(number: Any, digits: Any = 0) -> Any:
@@ -37,7 +37,10 @@ def round_half_up(number: Any, digits: Any = 0) -> Any:
     places = max(-_MOST_DIGITS, min(places, _MOST_DIGITS))
     if type(number) is int and places >= 0:
         return number
-    rounded = Decimal(repr(number)).quantize(Decimal(1).scaleb(-places), context=_DECIMAL)
+    try:
+        rounded = Decimal(repr(number)).quantize(Decimal(1).scaleb(-places), context=_DECIMAL)
+    except InvalidOperation:  # an integer of more digits
+        raise too_big("round()") from None
     if type(number) is int or places <= 0:
         return checked_number("round()", int(rounded))
     return float(rounded)
@@ -56,7 +59,7 @@ def average(numbers: Any) -> Any:
 def to_number(value: Any) -> Any:
     if type(value) in NUMBERS:
         return value
-    if type(value) is not str:
+    if type(value) is not str or "_" in value or not value.isascii():  # Python reads 1_000 and ١
         return None
     try:
         return int(value)
@@ -80,14 +83,15 @@ def to_integer(value: Any) -> Any:
 
 
 def whole_number(name: str, position: int, value: Any, *, least: int | None = None) -> int:
-    """The value as an integer. Refuses what is none: 1.5, or less than `least`."""
+    """The value as an integer of 64 bits; a larger one stands for as much, since no text is so
+    long. Refuses what is none: 1.5, or less than `least`."""
     require(name, position, value, NUMBERS, "a number")
-    whole = int(value) if math.isfinite(value) else None
+    whole = value if type(value) is int else int(value) if math.isfinite(value) else None
     if whole is None or whole != value:
         raise refusal(name, position, "a whole number", "one with a fraction")
     if least is not None and whole < least:
         raise refusal(name, position, f"{least} or more", "less")
-    return whole
+    return max(LEAST_INTEGER, min(whole, MOST_INTEGER))
 
 
 def _finite(name: str, compute: Callable[[], Any]) -> Any:
