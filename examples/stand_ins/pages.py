@@ -21,8 +21,9 @@ def build() -> Blueprint:
     @pages.get("/by-number")
     def by_number() -> ResponseReturnValue:
         """Pages of three, counted from 1; those behind the last are empty."""
-        begin = 3 * (int(request.args["page"]) - 1)
-        return {"results": _PRODUCTS[begin : begin + 3]}
+        number = int(request.args.get("page", 1))
+        results = _PRODUCTS[3 * number - 3 : 3 * number]
+        return {"results": results, "page": number, "pages": -(-len(_PRODUCTS) // 3)}
 
     @pages.get("/by-offset")
     def by_offset() -> ResponseReturnValue:

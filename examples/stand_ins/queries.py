@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, request
+from flask import Blueprint, abort, json, request
 from flask.typing import ResponseReturnValue
 
 _PRODUCTS = {"1": ("Red hat", 20), "2": ("Blue hat", 25), "3": ("Red scarf", 15)}
@@ -24,6 +24,18 @@ def build() -> Blueprint:
         ]
         total = {"value": len(hits), "relation": "eq"}
         return {"took": 3, "hits": {"total": total, "hits": hits[:size]}}
+
+    @queries.post("/search/_msearch")
+    def search_many() -> ResponseReturnValue:
+        """A reply for each two lines of NDJSON: where to look, and what for."""
+        if request.content_type != "application/x-ndjson":
+            abort(415)
+        if not request.get_data().endswith(b"\n"):
+            abort(400)
+        lines = [json.loads(line) for line in request.get_data().decode().splitlines()]
+        words = [line["query"]["match"]["title"].lower() for line in lines[1::2]]
+        counts = [sum(word in title.lower() for title, _ in _PRODUCTS.values()) for word in words]
+        return {"responses": [{"hits": {"total": {"value": count}}} for count in counts]}
 
     @queries.post("/graphql")
     def graphql() -> ResponseReturnValue:
