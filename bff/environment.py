@@ -4,6 +4,7 @@ Nothing is read in a request. Errors name a variable or a file, and never repeat
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,9 @@ from typing import Final, Literal
 from bff.secret import Secret
 
 LARGEST_VALUE: Final = 64 * 1024  # bytes of a variable or a secret
+
+# Python has a lone surrogate in the place of a byte that is not UTF-8.
+_UTF8: Final = re.compile("[^\ud800-\udfff]*")
 
 Kind = Literal["env", "secret"]
 
@@ -44,6 +48,8 @@ class Environment:
 
     def _variable(self, name: str) -> str | None:
         text = self.variables.get(name)
+        if text and not _UTF8.fullmatch(text):
+            raise UnusableValue(f"the variable {name} is not UTF-8", "Set it as UTF-8.")
         if text and len(os.fsencode(text)) > LARGEST_VALUE:
             raise UnusableValue(
                 f"the variable {name} has over {LARGEST_VALUE} bytes", "Set a shorter value."

@@ -214,6 +214,17 @@ def test_folder_of_secrets_that_is_not_there_is_a_problem_though_a_variable_is(
     assert problem.what == f"BFF_SECRETS_DIR names no folder: {tmp_path / 'none'}"
 
 
+@pytest.mark.parametrize("name", ["env.TOKEN", "secret.TOKEN"])
+def test_variable_that_is_not_utf8_is_a_problem_without_its_value(
+    tmp_path: Path, name: str
+) -> None:
+    value = b"canary\xe9".decode("utf-8", "surrogateescape")  # as `os.environ` has it
+    own = f"base: http://s\nheaders: {{X-A: '${{{name}}}'}}"
+    (problem,) = said(checked(tmp_path, own, {"TOKEN": value}))
+    assert "the variable TOKEN is not UTF-8. Set it as UTF-8." in problem
+    assert "canary" not in problem
+
+
 def test_variable_that_is_too_long_is_a_problem(tmp_path: Path) -> None:
     result = checked(tmp_path, "base: '${env.URL}'", {"URL": "x" * (LARGEST_VALUE + 1)})
     assert "the variable URL has over 65536 bytes" in said(result)[0]

@@ -2,6 +2,7 @@
 
 import copy
 import tracemalloc
+from itertools import product
 
 import pytest
 
@@ -301,6 +302,13 @@ def test_integers_chosen_to_collide_have_keys_that_do_not():
     modulus = 2**61 - 1
     keys = {strict_key(number * modulus) for number in range(1, 43_500)}
     assert len({hash(key) for key in keys}) > 43_000
+
+
+def test_lists_of_numbers_chosen_to_collide_have_keys_that_do_not():
+    """To Python -1 and -2 have one hash, and so have all tuples of them."""
+    keys = {strict_key(list(each)) for each in product((-1, -2), repeat=12)}
+    assert len({hash(key) for key in keys}) == len(keys) == 2**12
+    assert strict_key([1, 2.5]) == strict_key([1.0, 2.5]) != strict_key(["1", 2.5])
 
 
 @pytest.mark.parametrize("number", [2**61 - 1, -(2**70), 10**30])
