@@ -299,11 +299,9 @@ def _shape(
 ) -> Shape:
     segments: list[Segment] = []
     roots: frozenset[str] = frozenset()
+    opening, closing = b"{", b"}"
     if not isinstance(response, Mapping):
-        response = {"": response}
-        opening = closing = b""
-    else:
-        opening, closing = b"{", b"}"
+        response, opening, closing = {"": response}, b"", b""
     separator = opening
     for key, value in response.items():
         segments.append(Text(separator + (f'"{key}":'.encode() if key else b"")))

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bff.cli import bff
-from tests.support.projects import HOME, SHOP_SCHEMAS, SHOP_SERVICE, write_project
+from tests.support.projects import HOME, SHOP_SCHEMAS, write_project
 
 
 def run(*arguments: str) -> Result:
@@ -137,102 +137,6 @@ def test_plan_of_an_unknown_composition_names_all_and_the_nearest(tmp_path: Path
     assert result.stderr == (
         "Error: unknown composition 'hone'. Known: account/profile, home. Did you mean 'home'?\n"
     )
-
-
-LONG = HOME.replace("/home/", f"/{'very-' * 20}long/")
-
-
-def test_routes_lists_what_answers_where_a_line_each_however_long(tmp_path: Path) -> None:
-    folder = write_project(
-        tmp_path,
-        {"home": HOME + "access: public\n", "long": LONG},
-        gateway="routes: {/raw: {service: shop, access: public, max_body: 10MiB, timeout: 3s}}",
-    )
-    result = run("routes", "--project", str(folder))
-    assert result.exit_code == 0
-    assert [" ".join(line.split()) for line in result.stdout.splitlines()] == [
-        "method path answered by access views cache scope purges limits",
-        "GET /home/{user_id} composition home public deadline 5 s",
-        f"GET /{'very-' * 20}long/{{user_id}} composition long not stated deadline 5 s",
-        "any /raw/… service shop, prefix stripped public timeout 3 s, body 10 MiB",
-        "GET /healthz the gateway public",
-    ]
-
-
-def test_routes_show_for_how_long_and_by_whom_payloads_are_shared_and_what_is_purged(
-    tmp_path: Path,
-) -> None:
-    mine = HOME.replace("${params.user_id}", "${claims.sub}").replace("/home/", "/mine/")
-    write = HOME.replace("GET /home/", "POST /home/") + "purges: ['user:${user.id}', home]\n"
-    cache = "cache: {ttl: 1m}\n"
-    folder = write_project(
-        tmp_path,
-        {"home": HOME + cache, "mine": mine + cache, "write": write},
-        gateway="defaults: {access: public}\n"
-        "routes: {/raw: {service: shop, purges: [users, orders]}}",
-    )
-    lines = run("routes", "--project", str(folder)).stdout.splitlines()
-    assert [" ".join(line.split()[4:]) for line in lines[1:-1]] == [
-        "public 60 s public deadline 5 s",
-        "public user:${user.id}, home deadline 5 s",
-        "public 60 s identity deadline 5 s",
-        "prefix stripped public users, orders timeout 2 s",
-    ]
-
-
-def test_routes_show_what_passes_beside_the_usual(tmp_path: Path) -> None:
-    route = "service: shop, forward: [X-Api-Key, X-Tenant], return: [Server], cookies: [cart]"
-    folder = write_project(
-        tmp_path,
-        {"home": HOME},
-        gateway=f"routes: {{/raw: {{{route}, expose: [Link]}}}}\n"
-        "cors: {origins: [https://a.example]}",
-    )
-    lines = run("routes", "--project", str(folder)).stdout.splitlines()
-    assert (
-        "service shop, prefix stripped, forward x-api-key x-tenant, return server, cookies cart,"
-        " expose Link  not stated"
-    ) in lines[2]
-
-
-def test_routes_show_how_their_services_are_connected_to_without_secrets(tmp_path: Path) -> None:
-    own = "base: http://127.0.0.1:9\nproxy: http://me:${secret.PW}@proxy:3128\ncompression: on\n"
-    folder = write_project(
-        tmp_path,
-        services={"shop": SHOP_SERVICE.replace("base: http://127.0.0.1:9\n", own)},
-        gateway="routes: {/raw: {service: shop}}",
-    )
-    (line,) = [
-        line
-        for line in run("routes", "--project", str(folder)).stdout.splitlines()
-        if line.startswith("any")
-    ]
-    assert "service shop (by the proxy http://proxy:3128, with credentials), prefix" in line
-    assert "secret" not in line
-
-
-def test_routes_stand_in_the_order_in_which_they_match(tmp_path: Path) -> None:
-    def at(path: str) -> str:
-        return HOME.replace("/home/{user_id}", path)
-
-    folder = write_project(
-        tmp_path,
-        {
-            "any": at("/a/{user_id}"),
-            "static": at("/a/~/{user_id}"),  # `~` sorts after `{`
-            "post": at("/a/{user_id}").replace("GET", "POST"),
-        },
-        gateway="routes: {/raw: {service: shop}, /raw/orders: {service: shop}}",
-    )
-    result = run("routes", "--project", str(folder))
-    assert [line.split()[:2] for line in result.stdout.splitlines()[1:]] == [
-        ["GET", "/a/~/{user_id}"],
-        ["GET", "/a/{user_id}"],
-        ["POST", "/a/{user_id}"],
-        ["any", "/raw/orders/…"],
-        ["any", "/raw/…"],
-        ["GET", "/healthz"],
-    ]
 
 
 def served(project: str) -> subprocess.CompletedProcess[str]:

@@ -284,13 +284,6 @@ def test_file_that_is_no_composition_at_all_is_told(text: str, said: str) -> Non
     assert said in problem.what
 
 
-def test_location_left_out_is_the_path_the_query_or_the_body() -> None:
-    params = "params: {id: {type: integer}, q: {type: string}, H: {in: header, type: string}}"
-    for method, other in (("GET", "query"), ("DELETE", "query"), ("POST", "body")):
-        declared = read(f"endpoint: {method} /a/{{id}}\n{params}\nsteps: {{{STEP}}}\n")
-        assert declared.locations() == {"id": "path", "q": other, "H": "header"}
-
-
 def test_forms_of_a_step_are_read() -> None:
     declared = read(
         """

@@ -3,6 +3,7 @@
 import pytest
 
 from bff.declarations.documents import read_document
+from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.service import ServiceFile
 from bff.errors import Problem
 from tests.support.marks import without_mark
@@ -189,3 +190,12 @@ def test_path_param_that_is_not_simply_in_the_path_is_told(param: str, what: str
         (each.place.line, each.place.column) == (line, column) and what in each.what
         for each in problems
     ), [str(each) for each in problems]
+
+
+def test_location_left_out_is_the_path_the_query_or_the_body() -> None:
+    params = "params: {id: {type: integer}, q: {type: string}, H: {in: header, type: string}}"
+    for method, other in (("GET", "query"), ("DELETE", "query"), ("POST", "body")):
+        text = f"endpoint: {method} /a/{{id}}\n{params}\nsteps: {{a: {{call: s.o}}}}\n"
+        declared = read_document("compositions/a.yaml", text.encode(), CompositionFile).document
+        assert declared is not None
+        assert declared.model.locations() == {"id": "path", "q": other, "H": "header"}
