@@ -37,9 +37,11 @@ class ShownExchange:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A section of the cookbook: files by their names, and what is asked of them."""
+    """A section of the cookbook: files by their names, what `bff check` warns of, and what is asked
+    of them."""
 
     files: dict[str, str]
+    warnings: list[str]
     exchanges: list[ShownExchange]
 
 
@@ -64,7 +66,11 @@ def _recipe_of(section: str) -> Recipe:
         if language in ("yaml", "python"):
             title, _, content = text.partition("\n")
             files[title.removeprefix("# ")] = content
-    return Recipe(files, [_exchange_of(text) for language, text in blocks if language == "http"])
+    warnings = [
+        line for language, text in blocks if language == "text" for line in text.split("\n")
+    ]
+    exchanges = [_exchange_of(text) for language, text in blocks if language == "http"]
+    return Recipe(files, [each for each in warnings if each], exchanges)
 
 
 def _exchange_of(text: str) -> ShownExchange:
@@ -107,7 +113,8 @@ def test_recipe(
         path.parent.mkdir(exist_ok=True)
         path.write_text(text.replace(STAND_INS, stand_ins), encoding="utf-8")
     checked = check_project(tmp_path)
-    assert [str(each) for each in (*checked.problems, *checked.warnings)] == []
+    assert [str(each) for each in checked.problems] == []
+    assert [f"warning: {each}" for each in checked.warnings] == recipe.warnings
     with ExitStack() as stack:
         host = stack.enter_context(serving("http1", tmp_path))
         assert recipe.exchanges
