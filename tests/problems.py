@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+from tests.support.markdown import anchor_of
 from tests.support.marks import MARK
 from tests.support.projects import SHOP_SERVICE
 from tests.unit import broken
@@ -33,14 +34,16 @@ def modules() -> Iterator[tuple[str, ModuleType]]:
 def page() -> str:
     """The text of docs/problems.md."""
     count = 0
+    subjects = []
     sections = []
     for _, module in modules():
         title = (module.__doc__ or "").strip().rstrip(".")
+        subjects.append(f"- [{title}](#{anchor_of(title)})\n")
         sections.append(f"\n## {title}\n")
         for case, row in module.ROWS.items():
             sections.append(f"\n### {case[0].upper()}{case[1:]}\n\n{_shown(row)}")
             count += 1
-    return _HEAD.format(count=count) + "".join(sections)
+    return _HEAD.format(count=count) + "".join(["\n", *subjects, *sections])
 
 
 def _shown(row: Broken) -> str:

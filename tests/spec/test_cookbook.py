@@ -14,6 +14,7 @@ import pytest
 from bff.plan.compiler.project import check_project
 from examples.stand_ins import PORT, SECRETS, create_app
 from tests.support.hosts import Answer, Header, Host, flask_server, serving
+from tests.support.markdown import anchor_of
 
 ROOT = Path(__file__).parents[2]
 COOKBOOK = (ROOT / "docs/cookbook.md").read_text("utf-8")
@@ -52,11 +53,6 @@ def recipes_of(text: str) -> dict[str, Recipe]:
         anchor_of(title): _recipe_of(section)
         for title, section in zip(sections[::2], sections[1::2], strict=True)
     }
-
-
-def anchor_of(title: str) -> str:
-    """The anchor that a heading has on the page."""
-    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
 
 
 def _recipe_of(section: str) -> Recipe:

@@ -33,6 +33,7 @@ from bff.declarations.models.service import OperationDecl, ServiceFile, TlsDecl
 from bff.declarations.models.statuses import ErrorReplyDecl, FailWhenDecl
 from bff.declarations.models.step import BatchDecl, FallbackDecl, ForEachDecl, JoinDecl, StepDecl
 from bff.plan.compiler.project import check_project
+from tests.support.markdown import anchors_of
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs/project-files.md").read_text(encoding="utf-8")
@@ -204,8 +205,13 @@ def test_sample_project_compiles_without_a_problem() -> None:
 
 def test_every_local_link_leads_somewhere() -> None:
     for document in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
-        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text("utf-8")):
-            assert (document.parent / target).exists(), f"{document.name}: {target}"
+        page = document.read_text("utf-8")
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page):
+            path = document.parent / target if target else document
+            assert path.exists(), f"{document.name}: {target}"
+            if anchor:
+                known = anchors_of(path.read_text("utf-8"))
+                assert anchor in known, f"{document.name}: {target}#{anchor}"
 
 
 CONTRIBUTING = (ROOT / "docs/contributing.md").read_text("utf-8")
