@@ -243,7 +243,7 @@ def test_guards_are_named_when_the_edge_starts(
 ) -> None:
     with caplog.at_level(logging.WARNING, "bff"), mounted("edge", tmp_path, after=by_hook):
         pass
-    assert f"before_request: {__name__}.login" in caplog.text
+    assert f"before_request: {login.__module__}.login" in caplog.text
 
 
 def test_app_without_guards_is_served_on_the_loop(
