@@ -53,6 +53,9 @@ UNSENDABLE = {
     "a dictionary of lists of lists": (
         t.ObjectOf((), extra=t.ListOf(t.ListOf(t.STRING))), r"its field \* is",
     ),
+    "a name with a bracket": (
+        t.ObjectOf((("a[b", t.Field(t.STRING)),)), r"its field 'a\[b' .* holds a bracket",
+    ),
     "itself": (endless(nullable), "its field left may hold itself without an end"),
 }  # fmt: skip
 

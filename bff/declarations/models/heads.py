@@ -23,7 +23,8 @@ _ALLOWED = {name.lower(): name for name in HEADERS}
 _OWN_NAME = re.compile(r"x-[a-z0-9-]+")
 # The gateway sets these, or they mean something to it or to the servers in front of it.
 _RESERVED = re.compile(
-    r"x-(?:request-id|content-type-options|real-ip|sendfile|forwarded-.*|accel-.*|lighttpd-.*)"
+    r"x-(?:request-id|content-type-options|real-ip|sendfile.*"
+    r"|(?:forwarded|accel|lighttpd|litespeed|envoy|reproxy)-.*)"
 )
 
 

@@ -210,6 +210,7 @@ def _error_body(
     """The body of an error: XML where the operation's replies are, and else JSON."""
     schema = _resolve(reporter, path, reference, schemas)
     decoding: Decoding = "xml" if declared.decode == "xml" else "json"
+    _check_decoding(reporter, path, decoding, schema)
     return ErrorBody(schema, compile_decoder(decoding, schema.input_type, declared.delimiter))
 
 
@@ -251,13 +252,7 @@ def _compile_returns(
     if declared.returns_nothing:
         return schemas.nothing
     schema = _resolve(reporter, (*path, "returns"), declared.returns, schemas)
-    gives = GIVES[declared.decode]
-    if not takes_decoding(declared.decode, schema.input_type):
-        reporter.report(
-            (*path, "returns"), f"{declared.decode} gives {gives}, and this is"
-            f" {brief(schema.input_type)}",
-            f"Name a type that takes {gives}.",
-        )  # fmt: skip
+    _check_decoding(reporter, (*path, "returns"), declared.decode, schema)
     if declared.invalid == "fail" or schema is schemas.anything:
         return schema
     dropping = schema.dropping()
@@ -267,6 +262,19 @@ def _compile_returns(
             "Leave `invalid` out.",
         )  # fmt: skip
     return dropping
+
+
+def _check_decoding(
+    reporter: Reporter[ServiceFile], path: Path, decoding: Decoding, schema: PydanticSchema
+) -> None:
+    """Report a type at `path` that takes nothing that the decoding gives."""
+    if takes_decoding(decoding, schema.input_type):
+        return
+    gives = GIVES[decoding]
+    reporter.report(
+        path, f"{decoding} gives {gives}, and this is {brief(schema.input_type)}",
+        f"Name a type that takes {gives}.",
+    )  # fmt: skip
 
 
 def _compile_reply_headers(declared: OperationDecl) -> tuple[ReplyHeader, ...]:

@@ -61,7 +61,9 @@ def _compile_error_reply(
         for name in readers:
             scope.report(
                 (*path, name), f"{operation.name} describes no body of a {status}",
-                f"Give it a type: errors: {{{status}: schemas.…:…}} of the operation.",
+                f"Give it a type: errors: {{{status}: schemas.…:…}} of the operation."
+                if status >= 300
+                else "Such a reply has none: leave `error` out.",
             )  # fmt: skip
     fields = (
         (name, t.Field(each.type if is_constant(each) else nullable(each.type)))

@@ -22,8 +22,8 @@ from bff.plan.types.algebra import alternatives, may_be_null
 Decoding = Literal["json", "ndjson", "csv", "xml", "text"]  # what bodies may be, read by a schema
 
 GIVES: Final[Mapping[Decoding, str]] = {
-    "json": "any value", "ndjson": "a list", "csv": "a list of objects", "xml": "an object",
-    "text": "a text",
+    "json": "any value", "ndjson": "a list", "csv": "a list of objects of texts",
+    "xml": "an object", "text": "a text",
 }  # fmt: skip
 _KINDS: Final[Mapping[Decoding, tuple[type[t.Type], ...]]] = {
     "json": (t.Anything, t.Scalar, t.Constant, t.ListOf, t.ObjectOf),
@@ -51,8 +51,26 @@ def compile_decoder(decoding: Decoding, wanted: t.Type, delimiter: str) -> Decod
 
 def takes_decoding(decoding: Decoding, wanted: t.Type) -> bool:
     """Whether the schema takes some value that the decoding gives."""
-    kinds = _KINDS[decoding]
-    return any(isinstance(each, kinds) for each in alternatives(wanted))
+    taken = [each for each in alternatives(wanted) if isinstance(each, _KINDS[decoding])]
+    if decoding == "csv":
+        return any(isinstance(each, t.Anything) or _takes_rows(each) for each in taken)
+    return bool(taken)
+
+
+def _takes_rows(wanted: t.Type) -> bool:
+    """Whether it is a list of what may be an object whose fields may all be texts."""
+    return isinstance(wanted, t.ListOf) and any(
+        isinstance(each, t.Anything)
+        or (
+            isinstance(each, t.ObjectOf)
+            and all(_takes_cell(field.type) for _, field in each.fields if field.required)
+        )
+        for each in alternatives(wanted.element)
+    )
+
+
+def _takes_cell(wanted: t.Type) -> bool:
+    return any(isinstance(each, _KINDS["text"]) for each in alternatives(wanted))
 
 
 def mended_json(takes_null: bool, body: bytes, content_type: str | None, most: int) -> bytes:

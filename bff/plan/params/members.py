@@ -50,6 +50,10 @@ def unsendable_members(
             case t.ObjectOf(fields, extra):
                 below = [(name, field.type) for name, field in fields]
                 for name, inner in [*below, *([("*", extra)] if extra is not None else [])]:
+                    if not name or "[" in name or "]" in name:
+                        return (
+                            f"its field '{name}' is empty or holds a bracket, and has no form here"
+                        )
                     if what := unsendable_members(inner, (*path, name), within | names):
                         return what
             case t.Anything():

@@ -51,6 +51,16 @@ ROWS = {
         "operations.it.decode: nobody reads a body that is `none`. Leave `decode` out, or name a"
         " type.",
     ),
+    "rows that are no objects": broken_operation(
+        _operation("returns: ▶list[int]\n    decode: csv"),
+        "operations.it.returns: csv gives a list of objects of texts, and this is list[integer]."
+        " Name a type that takes a list of objects of texts.",
+    ),
+    "rows with a list in them": broken_operation(
+        _operation("returns: ▶list[schemas.shop:Order]\n    decode: csv"),
+        "operations.it.returns: csv gives a list of objects of texts, and this is list[Order]. Name"
+        " a type that takes a list of objects of texts.",
+    ),
     "delimiter of what is no csv": broken_operation(
         _operation("returns: Any\n    ▶delimiter: ';'"),
         "operations.it.delimiter: only csv has a delimiter. Write decode: csv, or leave"
@@ -80,8 +90,8 @@ ROWS = {
     ),
     "csv for an object": broken_operation(
         _operation("returns: ▶schemas.shop:User\n    decode: csv"),
-        "operations.it.returns: csv gives a list of objects, and this is User. Name a type that"
-        " takes a list of objects.",
+        "operations.it.returns: csv gives a list of objects of texts, and this is User. Name a"
+        " type that takes a list of objects of texts.",
     ),
     "lines for a text": broken_operation(
         _operation("returns: ▶str\n    decode: ndjson"),

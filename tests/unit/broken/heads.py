@@ -101,6 +101,11 @@ ROWS = {
         "▶X-Accel-Redirect: /secret",
         "'X-Accel-Redirect' means something to the gateway, or to proxies. Choose another name.",
     ),
+    "header that another proxy obeys": _header(
+        "▶X-Envoy-Immediate-Health-Check-Fail: 'true'",
+        "'X-Envoy-Immediate-Health-Check-Fail' means something to the gateway, or to proxies."
+        " Choose another name.",
+    ),
     "header that is there twice": _row(
         "headers:\n  X-Total: '5'\n  ▶x-total: '6'",
         "headers.x-total: 'x-total' is the header 'X-Total' again. Keep one.",

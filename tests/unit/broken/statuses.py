@@ -28,6 +28,11 @@ ROWS = {
         "operations.save.errors.422: schemas.shop has no 'Prodct'."
         " Known: Item, Order, OrderPage, Product, ProductPage, User. Did you mean 'Product'?",
     ),
+    "error in XML that is no object": broken_operation(
+        _operation("decode: xml\n    errors: {422: ▶'list[int]'}"),
+        "operations.save.errors.422: xml gives an object, and this is list[integer]. Name a type"
+        " that takes an object.",
+    ),
     "error without a type": broken_operation(
         _operation("errors: {422: ▶null}"),
         "operations.save.errors.422: has no value. Give it a text, or leave the key out.",
@@ -120,6 +125,12 @@ ROWS = {
         _statuses("{409: {reply: 409, with: {fields: ▶'${error.title}'}}}"),
         "steps.order.statuses.409.with.fields: shop.save describes no body of a 409."
         " Give it a type: errors: {409: schemas.…:…} of the operation.",
+        SAVE,
+    ),
+    "error of a status that has no body": broken_composition(
+        _statuses("{204: {reply: 409, with: {fields: ▶'${error.title}'}}}"),
+        "steps.order.statuses.204.with.fields: shop.save describes no body of a 204."
+        " Such a reply has none: leave `error` out.",
         SAVE,
     ),
     "error outside of an error reply": broken_composition(
