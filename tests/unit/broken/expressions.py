@@ -81,8 +81,16 @@ ROWS = {
     "let without in": broken_expression(
         "let $u = user ▶$u.id", "unexpected '$u'.",
     ),
+    "word for an operator": broken_expression(
+        "user.id == 7 ▶and params.q", "unexpected 'and'. Write `&&` for and.",
+    ),
+    "question marks for ||": broken_expression(
+        "params.q ?▶? 'none'", "unexpected '?'. `||` gives another value in the place of null.",
+    ),
     "ternary without an end": broken_expression(
-        "params.q ? 1▶", "the expression ends too early.",
+        "params.q ? 1▶",
+        "the expression ends too early. Add what is missing: a value, a name, or what closes what"
+        " was opened.",
     ),
     "number in a list": broken_expression(
         "[user.id, ▶1]",
@@ -122,7 +130,7 @@ ROWS = {
     "too many arguments": broken_expression(
         "▶split('a', 'b', 1, 2)", "split() takes 2 to 3 arguments, not 4.",
     ),
-    "constant that always fails": broken_expression(
+    "text that may be no number": broken_expression(
         "▶to_number('x') // 1",
         "the left side of `//` may be null, and a number is wanted. Say what is taken instead:"
         " (… || 0).",

@@ -12,6 +12,14 @@ _MENDS = {
     "quoted": "A string stands in single quotes: 'text'.",
     "number": "Is there an operator or a comma missing before it?",
 }
+# What other languages write, and what is written here.
+_ELSEWHERE = {
+    "and": "Write `&&` for and.",
+    "or": "Write `||` for or.",
+    "not": "Write `!` for not: !(a == b).",
+    "let": "A variable has a sign: let $x = … in ….",
+}
+_ENDS_EARLY = "Add what is missing: a value, a name, or what closes what was opened."
 _OPERANDS = ("name", "quoted", "literal", "number", "variable", "@", "$", ")", "]", "}", "[]", "*")
 
 
@@ -19,7 +27,7 @@ def unexpected(tokens: Sequence[Token], at: int) -> ExpressionSyntaxError:
     """The error of a token that can't stand where it stands."""
     token = tokens[at]
     if token.kind == "end":
-        return ExpressionSyntaxError("the expression ends too early", token.start)
+        return ExpressionSyntaxError("the expression ends too early", token.start, _ENDS_EARLY)
     before = tokens[at - 1] if at else None
     if token.kind == "(" and before is not None and before.kind in _OPERANDS:
         return ExpressionSyntaxError("what stands before ( is no function's name", before.start)
@@ -59,6 +67,14 @@ def require_shallow(tree: Node) -> None:
 
 
 def _mend(token: Token, before: Token | None) -> str:
+    for each in (token, before):
+        if each is not None and each.kind == "name" and each.text in _ELSEWHERE:
+            return _ELSEWHERE[each.text]
+    if before is not None and before.kind == "?":
+        if token.kind == "?":
+            return "`||` gives another value in the place of null."
+        if token.kind == ".":
+            return "A field of null is null: write the dot alone."
     if token.kind == "number":
         if before is not None and before.kind in ("[", ",", "-", "+"):
             return f"In a list, a number stands in backticks: `{token.text}`."
