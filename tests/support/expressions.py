@@ -255,3 +255,12 @@ def search_with_library(source: str, data: Any) -> Any:
     """What the library gives. Raises where it refuses a value."""
     options = jmespath.Options(custom_functions=_StrictFunctions())
     return _Interpreter(options).evaluate(jmespath.compile(source).parsed, data)
+
+
+# What the tables of functions read.
+FUNCTIONS_ROOT = {
+    "secret": "s3cret",
+    "words": ["pear", "fig"],
+    "rows": [{"k": 2, "s": "b"}, {"k": 1, "s": "a"}, {"k": 2, "s": "c"}],
+    "object": {"b": 1, "a": None},
+}
