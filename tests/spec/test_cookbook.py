@@ -164,3 +164,8 @@ def test_lines_that_meet_a_need_stand_in_its_recipes(row: list[str]) -> None:
     assert shown
     for line in shown:
         assert line.replace(r"\|", "|") in [each.strip() for each in files.splitlines()]
+
+
+def test_pages_are_read_whole() -> None:
+    assert len(RECIPES) == COOKBOOK.count("\n### ") > 40
+    assert len(NEEDED) == 31
