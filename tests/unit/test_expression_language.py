@@ -1,8 +1,8 @@
 """The language, production by production: what each expression gives, or that it is refused.
 
 Our own counterpart of the compliance cases of JMESPath Community, which `make compliance` runs from
-a folder. Functions have their own tables (`test_expression_functions`, `test_expression_refusals`), and so
-have the messages of broken syntax (`test_expression_parsing`).
+a folder. Functions have their own tables (`test_expression_functions`, `test_expression_refusals`),
+and so have the messages of broken syntax (`test_expression_parsing`).
 """
 
 from typing import Any
