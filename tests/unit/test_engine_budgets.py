@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bff.engine.steps.requests import StepRequest, compile_renderer
-from bff.engine.values.limits import HEADER_BYTES, Budget, Limits
+from bff.engine.values.limits import FORM_BYTES, HEADER_BYTES, Budget, Limits
 from bff.errors import TooLargeError
 from bff.plan.compiler.project import compile_project
 from bff.plan.model.service import OperationParam
@@ -105,6 +105,22 @@ def test_value_that_no_target_and_no_header_holds_is_refused_before_it_is_encode
     def refuse() -> None:
         with pytest.raises(ValueError, match=f"^v has more than {most} characters"):
             rendered(request, {"v": value}, param("v", location, is_list=isinstance(value, list)))
+
+    assert peak_bytes(refuse) < 6 * MEGABYTE
+
+
+@pytest.mark.parametrize(("location", "most"), [("query", TARGET_BYTES), ("form", FORM_BYTES)])
+@pytest.mark.parametrize("leaf", ["x", [], {}, ["x", "y"]])
+def test_object_whose_pairs_repeat_a_long_name_is_refused_before_they_are_built(
+    location: str, most: int, leaf: Any
+) -> None:
+    """200 KB of it made 2 GB, and held the event loop for 15 s."""
+    value = {"k" * 500_000: {str(number): leaf for number in range(50_000)}}
+    an_object = param("v", location, style="deep_object", required=False)
+
+    def refuse() -> None:
+        with pytest.raises(ValueError, match=f"^v has more than {most} characters"):
+            rendered("POST /x", {"v": value}, an_object)
 
     assert peak_bytes(refuse) < 6 * MEGABYTE
 

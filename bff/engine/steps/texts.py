@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any
 from urllib.parse import quote
 
-from bff.engine.values.limits import FORM_BYTES
+from bff.engine.values.limits import FORM_BYTES, Budget
 from bff.engine.values.outcomes import Reason
 from bff.plan.model.service import CompositionParam, Location, Operation, OperationParam
 from bff.plan.params.sendable import TARGET_BYTES, wrong_in_list
@@ -73,14 +73,14 @@ def pairs_of(named: NamedPairs, values: Values) -> list[str]:
 
 
 def _param_pairs(param: OperationParam | CompositionParam, name: str, value: Any) -> list[str]:
+    most = TARGET_BYTES if param.location == "query" else FORM_BYTES
     if param.style == "deep_object":
-        pairs = _member_pairs(param, name, value)
+        pairs = _member_pairs(param, name, value, Budget(most, "pairs"), Budget(most, "names"))
         if not pairs and param.required:
             raise Unsendable(param.name, "has no field to be sent")
         return pairs
     if type(value) is int:  # most are; digits need no look
         return [f"{name}={value}"]
-    most = TARGET_BYTES if param.location == "query" else FORM_BYTES
     texts = [_quoted(text) for text in texts_of(param, value, most)]
     separator = _SEPARATORS.get(param.style)
     if separator is not None and texts:
@@ -88,20 +88,31 @@ def _param_pairs(param: OperationParam | CompositionParam, name: str, value: Any
     return [f"{name}={text}" for text in texts]
 
 
-def _member_pairs(param: OperationParam | CompositionParam, name: str, value: Any) -> list[str]:
-    """The pairs of an object, a field each, nulls left out; `name` is encoded."""
+def _member_pairs(
+    param: OperationParam | CompositionParam, name: str, value: Any, pairs_left: Budget,
+    names_left: Budget,
+) -> list[str]:  # fmt: skip
+    """The pairs of an object, a field each, nulls left out; `name` is encoded. Each repeats the
+    names around it, so the budgets count all pairs, their texts before they are encoded, and the
+    names of the objects and lists within."""
     if not isinstance(value, dict):
         raise Unsendable(param.name, "is no object, and only its fields can be sent")
     pairs: list[str] = []
     for key, each in value.items():
         if not key or "[" in key or "]" in key:
             raise Unsendable(param.name, "has a field whose name is empty or holds a bracket")
+        if each is None:
+            continue
+        if isinstance(each, dict | list) and not names_left.take(len(name) + len(key)):
+            raise _too_long(param, names_left.most)
         below = f"{name}%5B{_quoted(key)}%5D"
         if isinstance(each, dict):
-            pairs += _member_pairs(param, below, each)
-        elif each is not None:
-            most = TARGET_BYTES if param.location == "query" else FORM_BYTES
-            pairs += [f"{below}={_quoted(text)}" for text in texts_of(param, each, most)]
+            pairs += _member_pairs(param, below, each, pairs_left, names_left)
+            continue
+        for text in texts_of(param, each, pairs_left.most):
+            if not pairs_left.take(len(below) + len(text)):
+                raise _too_long(param, pairs_left.most)
+            pairs.append(f"{below}={_quoted(text)}")
     return pairs
 
 
