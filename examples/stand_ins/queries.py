@@ -45,6 +45,10 @@ def build() -> Blueprint:
             problem = {"message": f"no product {number}", "extensions": {"code": "NOT_FOUND"}}
             return {"data": {"product": None}, "errors": [problem]}
         title, price = _PRODUCTS[number]
+        if number == "3":
+            part = {"product": {"id": number, "title": title, "price": None}}
+            problem = {"message": "prices are down", "path": ["product", "price"]}
+            return {"data": part, "errors": [problem]}
         return {"data": {"product": {"id": number, "title": title, "price": price}}}
 
     @queries.get("/rpc/users.info")
