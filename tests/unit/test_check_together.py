@@ -161,6 +161,13 @@ response: '${orders.orders[].user}'""",
 joins:
   - {into: ▶order.orders, as: user, from: orders.orders, match: {id: id}}
 response: {a: '${orders.orders[].user.x}', b: '${orders.orders[].▶usr}'}""",
+    "joins that find by what is wrong, by two ways and by none": """
+  orders: {call: shop.list_orders, with: {user_id: 1}}
+  user: {call: shop.get_user, with: {id: 1}}
+joins:
+  - {into: orders.orders, as: a, from: user, key: ▶[id]}
+  - {into: orders.orders, as: b, from: orders.orders, match: {id: id}, ▶key: id}
+  - ▶{into: orders.orders, as: c, from: user}""",
     "misspelt joins": """
   orders: {call: shop.list_orders, with: {user_id: 1}}
 ▶join: []

@@ -45,7 +45,9 @@ def compile_joins(
         path: Path = ("joins", index)
         source = _compile_source(scope, declared.from_, (*path, "from"))
         by = ByKey(declared.key) if declared.key else ByFields(_pairs(declared), declared.many)
-        found = _type_found(scope, by, source.type, path)
+        found = t.ANYTHING
+        if _is_told_how(scope, declared, path):
+            found = _type_found(scope, by, source.type, path)
         name = declared.as_ if scope.knows((*path, "as")) else None
         parts, target = _find_target(scope, declared.into, joined, path)
         if target is None:
@@ -113,6 +115,12 @@ def _compile_source(scope: ExpressionScope, text: str, path: Path) -> Template:
 
 def _pairs(declared: JoinDecl) -> tuple[tuple[str, str], ...]:
     return tuple(declared.match.items())
+
+
+def _is_told_how(scope: ExpressionScope, declared: JoinDecl, path: Path) -> bool:
+    """Whether the join finds by `match` or by `key`, and by one of them alone."""
+    known = all(scope.knows((*path, name)) for name in ("match", "key"))
+    return known and bool(declared.match) != bool(declared.key)
 
 
 def _type_found(scope: ExpressionScope, by: ByFields | ByKey, source: t.Type, path: Path) -> t.Type:
