@@ -45,7 +45,7 @@ def compile_joins(
         path: Path = ("joins", index)
         source = _compile_source(scope, declared.from_, (*path, "from"))
         by = ByKey(declared.key) if declared.key else ByFields(_pairs(declared), declared.many)
-        found = t.ANYTHING
+        found: t.Type = t.ANYTHING
         if _is_told_how(scope, declared, path):
             found = _type_found(scope, by, source.type, path)
         name = declared.as_ if scope.knows((*path, "as")) else None
