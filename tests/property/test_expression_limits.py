@@ -35,6 +35,9 @@ repeated = st.builds(str.__mul__, st.sampled_from(FRAGMENTS), st.sampled_from([1
 @example("let $x = a in " * 60 + "[$x, $]")
 @example("a" + "[*].[$, @" * 30 + "]" * 30)
 @example("let $x = a in a" + "[?@ == $x || (a" * 25 + ")]" * 25)
+@example("a" + " | {x: @, y: @}" * 900 + " || a")
+@example("let $x = {x: a} in " + "let $x = a ? [$x] : {y: $x, z: $x} in " * 50 + "[$x, $x == a]")
+@example("let $x = a in " + "let $x = zip([$x], [$x]) in " * 50 + "[$x, $x == a]")
 @example("map(&" * 30 + "$.a" + ", a)" * 30)
 def test_no_expression_exhausts_the_stack(source: str) -> None:
     try:

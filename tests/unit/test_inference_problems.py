@@ -142,6 +142,11 @@ PROBLEMS = [
         "map and the functions whose names end in _by",
     ),
     (
+        "user" + " | {x: @, y: @}" * 10 + " | ▶{x: @, y: @}",
+        "the type of this has over 20000 parts",
+        "Repeat less in it.",
+    ),
+    (
         "▶&id",
         "an `&expression` stands for no value",
         "map and the functions whose names end in _by",

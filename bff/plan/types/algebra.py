@@ -79,6 +79,24 @@ def list_of_parts(parts: Sequence[t.Type]) -> t.ListOf:
     return t.ListOf(union(*flat), flat)
 
 
+def has_more_parts(inferred: t.Type, most: int) -> bool:
+    """Whether the type is made of more than `most` types, each counted wherever it stands."""
+    left = [inferred]
+    while left and most >= 0:
+        most -= 1
+        match left.pop():
+            case t.ListOf(element, parts):
+                left += [element, *parts]
+            case t.ObjectOf(fields, extra):
+                left += [each.type for _, each in fields]
+                left += [] if extra is None else [extra]
+            case t.Union(members):
+                left += members
+            case _:
+                pass
+    return most < 0
+
+
 def map_alternatives(inferred: t.Type, change: Callable[[t.Type], t.Type]) -> t.Type:
     """The type with each alternative changed; a name stays when nothing below it changes."""
     match inferred:

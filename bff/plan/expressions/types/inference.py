@@ -28,6 +28,7 @@ from bff.plan.expressions.types.problems import TypeProblem
 from bff.plan.expressions.types.reading import Reading, Scope
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import (
+    has_more_parts,
     list_of_parts,
     may_be_null,
     nullable,
@@ -40,6 +41,7 @@ __all__ = ["TypeProblem", "infer", "infer_within"]
 
 _Change = Callable[[t.Type], t.Type]
 
+_MOST_PARTS = 20_000  # of a type: objects of the same object twice double with each level
 _SETTLED = (t.ANYTHING, t.NULL, t.NOTHING)  # nothing can be inferred of their parts
 
 
@@ -86,7 +88,7 @@ class _Inference(Reading):
             case "unless_null":
                 return self._unless_null(node, scope)
             case "multi_select_list" | "multi_select_dict":
-                return self._multi_select(node, scope)
+                return self._bounded(node, self._multi_select(node, scope))
             case "or_expression":
                 return _first_that([self.of(each, scope) for each in node.children], truthy, falsy)
             case "and_expression":
@@ -102,12 +104,13 @@ class _Inference(Reading):
                 return self._operator(node, scope)
             case "function_expression":
                 inside = replace(scope, after_dot=False)
-                return infer_call(
+                made = infer_call(
                     node,
                     lambda argument: self.of(argument, inside),
                     lambda argument, element: self.of(argument, scope.at(element)),
                     self.report,
                 )
+                return self._bounded(node, made)
             case "expref":
                 self.of(node.children[0], scope.at(t.ANYTHING))
                 return self.report(problem.stray_reference(node))
@@ -129,6 +132,11 @@ class _Inference(Reading):
             str(child.value): t.Field(self.of(child.children[0], inside)) for child in node.children
         }
         return t.ObjectOf(tuple(pairs.items()))
+
+    def _bounded(self, node: Node, made: t.Type) -> t.Type:
+        if has_more_parts(made, _MOST_PARTS):
+            return self.report(problem.vast_type(node, _MOST_PARTS))
+        return made
 
     def _and(self, node: Node, scope: Scope) -> t.Type:
         parts: list[t.Type] = []

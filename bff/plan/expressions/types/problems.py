@@ -119,6 +119,11 @@ def read_from_negation(negation: Node) -> TypeProblem:
     )
 
 
+def vast_type(node: Node, most: int) -> TypeProblem:
+    """What repeats so much that to check it would take for ever."""
+    return TypeProblem(node.start, f"the type of this has over {most} parts", "Repeat less in it.")
+
+
 def stray_reference(node: Node) -> TypeProblem:
     """An `&expression` where a value is wanted."""
     return TypeProblem(
