@@ -46,9 +46,8 @@ class PageCalls(ManyCalls):
         self._seen = {_identity(first)}
         self._parts: list[Value] = []  # each has a `Page` as its JSON form, and the items' text
         self._items = 0
-        self._replaced: Failed | None = (
-            None  # the last page in place of which an earlier one stands
-        )
+        # The failure of the last page in place of which an earlier one stands.
+        self._replaced: Failed | None = None
         self._handle: Handle | None = None
 
     def next_request(self) -> tuple[int, StepRequest] | None:
