@@ -163,3 +163,34 @@ steps:
 def test_budget_stands_beside_the_calls(tmp_path: Path) -> None:
     text = explained(tmp_path, HEAD, USER, "budget: {calls: 9, depth: 2}")
     assert "upstream calls: at most 1 of 9, 1 of 2 one after the other" in text
+
+
+def test_what_replies_are_and_which_post_reads_is_shown(tmp_path: Path) -> None:
+    service = f"""{SHOP_SERVICE}
+  find: {{request: POST /find, reads: true, returns: "list[schemas.shop:Product]", invalid: drop}}
+  rows:
+    request: GET /rows/{{path}}
+    params: {{path: {{type: string, slash: true}}}}
+    returns: list[schemas.shop:Product]
+    decode: csv
+    delimiter: "|"
+  lines: {{request: GET /lines, returns: "list[schemas.shop:Product]", decode: ndjson}}
+  ping: {{request: GET /ping, returns: none}}
+"""
+    steps = """
+endpoint: GET /screen
+steps:
+  found: {call: shop.find}
+  rows: {call: shop.rows, with: {path: a/b}}
+  lines: {call: shop.lines}
+  ping: {call: shop.ping}
+"""
+    text = explained(tmp_path, steps, service=service)
+    found = below(text, "  found: shop.find, a POST that reads")
+    assert "elements of lists that break their type are left out" in found
+    rows = below(text, "  rows: shop.rows")
+    assert 'path with its slashes: "a/b"' in [line.strip() for line in rows]
+    assert 'replies: csv, with "|" between cells' in rows
+    assert "replies: ndjson" in below(text, "  lines: shop.lines")
+    assert "replies: nobody reads their bodies" in below(text, "  ping: shop.ping")
+    assert text.count("replies: ") == 3

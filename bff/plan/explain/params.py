@@ -54,6 +54,8 @@ def _wire_text(param: CompositionParam | OperationParam) -> str:
     its own name and type suggest."""
     if not param.wire_name:
         return " as a whole"
+    if isinstance(param, OperationParam) and param.slash:
+        return " with its slashes"
     is_folded = param.location == "header" and param.wire_name == param.name.lower()
     name = "" if is_folded or param.wire_name == param.name else f" as {param.wire_name}"
     is_chosen = param.location in ("query", "form") and param.style != "repeat"
