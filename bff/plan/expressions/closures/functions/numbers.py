@@ -62,9 +62,12 @@ def to_number(value: Any) -> Any:
     if type(value) is not str or "_" in value or not value.isascii():  # Python reads 1_000 and ١
         return None
     try:
-        return int(value)
+        whole = int(value)
     except ValueError:
         pass
+    else:
+        if LEAST_INTEGER <= whole <= MOST_INTEGER:
+            return whole
     try:
         number = float(value)
     except ValueError:
@@ -76,7 +79,8 @@ def to_integer(value: Any) -> Any:
     """The whole number that the value is, or that its text is; null for every other value."""
     number = to_number(value)
     if type(number) is float:
-        number = int(number) if number.is_integer() else None
+        is_whole = number.is_integer() and number > LEAST_INTEGER  # at it, it may stand for less
+        number = int(number) if is_whole else None
     if number is None or not LEAST_INTEGER <= number <= MOST_INTEGER:
         return None
     return number
