@@ -63,11 +63,12 @@ def served_over_tls(issuer: trustme.CA, wants: trustme.CA) -> Iterator[TlsServer
 
 @pytest.mark.parametrize(("path", "target"), [("/c", "/it"), ("/raw/it?x=1", "/it?x=1")])
 def test_steps_and_routes_go_through_the_proxy_of_their_service(
-    tmp_path: Path, path: str, target: str
+    tmp_path: Path, path: str, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PROXY_PASSWORD", "secret")
     with WireServer(json_reply('"by a proxy"')) as proxy:
-        address = f"http://me:secret@127.0.0.1:{proxy.port}"
-        folder = project(tmp_path, f"base: http://shop.invalid/api\nproxy: {address}")
+        address = f"http://me:${{secret.PROXY_PASSWORD}}@127.0.0.1:{proxy.port}"
+        folder = project(tmp_path, f'base: http://shop.invalid/api\nproxy: "{address}"')
         with serving("http1", folder) as host:
             answer = host.get(path)
         (request,) = proxy.requests

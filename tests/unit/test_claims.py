@@ -58,12 +58,16 @@ cache: {ttl: 1m, tags: ['u:${claims.sub}']}
     assert composition.key_reads - {("params", "id")} == read
 
 
-def test_claims_are_not_seen_within_a_projection(tmp_path: Path) -> None:
+def test_claims_are_seen_within_a_projection_from_the_root_alone(tmp_path: Path) -> None:
     orders = "orders: {call: shop.list_orders, with: {user_id: 1}}"
     end = "response: '${orders.orders[?id == claims.sub]}'\n"
     write_project(tmp_path, {"home": text_of(orders, end)})
     (problem,) = check_project(tmp_path).problems
-    assert "'claims' can't be reached from here" in problem.what
+    assert problem.what.startswith("'claims' is looked for in what stands here")
+    assert problem.mend == "From the root it is $.claims."
+    write_project(tmp_path, {"home": text_of(orders, end.replace("claims", "$.claims"))})
+    (composition,) = compile_project(tmp_path).compositions
+    assert ("claims", "sub") in composition.key_reads
 
 
 def test_mistake_in_an_expression_over_claims_makes_no_other_problem(tmp_path: Path) -> None:
