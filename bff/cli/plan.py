@@ -21,3 +21,6 @@ def plan(name: str, project: Path) -> None:
             f"unknown composition '{name}'. {known_names(name, compositions)}"
         )
     click.echo(explain(compositions[name], compiled.services), nl=False)
+    if compiled.wanted:
+        names = ", ".join(compiled.wanted)
+        click.echo(f"\nThe environment was not read. Left out where they stand: {names}.")

@@ -48,6 +48,13 @@ access: public
 steps:
   user: {call: shop.get_user, with: {id: 1}}
 """
+TWINS = """
+endpoint: GET /twins
+access: public
+steps:
+  orders: {call: shop.list_orders, with: {user_id: 1}}
+joins: [{into: orders.orders, as: twin, from: "${orders.orders}", match: {total: total}}]
+"""
 
 
 class Shop:
@@ -75,6 +82,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
             "returns: schemas.shop:User", "returns: schemas.shop:User\n    cache: {ttl: 1m}"
         )
         compositions = {"home": HOME, "home_all": FIXED, "order": ORDER, "stored": STORED}
+        compositions["twins"] = TWINS
         write_project(tmp_path, compositions, services={"shop": service})
         yield Shop(tmp_path, server)
 
@@ -144,6 +152,16 @@ def test_failure_names_the_field_and_the_services_own_words(shop: Shop) -> None:
     assert failure[0] == "✗ step user: invalid 200"
     assert failure[1].startswith("  id: ")
     assert failure[2] == ('  the service\'s own words: {"id": "one", "first_name": "\\u202e"}')
+
+
+def test_join_whose_source_has_a_key_twice_is_named(shop: Shop) -> None:
+    order = '{"id": 1, "total": 9.5, "items": []}'
+    let(shop, "/orders", json_reply(f'{{"orders": [{order}, {order}]}}'))
+    result = shop.call("twins")
+    said = "! join orders.orders.twin: a key of its source comes more than once"
+    assert said in result.stderr, result.stderr
+    result = shop.call("twins", "--format", "json")
+    assert json.loads(result.stdout)["ambiguous_matches"] == {"orders.orders.twin": 1}
 
 
 def test_control_characters_of_a_service_are_escaped(shop: Shop) -> None:

@@ -47,6 +47,17 @@ def test_trace_and_id_of_the_caller_go_on_as_they_came(screens: Screens, path: s
         assert len({name for name, _ in request.headers}) == len(request.headers)
 
 
+@pytest.mark.parametrize("later", [f"01{PARENT[2:]}", f"cc{PARENT[2:]}-more-of-it"])
+def test_trace_of_a_later_version_goes_on_as_what_version_00_has_of_it(
+    screens: Screens, later: str
+) -> None:
+    screen = screens(TWO, USERS)
+    assert screen.get(traceparent=later, tracestate="a=1").status == 200
+    for request in screen.upstream.requests:
+        assert request.header("traceparent") == PARENT
+        assert request.header("tracestate") == "a=1"
+
+
 @pytest.mark.parametrize("path", ["/screen", "/raw/users/1"])
 def test_trace_that_is_malformed_is_begun_anew_without_its_state(
     screens: Screens, path: str
@@ -54,7 +65,8 @@ def test_trace_that_is_malformed_is_begun_anew_without_its_state(
     screen = screens(TWO, USERS, gateway=ROUTE)
     for malformed in (
         "", "x", PARENT.upper(), PARENT[:-1], PARENT + "0", f"{PARENT}-x", f"ff{PARENT[2:]}",
-        f"01{PARENT[2:]}", f"00-{'0' * 32}-b7ad6b7169203331-01", f"00-{TRACE_ID}-{'0' * 16}-01",
+        f"01{PARENT[2:]}x", f"0x{PARENT[2:]}",
+        f"00-{'0' * 32}-b7ad6b7169203331-01", f"00-{TRACE_ID}-{'0' * 16}-01",
         f"{PARENT}, {PARENT}",
     ):  # fmt: skip
         assert screen.get(path, traceparent=malformed, tracestate="a=1").status == 200

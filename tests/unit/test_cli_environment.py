@@ -116,3 +116,4 @@ def test_file_that_can_not_be_used_is_refused(tmp_path: Path, content: bytes, wh
 def test_plan_and_routes_are_shown_without_an_environment(project: Path) -> None:
     shown = [run(project, "plan", "home"), run(project, "routes")]
     assert [result.exit_code for result in shown] == [0, 0], shown
+    assert "The environment was not read. Left out where they stand: " in shown[0].stdout

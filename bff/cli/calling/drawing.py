@@ -34,6 +34,10 @@ def draw_call(report: CallReport) -> RenderableType:
     parts += [Text.assemble((f"{name.title()}: ", _DIM), printable(value)) for name, value in shown]
     for failure in report.failures:
         parts += [Text(), *_failure(failure)]
+    for join, count in report.ambiguous.items():
+        repeated = "a key of its source comes" if count == 1 else f"{count} keys of its source come"
+        said = f": {repeated} more than once, and the first one counts"
+        parts += [Text(), Text.assemble(("! ", "bold yellow"), (f"join {join}", "bold"), said)]
     return Group(*parts)
 
 
@@ -63,6 +67,7 @@ def as_json(report: CallReport) -> str:
         "requests": [_rounded(asdict(each)) for each in report.requests],
         "from_cache": list(report.stored),
         "failures": [asdict(each) for each in report.failures],
+        "ambiguous_matches": dict(report.ambiguous),
         "payload": payload,
     }
     return json.dumps(found, indent=2)

@@ -54,7 +54,8 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """What came of one call. `stored` are the steps whose replies came from the cache."""
+    """What came of one call. `stored` are the steps whose replies came from the cache; `ambiguous`
+    are the keys that a join's source has more than once, by the join's path."""
 
     composition: str
     method: str
@@ -67,6 +68,7 @@ class CallReport:
     requests: tuple[SentRequest, ...]
     stored: tuple[str, ...]
     failures: tuple[Failure, ...]
+    ambiguous: Mapping[str, int]
 
 
 async def call_screen(
@@ -129,6 +131,7 @@ def _report(
         tuple(_sent(each, request, mask) for each in observed),
         tuple(_stored(composition, reply, observed)),
         tuple(_failures(composition, reply, body, observed, mask)),
+        reply.facts.get("ambiguous_matches", {}),
     )
 
 

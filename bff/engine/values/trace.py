@@ -2,10 +2,11 @@
 
 Rules:
 1. `X-Request-ID` is the request's own.
-2. A `traceparent` of the client's that is well formed (W3C Trace Context, version 00) goes on as it
-   is, and its `tracestate` with it: the gateway records no spans, so the client's span stays the
-   parent of the services'. Where there is none, the request begins a trace, in which each call has
-   a span of its own. The trace's id is the request's, where that can be one: the gateway's own are.
+2. A `traceparent` of the client's that is well formed (W3C Trace Context) goes on, and its
+   `tracestate` with it: the gateway records no spans, so the client's span stays the parent of the
+   services'. Of a version after 00 the part goes on that 00 has, as 00 (§4.3 there). Where there is
+   none, the request begins a trace, in which each call has a span of its own. The trace's id is the
+   request's, where that can be one: the gateway's own are.
 3. None of this is in a key. A reply that others share has the trace of whoever asked first.
 4. What an operation's params state themselves takes the place of this.
 """
@@ -19,7 +20,9 @@ from bff.header_names import TRACE
 
 TRACE_HEADERS: Final = frozenset(name.encode() for name in TRACE)
 
-_PARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_PART: Final = rb"(-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})"
+# A later version may have more behind its flags, and ff is none.
+_PARENT: Final = re.compile(rb"00%b|(?!00|ff)[0-9a-f]{2}%b(?:-.*)?" % (_PART, _PART))
 _ID: Final = re.compile(rb"(?!0{32})[0-9a-f]{32}").fullmatch
 _STATE: Final = re.compile(rb"[\x20-\x7e\t]{1,512}")  # as much as everybody has to pass on
 
@@ -35,8 +38,10 @@ class Trace:
         """`parent` and `state` are the client's `traceparent` and `tracestate`, whatever they
         hold."""
         self._start = self._lines = b""
-        if parent is not None and _PARENT.fullmatch(parent):
-            lines = b"x-request-id: %b\r\ntraceparent: %b\r\n" % (request_id, parent)
+        found = _PARENT.fullmatch(parent) if parent is not None else None
+        if found is not None:
+            part = found[1] or found[2]
+            lines = b"x-request-id: %b\r\ntraceparent: 00%b\r\n" % (request_id, part)
             if state is not None and _STATE.fullmatch(state):
                 lines += b"tracestate: %b\r\n" % state
             self._lines = lines
