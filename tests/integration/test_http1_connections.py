@@ -64,6 +64,17 @@ def test_pipelined_requests_are_answered_in_order_and_one_is_at_work(tmp_path: P
         assert received.index(b"first") < received.index(b"second")
 
 
+def test_head_that_comes_again_by_itself_waits_for_its_own_body(tmp_path: Path) -> None:
+    again = b"POST /raw/x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n"
+    with server(tmp_path, reply(200, [], b"taken")) as (host, upstream):
+        with connected(host) as connection:
+            for body in (b"one", b"two", b"six"):
+                connection.sendall(again)
+                connection.sendall(body)
+                read_until(connection, b"taken")
+        assert [each.body for each in upstream.requests] == [b"one", b"two", b"six"]
+
+
 def test_pipelined_hits_that_nobody_reads_leave_memory_flat(tmp_path: Path) -> None:
     """256 KiB of requests for 64 KB each would be 400 MB of replies."""
     user = json_reply('{"id": 1, "first_name": "%s"}' % ("x" * 64_000))

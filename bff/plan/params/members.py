@@ -25,7 +25,7 @@ _KINDS = {str: "string", bool: "boolean", int: "integer", float: "number"}
 
 
 class UntellableMember(ValueError):
-    """A field whose texts can't be told apart by type."""
+    """A field whose type its text does not show."""
 
 
 def members_parser(taken: t.Type, check: Check) -> ParseMembers:

@@ -96,7 +96,7 @@ class GatewayRequest:
             self.request_id = b"%032x" % getrandbits(128)
 
     def trace(self) -> Trace:
-        """What the services are told of the request."""
+        """What the services get of the request."""
         parent = self.header_list(b"traceparent")
         state = None if parent is None else self.header_list(b"tracestate")
         return Trace(self.request_id, parent, state)

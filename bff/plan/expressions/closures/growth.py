@@ -145,7 +145,7 @@ def _copies(node: Node, around: _Around) -> _Copies:
 
 def _of_each(node: Node) -> int:
     """How often a part of an element may stand in the node's value. What is read from around the
-    element has no size that the element's tells."""
+    element has no size that the element's gives."""
     return _most(_copies(node, dict.fromkeys(free_names(node), MOST_COPIES + 1)))
 
 
