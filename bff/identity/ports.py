@@ -1,37 +1,87 @@
-"""Callers: a port for identity providers, and the identity of nobody.
+"""Callers: what is known of one, why one is refused, and the port for what identifies them.
 
-The gateway calls a provider once for each request to an endpoint that depends on the caller, and
-for no other request. Expressions see the `claims` that it returns. The cache separates callers'
-payloads by `key`, so two callers whose claims could differ must have two keys.
+The gateway calls a provider once for each request to an endpoint that asks who calls or depends on
+it, and for no other request. Expressions see the `claims` that it returns. The cache separates
+callers' payloads by `key`, so two callers whose claims could differ must have two keys.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
-HeaderValues = Callable[[str], list[str]]  # by lower-case name, in order
+from bff.secret import Secret
+
+CredentialKind = Literal["token", "api_key", "session"]
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A caller. `key` is the same for the same caller always, and no secret; "" is nobody.
-    `claims` are JSON values."""
+    """A caller.
+
+    `key` separates what callers get: it is the same for the same caller always, differs where
+    claims that do not pass with time differ, and is no secret; "" is nobody.
+    `subject` is what limits and logs count the caller by, whatever the claims; "" is nobody.
+    `claims` are JSON values. `roles` and `scopes` are what `access:` judges.
+    `kind` is that of the credential; None is nobody, or a provider that names none.
+    `token` is the caller's own access token, for services that get it; None where there is none.
+    `until` is when this ceases to hold, in seconds since the epoch; None where it has no end.
+    """
 
     key: str = ""
     claims: Mapping[str, Any] = field(default_factory=dict)
+    subject: str = ""
+    roles: frozenset[str] = frozenset()
+    scopes: frozenset[str] = frozenset()
+    kind: CredentialKind | None = None
+    token: Secret | None = None
+    until: float | None = None
 
 
 NOBODY = Identity()
 
 
+class Refusal(NamedTuple):
+    """Why a caller gets nothing: a status (400, 401, 403, 429 or 503), a word for programs, a
+    sentence for people that repeats nothing of the credential, and headers of the reply: names in
+    lower case."""
+
+    status: int
+    reason: str
+    detail: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+Identified = Identity | Refusal
+"""Who calls: `NOBODY` where a request brings no credential, a refusal where it brings a bad one."""
+
+
+class CallerRequest(Protocol):
+    """What a provider sees of a request: its line and its headers, never its body."""
+
+    method: str
+    raw_path: str
+    headers: Any  # pairs of bytes, names in lower case
+    single: dict[bytes, bytes]
+
+    def header_values(self, name: str) -> list[str]:
+        """Every value of the header called `name` (in lower case), in order."""
+
+
 class IdentityProvider(Protocol):
-    """Identifies callers. It is called on event loops and on threads: it has no state that requests
-    change, and never waits."""
+    """Identifies callers."""
 
     headers: tuple[str, ...]  # the headers that it reads, in lower case: replies vary by them
 
-    def identify(self, header_values: HeaderValues) -> Identity:
-        """The caller of a request with these headers."""
+    def identify(self, request: CallerRequest) -> Identified | Awaitable[Identified]:
+        """The caller of a request. It is called on event loops and on threads, and never blocks:
+        what takes waiting is an awaitable, which belongs to the loop of the gateway."""
+
+    async def open(self) -> None:
+        """Begin: called on the gateway's loop before the first request. It raises `SettingsError`
+        where the provider can never work; what is down for now is no error."""
+
+    async def close(self) -> None:
+        """End what `open` began; it may be opened again."""
 
 
 class Anonymous:
@@ -39,6 +89,12 @@ class Anonymous:
 
     headers: tuple[str, ...] = ()
 
-    def identify(self, header_values: HeaderValues) -> Identity:
+    def identify(self, request: CallerRequest) -> Identity:
         """Nobody."""
         return NOBODY
+
+    async def open(self) -> None:
+        """Nothing."""
+
+    async def close(self) -> None:
+        """Nothing."""

@@ -9,12 +9,12 @@ import flask
 import pytest
 
 from bff import Gateway
-from bff.identity.ports import Identity
+from bff.identity.ports import Identity, Refusal
 from bff.plan.compiler.project import compile_project
 from bff.plan.model.composition import Access
 from bff.settings import Settings
 from bff.web import gateway as core
-from bff.web.serving.access import RULES, AccessControl, Denial
+from bff.web.serving.access import RULES, AccessControl
 from tests.support.callers import ByName, bearer
 from tests.support.hosts import HOSTS, Host, serving
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
@@ -36,8 +36,8 @@ COMPOSITIONS = {
 }
 
 
-def members_only(caller: Identity) -> Denial | None:
-    return None if caller.key else Denial(403, "members_only", "Only members may ask.")
+def members_only(caller: Identity) -> Refusal | None:
+    return None if caller.key else Refusal(403, "members_only", "Only members may ask.")
 
 
 @contextmanager

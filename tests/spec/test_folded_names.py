@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bff.identity.ports import NOBODY, HeaderValues, Identity
+from bff.identity.ports import NOBODY, CallerRequest, Identity
 from tests.support.hosts import HOSTS, Host, serving
 from tests.support.projects import SHOP_SERVICE, write_project
 from tests.support.wire import WireServer
@@ -27,9 +27,15 @@ class ByHeader:
 
     headers = ("x-user",)
 
-    def identify(self, header_values: HeaderValues) -> Identity:
-        names = header_values("x-user")
+    def identify(self, request: CallerRequest) -> Identity:
+        names = request.header_values("x-user")
         return Identity(names[0], {"name": names[0]}) if names else NOBODY
+
+    async def open(self) -> None:
+        """Nothing."""
+
+    async def close(self) -> None:
+        """Nothing."""
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Callers who say who they are: `Authorization: Bearer ann`."""
 
-from bff.identity.ports import NOBODY, HeaderValues, Identity
+from bff.identity.ports import NOBODY, CallerRequest, Identity
 
 # By name: what is known of each.
 CALLERS = {"ann": {"id": 1, "name": "Ann"}, "bo": {"id": 2, "name": "Bo"}}
@@ -14,13 +14,19 @@ class ByName:
     def __init__(self) -> None:
         self.asked = 0
 
-    def identify(self, header_values: HeaderValues) -> Identity:
+    def identify(self, request: CallerRequest) -> Identity:
         self.asked += 1
-        for value in header_values("authorization"):
+        for value in request.header_values("authorization"):
             name = value.removeprefix("Bearer ")
             if name in CALLERS:
                 return Identity(name, CALLERS[name])
         return NOBODY
+
+    async def open(self) -> None:
+        """Nothing."""
+
+    async def close(self) -> None:
+        """Nothing."""
 
 
 def bearer(name: str) -> dict[str, str]:

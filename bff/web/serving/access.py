@@ -10,25 +10,14 @@ Rules:
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
-from bff.identity.ports import NOBODY, Identity, IdentityProvider
+from bff.identity.ports import NOBODY, Identity, IdentityProvider, Refusal
 from bff.plan.model.composition import Access
 from bff.web.http.problems import problem
-from bff.web.http.replies import RawHeader, Reply
+from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 
-
-class Denial(NamedTuple):
-    """Why a caller gets nothing: 401 or 403, a word for programs, a sentence for people."""
-
-    status: int
-    reason: str
-    detail: str
-    headers: tuple[RawHeader, ...] = ()
-
-
-AccessRule = Callable[[Identity], Denial | None]
+AccessRule = Callable[[Identity], Refusal | None]
 """Decides whether a caller may ask; None admits. Called on event loops and threads: never waits."""
 
 # A rule of None admits everybody without asking who calls. What states nothing is served to
@@ -66,9 +55,17 @@ class Guard:
         """The caller, or the problem document for a caller who may not ask."""
         if self._provider is None:
             return NOBODY
-        caller = self._provider.identify(request.header_values)
+        caller = self._provider.identify(request)
+        if isinstance(caller, Refusal):
+            return _refused(request, caller)
+        if not isinstance(caller, Identity):
+            raise NotImplementedError("no provider waits yet")
         denial = None if self._rule is None else self._rule(caller)
         if denial is None:
             return caller
-        status, reason, detail, headers = denial
-        return problem(request, status, reason, detail, headers=headers)
+        return _refused(request, denial)
+
+
+def _refused(request: GatewayRequest, refusal: Refusal) -> Reply:
+    status, reason, detail, headers = refusal
+    return problem(request, status, reason, detail, headers=headers)
