@@ -1,5 +1,8 @@
-"""What the commands share: the `--project` option, the compiled project, printed problems."""
+"""What the commands share: the `--project` option, the compiled project, what they print."""
 
+import getpass
+import os
+import socket
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -13,6 +16,7 @@ from bff.errors import Problem, ProjectError
 if TYPE_CHECKING:
     from bff.environment import Environment
     from bff.plan.model.composition import CompiledProject
+    from bff.web.http.logs import AuditAction
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -49,3 +53,18 @@ def print_problems(problems: tuple[Problem, ...]) -> None:
         click.echo(str(problem))
     count = len(problems)
     click.echo(f"\n{count} problem{'s' if count != 1 else ''}.", err=True)
+
+
+def audit_command(action: "AuditAction", outcome: str, **facts: Any) -> None:
+    """Print the audit line of a command on standard error: the user of the system did this."""
+    from bff.web.http.logs import audit_line
+
+    line = audit_line(action, who=_user(), origin=socket.gethostname(), outcome=outcome, **facts)
+    click.echo(line.decode(), nl=False, err=True)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return str(os.getuid())

@@ -1,8 +1,9 @@
 """`bff purge TAG…`: what is cached under a tag is made anew, in every worker of every gateway.
 
 It purges in the Redis that the gateways share, where the environment names it as it does for them,
-and there in the project's namespace. Otherwise it calls the endpoint of the gateway at `BFF_HOST`
-and `BFF_PORT`, by TLS where `BFF_CERTFILE` is set, whose Redis nobody else knows.
+and there in the project's namespace. It then prints an audit line on standard error. Otherwise it
+calls the endpoint of the gateway at `BFF_HOST` and `BFF_PORT`, by TLS where `BFF_CERTFILE` is set,
+whose Redis nobody else knows.
 """
 
 import os
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from bff.cli.project import compile_or_exit, project_option
+from bff.cli.project import audit_command, compile_or_exit, project_option
 from bff.environment import Environment
 from bff.errors import SettingsError
 from bff.plan.model.caching import MOST_TAGS
@@ -55,11 +56,15 @@ def _purge_in_redis(url: str, namespace: str, tags: tuple[str, ...]) -> int:
     from bff.cache.redis.clients import refuse_bad_url
     from bff.cache.shared.store_clients import RedisStoreClient
 
+    about = ", ".join(tags)
     try:
         refuse_bad_url(url)
-        return RedisStoreClient(url, namespace, seconds=_SECONDS).purge(tags)
+        gone = RedisStoreClient(url, namespace, seconds=_SECONDS).purge(tags)
     except (SettingsError, RedisError, OSError) as error:
+        audit_command("purge", "failed", tags=about)
         raise click.ClickException(f"nothing was purged: {error}") from None
+    audit_command("purge", "done", tags=about, purged=gone)
+    return gone
 
 
 def _ask_gateway(settings: Settings, token: str, tags: tuple[str, ...]) -> int:

@@ -1,5 +1,8 @@
 """What is purged is made anew: by what writes, by operators, and by `bff purge`."""
 
+import getpass
+import json
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -166,6 +169,27 @@ def test_operator_without_the_token_is_refused(screens: Screens) -> None:
     assert titles(screen)["/best"] == "Hat"
 
 
+def test_each_purge_and_each_refusal_of_one_has_an_audit_line(
+    screens: Screens, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    screen = shop(screens, Settings(log_level="error", admin_token=TOKEN))
+    purge(screen, b'{"tags": ["shelves", "product:1"]}')
+    purge(screen, b'{"tags": ["shelves"]}', f"{TOKEN}x")
+    purge(screen, b"{")
+    screen.host.app.extensions["bff"].core.log.flush()
+    lines = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
+    told = [
+        tuple(map(line.get, ("event", "action", "outcome", "who", "from", "tags")))
+        for line in lines
+    ]
+    assert told == [
+        ("audit", "purge", "done", "admin token", "127.0.0.1", "shelves, product:1"),
+        ("audit", "purge", "no_token", None, "127.0.0.1", None),
+        ("audit", "purge", "bad_tags", "admin token", "127.0.0.1", None),
+    ]
+    assert TOKEN not in str(lines)
+
+
 def test_what_is_no_list_of_tags_is_refused(screens: Screens) -> None:
     screen = shop(screens)
     for body in (
@@ -226,6 +250,9 @@ def test_command_purges_in_redis_and_every_worker_hears_of_it(
     assert (other_project.exit_code, other_project.stdout) == (0, "0 purged\n")
     done = command("product:1", "--project", str(screen.folder), BFF_REDIS_URL=redis.url)
     assert (done.exit_code, done.stdout) == (0, "2 purged\n")
+    line = json.loads(done.stderr)
+    assert (line["action"], line["outcome"], line["tags"]) == ("purge", "done", "product:1")
+    assert (line["who"], line["from"]) == (getpass.getuser(), socket.gethostname())
     until(lambda: screen.get("/best"), lambda each: each.json()["best"][0]["title"] == "Cap")
     until(lambda: screen.get("/parts/1"), lambda each: each.json()["it"]["title"] == "Cap")
     assert titles(screen)["/parts/9"] == "Hat"

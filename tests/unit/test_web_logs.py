@@ -105,3 +105,33 @@ def test_what_is_cached_of_a_path_is_what_is_written_of_it() -> None:
     hits_before = _target.cache_info().hits
     logged(Reply(200, []), path="/a" * 100 + "another end")
     assert _target.cache_info().hits == hits_before + 1
+
+
+def test_audit_line_is_written_at_every_level_and_each_value_is_cut() -> None:
+    stream = Recorder()
+    log = Log("error", stream)
+    log.audit("login", who="s" * 1000, origin=None, outcome="done", request_id=b"r1", tags=3)
+    log.audit("refusal", who=None, origin="::1", outcome="\ud800\n", path=b"/p" * 20_000)
+    log.flush()
+    assert b"".join(stream.pieces).count(b"\n") == 2
+    login, refusal = stream.lines()
+    assert login.pop("timestamp")
+    assert login == {
+        "action": "login", "outcome": "done", "who": "s" * 199 + "…", "from": None,
+        "request_id": "r1", "tags": 3, "event": "audit", "level": "info",
+    }  # fmt: skip
+    assert (refusal["who"], refusal["from"], refusal["outcome"]) == (None, "::1", "\ud800\n")
+    assert len(refusal["path"]) == 200
+
+
+def test_audit_line_that_can_not_be_made_is_counted_and_ends_nothing() -> None:
+    class Broken:
+        def __str__(self) -> str:
+            raise ValueError
+
+    stream = Recorder()
+    log = Log("error", stream)
+    log.audit("purge", who=None, origin=None, outcome="done", tags=Broken())
+    log.audit("purge", who=None, origin=None, outcome="done")
+    log.flush()
+    assert [line["event"] for line in stream.lines()] == ["log lines lost", "audit"]

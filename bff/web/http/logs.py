@@ -4,6 +4,8 @@ The log never holds query strings, header values or bodies, since those may hold
 hold ids; it is cut at 200 characters. A line is ASCII, so that no character of a value can break
 it, and has at most 16 KiB. `log_writer.py` writes the lines.
 
+Audit lines report who did what, from where, and the outcome. They are written at every level.
+
 A line is made by the thread that logs it: the log's own thread would take Python's lock for it from
 the loop that answers.
 """
@@ -14,7 +16,7 @@ import time
 import traceback
 from collections.abc import Mapping, MutableMapping
 from functools import lru_cache
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import structlog
 from pydantic_core import to_json
@@ -29,9 +31,14 @@ from bff.web.http.requests import GatewayRequest
 
 _PATH_LENGTH = 200
 _METHOD_LENGTH = 32
+_AUDIT_TEXT_LENGTH = 200
 _TRACEBACK_BYTES = 8 * 1024
 _LINE_BYTES = 16 * 1024
 _ELLIPSIS = " … "
+
+AuditAction = Literal[
+    "key added", "key revoked", "key rotated", "login", "logout", "refusal", "purge"
+]
 
 
 class Log:
@@ -85,6 +92,27 @@ class Log:
             exc_info=error,
         )
 
+    def audit(
+        self,
+        action: AuditAction,
+        *,
+        who: str | None,
+        origin: str | None,
+        outcome: str,
+        **facts: Any,
+    ) -> None:
+        """Write an audit line, as `audit_line` makes it. Lines of refusals are many, and may be
+        lost with other lines; all others are written without delay."""
+        try:
+            line = audit_line(action, who=who, origin=origin, outcome=outcome, **facts)
+        except Exception:  # a bug here must not end the reply
+            self._writer.lose()
+            return
+        if action == "refusal":
+            self._writer.put(line)
+        else:
+            self._writer.put_urgent(line)
+
     def upstream_call(self, observed: ObservedCall) -> None:
         """Write a line on a call by its template, without values: a debug line."""
         try:
@@ -103,6 +131,21 @@ class Log:
     def leave_library_lines(self) -> None:
         """No longer write what bff's other parts log."""
         logging.getLogger("bff").removeHandler(self._library_lines)
+
+
+def audit_line(
+    action: AuditAction, *, who: str | None, origin: str | None, outcome: str, **facts: Any
+) -> bytes:
+    """A line of the log that reports an action. No value of it is a secret, and each is cut at 200
+    characters.
+
+    `who` is a caller's subject, a key's id or an operator; None is nobody. `origin` is the client's
+    address, or the host of a command; None where it has none. `outcome` is "done", or a refusal's
+    word. `facts` are what the action was about.
+    """
+    event = {"action": action, "outcome": outcome, "who": who, "from": origin, **facts}
+    cut = {name: _cut_audit_value(value) for name, value in event.items()}
+    return _to_line(None, "info", _stamp(None, "info", {**cut, "event": "audit", "level": "info"}))
 
 
 class Facts(dict[str, Any]):
@@ -174,6 +217,17 @@ def _call_facts(observed: ObservedCall) -> dict[str, Any]:
             if isinstance(answer.body, bytes):
                 facts["bytes"] = len(answer.body)
     return {**facts, "duration_ms": round((ended_at - started_at) * 1000, 3)}
+
+
+def _cut_audit_value(value: Any) -> Any:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case bytes():
+            text = value.decode("latin-1")
+        case _:
+            text = str(value)
+    return text if len(text) <= _AUDIT_TEXT_LENGTH else text[: _AUDIT_TEXT_LENGTH - 1] + "…"
 
 
 def _loss(lines: int) -> bytes:

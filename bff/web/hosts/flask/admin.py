@@ -1,6 +1,7 @@
 """The operators' endpoint: purging by tags, behind a token.
 
-It exists only with `BFF_ADMIN_TOKEN`. Problems are reported as everywhere (RFC 9457).
+It exists only with `BFF_ADMIN_TOKEN`. Problems are reported as everywhere (RFC 9457). Each
+request has an audit line.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bff.cache.cache import Cache
 from bff.plan.model.caching import MOST_TAGS
 from bff.web.hosts.flask.wsgi import GatewayResponse, request_of, response_of
+from bff.web.http.logs import Log
 from bff.web.http.problems import problem
 from bff.web.http.replies import JSON, NO_STORE, Reply
 from bff.web.http.requests import GatewayRequest
@@ -31,14 +33,24 @@ class _Purge(BaseModel):
     tags: list[str] = Field(min_length=1, max_length=MOST_TAGS)
 
 
-def add_admin(app: flask.Flask, url_prefix: str, token: str, at_work: AtWork) -> None:
+def add_admin(app: flask.Flask, url_prefix: str, token: str, at_work: AtWork, log: Log) -> None:
     """Add the endpoint to the app. `at_work` gives the loop that serves, and the cache on it."""
 
     def purge() -> GatewayResponse:
         request = request_of(flask.request.environ)
         reply = _refused(request, token)
+        who = None
         if reply is None:
+            who = "admin token"
             reply = _purge(request, at_work)
+        log.audit(
+            "purge",
+            who=who,
+            origin=request.client_host,
+            outcome=reply.facts.get("reason", "done"),
+            request_id=request.request_id,
+            **{name: reply.facts[name] for name in ("tags", "purged") if name in reply.facts},
+        )
         body = reply.body if isinstance(reply.body, bytes) else b""
         return response_of(reply, body)
 
@@ -79,4 +91,5 @@ def _purge(request: GatewayRequest, at_work: AtWork) -> Reply:
             " hear of it when it answers again.",
             headers=((b"retry-after", b"1"),),
         )
-    return Reply(200, [(b"content-type", JSON), NO_STORE], b'{"purged":%d}' % gone)
+    facts = {"tags": ", ".join(tags), "purged": gone}
+    return Reply(200, [(b"content-type", JSON), NO_STORE], b'{"purged":%d}' % gone, facts)

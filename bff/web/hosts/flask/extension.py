@@ -107,7 +107,8 @@ class FlaskGateway:
         if not any(rule.rule == health for rule in app.url_map.iter_rules()):
             app.add_url_rule(health, "bff.health", _health)
         if core.settings.admin_token is not None:
-            add_admin(app, core.url_prefix, core.settings.admin_token, self._at_work)
+            token = core.settings.admin_token
+            add_admin(app, core.url_prefix, token, self._at_work, core.log)
         for error in (NotFound, MethodNotAllowed):
             known = app.error_handler_spec[None].get(error.code, {})
             if error not in known:  # the app's own error pages stay
