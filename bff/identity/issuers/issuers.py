@@ -1,0 +1,103 @@
+"""The documents of issuers that a process holds, shared by all that needs them.
+
+Rules:
+1. A document is held once, under its name, however many use it: authenticators, sessions, and two
+   releases of a project during a reload.
+2. The first `use` begins its fetch; the last `leave` ends it and forgets the document.
+3. An issuer that is down keeps nobody from opening: what needs its document waits, or answers 503.
+
+Belongs to one event loop.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+from bff.identity.issuers.metadata import IssuerMetadata, metadata_url, read_metadata
+from bff.identity.issuers.remote import RemoteDocument
+from bff.identity.issuers.requests import IssuerClient
+from bff.timers import TimerWheel
+
+_TICK_SECONDS: Final = 0.25
+
+T = TypeVar("T")
+
+
+class Issuers:
+    """Opened once an event loop, on it. `close` it there."""
+
+    def __init__(
+        self,
+        client: IssuerClient | None = None,
+        *,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.client = client or IssuerClient()
+        self._loop = asyncio.get_running_loop()
+        self._jitter = jitter
+        self._wheel: TimerWheel | None = None
+        self._documents: dict[str, RemoteDocument[Any]] = {}
+        self._users: Counter[str] = Counter()
+
+    def use(
+        self,
+        name: str,
+        fetch: Callable[[], Awaitable[T]],
+        on_change: Callable[[T | None], None] = lambda value: None,
+    ) -> RemoteDocument[T]:
+        """The document of this name, which `fetch` gets where nobody has it yet. Whoever uses it
+        leaves it at the end."""
+        self._users[name] += 1
+        found = self._documents.get(name)
+        if found is None:
+            found = RemoteDocument(
+                name, fetch, clock=self._loop.time, jitter=self._jitter, on_change=on_change
+            )
+            self._documents[name] = found
+            self._watch(found)
+        return found
+
+    async def leave(self, name: str) -> None:
+        """Use it no more."""
+        self._users[name] -= 1
+        if self._users[name] > 0:
+            return
+        del self._users[name]
+        document = self._documents.pop(name, None)
+        if document is not None:
+            if self._wheel is not None:
+                self._wheel.forget(document)
+            await document.close()
+
+    def use_metadata(self, issuer: str) -> RemoteDocument[IssuerMetadata]:
+        """The metadata of an issuer; leave it by `metadata_name`."""
+
+        async def fetch() -> IssuerMetadata:
+            return read_metadata(issuer, await self.client.get(metadata_url(issuer)))
+
+        return self.use(metadata_name(issuer), fetch)
+
+    async def close(self) -> None:
+        """End every fetch and connection."""
+        if self._wheel is not None:
+            self._wheel.stop()
+            self._wheel = None
+        documents, self._documents = list(self._documents.values()), {}
+        self._users.clear()
+        for document in documents:
+            await document.close()
+        await self.client.close()
+
+    def _watch(self, document: RemoteDocument[Any]) -> None:
+        if self._wheel is None:  # a project without issuers has no timer
+            self._wheel = TimerWheel(self._loop, _TICK_SECONDS)
+        again = document.check(self._loop.time())
+        if again is not None:
+            self._wheel.schedule(document, again)
+
+
+def metadata_name(issuer: str) -> str:
+    """The name under which an issuer's metadata is held."""
+    return f"the metadata of {issuer}"
