@@ -45,7 +45,7 @@ from bff.cache.purges import Purges
 from bff.cache.redis.leases import Lease
 from bff.cache.results import CacheResult, Job, RunResult
 from bff.cache.search import StoreSearch, longest_wait
-from bff.cache.shared.store import SharedStore
+from bff.cache.shared.store import EntryStore
 from bff.deadline import Deadline
 from bff.plan.model.caching import EVERYTHING, MOST_TAGS, PurgedTags, bounded_tags
 
@@ -61,13 +61,13 @@ class Cache:
 
     def __init__(
         self,
-        open_store: Callable[..., SharedStore | None],
+        open_store: Callable[..., EntryStore | None],
         *,
         memory_bytes: int = _MEMORY_BYTES,
         clock: Callable[[], float] = time.time,
         dice: Callable[[], float] = random.random,
     ) -> None:
-        """`open_store` is called with `purged` and `missed` (see `SharedStore`)."""
+        """`open_store` is called with `purged` and `missed` (see `EntryStore`)."""
         self._loop = asyncio.get_running_loop()
         self._memory = MemoryLayer(memory_bytes)
         self._purges = Purges()

@@ -11,7 +11,7 @@ from bff.cache.freshness import Verdict, decide
 from bff.cache.purges import Purges
 from bff.cache.redis.leases import Lease
 from bff.cache.results import CacheResult, Job
-from bff.cache.shared.store import SharedStore
+from bff.cache.shared.store import EntryStore
 from bff.deadline import Deadline
 
 _MOST_WAIT_SECONDS = 2.0
@@ -22,7 +22,7 @@ class StoreSearch:
     """Asks a store; `clock` returns seconds since the epoch. What a purge made void is a miss,
     though the store may hold it for a moment."""
 
-    def __init__(self, store: SharedStore, purges: Purges, clock: Callable[[], float]) -> None:
+    def __init__(self, store: EntryStore, purges: Purges, clock: Callable[[], float]) -> None:
         self._store = store
         self._purges = purges
         self._clock = clock

@@ -53,8 +53,8 @@ def purge(tags: tuple[str, ...], project: Path) -> None:
 def _purge_in_redis(url: str, namespace: str, tags: tuple[str, ...]) -> int:
     from redis.exceptions import RedisError
 
-    from bff.cache.redis.clients import refuse_bad_url
     from bff.cache.shared.store_clients import RedisStoreClient
+    from bff.redis.clients import refuse_bad_url
 
     about = ", ".join(tags)
     try:

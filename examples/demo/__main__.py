@@ -15,7 +15,7 @@ import httpx
 from rich.console import Console
 from rich.text import Text
 
-from bff.cache.redis.embedded import start_embedded_redis
+from bff.redis.embedded import start_embedded_redis
 from examples.demo.processes import DemoFailed, DemoServers, running_demo
 from examples.demo.scenes import draw_addresses, draw_scene, draw_summary
 from examples.demo.show import ACTS, ActResult, perform

@@ -16,11 +16,11 @@ import flask_caching.backends
 import pytest
 
 from bff.cache.cache import Cache
-from bff.cache.redis.clients import open_client
-from bff.cache.shared.backends import KEY_PREFIX, Backend, RedisBytes, open_backend
+from bff.cache.shared.backends import Backend, RedisBytes, open_backend
 from bff.cache.shared.store import open_store
 from bff.cache.shared.store_clients import StoreClient
 from bff.errors import SettingsError
+from bff.redis.clients import KEY_PREFIX, open_client
 from tests.support.cache_worker import NAMESPACE, entry_bytes, job, small, tagged
 from tests.support.payload_runs import Runs, payload
 from tests.support.redis_server import RedisServer

@@ -14,7 +14,7 @@ from bff.cache.cache import Cache
 from bff.cache.entries import Entry
 from bff.cache.memory import MemoryLayer
 from bff.cache.shared.owed_purges import OwedTags
-from bff.cache.shared.store import SharedStore
+from bff.cache.shared.store import EntryStore
 from bff.cache.shared.store_clients import StoreClient
 from bff.engine.values.results import (
     CompositionFailure,
@@ -217,7 +217,7 @@ def test_closing_ends_every_thread_that_the_cache_began() -> None:
 
     async def test() -> None:
         before = set(threading.enumerate())
-        cache = Cache(lambda **news: SharedStore(StoreClient(Backend()), **news))
+        cache = Cache(lambda **news: EntryStore(StoreClient(Backend()), **news))
         await asyncio.gather(*(cache.get(job(f"k{number}", Runs())) for number in range(20)))
         await cache.purge(["t"])
         assert len(set(threading.enumerate()) - before) >= 3

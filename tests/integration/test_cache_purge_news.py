@@ -9,8 +9,8 @@ import pytest
 from redis.asyncio import Redis
 
 from bff.cache.redis.purge_channel import channel_name, message
-from bff.cache.shared.backends import KEY_PREFIX
 from bff.cache.shared.store_clients import RedisStoreClient
+from bff.redis.clients import KEY_PREFIX
 from tests.support.cache_worker import (
     NAMESPACE,
     SLACK_SECONDS,

@@ -8,8 +8,8 @@ import pytest
 from redis.exceptions import RedisError
 
 from bff.cache.redis.tag_index import REMEMBERED_SECONDS
-from bff.cache.shared.backends import KEY_PREFIX
 from bff.cache.shared.store_clients import StoreClient
+from bff.redis.clients import KEY_PREFIX
 from tests.support.cache_worker import (
     NAMESPACE,
     DeafClient,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bff.cache.redis.clients import refuse_bad_url
 from bff.errors import SettingsError
+from bff.redis.clients import refuse_bad_url
 from tests.support.cache_worker import (
     Worker,
     calm_worker,

@@ -11,9 +11,9 @@ import pytest
 from redis.exceptions import ResponseError
 
 from bff.cache.entries import Entry
-from bff.cache.shared.backends import KEY_PREFIX
 from bff.cache.shared.store_clients import RedisStoreClient
 from bff.plan.model.caching import EVERYTHING
+from bff.redis.clients import KEY_PREFIX
 from tests.support.cache_worker import (
     NAMESPACE,
     SLACK_SECONDS,

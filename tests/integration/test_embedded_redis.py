@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from bff.cache.redis.embedded import RunningRedis, start_embedded_redis
+from bff.redis.embedded import RunningRedis, start_embedded_redis
 
 WAIT_BUDGET_SECONDS = 10.0
 
@@ -110,7 +110,7 @@ def test_the_server_ends_when_its_launcher_is_killed() -> None:
         [
             sys.executable,
             "-c",
-            "import bff.cache.redis.embedded as e;"
+            "import bff.redis.embedded as e;"
             "r = e.start_embedded_redis({'PATH': '/usr/bin:/bin'});"
             "print(r.url, flush=True); input()",
         ],

@@ -9,14 +9,14 @@ from bff.cache.cache import Cache
 from bff.cache.entries import Entry
 from bff.cache.redis.tag_index import TagIndex
 from bff.cache.results import Job, Run
-from bff.cache.shared.backends import KEY_PREFIX
 from bff.cache.shared.envelope import encode
-from bff.cache.shared.health import LONGEST_PAUSE_SECONDS, store_breaker
-from bff.cache.shared.store import SharedStore
+from bff.cache.shared.store import EntryStore
 from bff.cache.shared.store_clients import RedisStoreClient, StoreClient
 from bff.deadline import WAIT_BUDGET_SECONDS, Deadline, WaitBudget
 from bff.engine.values.results import CompositionPayload
 from bff.plan.model.caching import CachePolicy
+from bff.redis.clients import KEY_PREFIX
+from bff.redis.health import LONGEST_PAUSE_SECONDS, store_breaker
 from tests.support.fake_time import Clock
 from tests.support.payload_runs import FAILURE, Runs, payload
 from tests.support.steady_clock import steady_seconds
@@ -67,9 +67,9 @@ class Worker:
         self.clock = clock or Clock(time.time() if now is None else now)
         breaker = store_breaker(self.pauses)
 
-        def open_store(**told: Any) -> SharedStore:
+        def open_store(**told: Any) -> EntryStore:
             opened = client(url, NAMESPACE, seconds=seconds)
-            self.store = SharedStore(
+            self.store = EntryStore(
                 opened, breaker=breaker, clock=self.clock, seconds=seconds, **told
             )
             return self.store

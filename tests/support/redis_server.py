@@ -23,7 +23,7 @@ from typing import Self
 
 from redis import Redis
 
-from bff.cache.redis.embedded import find_servers
+from bff.redis.embedded import find_servers
 
 PROGRAMS = list(find_servers(os.environ.get("PATH")))  # the preferred first
 

@@ -9,7 +9,7 @@ from bff.cache.cache import Cache
 from bff.cache.entries import Entry
 from bff.cache.results import CacheResult
 from bff.cache.shared.envelope import decode, encode
-from bff.cache.shared.store import SharedStore
+from bff.cache.shared.store import EntryStore
 from bff.cache.shared.store_clients import StoreClient
 from tests.support.cache_worker import TTL, job
 from tests.support.fake_time import Clock
@@ -43,7 +43,7 @@ class Worker:
             at = self.clock()
             self.backend["k"] = encode(Entry("k", held, {}, at, TTL, at))
         self.cache = Cache(
-            lambda **told: SharedStore(StoreClient(self.backend), clock=self.clock, **told),
+            lambda **told: EntryStore(StoreClient(self.backend), clock=self.clock, **told),
             clock=self.clock,
             dice=lambda: 0.0,
         )

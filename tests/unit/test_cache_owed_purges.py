@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from bff.breaker import Breaker
-from bff.cache.shared.health import FAILURES, store_breaker
-from bff.cache.shared.store import SharedStore
+from bff.cache.shared.store import EntryStore
 from bff.cache.shared.store_clients import StoreClient
+from bff.redis.health import FAILURES, store_breaker
 from tests.support.cache_worker import eventually
 from tests.support.fake_time import Clock
 from tests.support.memory_caches import run_quietly
@@ -54,10 +54,10 @@ class Server(StoreClient):
         return len(tags)
 
 
-def with_store(test: Callable[[Server, SharedStore, Breaker], Awaitable[None]]) -> None:
+def with_store(test: Callable[[Server, EntryStore, Breaker], Awaitable[None]]) -> None:
     async def main() -> None:
         server, breaker = Server(), store_breaker(Clock(0.0))
-        store = SharedStore(server, breaker=breaker, seconds=0.05)
+        store = EntryStore(server, breaker=breaker, seconds=0.05)
         await test(server, store, breaker)
         server.gate.set()
         await store.close()
@@ -65,7 +65,7 @@ def with_store(test: Callable[[Server, SharedStore, Breaker], Awaitable[None]]) 
     run_quietly(main)
 
 
-async def owe(server: Server, store: SharedStore, tags: Sequence[str]) -> None:
+async def owe(server: Server, store: EntryStore, tags: Sequence[str]) -> None:
     server.is_up = False
     for tag in tags:
         assert await store.purge([tag]) is None
@@ -73,7 +73,7 @@ async def owe(server: Server, store: SharedStore, tags: Sequence[str]) -> None:
 
 
 def test_what_is_owed_is_told_in_parts_one_at_a_time_and_off_the_readers() -> None:
-    async def test(server: Server, store: SharedStore, _: Breaker) -> None:
+    async def test(server: Server, store: EntryStore, _: Breaker) -> None:
         tags = [f"t{number}" for number in range(800)]
         await owe(server, store, tags)
         server.most_at_once = 0
@@ -89,7 +89,7 @@ def test_what_is_owed_is_told_in_parts_one_at_a_time_and_off_the_readers() -> No
 
 
 def test_a_part_that_fails_is_owed_again_and_the_others_are_told_once() -> None:
-    async def test(server: Server, store: SharedStore, _: Breaker) -> None:
+    async def test(server: Server, store: EntryStore, _: Breaker) -> None:
         server.refused = {"t7"}
         tags = [f"t{number}" for number in range(240)]
         await owe(server, store, tags)
@@ -104,7 +104,7 @@ def test_a_part_that_fails_is_owed_again_and_the_others_are_told_once() -> None:
 
 
 def test_what_is_owed_is_told_without_any_request() -> None:
-    async def test(server: Server, store: SharedStore, _: Breaker) -> None:
+    async def test(server: Server, store: EntryStore, _: Breaker) -> None:
         await owe(server, store, ["t"])
         await eventually(lambda: server.told == [["t"]])
         assert server.reads == 0
@@ -113,7 +113,7 @@ def test_what_is_owed_is_told_without_any_request() -> None:
 
 
 def test_what_is_owed_is_told_at_once_when_the_channel_of_purges_is_back() -> None:
-    async def test(server: Server, store: SharedStore, _: Breaker) -> None:
+    async def test(server: Server, store: EntryStore, _: Breaker) -> None:
         await owe(server, store, ["t"])
         assert server.told == []
         server.news()
@@ -125,7 +125,7 @@ def test_what_is_owed_is_told_at_once_when_the_channel_of_purges_is_back() -> No
 def test_what_is_owed_is_told_at_close_where_redis_answers(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def test(server: Server, store: SharedStore, _: Breaker) -> None:
+    async def test(server: Server, store: EntryStore, _: Breaker) -> None:
         await owe(server, store, ["t", "u"])
         await store.close()
         assert server.told == [["t", "u"]]
@@ -139,7 +139,7 @@ def test_what_can_not_be_told_at_close_holds_nobody_and_is_told_of(
 ) -> None:
     caplog.set_level(logging.WARNING)
 
-    async def test(server: Server, store: SharedStore, _: Breaker) -> None:
+    async def test(server: Server, store: EntryStore, _: Breaker) -> None:
         await owe(server, store, ["t", "u"])
         server.is_up = False
         began = asyncio.get_running_loop().time()
@@ -152,7 +152,7 @@ def test_what_can_not_be_told_at_close_holds_nobody_and_is_told_of(
 
 
 def test_purges_that_take_long_are_no_outage_and_end_all_the_same() -> None:
-    async def test(server: Server, store: SharedStore, breaker: Breaker) -> None:
+    async def test(server: Server, store: EntryStore, breaker: Breaker) -> None:
         server.gate.clear()
         for number in range(2 * FAILURES):
             assert await store.purge([f"t{number}"]) is None
@@ -166,7 +166,7 @@ def test_purges_that_take_long_are_no_outage_and_end_all_the_same() -> None:
 
 
 def test_purge_whose_caller_has_gone_is_made_all_the_same() -> None:
-    async def test(server: Server, store: SharedStore, _: Breaker) -> None:
+    async def test(server: Server, store: EntryStore, _: Breaker) -> None:
         server.gate.clear()
         callers = [asyncio.create_task(store.purge([f"t{n}"], 5.0)) for n in range(4)]
         await eventually(lambda: server.at_once == 2)
@@ -182,7 +182,7 @@ def test_purge_whose_caller_has_gone_is_made_all_the_same() -> None:
 
 
 def test_questions_that_nobody_waits_for_any_longer_are_not_asked() -> None:
-    async def test(server: Server, store: SharedStore, _: Breaker) -> None:
+    async def test(server: Server, store: EntryStore, _: Breaker) -> None:
         server.gate.clear()
         await asyncio.gather(*(store.look(f"k{number}") for number in range(100)))
         server.gate.set()
@@ -193,7 +193,7 @@ def test_questions_that_nobody_waits_for_any_longer_are_not_asked() -> None:
 
 
 def test_questions_whose_callers_have_gone_are_not_asked() -> None:
-    async def test(server: Server, store: SharedStore, _: Breaker) -> None:
+    async def test(server: Server, store: EntryStore, _: Breaker) -> None:
         server.gate.clear()
         callers = [asyncio.create_task(store.look(f"k{number}")) for number in range(100)]
         await eventually(lambda: server.reads == 4)
@@ -208,7 +208,7 @@ def test_questions_whose_callers_have_gone_are_not_asked() -> None:
 
 
 def test_answer_that_fails_after_everybody_has_gone_is_nothing_to_complain_of() -> None:
-    async def test(server: Server, store: SharedStore, _: Breaker) -> None:
+    async def test(server: Server, store: EntryStore, _: Breaker) -> None:
         server.gate.clear()
         server.is_up = False
         await asyncio.gather(*(store.look(f"k{number}") for number in range(3)))

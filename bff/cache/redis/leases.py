@@ -9,8 +9,7 @@ raises redis-py's errors.
 import secrets
 from typing import NamedTuple
 
-from bff.cache.redis.clients import Client
-from bff.cache.shared.backends import KEY_PREFIX
+from bff.redis.clients import KEY_PREFIX, Client
 
 # The script returns Redis's own time: workers on several machines compare by it what they did and
 # what was purged. The scripts travel with each call: 150 bytes, and none can be missing.

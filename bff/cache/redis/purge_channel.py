@@ -17,10 +17,9 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter
 from pydantic_core import to_json
 
-from bff.cache.redis.clients import Client
 from bff.cache.redis.tag_index import TagIndex
-from bff.cache.shared.backends import KEY_PREFIX
 from bff.plan.model.caching import EVERYTHING, Everything, PurgedTags, bounded_tags
+from bff.redis.clients import KEY_PREFIX, Client
 
 _ANSWER_SECONDS = 0.5  # for the answer to a sign of life
 _BEAT_SECONDS = 1.0

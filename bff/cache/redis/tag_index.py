@@ -32,9 +32,8 @@ from typing import Any
 from redis import RedisCluster
 from redis.exceptions import ResponseError
 
-from bff.cache.redis.clients import Client
-from bff.cache.shared.backends import KEY_PREFIX
 from bff.cache.shared.envelope import MAX_TTL_SECONDS
+from bff.redis.clients import KEY_PREFIX, Client
 
 # Longer than any run: a deadline is 15 s at most.
 REMEMBERED_SECONDS = 60

@@ -12,11 +12,9 @@ from typing import IO, Any, Protocol
 from cachelib.serializers import RedisSerializer
 from flask_caching.backends import FileSystemCache, NullCache, RedisCache, SimpleCache
 
-from bff.cache.redis.clients import Client
 from bff.cache.shared.envelope import MAGIC, MAX_VALUE_BYTES
 from bff.errors import SettingsError
-
-KEY_PREFIX = "bff:3:"  # the number changes with the format of anything that is stored under it
+from bff.redis.clients import KEY_PREFIX, Client
 
 
 class Backend(Protocol):

@@ -24,11 +24,11 @@ from bff.cache.redis.leases import Lease
 from bff.cache.redis.purge_channel import Purged
 from bff.cache.shared.backends import open_backend
 from bff.cache.shared.envelope import MAX_TTL_SECONDS, MAX_VALUE_BYTES
-from bff.cache.shared.health import StoreHealth, store_breaker
 from bff.cache.shared.owed_purges import THREADS, OwedPurges
 from bff.cache.shared.store_clients import RedisStoreClient, StoreClient
 from bff.deadline import WAIT_BUDGET_SECONDS, WaitBudget
 from bff.plan.model.caching import PurgedTags
+from bff.redis.health import StoreHealth, store_breaker
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -54,7 +54,7 @@ def open_store(
     *,
     purged: Purged,
     missed: Callable[[], None],
-) -> "SharedStore | None":
+) -> "EntryStore | None":
     """The store at a Redis URL, or the one that Flask-Caching's own configuration names; None
     without either. Connects on first use, so it may be made while Redis is down. Raises
     `SettingsError`."""
@@ -64,10 +64,10 @@ def open_store(
         client = RedisStoreClient(redis_url, namespace, seconds=WAIT_BUDGET_SECONDS)
     else:
         return None
-    return SharedStore(client, purged=purged, missed=missed)
+    return EntryStore(client, purged=purged, missed=missed)
 
 
-class SharedStore:
+class EntryStore:
     """One per event loop, made on it, after any fork; its methods are for that loop alone.
     `purged` is called there for every purge that anybody made, `missed` when some may have gone
     unheard."""
@@ -91,7 +91,12 @@ class SharedStore:
         self._writes: set[asyncio.Future[Any]] = set()
         self._waiting_bytes = 0
         self._purgers = ThreadPoolExecutor(THREADS, "bff-cache-purge")
-        self._health = StoreHealth(client, breaker or store_breaker(), lambda: self._owed.settle())
+        self._health = StoreHealth(
+            client.name,
+            breaker or store_breaker(),
+            client.disconnect,
+            lambda: self._owed.settle(),
+        )
         self._owed = OwedPurges(
             client.purge,
             self._purgers,

@@ -13,13 +13,13 @@ from contextlib import suppress
 from redis.exceptions import ResponseError
 
 from bff.cache.entries import Entry
-from bff.cache.redis.clients import Client, disconnect, open_client
 from bff.cache.redis.leases import Lease, Leases
 from bff.cache.redis.purge_channel import PurgeChannel, Purged, channel_name, message
 from bff.cache.redis.tag_index import TagIndex
 from bff.cache.shared.backends import Backend, RedisBytes
 from bff.cache.shared.envelope import decode, encode, flaw
 from bff.plan.model.caching import EVERYTHING, Everything, PurgedTags
+from bff.redis.clients import Client, disconnect, open_client
 
 # For each answer about a purge: nobody waits for it as a request waits for an entry.
 _PURGE_SECONDS = 5.0

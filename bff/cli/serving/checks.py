@@ -29,7 +29,7 @@ def _describe(settings: Settings) -> str:
     """An app is imported by the workers alone: what it starts, threads for instance, would run once
     too often."""
     if settings.redis_url is not None:
-        from bff.cache.redis.clients import refuse_bad_url
+        from bff.redis.clients import refuse_bad_url
 
         try:
             refuse_bad_url(settings.redis_url)

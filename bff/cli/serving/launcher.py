@@ -11,7 +11,6 @@ import signal
 import socket
 import sys
 
-from bff.cache.redis.embedded import RunningRedis, start_embedded_redis
 from bff.cli.serving.checks import describe_or_exit
 from bff.cli.serving.listening import listen, refuse_connections, shown
 from bff.cli.serving.processes import start_worker
@@ -20,6 +19,7 @@ from bff.cli.serving.streams import print_line
 from bff.cli.serving.supervisor import Supervisor
 from bff.cli.serving.tls import server_context
 from bff.errors import SettingsError
+from bff.redis.embedded import RunningRedis, start_embedded_redis
 from bff.settings import Settings, describe_ignored, load_settings
 from bff.web.http.logs import Log
 

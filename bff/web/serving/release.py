@@ -22,6 +22,7 @@ from bff.engine.heavy_work import HeavyWork
 from bff.engine.values.limits import Limits
 from bff.errors import SettingsError
 from bff.plan.model.composition import CompiledProject, Composition
+from bff.redis.store import SharedStore
 from bff.settings import Settings
 from bff.upstream.observed import ObservedTransport, Observer
 from bff.upstream.passthrough.headers import RouteHeaders
@@ -44,17 +45,20 @@ from bff.web.serving.websockets import WebSocketHandler
 @dataclass(frozen=True, slots=True)
 class Resources:
     """What one event loop holds, for every release; `clock` returns seconds since the epoch.
-    `close` it on that loop."""
+    `store` is Redis for what isn't cached, None without one. `close` it on that loop."""
 
     loop: asyncio.AbstractEventLoop
     transport: Transport
     caches: Caches
+    store: SharedStore | None
     heavy_work: HeavyWork
     clock: Callable[[], float]
 
     async def close(self) -> None:
         """End what is in flight and let go of every connection."""
         await self.caches.close()
+        if self.store is not None:
+            await self.store.close()
         await self.transport.close()
         self.heavy_work.close()
 
@@ -80,7 +84,9 @@ async def open_resources(
     if observe is not None:
         transport = ObservedTransport(transport, observe, time.perf_counter)
     loop = asyncio.get_running_loop()
-    return Resources(loop, transport, Caches(open_cache), HeavyWork(), clock)
+    url = settings.redis_url
+    store = None if url is None else SharedStore(url, use="identity and limits")
+    return Resources(loop, transport, Caches(open_cache), store, HeavyWork(), clock)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,7 @@
     redis+cluster://host[:port],host…                   also rediss+cluster://
 
 `valkey` may stand for `redis` everywhere: the protocol is the same. Options stand in the query, as
-redis-py reads them. Every client gives up after the same short time and never repeats a command,
-since a cache may fail.
+redis-py reads them. Every client gives up after the same short time and never repeats a command.
 """
 
 import re
@@ -14,6 +13,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from redis import Redis, RedisCluster
+from redis import asyncio as aio
+from redis.asyncio.cluster import ClusterNode as AsyncClusterNode
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.asyncio.sentinel import Sentinel as AsyncSentinel
+from redis.asyncio.sentinel import SentinelConnectionPool as AsyncSentinelPool
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode
 from redis.connection import parse_url
@@ -22,10 +26,16 @@ from redis.sentinel import Sentinel
 
 from bff.errors import SettingsError
 
+KEY_PREFIX = "bff:3:"  # the number changes with the format of anything that is stored under it
+
 Client = Redis | RedisCluster
+AsyncClient = aio.Redis | aio.RedisCluster
 
 _MANY = re.compile(r"(rediss?)\+(sentinel|cluster)")
 _SENTINEL_PORT, _PORT = 26379, 6379
+
+# With these a new connection asks nothing before the first command.
+_SILENT: dict[str, Any] = {"protocol": 2, "driver_info": None}
 
 
 def refuse_bad_url(redis_url: str) -> None:
@@ -43,21 +53,55 @@ def open_client(redis_url: str, *, seconds: float) -> Client:
     A cluster is asked at once for its nodes: raises `RedisError` when none answers.
     """
     kind, hosts, name, options = _parse(redis_url)
-    common: dict[str, Any] = {
-        "socket_timeout": seconds,
-        "socket_connect_timeout": seconds,
-        "retry": Retry(NoBackoff(), 0),
-    }
+    common = _common(seconds) | {"retry": Retry(NoBackoff(), 0)}
     if kind == "cluster":
         nodes = [ClusterNode(host, port) for host, port in hosts]  # type: ignore[no-untyped-call]
         return RedisCluster(startup_nodes=nodes, **{**options, **common})
-    # With these two a new connection asks nothing before the first command.
-    common |= {"protocol": 2, "driver_info": None}
+    common |= _SILENT
     if kind == "sentinel":
         sentinel = Sentinel(hosts, sentinel_kwargs=common, **{**options, **common})  # type: ignore[no-untyped-call]
         master: Redis = sentinel.master_for(name)  # type: ignore[no-untyped-call]
         return master
     return Redis.from_url(_in_redis_words(redis_url), **common)
+
+
+def open_async_client(redis_url: str, *, seconds: float, connections: int) -> AsyncClient:
+    """A client for one event loop, with so many connections (to each server) at most. It waits for
+    `seconds` at most, each time, and connects on first use."""
+    kind, hosts, name, options = _parse(redis_url)
+    common = _common(seconds) | {
+        "retry": AsyncRetry(NoBackoff(), 0),
+        "max_connections": connections,
+    }
+    if kind == "cluster":
+        nodes = [AsyncClusterNode(host, port) for host, port in hosts]
+        return aio.RedisCluster(startup_nodes=nodes, **{**options, **common})
+    common |= _SILENT
+    if kind == "sentinel":
+        sentinel = AsyncSentinel(hosts, sentinel_kwargs=common, **{**options, **common})  # type: ignore[no-untyped-call]
+        master: aio.Redis = sentinel.master_for(name)
+        return master
+    return aio.Redis.from_url(_in_redis_words(redis_url), **common)
+
+
+def open_listener(redis_url: str, *, seconds: float, attempt: int) -> AsyncClient:
+    """A client for listening to channels. In a cluster every node hears all messages: the listener
+    is with one of those that the URL names, by turns of the attempts."""
+    kind, hosts, _, options = _parse(redis_url)
+    if kind != "cluster":
+        return open_async_client(redis_url, seconds=seconds, connections=1)
+    host, port = hosts[attempt % len(hosts)]
+    common = _common(seconds) | _SILENT | {"retry": AsyncRetry(NoBackoff(), 0)}
+    return aio.Redis(host=host, port=port, **{**options, **common})
+
+
+async def close_async_client(client: AsyncClient) -> None:
+    """Close the client's connections, those to Sentinels too."""
+    await client.aclose()
+    if isinstance(client, aio.Redis):
+        pool = client.connection_pool
+        if isinstance(pool, AsyncSentinelPool):
+            await pool.sentinel_manager.aclose()
 
 
 def disconnect(client: Client, *, in_use: bool) -> None:
@@ -69,6 +113,10 @@ def disconnect(client: Client, *, in_use: bool) -> None:
                 node.redis_connection.connection_pool.disconnect(inuse_connections=in_use)
     else:
         client.connection_pool.disconnect(inuse_connections=in_use)
+
+
+def _common(seconds: float) -> dict[str, Any]:
+    return {"socket_timeout": seconds, "socket_connect_timeout": seconds}
 
 
 def _parse(redis_url: str) -> tuple[str, list[tuple[str, int]], str, dict[str, Any]]:
