@@ -110,10 +110,10 @@ class Setup:
         self.changes: list[str | None] = []
         self.document: RemoteDocument[str] = RemoteDocument(
             "the keys", self._fetch, clock=self.clock, jitter=lambda: 1.0,
-            on_change=self.changes.append,
+            on_change=lambda before, after: self.changes.append(after),
         )  # fmt: skip
 
-    async def _fetch(self) -> str:
+    async def _fetch(self, before: str | None) -> str:
         self.pending.append(asyncio.get_running_loop().create_future())
         return await self.pending[-1]
 
@@ -214,7 +214,7 @@ def test_document_is_held_once_for_all_that_use_it_and_goes_with_the_last() -> N
         issuers = Issuers(jitter=lambda: 1.0)
         fetches = 0
 
-        async def fetch() -> str:
+        async def fetch(before: str | None) -> str:
             nonlocal fetches
             fetches += 1
             return "found"

@@ -44,8 +44,8 @@ class Issuers:
     def use(
         self,
         name: str,
-        fetch: Callable[[], Awaitable[T]],
-        on_change: Callable[[T | None], None] = lambda value: None,
+        fetch: Callable[[T | None], Awaitable[T]],
+        on_change: Callable[[T | None, T | None], None] = lambda before, after: None,
     ) -> RemoteDocument[T]:
         """The document of this name, which `fetch` gets where nobody has it yet. Whoever uses it
         leaves it at the end."""
@@ -74,7 +74,7 @@ class Issuers:
     def use_metadata(self, issuer: str) -> RemoteDocument[IssuerMetadata]:
         """The metadata of an issuer; leave it by `metadata_name`."""
 
-        async def fetch() -> IssuerMetadata:
+        async def fetch(before: IssuerMetadata | None) -> IssuerMetadata:
             return read_metadata(issuer, await self.client.get(metadata_url(issuer)))
 
         return self.use(metadata_name(issuer), fetch)

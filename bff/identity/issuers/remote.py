@@ -10,7 +10,7 @@ Rules:
 5. A fetch that fails leaves one line in the log; those that fail after it, for the same reason,
    leave none.
 
-`value` may be read on any thread; the rest belongs to one event loop. `check` fits a timer wheel
+`value` and `may_be_newer` may be read on any thread; the rest belongs to one event loop. `check` fits a timer wheel
 (`bff.timers`); `clock` returns seconds of that loop.
 """
 
@@ -43,17 +43,17 @@ def pause_after(failures: int, jitter: float) -> float:
 
 
 class RemoteDocument(Generic[T]):
-    """One document. `fetch` gets it or raises `IssuerDown`; `on_change` sees each new `value`, and
-    None where there is none any more."""
+    """One document. `fetch` gets it, given the one before, or raises `IssuerDown`; `on_change` sees
+    the value before and the new one, which is None where there is none any more."""
 
     def __init__(
         self,
         name: str,
-        fetch: Callable[[], Awaitable[T]],
+        fetch: Callable[[T | None], Awaitable[T]],
         *,
         clock: Callable[[], float],
         jitter: Callable[[], float],
-        on_change: Callable[[T | None], None] = lambda value: None,
+        on_change: Callable[[T | None, T | None], None] = lambda before, after: None,
     ) -> None:
         self.value: T | None = None
         self.slot: int | None = None  # the timer wheel's
@@ -78,13 +78,17 @@ class RemoteDocument(Generic[T]):
             self._begin()
         return now + min(_FIRST_PAUSE, max(self._due_at - now, 0.0))
 
+    def may_be_newer(self) -> bool:
+        """Whether `newer` would wait for a fetch: else it gives what there is."""
+        return self._task is not None or self._clock() >= self._asked_until
+
     async def newer(self, wait_seconds: float = WAIT_SECONDS) -> T | None:
         """The document after the fetch that is in flight, or after one for this question where
         rule 4 allows it, but within `wait_seconds`; else what there is."""
-        now = self._clock()
-        if self._task is None and now >= self._asked_until:
+        if self.may_be_newer():
             self._begin()
-        await self._settled(wait_seconds)
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=wait_seconds)
         return self.value
 
     async def get(self, wait_seconds: float = WAIT_SECONDS) -> T:
@@ -107,14 +111,10 @@ class RemoteDocument(Generic[T]):
             self._asked_until = self._clock() + COOLDOWN_SECONDS
             self._task = asyncio.get_running_loop().create_task(self._run())
 
-    async def _settled(self, wait_seconds: float) -> None:
-        if self._task is not None:
-            await asyncio.wait({self._task}, timeout=wait_seconds)
-
     async def _run(self) -> None:
         self._failures += 1  # until it has succeeded
         try:
-            found = await self._fetch()
+            found = await self._fetch(self.value)
         except IssuerDown as error:
             self._complain(str(error))
         else:
@@ -126,8 +126,8 @@ class RemoteDocument(Generic[T]):
             self._due_at = self._clock() + pause_after(self._failures, self._jitter())
 
     def _set(self, value: T | None) -> None:
-        self.value = value
-        self._on_change(value)
+        before, self.value = self.value, value
+        self._on_change(before, value)
 
     def _complain(self, complaint: str) -> None:
         if complaint != self._complaint:
