@@ -10,8 +10,8 @@ Rules:
 5. A fetch that fails leaves one line in the log; those that fail after it, for the same reason,
    leave none.
 
-`value` and `may_be_newer` may be read on any thread; the rest belongs to one event loop. `check` fits a timer wheel
-(`bff.timers`); `clock` returns seconds of that loop.
+`value` and `may_be_newer` may be read on any thread; the rest belongs to one event loop. `check`
+fits a timer wheel (`bff.timers`); `clock` returns seconds of that loop.
 """
 
 import asyncio
