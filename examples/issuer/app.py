@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote_plus, urlencode
 
 import httpx
 from flask import Flask, Response, make_response, redirect, render_template_string, request
@@ -168,7 +168,8 @@ def _client(provider: Provider) -> Client:
     """Who calls the token endpoint: by Basic, or by the form (RFC 6749 §2.3.1)."""
     given = request.authorization
     if given is not None and given.type == "basic":
-        return provider.authenticate(given.username or "", given.password)
+        name, secret = given.username or "", given.password or ""
+        return provider.authenticate(unquote_plus(name), unquote_plus(secret))
     return provider.authenticate(
         request.form.get("client_id", ""), request.form.get("client_secret")
     )

@@ -16,7 +16,7 @@ import uvicorn
 
 from examples.services.web import Service
 
-PORTS = {"users": 9101, "orders": 9102, "products": 9103}
+PORTS = {"users": 9101, "orders": 9102, "products": 9103, "storefront": 9105}
 
 
 def main() -> None:
@@ -24,7 +24,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m examples.services", description=__doc__)
     parser.add_argument("service", choices=PORTS)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, help="9101 users, 9102 orders, 9103 products")
+    parser.add_argument(
+        "--port", type=int, help="9101 users, 9102 orders, 9103 products, 9105 storefront"
+    )
     parser.add_argument("--seed", type=int, default=7, help="the same seed gives the same data")
     parser.add_argument(
         "--delay", type=_milliseconds, default=0.0, metavar="50ms", help="before every reply"

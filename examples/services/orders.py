@@ -10,7 +10,7 @@ from examples.services.data import (
     to_cents,
     to_money,
 )
-from examples.services.web import Refusal, Reply, Request, Service
+from examples.services.web import Refusal, Reply, Request, Service, Text
 
 
 def build(seed: int) -> Service:
@@ -51,7 +51,17 @@ def build(seed: int) -> Service:
             by_idempotency_key[key] = order
         return Reply(201, order)
 
+    def export_orders(request: Request) -> Text:
+        """The orders of who asks, which the gateway says in X-User: a file for spreadsheets."""
+        user = request.headers.get("x-user")
+        if user is None:
+            raise Refusal(401, "whose orders?")
+        own = [order for order in orders if str(order["user_id"]) == user]
+        lines = [f"{each['id']},{each['placed_at']},{each['total']:.2f}\n" for each in own]
+        return Text("order,placed_at,total\n" + "".join(lines), "text/csv", "orders.csv")
+
     service.add("GET", "/orders", list_orders)
+    service.add("GET", "/orders.csv", export_orders)
     service.add("POST", "/orders", create_order)
     service.add("GET", "/orders/{id}", get_order)
     return service

@@ -1,7 +1,7 @@
 """The little that the sample services need of a web framework, over ASGI.
 
-Handlers are plain functions: a `Request` in, a JSON value or a `Reply` out; a `Refusal` raised is
-an error reply. Beside its own endpoints each service has
+Handlers are plain functions: a `Request` in, a JSON value, a `Text` or a `Reply` of either out; a
+`Refusal` raised is an error reply. Beside its own endpoints each service has
 
     GET  /healthz    answers as soon as the service does
     GET  /_stats     {"requests": 12, "bytes": 34567} sent so far, these two and switches left out
@@ -74,6 +74,15 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """A body that is no JSON; with a `file_name`, one that browsers save."""
+
+    text: str
+    media_type: str
+    file_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """A reply with a status of its own; handlers may give the bare value for 200."""
 
@@ -113,14 +122,14 @@ class Service:
         body = await _read_body(receive)
         own = self._answer_own(scope["method"], scope["path"], body)
         if own is not None:
-            await _send_json(send, own)
+            await _send_reply(send, own)
             return
         # The answer is made before the wait, as a service's is: what it reads is as it was then.
         reply = self._answer(scope, body)
         if self.switches.delay_ms:
             await asyncio.sleep(self.switches.delay_ms / 1000)
         self.requests_answered += 1
-        self.bytes_sent += await _send_json(send, reply)
+        self.bytes_sent += await _send_reply(send, reply)
 
     def _answer_own(self, method: str, path: str, body: bytes) -> Reply | None:
         match method, path:
@@ -182,13 +191,20 @@ async def _read_body(receive: Receive) -> bytes:
             return bytes(body)
 
 
-async def _send_json(send: Send, reply: Reply) -> int:
+async def _send_reply(send: Send, reply: Reply) -> int:
     """Send the reply, and give its body's size in bytes."""
-    body = json.dumps(reply.value, ensure_ascii=False, separators=(",", ":")).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-    ]
+    headers = []
+    match reply.value:
+        case Text(text, media_type, file_name):
+            body = text.encode()
+            headers.append((b"content-type", f"{media_type}; charset=utf-8".encode()))
+            if file_name is not None:
+                disposition = f'attachment; filename="{file_name}"'
+                headers.append((b"content-disposition", disposition.encode()))
+        case value:
+            body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+            headers.append((b"content-type", b"application/json"))
+    headers.append((b"content-length", str(len(body)).encode()))
     if reply.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append((b"retry-after", b"5"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})

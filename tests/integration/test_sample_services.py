@@ -169,6 +169,15 @@ def test_an_order_that_makes_no_sense_is_refused(
     assert orders.post("/orders", content=body).status_code == status
 
 
+def test_export_holds_the_orders_of_the_user_that_the_gateway_names(orders: httpx.Client) -> None:
+    exported = orders.get("/orders.csv", headers={"X-User": "7"})
+    assert exported.headers["content-disposition"] == 'attachment; filename="orders.csv"'
+    listed = orders.get("/orders", params={"user_id": 7, "limit": 100}).json()["orders"]
+    numbers = [line.split(",")[0] for line in exported.text.splitlines()]
+    assert numbers == ["order", *(str(order["id"]) for order in listed)]
+    assert orders.get("/orders.csv").status_code == 401
+
+
 # ------------------------------------------------------------------------------------- products
 
 
