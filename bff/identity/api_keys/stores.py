@@ -59,11 +59,12 @@ class KeyStore(Protocol):
 
 
 class FileStore:
-    """Keys in a file."""
+    """Keys in a file. Who changes it waits `lock_seconds` at most for another who does."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lock_seconds: float = _LOCK_SECONDS) -> None:
         self.name = str(path)
         self._path = path
+        self._lock_seconds = lock_seconds
 
     async def read(self, seen: Any = None) -> StoredText | None:
         """See `KeyStore.read`. A disk may be slow, so a thread reads."""
@@ -86,10 +87,13 @@ class FileStore:
             return None if seen == _ABSENT else StoredText(None, _ABSENT)
         except OSError as error:
             raise ApiKeyError(f"{self.name} can't be read: {error.strerror}.") from None
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             found = os.fstat(descriptor)
             self._refuse_wrong(found)
-            text = file.read(MOST_BYTES + 1)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                text = file.read(MOST_BYTES + 1)
+        finally:
+            os.close(descriptor)
         return StoredText(text, _mark(found))
 
     def _refuse_wrong(self, found: os.stat_result) -> None:
@@ -117,14 +121,14 @@ class FileStore:
         path = self._path.with_name(f"{self._path.name}.lock")
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            gives_up_at = time.monotonic() + _LOCK_SECONDS
+            gives_up_at = time.monotonic() + self._lock_seconds
             while True:
                 with suppress(BlockingIOError):
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 if time.monotonic() > gives_up_at:
                     raise ApiKeyError(
-                        f"Another command has held {path} for {_LOCK_SECONDS:g} s. Try again"
+                        f"Another command has held {path} for {self._lock_seconds:g} s. Try again"
                         " when it has ended."
                     )
                 time.sleep(_RETRY_SECONDS)
