@@ -1,12 +1,11 @@
-"""The demo's processes: three sample services and the gateway, started together, stopped together.
+"""The demo's processes: sample services, an issuer and the gateway, started and ended together.
 
 Each runs in a process group of its own, so that Ctrl-C reaches the demo alone and the demo stops
 them in order; their output goes to files, which are quoted when a process fails.
 """
 
 import os
-import re
-import shutil
+import secrets
 import signal
 import socket
 import subprocess
@@ -21,8 +20,10 @@ from pathlib import Path
 import click
 import httpx
 
+from examples.issuer.__main__ import CLIENT_SECRET
+
 # The services' delays stand for networks and databases; without them every bar would be a dot.
-SAMPLE_SERVICES = {"users": "30ms", "orders": "55ms", "products": "40ms"}
+SAMPLE_SERVICES = {"users": "30ms", "orders": "55ms", "products": "40ms", "storefront": "1ms"}
 
 _GATEWAY_PORT = 8080  # where it is free
 _START_SECONDS = 30.0
@@ -34,7 +35,6 @@ exec 3<&0
 (read -r _ <&3; kill $$) >/dev/null 2>&1 &
 exec "$@" </dev/null 3<&-
 """
-_PROJECT_PARTS = ("services", "schemas", "compositions", "gateway.yaml")
 
 
 class DemoFailed(click.ClickException):
@@ -43,7 +43,8 @@ class DemoFailed(click.ClickException):
 
 @dataclass(frozen=True, slots=True)
 class DemoServers:
-    """What runs: addresses without a trailing slash, and the processes by name."""
+    """What runs: addresses without a trailing slash, and the processes by name. The gateway's is
+    the one that browsers use."""
 
     gateway: str
     services: Mapping[str, str]
@@ -55,89 +56,82 @@ class DemoServers:
             process.refuse_dead()
 
 
+def stand_in_issuer(issuer: str, gateway: str) -> list[str]:
+    """The command of the issuer that comes with the examples."""
+    port = issuer.rpartition(":")[2]
+    return [sys.executable, "-m", "examples.issuer", "--port", port, "--gateway", gateway]
+
+
 @contextmanager
 def running_demo(
-    project: Path, redis_url: str | None, say: Callable[[str, str], None]
+    project: Path,
+    redis_url: str | None,
+    say: Callable[[str, str], None],
+    *,
+    issuer: Callable[[str, str], list[str]] = stand_in_issuer,
+    workers: int = 1,
 ) -> Iterator[DemoServers]:
-    """The sample services, and a gateway over a copy of `project` that knows their ports.
+    """The sample services, an issuer, and a gateway over `project` that knows where they are.
 
-    `say(name, address)` is called as each is ready. Raises `DemoFailed` with the process's last
-    words when one does not start. Everything is stopped on the way out, whatever happened.
+    `say(name, address)` is called as each is ready. `issuer` gives the command of the issuer, from
+    its own address and the gateway's. Raises `DemoFailed` with the process's last words when one
+    does not start. Everything is stopped on the way out, whatever happened.
     """
     ports = _choose_ports()
+    gateway = f"http://localhost:{ports['gateway']}"  # another site than the issuer's 127.0.0.1
+    addresses = {name: _address(port) for name, port in ports.items()} | {"gateway": gateway}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bff-demo-")))
-        copy = folder / "project"
-        copy_project(project, copy, {name: _address(ports[name]) for name in SAMPLE_SERVICES})
         processes: dict[str, DemoProcess] = {}
-        for name, delay in SAMPLE_SERVICES.items():
-            command = [
-                "-m",
-                "examples.services",
-                name,
-                "--port",
-                str(ports[name]),
-                "--delay",
-                delay,
-            ]
-            processes[name] = DemoProcess(name, command, project, folder, ports[name], {})
+
+        def start(name: str, command: list[str], cwd: Path, environ: Mapping[str, str]) -> None:
+            address = addresses[name]
+            processes[name] = DemoProcess(name, command, cwd, folder, address, environ)
             stack.callback(processes[name].stop)
-        serve = ["-c", "from bff.cli import main; main()", "serve", "--project", str(copy)]
-        serve += ["--host", "127.0.0.1", "--port", str(ports["gateway"]), "--workers", "1"]
-        redis = {"BFF_REDIS_URL": redis_url} if redis_url else {}
-        processes["gateway"] = DemoProcess(
-            "gateway", serve, folder, folder, ports["gateway"], redis
-        )
-        stack.callback(processes["gateway"].stop)  # stopped first: nothing calls a dead service
+
+        for name, delay in SAMPLE_SERVICES.items():
+            command = [sys.executable, "-m", "examples.services", name]
+            start(name, [*command, "--port", str(ports[name]), "--delay", delay], project, {})
+        start("issuer", issuer(addresses["issuer"], gateway), project, {})
+        serve = [sys.executable, "-c", "from bff.cli import main; main()"]
+        serve += ["serve", "--project", str(project), "--workers", str(workers)]
+        serve += ["--host", "127.0.0.1", "--port", str(ports["gateway"])]
+        # Stopped first: nothing calls a service that is gone.
+        start("gateway", serve, folder, gateway_environ(addresses, redis_url))
         for name, process in processes.items():
             process.wait_until_ready()
             say(name, process.address)
-        yield DemoServers(
-            processes["gateway"].address,
-            {name: processes[name].address for name in SAMPLE_SERVICES},
-            processes,
-        )
+        yield DemoServers(gateway, {name: addresses[name] for name in SAMPLE_SERVICES}, processes)
 
 
-def copy_project(project: Path, target: Path, bases: Mapping[str, str]) -> None:
-    """Copy the declarations to `target`, each service's `base:` changed to where it really is."""
-    target.mkdir()
-    for part in _PROJECT_PARTS:
-        source = project / part
-        if source.is_dir():
-            shutil.copytree(source, target / part, ignore=shutil.ignore_patterns("__pycache__"))
-        elif source.exists():
-            shutil.copy(source, target / part)
-    for name, base in bases.items():
-        file = target / "services" / f"{name}.yaml"
-        if not file.is_file():
-            raise DemoFailed(f"{project} has no services/{name}.yaml, which the demo needs.")
-        text, count = re.subn(r"(?m)^base:.*$", f"base: {base}", file.read_text("utf-8"))
-        if count != 1:
-            raise DemoFailed(f"{project}/services/{name}.yaml should have one line `base: …`.")
-        file.write_text(text, "utf-8")
+def gateway_environ(addresses: Mapping[str, str], redis_url: str | None) -> dict[str, str]:
+    """The variables of the sample project's files, and its secrets: new ones, for this time."""
+    known = {f"{name.upper()}_URL": address for name, address in addresses.items()}
+    known["PUBLIC_URL"] = known.pop("GATEWAY_URL")
+    secret = {"SHOP_CLIENT_SECRET": CLIENT_SECRET, "SESSION_KEY": secrets.token_urlsafe(32)}
+    return known | secret | ({"BFF_REDIS_URL": redis_url} if redis_url else {})
 
 
 class DemoProcess:
-    """One process of the demo, started with the Python that runs the demo."""
+    """One process of the demo, in `folder`, at `address`; what it writes is in `log_folder`."""
 
     def __init__(
         self,
         name: str,
-        arguments: list[str],
+        command: list[str],
         folder: Path,
         log_folder: Path,
-        port: int,
+        address: str,
         environ: Mapping[str, str],
     ) -> None:
         self.name = name
-        self.address = _address(port)
+        self.address = address
         self._log = log_folder / f"{name}.log"
         # A BFF_* setting meant for the user's own gateway must not bend the demo's.
         inherited = {key: text for key, text in os.environ.items() if not key.startswith("BFF_")}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                ["/bin/sh", "-c", _WATCHED, name, sys.executable, *arguments],
+                ["/bin/sh", "-c", _WATCHED, name, *command],
                 cwd=folder,
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -198,7 +192,7 @@ def _choose_ports() -> dict[str, int]:
     holds its services' addresses: a Redis that outlives the demo can't answer the next one."""
     with ExitStack() as stack:  # every socket stays open, so that no port is given twice
         ports = {"gateway": _take_port(stack, _GATEWAY_PORT)}
-        return ports | {name: _take_port(stack, 0) for name in SAMPLE_SERVICES}
+        return ports | {name: _take_port(stack, 0) for name in (*SAMPLE_SERVICES, "issuer")}
 
 
 def _take_port(stack: ExitStack, preferred: int) -> int:
