@@ -119,7 +119,7 @@ class Setup:
 
     async def look(self, after: float = 0.0) -> None:
         self.clock.now += after
-        self.document.check(self.clock.now)
+        self.document.check()
         await asyncio.sleep(0)
 
     async def end(self, outcome: str | IssuerDown) -> None:

@@ -11,6 +11,7 @@ Belongs to one event loop.
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
@@ -18,26 +19,26 @@ from typing import Any, Final, TypeVar
 from bff.identity.issuers.metadata import IssuerMetadata, metadata_url, read_metadata
 from bff.identity.issuers.remote import RemoteDocument
 from bff.identity.issuers.requests import IssuerClient
-from bff.timers import TimerWheel
 
-_TICK_SECONDS: Final = 0.25
+_LOOK_SECONDS: Final = 1.0
 
 T = TypeVar("T")
 
 
 class Issuers:
-    """Opened once an event loop, on it. `close` it there."""
+    """Opened once an event loop, and closed on it. `clock` returns seconds from any start."""
 
     def __init__(
         self,
         client: IssuerClient | None = None,
         *,
+        clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.client = client or IssuerClient()
-        self._loop = asyncio.get_running_loop()
+        self._clock = clock
         self._jitter = jitter
-        self._wheel: TimerWheel | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._documents: dict[str, RemoteDocument[Any]] = {}
         self._users: Counter[str] = Counter()
 
@@ -53,11 +54,18 @@ class Issuers:
         found = self._documents.get(name)
         if found is None:
             found = RemoteDocument(
-                name, fetch, clock=self._loop.time, jitter=self._jitter, on_change=on_change
+                name, fetch, clock=self._clock, jitter=self._jitter, on_change=on_change
             )
             self._documents[name] = found
-            self._watch(found)
+            found.check()
+            if self._timer is None:  # a project without issuers has no timer
+                self._look_later()
         return found
+
+    def look(self) -> None:
+        """Look at what is due. Every second does."""
+        for document in self._documents.values():
+            document.check()
 
     async def leave(self, name: str) -> None:
         """Use it no more."""
@@ -67,8 +75,6 @@ class Issuers:
         del self._users[name]
         document = self._documents.pop(name, None)
         if document is not None:
-            if self._wheel is not None:
-                self._wheel.forget(document)
             await document.close()
 
     def use_metadata(self, issuer: str) -> RemoteDocument[IssuerMetadata]:
@@ -81,21 +87,21 @@ class Issuers:
 
     async def close(self) -> None:
         """End every fetch and connection."""
-        if self._wheel is not None:
-            self._wheel.stop()
-            self._wheel = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         documents, self._documents = list(self._documents.values()), {}
         self._users.clear()
         for document in documents:
             await document.close()
         await self.client.close()
 
-    def _watch(self, document: RemoteDocument[Any]) -> None:
-        if self._wheel is None:  # a project without issuers has no timer
-            self._wheel = TimerWheel(self._loop, _TICK_SECONDS)
-        again = document.check(self._loop.time())
-        if again is not None:
-            self._wheel.schedule(document, again)
+    def _look_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        self.look()
+        self._look_later()
 
 
 def metadata_name(issuer: str) -> str:

@@ -10,8 +10,8 @@ Rules:
 5. A fetch that fails leaves one line in the log; those that fail after it, for the same reason,
    leave none.
 
-`value` and `may_be_newer` may be read on any thread; the rest belongs to one event loop. `check`
-fits a timer wheel (`bff.timers`); `clock` returns seconds of that loop.
+`value` and `may_be_newer` may be read on any thread; the rest belongs to one event loop. `clock`
+returns seconds from any start.
 """
 
 import asyncio
@@ -56,7 +56,6 @@ class RemoteDocument(Generic[T]):
         on_change: Callable[[T | None, T | None], None] = lambda before, after: None,
     ) -> None:
         self.value: T | None = None
-        self.slot: int | None = None  # the timer wheel's
         self._name = name
         self._fetch = fetch
         self._clock = clock
@@ -69,14 +68,14 @@ class RemoteDocument(Generic[T]):
         self._complaint = ""
         self._task: asyncio.Task[None] | None = None
 
-    def check(self, now: float) -> float | None:
-        """Begin what is due; return when to look again."""
+    def check(self) -> None:
+        """Begin what is due, and end what is too old: to be called about every second."""
+        now = self._clock()
         if self.value is not None and now >= self._fetched_at + HOLD_SECONDS:
             _log.error("%s: the last good copy has had its hour", self._name)
             self._set(None)
         if now >= self._due_at:
             self._begin()
-        return now + min(_FIRST_PAUSE, max(self._due_at - now, 0.0))
 
     def may_be_newer(self) -> bool:
         """Whether `newer` would wait for a fetch: else it gives what there is."""
