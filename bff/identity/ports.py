@@ -1,4 +1,7 @@
-"""Callers: what is known of one, why one is refused, and the port for what identifies them.
+"""Callers: what is known of one, why one is refused, and the ports for what identifies them.
+
+    IdentityProvider   a request → its caller; the project's own is `bff.identity.provider`
+    Authenticator      one kind of credential → what it states; the provider has one for each kind
 
 The gateway calls a provider once for each request to an endpoint that asks who calls or depends on
 it, and for no other request. Expressions see the `claims` that it returns. The cache separates
@@ -55,6 +58,28 @@ Identified = Identity | Refusal
 """Who calls: `NOBODY` where a request brings no credential, a refusal where it brings a bad one."""
 
 
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Claims:
+    """What a credential states, once it is known to be right.
+
+    `claims` are JSON values, as they came. `issuer` and `subject` name the caller: the token's, or
+    the key's id; "" where there is none. `roles` and `scopes` are None where the claims have them.
+    `until` is when this ceases to hold, in seconds since the epoch.
+
+    An authenticator that remembers a credential returns the same object again, so that what follows
+    from the claims is worked out once.
+    """
+
+    kind: CredentialKind
+    claims: Mapping[str, Any]
+    subject: str
+    issuer: str = ""
+    roles: frozenset[str] | None = None
+    scopes: frozenset[str] | None = None
+    token: Secret | None = None
+    until: float | None = None
+
+
 class CallerRequest(Protocol):
     """What a provider sees of a request: its line and its headers, never its body."""
 
@@ -82,6 +107,23 @@ class IdentityProvider(Protocol):
 
     async def close(self) -> None:
         """End what `open` began; it may be opened again."""
+
+
+class Authenticator(Protocol):
+    """Authenticates credentials of one kind."""
+
+    def authenticate(
+        self, credential: str, request: CallerRequest
+    ) -> Claims | Refusal | Awaitable[Claims | Refusal]:
+        """What the credential states, or why it is refused. It is called on event loops and on
+        threads, and never blocks: what takes waiting is an awaitable, which belongs to the loop of
+        the gateway. The refusal of a bad token is 401 with the reason `invalid_token`."""
+
+    async def open(self) -> None:
+        """See `IdentityProvider.open`."""
+
+    async def close(self) -> None:
+        """See `IdentityProvider.close`."""
 
 
 class Anonymous:

@@ -20,7 +20,7 @@ from typing import Any
 
 from bff.cache.cache import Cache
 from bff.environment import Environment
-from bff.identity.ports import Anonymous, IdentityProvider
+from bff.identity.ports import IdentityProvider
 from bff.plan.compiler.project import compile_project
 from bff.plan.model.composition import CompiledProject
 from bff.settings import Settings
@@ -28,7 +28,6 @@ from bff.upstream.observed import Observer
 from bff.web.http.logs import Log
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
-from bff.web.serving.access import AccessControl
 from bff.web.serving.pending import Pending
 from bff.web.serving.release import Release, Resources, build_release, open_resources
 
@@ -36,9 +35,11 @@ from bff.web.serving.release import Release, Resources, build_release, open_reso
 class Gateway:
     """Serves a compiled project on one event loop. `begin` is safe on any thread once it is open.
 
-    `backend` is Flask-Caching's configuration, where another store than Redis is meant. `clock`
-    returns seconds since the epoch: the age of what is cached goes by it. `observe` sees each
-    upstream call; at the log level `debug` the log does, where nobody else is given.
+    `identity` identifies callers, in place of what the project declares; it is opened and closed
+    with the resources. `backend` is Flask-Caching's configuration, where another store than Redis
+    is meant. `clock` returns seconds since the epoch: the age of what is cached goes by it.
+    `observe` sees each upstream call; at the log level `debug` the log does, where nobody else is
+    given.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Gateway:
         project: CompiledProject,
         settings: Settings,
         *,
-        access: AccessControl | None = None,
+        identity: IdentityProvider | None = None,
         backend: Mapping[str, Any] | None = None,
         url_prefix: str = "",
         clock: Callable[[], float] = time.time,
@@ -59,7 +60,7 @@ class Gateway:
         self.url_prefix = url_prefix
         self.is_guarded = False  # a host's app decides who may ask; set before `open`
         self.resources: Resources | None = None
-        self._access = access or AccessControl(Anonymous())
+        self._identity = identity
         self._backend = backend
         self._clock = clock
         self._observe = observe
@@ -77,19 +78,21 @@ class Gateway:
                     self.settings, self._backend, self._clock, self._observe
                 )
                 try:
-                    self._release = self._build(self.project, resources)
+                    if self._identity is not None:
+                        await self._identity.open()
+                    self._release = await self._build(self.project, resources)
                 except BaseException:
-                    await resources.close()
+                    await self._close(resources)
                     raise
                 self.resources = resources  # last: from now on other threads may `begin`
             return self.resources
 
-    def serve(self, project: CompiledProject) -> None:
+    async def serve(self, project: CompiledProject) -> None:
         """From now on, begin requests with a release of this version of the project. Runs on the
         loop of the resources."""
         if self.resources is None:
             raise RuntimeError("the gateway is not open")
-        release = self._build(project, self.resources)
+        release = await self._build(project, self.resources)
         self.project = project
         self._release = release
 
@@ -116,7 +119,7 @@ class Gateway:
         """Close what `open` opened; it may be opened again. Runs on the loop of the resources."""
         resources, self.resources, self._release = self.resources, None, None
         if resources is not None:
-            await resources.close()
+            await self._close(resources)
 
     def abandon(self) -> Resources | None:
         """In a forked child: give up the resources, which stayed with the parent's loop, without
@@ -125,17 +128,22 @@ class Gateway:
         self._opening = asyncio.Lock()
         return resources
 
-    def _build(self, project: CompiledProject, resources: Resources) -> Release:
+    async def _build(self, project: CompiledProject, resources: Resources) -> Release:
         return build_release(
             project,
             resources,
-            self._access,
+            self._identity or await resources.identities.of(project.identity),
             self.log,
             body_bytes=self.settings.body_bytes,
             service_reply_bytes=self.settings.service_reply_bytes,
             url_prefix=self.url_prefix,
             is_guarded=self.is_guarded,
         )
+
+    async def _close(self, resources: Resources) -> None:
+        await resources.close()
+        if self._identity is not None:
+            await self._identity.close()
 
     @property
     def _current(self) -> Release:
@@ -153,7 +161,6 @@ def load_gateway(
     url_prefix: str = "",
 ) -> Gateway:
     """The gateway of the project in `folder`, filled from this process's environment. `identity`
-    identifies callers. Raises `ProjectError`."""
-    access = AccessControl(identity or Anonymous())
+    identifies callers, in place of what the project declares. Raises `ProjectError`."""
     project = compile_project(folder, Environment(os.environ, settings.secrets_dir))
-    return Gateway(project, settings, access=access, backend=backend, url_prefix=url_prefix)
+    return Gateway(project, settings, identity=identity, backend=backend, url_prefix=url_prefix)

@@ -71,7 +71,7 @@ def test_request_keeps_the_release_that_it_began_with(tmp_path: Path) -> None:
             await gateway.open()
             in_flight = loop.create_task(ask(gateway, "/home/1"))
             await loop.run_in_executor(None, upstream.wait_for_requests, 1)
-            gateway.serve(new)
+            await gateway.serve(new)
             begun_later = loop.create_task(ask(gateway, "/home/1"))
             opened.set()
             assert text(await in_flight) == '{"version":"old","name":"Ann"}'
@@ -97,7 +97,7 @@ def test_release_in_another_namespace_has_a_cache_of_its_own_and_the_old_one_is_
             old_cache = gateway.cache
             in_flight = loop.create_task(ask(gateway, "/cached/1"))
             await loop.run_in_executor(None, upstream.wait_for_requests, 1)
-            gateway.serve(versions[1])
+            await gateway.serve(versions[1])
             assert gateway.cache is not old_cache
             assert len(resources.caches) == 2  # a request uses the old one
             opened.set()
@@ -137,7 +137,7 @@ def test_a_thousand_swaps_under_load_fail_no_request_and_leave_memory_flat(tmp_p
             clients = [asyncio.ensure_future(load(path)) for path in ("/home/1", "/cached/1")]
             sizes = []
             for number in range(SWAPS):
-                gateway.serve(versions[number % 2])
+                await gateway.serve(versions[number % 2])
                 await asyncio.sleep(0.001)
                 if number in (SWAPS // 2, SWAPS - 1):
                     gc.collect()

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from dataclasses import replace
 from pathlib import Path
 
 import flask
@@ -10,14 +9,9 @@ import pytest
 
 from bff import Gateway
 from bff.errors import SettingsError
-from bff.plan.compiler.project import compile_project
-from bff.plan.model.composition import Access
 from bff.settings import Settings
-from bff.web import gateway as core
 from bff.web.applications import create_server
 from bff.web.hosts.http1.server import Http1Server
-from bff.web.serving.access import RULES, AccessControl
-from tests.spec.test_access import members_only
 from tests.support.callers import ByName
 from tests.support.hosts import Host, http1_server, serving
 from tests.support.websockets import (
@@ -37,20 +31,12 @@ OK = reply(body=b"ok")
 
 def test_access_is_decided_before_the_handshake_is_looked_at(tmp_path: Path) -> None:
     with WireServer(switching(echo)) as upstream:
-        project = compile_project(live_project(tmp_path, upstream.url))
-        members = Access("members")  # type: ignore[arg-type]  # a kind of this test's own
-        routes = tuple(replace(route, access=members) for route in project.routes)
-        access = AccessControl(ByName(), {**RULES, "members": members_only})
-        app = flask.Flask("members", static_folder=None)
-        served = core.Gateway(
-            replace(project, routes=routes), Settings(log_level="error"), access=access
-        )
-        Gateway().attach(app, served)
-        with serving("http1", tmp_path, app=app) as host:
+        project = live_project(tmp_path, upstream.url, access="{roles: {any: [member]}}")
+        with serving("http1", project, identity=ByName()) as host:
             for refused in (handshake(), handshake(sec_websocket_version="8")):
                 with connected(host) as client:
                     client.send(refused)
-                    assert b'"reason":"members_only"' in client.read_all()
+                    assert b'"reason":"no_credentials"' in client.read_all()
             assert upstream.requests == []
             with connected(host) as client:
                 client.send(handshake(authorization="Bearer ann"))

@@ -10,8 +10,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from bff.cache.keys import KeyRecipe
+from bff.plan.model.access import Access
 from bff.plan.model.caching import CachePolicy, Scope
-from bff.plan.model.composition import Access, Composition
+from bff.plan.model.composition import Composition
 from bff.plan.model.payload import Shape
 from bff.plan.types.kinds import Anything
 

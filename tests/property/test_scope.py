@@ -13,9 +13,13 @@ from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.gateway import GatewayDefaults
 from bff.declarations.project import read_project
 from bff.errors import Problem
-from bff.plan.compiler.compositions import compile_composition
+from bff.plan.compiler.compositions import Defaults, compile_composition
+from bff.plan.compiler.identity import CompiledIdentity
+from bff.plan.compiler.roots import UNKNOWN_CLAIMS
 from bff.plan.compiler.services import Services, compile_services
+from bff.plan.model.access import Access
 from bff.plan.model.composition import Composition
+from bff.plan.model.identity import NO_IDENTITY
 from bff.plan.reporter import Reporter
 from bff.plan.schemas.library import SchemaLibrary, load_schemas
 from tests.support.examples import examples
@@ -34,6 +38,10 @@ operations:
 """
 MOST_STEPS = 5
 
+DEFAULTS = Defaults(
+    GatewayDefaults(), Access("public"), CompiledIdentity(NO_IDENTITY, UNKNOWN_CLAIMS)
+)
+
 # What an expression may read: who is calling, what says nothing of that, and steps by number.
 IDENTITY = ("claims.sub", "claims", 'params."X-User"', "params")
 PLAIN = ("params.q", "`1`")
@@ -50,9 +58,7 @@ class Compiler:
         found = read_document("compositions/a.yaml", text.encode(), CompositionFile)
         assert found.document is not None
         reporter = Reporter(found.document, list(found.problems))
-        compiled = compile_composition(
-            "a", reporter, self.services, self.schemas, GatewayDefaults(), "shop"
-        )
+        compiled = compile_composition("a", reporter, self.services, self.schemas, DEFAULTS, "shop")
         return compiled, [problem.path for problem in reporter.problems]
 
 

@@ -2,19 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
-import flask
 import pytest
 
-from bff import Gateway
-from bff.identity.ports import Identity, Refusal
-from bff.plan.compiler.project import compile_project
-from bff.plan.model.composition import Access
 from bff.settings import Settings
-from bff.web import gateway as core
-from bff.web.serving.access import RULES, AccessControl
 from tests.support.callers import ByName, bearer
 from tests.support.hosts import HOSTS, Host, serving
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
@@ -22,7 +14,6 @@ from tests.support.wire import WireServer
 from tests.support.wire_scripts import json_reply
 
 SETTINGS = Settings(log_level="error")
-MEMBERS = Access("members")  # type: ignore[arg-type]  # a second kind, which projects can't state yet
 
 COMPOSITIONS = {
     "plain": HOME,
@@ -36,28 +27,18 @@ COMPOSITIONS = {
 }
 
 
-def members_only(caller: Identity) -> Refusal | None:
-    return None if caller.key else Refusal(403, "members_only", "Only members may ask.")
-
-
 @contextmanager
 def members_shop(name: str, folder: Path, provider: ByName, url: str) -> Iterator[Host]:
     write_project(
         folder,
         COMPOSITIONS,
         services={"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", url)},
-        gateway="routes: {/raw: {service: shop, strip: true}}\n",
+        gateway="""
+        defaults: {access: {roles: {any: [member]}}}
+        routes: {/raw: {service: shop, strip: true}}
+        """,
     )
-    project = compile_project(folder)
-    project = replace(
-        project,
-        compositions=tuple(replace(each, access=MEMBERS) for each in project.compositions),
-        routes=tuple(replace(each, access=MEMBERS) for each in project.routes),
-    )
-    access = AccessControl(provider, {**RULES, "members": members_only})
-    app = flask.Flask("members", static_folder=None)
-    Gateway().attach(app, core.Gateway(project, SETTINGS, access=access))
-    with serving(name, folder, app=app) as host:
+    with serving(name, folder, settings=SETTINGS, identity=provider) as host:
         yield host
 
 
@@ -75,8 +56,8 @@ def test_second_kind_of_caller_is_refused_and_the_first_is_served(
         members_shop(name, tmp_path, provider, upstream.url) as host,
     ):
         for round_ in range(3):  # from the second on, the line is remembered and memory has it
-            refused = host.request(method, path, bearer("mallory").items())
-            assert (refused.status, refused.json()["reason"]) == (403, "members_only")
+            refused = host.request(method, path, bearer("bo").items())
+            assert (refused.status, refused.json()["reason"]) == (403, "wrong_role")
             assert provider.asked == 2 * round_ + 1
             assert host.request(method, path, bearer("ann").items()).status == 200
         assert provider.asked == 6, "the caller is identified once a request"
@@ -102,14 +83,8 @@ def test_caller_is_refused_before_the_params_and_the_body_are_read(
         WireServer(json_reply('{"id": 1, "total": 1.5, "items": []}')) as upstream,
         members_shop(name, tmp_path, ByName(), upstream.url) as host,
     ):
-        assert host.get("/cached/no-number").status == 403
-        assert host.request("POST", "/buy", body=b"no JSON").status == 403
+        assert host.get("/cached/no-number").status == 401
+        assert host.request("POST", "/buy", body=b"no JSON").status == 401
         assert host.post("/buy", {"note": 7}, **bearer("ann")).status == 400
         assert host.post("/buy", {"note": "x"}, **bearer("ann")).status == 200
         assert len(upstream.requests) == 1
-
-
-def test_kind_of_access_without_a_rule_can_not_be_served(tmp_path: Path) -> None:
-    control = AccessControl(ByName())
-    with pytest.raises(KeyError, match="members"):
-        control.guard(MEMBERS, depends_on_caller=False)

@@ -4,6 +4,7 @@ from bff.identity.ports import NOBODY, CallerRequest, Identity
 
 # By name: what is known of each.
 CALLERS = {"ann": {"id": 1, "name": "Ann"}, "bo": {"id": 2, "name": "Bo"}}
+ROLES = {"ann": frozenset({"member"})}
 
 
 class ByName:
@@ -19,7 +20,7 @@ class ByName:
         for value in request.header_values("authorization"):
             name = value.removeprefix("Bearer ")
             if name in CALLERS:
-                return Identity(name, CALLERS[name])
+                return Identity(name, CALLERS[name], name, ROLES.get(name, frozenset()))
         return NOBODY
 
     async def open(self) -> None:

@@ -18,8 +18,9 @@ from typing import Any, get_origin
 from pydantic import TypeAdapter
 
 from bff.plan.decoding.decoders import compile_decoder
+from bff.plan.model.access import Access
 from bff.plan.model.caching import ReplyCaching
-from bff.plan.model.composition import Access, Composition
+from bff.plan.model.composition import Composition
 from bff.plan.model.expressions import Template
 from bff.plan.model.payload import (
     ByFields,

@@ -10,7 +10,8 @@ from bff.engine.answers import answer_to
 from bff.engine.ports import Headers
 from bff.engine.values.outcomes import Failed
 from bff.engine.values.trace import Trace
-from bff.plan.model.composition import Access, Route
+from bff.plan.model.access import Access
+from bff.plan.model.composition import Route
 from bff.plan.model.service import Service
 from bff.upstream.passthrough.headers import ClientInfo, RouteHeaders
 from bff.upstream.passthrough.passthrough import (

@@ -33,10 +33,11 @@ HANDSHAKE = {
 }
 
 
-def live_project(folder: Path, url: str, timeout: str = "15s") -> Path:
+def live_project(folder: Path, url: str, timeout: str = "15s", access: str = "public") -> Path:
     """A project whose route /live has WebSockets, of a service at this address; /raw has none."""
+    gateway = f"{GATEWAY}defaults: {{access: {access}}}\n"
     service = SHOP_SERVICE.replace("http://127.0.0.1:9", url) + f"timeout: {timeout}\n"
-    return write_project(folder, {}, services={"shop": service}, gateway=GATEWAY)
+    return write_project(folder, {}, services={"shop": service}, gateway=gateway)
 
 
 @contextmanager

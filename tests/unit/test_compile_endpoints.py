@@ -8,7 +8,8 @@ from bff.cache.keys import KeyRecipe
 from bff.engine.prepared import prepare
 from bff.engine.steps.requests import StepRequest
 from bff.plan.compiler.project import compile_project
-from bff.plan.model.composition import Access, CompiledProject
+from bff.plan.model.access import Access
+from bff.plan.model.composition import CompiledProject
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 
 PUBLIC = "access: public\n"

@@ -58,7 +58,7 @@ CASES = {
         "defaults: {access: ▶open}", "defaults.access", "no access", "public",
     ),
     "access of a route that is not known": (
-        "routes: {/raw: {service: a, access: ▶{scopes: [a]}}}", "routes./raw.access", "no access",
+        "routes: {/raw: {service: a, access: ▶[a]}}", "routes./raw.access", "no access",
         "public",
     ),
     "body without a unit": (

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from bff.declarations import models
 from bff.declarations.declaration import Declaration
+from bff.declarations.models.access import AccessRules, RolesDecl, ScopesDecl
 from bff.declarations.models.auth import (
     ApiKeyDecl,
     AuthDecl,
@@ -26,6 +27,7 @@ from bff.declarations.models.gateway import (
     GatewayFile,
     RouteDecl,
 )
+from bff.declarations.models.identity import IdentityDecl
 from bff.declarations.models.paging import PaginateDecl
 from bff.declarations.models.param import ItemsDecl, OperationParamDecl, ParamDecl, ScalarDecl
 from bff.declarations.models.replies import ReplyHeaderDecl
@@ -45,6 +47,10 @@ SECTIONS = {
     BudgetDecl: "budget",
     RouteDecl: "routes",
     CorsDecl: "cors",
+    IdentityDecl: "identity",
+    AccessRules: "Access",
+    RolesDecl: "Roles and scopes",
+    ScopesDecl: "Roles and scopes",
     GatewayCacheDecl: "cache of the project",
     ServiceFile: "services/&lt;name&gt;.yaml",
     TlsDecl: "tls",

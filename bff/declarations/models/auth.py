@@ -47,7 +47,8 @@ def _check_secret(value: Any) -> Secret:
     )
 
 
-def _check_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
+def check_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
+    """The scopes of a token (RFC 6749 §3.3). Raises a refusal for what is none."""
     for index, scope in enumerate(scopes):
         if not _SCOPE.fullmatch(scope):
             raise refusal(
@@ -93,7 +94,7 @@ class ClientCredentialsDecl(Declaration):
     token_url: Url
     client_id: SentText
     client_secret: SecretText
-    scopes: Annotated[tuple[str, ...], FromList, AfterValidator(_check_scopes)] = ()
+    scopes: Annotated[tuple[str, ...], FromList, AfterValidator(check_scopes)] = ()
     audience: str | None = None
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationInfo
 
 from bff.declarations.declaration import Declaration, Violation, check_keys, refusal
+from bff.declarations.models.access import Access
 from bff.declarations.models.caching import CacheDecl, FieldsDecl, TagTexts, repeated_tags
 from bff.declarations.models.endpoint import (
     Effect,
@@ -21,7 +22,6 @@ from bff.declarations.models.endpoint import (
 from bff.declarations.models.forms import (
     FIELDS_PARAM,
     VIEW_PARAM,
-    Access,
     Deadline,
     FromList,
     Location,

@@ -161,16 +161,6 @@ def _expressions_in(value: Any, path: tuple[str | int, ...]) -> Iterator[Violati
                 yield from _expressions_in(each, (*path, key))
 
 
-def _check_access(value: Any) -> Any:
-    if value != "public":
-        raise refusal(
-            Violation(
-                "this is no access that an endpoint can have", "Write public: anyone may call it."
-            )
-        )
-    return value
-
-
 def _check_wire_name(name: str) -> str:
     if not name or len(name) > LONGEST_WIRE_NAME or not name.isprintable():
         raise refusal(
@@ -221,7 +211,6 @@ Call = Annotated[str, AfterValidator(_check_call)]
 EmbeddedExpression = Annotated[str, AfterValidator(check_embedded)]  # "${…}"
 BareExpression = Annotated[str, AfterValidator(_check_bare)]  # "…"
 Constant = Annotated[Any, AfterValidator(_check_constant)]  # JSON without expressions in it
-Access = Annotated[Literal["public"], BeforeValidator(_check_access)]
 Namespace = Annotated[str, AfterValidator(_check_namespace)]
 MediaType = Annotated[str, AfterValidator(_check_media_type)]
 WireName = Annotated[str, AfterValidator(_check_wire_name)]

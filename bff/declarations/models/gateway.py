@@ -8,15 +8,16 @@ from pydantic import Field
 
 from bff.declarations.declaration import Declaration, Violation, check_keys
 from bff.declarations.environment.filling import ANY, EnvironmentUse
+from bff.declarations.models.access import Access
 from bff.declarations.models.addresses import Origin, RedirectOrigin
 from bff.declarations.models.forms import (
-    Access,
     Deadline,
     FromList,
     Namespace,
     PositiveCount,
     Timeout,
 )
+from bff.declarations.models.identity import IdentityDecl
 from bff.declarations.models.route import RouteDecl
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+|/")
@@ -68,11 +69,21 @@ class GatewayCacheDecl(Declaration):
 class GatewayFile(Declaration):
     """A project's own file; everything in it may be left out."""
 
-    environment: ClassVar = EnvironmentUse(expressions=(("routes", ANY, "purges"),))
+    environment: ClassVar = EnvironmentUse(
+        secrets=(("identity",),),
+        expressions=(
+            ("routes", ANY, "purges"),
+            ("routes", ANY, "access"),
+            ("defaults", "access"),
+            ("identity", "roles"),
+            ("identity", "scopes"),
+        ),
+    )
 
     defaults: GatewayDefaults = GatewayDefaults()
     routes: dict[str, RouteDecl] = Field(default={})
     cors: CorsDecl = CorsDecl()
+    identity: IdentityDecl = IdentityDecl()
     cache: GatewayCacheDecl = GatewayCacheDecl()
     redirect_origins: Annotated[tuple[RedirectOrigin, ...], FromList] = ()
 

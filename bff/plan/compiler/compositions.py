@@ -1,22 +1,30 @@
 """Compiles one composition, in passes; each reads the results of those before it."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile, ShapeViewDecl
 from bff.declarations.models.endpoint import REST
 from bff.declarations.models.gateway import GatewayDefaults
+from bff.plan.compiler.access import compile_access
 from bff.plan.compiler.budgets import compile_budget
 from bff.plan.compiler.caching import compile_policy, warn_of_traces
 from bff.plan.compiler.caller_credentials import credentials_of
 from bff.plan.compiler.heads import compile_head
+from bff.plan.compiler.identity import CompiledIdentity
 from bff.plan.compiler.identity_paths import find_identity_paths
 from bff.plan.compiler.joins import compile_joins
 from bff.plan.compiler.masks import compile_mask, selectable_fields
 from bff.plan.compiler.public_checks import check_public_scopes
 from bff.plan.compiler.reads import Readers, key_reads, with_needs
-from bff.plan.compiler.roots import CLAIMS, root_of_responses, root_of_steps, type_of_params
+from bff.plan.compiler.roots import (
+    CLAIMS,
+    root_of_access,
+    root_of_responses,
+    root_of_steps,
+    type_of_params,
+)
 from bff.plan.compiler.services import Services
 from bff.plan.compiler.shapes import compile_shape
 from bff.plan.compiler.steps import compile_steps
@@ -24,7 +32,8 @@ from bff.plan.compiler.tags import compile_tags
 from bff.plan.compiler.used_replies import narrow_steps
 from bff.plan.compiler.values import ExpressionScope, scope_within
 from bff.plan.digests import digest_of
-from bff.plan.model.composition import Access, Composition
+from bff.plan.model.access import Access
+from bff.plan.model.composition import Composition
 from bff.plan.model.payload import Shape, ShapeView, View
 from bff.plan.model.service import CompositionParam
 from bff.plan.model.steps import Step
@@ -35,12 +44,21 @@ from bff.plan.schemas.library import SchemaLibrary
 from bff.version import __version__
 
 
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What compositions get of `gateway.yaml`."""
+
+    declared: GatewayDefaults
+    access: Access
+    identity: CompiledIdentity
+
+
 def compile_composition(
     name: str,
     reporter: Reporter[CompositionFile],
     services: Services,
     schemas: SchemaLibrary,
-    defaults: GatewayDefaults,
+    defaults: Defaults,
     namespace: str,
     redirect_origins: Collection[str] | None = (),
 ) -> Composition | None:
@@ -53,16 +71,14 @@ def compile_composition(
 
     params = compile_composition_params(reporter, schemas)
     params_type = type_of_params(document, params)
-    steps = compile_steps(reporter, params_type, services)
-    budget = compile_budget(reporter, steps.steps, defaults)
+    access = _compile_access(reporter, params, defaults)
+    inputs = {"params": params_type, CLAIMS: defaults.identity.claims_at(access)}
+    steps = compile_steps(reporter, inputs, services)
+    budget = compile_budget(reporter, steps.steps, defaults.declared)
 
-    unjoined = scope_within(
-        reporter, root_of_steps(document, params_type, steps.types, steps.headers)
-    )
+    unjoined = scope_within(reporter, root_of_steps(document, inputs, steps.types, steps.headers))
     joins, joined_types = compile_joins(unjoined, steps.types)
-    joined = replace(
-        unjoined, root=root_of_steps(document, params_type, joined_types, steps.headers)
-    )
+    joined = replace(unjoined, root=root_of_steps(document, inputs, joined_types, steps.headers))
     scope = replace(joined, root=root_of_responses(joined.root))
     targets = {join.into_step for join in joins}
     whole = {step.name: step.index for step in steps.steps if step.name not in targets}
@@ -111,10 +127,10 @@ def compile_composition(
         path=_split_endpoint(target, {param.name: param for param in params}),
         path_text=target,
         summary=declared.summary,
-        access=Access(declared.access or defaults.access),
+        access=access,
         params=params,
         body=body_format(declared.params, declared.locations(), declared.content_type),
-        deadline_seconds=declared.deadline or defaults.deadline,
+        deadline_seconds=declared.deadline or defaults.declared.deadline,
         budget=budget,
         steps=finished,
         joins=joins,
@@ -134,6 +150,17 @@ def compile_composition(
         writes=declared.effect == "writes",
         head=head,
     )
+
+
+def _compile_access(
+    reporter: Reporter[CompositionFile], params: Sequence[CompositionParam], defaults: Defaults
+) -> Access:
+    declared = reporter.document.model.access
+    if declared is None:
+        return defaults.access
+    read_first = [each for each in params if each.location not in ("body", "form")]
+    root = root_of_access(type_of_params(reporter.document, read_first), defaults.identity.claims)
+    return compile_access(scope_within(reporter, root), declared, ("access",))
 
 
 def _response(document: Document[CompositionFile]) -> object:

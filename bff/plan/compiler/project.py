@@ -18,7 +18,8 @@ from bff.declarations.documents import Wanted
 from bff.declarations.project import ProjectFiles, read_project
 from bff.environment import Environment
 from bff.errors import Problem, ProjectError
-from bff.plan.compiler.compositions import compile_composition
+from bff.plan.compiler.access import compile_access
+from bff.plan.compiler.compositions import Defaults, compile_composition
 from bff.plan.compiler.conflicts import (
     report_endpoints,
     report_exposed_headers,
@@ -26,9 +27,12 @@ from bff.plan.compiler.conflicts import (
     report_routes,
     report_websockets,
 )
+from bff.plan.compiler.identity import compile_identity
+from bff.plan.compiler.roots import root_of_claims
 from bff.plan.compiler.services import compile_services
+from bff.plan.compiler.values import scope_within
 from bff.plan.digests import digest_of
-from bff.plan.model.composition import Access, CompiledProject, Composition, Cors, Route
+from bff.plan.model.composition import CompiledProject, Composition, Cors, Route
 from bff.plan.reporter import Reporter
 from bff.plan.schemas.library import load_schemas
 
@@ -75,6 +79,17 @@ def check_project(
     services = compile_services(files, schemas, problems, warnings, namespace)
     knows_origins = files.gateway.is_sound(("redirect_origins",))
     redirect_origins = gateway.redirect_origins if knows_origins else None
+    of_gateway = Reporter(files.gateway, problems, warnings=warnings)
+    identity = compile_identity(of_gateway, schemas, namespace)
+    of_claims = scope_within(of_gateway, root_of_claims(identity.claims))
+    default_access = compile_access(of_claims, gateway.defaults.access, ("defaults", "access"))
+    defaults = Defaults(gateway.defaults, default_access, identity)
+    of_routes = {
+        prefix: default_access
+        if route.access is None
+        else compile_access(of_claims, route.access, ("routes", prefix, "access"))
+        for prefix, route in gateway.routes.items()
+    }
     compositions: list[Composition] = []
     for name, document in sorted(files.compositions.items()):
         compiled = compile_composition(
@@ -82,14 +97,13 @@ def check_project(
             Reporter(document, problems, warnings=warnings),
             services,
             schemas,
-            gateway.defaults,
+            defaults,
             namespace,
             redirect_origins,
         )
         if compiled is not None:
             compositions.append(compiled)
     report_endpoints(files.compositions.values(), problems)
-    of_gateway = Reporter(files.gateway, problems, warnings=warnings)
     report_routes(of_gateway, {*services.services, *services.unread})
     report_lent_credentials(of_gateway, services.documents)
     report_exposed_headers(of_gateway)
@@ -102,7 +116,7 @@ def check_project(
                 route.service,
                 route.strip,
                 route.purges,
-                Access(route.access or gateway.defaults.access),
+                of_routes[prefix],
                 route.max_body,
                 route.timeout or services.services[route.service].timeout_seconds,
                 route.websocket,
@@ -122,6 +136,7 @@ def check_project(
             cors=Cors(frozenset(gateway.cors.origins)),
             digest=digest_of({each.name: each.digest for each in compositions}),
             namespace=namespace,
+            identity=identity.plan,
             wanted=tuple(dict.fromkeys(each.name for each in files.wanted)),
         )
     return CheckResult(

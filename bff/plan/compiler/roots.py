@@ -21,8 +21,8 @@ from bff.plan.types.algebra import may_be_null, nullable, without_null
 CLAIMS = "claims"
 ERROR = "error"
 
-# Nothing is declared of claims: each may be anything, or null for a caller without it.
-_CLAIMS_TYPE = t.ObjectOf((), extra=t.ANYTHING, name=CLAIMS)
+# Without a declared type, each claim may be anything, or null for a caller without it.
+UNKNOWN_CLAIMS = t.ObjectOf((), extra=t.ANYTHING, name=CLAIMS)
 _DEGRADED_TYPE = t.ListOf(
     t.ObjectOf((("step", t.Field(t.STRING)), ("reason", t.Field(t.STRING))), name="Degraded")
 )
@@ -30,15 +30,13 @@ _DEGRADED_TYPE = t.ListOf(
 
 def root_of_steps(
     document: Document[CompositionFile],
-    params: t.Type,
+    inputs: Mapping[str, t.Type],
     steps: Mapping[str, t.Type],
     headers: t.ObjectOf | None,
 ) -> t.ObjectOf:
-    """What the expressions of steps, joins and tags see. `headers` is the type of those of the
-    steps' replies, where any are declared."""
-    inputs: dict[str, t.Type] = {"params": params, CLAIMS: _CLAIMS_TYPE}
-    if headers is not None:
-        inputs[HEADERS] = headers
+    """What the expressions of steps, joins and tags see. `inputs` are the types of `params` and
+    `claims`; `headers` is the type of those of the steps' replies, where any are declared."""
+    inputs = {**inputs, HEADERS: headers} if headers is not None else inputs
     # a step that is wrongly called `params` hides none
     fields = (*inputs.items(), *(each for each in steps.items() if each[0] not in inputs))
     return t.ObjectOf(_fields(fields), None if document.knows(("steps",)) else t.ANYTHING)
@@ -47,6 +45,17 @@ def root_of_steps(
 def root_of_responses(of_steps: t.ObjectOf) -> t.ObjectOf:
     """What the expressions of responses and views see, beside what those of steps do."""
     return t.ObjectOf((*of_steps.fields, *_fields([("degraded", _DEGRADED_TYPE)])), of_steps.extra)
+
+
+def root_of_claims(claims: t.ObjectOf) -> t.ObjectOf:
+    """What the roles and scopes of callers are found in, and what conditions see of who calls where
+    no params are declared."""
+    return t.ObjectOf(_fields([(CLAIMS, claims)]))
+
+
+def root_of_access(params: t.Type, claims: t.ObjectOf) -> t.ObjectOf:
+    """What the condition of a composition's access sees."""
+    return t.ObjectOf(_fields([("params", params), (CLAIMS, claims)]))
 
 
 def root_of_reply(params: Sequence[OperationParam], reply: t.Type, *, is_known: bool) -> t.ObjectOf:

@@ -36,7 +36,9 @@ class Steps:
     headers: t.ObjectOf | None
 
 
-def compile_steps(reporter: Reporter[CompositionFile], params: t.Type, services: Services) -> Steps:
+def compile_steps(
+    reporter: Reporter[CompositionFile], inputs: Mapping[str, t.Type], services: Services
+) -> Steps:
     """Compile every step of a composition.
 
     Each step is compiled twice: first as a draft that takes every other step for `Any`, which shows
@@ -47,7 +49,7 @@ def compile_steps(reporter: Reporter[CompositionFile], params: t.Type, services:
     declared = document.model.steps
     unknown: dict[str, t.Type] = dict.fromkeys(declared, t.ANYTHING)
     headers = type_of_headers(declared, services)
-    draft = ExpressionScope(document, [], root_of_steps(document, params, unknown, headers))
+    draft = ExpressionScope(document, [], root_of_steps(document, inputs, unknown, headers))
     drafts = {name: _compile_step(name, each, draft, services) for name, each in declared.items()}
     writes = document.model.effect == "writes"
     waits_for = (waits_of_writer if writes else waits_of_reader)(reporter, drafts)
@@ -62,12 +64,12 @@ def compile_steps(reporter: Reporter[CompositionFile], params: t.Type, services:
     indexes = {name: index for index, name in enumerate(declared)}
     for name in order:
         seen = {each: types[each] for each in declared if each != name or name in waits_for[name]}
-        scope = scope_within(reporter, root_of_steps(document, params, seen, headers))
+        scope = scope_within(reporter, root_of_steps(document, inputs, seen, headers))
         step = _compile_step(name, declared[name], scope, services)
         types[name] = step.type
         waits = tuple(sorted(indexes[other] for other in waits_for[name]))
-        inputs = tuple(sorted(indexes[other] for other in step.reads_steps(indexes)))
-        compiled[name] = replace(step, index=indexes[name], waits_for=waits, input_steps=inputs)
+        reads = tuple(sorted(indexes[other] for other in step.reads_steps(indexes)))
+        compiled[name] = replace(step, index=indexes[name], waits_for=waits, input_steps=reads)
     return Steps(tuple(compiled[name] for name in declared), types, headers)
 
 

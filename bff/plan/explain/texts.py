@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from bff.plan.model.composition import Access
+from bff.plan.model.access import Access, Requirement
 from bff.plan.model.expressions import Template
 from bff.plan.model.service import Additions, Link, Service
 from bff.plan.types import kinds as t
@@ -46,7 +46,19 @@ def size_text(size: int) -> str:
 
 def access_text(access: Access) -> str:
     """Who may call an endpoint."""
-    return access.kind or "not stated"
+    if access.kind is None:
+        return "not stated"
+    rules = [*_requirement("roles", access.roles), *_requirement("scopes", access.scopes)]
+    if access.when is not None:
+        rules.append(f"when {one_line(access.when.source)}")
+    return "; ".join(rules) or access.kind
+
+
+def _requirement(what: str, requirement: Requirement) -> Iterable[str]:
+    if requirement.any:
+        yield f"{what} any of {', '.join(requirement.any)}"
+    if requirement.all:
+        yield f"{what} all of {', '.join(requirement.all)}"
 
 
 def service_text(service: Service) -> str:

@@ -7,19 +7,13 @@ digests. Nothing here knows a file's position, a socket or a clock. Built by `co
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
+from bff.plan.model.access import Access
 from bff.plan.model.caching import CachePolicy, Scope, Tags
+from bff.plan.model.identity import NO_IDENTITY, IdentityPlan
 from bff.plan.model.payload import Join, ReplyHead, SelectableFields, Shape, View
 from bff.plan.model.service import BodyFormat, CompositionParam, Service
 from bff.plan.model.steps import Step
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Who may call an endpoint. `kind` is None where no file states it."""
-
-    kind: Literal["public"] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +105,4 @@ class CompiledProject:
     namespace: str  # separates cached data, tags and purges from those of other projects
     # The names of the environment without a value and a default: with any, it can't be served.
     wanted: tuple[str, ...] = ()
+    identity: IdentityPlan = NO_IDENTITY

@@ -1,11 +1,13 @@
-"""A composition's handler, in three parts.
+"""A composition's handler, in four parts.
 
-    target    synchronous: what the request asks for, or the problem with it
+    read      synchronous: what the request asks for outside of its body, or the problem with it
+    target    synchronous: the same for one caller
     lookup    synchronous, memory only: a payload that is there, or a 304
     produce   asynchronous: everything else; ends in a reply whatever the upstreams do
 
-A request that brings a body has no target before that is read: `produce_with_body` does all. Knows
-no host. Access, request ids, CORS and what to do about bugs are the dispatcher's.
+A request that brings a body has no target before that is read: `produce_with_body` does the rest.
+Between `read` and what follows, the dispatcher asks whether the caller may have that. Knows no
+host. Access, request ids, CORS and what to do about bugs are the dispatcher's.
 """
 
 import asyncio
@@ -22,7 +24,7 @@ from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyShare, HeavyWork
 from bff.engine.values.outcomes import Reason
 from bff.engine.values.results import CompositionFailure, CompositionPayload, Inputs
-from bff.identity.ports import Identity
+from bff.identity.ports import NOBODY, Identity
 from bff.plan.model.composition import Composition
 from bff.web.compositions.bodies import WEIGHT_PER_BYTE, BodyReader
 from bff.web.compositions.forms import PayloadForms, vary_header
@@ -44,17 +46,19 @@ from bff.web.http.requests import GatewayRequest
 
 
 class Target(NamedTuple):
-    """What a request asks for. `key` is "" where the composition is not cached; `weight` is what
-    its params weigh, where that is much (see `bff.engine.steps.bodies`)."""
+    """What a request asks for, and who: `NOBODY` where the payload doesn't depend on that. `key` is
+    "" where the composition is not cached; `weight` is what the params weigh, where that is much
+    (see `bff.engine.steps.bodies`)."""
 
     request: CompositionRequest
+    caller: Identity
     key: str
     weight: int = 0
 
 
 class CompositionHandler:
-    """Serves one composition on `loop`, which `engine` and `cache` were made on; `target` and
-    `lookup` are safe on any thread. `caller_headers` are the headers by which callers are
+    """Serves one composition on `loop`, which `engine` and `cache` were made on; `read`, `target`
+    and `lookup` are safe on any thread. `caller_headers` are the headers by which callers are
     identified, `origins` those of `cors`. `clock` gives seconds since the epoch, as the cache's own
     does."""
 
@@ -76,8 +80,9 @@ class CompositionHandler:
         headers = [param.wire_name for param in composition.params if param.location == "header"]
         by_identity = composition.scope == "identity"
         vary = vary_header([*headers, *(caller_headers if by_identity else ())])
-        # Whether a target depends on the request's line alone.
-        self.is_in_line = not (headers or by_identity or self.takes_body)
+        # Whether what is read of a request depends on its line alone.
+        self.is_in_line = not (headers or self.takes_body)
+        self.depends_on_caller = by_identity
         self._composition = composition
         self._policy = composition.cache
         self._key = None if composition.cache is None else KeyRecipe(composition)
@@ -94,11 +99,17 @@ class CompositionHandler:
         self._uncached = "method" if composition.writes else "bypass"
         self._hit_facts = Facts(composition=composition.name, cache="hit")
 
-    def target(
-        self, request: GatewayRequest, path: Mapping[str, str], caller: Identity
-    ) -> Target | Reply:
-        """What a request without a body asks for, or the problem with it."""
-        return self._read(request, path, caller, b"", 0)
+    def read(self, request: GatewayRequest, path: Mapping[str, str]) -> CompositionRequest | Reply:
+        """What a request asks for outside of its body, or the problem with it."""
+        read = self._reader.read_head(request, path)
+        return self._named(read) if isinstance(read, Reply) else read
+
+    def target(self, read: CompositionRequest, caller: Identity, weight: int = 0) -> Target:
+        """What the caller asks for, once the whole request is read."""
+        if not self.depends_on_caller:
+            caller = NOBODY
+        key = "" if self._key is None else self._key(read.params, caller.claims, caller.key)
+        return Target(read, caller, key, weight)
 
     def lookup(self, request: GatewayRequest, target: Target) -> Reply | None:
         """The reply, where memory has it; else None. Never waits."""
@@ -114,25 +125,25 @@ class CompositionHandler:
         return None if variant is None else self._hit(request, entry, variant)
 
     async def produce_with_body(
-        self, request: GatewayRequest, path: Mapping[str, str], caller: Identity
+        self, request: GatewayRequest, head: CompositionRequest, caller: Identity
     ) -> Reply:
-        """As `produce`, for a request whose body is still to be read. Raises `ClientGone`."""
+        """As `produce`, for a request of which only the head is read. Raises `ClientGone`."""
         body = await self._body_reader.read(request)
         if isinstance(body, Reply):
             return self._named(body)
         deadline = self._deadline()
         weight = WEIGHT_PER_BYTE * len(body)
         if weight <= self._engine.limits.off_loop_bytes:
-            target = self._read(request, path, caller, body, weight)
+            read = self._reader.read_body(request, head, body)
         else:
             try:
                 heavy = self._heavy_work.share(deadline)
-                target = await heavy.run(self._read, request, path, caller, body, weight)
+                read = await heavy.run(self._reader.read_body, request, head, body)
             except DeadlinePassed:
                 return self._too_late(request)
-        if isinstance(target, Reply):
-            return target
-        return await self.produce(request, target, deadline)
+        if isinstance(read, Reply):
+            return self._named(read)
+        return await self.produce(request, self.target(read, caller, weight), deadline)
 
     async def produce(
         self, request: GatewayRequest, target: Target, deadline: Deadline | None = None
@@ -164,20 +175,6 @@ class CompositionHandler:
             return await self._made(request, target, served.outcome, entry, why_forwarded, heavy)
         except DeadlinePassed:
             return self._too_late(request)
-
-    def _read(
-        self,
-        request: GatewayRequest,
-        path: Mapping[str, str],
-        caller: Identity,
-        body: bytes,
-        weight: int,
-    ) -> Target | Reply:
-        read = self._reader.read(request, path, caller, body or None)
-        if isinstance(read, Reply):
-            return self._named(read)
-        key = "" if self._key is None else self._key(read.params, caller.claims, caller.key)
-        return Target(read, key, weight)
 
     def _deadline(self) -> Deadline:
         return Deadline.after(self._composition.deadline_seconds, self._loop.time)
@@ -254,10 +251,16 @@ def _coding(request: GatewayRequest) -> str:
 def _inputs(
     request: GatewayRequest, target: Target, deadline: Deadline, wait_budget: WaitBudget | None
 ) -> Inputs:
-    read, caller = target.request, target.request.caller
+    caller = target.caller
     trace = request.trace()
     return Inputs(
-        read.params, caller.claims, caller.key, target.weight, deadline, wait_budget, trace
+        target.request.params,
+        caller.claims,
+        caller.key,
+        target.weight,
+        deadline,
+        wait_budget,
+        trace,
     )
 
 

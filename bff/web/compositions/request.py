@@ -1,13 +1,13 @@
-"""What a request to a composition asks for: who, which params, which form of the payload.
+"""What a request to a composition asks for: which params, which form of the payload.
 
-Whatever is wrong with a request becomes a reply here. May not know caches or runs.
+What is outside of the body is read first: who may ask is decided on it. Whatever is wrong with a
+request becomes a reply here. May not know caches or runs.
 """
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-from bff.identity.ports import Identity
 from bff.plan.model.composition import Composition
 from bff.plan.model.payload import MaskNode, MaskView, SelectableFields
 from bff.plan.model.service import BodyKind
@@ -32,11 +32,11 @@ WHOLE = PayloadForm("", MaskNode())
 
 
 class CompositionRequest(NamedTuple):
-    """A request to a composition, known to be right: the payload's form, the params, the caller."""
+    """A request to a composition, known to be right: the payload's form and the params; before the
+    body is read, those outside of it."""
 
     form: PayloadForm
     params: Mapping[str, Any]
-    caller: Identity
 
 
 class RequestReader:
@@ -44,34 +44,53 @@ class RequestReader:
 
     def __init__(self, composition: Composition) -> None:
         self._composition = composition
+        params = composition.params
+        self._in_body = tuple(each for each in params if each.location in ("body", "form"))
+        self._in_head = tuple(each for each in params if each not in self._in_body)
         self._body_kind: BodyKind = "fields" if composition.body is None else composition.body.kind
         self._forms = {"": WHOLE} | {
             name: PayloadForm(name, view.mask if isinstance(view, MaskView) else None)
             for name, view in composition.views.items()
         }
 
-    def read(
-        self,
-        request: GatewayRequest,
-        path: Mapping[str, str],
-        caller: Identity,
-        body: bytes | None,
+    def read_head(
+        self, request: GatewayRequest, path: Mapping[str, str]
     ) -> CompositionRequest | Reply:
-        """The request, or the problem with it. Takes as long as the params are large."""
+        """The request as far as it is known without its body, or the problem with it. `path` holds
+        decoded segments by param name."""
         form = self._form(request)
         if isinstance(form, Reply):
             return form
         params = parse_params(
-            self._composition.params,
+            self._in_head,
             path=path,
             query=request.raw_query,
             headers=request.header_values,
-            body=body,
+            body=None,
+        )
+        if isinstance(params, list):
+            return _bad_params(request, params)
+        return CompositionRequest(form, params)
+
+    def read_body(
+        self, request: GatewayRequest, head: CompositionRequest, body: bytes
+    ) -> CompositionRequest | Reply:
+        """The whole request, or the problem with its body. Takes as long as the body is large."""
+        params = parse_params(
+            self._in_body,
+            path={},
+            query="",
+            headers=request.header_values,
+            body=body or None,
             body_kind=self._body_kind,
         )
         if isinstance(params, list):
             return _bad_params(request, params)
-        return CompositionRequest(form, params, caller)
+        read = {**head.params, **params}
+        in_order = {
+            each.name: read[each.name] for each in self._composition.params if each.name in read
+        }
+        return CompositionRequest(head.form, in_order)
 
     def _form(self, request: GatewayRequest) -> PayloadForm | Reply:
         query = request.raw_query

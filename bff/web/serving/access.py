@@ -3,69 +3,123 @@
 Rules:
 1. Every request comes through the endpoint's `Guard`, whatever its host: compositions, routes, and
    lines that the dispatcher remembers.
-2. The guard decides before memory is looked up and before the request's body is read.
-3. The guard identifies the caller, once a request. Where nothing depends on the caller, nobody is
-   asked.
-4. A kind of access without a rule can't be served: `AccessControl` raises when a release is built.
+2. `admit` comes first: it identifies the caller, once a request, and judges roles and scopes. Where
+   nothing depends on the caller, nobody is asked. Who is not admitted learns nothing of params.
+3. `permit` comes when the params outside of the body are known, before memory is looked up and
+   before the body is read.
+4. Either may answer at once, or with an awaitable, which belongs to the gateway's loop.
+5. What states no access is served to everybody, for now.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Mapping
+from typing import Any, Final
 
-from bff.identity.ports import NOBODY, Identity, IdentityProvider, Refusal
-from bff.plan.model.composition import Access
+from bff.errors import EvaluationError
+from bff.identity.ports import NOBODY, Identified, Identity, IdentityProvider, Refusal
+from bff.plan.model.access import Access, Requirement
 from bff.web.http.problems import problem
-from bff.web.http.replies import Reply
+from bff.web.http.replies import RawHeader, Reply
 from bff.web.http.requests import GatewayRequest
 
-AccessRule = Callable[[Identity], Refusal | None]
-"""Decides whether a caller may ask; None admits. Called on event loops and threads: never waits."""
+Admission = Identity | Reply
+Permission = Reply | None
 
-# A rule of None admits everybody without asking who calls. What states nothing is served to
-# everybody too, for now.
-RULES: Mapping[str | None, AccessRule | None] = {"public": None, None: None}
+_NO_CREDENTIALS: Final = Refusal(401, "no_credentials", "The request brings no credentials.")
+_NO_ACCESS: Final = Refusal(401, "no_access", "The gateway states for nobody that they may ask.")
+_WRONG_ROLE: Final = Refusal(403, "wrong_role", "The caller has not the role that this takes.")
+_NOT_PERMITTED: Final = Refusal(403, "not_permitted", "The caller may not ask for this.")
+_CHALLENGE: Final = b"www-authenticate"
+# Reasons that are errors of RFC 6750 §3.1.
+_BEARER_ERRORS: Final = frozenset({"invalid_request", "invalid_token", "insufficient_scope"})
 
 
 class AccessControl:
-    """Builds the guards of a release's endpoints. `rules` has an entry for each kind of access."""
+    """Builds the guards of a release's endpoints."""
 
-    def __init__(
-        self, provider: IdentityProvider, rules: Mapping[str | None, AccessRule | None] = RULES
-    ) -> None:
+    def __init__(self, provider: IdentityProvider) -> None:
         self.provider = provider
-        self._rules = rules
 
     def guard(self, access: Access, *, depends_on_caller: bool) -> "Guard":
-        """The guard of one endpoint. `depends_on_caller`: its reply differs from caller to caller.
-        Raises `KeyError` for a kind of access that has no rule."""
-        rule = self._rules[access.kind]
-        asks = depends_on_caller or rule is not None
-        return Guard(self.provider if asks else None, rule)
+        """The guard of one endpoint. `depends_on_caller`: its reply differs from caller to
+        caller."""
+        asks = access.kind == "authenticated" or depends_on_caller
+        return Guard(access, self.provider if asks else None)
 
 
 class Guard:
     """Admits callers to one endpoint. Immutable; safe between threads."""
 
-    __slots__ = ("_provider", "_rule")
+    __slots__ = ("_access", "_identify", "_insufficient", "admits_all", "judges_params")
 
-    def __init__(self, provider: IdentityProvider | None, rule: AccessRule | None) -> None:
-        self._provider = provider
-        self._rule = rule
+    def __init__(self, access: Access, provider: IdentityProvider | None) -> None:
+        self.admits_all = access.kind in ("public", None) and provider is None
+        self.judges_params = access.when is not None
+        self._access = access
+        self._insufficient = _insufficient(access.scopes)
+        self._identify = None if provider is None else provider.identify
 
-    def admit(self, request: GatewayRequest) -> Identity | Reply:
+    def admit(self, request: GatewayRequest) -> Admission | Awaitable[Admission]:
         """The caller, or the problem document for a caller who may not ask."""
-        if self._provider is None:
-            return NOBODY
-        caller = self._provider.identify(request)
+        if self._identify is None:
+            return NOBODY if self.admits_all else refused(request, _NO_ACCESS)
+        caller = self._identify(request)
+        if isinstance(caller, Identity | Refusal):
+            return self._judged(request, caller)
+        return self._judged_later(request, caller)
+
+    def permit(
+        self, request: GatewayRequest, caller: Identity, params: Mapping[str, Any]
+    ) -> Permission | Awaitable[Permission]:
+        """None where the caller may ask for what these params say; asked where `judges_params`."""
+        when = self._access.when
+        if when is None:
+            return None
+        try:
+            is_permitted = when.evaluate({"params": params, "claims": caller.claims}) is True
+        except EvaluationError:
+            is_permitted = False
+        return None if is_permitted else refused(request, _NOT_PERMITTED)
+
+    async def _judged_later(
+        self, request: GatewayRequest, identified: Awaitable[Identified]
+    ) -> Admission:
+        return self._judged(request, await identified)
+
+    def _judged(self, request: GatewayRequest, caller: Identified) -> Admission:
         if isinstance(caller, Refusal):
-            return _refused(request, caller)
-        if not isinstance(caller, Identity):
-            raise NotImplementedError("no provider waits yet")
-        denial = None if self._rule is None else self._rule(caller)
-        if denial is None:
+            return refused(request, caller)
+        access = self._access
+        if access.kind != "authenticated":
             return caller
-        return _refused(request, denial)
+        if not caller.key:
+            return refused(request, _NO_CREDENTIALS)
+        if not access.roles.is_met_by(caller.roles):
+            return refused(request, _WRONG_ROLE)
+        if not access.scopes.is_met_by(caller.scopes):
+            return refused(request, self._insufficient)
+        return caller
 
 
-def _refused(request: GatewayRequest, refusal: Refusal) -> Reply:
+def refused(request: GatewayRequest, refusal: Refusal) -> Reply:
+    """The problem document of a refusal, with a challenge where it takes one and has none."""
     status, reason, detail, headers = refusal
+    takes_one = status == 401 or reason in _BEARER_ERRORS
+    if takes_one and not any(name == _CHALLENGE for name, _ in headers):
+        headers = (_challenge(reason, detail), *headers)
     return problem(request, status, reason, detail, headers=headers)
+
+
+def _insufficient(scopes: Requirement) -> Refusal:
+    wanted = " ".join(dict.fromkeys((*scopes.all, *scopes.any)))
+    reason, detail = "insufficient_scope", "The caller lacks a scope that this takes."
+    return Refusal(403, reason, detail, (_challenge(reason, detail, wanted),))
+
+
+def _challenge(reason: str, detail: str, scope: str = "") -> RawHeader:
+    """RFC 6750 §3: an error where a credential was wrong, and no error where there was none."""
+    parts = ['realm="gateway"']
+    if reason in _BEARER_ERRORS:
+        parts += [f'error="{reason}"', f'error_description="{detail}"']
+    if scope:
+        parts.append(f'scope="{scope}"')
+    return (_CHALLENGE, f"Bearer {', '.join(parts)}".encode("ascii"))

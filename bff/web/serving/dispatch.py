@@ -1,26 +1,28 @@
 """From a request to its reply: the one path that every host takes.
 
-    begin     the host's name, the routing table, access, params, memory      (sync)
-    Pending   what takes waiting: the request's body, Redis, a run, a route   (async)
+    begin     the host's name, the routing table, who asks, params, whether they may, memory (sync)
+    Pending   what takes waiting: the request's body, Redis, a run, a route                 (async)
     finish    request id, CORS, no body for HEAD        (every reply, problem documents too)
 
 A bug in any of them ends in a 500 problem document and a traceback in the log, never in a dead
 worker. Knows no host.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import assert_never
 
+from bff.identity.ports import NOBODY, Identity
 from bff.plan.model.composition import CompiledProject
 from bff.upstream.passthrough.passthrough import Refused
 from bff.web.compositions.handler import CompositionHandler, Target
+from bff.web.compositions.request import CompositionRequest
 from bff.web.http.cors import CrossOrigin
 from bff.web.http.logs import Log
 from bff.web.http.problems import bad_host, bad_path, internal_error, wrong_method
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
-from bff.web.serving.access import AccessControl, Guard
+from bff.web.serving.access import AccessControl, Admission, Guard, Permission
 from bff.web.serving.pending import Pending, PendingCall
 from bff.web.serving.routes import RouteHandler
 from bff.web.serving.routing import (
@@ -39,6 +41,8 @@ _LONGEST_REMEMBERED_LINE = 512  # characters of path and query
 
 # Begins the requests of one line: the same is read from it for each of them.
 _BeginLine = Callable[[GatewayRequest], Reply | Pending]
+_BeginAdmitted = Callable[[Identity], Reply | Pending]
+_Work = Callable[[], Awaitable[Reply]]
 
 
 class Dispatcher:
@@ -132,33 +136,90 @@ class Dispatcher:
 
     def _begin_composition(self, request: GatewayRequest, match: ToComposition) -> Reply | Pending:
         handler, guard = self._compositions[match.name]
-        caller = guard.admit(request)
-        if isinstance(caller, Reply):
-            return caller
-        if handler.takes_body:
-            work = partial(handler.produce_with_body, request, match.params, caller)
-            return Pending(
-                self, request, work, reads_body=True, may_be_abandoned=not handler.writes
-            )
-        target = handler.target(request, match.params, caller)
-        if isinstance(target, Reply):
-            return target
-        if handler.is_in_line:
-            self._remember(request, self._composition_line(handler, guard, target))
-        return handler.lookup(request, target) or self._produce(handler, request, target)
+
+        def begin_admitted(caller: Identity) -> Reply | Pending:
+            read = handler.read(request, match.params)
+            if isinstance(read, Reply):
+                return read
+            if handler.is_in_line:
+                self._remember(request, self._composition_line(handler, guard, read))
+            return self._begin_read(request, handler, guard, read, caller)
+
+        return self._when_admitted(request, handler, guard, begin_admitted)
 
     def _composition_line(
-        self, handler: CompositionHandler, guard: Guard, target: Target
+        self, handler: CompositionHandler, guard: Guard, read: CompositionRequest
     ) -> _BeginLine:
-        admit, lookup = guard.admit, handler.lookup
+        if guard.admits_all and not handler.depends_on_caller:
+            lookup, target = handler.lookup, handler.target(read, NOBODY)
+
+            def begin_public_line(request: GatewayRequest) -> Reply | Pending:
+                return lookup(request, target) or self._produce(handler, request, target)
+
+            return begin_public_line
 
         def begin_line(request: GatewayRequest) -> Reply | Pending:
-            caller = admit(request)
-            if isinstance(caller, Reply):
-                return caller
-            return lookup(request, target) or self._produce(handler, request, target)
+            begin_admitted = partial(self._begin_read, request, handler, guard, read)
+            return self._when_admitted(request, handler, guard, begin_admitted)
 
         return begin_line
+
+    def _begin_read(
+        self,
+        request: GatewayRequest,
+        handler: CompositionHandler,
+        guard: Guard,
+        read: CompositionRequest,
+        caller: Identity,
+    ) -> Reply | Pending:
+        """Begin what the caller asks for outside of the body, where they may."""
+        if not guard.judges_params:
+            return self._begin_permitted(request, handler, read, caller)
+        permission = guard.permit(request, caller, read.params)
+        if permission is None:
+            return self._begin_permitted(request, handler, read, caller)
+        if isinstance(permission, Reply):
+            return permission
+        begin = partial(self._begin_permitted, request, handler, read, caller)
+        return self._waiting(request, handler, partial(_after_permission, permission, begin))
+
+    def _begin_permitted(
+        self,
+        request: GatewayRequest,
+        handler: CompositionHandler,
+        read: CompositionRequest,
+        caller: Identity,
+    ) -> Reply | Pending:
+        if handler.takes_body:
+            work = partial(handler.produce_with_body, request, read, caller)
+            return self._waiting(request, handler, work)
+        target = handler.target(read, caller)
+        return handler.lookup(request, target) or self._produce(handler, request, target)
+
+    def _when_admitted(
+        self,
+        request: GatewayRequest,
+        handler: CompositionHandler,
+        guard: Guard,
+        begin: _BeginAdmitted,
+    ) -> Reply | Pending:
+        admission = guard.admit(request)
+        if isinstance(admission, Identity):
+            return begin(admission)
+        if isinstance(admission, Reply):
+            return admission
+        return self._waiting(request, handler, partial(_after_admission, admission, begin))
+
+    def _waiting(
+        self, request: GatewayRequest, handler: CompositionHandler, work: _Work
+    ) -> Pending:
+        return Pending(
+            self,
+            request,
+            work,
+            reads_body=handler.takes_body,
+            may_be_abandoned=not handler.writes,
+        )
 
     def _produce(
         self, handler: CompositionHandler, request: GatewayRequest, target: Target
@@ -178,10 +239,7 @@ class Dispatcher:
         target = handler.target(method, match.below, raw_query)
         may_be_abandoned = not handler.purges_after(method)
 
-        def begin_line(request: GatewayRequest) -> Reply | Pending:
-            caller = guard.admit(request)
-            if isinstance(caller, Reply):
-                return caller
+        def begin_permitted(request: GatewayRequest) -> Reply | Pending:
             if isinstance(target, Refused):
                 return handler.refuse(request, target)
             if websockets is not None:
@@ -190,6 +248,38 @@ class Dispatcher:
                     return begun
             # By position: names cost a tenth of a microsecond.
             return PendingCall(self, request, handler, target, True, may_be_abandoned)
+
+        if guard.admits_all:
+            return begin_permitted
+
+        def waiting(request: GatewayRequest, work: _Work) -> Pending:
+            switches = websockets is not None and websockets.is_meant(request)
+            return Pending(
+                self,
+                request,
+                work,
+                reads_body=not switches,
+                may_be_abandoned=may_be_abandoned,
+                switches=switches,
+            )
+
+        def begin_admitted(request: GatewayRequest, caller: Identity) -> Reply | Pending:
+            permission = guard.permit(request, caller, {}) if guard.judges_params else None
+            if permission is None:
+                return begin_permitted(request)
+            if isinstance(permission, Reply):
+                return permission
+            begin = partial(begin_permitted, request)
+            return waiting(request, partial(_after_permission, permission, begin))
+
+        def begin_line(request: GatewayRequest) -> Reply | Pending:
+            admission = guard.admit(request)
+            if isinstance(admission, Identity):
+                return begin_admitted(request, admission)
+            if isinstance(admission, Reply):
+                return admission
+            begin = partial(begin_admitted, request)
+            return waiting(request, partial(_after_admission, admission, begin))
 
         return begin_line
 
@@ -207,3 +297,19 @@ class Dispatcher:
             if len(self._lines) >= _MOST_REMEMBERED_LINES:
                 self._lines.clear()  # rather than an order to keep, on every request
             self._lines[request.method, request.raw_path, request.raw_query] = begin_line
+
+
+async def _after_admission(admission: Awaitable[Admission], begin: _BeginAdmitted) -> Reply:
+    caller = await admission
+    return caller if isinstance(caller, Reply) else await _reply_of(begin(caller))
+
+
+async def _after_permission(
+    permission: Awaitable[Permission], begin: Callable[[], Reply | Pending]
+) -> Reply:
+    refusal = await permission
+    return await _reply_of(begin()) if refusal is None else refusal
+
+
+async def _reply_of(begun: Reply | Pending) -> Reply:
+    return begun if isinstance(begun, Reply) else await begun.reply()

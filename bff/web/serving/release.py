@@ -21,6 +21,7 @@ from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyWork
 from bff.engine.values.limits import Limits
 from bff.errors import SettingsError
+from bff.identity.ports import IdentityProvider
 from bff.plan.model.composition import CompiledProject, Composition
 from bff.redis.store import SharedStore
 from bff.settings import Settings
@@ -37,6 +38,7 @@ from bff.web.http.logs import Log
 from bff.web.serving.access import AccessControl
 from bff.web.serving.caches import Caches
 from bff.web.serving.dispatch import Dispatcher
+from bff.web.serving.identity import Identities, ProviderParts
 from bff.web.serving.routes import RouteHandler
 from bff.web.serving.routing import RoutingTable
 from bff.web.serving.websockets import WebSocketHandler
@@ -51,11 +53,13 @@ class Resources:
     transport: Transport
     caches: Caches
     store: SharedStore | None
+    identities: Identities
     heavy_work: HeavyWork
     clock: Callable[[], float]
 
     async def close(self) -> None:
         """End what is in flight and let go of every connection."""
+        await self.identities.close()
         await self.caches.close()
         if self.store is not None:
             await self.store.close()
@@ -86,7 +90,8 @@ async def open_resources(
     loop = asyncio.get_running_loop()
     url = settings.redis_url
     store = None if url is None else SharedStore(url, use="identity and limits")
-    return Resources(loop, transport, Caches(open_cache), store, HeavyWork(), clock)
+    identities = Identities(ProviderParts(store, clock))
+    return Resources(loop, transport, Caches(open_cache), store, identities, HeavyWork(), clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ class Release:
 def build_release(
     project: CompiledProject,
     resources: Resources,
-    access: AccessControl,
+    provider: IdentityProvider,
     log: Log,
     *,
     body_bytes: int,
@@ -131,7 +136,7 @@ def build_release(
             resources.heavy_work,
             cache,
             loop,
-            caller_headers=access.provider.headers,
+            caller_headers=provider.headers,
             body_bytes=body_bytes,
             origins=project.cors.origins,
             clock=resources.clock,
@@ -155,7 +160,7 @@ def build_release(
         routes,
         _websockets(project, services, headers, cross_origin),
         cross_origin,
-        access,
+        AccessControl(provider),
         log,
     )
     # Requests in flight hold the dispatcher.
@@ -189,8 +194,6 @@ def _websockets(
 def _shared_by_all(composition: Composition, *, is_guarded: bool) -> Composition:
     """The composition, whose payloads browsers and proxies may share only where everybody may ask
     for them."""
-    if not composition.is_public or (
-        composition.access.kind in (None, "public") and not is_guarded
-    ):
+    if not composition.is_public or (composition.access.kind != "authenticated" and not is_guarded):
         return composition
     return replace(composition, is_public=False)

@@ -31,6 +31,10 @@ class WebSocketHandler:
         self._cross_origin = cross_origin
         self._origins = frozenset(origin.encode() for origin in origins)
 
+    def is_meant(self, request: GatewayRequest) -> bool:
+        """Whether a request may come to a switch."""
+        return request.can_switch and offers_websocket(request.headers)
+
     def begin(self, request: GatewayRequest) -> Handshake | Reply | None:
         """The handshake that a request is, or the refusal of one that it is not; None for a request
         that is meant as none."""

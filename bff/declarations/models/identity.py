@@ -1,0 +1,13 @@
+"""`identity` of `gateway.yaml`: how callers are identified, and what of their claims is their roles
+and scopes."""
+
+from bff.declarations.declaration import Declaration
+from bff.declarations.models.forms import EmbeddedExpression
+
+
+class IdentityDecl(Declaration):
+    """How callers are identified. `claims` names the type that every caller's claims have."""
+
+    claims: str | None = None
+    roles: EmbeddedExpression | None = None
+    scopes: EmbeddedExpression | None = None

@@ -1,0 +1,89 @@
+"""Compiles `identity` of `gateway.yaml`: the type of claims, and where roles and scopes are."""
+
+from dataclasses import dataclass, replace
+
+from bff.declarations.models.gateway import GatewayFile
+from bff.plan.compiler.roots import UNKNOWN_CLAIMS, root_of_claims
+from bff.plan.compiler.values import ExpressionScope, compile_single, scope_within
+from bff.plan.digests import digest_of
+from bff.plan.model.access import Access
+from bff.plan.model.expressions import Template
+from bff.plan.model.identity import IdentityPlan
+from bff.plan.model.service import Schema
+from bff.plan.reporter import Path, Reporter
+from bff.plan.schemas.annotations import UnknownSchema
+from bff.plan.schemas.library import SchemaLibrary
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import brief, fits, nullable, resolved
+
+_NAMES = nullable(t.ListOf(t.STRING))
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledIdentity:
+    """The plan of `identity`, and the type of the claims of who is identified."""
+
+    plan: IdentityPlan
+    claims: t.ObjectOf
+
+    def claims_at(self, access: Access) -> t.ObjectOf:
+        """The type of claims at an endpoint: where anybody may call, a caller may have none."""
+        if access.kind != "public":
+            return self.claims
+        fields = tuple((name, replace(each, required=False)) for name, each in self.claims.fields)
+        return replace(self.claims, fields=fields)
+
+
+def compile_identity(
+    reporter: Reporter[GatewayFile], schemas: SchemaLibrary, namespace: str
+) -> CompiledIdentity:
+    """Compile what `gateway.yaml` states under `identity`. `namespace` is the key of secrets'
+    fingerprints."""
+    declared = reporter.document.model.identity
+    schema, claims = _compile_claims(reporter, schemas)
+    scope = scope_within(reporter, root_of_claims(claims))
+    plan = IdentityPlan(
+        claims=schema,
+        roles=_compile_names(scope, declared.roles, ("identity", "roles")),
+        scopes=_compile_names(scope, declared.scopes, ("identity", "scopes")),
+        digest=digest_of(
+            [declared.model_dump(), None if schema is None else schema.digest], namespace
+        ),
+    )
+    return CompiledIdentity(plan, claims)
+
+
+def _compile_claims(
+    reporter: Reporter[GatewayFile], schemas: SchemaLibrary
+) -> tuple[Schema | None, t.ObjectOf]:
+    at: Path = ("identity", "claims")
+    reference = reporter.document.model.identity.claims
+    if reference is None or not reporter.knows(at):
+        return None, UNKNOWN_CLAIMS
+    try:
+        schema = schemas.resolve(reference)
+    except UnknownSchema as unknown:
+        if unknown.place is None:  # else the module has a problem of its own
+            reporter.report(at, unknown.what, unknown.mend)
+        return None, UNKNOWN_CLAIMS
+    found = resolved(schema.type)
+    if not isinstance(found, t.ObjectOf):
+        reporter.report(
+            at, f"claims are an object, and this is {brief(found)}",
+            "Name a model with a field for each claim.",
+        )  # fmt: skip
+        return None, UNKNOWN_CLAIMS
+    return schema, found
+
+
+def _compile_names(scope: ExpressionScope, text: str | None, path: Path) -> Template | None:
+    """The expression that gives a list of names, or null."""
+    if text is None:
+        return None
+    template = compile_single(scope, text, path)
+    if not fits(template.type, _NAMES):
+        scope.report(
+            path, f"a list of texts is wanted here, and this is {brief(template.type)}",
+            "Split a text with blanks: ${split(claims.scope, ' ')}.",
+        )  # fmt: skip
+    return template

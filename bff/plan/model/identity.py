@@ -1,0 +1,23 @@
+"""How callers are identified, compiled: what `bff.identity` is built from."""
+
+from dataclasses import dataclass
+
+from bff.plan.model.expressions import Template
+from bff.plan.model.service import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityPlan:
+    """The project's `identity`.
+
+    `claims` is the type of every caller's claims; None where none is declared. `roles` and `scopes`
+    see `claims`, and are None where the usual claims have them.
+    """
+
+    claims: Schema | None = None
+    roles: Template | None = None
+    scopes: Template | None = None
+    digest: str = ""  # of what is declared, secrets included: the same plan has the same provider
+
+
+NO_IDENTITY = IdentityPlan()
