@@ -1,0 +1,106 @@
+"""What stands in for Redis: token buckets of one worker, or everybody is admitted, or nobody.
+
+Rules:
+1. A worker has its share of a limit: rate and burst, by the number of workers.
+2. A table holds `MOST_BUCKETS` at most. Where it is full of buckets that are not, newcomers share
+   one bucket: what is forgotten is what has filled up again, never what was used.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from bff.limits.bucket import exceeded
+from bff.limits.ports import UNAVAILABLE, UNCOUNTED, Admitted, Verdict
+from bff.plan.model.limits import Limit
+
+MOST_BUCKETS: Final = 32_768
+_LOOKED_AT: Final = 8  # oldest buckets, for each newcomer to a full table
+_SHARED: Final = ""
+
+
+class OpenMeter:
+    """Admits everybody, and counts nothing."""
+
+    def take(self, key: str) -> Verdict:
+        """Admit."""
+        return UNCOUNTED
+
+    def give_back(self, key: str) -> None:
+        """Nothing."""
+
+    async def close(self) -> None:
+        """Nothing."""
+
+
+class ClosedMeter(OpenMeter):
+    """Admits nobody."""
+
+    def take(self, key: str) -> Verdict:
+        """Refuse."""
+        return UNAVAILABLE
+
+
+class LocalMeter:
+    """Counts for one limit in this worker, one of `workers`. Safe between threads."""
+
+    def __init__(
+        self,
+        limit: Limit,
+        workers: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        most_buckets: int = MOST_BUCKETS,
+    ) -> None:
+        self._rate = limit.rate / workers
+        self._burst = max(1.0, limit.burst / workers)
+        self._clock = clock
+        self._most_buckets = most_buckets
+        self._lock = threading.Lock()
+        self._buckets: dict[str, tuple[float, float]] = {}  # tokens, and when they were counted
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def take(self, key: str) -> Verdict:
+        """Count a request."""
+        with self._lock:
+            now = self._clock()
+            if key not in self._buckets and not self._has_room(now):
+                key = _SHARED
+            tokens = self._tokens(key, now)
+            if tokens < 1:
+                return exceeded((1 - tokens) / self._rate)
+            self._buckets[key] = (tokens - 1, now)
+        return Admitted(int(tokens - 1), max(1, int(1 / self._rate)))
+
+    def give_back(self, key: str) -> None:
+        """Give a token back."""
+        with self._lock:
+            now = self._clock()
+            if key in self._buckets:
+                self._buckets[key] = (min(self._burst, self._tokens(key, now) + 1), now)
+
+    async def close(self) -> None:
+        """Nothing."""
+
+    def _tokens(self, key: str, now: float) -> float:
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            return self._burst
+        tokens, at = bucket
+        return min(self._burst, tokens + (now - at) * self._rate)
+
+    def _has_room(self, now: float) -> bool:
+        buckets = self._buckets
+        if len(buckets) < self._most_buckets:
+            return True
+        for _ in range(_LOOKED_AT):
+            oldest = next(iter(buckets))
+            is_full = self._tokens(oldest, now) >= self._burst
+            bucket = buckets.pop(oldest)
+            if is_full and oldest != _SHARED:
+                return True
+            buckets[oldest] = bucket  # to the end: another is looked at next time
+        return False

@@ -1,0 +1,39 @@
+"""The compiled form of limits: how many requests a caller may make, and what counts as one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bff.plan.model.expressions import Template
+
+CountedBy = Literal["identity", "api_key", "address", "failed_credentials", "expression"]
+Counting = Literal["leased", "exact", "sliding"]
+WithoutRedis = Literal["open", "closed", "local"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A bound on the requests of one caller, or of whatever `by` says.
+
+    A token bucket: `count` tokens come back in `per_seconds`, and it has room for `burst`. With
+    `sliding` counting, `count` requests in any `per_seconds` instead.
+    """
+
+    name: str  # what replies call it
+    by: CountedBy
+    key: Template | None  # of an expression: requests with the same value count together
+    count: int
+    per_seconds: int
+    burst: int
+    counting: Counting
+    without_redis: WithoutRedis
+    digest: str  # of where it is declared and what it says: what it counts is its own
+
+    @property
+    def rate(self) -> float:
+        """Tokens a second."""
+        return self.count / self.per_seconds
+
+    def value(self, root: Mapping[str, Any]) -> Any:
+        """What a request counts under, where `by` is an expression."""
+        return None if self.key is None else self.key.evaluate(root)
