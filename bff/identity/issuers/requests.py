@@ -20,6 +20,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
+from bff.plan.schemas.json_texts import may_be_deep
 from bff.secret import Secret
 from bff.tls import TlsFiles, client_context
 
@@ -35,7 +36,7 @@ class IssuerDown(Exception):
 
 
 class IssuerReply(NamedTuple):
-    """A whole reply, and its JSON: None where the body is empty."""
+    """A whole reply, and its JSON: None where the body is empty, or an error's that is no JSON."""
 
     status: int
     document: Any
@@ -132,17 +133,23 @@ async def _read(response: httpx.Response) -> IssuerReply:
         body += piece
         if len(body) > REPLY_BYTES:
             raise IssuerDown(f"answered with more than {REPLY_BYTES} bytes")
-    return IssuerReply(response.status_code, _parse(bytes(body)))
+    status = response.status_code
+    try:
+        return IssuerReply(status, _parse(bytes(body)))
+    except IssuerDown:
+        if 200 <= status < 300:
+            raise
+        return IssuerReply(status, None)  # the page of a proxy: its status says enough
 
 
 def _parse(body: bytes) -> Any:
     if not body.strip():
         return None
+    if may_be_deep(body):
+        raise IssuerDown("answered with JSON that is nested too deep")
     try:
         return json.loads(body, object_pairs_hook=unique_members, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise IssuerDown("answered with JSON that is nested too deep") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise IssuerDown("answered with no JSON") from None
 
 

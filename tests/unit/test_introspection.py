@@ -1,0 +1,496 @@
+"""Introspection (RFC 7662): what an answer must say, how long it is kept, and what trouble does."""
+
+import asyncio
+import base64
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from bff.breaker import Breaker
+from bff.identity.introspection.authenticator import (
+    ASKED_AT_ONCE,
+    LONGEST_TOKEN,
+    REFUSED_SECONDS,
+    Introspection,
+)
+from bff.identity.introspection.memory import AnswerMemory
+from bff.identity.introspection.replies import (
+    LEEWAY_SECONDS,
+    MOST_CLAIMS_CHARACTERS,
+    Inactive,
+    NoAnswer,
+    read_reply,
+)
+from bff.identity.issuers.issuers import Issuers
+from bff.identity.issuers.requests import IssuerReply
+from bff.identity.ports import Claims, Refusal
+from bff.plan.model.introspection import IntrospectionPlan
+from bff.secret import Secret
+from bff.web.http.requests import GatewayRequest
+from tests.support.cache_worker import eventually
+from tests.support.fake_time import Clock
+from tests.support.issuers import StandInIssuer, stand_in_issuer
+
+ISSUER = "https://id.example"
+NOW = 1_000_000.0
+PATH = "/introspect"
+
+
+def plan(issuer: str = ISSUER, **changes: Any) -> IntrospectionPlan:
+    options: dict[str, Any] = {
+        "issuer": issuer, "url": f"{issuer}{PATH}", "client_id": "gate way",
+        "client_secret": Secret("s3cret+"), "audience": frozenset({"shop"}), "cache_seconds": 30.0,
+    }  # fmt: skip
+    return IntrospectionPlan(**(options | changes))
+
+
+def active(**members: Any) -> dict[str, Any]:
+    """An answer for a good token; a member that is `...` is left out."""
+    found = {"active": True, "sub": "ada", "aud": "shop", "exp": NOW + 60, **members}
+    return {name: value for name, value in found.items() if value is not ...}
+
+
+def read(document: Any, status: int = 200, **changes: Any) -> Claims:
+    return read_reply(IssuerReply(status, document), "t0ken", plan(**changes), NOW)
+
+
+def test_active_token_is_what_the_server_says_of_it() -> None:
+    claims = read(active(scope="orders.read", username="Ada", token_type="Bearer", iss=ISSUER))
+    assert (claims.kind, claims.issuer, claims.subject) == ("token", ISSUER, "ada")
+    assert claims.claims == {
+        "sub": "ada", "aud": "shop", "exp": NOW + 60, "scope": "orders.read", "username": "Ada",
+        "token_type": "Bearer", "iss": ISSUER,
+    }  # fmt: skip
+    assert claims.until == NOW + 60
+    assert claims.token == Secret("t0ken")
+    assert claims.roles is None
+    assert claims.scopes is None
+
+
+TAKEN = {
+    "several audiences": active(aud=["other", "shop"]),
+    "no end": active(exp=...),
+    "an end between seconds": active(exp=NOW + 0.5),
+    "an end beyond all floats": active(exp=10**400),
+    "a begin within the leeway": active(nbf=NOW + LEEWAY_SECONDS),
+    "kind in other cases": active(token_type="BEARER"),
+    "Keycloak's kind": active(typ="Bearer"),
+    "Hydra's kind": active(token_use="access_token"),
+    "RFC 9068's kind": active(typ="at+jwt"),
+}
+
+INACTIVE = {
+    "it says so": ({"active": False}, "is not active"),
+    "it says so, whatever else": (active(active=False), "is not active"),
+    "expired now": (active(exp=NOW), "has expired"),
+    "expired ages ago": (active(exp=-1), "has expired"),
+    "too early": (active(nbf=NOW + LEEWAY_SECONDS + 1), "is not good yet"),
+    "another issuer": (active(iss=f"{ISSUER}/"), "is of another issuer"),
+    "another audience": (active(aud="shops"), "is for another audience"),
+    "other audiences": (active(aud=["a", "b"]), "is for another audience"),
+    "no audience": (active(aud=...), "is for another audience"),
+    "an empty audience": (active(aud=[]), "is for another audience"),
+    "a refresh token": (active(token_type="refresh_token"), "has a token_type of another kind"),
+    "Keycloak's refresh token": (active(typ="Refresh"), "has a typ of another kind"),
+    "Hydra's refresh token": (active(token_use="refresh_token"), "has a token_use of another kind"),
+    "an id token": (active(typ="ID"), "has a typ of another kind"),
+    "DPoP": (active(token_type="DPoP"), "has a token_type of another kind"),
+    "bound to a certificate": (active(cnf={"x5t#S256": "x"}), "is bound to a key of its holder"),
+    "bound to null": (active(cnf=None), "is bound to a key of its holder"),
+}
+
+SAYS_NOT = "answered without saying whether the token is active"
+NO_ANSWER = {
+    "nothing": (None, SAYS_NOT),
+    "a list": ([True], SAYS_NOT),
+    "no verdict": (active(active=...), SAYS_NOT),
+    "an error with 200": ({"error": "invalid_client"}, SAYS_NOT),
+    **{
+        f"active is {value!r}": (active(active=value), SAYS_NOT)
+        for value in ("true", "True", 1, 1.0, [True], {}, None, "false", 0)
+    },
+    "nobody's": (active(sub=...), "answered with neither sub nor client_id"),
+    "an empty sub": (active(sub=""), "answered with neither sub nor client_id"),
+    "a sub that is a number": (active(sub=1), "answered with a sub that is no text"),
+    "an iss that is a list": (active(iss=[ISSUER]), "answered with a iss that is no text"),
+    "a kind that is a list": (active(token_type=["Bearer"]), "token_type that is no text"),
+    "an exp that is a text": (active(exp=str(NOW + 60)), "answered with an exp that is no number"),
+    "an exp that is true": (active(exp=True), "answered with an exp that is no number"),
+    "an nbf that is a text": (active(nbf="0"), "answered with an nbf that is no number"),
+    "an aud that is an object": (active(aud={"shop": 1}), "an aud that is neither"),
+    "an aud of numbers": (active(aud=["shop", 1]), "an aud that is neither"),
+    "half of a character": (active(username="\ud800"), "a value that no JSON text can hold"),
+    "an infinity": (active(level=float("inf")), "a value that no JSON text can hold"),
+    "very much": (active(note="x" * MOST_CLAIMS_CHARACTERS), "characters of claims"),
+}
+
+
+@pytest.mark.parametrize("case", TAKEN)
+def test_answer_that_fits_is_taken(case: str) -> None:
+    assert read(TAKEN[case]).subject == "ada"
+
+
+@pytest.mark.parametrize("case", INACTIVE)
+def test_token_that_is_not_active_here_is_refused(case: str) -> None:
+    document, why = INACTIVE[case]
+    with pytest.raises(Inactive, match=why):
+        read(document)
+
+
+@pytest.mark.parametrize("case", NO_ANSWER)
+def test_answer_that_says_nothing_admits_nobody_and_condemns_nobody(case: str) -> None:
+    document, why = NO_ANSWER[case]
+    with pytest.raises(NoAnswer, match=why):
+        read(document)
+
+
+@pytest.mark.parametrize("status", [201, 204, 302, 400, 401, 403, 404, 429, 500, 503])
+def test_other_statuses_are_no_answers_whatever_their_bodies_say(status: int) -> None:
+    with pytest.raises(NoAnswer, match=str(status)):
+        read(active(), status)
+
+
+def test_client_that_acts_for_itself_is_no_user_of_its_name() -> None:
+    claims = read(active(sub=..., client_id="ada"))
+    assert claims.subject == "client ada"
+    assert read(active(client_id="other")).subject == "ada"
+
+
+def test_any_audience_is_taken_only_where_that_is_declared() -> None:
+    assert read(active(aud=...), audience=None).subject == "ada"
+
+
+# The authenticator, over a server on loopback.
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[StandInIssuer]:
+    with stand_in_issuer() as found:
+        yield found
+
+
+@pytest.fixture
+def server(running: StandInIssuer) -> StandInIssuer:
+    running.answers.clear()
+    running.asked.clear()
+    return running
+
+
+class Caller:
+    """Brings tokens, at a time that the test turns."""
+
+    def __init__(
+        self,
+        server: StandInIssuer,
+        options: Mapping[str, Any] = MappingProxyType({}),
+        **changes: Any,
+    ) -> None:
+        self.server = server
+        self.clock, self.pauses = Clock(NOW), Clock()
+        self.issuers = Issuers()
+        breaker = Breaker(
+            failures=3, first_pause_seconds=1, longest_pause_seconds=1, clock=self.pauses
+        )
+        self.introspection = Introspection(
+            plan(server.url, **changes), self.issuers, self.clock, breaker, **options
+        )
+
+    async def __aenter__(self) -> "Caller":
+        await self.introspection.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.introspection.close()
+        await self.issuers.close()
+
+    def bring(self, token: str) -> Claims | Refusal | Awaitable[Claims | Refusal]:
+        return self.introspection.authenticate(token, GatewayRequest("GET", "/", "", ()))
+
+    async def status(self, token: str) -> int:
+        answer = self.bring(token)
+        if not isinstance(answer, Claims | Refusal):
+            answer = await answer
+        return 200 if isinstance(answer, Claims) else answer.status
+
+    def asked(self) -> int:
+        return self.server.count(PATH)
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(20):
+            await test()
+
+    asyncio.run(bounded())
+
+
+def test_server_is_asked_as_rfc_7662_says_and_with_the_gateways_own_credentials(
+    server: StandInIssuer,
+) -> None:
+    async def test() -> None:
+        server.give(PATH, active())
+        async with Caller(server) as caller:
+            assert await caller.status("t0ken+/=") == 200
+        ((method, path, headers, body),) = server.asked
+        assert (method, path) == ("POST", PATH)
+        assert headers["content-type"] == "application/x-www-form-urlencoded"
+        assert headers["accept"] == "application/json"
+        basic = headers["authorization"].removeprefix("Basic ")
+        assert base64.b64decode(basic) == b"gate%20way:s3cret%2B"
+        form = {"token": ["t0ken+/="], "token_type_hint": ["access_token"]}
+        assert parse_qs(body.decode()) == form
+
+    run(test)
+
+
+def test_answer_is_kept_for_the_declared_time_and_no_longer_than_the_token(
+    server: StandInIssuer,
+) -> None:
+    async def test() -> None:
+        server.give(PATH, active(exp=NOW + 45))
+        async with Caller(server) as caller:
+            assert await caller.status("a") == 200
+            first = caller.bring("a")
+            assert isinstance(first, Claims)
+            assert caller.bring("a") is first  # what follows from it is remembered
+            caller.clock.now += 29.9
+            assert isinstance(caller.bring("a"), Claims)
+            assert caller.asked() == 1
+            caller.clock.now += 0.1
+            assert await caller.status("a") == 200
+            assert caller.asked() == 2
+            caller.clock.now += 15  # the token's end
+            assert await caller.status("a") == 401
+            assert caller.asked() == 3
+
+    run(test)
+
+
+def test_revoked_token_is_refused_when_the_answer_before_is_over(server: StandInIssuer) -> None:
+    async def test() -> None:
+        server.give(PATH, active(exp=...))
+        async with Caller(server) as caller:
+            assert await caller.status("a") == 200
+            server.give(PATH, {"active": False})
+            assert await caller.status("a") == 200
+            caller.clock.now += 30
+            assert await caller.status("a") == 401
+
+    run(test)
+
+
+def test_refusal_is_kept_for_a_moment(server: StandInIssuer) -> None:
+    async def test() -> None:
+        server.give(PATH, {"active": False})
+        async with Caller(server) as caller:
+            assert await caller.status("a") == 401
+            refusal = caller.bring("a")
+            assert isinstance(refusal, Refusal)
+            assert (refusal.status, refusal.reason) == (401, "invalid_token")
+            server.give(PATH, active())
+            caller.clock.now += REFUSED_SECONDS
+            assert await caller.status("a") == 200
+            assert caller.asked() == 2
+
+    run(test)
+
+
+def test_one_question_answers_all_who_bring_the_token_and_who_leaves_ends_it_for_nobody(
+    server: StandInIssuer,
+) -> None:
+    async def test() -> None:
+        server.give(PATH, active())
+        async with Caller(server) as caller:
+            server.hold.clear()
+            leaves = asyncio.create_task(caller.status("a"))
+            others = [asyncio.create_task(caller.status("a")) for _ in range(50)]
+            try:
+                await eventually(lambda: caller.asked() == 1)
+                leaves.cancel()
+                await asyncio.sleep(0)
+            finally:
+                server.hold.set()
+            assert await asyncio.gather(*others) == [200] * 50
+            assert leaves.cancelled()
+            assert caller.asked() == 1
+            assert isinstance(caller.bring("a"), Claims)
+
+    run(test)
+
+
+def test_tokens_are_told_apart_to_the_character(server: StandInIssuer) -> None:
+    async def test() -> None:
+        server.give(PATH, active())
+        async with Caller(server) as caller:
+            for token in ("aB", "ab", "aB=", "aB."):
+                assert await caller.status(token) == 200
+            assert caller.asked() == 4
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "token", ["", "a b", "a,b", "é", "=", "a=b", "\ud800", "x" * (LONGEST_TOKEN + 1), "a\n"]
+)
+def test_text_that_is_no_token_is_refused_unasked(token: str, server: StandInIssuer) -> None:
+    async def test() -> None:
+        async with Caller(server) as caller:
+            answer = caller.bring(token)
+            assert isinstance(answer, Refusal)
+            assert answer.status == 401
+            assert not server.asked
+
+    run(test)
+
+
+TROUBLE = {
+    "its own credentials refused": ((401, {}, b"<html>"), "own credentials were refused (401)"),
+    "its own client forbidden": ((403, {}, b"{}"), "own credentials were refused (403)"),
+    "an error": ((500, {}, b"<html>"), "answered 500"),
+    "a limit": ((429, {}, b""), "answered 429"),
+    "a redirect": ((302, {"location": "/x"}, b""), "answered 302"),
+    "no JSON": ((200, {}, b"active"), "answered with no JSON"),
+    "a member twice": (
+        (200, {}, b'{"active":false,"active":true,"sub":"a"}'), "answered with no JSON",
+    ),
+    "deep": ((200, {}, b'{"active":true,"a":' + b"[" * 5000), "nested too deep"),
+    "huge": ((200, {}, b" " * 300_000 + b"{}"), "answered with more than"),
+    "a coding": ((200, {"content-encoding": "gzip"}, b"{}"), "a coding that nobody asked for"),
+    "no verdict": ((200, {}, b'{"active":"true"}'), "without saying whether the token is active"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TROUBLE)
+def test_trouble_with_the_server_is_503_with_retry_after_and_one_error_in_the_log(
+    case: str, server: StandInIssuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer, why = TROUBLE[case]
+
+    async def test() -> None:
+        server.answers[PATH] = answer
+        async with Caller(server) as caller:
+            for token in ("a", "a", "b"):
+                asking = caller.bring(token)
+                assert isinstance(asking, Awaitable)
+                found = await asking
+                assert isinstance(found, Refusal)
+                assert (found.status, found.reason) == (503, "identity_unavailable")
+                assert found.headers == ((b"retry-after", b"1"),)
+
+    run(test)
+    (line,) = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert why in line.getMessage()
+    assert line.getMessage().startswith(f"introspection at {server.url}: ")
+    assert "s3cret" not in caplog.text
+
+
+def test_server_that_fails_is_left_alone_for_a_pause_and_known_tokens_go_on(
+    server: StandInIssuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        server.give(PATH, active())
+        async with Caller(server) as caller:
+            assert await caller.status("known") == 200
+            server.give(PATH, {}, 500)
+            for number in range(6):
+                assert await caller.status(f"t{number}") == 503
+            assert caller.asked() == 1 + 3
+            assert await caller.status("known") == 200
+            server.give(PATH, active())
+            caller.pauses.now += 1
+            assert await caller.status("t0") == 200
+            assert await caller.status("t1") == 200
+
+    run(test)
+    said = [each.getMessage() for each in caplog.records]
+    assert said == [
+        f"introspection at {server.url}: answered 500",
+        f"introspection at {server.url} works again",
+    ]
+
+
+def test_server_that_hangs_is_503_when_the_time_is_up(server: StandInIssuer) -> None:
+    async def test() -> None:
+        async with Caller(server, {"answer_seconds": 0.05}) as caller:
+            server.hold.clear()
+            try:
+                assert await caller.status("a") == 503
+            finally:
+                server.hold.set()
+
+    run(test)
+
+
+def test_questions_are_bounded_and_more_are_503_at_once(server: StandInIssuer) -> None:
+    async def test() -> None:
+        server.give(PATH, active())
+        async with Caller(server, {"waiting": 4}) as caller:
+            server.hold.clear()
+            most = ASKED_AT_ONCE + 4
+            asking = [asyncio.create_task(caller.status(f"t{number}")) for number in range(most)]
+            try:
+                await eventually(lambda: caller.asked() == ASKED_AT_ONCE)
+                assert await caller.status("one-more") == 503
+                assert caller.asked() == ASKED_AT_ONCE
+            finally:
+                server.hold.set()
+            assert await asyncio.gather(*asking) == [200] * most
+            assert await caller.status("one-more") == 200
+
+    run(test)
+
+
+def test_endpoint_is_found_in_the_issuers_metadata(server: StandInIssuer) -> None:
+    async def test() -> None:
+        server.give(PATH, active())
+        metadata = {"issuer": server.url, "introspection_endpoint": f"{server.url}{PATH}"}
+        server.give("/.well-known/openid-configuration", metadata)
+        async with Caller(server, url=None) as caller:
+            assert await caller.status("a") == 200
+
+    run(test)
+
+
+@pytest.mark.parametrize("metadata", [None, {}])
+def test_issuer_without_metadata_or_without_an_endpoint_is_503(
+    metadata: dict[str, str] | None, server: StandInIssuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        if metadata is not None:
+            server.give("/.well-known/openid-configuration", {"issuer": server.url, **metadata})
+        async with Caller(server, url=None) as caller:
+            assert await caller.status("a") == 503
+
+    run(test)
+    assert f"introspection at {server.url}: " in caplog.text
+
+
+def test_memory_holds_a_number_of_tokens_and_of_bytes() -> None:
+    memory: AnswerMemory[int] = AnswerMemory(3, 10_000)
+    for number in range(5):
+        memory.remember(bytes([number]), number, 10.0)
+    assert [memory.recall(bytes([number]), 9.9) for number in range(5)] == [None, None, 2, 3, 4]
+    assert memory.recall(bytes([4]), 10.0) is None
+    memory.remember(b"large", 7, 10.0, 8_000)
+    assert [memory.recall(bytes([number]), 0) for number in (2, 3, 4)] == [None, None, None]
+    assert memory.recall(b"large", 0) == 7
+    memory.remember(b"large", 8, 10.0, 8_000)
+    assert (memory.recall(b"large", 0), len(memory)) == (8, 1)
+
+
+def test_flood_of_invented_tokens_pushes_out_no_good_one(server: StandInIssuer) -> None:
+    async def test() -> None:
+        async with Caller(server, {"memory": (2, 10_000)}) as caller:
+            server.give(PATH, active())
+            assert await caller.status("good") == 200
+            server.give(PATH, {"active": False})
+            for number in range(6):
+                assert await caller.status(f"bad{number}") == 401
+            assert [isinstance(caller.bring(f"bad{at}"), Refusal) for at in (4, 5)] == [True, True]
+            assert isinstance(caller.bring("good"), Claims)
+
+    run(test)
