@@ -8,7 +8,7 @@ AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo)
 # Debian's packages whose programs the tests of tests/system run.
 SYSTEM_PACKAGES := curl nginx-light
 
-.PHONY: setup wheel demo test test-system check quick style bench crowds growth soak fuzz compliance problems house clean
+.PHONY: setup wheel demo test test-system check quick style bench crowds growth soak fuzz compliance wycheproof problems house clean
 
 setup: $(STAMP)
 
@@ -61,6 +61,10 @@ problems: $(STAMP)
 # CASES: the folder of the compliance cases of JMESPath Community.
 compliance: $(STAMP)
 	$(BIN)/python -m tests.compliance $(CASES)
+
+# VECTORS: the folder testvectors_v1 of Wycheproof.
+wycheproof: $(STAMP)
+	WYCHEPROOF_VECTORS=$(VECTORS) $(BIN)/python -m tests.wycheproof
 
 growth soak: $(STAMP)
 	$(BIN)/python -m bench.$@ $(ARGS)
