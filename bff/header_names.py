@@ -34,3 +34,11 @@ NOT_FOR_CLIENTS = frozenset({
     "x-request-id",  # the gateway's own goes out
     "x-sendfile",
 })  # fmt: skip
+
+# How CGI, and servers that follow it, spell a name: `X_Sendfile` is `X-Sendfile` to them.
+_FOLDED = str.maketrans("_.", "--")
+
+
+def folded(name: str) -> str:
+    """The one spelling of all names that some server takes for the same."""
+    return name.lower().translate(_FOLDED)

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from bff.deadline import Deadline, WaitBudget
 from bff.engine.answers import Handle, OnAnswer
+from bff.engine.values.caller import Caller
 from bff.engine.values.freshness import Freshness
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed
@@ -34,7 +35,8 @@ class ServiceCall(NamedTuple):
     instance's base URL, and the query, percent-encoded. Long bodies are taken from `arriving`
     as they come, so that concurrent calls have a bound together. `reads` declares that the call
     changes nothing, whatever its method. `operation` is what a step calls; a route's call, and one
-    for a token, has none. The headers of a `trace` come on top."""
+    for a token, has none. The headers of a `trace` come on top. `caller` is there for services that
+    learn who calls."""
 
     service: str
     method: str
@@ -45,6 +47,7 @@ class ServiceCall(NamedTuple):
     reads: bool = False
     operation: Operation | None = None
     trace: Trace | None = None
+    caller: Caller | None = None
 
 
 class UpstreamReply(NamedTuple):

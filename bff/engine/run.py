@@ -68,9 +68,9 @@ class Run:
     """One run, for one use on one loop."""
 
     __slots__ = ("_arriving", "_calls", "_deadline", "_done", "_equal", "_heavy", "_heavy_steps",
-                 "_heavy_work", "_identity_key", "_in_flight", "_loop", "_prepared", "_replies",
-                 "_requests", "_reserved", "_shared", "_trace", "_wait_budget", "_waits_until",
-                 "freshness", "progress", "read_weight")  # fmt: skip
+                 "_heavy_work", "_in_flight", "_inputs", "_loop", "_prepared", "_replies",
+                 "_requests", "_reserved", "_shared", "_wait_budget", "_waits_until", "freshness",
+                 "progress", "read_weight")  # fmt: skip
 
     def __init__(
         self,
@@ -86,8 +86,7 @@ class Run:
         self.read_weight = inputs.weight  # of all the bodies that were read
         self.freshness: list[Freshness] = []  # of the replies whose upstreams limit it
         self._prepared = prepared
-        self._identity_key = inputs.identity_key
-        self._trace = inputs.trace
+        self._inputs = inputs
         self._wait_budget = inputs.wait_budget or WaitBudget()
         self._calls = calls
         self._shared = shared
@@ -222,6 +221,7 @@ class Run:
     def _send(self, index: int, place: int, request: StepRequest) -> Handle | None:
         """Send a request, unless the run is over."""
         progress, prepared = self.progress, self._prepared.steps[index]
+        trace, caller = self._inputs.trace, self._inputs.caller
         if progress.is_over:
             return None
         left = self._waits_until - self._loop.time()
@@ -231,22 +231,22 @@ class Run:
         step, keys = prepared.step, prepared.reply_key
         if step.cache is None or keys is None or self._shared is None:
             on_reply = partial(self._take_reply, index, place)
-            left, arriving, trace = left + self._reserved, self._arriving, self._trace
+            left, arriving = left + self._reserved, self._arriving
             if prepared.may_be_equal:
-                send = partial(self._calls.begin, step, request, left, arriving, trace)
+                send = partial(self._calls.begin, step, request, left, arriving, trace, caller)
                 equal = self._equal = self._equal or EqualCalls()
                 handle, is_sent = equal.begin(step, request, send, on_reply)
                 progress.sent[index] += is_sent
                 return handle
             progress.sent[index] += 1
-            return self._calls.begin(step, request, left, arriving, trace, on_reply)
+            return self._calls.begin(step, request, left, arriving, trace, caller, on_reply)
         progress.sent[index] += 1
-        key = keys(request, self._identity_key)
+        key = keys(request, self._inputs.identity_key)
         # It ends before the waiting does, so that a stored reply can stand in for it.
         deadline = self._deadline.earlier(2 * self._reserved)
         budget, heavy, replies = self._wait_budget, self.heavy, self._replies
         work = self._shared.call(
-            step, step.cache, key, request, deadline, budget, heavy, replies, self._trace
+            step, step.cache, key, request, deadline, budget, heavy, replies, trace, caller
         )
         return TaskCall(work, partial(self._take_part, index, place))
 

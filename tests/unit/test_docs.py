@@ -16,6 +16,7 @@ from bff.declarations.models.auth import (
     AuthDecl,
     BasicDecl,
     ClientCredentialsDecl,
+    ExchangeDecl,
 )
 from bff.declarations.models.caching import CacheDecl, FieldsDecl
 from bff.declarations.models.composition import CompositionFile, ShapeViewDecl
@@ -58,6 +59,7 @@ SECTIONS = {
     BasicDecl: "basic",
     ApiKeyDecl: "api_key",
     ClientCredentialsDecl: "client_credentials",
+    ExchangeDecl: "exchange",
     OperationDecl: "An operation",
     ParamDecl: "Params",
     OperationParamDecl: "Params",

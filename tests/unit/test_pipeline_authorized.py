@@ -9,10 +9,11 @@ from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import TokenRequest
 from bff.secret import Secret
 from bff.upstream.pipeline.authorized import authorized
-from bff.upstream.pipeline.tokens import TokenSource
+from bff.upstream.pipeline.tokens import TokenSource, client_credentials
 from tests.support.token_servers import ScriptedServer
 
 REQUEST = TokenRequest("http://login.test/token", Secret("Basic c2hvcDpo"), "", None)
+CALL = client_credentials("shop", REQUEST)
 CALL = ServiceCall("shop", "POST", "/x", ((b"accept", b"*/*"),), b"{}")
 REFUSED = UpstreamReply(401, (), b"")
 DONE = UpstreamReply(200, (), b"{}")
@@ -46,7 +47,7 @@ class Setup:
     def __init__(self) -> None:
         self.now = 0.0
         self.wire, self.server = Wire(), ScriptedServer()
-        tokens = TokenSource("shop", REQUEST, self.server, 2.0, lambda: self.now)  # type: ignore[arg-type]
+        tokens = TokenSource(CALL, self.server, 2.0, lambda: self.now)  # type: ignore[arg-type]
         self.way = authorized(self.wire, tokens)
         self.got: list[UpstreamReply | Failed | Exception] = []
 

@@ -19,6 +19,7 @@ from bff.upstream.pipeline.tokens import (
     BadTokenReply,
     Token,
     TokenSource,
+    client_credentials,
     read_token,
 )
 from tests.support.token_servers import ScriptedServer, said
@@ -26,6 +27,7 @@ from tests.support.token_servers import ScriptedServer, said
 REQUEST = TokenRequest(
     "https://login.test:8443/oauth/token?tenant=a", Secret("Basic c2hvcDpo"), "a b", "shop api"
 )
+CALL = client_credentials("shop", REQUEST)
 
 
 def header_of(token: Token) -> bytes:
@@ -92,7 +94,7 @@ class Setup:
     def __init__(self) -> None:
         self.server = ScriptedServer()
         self.now = 100.0
-        self.source = TokenSource("shop", REQUEST, self.server, 2.0, lambda: self.now)  # type: ignore[arg-type]
+        self.source = TokenSource(CALL, self.server, 2.0, lambda: self.now)  # type: ignore[arg-type]
         self.got: list[Token | Failed] = []
 
     def ask(self) -> Handle:

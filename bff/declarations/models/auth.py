@@ -1,5 +1,5 @@
 """What each request to a service has beside what its operations state: headers, a query, and how
-the gateway identifies itself.
+the gateway identifies itself or its caller.
 
 A secret under `auth` is `${secret.NAME}`: one that stands in the file is a problem.
 """
@@ -15,8 +15,11 @@ from bff.declarations.environment.filling import LOST, FilledText
 from bff.declarations.models.addresses import Url
 from bff.declarations.models.forms import FromList
 from bff.declarations.models.places import sent_header_violation
+from bff.header_names import folded
 from bff.secret import Secret
 
+# Of no claim: what routes say of the client, what opens a WebSocket, and cookies.
+_NOT_OF_CALLER = re.compile(r"forwarded|via|x-real-ip|x-forwarded-.*|sec-websocket-.*|cookie2?")
 _SECRET_HEADERS = frozenset({"authorization", "cookie"})
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 §3.3
 
@@ -98,25 +101,51 @@ class ClientCredentialsDecl(Declaration):
     audience: str | None = None
 
 
+class ExchangeDecl(ClientCredentialsDecl):
+    """A token of the caller's for this service, in exchange for the caller's own (RFC 8693).
+    `audience` is the service's name at the authorization server, `resource` its address there."""
+
+    resource: Url | None = None
+
+    def violations(self) -> Iterator[Violation]:
+        if self.knows("audience", "resource") and not (self.audience or self.resource):
+            yield Violation(
+                "an exchange for no service in particular",
+                "Name the one that the token is for: audience: orders.",
+                at_key=True,
+            )
+
+
 class AuthDecl(Declaration):
-    """How the gateway identifies itself to a service, in one way."""
+    """How the gateway identifies itself to a service, or its caller, in one way: by the caller's
+    own token with `relay`, and by one that this is exchanged for with `exchange`."""
 
     bearer: SecretText | None = None
     basic: BasicDecl | None = None
     api_key: ApiKeyDecl | None = None
     client_credentials: ClientCredentialsDecl | None = None
+    relay: bool = False
+    exchange: ExchangeDecl | None = None
+
+    @property
+    def is_callers(self) -> bool:
+        """Whether it identifies the caller, and not the gateway."""
+        return self.relay or self.exchange is not None
 
     def violations(self) -> Iterator[Violation]:
         given = [key for key in type(self).model_fields if key in self.model_fields_set]
         if len(given) > 1:
             yield Violation(
-                f"{' and '.join(given)} are several ways to identify the gateway", "Keep one.",
+                f"{' and '.join(given)} are several credentials", "Keep one.",
                 (given[1],), at_key=True,
             )  # fmt: skip
+        elif given == ["relay"] and self.knows("relay") and not self.relay:
+            yield Violation("relays nothing", "Write true, or leave `auth` out.", ("relay",))
         elif not given and not self.errors:
             yield Violation(
-                "names no way to identify the gateway",
-                "Name bearer, basic, api_key or client_credentials; or leave `auth` out.",
+                "names no credential",
+                "Name bearer, basic, api_key, client_credentials, relay or exchange;"
+                " or leave `auth` out.",
                 at_key=True,
             )
 
@@ -142,6 +171,31 @@ def check_sent(
             yield Violation("a param without a name", "Write its name.", ("query", name), True)
     if auth is not None:
         yield from _check_taken(seen.keys(), query.keys(), auth)
+
+
+def check_caller_headers(
+    caller_headers: Collection[str], headers: Collection[str], auth: AuthDecl | None
+) -> Iterator[Violation]:
+    """What is wrong with the names of headers that tell a service who calls. Two names are one
+    where some server takes them for the same."""
+    in_header, _ = _names_of(auth)
+    taken = {folded(name): name for name in (*in_header, *headers)}
+    for name in caller_headers:
+        at = ("caller_headers", name)
+        spelling = folded(name)
+        if found := sent_header_violation(name) or sent_header_violation(spelling):
+            yield Violation(found.what, found.mend, at, at_key=True)
+        elif spelling == "authorization":
+            yield Violation(
+                "a token is no claim", "Write auth: {relay: true}, or `exchange`.", at, at_key=True
+            )
+        elif _NOT_OF_CALLER.fullmatch(spelling):
+            what = f"the header '{name}' is the gateway's own to set"
+            yield Violation(what, "Choose another name.", at, at_key=True)
+        elif spelling in taken:
+            what = f"to some servers this is the header '{taken[spelling]}'"
+            yield Violation(what, "Keep one.", at, at_key=True)
+        taken.setdefault(spelling, name)
 
 
 def names_sent(

@@ -10,7 +10,7 @@ from bff.declarations.declaration import Declaration, Violation
 from bff.declarations.models.access import Access
 from bff.declarations.models.caching import TagTexts, constant_tag_violation, repeated_tags
 from bff.declarations.models.forms import TOKEN, FromList, Size, Timeout
-from bff.header_names import FORWARDED, FRAMING, HOP_BY_HOP, NOT_FOR_CLIENTS, TRACE
+from bff.header_names import FORWARDED, FRAMING, HOP_BY_HOP, NOT_FOR_CLIENTS, TRACE, folded
 
 Names = Annotated[tuple[str, ...], FromList]
 
@@ -22,9 +22,6 @@ _READABLE: Final = frozenset({
     "cache-control", "content-language", "content-length", "content-type", "expires",
     "last-modified", "pragma",
 })  # fmt: skip
-
-# How CGI, and servers that follow it, spell a name.
-_FOLDED: Final = str.maketrans("_.", "--")
 
 _Wrong = tuple[str, str] | None
 
@@ -82,27 +79,27 @@ def _name_violations(
 
 
 def _wrong_to_forward(name: str) -> _Wrong:
-    folded = name.translate(_FOLDED)
-    if folded in ("cookie", "cookie2"):
+    spelling = folded(name)
+    if spelling in ("cookie", "cookie2"):
         return "cookies pass by their own names", "List those in `cookies`: cookies: [cart]."
-    if folded in HOP_BY_HOP | FRAMING:
+    if spelling in HOP_BY_HOP | FRAMING:
         return _of_connection(name)
-    if folded in TRACE or _OF_FORWARDING.fullmatch(folded):
+    if spelling in TRACE or _OF_FORWARDING.fullmatch(spelling):
         return f"the header '{name}' is the gateway's own to set", "Leave it out."
-    if folded != name:
-        return f"no header with '_' or '.' gets in, so '{name}' never comes", f"Write {folded}."
+    if spelling != name:
+        return f"no header with '_' or '.' gets in, so '{name}' never comes", f"Write {spelling}."
     return _usual(name) if name in FORWARDED else None
 
 
 def _wrong_to_return(name: str) -> _Wrong:
-    folded = name.translate(_FOLDED)
-    if folded in ("set-cookie", "set-cookie2"):
+    spelling = folded(name)
+    if spelling in ("set-cookie", "set-cookie2"):
         return "cookies pass by their own names", "List those in `cookies`: cookies: [cart]."
-    if folded in HOP_BY_HOP | FRAMING:
+    if spelling in HOP_BY_HOP | FRAMING:
         return _of_connection(name)
-    if folded in TRACE | {"date"}:
+    if spelling in TRACE | {"date"}:
         return f"the header '{name}' is the gateway's own to set", "Leave it out."
-    if _OF_CORS.fullmatch(folded):
+    if _OF_CORS.fullmatch(spelling):
         return f"the header '{name}' is for `cors` to answer", "Leave it out."
     return None if name in NOT_FOR_CLIENTS else _usual(name)
 

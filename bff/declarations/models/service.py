@@ -8,7 +8,13 @@ from pydantic import AfterValidator, Field
 from bff.declarations.declaration import Declaration, Violation, check_keys, refusal
 from bff.declarations.environment.filling import ANY, EnvironmentUse
 from bff.declarations.models.addresses import BaseUrl, ProxyUrl
-from bff.declarations.models.auth import AuthDecl, SentText, check_sent, names_sent
+from bff.declarations.models.auth import (
+    AuthDecl,
+    SentText,
+    check_caller_headers,
+    check_sent,
+    names_sent,
+)
 from bff.declarations.models.caching import CacheDecl
 from bff.declarations.models.endpoint import (
     Effect,
@@ -31,6 +37,7 @@ from bff.declarations.models.param import OperationParamDecl
 from bff.declarations.models.places import check_content_type, check_outgoing_header, wire_name
 from bff.declarations.models.replies import ReplyHeaderDecl
 from bff.declarations.models.statuses import ErrorSchemas, FailWhen
+from bff.header_names import folded
 
 
 def _distinct(urls: tuple[str, ...]) -> tuple[str, ...]:
@@ -157,7 +164,11 @@ class ServiceFile(Declaration):
 
     environment: ClassVar = EnvironmentUse(
         secrets=(("headers",), ("query",), ("auth",), ("tls",), ("proxy",)),
-        expressions=(("operations", ANY, "cache", "tags"), ("operations", ANY, "fail_when")),
+        expressions=(
+            ("operations", ANY, "cache", "tags"),
+            ("operations", ANY, "fail_when"),
+            ("caller_headers", ANY),
+        ),
     )
 
     base: BaseUrl | None = None
@@ -169,6 +180,7 @@ class ServiceFile(Declaration):
     headers: dict[str, SentText] = Field(default={})
     query: dict[str, SentText] = Field(default={})
     auth: AuthDecl | None = None
+    caller_headers: dict[str, str] = Field(default={})  # expressions over the caller's claims
     operations: dict[str, OperationDecl] = Field(default={}, min_length=1)
 
     @property
@@ -179,6 +191,7 @@ class ServiceFile(Declaration):
     def violations(self) -> Iterator[Violation]:
         yield from check_keys("operations", self.operations, identifier_violation)
         yield from check_sent(self.headers, self.query, self.auth)
+        yield from check_caller_headers(self.caller_headers, self.headers, self.auth)
         yield from self._params_sent_already()
         if not self.knows("base", "instances"):
             return
@@ -198,6 +211,7 @@ class ServiceFile(Declaration):
 
     def _params_sent_already(self) -> Iterator[Violation]:
         headers, query = names_sent(self.headers, self.query, self.auth)
+        of_caller = {folded(name): name for name in self.caller_headers}
         for operation_name, operation in self.operations.items():
             if not request_violations(operation.request):
                 for name in query & set(query_names(operation.request)):
@@ -208,6 +222,15 @@ class ServiceFile(Declaration):
                     )
             for key, location in operation.locations().items():
                 name = wire_name(key, operation.params[key])
+                if location == "header" and folded(name) in of_caller:
+                    yield Violation(
+                        f"to the service '{name}' is '{of_caller[folded(name)]}', which tells it"
+                        " who calls",
+                        "Take it out of `caller_headers`, or out of the params.",
+                        ("operations", operation_name, "params", key),
+                        at_key=True,
+                    )
+                    continue
                 is_taken = name.lower() in headers if location == "header" else name in query
                 if is_taken and location in ("header", "query"):
                     yield Violation(

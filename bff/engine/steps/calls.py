@@ -31,6 +31,7 @@ from bff.engine.steps.failures import OF_CREDENTIALS, ends_by_status, refuses_ga
 from bff.engine.steps.inputs import CallPlan
 from bff.engine.steps.reply_headers import with_headers
 from bff.engine.steps.requests import StepRequest
+from bff.engine.values.caller import Caller
 from bff.engine.values.freshness import UNLIMITED, Freshness, read_freshness
 from bff.engine.values.limits import Budget, Limits
 from bff.engine.values.outcomes import EMPTY_LIST, NULL, Failed, Reason, Value, reason_of
@@ -94,6 +95,7 @@ class DirectCalls:
         seconds_left: float,
         arriving: Budget | None,
         trace: Trace | None,
+        caller: Caller | None,
         on_answer: OnAnswer[UpstreamReply],
     ) -> Handle:
         """Send a request; the answer is the reply, whatever its status, within the step's time and
@@ -110,6 +112,7 @@ class DirectCalls:
             not operation.writes,
             operation,
             trace,
+            caller,
         )
         if step.credentials and not step.credentials.isdisjoint(request.values):
             on_answer = partial(_to_caller, on_answer)
@@ -154,13 +157,18 @@ class DirectCalls:
         return StepPart(value, weight, freshness, text)
 
     async def reply_to(
-        self, step: Step, request: StepRequest, deadline: Deadline, trace: Trace | None
+        self,
+        step: Step,
+        request: StepRequest,
+        deadline: Deadline,
+        trace: Trace | None,
+        caller: Caller | None,
     ) -> UpstreamReply | Failed:
         """Send a request whose reply others may share, by the deadline, and return that."""
         left = deadline.seconds_left()
         if left <= 0:
             return Failed(Reason.DEADLINE, was_sent=False)
-        return await answer_to(partial(self.begin, step, request, left, None, trace))
+        return await answer_to(partial(self.begin, step, request, left, None, trace, caller))
 
     async def part_of(
         self, step: Step, reply: UpstreamReply | Failed, budget: Budget, heavy: HeavyShare

@@ -10,6 +10,7 @@ from typing import assert_never
 
 from bff.engine.values.outcomes import Failed, Outcome, Reason, Skipped
 from bff.engine.values.results import Degradation, WriteState
+from bff.plan.model.service import Disclosure
 from bff.plan.model.steps import ErrorReply, Fail, Stale, Step
 
 # A frontend can act on these statuses of an upstream; anything else is the gateway's 502.
@@ -38,9 +39,11 @@ def ends_by_status(step: Step, failed: Failed) -> bool:
 
 def may_pass(failed: Failed) -> bool:
     """Whether the failure is trouble of its service, so that an earlier value is better than none.
-    A 404 is an answer."""
+    A 404 is an answer, and so is a caller who was refused before the call."""
     status = failed.judged_status
-    return status is None or is_trouble(status) or refuses_gateway(failed)
+    if status is None:
+        return failed.credential != "caller"
+    return is_trouble(status) or refuses_gateway(failed)
 
 
 def is_trouble(status: int) -> bool:
@@ -52,7 +55,7 @@ def client_status(step: Step, failed: Failed) -> tuple[int, str | None]:
     """The composition's status when `step` failed it, and the Retry-After to pass on."""
     status = failed.judged_status
     if status is None:
-        return failed.reason.client_status, None
+        return status_unjudged(failed), None
     meaning = step.statuses.get(status)
     if isinstance(meaning, ErrorReply):
         is_asked_to_wait = meaning.status in (429, 503)
@@ -65,6 +68,24 @@ def client_status(step: Step, failed: Failed) -> tuple[int, str | None]:
     if meaning == "fail" and 400 <= status < 600:
         return status, wait
     return Reason.STATUS.client_status, None
+
+
+def is_about_caller(
+    disclosure: Disclosure | None, status: int, *, identifies_gateway: bool
+) -> bool:
+    """Whether a service refuses its caller by this status, since it learns who that is. Where it is
+    told by headers, and the gateway identifies itself too, a 403 is about the caller, and the rest
+    about who asks."""
+    if disclosure is None:
+        return False
+    return disclosure.token is not None or not identifies_gateway or status == 403
+
+
+def status_unjudged(failed: Failed) -> int:
+    """The client's status of a failure that no service's status decides."""
+    if failed.credential == "caller" and failed.reported_status is not None:
+        return failed.reported_status
+    return failed.reason.client_status
 
 
 def refuses_gateway(failed: Failed) -> bool:

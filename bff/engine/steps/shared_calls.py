@@ -18,6 +18,7 @@ from bff.engine.steps.calls import DirectCalls, StepPart
 from bff.engine.steps.failures import ends_by_status, may_pass
 from bff.engine.steps.reply_headers import stored_reply, stored_text
 from bff.engine.steps.requests import StepRequest
+from bff.engine.values.caller import Caller
 from bff.engine.values.freshness import least
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import NULL, Failed, Reason, Value
@@ -48,6 +49,7 @@ class SharedCalls:
         heavy: HeavyShare,
         budget: Budget,
         trace: Trace | None,
+        caller: Caller | None,
     ) -> StepPart:
         """The part that the stored reply under `key`, or else the call, makes. Where the call fails
         and an earlier reply is good enough, that is the failure's `stand_in`."""
@@ -55,7 +57,7 @@ class SharedCalls:
 
         async def send(deadline: Deadline) -> CallResult:
             nonlocal own
-            reply = await self._calls.reply_to(step, request, deadline, trace)
+            reply = await self._calls.reply_to(step, request, deadline, trace, caller)
             own = await self._calls.part_of(step, reply, budget, heavy)
             return _result(step, caching, request, reply, own)
 

@@ -45,6 +45,21 @@ class Reason(Enum):
     REPORTED = ("reported", "http_request_error", 502, "its service reported an error")
     # An authorization server gives the gateway no token for the service.
     NO_TOKEN = ("no_token", "proxy_internal_error", 502, "the gateway may not ask its service")
+    # Of the caller's own: none is there to be sent, or the authorization server refuses it.
+    NO_CALLER_TOKEN = (
+        "no_caller_token",
+        "http_request_denied",
+        401,
+        "its service wants a token of the caller's own, and there is none",
+    )
+    CALLER_REFUSED = (
+        "caller_refused",
+        "http_request_denied",
+        403,
+        "its authorization server refuses the caller's token",
+    )
+    # A header of the service's `caller_headers` can't hold it.
+    BAD_CLAIM = ("bad_claim", "http_request_denied", 502, "its service can't be sent a claim")
     # Not JSON, or not the declared schema.
     INVALID = ("invalid", "http_protocol_error", 502, "its service's reply breaks its schema")
     TOO_MANY = ("too_many", "http_request_error", 502, "it would take more calls than it may make")
@@ -118,7 +133,8 @@ class Failed:
     is the client's param that can't be sent, and the reason (`BAD_PARAM`). `stand_in` is an earlier
     value of the same call that the run may use instead; or, where it `lacks_parts`, what the step
     has beside those of its calls that failed, or beyond its bounds. `reported_status` is the one
-    that `fail_when` gives the reply (`REPORTED`). `error` is the body of the error in its JSON
+    that `fail_when` gives the reply (`REPORTED`), or that a caller earns who was not let in before
+    the call (`NO_CALLER_TOKEN`, `CALLER_REFUSED`). `error` is the body of the error in its JSON
     form, where an error reply reads it, and `UNREAD` where it breaks its schema, or there is none.
     `credential`: whose was sent, and so who is refused; the caller's counts where both were.
     `challenge` is the `WWW-Authenticate` that came for the caller."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from bff.deadline import Deadline, WaitBudget
+from bff.engine.values.caller import Caller
 from bff.engine.values.freshness import UNLIMITED, Freshness
 from bff.engine.values.trace import Trace
 from bff.plan.model.caching import PurgedTags
@@ -20,10 +21,10 @@ StepOutcome = Literal["ok", "skipped", "failed", "cancelled"]
 
 class Inputs(NamedTuple):
     """The inputs of a run. `params` has every declared param by name, parsed. `claims` describe the
-    caller, and `identity_key` separates callers. `weight` is that of the params where it is much
-    (see `bff.engine.steps.bodies`). Without a `deadline` the run has the composition's, from its
-    start on. `wait_budget` bounds the waiting for what other workers make.
-    `trace` is the request's, for services."""
+    caller, and `identity_key` separates callers; `caller` is there where a service learns who that
+    is. `weight` is that of the params where it is much (see `bff.engine.steps.bodies`). Without a
+    `deadline` the run has the composition's, from its start on. `wait_budget` bounds the waiting
+    for what other workers make. `trace` is the request's, for services."""
 
     params: Mapping[str, Any]
     claims: Mapping[str, Any] = {}
@@ -32,6 +33,7 @@ class Inputs(NamedTuple):
     deadline: Deadline | None = None
     wait_budget: WaitBudget | None = None
     trace: Trace | None = None
+    caller: Caller | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ is reported repeats a value.
 import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote_plus
 
-from bff.declarations.models.auth import AuthDecl
+from bff.declarations.models.auth import AuthDecl, ClientCredentialsDecl
 from bff.declarations.models.service import ServiceFile
 from bff.plan.digests import digest_of
-from bff.plan.model.service import Additions, Operation, Service, TokenRequest
+from bff.plan.model.service import Additions, Disclosure, Operation, Service, TokenRequest
 from bff.plan.params.sendable import wrong_in_header
 from bff.plan.reporter import Path, Reporter
 from bff.secret import Secret
@@ -31,6 +31,8 @@ def compile_additions(reporter: Reporter[ServiceFile]) -> Additions | None:
     ]
     query: list[_Named] = list(declared.query.items())
     auth = declared.auth if reporter.document.is_sound(("auth",)) else None
+    if auth is not None and auth.is_callers:
+        auth = None
     if auth is not None:
         headers += _credentials(auth)
         if auth.api_key is not None and auth.api_key.in_ == "query":
@@ -41,7 +43,9 @@ def compile_additions(reporter: Reporter[ServiceFile]) -> Additions | None:
     sent = tuple(named for _, named in headers)
     if auth is None:
         return Additions(sent, tuple(query), None, "")
-    return Additions(sent, tuple(query), _token_request(auth), _kind(auth))
+    own = auth.client_credentials
+    tokens = None if own is None else token_request(own)
+    return Additions(sent, tuple(query), tokens, _kind(auth))
 
 
 def as_sent(operation: Operation, service: Service, key: str) -> Operation:
@@ -49,13 +53,16 @@ def as_sent(operation: Operation, service: Service, key: str) -> Operation:
     keys."""
     marks: list[str] = []
     if service.additions is not None:
-        marks.append(_digest(service.additions, key))
+        marks.append(_additions_digest(service.additions, key))
+    if service.disclosure is not None:
+        marks.append(_disclosure_digest(service.disclosure, key))
     if service.link is not None and service.link.tls is not None:
         files = service.link.tls.given()
         marks += [pem.fingerprint(key) for _, pem in files if isinstance(pem, Secret)]
     return replace(
         operation,
         sends_own_credentials=service.identifies_gateway,
+        disclosure=service.disclosure,
         digest=digest_of([operation.digest, *marks]) if marks else operation.digest,
     )
 
@@ -81,23 +88,38 @@ def _has_scheme(token: Secret) -> bool:
     return token.reveal().lower().startswith("bearer ")
 
 
-def _digest(additions: Additions, key: str) -> str:
+def _additions_digest(additions: Additions, key: str) -> str:
     """Changes with every value of them: the environment's as they are, secrets by their
     fingerprints under the key."""
-
-    def mark(value: str | Secret) -> list[str]:
-        return [value.fingerprint(key), ""] if isinstance(value, Secret) else [value]
-
     tokens = additions.tokens
     return digest_of(
         [
-            [[name, mark(value)] for name, value in additions.headers],
-            [[name, mark(value)] for name, value in additions.query],
-            None
-            if tokens is None
-            else [tokens.url, mark(tokens.authorization), tokens.scope, tokens.audience],
+            [[name, _mark(value, key)] for name, value in additions.headers],
+            [[name, _mark(value, key)] for name, value in additions.query],
+            None if tokens is None else _fingerprints(tokens, key),
         ]
-    )  # fmt: skip
+    )
+
+
+def _disclosure_digest(disclosure: Disclosure, key: str) -> str:
+    """Changes with everything of it. Secrets count by their fingerprints under the key."""
+    token = disclosure.token
+    return digest_of(
+        [
+            [[each.name, each.template.source] for each in disclosure.headers],
+            _fingerprints(token, key) if isinstance(token, TokenRequest) else token,
+        ]
+    )
+
+
+def _fingerprints(tokens: TokenRequest, key: str) -> list[Any]:
+    """What changes with everything that a request for tokens has."""
+    authorization = _mark(tokens.authorization, key)
+    return [tokens.url, authorization, tokens.scope, tokens.audience, tokens.resource]
+
+
+def _mark(value: str | Secret, key: str) -> list[str]:
+    return [value.fingerprint(key), ""] if isinstance(value, Secret) else [value]
 
 
 def _credentials(auth: AuthDecl) -> Iterator[tuple[Path, _Named]]:
@@ -117,10 +139,8 @@ def basic(user: str | Secret, password: Secret) -> Secret:
     return Secret(f"Basic {base64.b64encode(credentials).decode('ascii')}")
 
 
-def _token_request(auth: AuthDecl) -> TokenRequest | None:
-    declared = auth.client_credentials
-    if declared is None:
-        return None
+def token_request(declared: ClientCredentialsDecl, resource: str | None = None) -> TokenRequest:
+    """What tokens are asked for with."""
     # RFC 6749 §2.3.1: both are encoded as in a form before they become credentials.
     user, password = _text(declared.client_id), declared.client_secret.reveal()
     return TokenRequest(
@@ -128,6 +148,7 @@ def _token_request(auth: AuthDecl) -> TokenRequest | None:
         basic(quote_plus(user), Secret(quote_plus(password))),
         " ".join(declared.scopes),
         declared.audience,
+        resource,
     )
 
 

@@ -1,6 +1,7 @@
 """Compiles the declared caching of payloads and replies."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bff.declarations.models.caching import CacheDecl
@@ -9,7 +10,7 @@ from bff.header_names import TRACE
 from bff.plan.compiler.roots import root_of_reply
 from bff.plan.compiler.tags import compile_tags
 from bff.plan.compiler.values import ExpressionScope, scope_within
-from bff.plan.model.caching import CachePolicy, ReplyCaching
+from bff.plan.model.caching import CachePolicy, ReplyCaching, Scope
 from bff.plan.model.service import CompositionParam, Operation
 from bff.plan.reporter import Path, Reporter
 from bff.plan.types import kinds as t
@@ -40,16 +41,22 @@ def warn_of_traces(
 
 
 def compile_reply_caching(
-    reporter: Reporter[Any], declared: CacheDecl, root: t.ObjectOf, path: Path
+    reporter: Reporter[Any], operation: Operation, declared: CacheDecl, root: t.ObjectOf, path: Path
 ) -> ReplyCaching:
-    """The `cache:` at `path`, of an operation or a step; `root` is a `root_of_reply`."""
+    """The `cache:` at `path`, of the operation or a step of it; `root` is a `root_of_reply`."""
     scope = scope_within(reporter, root)
+    if declared.scope == "public" and _default_scope(operation) == "identity":
+        scope.report(
+            (*path, "scope"),
+            f"{operation.service} learns who calls, so that each reply is one caller's",
+            "Leave `scope` out.",
+        )
     tags = compile_tags(scope, declared.tags, (*path, "tags"))
     return ReplyCaching(
         compile_policy(declared),
         tags,
         needs_json=any("reply" in tag.roots for tag in tags),
-        scope=declared.scope or "public",
+        scope=declared.scope or _default_scope(operation),
     )
 
 
@@ -68,7 +75,7 @@ def compile_step_caching(
     caching = of_operation
     if declared.cache is not None:
         root = root_of_reply(operation.params, operation.returns.type, is_known=is_known)
-        caching = compile_reply_caching(scope, declared.cache, root, at)
+        caching = compile_reply_caching(scope, operation, declared.cache, root, at)
         if operation.writes:
             scope.report_key(
                 at, f"{operation.name} writes, so its replies are never cached",
@@ -95,7 +102,12 @@ def compile_step_caching(
             "Give the step tags of its own:"
             " cache: {ttl: 1s, stale_if_error: 1h, tags: ['…:${reply.…}']}.",
         )  # fmt: skip
-    return caching or FOR_FAILURES
+    return caching or replace(FOR_FAILURES, scope=_default_scope(operation))
+
+
+def _default_scope(operation: Operation) -> Scope:
+    """Who shares the operation's replies where nothing is declared."""
+    return "public" if operation.disclosure is None else "identity"
 
 
 def _may_outlive_purges(scope: ExpressionScope, caching: ReplyCaching | None) -> bool:

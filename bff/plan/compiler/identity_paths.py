@@ -2,7 +2,8 @@
 
 Rules:
 1. Identity enters by a claim, by a header whose name stands for it (all of `params` holds such a
-   header where one is declared), and by what a step sends as such a header, unless it is constant.
+   header where one is declared), by what a step sends as such a header, unless it is constant, and
+   by what a service learns of its caller: a token, and headers of claims.
 2. It reaches a step by every expression that the step evaluates, and from there every step that
    reads its value.
 3. It reaches the payload by a join, by the response and the forms of views, by the status and the
@@ -99,6 +100,8 @@ def path_to_request(params: Sequence[CompositionParam], step: Step) -> IdentityP
     """The path to the step's own requests. Values of other steps don't count: a reply depends on
     them through the request alone."""
     headers = _identity_headers(params)
+    if (disclosed := _disclosed(step)) is not None:
+        return disclosed
     each = step.for_each
     for sent in step.expressions():
         if sent.sent_as is None:
@@ -123,11 +126,13 @@ def _identity_headers(params: Iterable[CompositionParam]) -> Mapping[str, str]:
 def _reached_steps(steps: Sequence[Step], headers: Mapping[str, str]) -> dict[str, IdentityPath]:
     reached: dict[str, IdentityPath] = {}
     for step in steps:
-        paths = [
+        paths: list[IdentityPath] = [
             (source, f"'{step.name}' ({each.label})")
             for each in step.expressions()
             for source in (*_sources(each.template.reads, headers), *_sent(each))
         ]
+        if (disclosed := _disclosed(step)) is not None:
+            paths.append(disclosed)
         if step.cache is not None and step.cache.scope == "identity":
             paths.append(("scope: identity", f"'{step.name}' (cache)"))
         if paths:
@@ -141,6 +146,17 @@ def _reached_steps(steps: Sequence[Step], headers: Mapping[str, str]) -> dict[st
         if not found:
             return reached
         reached |= found
+
+
+def _disclosed(step: Step) -> IdentityPath | None:
+    """The path of what the step's service learns of the caller."""
+    disclosure = step.operation.disclosure
+    if disclosure is None:
+        return None
+    if disclosure.token is not None:
+        return "the caller's token", f"'{step.name}' (auth)"
+    header = disclosure.headers[0]
+    return header.template.source, f"'{step.name}' (caller_headers.{header.name})"
 
 
 def _path_through(step: Step, reached: Mapping[str, IdentityPath]) -> IdentityPath | None:

@@ -2,6 +2,7 @@
 
     read_project          files to frozen declarations, with positions
     load_schemas          the project's own pydantic modules
+    compile_identity      who callers are: the type of their claims
     compile_services      operations, their params and what they return
     compile_composition   each composition: params, steps, joins, response, views
     finish                routes, CORS, digests
@@ -32,6 +33,7 @@ from bff.plan.compiler.roots import root_of_claims
 from bff.plan.compiler.services import compile_services
 from bff.plan.compiler.values import scope_within
 from bff.plan.digests import digest_of
+from bff.plan.model.access import Access
 from bff.plan.model.composition import CompiledProject, Composition, Cors, Route
 from bff.plan.reporter import Reporter
 from bff.plan.schemas.library import load_schemas
@@ -76,11 +78,12 @@ def check_project(
     warnings: list[Problem] = []
     gateway = files.gateway.model
     namespace = gateway.cache.namespace or _namespace(files)
-    services = compile_services(files, schemas, problems, warnings, namespace)
     knows_origins = files.gateway.is_sound(("redirect_origins",))
     redirect_origins = gateway.redirect_origins if knows_origins else None
     of_gateway = Reporter(files.gateway, problems, warnings=warnings)
     identity = compile_identity(of_gateway, schemas, namespace)
+    of_anybody = identity.claims_at(Access("public"))
+    services = compile_services(files, schemas, problems, warnings, namespace, of_anybody)
     of_claims = scope_within(of_gateway, root_of_claims(identity.claims))
     default_access = compile_access(of_claims, gateway.defaults.access, ("defaults", "access"))
     defaults = Defaults(gateway.defaults, default_access, identity)

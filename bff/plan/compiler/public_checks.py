@@ -27,8 +27,8 @@ def check_public_scopes(
     for step in steps:
         path = path_to_request(params, step)
         own = declared.steps[step.name].cache
-        if path is None or step.cache is None:
-            continue
+        if path is None or step.cache is None or step.operation.disclosure is not None:
+            continue  # of what a service learns of the caller, the `cache` itself is reported
         if own is not None:
             if _is_public(own):
                 _report(reporter, ("steps", step.name, "cache"), "the request", path)

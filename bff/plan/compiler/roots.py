@@ -4,6 +4,7 @@ in a step, a join, a tag    params, claims, headers, and each step
 in a response or a view     the same, and `degraded`
 in the tags of replies      the operation's own params, and `reply`
 in `fail_when`              `reply` alone, which may be anything
+in `caller_headers`         `claims` alone
 in an error reply's `with`  what the step's own expressions see, and `error`
 """
 
@@ -48,8 +49,8 @@ def root_of_responses(of_steps: t.ObjectOf) -> t.ObjectOf:
 
 
 def root_of_claims(claims: t.ObjectOf) -> t.ObjectOf:
-    """What the roles and scopes of callers are found in, and what conditions see of who calls where
-    no params are declared."""
+    """What the roles and scopes of callers are found in, what `caller_headers` see, and conditions
+    of access where no params are declared."""
     return t.ObjectOf(_fields([(CLAIMS, claims)]))
 
 

@@ -13,6 +13,7 @@ from bff.declarations.project import SERVICES, ProjectFiles
 from bff.errors import Problem
 from bff.plan.compiler.additions import as_sent, compile_additions
 from bff.plan.compiler.caching import compile_reply_caching
+from bff.plan.compiler.disclosures import compile_disclosure
 from bff.plan.compiler.links import compile_link
 from bff.plan.compiler.roots import root_of_judgement, root_of_reply
 from bff.plan.compiler.values import compile_single, is_constant, scope_within
@@ -72,9 +73,10 @@ def compile_services(
     problems: list[Problem],
     warnings: list[Problem],
     namespace: str,
+    claims: t.ObjectOf,
 ) -> Services:
     """Compile every service file; one with problems as far as it is known. `namespace` is the key
-    of secrets' fingerprints."""
+    of secrets' fingerprints, `claims` the type of those of any caller."""
     services: dict[str, Service] = {}
     operations: dict[str, Operation] = {}
     caching: dict[str, ReplyCaching] = {}
@@ -93,6 +95,7 @@ def compile_services(
             compile_link(reporter, files.folder),
             declared.compression == "on",
             additions,
+            compile_disclosure(reporter, claims),
         )
         if not document.knows(("operations",)):
             unread.add(name)
@@ -197,7 +200,7 @@ def _compile_caching(
         return None
     is_known = _has_sound_params(reporter.document, name)
     root = root_of_reply(operation.params, operation.returns.type, is_known=is_known)
-    return compile_reply_caching(reporter, declared, root, (*path, "cache"))
+    return compile_reply_caching(reporter, operation, declared, root, (*path, "cache"))
 
 
 def _error_body(

@@ -143,13 +143,32 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """What tokens for the gateway itself are asked for with (RFC 6749 §4.4). `authorization` is the
-    value of that header; `scope` may be empty."""
+    """What tokens are asked for with: for the gateway itself (RFC 6749 §4.4), or in exchange for a
+    caller's (RFC 8693). `authorization` is the value of that header; `scope` may be empty."""
 
     url: str
     authorization: Secret
     scope: str
     audience: str | None
+    resource: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallerHeader:
+    """A header that a service gets of its caller. `template` reads claims alone; null sends
+    nothing. `name` is as it is declared."""
+
+    name: str
+    template: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """What a service learns of who calls the gateway: `headers` by the caller's claims, and a
+    `token`: the caller's own, or one that this is exchanged for."""
+
+    headers: tuple[CallerHeader, ...]
+    token: Literal["relay"] | TokenRequest | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +200,7 @@ class Service:
     link: Link | None = None
     compression: bool = False
     additions: Additions | None = None
+    disclosure: Disclosure | None = None
 
     @property
     def identifies_gateway(self) -> bool:
@@ -252,6 +272,7 @@ class Operation:
     fail_when: FailWhen | None = None
     sends_own_credentials: bool = False  # the gateway's, so that the service knows who asks
     reply_headers: tuple[ReplyHeader, ...] = ()
+    disclosure: Disclosure | None = None  # of the service's: each reply is one caller's
 
     @property
     def path_text(self) -> str:

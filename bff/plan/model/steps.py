@@ -218,6 +218,11 @@ class Step:
             if isinstance(meaning, ErrorReply)
             for name, template in meaning.members.items()
         ]
+        if self.operation.disclosure is not None:
+            found += [
+                StepExpression(f"caller_headers.{each.name}", each.template)
+                for each in self.operation.disclosure.headers
+            ]
         return tuple(found)
 
     @property

@@ -59,13 +59,13 @@ class RenderedAdditions:
 
     def to(self, call: ServiceCall) -> ServiceCall:
         """The call with them."""
-        service, method, target, headers, body, arriving, reads, operation, trace = call
+        service, method, target, headers, body, arriving, reads, operation, trace, caller = call
         if self._query:
             target = f"{target}{'&' if '?' in target else '?'}{self._query}"
         # `_replace` takes three times as long.
         headers = self.headers.to(headers)
         return ServiceCall(
-            service, method, target, headers, body, arriving, reads, operation, trace
+            service, method, target, headers, body, arriving, reads, operation, trace, caller
         )
 
 

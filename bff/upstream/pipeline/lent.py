@@ -4,7 +4,8 @@ Rules:
 1. What identifies the client to the service does not go along: its `Authorization`, and headers and
    params of the query that are the gateway's own here.
 2. A 401, 403 or 429 is about the gateway's credentials, and no reply for the client: it is a
-   failure, and its body is closed.
+   failure, and its body is closed. It is about the client where the service learns who that is (see
+   `is_about_caller`).
 """
 
 import logging
@@ -14,8 +15,9 @@ from urllib.parse import unquote_plus
 
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import Headers, ServiceCall, UpstreamReply
-from bff.engine.steps.failures import OF_OWN_CREDENTIALS
+from bff.engine.steps.failures import OF_OWN_CREDENTIALS, is_about_caller
 from bff.engine.values.outcomes import Failed, Reason
+from bff.plan.model.service import Service
 from bff.upstream.pipeline.additions import RenderedAdditions
 from bff.upstream.pipeline.balance import Way
 from bff.upstream.ports import UpstreamStream
@@ -25,26 +27,34 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
-def lent(way: Way[T], additions: RenderedAdditions, service: str) -> Way[T]:
+def lent(way: Way[T], additions: RenderedAdditions, service: Service) -> Way[T]:
     """The way of calls that keep both rules; `way` has the additions."""
-    return partial(_Lent, way, _Strip(additions), service)
+    own, disclosure = service.identifies_gateway, service.disclosure
+    refusals = frozenset(
+        status
+        for status in OF_OWN_CREDENTIALS
+        if not is_about_caller(disclosure, status, identifies_gateway=own)
+    )
+    return partial(_Lent, way, _Strip(additions), service.name, refusals)
 
 
 class _Lent(Generic[T]):
     """A call with the gateway's credentials; it is itself the handle."""
 
-    __slots__ = ("_current", "_on_answer", "_service")
+    __slots__ = ("_current", "_on_answer", "_refusals", "_service")
 
     def __init__(
         self,
         way: Way[T],
         strip: "_Strip",
         service: str,
+        refusals: frozenset[int],
         call: ServiceCall,
         seconds: float,
         on_answer: OnAnswer[T],
     ) -> None:
         self._service = service
+        self._refusals = refusals
         self._on_answer = on_answer
         self._current: Handle = way(strip(call), seconds, self._take)
 
@@ -55,10 +65,7 @@ class _Lent(Generic[T]):
     def _take(self, answer: T | Failed | Exception) -> None:
         on_answer = self._on_answer
         del self._on_answer  # who waits holds this handle: a cycle would keep the reply
-        if (
-            isinstance(answer, UpstreamReply | UpstreamStream)
-            and answer.status in OF_OWN_CREDENTIALS
-        ):
+        if isinstance(answer, UpstreamReply | UpstreamStream) and answer.status in self._refusals:
             self._current.cancel()
             on_answer(self._refusal(answer.status, answer.headers))
         else:

@@ -5,6 +5,8 @@ From the wire upwards:
     send        one exchange with one instance of a `Transport`
     decoded     replies to steps, where the service has `compression: on`   `compression.py`
     balanced    the instance; the next one where nothing was sent           `balance.py`
+    named       headers of the caller's claims, where the service has any   `disclosure.py`
+    relayed     the caller's own token; or one that it is exchanged for     `exchange.py`
     authorized  a token of the gateway's own; once more after a 401         `authorized.py`
     added       the service's headers and query, where it has any           `additions.py`
     lent        a route's calls with all of these, and without the client's `lent.py`
@@ -24,13 +26,15 @@ from urllib.parse import urlsplit
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.plan.model.composition import Route
-from bff.plan.model.service import Additions, Service
+from bff.plan.model.service import Additions, Disclosure, Service, TokenRequest
 from bff.upstream.pipeline.additions import RenderedAdditions, added, render_additions
 from bff.upstream.pipeline.authorized import authorized
 from bff.upstream.pipeline.balance import Instances, Send, Way, balanced
 from bff.upstream.pipeline.compression import Decoding, decoded
+from bff.upstream.pipeline.disclosure import named, relayed
+from bff.upstream.pipeline.exchange import ExchangedTokens, exchanged
 from bff.upstream.pipeline.lent import lent
-from bff.upstream.pipeline.tokens import TokenSource
+from bff.upstream.pipeline.tokens import TokenSource, client_credentials
 from bff.upstream.ports import (
     Instance,
     SwitchedConnection,
@@ -51,16 +55,37 @@ class Credentials(NamedTuple):
     tokens: TokenSource | None
 
 
+class Disclosed(NamedTuple):
+    """What one service learns of who calls; `tokens` where these are exchanged."""
+
+    disclosure: Disclosure
+    tokens: ExchangedTokens | None
+
+
 def compose_way(
-    send: Send[T], instances: Instances, credentials: Credentials | None = None
+    send: Send[T],
+    instances: Instances,
+    credentials: Credentials | None = None,
+    disclosed: Disclosed | None = None,
 ) -> Way[T]:
     """The way of one service's calls. The order matters: see above."""
     way = balanced(send, instances)
+    if disclosed is not None:
+        way = _of_caller(way, disclosed)
     if credentials is None:
         return way
     if credentials.tokens is not None:
         way = authorized(way, credentials.tokens)
     return added(way, credentials.additions)
+
+
+def _of_caller(way: Way[T], disclosed: Disclosed) -> Way[T]:
+    disclosure, tokens = disclosed
+    if disclosure.headers:
+        way = named(way, disclosure.headers)
+    if tokens is not None:
+        return exchanged(way, tokens)
+    return relayed(way) if disclosure.token is not None else way
 
 
 class ServiceClient:
@@ -92,9 +117,17 @@ class ServiceClient:
             for name, service in services.items()
             if service.additions is not None
         }
+        self._disclosed = {
+            name: _disclosed_of(service, service.disclosure, transport, clock)
+            for name, service in services.items()
+            if service.disclosure is not None
+        }
         self._fetch = {
             name: compose_way(
-                self._send_of(service), self._instances[name], self._credentials.get(name)
+                self._send_of(service),
+                self._instances[name],
+                self._credentials.get(name),
+                self._disclosed.get(name),
             )
             for name, service in services.items()
         }
@@ -124,10 +157,13 @@ class ServiceClient:
         return self._route_way(route, partial(_switch_at, at)) if at else None
 
     def _route_way(self, route: Route, send: Send[T]) -> Way[T]:
-        """The way of a route's calls, which have nothing of the service's own unless declared."""
-        credentials = self._credentials.get(route.service) if route.lends_credentials else None
-        way = compose_way(send, self._instances[route.service], credentials)
-        return way if credentials is None else lent(way, credentials.additions, route.service)
+        """The way of a route's calls, which have nothing of the service's own unless declared, and
+        what it learns of the caller always."""
+        service = self._services[route.service]
+        credentials = self._credentials.get(service.name) if route.lends_credentials else None
+        disclosed = self._disclosed.get(service.name)
+        way = compose_way(send, self._instances[service.name], credentials, disclosed)
+        return way if credentials is None else lent(way, credentials.additions, service)
 
     def _send_of(self, service: Service) -> Send[UpstreamReply]:
         send = partial(self._fetch_from, self._at[service.name])
@@ -147,15 +183,31 @@ class ServiceClient:
 def _credentials_of(
     service: Service, additions: Additions, transport: Transport, clock: Callable[[], float]
 ) -> Credentials:
-    request = additions.tokens
-    if request is None:
-        return Credentials(render_additions(additions), None)
+    request, tokens = additions.tokens, None
+    if request is not None:
+        call = client_credentials(service.name, request)
+        server = _authorization_server(service, request, transport)
+        tokens = TokenSource(call, server, service.timeout_seconds, clock)
+    return Credentials(render_additions(additions), tokens)
+
+
+def _disclosed_of(
+    service: Service, disclosure: Disclosure, transport: Transport, clock: Callable[[], float]
+) -> Disclosed:
+    request, tokens = disclosure.token, None
+    if isinstance(request, TokenRequest):
+        server = _authorization_server(service, request, transport)
+        tokens = ExchangedTokens(service.name, request, server, service.timeout_seconds, clock)
+    return Disclosed(disclosure, tokens)
+
+
+def _authorization_server(
+    service: Service, request: TokenRequest, transport: Transport
+) -> Instance:
     scheme, host, *_ = urlsplit(request.url)
     is_same = (scheme, host) in {urlsplit(url)[:2] for url in service.instances}
     # The service's own way of connecting is for tokens that the same server gives.
-    server = transport.at(f"{scheme}://{host}", service.link if is_same else None)
-    tokens = TokenSource(service.name, request, server, service.timeout_seconds, clock)
-    return Credentials(render_additions(additions), tokens)
+    return transport.at(f"{scheme}://{host}", service.link if is_same else None)
 
 
 def _open_at(

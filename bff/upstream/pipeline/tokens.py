@@ -1,4 +1,5 @@
-"""Tokens of the gateway's own for one service, by client credentials (RFC 6749 §4.4).
+"""Tokens for one service: of the gateway's own, by client credentials (RFC 6749 §4.4), or of one
+caller's, by an exchange (`exchange.py`).
 
 Rules:
 1. There is one token for all calls, and one request for it however many calls wait.
@@ -17,7 +18,7 @@ Belongs to one event loop.
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -41,7 +42,7 @@ _MOST_AHEAD_SECONDS: Final = 60.0
 _MARGIN: Final = 0.05  # of its life: the way to the service takes time, too
 _MOST_MARGIN_SECONDS: Final = 5.0
 
-_VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
+VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 
 _log = logging.getLogger(__name__)
 
@@ -59,22 +60,33 @@ class BadTokenReply(Exception):
     """What an authorization server answered is no token; holds nothing of the answer."""
 
 
+def no_token(detail: str) -> Failed:
+    """The failure of calls that have no token, for a reason that is not the caller's."""
+    return Failed(Reason.NO_TOKEN, detail=detail, was_sent=False)
+
+
+def refused_gateway(reply: UpstreamReply) -> Failed:
+    """What an authorization server's refusal means that was asked for the gateway itself."""
+    return no_token(f"the token endpoint answered {reply.status}")
+
+
 class TokenSource:
-    """Gets tokens from the authorization `server`; `clock` gives seconds from any start."""
+    """Gets tokens from the authorization `server` by `call`; `refused` judges its refusals, and
+    `clock` gives seconds from any start."""
 
     def __init__(
         self,
-        service: str,
-        request: TokenRequest,
+        call: ServiceCall,
         server: Instance,
         timeout_seconds: float,
         clock: Callable[[], float],
+        refused: Callable[[UpstreamReply], Failed] = refused_gateway,
     ) -> None:
         self.clock = clock
-        self._service = service
+        self._call = call
         self._server = server
-        self._call = _render(service, request)
         self._timeout_seconds = timeout_seconds
+        self._refused = refused
         self._token: Token | None = None
         self._failed: Failed | None = None
         self._failed_until = 0.0
@@ -136,7 +148,8 @@ class TokenSource:
         if isinstance(outcome, Token):
             self._token, self._failed = outcome, None
         else:
-            _log.error("no token for the service %s: %s", self._service, outcome.detail)
+            if outcome.credential != "caller":  # somebody has to mend it
+                _log.error("no token for the service %s: %s", self._call.service, outcome.detail)
             self._failed, self._failed_until = outcome, self.clock() + HOLD_SECONDS
         waiting, self._waiting = self._waiting, {}
         while waiting:  # each may cancel others
@@ -149,13 +162,13 @@ class TokenSource:
                 try:
                     return read_token(body, self._asked_at)
                 except BadTokenReply as error:
-                    return _no_token(str(error))
-            case UpstreamReply(status, _, _):
-                return _no_token(f"the token endpoint answered {status}")
+                    return no_token(str(error))
+            case UpstreamReply():
+                return self._refused(answer)
             case Failed(reason=reason):
-                return _no_token(f"the token endpoint: {reason.word}")
+                return no_token(f"the token endpoint: {reason.word}")
             case _:  # a bug in a transport; what waits must not hang for it
-                return _no_token(f"the token endpoint: {type(answer).__name__}")
+                return no_token(f"the token endpoint: {type(answer).__name__}")
 
 
 class _Waiter:
@@ -181,7 +194,7 @@ def read_token(body: bytes, asked_at: float) -> Token:
     if not isinstance(reply, dict):
         raise BadTokenReply("the token endpoint's reply is no object")
     text, kind = reply.get("access_token"), reply.get("token_type", "Bearer")
-    if not isinstance(text, str) or not _VISIBLE.fullmatch(text) or len(text) > LONGEST_TOKEN:
+    if not isinstance(text, str) or not VISIBLE.fullmatch(text) or len(text) > LONGEST_TOKEN:
         raise BadTokenReply("the token endpoint's reply has no access_token that can be sent")
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise BadTokenReply("the token endpoint's reply has a token_type other than Bearer")
@@ -202,16 +215,20 @@ def _life_seconds(stated: Any) -> float:
     return min(stated, LONGEST_LIFE_SECONDS)
 
 
-def _no_token(detail: str) -> Failed:
-    return Failed(Reason.NO_TOKEN, detail=detail, was_sent=False)
+def client_credentials(service: str, request: TokenRequest) -> ServiceCall:
+    """The call for a token of the gateway's own."""
+    return token_call(service, request, {"grant_type": "client_credentials"})
 
 
-def _render(service: str, request: TokenRequest) -> ServiceCall:
-    fields = {"grant_type": "client_credentials"}
+def token_call(service: str, request: TokenRequest, grant: Mapping[str, str]) -> ServiceCall:
+    """The call for a token for the service, by this grant."""
+    fields = dict(grant)
     if request.scope:
         fields["scope"] = request.scope
     if request.audience is not None:
         fields["audience"] = request.audience
+    if request.resource is not None:
+        fields["resource"] = request.resource
     headers = (
         (b"accept", b"application/json"),
         (b"accept-encoding", b"identity"),

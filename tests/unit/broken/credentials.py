@@ -103,17 +103,17 @@ ROWS = {
     ),
     "auth of nothing": _service(
         "▶auth: {}",
-        "auth: names no way to identify the gateway."
-        " Name bearer, basic, api_key or client_credentials; or leave `auth` out.",
+        "auth: names no credential. Name bearer, basic, api_key, client_credentials, relay or"
+        " exchange; or leave `auth` out.",
     ),
     "auth in two ways": _auth(
         '{bearer: "${secret.T}", ▶api_key: {in: header, name: X-K, value: "${secret.K}"}}',
-        "auth.api_key: bearer and api_key are several ways to identify the gateway. Keep one.",
+        "auth.api_key: bearer and api_key are several credentials. Keep one.",
     ),
     "unknown way": _auth(
         '{▶berer: "${secret.T}"}',
-        "auth.berer: unknown key 'berer'. Known: api_key, basic, bearer, client_credentials."
-        " Did you mean 'bearer'?",
+        "auth.berer: unknown key 'berer'. Known: api_key, basic, bearer, client_credentials,"
+        " exchange, relay. Did you mean 'bearer'?",
     ),
     "token in the file": _auth("{bearer: ▶abc}", f"auth.bearer: a secret in the file. {_SECRET}"),
     "token with its scheme": _auth(
