@@ -9,6 +9,7 @@ from bff.cli.project import compile_or_exit, project_option
 from bff.plan.explain.texts import (
     access_text,
     one_line,
+    proxies_text,
     seconds_text,
     service_text,
     size_text,
@@ -66,6 +67,8 @@ def routes(project: Path) -> None:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
+    if compiled.trusted_proxies is not None:
+        click.echo(f"\n{proxies_text(compiled.trusted_proxies)}")
 
 
 def _passing(route: Route) -> str:

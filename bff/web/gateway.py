@@ -25,6 +25,7 @@ from bff.plan.compiler.project import compile_project
 from bff.plan.model.composition import CompiledProject
 from bff.settings import Settings
 from bff.upstream.observed import Observer
+from bff.web.http.forwarding import ForwardingReader
 from bff.web.http.logs import Log
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
@@ -68,6 +69,7 @@ class Gateway:
             self._observe = self.log.upstream_call
         self._release: Release | None = None
         self._opening = asyncio.Lock()
+        self._forwarding = _forwarding_reader(project)
 
     async def open(self) -> Resources:
         """Open the resources on the running loop, and build the first release over them. Opens
@@ -94,7 +96,14 @@ class Gateway:
             raise RuntimeError("the gateway is not open")
         release = await self._build(project, self.resources)
         self.project = project
+        self._forwarding = _forwarding_reader(project)
         self._release = release
+
+    def locate(self, request: GatewayRequest) -> None:
+        """Have a request say who sent it, where trusted proxies stand in front. Hosts call it once,
+        before anything else is made of the request."""
+        if self._forwarding is not None:
+            self._forwarding.locate(request)
 
     def begin(self, request: GatewayRequest) -> Reply | Pending | None:
         """The reply, where memory has it or the request is refused; else what takes waiting; None
@@ -150,6 +159,11 @@ class Gateway:
         if self._release is None:
             raise RuntimeError("the gateway is not open")
         return self._release
+
+
+def _forwarding_reader(project: CompiledProject) -> ForwardingReader | None:
+    proxies = project.trusted_proxies
+    return None if proxies is None else ForwardingReader(proxies)
 
 
 def load_gateway(

@@ -11,8 +11,8 @@ from bff.limits.bucket import redis_key
 from bff.limits.leases import LeasedMeter, most_held
 from bff.limits.local import LocalMeter, OpenMeter
 from bff.limits.ports import Admitted, Exceeded, Meter, Unavailable, Uncounted
-from tests.support.cache_worker import eventually
 from bff.redis.store import SharedStore
+from tests.support.cache_worker import eventually
 from tests.support.limits import CALM_SECONDS, admitted_of, limit, take, with_workers
 from tests.support.redis_server import RedisServer
 from tests.support.redis_topologies import Cluster

@@ -32,6 +32,14 @@ def test_routes_lists_what_answers_where_a_line_each_however_long(tmp_path: Path
     ]
 
 
+def test_routes_end_with_whose_word_counts_on_who_sends_a_request(tmp_path: Path) -> None:
+    proxies = "trusted_proxies: {addresses: [10.0.0.0/8, fd00::1, unix], hops: 2}"
+    folder = write_project(tmp_path, gateway=proxies)
+    assert run("routes", "--project", str(folder)).stdout.splitlines()[-1] == (
+        "clients are those that 10.0.0.0/8, fd00::1/128, UNIX sockets report, over 2 hops"
+    )
+
+
 def test_routes_show_for_how_long_and_by_whom_payloads_are_shared_and_what_is_purged(
     tmp_path: Path,
 ) -> None:

@@ -35,6 +35,7 @@ from bff.declarations.models.replies import ReplyHeaderDecl
 from bff.declarations.models.service import OperationDecl, ServiceFile, TlsDecl
 from bff.declarations.models.statuses import ErrorReplyDecl, FailWhenDecl
 from bff.declarations.models.step import BatchDecl, FallbackDecl, ForEachDecl, JoinDecl, StepDecl
+from bff.declarations.models.trusted_proxies import TrustedProxiesDecl
 from bff.plan.compiler.project import check_project
 from tests.support.markdown import anchors_of
 
@@ -52,6 +53,7 @@ SECTIONS = {
     AccessRules: "Access",
     RolesDecl: "Roles and scopes",
     ScopesDecl: "Roles and scopes",
+    TrustedProxiesDecl: "trusted_proxies",
     GatewayCacheDecl: "cache of the project",
     ServiceFile: "services/&lt;name&gt;.yaml",
     TlsDecl: "tls",

@@ -19,6 +19,7 @@ from bff.declarations.models.forms import (
 )
 from bff.declarations.models.identity import IdentityDecl
 from bff.declarations.models.route import RouteDecl
+from bff.declarations.models.trusted_proxies import TrustedProxiesDecl
 
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+|/")
 
@@ -85,6 +86,7 @@ class GatewayFile(Declaration):
     cors: CorsDecl = CorsDecl()
     identity: IdentityDecl = IdentityDecl()
     cache: GatewayCacheDecl = GatewayCacheDecl()
+    trusted_proxies: TrustedProxiesDecl | None = None
     redirect_origins: Annotated[tuple[RedirectOrigin, ...], FromList] = ()
 
     def violations(self) -> Iterator[Violation]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
 from bff.declarations.documents import Wanted
+from bff.declarations.models.trusted_proxies import UNIX, TrustedProxiesDecl, network_of
 from bff.declarations.project import ProjectFiles, read_project
 from bff.environment import Environment
 from bff.errors import Problem, ProjectError
@@ -34,7 +35,7 @@ from bff.plan.compiler.services import compile_services
 from bff.plan.compiler.values import scope_within
 from bff.plan.digests import digest_of
 from bff.plan.model.access import Access
-from bff.plan.model.composition import CompiledProject, Composition, Cors, Route
+from bff.plan.model.composition import CompiledProject, Composition, Cors, Route, TrustedProxies
 from bff.plan.reporter import Reporter
 from bff.plan.schemas.library import load_schemas
 
@@ -141,6 +142,7 @@ def check_project(
             namespace=namespace,
             identity=identity.plan,
             wanted=tuple(dict.fromkeys(each.name for each in files.wanted)),
+            trusted_proxies=_trusted_proxies(gateway.trusted_proxies),
         )
     return CheckResult(
         project,
@@ -149,6 +151,17 @@ def check_project(
         len(files.compositions),
         len(services.operations),
         files.wanted,
+    )
+
+
+def _trusted_proxies(declared: TrustedProxiesDecl | None) -> TrustedProxies | None:
+    if declared is None:
+        return None
+    return TrustedProxies(
+        tuple(network_of(each) for each in declared.addresses if each != UNIX),
+        UNIX in declared.addresses,
+        declared.hops,
+        frozenset(each.lower() for each in declared.headers),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bff.plan.model.access import Access, Requirement
+from bff.plan.model.composition import TrustedProxies
 from bff.plan.model.expressions import Template
 from bff.plan.model.service import Additions, Link, Service
 from bff.plan.types import kinds as t
@@ -59,6 +60,13 @@ def _requirement(what: str, requirement: Requirement) -> Iterable[str]:
         yield f"{what} any of {', '.join(requirement.any)}"
     if requirement.all:
         yield f"{what} all of {', '.join(requirement.all)}"
+
+
+def proxies_text(proxies: TrustedProxies) -> str:
+    """Whose word counts on who sent a request."""
+    names = [*map(str, proxies.networks), *(["UNIX sockets"] if proxies.by_unix_socket else [])]
+    hops = "1 hop" if proxies.hops == 1 else f"{proxies.hops} hops"
+    return f"clients are those that {', '.join(names)} report, over {hops}"
 
 
 def service_text(service: Service) -> str:

@@ -7,6 +7,7 @@ digests. Nothing here knows a file's position, a socket or a clock. Built by `co
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 
 from bff.plan.model.access import Access
 from bff.plan.model.caching import CachePolicy, Scope, Tags
@@ -93,6 +94,20 @@ class Cors:
 
 
 @dataclass(frozen=True, slots=True)
+class TrustedProxies:
+    """Proxies whose word counts on who sent a request.
+
+    Any that connects from one of the `networks`, or through a UNIX socket where `by_unix_socket`;
+    `hops` stand one behind the other. `headers` are those that they write, in lower case.
+    """
+
+    networks: tuple[IPv4Network | IPv6Network, ...]
+    by_unix_socket: bool
+    hops: int
+    headers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledProject:
     """A whole project, compiled. One reference is swapped on reload; each request pins one."""
 
@@ -106,3 +121,4 @@ class CompiledProject:
     # The names of the environment without a value and a default: with any, it can't be served.
     wanted: tuple[str, ...] = ()
     identity: IdentityPlan = NO_IDENTITY
+    trusted_proxies: TrustedProxies | None = None  # None: nobody's word counts

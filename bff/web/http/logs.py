@@ -10,7 +10,6 @@ A line is made by the thread that logs it: the log's own thread would take Pytho
 the loop that answers.
 """
 
-import json
 import logging
 import time
 import traceback
@@ -19,12 +18,12 @@ from functools import lru_cache
 from typing import IO, Any, Literal
 
 import structlog
-from pydantic_core import to_json
 
 from bff.engine.values.outcomes import Failed
 from bff.settings import LogLevel
 from bff.upstream.observed import ObservedCall
 from bff.upstream.ports import SwitchedConnection
+from bff.web.http.log_texts import bounded_json, cut, json_text
 from bff.web.http.log_writer import LogWriter, standard_output
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
@@ -34,7 +33,6 @@ _METHOD_LENGTH = 32
 _AUDIT_TEXT_LENGTH = 200
 _TRACEBACK_BYTES = 8 * 1024
 _LINE_BYTES = 16 * 1024
-_ELLIPSIS = " … "
 
 AuditAction = Literal[
     "key added", "key revoked", "key rotated", "login", "logout", "refusal", "purge"
@@ -184,10 +182,11 @@ def _request_line(request: GatewayRequest, reply: Reply, sent_bytes: int) -> byt
     # long, and a formatted text with its encoding half as long again.
     facts = reply.facts
     return (
-        b'{%b,"status":%d,"duration_ms":%.3f,"bytes":%d,"request_id":"%b",%b'
+        b'{%b,"client":%b,"status":%d,"duration_ms":%.3f,"bytes":%d,"request_id":"%b",%b'
         b'"event":"request","level":"info","timestamp":"%b"}\n'
     ) % (
         _target(request.method[:_METHOD_LENGTH], request.raw_path[:_PATH_LENGTH]),
+        _client(request.client_host),
         reply.status,
         (time.perf_counter() - request.started_at) * 1000,
         sent_bytes,
@@ -238,14 +237,19 @@ def _loss(lines: int) -> bytes:
 # Most requests have the target of an earlier one.
 @lru_cache(1024)
 def _target(method: str, path: str) -> bytes:
-    return b'"method":%b,"path":%b' % (_json(method).encode(), _json(path).encode())
+    return b'"method":%b,"path":%b' % (json_text(method).encode(), json_text(path).encode())
+
+
+@lru_cache(1024)
+def _client(address: str | None) -> bytes:
+    return json_text(address).encode()
 
 
 def _members(facts: Mapping[str, Any]) -> bytes:
     """The facts as members of a JSON object, each followed by a comma."""
     if not facts:
         return b""
-    return b"%b," % _bounded_json(facts, _LINE_BYTES - 2048)[1:-1].encode()
+    return b"%b," % bounded_json(facts, _LINE_BYTES - 2048)[1:-1].encode()
 
 
 _moment = (0, b"")
@@ -270,45 +274,8 @@ def _stamp(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
 
 
 def _traceback(exc_info: Any) -> str:
-    return _cut("".join(traceback.format_exception(*exc_info)), _TRACEBACK_BYTES)
+    return cut("".join(traceback.format_exception(*exc_info)), _TRACEBACK_BYTES)
 
 
 def _to_line(_: Any, __: str, event: MutableMapping[str, Any]) -> bytes:
-    return _bounded_json(event, _LINE_BYTES - 1).encode() + b"\n"
-
-
-def _bounded_json(members: Mapping[str, Any], most: int) -> str:
-    """An object as JSON of at most `most` characters. Where it is longer, the longest values are
-    cut, and what is not a text becomes the text of its JSON."""
-    text = _json(members)
-    if len(text) <= most:
-        return text
-    room = most // len(members) - 64  # for names and punctuation
-    return _json({name: _cut_value(value, room) for name, value in members.items()})
-
-
-def _cut_value(value: Any, most: int) -> Any:
-    text = _json(value)
-    if len(text) <= most:
-        return value
-    source = value if isinstance(value, str) else text
-    length = most
-    while len(_json(cut := _cut(source, length))) > most:  # escapes take up to six characters
-        length //= 2
-    return cut
-
-
-def _cut(text: str, most: int) -> str:
-    """The head and the tail of a text, of at most `most` characters together."""
-    if len(text) <= most:
-        return text
-    tail = most * 2 // 3  # a traceback ends with what happened
-    return text[: most - tail - len(_ELLIPSIS)] + _ELLIPSIS + text[-tail:]
-
-
-def _json(value: Any) -> str:
-    """A value as JSON in ASCII: no character of it ends a line, and none acts on a terminal."""
-    try:
-        return to_json(value, ensure_ascii=True, fallback=repr).decode()
-    except ValueError:  # a surrogate alone, which pydantic refuses; json takes four times as long
-        return json.dumps(value, default=repr)
+    return bounded_json(event, _LINE_BYTES - 1).encode() + b"\n"

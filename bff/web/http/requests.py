@@ -43,6 +43,8 @@ class GatewayRequest:
 
     `raw_path` and `raw_query` are percent-encoded as they came, bytes above 127 as latin-1 text.
     `body` is None where the request has none; it can be read once, and raises `ClientGone`.
+    `client_host` and `scheme` are the connection's, or what trusted proxies report
+    (`bff.web.http.forwarding`); `forwarded_host` is what these report as the `Host`, else None.
     `can_switch`: its host can give the connection to another protocol.
     `single` is given where the host has it: `dict(headers)`.
     """
@@ -51,6 +53,7 @@ class GatewayRequest:
         "body",
         "can_switch",
         "client_host",
+        "forwarded_host",
         "headers",
         "method",
         "raw_path",
@@ -82,6 +85,7 @@ class GatewayRequest:
         self.body = body
         self.scheme = scheme
         self.client_host = client_host
+        self.forwarded_host: bytes | None = None
         self.version = version
         self.can_switch = can_switch
         self.started_at = time.perf_counter()
@@ -122,7 +126,7 @@ class GatewayRequest:
             return True
         if not host:  # granian gives an empty one where there is none
             return self.version != "1.1"
-        if self._has_two(b"host") or len(host) > 255 or _HOST.fullmatch(host) is None:
+        if self._has_two(b"host") or not is_host(host):
             return False
         if len(_known_hosts) < _MOST_KNOWN_HOSTS:
             _known_hosts.add(host)
@@ -135,6 +139,11 @@ class GatewayRequest:
     def elapsed_ms(self) -> float:
         """Milliseconds since the request was seen."""
         return (time.perf_counter() - self.started_at) * 1000
+
+
+def is_host(text: bytes) -> bool:
+    """Whether a text is a host's name or its address, perhaps with a port (RFC 9112 §3.2)."""
+    return len(text) <= 255 and _HOST.fullmatch(text) is not None
 
 
 def raw_path_in(scope: Mapping[str, Any]) -> str:

@@ -107,7 +107,8 @@ def _has_written(answer: Answer | Failed) -> bool:
 
 def client_of(request: GatewayRequest) -> ClientInfo:
     """The sender of a request, for the service."""
-    return _client(request.client_host, request.scheme, request.single.get(b"host"))
+    host = request.forwarded_host or request.single.get(b"host")
+    return _client(request.client_host, request.scheme, host)
 
 
 @lru_cache(256)

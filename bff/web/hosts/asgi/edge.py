@@ -50,6 +50,7 @@ class Edge:
         """Answer one HTTP request."""
         watches = self._watches or await self._start()
         request = request_of(scope)
+        self._gateway.locate(request)
         begun = None if self._behind.takes(request) else self._gateway.begin(request)
         if begun is None:
             await self._hand_over(request, scope, watches, receive, send)
@@ -86,6 +87,7 @@ class Edge:
         if self._watches is None:
             await self._start()
         request = request_of({**scope, "method": "GET"})
+        self._gateway.locate(request)
         reply = self._gateway.finish(request, no_websockets(request))
         if isinstance(reply.body, bytes):
             await self._send(request, reply, reply.body, deny)

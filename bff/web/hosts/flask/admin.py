@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bff.cache.cache import Cache
 from bff.plan.model.caching import MOST_TAGS
+from bff.web.gateway import Gateway
 from bff.web.hosts.flask.wsgi import GatewayResponse, request_of, response_of
-from bff.web.http.logs import Log
 from bff.web.http.problems import problem
 from bff.web.http.replies import JSON, NO_STORE, Reply
 from bff.web.http.requests import GatewayRequest
@@ -33,17 +33,18 @@ class _Purge(BaseModel):
     tags: list[str] = Field(min_length=1, max_length=MOST_TAGS)
 
 
-def add_admin(app: flask.Flask, url_prefix: str, token: str, at_work: AtWork, log: Log) -> None:
-    """Add the endpoint to the app. `at_work` gives the loop that serves, and the cache on it."""
+def add_admin(app: flask.Flask, gateway: Gateway, token: str, at_work: AtWork) -> None:
+    """Add a gateway's endpoint to its app. `at_work` gives the loop that serves, and its cache."""
 
     def purge() -> GatewayResponse:
         request = request_of(flask.request.environ)
+        gateway.locate(request)
         reply = _refused(request, token)
         who = None
         if reply is None:
             who = "admin token"
             reply = _purge(request, at_work)
-        log.audit(
+        gateway.log.audit(
             "purge",
             who=who,
             origin=request.client_host,
@@ -54,7 +55,7 @@ def add_admin(app: flask.Flask, url_prefix: str, token: str, at_work: AtWork, lo
         body = reply.body if isinstance(reply.body, bytes) else b""
         return response_of(reply, body)
 
-    app.add_url_rule(url_prefix + PURGE_PATH, "bff.purge", purge, methods=["POST"])
+    app.add_url_rule(gateway.url_prefix + PURGE_PATH, "bff.purge", purge, methods=["POST"])
 
 
 def _refused(request: GatewayRequest, token: str) -> Reply | None:

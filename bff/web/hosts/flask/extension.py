@@ -108,7 +108,7 @@ class FlaskGateway:
             app.add_url_rule(health, "bff.health", _health)
         if core.settings.admin_token is not None:
             token = core.settings.admin_token
-            add_admin(app, core.url_prefix, token, self._at_work, core.log)
+            add_admin(app, core, token, self._at_work)
         for error in (NotFound, MethodNotAllowed):
             known = app.error_handler_spec[None].get(error.code, {})
             if error not in known:  # the app's own error pages stay
@@ -160,6 +160,7 @@ class FlaskGateway:
     def answer(self, environ: Environ) -> GatewayResponse:
         """The response to a request that the project has something for."""
         request = request_of(environ)
+        self.core.locate(request)
         loop, _ = self._at_work()
         begun = self.core.begin(request)
         if begun is None:  # a release that came since has nothing here
@@ -191,6 +192,7 @@ class FlaskGateway:
             return self.app.ensure_sync(own)(error)
         environ = flask.request.environ
         request = request_of(environ)
+        self.core.locate(request)
         self._at_work()
         if isinstance(error, MethodNotAllowed):
             reply = wrong_method(request, tuple(sorted(error.valid_methods or ())))

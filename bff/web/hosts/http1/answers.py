@@ -42,6 +42,7 @@ def refuse_head(service: Service, writer: Writer, refusal: Refusal) -> None:
 
 def begin(service: Service, request: GatewayRequest) -> Begun:
     """What the gateway begins for a request; None where the app behind is to answer."""
+    service.gateway.locate(request)
     begun = None if service.behind.takes(request) else service.gateway.begin(request)
     if begun is None and not request.has_good_host():
         return service.gateway.finish(request, bad_host(request))
