@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.hosts import LOOP_HOSTS
+from tests.support.oidc_issuer import OidcIssuer
 from tests.support.redis_server import RedisServer
 
 
@@ -28,6 +29,20 @@ def own_server() -> Iterator[RedisServer]:
     """One that a test may hurt."""
     with RedisServer() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def shared_issuer() -> Iterator[OidcIssuer]:
+    """One OpenID provider for all tests of a module."""
+    with OidcIssuer() as running:
+        yield running
+
+
+@pytest.fixture
+def issuer(shared_issuer: OidcIssuer) -> OidcIssuer:
+    """The shared one, which knows nothing of earlier tests."""
+    shared_issuer.reset()
+    return shared_issuer
 
 
 @pytest.fixture

@@ -43,10 +43,22 @@ class OidcIssuer:
         *,
         host: str = "localhost",
         client_id: str = "shop",
-        client_secret: str = "s3cret of the +client",
+        client_secret: str = "s3cret of the +client, which HS256 takes",
     ) -> None:
         self.client_id = client_id
         self.client_secret = client_secret
+        self.reset()
+        self._lock = threading.Lock()
+        self._codes: dict[str, tuple[dict[str, str], Claims, str]] = {}
+        self._grants: dict[str, tuple[Claims, str]] = {}
+        self._key_index = 0
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.issuer = self
+        self.port: int = self._server.server_address[1]
+        self.url = f"http://{host}:{self.port}"
+
+    def reset(self) -> None:
+        """Begin anew: forget what it was told and what it got."""
         self.user: Claims = {"sub": "ada"}
         self.sid: str | None = None  # of the sessions that begin now; None: one of its own each
         self.access_seconds: float | None = 300
@@ -59,6 +71,7 @@ class OidcIssuer:
         self.token_delay_seconds = 0.0
         self.token_gate: threading.Event | None = None  # what tokens wait for
         self.answer_token_with: tuple[int, bytes] | None = None
+        self.answer_refreshes_with: tuple[int, bytes] | None = None
         self.answer_revocation_with: tuple[int, bytes] | None = None
         self.is_away = False  # it takes connections, and breaks each off
 
@@ -67,15 +80,6 @@ class OidcIssuer:
         self.revocations: list[dict[str, str]] = []
         self.ended_sessions: list[dict[str, str]] = []
         self.valid_refresh_tokens: set[str] = set()
-
-        self._lock = threading.Lock()
-        self._codes: dict[str, tuple[dict[str, str], Claims, str]] = {}
-        self._grants: dict[str, tuple[Claims, str]] = {}
-        self._key_index = 0
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.issuer = self
-        self.port: int = self._server.server_address[1]
-        self.url = f"http://{host}:{self.port}"
 
     def __enter__(self) -> Self:
         serve = self._server.serve_forever
@@ -100,8 +104,9 @@ class OidcIssuer:
         self._key_index = 1 - self._key_index
 
     def sign(self, claims: Claims, *, algorithm: str = "RS256", **header: Any) -> str:
-        """A token of this issuer's; claims and headers that are None are left out."""
-        kept, headers = _present(claims), _present({"kid": f"key-{self._key_index}", **header})
+        """A token of this issuer's; claims that are None are left out."""
+        kept = {name: value for name, value in claims.items() if value is not None}
+        headers = {"kid": f"key-{self._key_index}", **header}
         key: Any = _KEYS[self._key_index]
         if algorithm == "none":
             key = None
@@ -143,7 +148,7 @@ class OidcIssuer:
             "backchannel_logout_session_supported": True,
             **self.metadata_changes,
         }
-        return _present(document)
+        return {name: value for name, value in document.items() if value is not None}
 
     def key_set(self) -> Claims:
         """The key that it signs with, as a JWK Set."""
@@ -154,8 +159,7 @@ class OidcIssuer:
         """Where the browser goes with its code, or with an error; None for a broken request."""
         with self._lock:
             self.authorizations.append(query)
-        wanted = {"response_type": "code", "client_id": self.client_id}
-        fits = all(query.get(name) == value for name, value in wanted.items())
+        fits = (query.get("response_type"), query.get("client_id")) == ("code", self.client_id)
         if not fits or "openid" not in query.get("scope", "").split() or "state" not in query:
             return None
         if query.get("code_challenge_method") != "S256" or len(query["code_challenge"]) != 43:
@@ -185,7 +189,7 @@ class OidcIssuer:
             case "authorization_code":
                 return self._redeem(form)
             case "refresh_token":
-                return self._refresh(form)
+                return self.answer_refreshes_with or self._refresh(form)
         return 400, {"error": "unsupported_grant_type"}
 
     def revoke(self, form: dict[str, str], authorization: str | None) -> tuple[int, Any]:
@@ -201,9 +205,8 @@ class OidcIssuer:
         wanted = (self.client_id, self.client_secret)
         if authorization is None:
             return (form.get("client_id"), form.get("client_secret")) == wanted
-        scheme, _, pair = authorization.partition(" ")
-        name, _, secret = base64.b64decode(pair).decode().partition(":")
-        return scheme == "Basic" and (unquote(name), unquote(secret)) == wanted
+        pair = base64.b64decode(authorization.removeprefix("Basic ")).decode()
+        return tuple(map(unquote, pair.split(":"))) == wanted
 
     def _redeem(self, form: dict[str, str]) -> tuple[int, Any]:
         with self._lock:
@@ -254,10 +257,6 @@ class OidcIssuer:
         return reply
 
 
-def _present(members: Claims) -> Claims:
-    return {name: value for name, value in members.items() if value is not None}
-
-
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
@@ -306,8 +305,7 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 self._answer(404, {"error": "nothing here"})
 
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
+    def log_message(self, *_: Any) -> None: ...
 
     def _answer(self, status: int, body: Any, *headers: tuple[str, str]) -> None:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
