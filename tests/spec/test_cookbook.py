@@ -1,39 +1,24 @@
 """Each recipe of docs/cookbook.md does what it shows: its project is served over the stand-ins."""
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from http.client import responses
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bff.plan.compiler.project import check_project
 from examples.stand_ins import PORT, SECRETS, create_app
-from tests.support.hosts import Answer, Header, Host, flask_server, serving
+from tests.support.hosts import flask_server, serving
 from tests.support.markdown import anchor_of
+from tests.support.shown_exchanges import ShownExchange, ask, assert_as_shown, exchange_of
 
 ROOT = Path(__file__).parents[2]
 COOKBOOK = (ROOT / "docs/cookbook.md").read_text("utf-8")
 NEEDS = (ROOT / "docs/needs.md").read_text("utf-8")
 
 STAND_INS = f"http://127.0.0.1:{PORT}"
-
-
-@dataclass(frozen=True, slots=True)
-class ShownExchange:
-    """A request as a client sends it, and the reply as far as the recipe shows it."""
-
-    method: str
-    target: str
-    headers: list[Header]
-    body: str
-    status: int
-    reply_headers: list[Header]
-    reply_body: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +50,8 @@ def _recipe_of(section: str) -> Recipe:
     warnings = [
         line for language, text in blocks if language == "text" for line in text.split("\n")
     ]
-    exchanges = [_exchange_of(text) for language, text in blocks if language == "http"]
+    exchanges = [exchange_of(text) for language, text in blocks if language == "http"]
     return Recipe(files, [each for each in warnings if each], exchanges)
-
-
-def _exchange_of(text: str) -> ShownExchange:
-    asked, status_line, answered = re.split(r"^HTTP/1\.1 (\d+ .*)$\n", text, flags=re.M)
-    line, headers, body = _message_of(asked)
-    method, target = line.split(" ")
-    status, _, phrase = status_line.partition(" ")
-    assert phrase == responses[int(status)].replace("Entity", "Content")
-    _, reply_headers, reply_body = _message_of(f"\n{answered}")
-    return ShownExchange(method, target, headers, body, int(status), reply_headers, reply_body)
-
-
-def _message_of(text: str) -> tuple[str, list[Header], str]:
-    """The first line, the headers, and the body without its last line break."""
-    head, _, body = text.partition("\n\n")
-    first, *lines = head.split("\n")
-    headers = [(name, value.strip()) for name, _, value in (x.partition(":") for x in lines if x)]
-    return first, headers, body.rstrip("\n")
 
 
 RECIPES = recipes_of(COOKBOOK)
@@ -116,31 +83,6 @@ def test_recipe(
         assert recipe.exchanges
         for shown in recipe.exchanges:
             assert_as_shown(shown, ask(host, shown))
-
-
-def ask(host: Host, shown: ShownExchange) -> Answer:
-    """Send the request of the recipe. Parts of a form end their lines as MIME has it."""
-    body = shown.body
-    if any("multipart/" in value for _, value in shown.headers):
-        body = body.replace("\n", "\r\n") + "\r\n"
-    return host.request(shown.method, shown.target, shown.headers, body.encode() if body else None)
-
-
-def assert_as_shown(shown: ShownExchange, answer: Answer) -> None:
-    """Headers that end in `…` are compared to there, and a body `…` is any; of a problem document
-    the members shown."""
-    assert answer.status == shown.status, answer.body
-    for name, value in shown.reply_headers:
-        actual = answer.header(name) or ""
-        assert actual == value or (value.endswith("…") and actual.startswith(value[:-1])), actual
-    kind = answer.header("content-type") or ""
-    if kind == "application/problem+json":
-        wanted: dict[str, Any] = json.loads(shown.reply_body)
-        assert {name: answer.json().get(name) for name in wanted} == wanted
-    elif kind == "application/json":
-        assert answer.json() == json.loads(shown.reply_body)
-    elif shown.reply_body != "…":
-        assert answer.body.decode().rstrip("\n") == shown.reply_body
 
 
 def test_every_composition_and_route_of_a_recipe_states_its_access() -> None:
