@@ -74,7 +74,8 @@ def _choice(literal: Any) -> Callable[[str], str]:
     return parse
 
 
-def _redis_url(text: str) -> str:
+def check_redis_url(text: str) -> str:
+    """The text, which is the address of a Redis. Raises `ValueError`."""
     # What urlsplit reports may repeat the password, too.
     try:
         parts = urlsplit(text)
@@ -147,7 +148,7 @@ class Settings:
     speed_seconds: float = _setting(10.0, _seconds(0.1, 3600))
     body_bytes_per_second: int = _setting(1024, _integer(0, 1 << 30))
     reply_bytes_per_second: int = _setting(1024, _integer(0, 1 << 30))
-    redis_url: str | None = _setting(None, _redis_url, repr=False)
+    redis_url: str | None = _setting(None, check_redis_url, repr=False)
     transport: TransportName = _setting("http1", _choice(TransportName))
     log_level: LogLevel = _setting("info", _choice(LogLevel))
     # In each worker.

@@ -33,6 +33,7 @@ from bff.declarations.models.paging import PaginateDecl
 from bff.declarations.models.param import ItemsDecl, OperationParamDecl, ParamDecl, ScalarDecl
 from bff.declarations.models.replies import ReplyHeaderDecl
 from bff.declarations.models.service import OperationDecl, ServiceFile, TlsDecl
+from bff.declarations.models.sessions import SessionsDecl
 from bff.declarations.models.statuses import ErrorReplyDecl, FailWhenDecl
 from bff.declarations.models.step import BatchDecl, FallbackDecl, ForEachDecl, JoinDecl, StepDecl
 from bff.declarations.models.trusted_proxies import TrustedProxiesDecl
@@ -50,6 +51,7 @@ SECTIONS = {
     RouteDecl: "routes",
     CorsDecl: "cors",
     IdentityDecl: "identity",
+    SessionsDecl: "sessions",
     AccessRules: "Access",
     RolesDecl: "Roles and scopes",
     ScopesDecl: "Roles and scopes",

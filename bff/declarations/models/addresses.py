@@ -23,7 +23,7 @@ def _check_origin(origin: str) -> str:
         raise refusal(
             Violation(f"'{origin}' would let any page read replies", "Name each origin exactly.")
         )
-    meant = _origin_as_sent(origin)
+    meant = origin_as_sent(origin)
     if origin != meant:
         raise refusal(
             Violation(
@@ -34,14 +34,14 @@ def _check_origin(origin: str) -> str:
 
 
 def _check_redirect_origin(origin: str) -> str:
-    meant = _origin_as_sent(origin)
+    meant = origin_as_sent(origin)
     if origin != meant:
         mend = f"Name each origin exactly, without a path: {meant}."
         raise refusal(Violation(f"'{origin}' is no origin", mend))
     return origin
 
 
-def _origin_as_sent(text: str) -> str:
+def origin_as_sent(text: str) -> str:
     """The origin of an address as browsers write it; an example where there is none."""
     parts = _split(text)
     if parts is None or "@" in text:

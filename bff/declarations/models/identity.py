@@ -3,6 +3,7 @@ and scopes."""
 
 from bff.declarations.declaration import Declaration
 from bff.declarations.models.forms import EmbeddedExpression
+from bff.declarations.models.sessions import SessionsDecl
 
 
 class IdentityDecl(Declaration):
@@ -11,3 +12,4 @@ class IdentityDecl(Declaration):
     claims: str | None = None
     roles: EmbeddedExpression | None = None
     scopes: EmbeddedExpression | None = None
+    sessions: SessionsDecl | None = None

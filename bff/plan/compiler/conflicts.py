@@ -16,7 +16,7 @@ from bff.plan.model.service import Service
 from bff.plan.reporter import Path, Reporter
 
 _CREDENTIALS = ("headers", "query", "auth")
-_OWN_PATHS = ("/healthz", "/admin/purge")
+_OWN_PATHS = ("/healthz", "/admin/purge", "/bff")  # and all below them
 
 
 def report_endpoints(
@@ -32,8 +32,8 @@ def report_endpoints(
             continue
         form = re.sub(r"\{[^{}.]*(\.*)\}", r"{\1}", endpoint)
         path = endpoint.partition(" ")[2]
-        if path in _OWN_PATHS:
-            reporter.report(("endpoint",), f"{path} is the gateway's own path", "Choose another.")
+        if own := _own_path(path):
+            reporter.report(("endpoint",), f"{own} is the gateway's own path", "Choose another.")
         if form in first:
             reporter.report(
                 ("endpoint",), f"{first[form]} answers at {endpoint} already",
@@ -42,13 +42,18 @@ def report_endpoints(
         first.setdefault(form, document.file)
 
 
+def _own_path(path: str) -> str | None:
+    """The path of the gateway's own that this one is, or is below of."""
+    return next((own for own in _OWN_PATHS if f"{path}/".startswith(f"{own}/")), None)
+
+
 def report_routes(reporter: Reporter[GatewayFile], known: Collection[str]) -> None:
     """Report routes to a service that no file describes, and those with a path of the gateway's own
     for their prefix, whose requests never reach them."""
     for prefix, route in reporter.document.model.routes.items():
-        if prefix in _OWN_PATHS:
+        if own := _own_path(prefix):
             reporter.report_key(
-                ("routes", prefix), f"{prefix} is the gateway's own path", "Choose another."
+                ("routes", prefix), f"{own} is the gateway's own path", "Choose another."
             )
         at: Path = ("routes", prefix, "service")
         if route.service not in known and reporter.knows(at):

@@ -4,12 +4,14 @@ from dataclasses import dataclass, replace
 
 from bff.declarations.models.gateway import GatewayFile
 from bff.plan.compiler.roots import UNKNOWN_CLAIMS, root_of_claims
+from bff.plan.compiler.sessions import compile_sessions
 from bff.plan.compiler.values import ExpressionScope, compile_single, scope_within
 from bff.plan.digests import digest_of
 from bff.plan.model.access import Access
 from bff.plan.model.expressions import Template
 from bff.plan.model.identity import IdentityPlan
 from bff.plan.model.service import Schema
+from bff.plan.model.sessions import SessionsPlan
 from bff.plan.reporter import Path, Reporter
 from bff.plan.schemas.annotations import UnknownSchema
 from bff.plan.schemas.library import SchemaLibrary
@@ -46,11 +48,19 @@ def compile_identity(
         claims=schema,
         roles=_compile_names(scope, declared.roles, ("identity", "roles")),
         scopes=_compile_names(scope, declared.scopes, ("identity", "scopes")),
+        sessions=_compile_sessions(reporter),
         digest=digest_of(
             [declared.model_dump(), None if schema is None else schema.digest], namespace
         ),
     )
     return CompiledIdentity(plan, claims)
+
+
+def _compile_sessions(reporter: Reporter[GatewayFile]) -> SessionsPlan | None:
+    declared = reporter.document.model.identity.sessions
+    if declared is None or not reporter.document.is_sound(("identity", "sessions")):
+        return None
+    return compile_sessions(declared)
 
 
 def _compile_claims(

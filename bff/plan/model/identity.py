@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bff.plan.model.expressions import Template
 from bff.plan.model.service import Schema
+from bff.plan.model.sessions import SessionsPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class IdentityPlan:
     claims: Schema | None = None
     roles: Template | None = None
     scopes: Template | None = None
+    sessions: SessionsPlan | None = None
     digest: str = ""  # of what is declared, secrets included: the same plan has the same provider
 
 
