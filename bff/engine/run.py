@@ -241,7 +241,7 @@ class Run:
             progress.sent[index] += 1
             return self._calls.begin(step, request, left, arriving, trace, caller, on_reply)
         progress.sent[index] += 1
-        key = keys(request, self._inputs.identity_key)
+        key = keys(request, self._inputs.identity_key, self._inputs.claims)
         # It ends before the waiting does, so that a stored reply can stand in for it.
         deadline = self._deadline.earlier(2 * self._reserved)
         budget, heavy, replies = self._wait_budget, self.heavy, self._replies

@@ -24,7 +24,7 @@ class Identity:
     `key` separates what callers get: it is the same for the same caller always, differs where
     claims that do not pass with time differ, and is no secret; "" is nobody.
     `subject` is what limits and logs count the caller by, whatever the claims; "" is nobody.
-    `claims` are JSON values. `roles` and `scopes` are what `access:` judges.
+    `claims` are JSON values, which UTF-8 can hold. `roles` and `scopes` are what `access:` judges.
     `kind` is that of the credential; None is nobody, or a provider that names none.
     `token` is the caller's own access token, for services that get it; None where there is none.
     `until` is when this ceases to hold, in seconds since the epoch; None where it has no end.

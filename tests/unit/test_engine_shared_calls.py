@@ -161,19 +161,21 @@ def test_reply_key_holds_namespace_operation_request_and_the_caller_of_a_private
     shared = ReplyKeyRecipe(GET, KEPT, "shop")
     own = ReplyKeyRecipe(GET, replace(KEPT, scope="identity"), "shop")
     keys = [
-        shared(RENDERED, "ann"),
-        ReplyKeyRecipe(operation("GET /people/{id}"), KEPT, "shop")(RENDERED, ""),
-        shared(RENDERED._replace(target="/users/2"), ""),
-        shared(RENDERED._replace(headers=(("accept", "b"),)), ""),
-        shared(RENDERED._replace(headers=()), ""),
-        shared(RENDERED._replace(body=b""), ""),
-        shared(RENDERED._replace(body=b"{}"), ""),
-        own(RENDERED, ""),
-        own(RENDERED, "ann"),
-        ReplyKeyRecipe(GET, replace(KEPT, policy=CachePolicy(2.0, 0.0, 0.0)), "shop")(RENDERED, ""),
-        ReplyKeyRecipe(GET, replace(KEPT, tags=(TAG,)), "shop")(RENDERED, ""),
-        ReplyKeyRecipe(GET, KEPT, "staging")(RENDERED, ""),
+        shared(RENDERED, "ann", {}),
+        ReplyKeyRecipe(operation("GET /people/{id}"), KEPT, "shop")(RENDERED, "", {}),
+        shared(RENDERED._replace(target="/users/2"), "", {}),
+        shared(RENDERED._replace(headers=(("accept", "b"),)), "", {}),
+        shared(RENDERED._replace(headers=()), "", {}),
+        shared(RENDERED._replace(body=b""), "", {}),
+        shared(RENDERED._replace(body=b"{}"), "", {}),
+        own(RENDERED, "", {}),
+        own(RENDERED, "ann", {}),
+        ReplyKeyRecipe(GET, replace(KEPT, policy=CachePolicy(2.0, 0.0, 0.0)), "shop")(
+            RENDERED, "", {}
+        ),
+        ReplyKeyRecipe(GET, replace(KEPT, tags=(TAG,)), "shop")(RENDERED, "", {}),
+        ReplyKeyRecipe(GET, KEPT, "staging")(RENDERED, "", {}),
     ]
     assert len(set(keys)) == len(keys)
-    assert shared(RENDERED, "bo") == shared(RENDERED, "ann")
-    assert own(RENDERED, "bo") != own(RENDERED, "ann")
+    assert shared(RENDERED, "bo", {}) == shared(RENDERED, "ann", {})
+    assert own(RENDERED, "bo", {}) != own(RENDERED, "ann", {})

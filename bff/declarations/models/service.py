@@ -188,6 +188,19 @@ class ServiceFile(Declaration):
         """The base URLs, without a trailing slash."""
         return self.instances or ((self.base,) if self.base is not None else ())
 
+    @property
+    def has_own_credentials(self) -> bool:
+        """Whether it states anything that every request has, and that is not the caller's."""
+        own = {"headers", "query", "auth"}
+        if self.auth is not None and self.auth.is_callers:
+            own = {"headers", "query"}
+        return not own.isdisjoint(self.model_fields_set)
+
+    @property
+    def learns_caller(self) -> bool:
+        """Whether the service learns who calls the gateway."""
+        return bool(self.caller_headers) or (self.auth is not None and self.auth.is_callers)
+
     def violations(self) -> Iterator[Violation]:
         yield from check_keys("operations", self.operations, identifier_violation)
         yield from check_sent(self.headers, self.query, self.auth)

@@ -39,7 +39,6 @@ from pydantic_core import from_json
 
 from bff.engine.payload.texts import weigh_reply, write_json
 from bff.engine.ports import UpstreamReply
-from bff.engine.steps.failures import is_about_caller
 from bff.engine.steps.inputs import is_true
 from bff.engine.steps.pages import read_page
 from bff.engine.values.outcomes import (
@@ -185,12 +184,14 @@ def _coding(reply: UpstreamReply) -> str:
 def _refused(step: Step, reply: UpstreamReply) -> Failed:
     wait = reply.header(b"retry-after")
     operation = step.operation
-    if reply.to_caller or is_about_caller(
-        operation.disclosure, reply.status, identifies_gateway=operation.sends_own_credentials
+    disclosure, own_sent = operation.disclosure, operation.sends_own_credentials
+    if reply.to_caller or (
+        disclosure is not None
+        and disclosure.is_caller_refused(reply.status, identifies_gateway=own_sent)
     ):
         challenge = reply.header(b"www-authenticate")
         return Failed(Reason.STATUS, reply.status, wait, credential="caller", challenge=challenge)
-    own: Credential = "gateway" if operation.sends_own_credentials else "none"
+    own: Credential = "gateway" if own_sent else "none"
     return Failed(Reason.STATUS, reply.status, wait, credential=own)
 
 

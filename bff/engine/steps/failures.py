@@ -10,7 +10,6 @@ from typing import assert_never
 
 from bff.engine.values.outcomes import Failed, Outcome, Reason, Skipped
 from bff.engine.values.results import Degradation, WriteState
-from bff.plan.model.service import Disclosure
 from bff.plan.model.steps import ErrorReply, Fail, Stale, Step
 
 # A frontend can act on these statuses of an upstream; anything else is the gateway's 502.
@@ -68,17 +67,6 @@ def client_status(step: Step, failed: Failed) -> tuple[int, str | None]:
     if meaning == "fail" and 400 <= status < 600:
         return status, wait
     return Reason.STATUS.client_status, None
-
-
-def is_about_caller(
-    disclosure: Disclosure | None, status: int, *, identifies_gateway: bool
-) -> bool:
-    """Whether a service refuses its caller by this status, since it learns who that is. Where it is
-    told by headers, and the gateway identifies itself too, a 403 is about the caller, and the rest
-    about who asks."""
-    if disclosure is None:
-        return False
-    return disclosure.token is not None or not identifies_gateway or status == 403
 
 
 def status_unjudged(failed: Failed) -> int:

@@ -7,7 +7,9 @@ time, or under other tags, has another key.
 """
 
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, replace
+from typing import Any
 
 from pydantic_core import to_json
 
@@ -85,22 +87,37 @@ class ReplyKeyRecipe:
     """Makes the keys of one operation's replies, 40 hexadecimal digits each. What doesn't depend on
     the request is computed once. Immutable."""
 
-    __slots__ = ("_by_identity", "_start")
+    __slots__ = ("_by_identity", "_claims", "_start")
 
     def __init__(self, operation: Operation, caching: ReplyCaching, namespace: str) -> None:
         self._by_identity = caching.scope == "identity"
+        self._claims = _disclosed_claims(operation)
         tags = [each.source for each in caching.tags]
         common = to_json([namespace, operation.digest, tags, astuple(caching.policy)])
         self._start = hashlib.blake2b(common + b"\0", digest_size=_DIGEST_BYTES)
 
-    def __call__(self, request: StepRequest, identity_key: str) -> str:
-        """The key of a request's reply; `identity_key` counts where a reply belongs to one
-        caller."""
-        owner = identity_key if self._by_identity else None
+    def __call__(self, request: StepRequest, identity_key: str, claims: Mapping[str, Any]) -> str:
+        """The key of a request's reply; `identity_key` counts where a reply belongs to one caller,
+        and those of the `claims` that the service learns, since some are in no identity's key."""
+        owner: Any = identity_key if self._by_identity else None
+        if self._claims is not None:
+            owner = [owner, self._claims(claims)]
         digest = self._start.copy()
         digest.update(to_json([request.target, request.headers, owner]))
         digest.update(b"\0" if request.body is None else b"\1" + request.body)
         return digest.hexdigest()
+
+
+def _disclosed_claims(operation: Operation) -> Callable[[Mapping[str, Any]], Any] | None:
+    """What finds the claims that the operation's service learns; None where it learns none."""
+    disclosure = operation.disclosure
+    if disclosure is None or not disclosure.headers:
+        return None
+    reads = {path for header in disclosure.headers for path in header.template.reads}
+    if any(len(path) == 1 for path in reads):
+        return dict
+    names = sorted({path[1] for path in reads})
+    return lambda claims: [claims.get(name) for name in names]
 
 
 def _result(

@@ -11,6 +11,7 @@ from bff.plan.compiler.access import compile_access
 from bff.plan.compiler.budgets import compile_budget
 from bff.plan.compiler.caching import compile_policy, warn_of_traces
 from bff.plan.compiler.caller_credentials import credentials_of
+from bff.plan.compiler.disclosures import warn_of_nobody
 from bff.plan.compiler.heads import compile_head
 from bff.plan.compiler.identity import CompiledIdentity
 from bff.plan.compiler.identity_paths import find_identity_paths
@@ -90,6 +91,7 @@ def compile_composition(
     purges = compile_tags(joined, declared.purges, ("purges",))
     paths = find_identity_paths(params, steps.steps, joins, payload, views, tags, head)
     check_public_scopes(reporter, params, steps.steps, paths.payload, services)
+    warn_of_nobody(reporter, access, steps.steps)
     if reporter.problems:
         return None
 

@@ -12,10 +12,11 @@ from bff.declarations.models.gateway import GatewayFile
 from bff.declarations.models.service import ServiceFile
 from bff.declarations.suggestions import known_names
 from bff.errors import Problem
+from bff.header_names import folded
+from bff.plan.model.access import Access
 from bff.plan.model.service import Service
 from bff.plan.reporter import Path, Reporter
 
-_CREDENTIALS = ("headers", "query", "auth")
 _OWN_PATHS = ("/healthz", "/admin/purge", "/bff")  # and all below them
 
 
@@ -72,7 +73,7 @@ def report_lent_credentials(
         service = services.get(route.service)
         if route.credentials is None or service is None:
             continue
-        if service.model.model_fields_set.isdisjoint(_CREDENTIALS):
+        if not service.model.has_own_credentials:
             reporter.report(
                 at,
                 f"{route.service} has no headers, query or auth that this route could send",
@@ -92,6 +93,33 @@ def report_lent_credentials(
                 at,
                 f"anyone may call {route.service} here with the gateway's own credentials",
                 "Let compositions ask for what everybody may have, and give the route an `access`.",
+            )
+
+
+def report_disclosures(
+    reporter: Reporter[GatewayFile],
+    services: Mapping[str, Document[ServiceFile]],
+    access: Mapping[str, Access],
+) -> None:
+    """Report routes that pass a client's own header by which a service learns who calls; warn of
+    those that anyone may call to such a service. `access` is the routes', by their prefixes."""
+    for prefix, route in reporter.document.model.routes.items():
+        service = services.get(route.service)
+        if service is None or not service.model.learns_caller:
+            continue
+        of_caller = {folded(name): name for name in service.model.caller_headers}
+        for index, name in enumerate(route.forward):
+            if (own := of_caller.get(folded(name))) is not None:
+                reporter.report(
+                    ("routes", prefix, "forward", index),
+                    f"by '{own}' {route.service} learns who calls, so no client may send it",
+                    "Leave it out.",
+                )
+        if access[prefix].kind == "public":
+            reporter.warn(
+                ("routes", prefix, "service"),
+                f"{route.service} learns who calls, and here nobody may be known",
+                "Give the route an access that identifies: access: authenticated.",
             )
 
 

@@ -1,13 +1,18 @@
-"""Compiles what a service learns of who calls the gateway: headers by claims, and a token."""
+"""Compiles what a service learns of who calls the gateway: headers by claims, and a token. Warns
+where nobody may be known."""
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
+from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.service import ServiceFile
 from bff.plan.compiler.additions import token_request
 from bff.plan.compiler.roots import root_of_claims
 from bff.plan.compiler.values import ExpressionScope, compile_value, is_constant, scope_within
+from bff.plan.model.access import Access
 from bff.plan.model.expressions import Template
 from bff.plan.model.service import CallerHeader, Disclosure, TokenRequest
+from bff.plan.model.steps import Step
 from bff.plan.reporter import Path, Reporter
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import brief, fits, union, without_null
@@ -33,6 +38,22 @@ def compile_disclosure(reporter: Reporter[ServiceFile], claims: t.ObjectOf) -> D
     elif auth is not None and auth.relay:
         token = "relay"  # noqa: S105  (no password)
     return Disclosure(headers, token) if headers or token is not None else None
+
+
+def warn_of_nobody(
+    reporter: Reporter[CompositionFile], access: Access, steps: Sequence[Step]
+) -> None:
+    """Warn of steps whose calls fail for a caller that nobody knows, where such a one may ask."""
+    if access.kind != "public":
+        return
+    for step in steps:
+        disclosure = step.operation.disclosure
+        if disclosure is not None and disclosure.token is not None and step.when is None:
+            reporter.warn(
+                ("steps", step.name, "call"),
+                f"{step.operation.service} wants the caller's token, and anyone may ask here",
+                "Give the composition `access: authenticated`, or the step a `when` over claims.",
+            )
 
 
 def _compile_header(scope: ExpressionScope, text: str, path: Path) -> Template:

@@ -23,6 +23,7 @@ from bff.errors import Problem, ProjectError
 from bff.plan.compiler.access import compile_access
 from bff.plan.compiler.compositions import Defaults, compile_composition
 from bff.plan.compiler.conflicts import (
+    report_disclosures,
     report_endpoints,
     report_exposed_headers,
     report_lent_credentials,
@@ -110,6 +111,7 @@ def check_project(
     report_endpoints(files.compositions.values(), problems)
     report_routes(of_gateway, {*services.services, *services.unread})
     report_lent_credentials(of_gateway, services.documents)
+    report_disclosures(of_gateway, services.documents, of_routes)
     report_exposed_headers(of_gateway)
     report_websockets(of_gateway, services.services, app_guards)
     project = None

@@ -61,7 +61,9 @@ def explain_step(composition: Composition, step: Step, path: IdentityPath | None
         yield f"reads headers: {', '.join(map(_reply_header, step.reply_headers))}"
     if step.operation.fail_when is not None:
         yield f"fails when: {fail_when_text(step.operation.fail_when)}"
-    if step.credentials:
+    if step.operation.disclosure is not None:
+        yield f"its service learns who calls: {_refusals(step.operation)} the caller's"
+    elif step.credentials:
         credentials = ", ".join(sorted(step.credentials))
         yield f"401 and 403 are the caller's where {credentials} is sent"
     yield f"on failure: {_on_failure(step)}"
@@ -71,6 +73,12 @@ def explain_step(composition: Composition, step: Step, path: IdentityPath | None
     if step.hidden:
         yield "hidden: goes out only where response names it"
     yield from _labelled_lines("type", layout(step.type))
+
+
+def _refusals(operation: Operation) -> str:
+    disclosure, own = operation.disclosure, operation.sends_own_credentials
+    is_always = disclosure is not None and disclosure.is_caller_refused(401, identifies_gateway=own)
+    return "401 and 403 are" if is_always else "403 is"
 
 
 def _several_calls(step: Step) -> Iterable[str]:

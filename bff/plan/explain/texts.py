@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, assert_never
 
 from bff.plan.model.access import Access, Requirement
 from bff.plan.model.composition import TrustedProxies
 from bff.plan.model.expressions import Template
-from bff.plan.model.service import Additions, Link, Service
+from bff.plan.model.service import Additions, Disclosure, Link, Service, TokenRequest
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import describe, without_null
 
@@ -83,6 +83,7 @@ def service_text(service: Service) -> str:
         credentials = "" if link.proxy.authorization is None else ", with credentials"
         facts.append(f"by the proxy http://{host}:{link.proxy.port}{credentials}")
     facts += _additions(service.additions)
+    facts += _disclosure(service.disclosure)
     if service.compression:
         facts.append("replies to steps compressed")
     return "; ".join(facts)
@@ -98,6 +99,25 @@ def _additions(sent: Additions | None) -> Iterable[str]:
         yield f"headers {', '.join(name for name, _ in sent.headers)}"
     if sent.query:
         yield f"query {', '.join(name for name, _ in sent.query)}"
+
+
+def _disclosure(disclosure: Disclosure | None) -> Iterable[str]:
+    """What it learns of the caller."""
+    if disclosure is None:
+        return
+    match disclosure.token:
+        case None:
+            pass
+        case "relay":
+            yield "auth by the caller's own token"
+        case TokenRequest(audience=audience, resource=resource):
+            whose = " and ".join(each for each in (audience, resource) if each)
+            yield f"auth by a token for {whose}, in exchange for the caller's"
+        case _:
+            assert_never(disclosure.token)
+    if disclosure.headers:
+        named = (f"{each.name} {one_line(each.template.source)}" for each in disclosure.headers)
+        yield f"of the caller {', '.join(named)}"
 
 
 def indented(lines: Iterable[str], by: int = 2) -> Iterable[str]:

@@ -170,6 +170,12 @@ class Disclosure:
     headers: tuple[CallerHeader, ...]
     token: Literal["relay"] | TokenRequest | None
 
+    def is_caller_refused(self, status: int, *, identifies_gateway: bool) -> bool:
+        """Whether a service refuses its caller by this status. Where it learns by headers who that
+        is, and by other credentials that the gateway asks, a 403 is about the caller, and the rest
+        about the gateway."""
+        return self.token is not None or not identifies_gateway or status == 403
+
 
 @dataclass(frozen=True, slots=True)
 class Additions:

@@ -10,13 +10,15 @@ own headers, so no client can remove, replace or imitate them.
 - Replies are default-allow, since the service addresses them to this client. Headers for the next
   hop (`Server`, `Alt-Svc`) are dropped, and those that a proxy in front of the gateway would obey
   (`X-Accel-Redirect`, `X-Sendfile`), unless `return` names them.
+- A reply that not everybody may have is marked private for shared caches (RFC 9111 §5.2.2.7), and
+  varies by what identifies callers.
 - Where a reply names the service's own addresses, they become the route's (`addresses.py`).
 - Framing passes neither way: the gateway makes it from the body.
 
 One pass is taken over the headers, which are most of a pass-through's cost in Python.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -37,6 +39,12 @@ _DROPPED: Final = _encoded(HOP_BY_HOP | NOT_FOR_CLIENTS)
 # The usual values of `Connection`, which name no header.
 _NAMES_NOTHING: Final = frozenset({b"keep-alive", b"close"})
 
+# They speak to shared caches alone (RFC 9213, and before it), over the head of `Cache-Control`.
+_OF_SHARED_CACHES: Final = frozenset({
+    b"cdn-cache-control", b"cloudflare-cdn-cache-control", b"surrogate-control",
+})  # fmt: skip
+_SHARED: Final = frozenset({b"public", b"s-maxage", b"private"})
+
 _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 # How CGI, and servers that follow it, spell a name: `X_Sendfile` is `X-Sendfile` to them.
@@ -54,6 +62,13 @@ def _none(_: bytes) -> None:
     return None
 
 
+def _private(cache_control: bytes) -> bytes:
+    """The directives without those that let a shared cache store the reply."""
+    kept = [each.strip(b" \t") for each in cache_control.split(b",")]
+    own = [each for each in kept if each.partition(b"=")[0].rstrip().lower() not in _SHARED]
+    return b", ".join([b"private", *own])
+
+
 class ClientInfo(NamedTuple):
     """The sender of a request, as the gateway's socket knows it; `host` is its `Host` header."""
 
@@ -65,9 +80,16 @@ class ClientInfo(NamedTuple):
 class RouteHeaders:
     """The headers that pass a route, both ways. `bases` are its service's base URLs; `mount` is
     what stands before every path of the gateway, and `root` the target of a request for the route's
-    prefix alone. Safe to share."""
+    prefix alone. `varies_by` are the headers that identify callers, where not everybody gets the
+    same; else None. Safe to share."""
 
-    def __init__(self, route: Route, bases: Iterable[str], mount: str = "") -> None:
+    def __init__(
+        self,
+        route: Route,
+        bases: Iterable[str],
+        mount: str = "",
+        varies_by: Sequence[str] | None = None,
+    ) -> None:
         stripped = mount + (route.prefix if route.strip else "")
         self._prefix = stripped.encode()
         self._addresses = OuterAddresses(bases, stripped)
@@ -75,6 +97,8 @@ class RouteHeaders:
         self._forwarded = _FORWARDED | _encoded(route.forward)
         self._returned = _encoded(route.returned)
         self._cookies = _encoded(route.cookies)
+        self._is_private = varies_by is not None
+        self._vary = ", ".join(varies_by or ()).encode()
         self._rule_of = lru_cache(1024)(self._find_rule)
         self._of_client = lru_cache(256)(self._find_of_client)
 
@@ -96,7 +120,7 @@ class RouteHeaders:
         """The headers that go to the client, without framing, and the declared length of the body;
         None where a transfer coding frames it, or nothing does (RFC 9112 §6.3)."""
         rule_of = self._rule_of
-        passed = []
+        passed = self._of_private() if self._is_private else []
         length: int | None = None
         is_coded = False
         for header in received:
@@ -115,7 +139,16 @@ class RouteHeaders:
                 return self.to_client(_without_named(received))
         return passed, None if is_coded else length
 
+    def _of_private(self) -> list[tuple[bytes, bytes]]:
+        # Beside the service's own lines: what any of them forbids is forbidden.
+        private = (b"cache-control", b"private")
+        return [private, (b"vary", self._vary)] if self._vary else [private]
+
     def _find_rule(self, name: bytes) -> _Rule:
+        if self._is_private and name in _OF_SHARED_CACHES:
+            return _none
+        if self._is_private and name == b"cache-control":
+            return _private
         if name == b"set-cookie" and self._cookies:
             return self._cookie_for_client
         if name in (b"location", b"content-location"):

@@ -18,6 +18,7 @@ from typing import Final, Literal, NamedTuple
 
 from bff.engine.answers import Handle, OnAnswer, TaskCall
 from bff.engine.ports import Headers, ServiceCall
+from bff.engine.values.caller import Caller
 from bff.engine.values.outcomes import Failed, Reason
 from bff.engine.values.trace import Trace
 from bff.plan.model.composition import Route
@@ -94,15 +95,19 @@ class Passthrough:
         body: AsyncIterator[bytes] | bytes | None,
         client: ClientInfo,
         trace: Trace,
+        caller: Caller | None = None,
     ) -> Handle:
         """Forward one request; the answer is there once the first byte of the reply's body is.
 
-        `target` is what the method of this name gave. What `body` raises is the answer, too. To
+        `target` is what the method of this name gave; `caller` is there for a service that learns
+        who calls. What `body` raises is the answer, too. To
         cancel closes the exchange with the service.
         """
         route = self._route
         sent = self._headers.to_service(headers, client)
-        call = ServiceCall(route.service, method, target, sent, body, None, False, None, trace)
+        call = ServiceCall(
+            route.service, method, target, sent, body, None, False, None, trace, caller
+        )
         if body is None or isinstance(body, bytes):
             return self._way(call, route.timeout_seconds, on_answer)
         length, most_bytes = _length_of(headers), route.most_body_bytes

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from bff.engine.answers import answer_to
 from bff.engine.ports import Headers, ServiceCall, UpstreamReply
+from bff.engine.values.caller import Caller
 from bff.engine.values.outcomes import Failed, Reason
 from bff.engine.values.trace import Trace
 from bff.plan.model.composition import Route
@@ -47,12 +48,13 @@ class WebSockets:
         headers: Headers,
         client: ClientInfo,
         trace: Trace,
+        caller: Caller | None,
     ) -> OpenWebSocket | ForwardedReply | Failed:
         """Open one, or return what the service answers instead. The arguments are as in
         `Passthrough.begin`. A cancelled call closes the connection."""
         sent = [*self._headers.to_service(headers, client), *handshake.headers()]
         route = self._route
-        call = ServiceCall(route.service, "GET", target, sent, trace=trace)
+        call = ServiceCall(route.service, "GET", target, sent, trace=trace, caller=caller)
         answer = await answer_to(partial(self._way, call, route.timeout_seconds))
         match answer:
             case Failed():

@@ -5,7 +5,7 @@ Rules:
    params of the query that are the gateway's own here.
 2. A 401, 403 or 429 is about the gateway's credentials, and no reply for the client: it is a
    failure, and its body is closed. It is about the client where the service learns who that is (see
-   `is_about_caller`).
+   `Disclosure.is_caller_refused`).
 """
 
 import logging
@@ -15,7 +15,7 @@ from urllib.parse import unquote_plus
 
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import Headers, ServiceCall, UpstreamReply
-from bff.engine.steps.failures import OF_OWN_CREDENTIALS, is_about_caller
+from bff.engine.steps.failures import OF_OWN_CREDENTIALS
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import Service
 from bff.upstream.pipeline.additions import RenderedAdditions
@@ -33,7 +33,7 @@ def lent(way: Way[T], additions: RenderedAdditions, service: Service) -> Way[T]:
     refusals = frozenset(
         status
         for status in OF_OWN_CREDENTIALS
-        if not is_about_caller(disclosure, status, identifies_gateway=own)
+        if disclosure is None or not disclosure.is_caller_refused(status, identifies_gateway=own)
     )
     return partial(_Lent, way, _Strip(additions), service.name, refusals)
 

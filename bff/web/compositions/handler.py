@@ -83,6 +83,9 @@ class CompositionHandler:
         # Whether what is read of a request depends on its line alone.
         self.is_in_line = not (headers or self.takes_body)
         self.depends_on_caller = by_identity
+        self._tells_caller = any(
+            step.operation.disclosure is not None for step in composition.steps
+        )
         self._composition = composition
         self._policy = composition.cache
         self._key = None if composition.cache is None else KeyRecipe(composition)
@@ -155,7 +158,7 @@ class CompositionHandler:
         try:
             if not target.key:
                 made = await self._engine.run(
-                    self._prepared, _inputs(request, target, deadline, None)
+                    self._prepared, self._inputs(request, target, deadline, None)
                 )
                 if made.purges:
                     await self._cache.purge(made.purges)
@@ -184,12 +187,31 @@ class CompositionHandler:
         scope = self._composition.scope
 
         async def run(deadline: Deadline) -> RunResult:
-            inputs = _inputs(request, target, deadline, wait_budget)
+            inputs = self._inputs(request, target, deadline, wait_budget)
             return payload_result(await self._engine.run(self._prepared, inputs), scope)
 
         if self._policy is None:
             raise AssertionError("what isn't cached has no job")
         return Job(self._composition.name, target.key, self._policy, run, deadline, wait_budget)
+
+    def _inputs(
+        self,
+        request: GatewayRequest,
+        target: Target,
+        deadline: Deadline,
+        wait_budget: WaitBudget | None,
+    ) -> Inputs:
+        caller = target.caller
+        return Inputs(
+            target.request.params,
+            caller.claims,
+            caller.key,
+            target.weight,
+            deadline,
+            wait_budget,
+            request.trace(),
+            caller if self._tells_caller else None,
+        )
 
     async def _made(
         self,
@@ -246,22 +268,6 @@ class CompositionHandler:
 
 def _coding(request: GatewayRequest) -> str:
     return choose_coding(request.header_list(b"accept-encoding"))
-
-
-def _inputs(
-    request: GatewayRequest, target: Target, deadline: Deadline, wait_budget: WaitBudget | None
-) -> Inputs:
-    caller = target.caller
-    trace = request.trace()
-    return Inputs(
-        target.request.params,
-        caller.claims,
-        caller.key,
-        target.weight,
-        deadline,
-        wait_budget,
-        trace,
-    )
 
 
 def _accepts_stale(request: GatewayRequest) -> bool:

@@ -70,7 +70,10 @@ class Dispatcher:
         }
         self._websockets = websockets
         self._routes = {
-            each.prefix: (routes[each.prefix], access.guard(each.access, depends_on_caller=False))
+            each.prefix: (
+                routes[each.prefix],
+                access.guard(each.access, depends_on_caller=routes[each.prefix].tells_caller),
+            )
             for each in project.routes
         }
         self._cross_origin = cross_origin
@@ -239,15 +242,16 @@ class Dispatcher:
         target = handler.target(method, match.below, raw_query)
         may_be_abandoned = not handler.purges_after(method)
 
-        def begin_permitted(request: GatewayRequest) -> Reply | Pending:
+        def begin_permitted(request: GatewayRequest, caller: Identity = NOBODY) -> Reply | Pending:
             if isinstance(target, Refused):
                 return handler.refuse(request, target)
             if websockets is not None:
-                begun = self._begin_websocket(websockets, request, target)
+                begun = self._begin_websocket(websockets, request, target, caller)
                 if begun is not None:
                     return begun
+            asked = handler if caller is NOBODY else handler.asked_by(caller)
             # By position: names cost a tenth of a microsecond.
-            return PendingCall(self, request, handler, target, True, may_be_abandoned)
+            return PendingCall(self, request, asked, target, True, may_be_abandoned)
 
         if guard.admits_all:
             return begin_permitted
@@ -266,10 +270,10 @@ class Dispatcher:
         def begin_admitted(request: GatewayRequest, caller: Identity) -> Reply | Pending:
             permission = guard.permit(request, caller, {}) if guard.judges_params else None
             if permission is None:
-                return begin_permitted(request)
+                return begin_permitted(request, caller)
             if isinstance(permission, Reply):
                 return permission
-            begin = partial(begin_permitted, request)
+            begin = partial(begin_permitted, request, caller)
             return waiting(request, partial(_after_permission, permission, begin))
 
         def begin_line(request: GatewayRequest) -> Reply | Pending:
@@ -284,12 +288,12 @@ class Dispatcher:
         return begin_line
 
     def _begin_websocket(
-        self, websockets: WebSocketHandler, request: GatewayRequest, target: str
+        self, websockets: WebSocketHandler, request: GatewayRequest, target: str, caller: Identity
     ) -> Reply | Pending | None:
         handshake = websockets.begin(request)
         if handshake is None or isinstance(handshake, Reply):
             return handshake
-        work = partial(websockets.produce, request, target, handshake)
+        work = partial(websockets.produce, request, target, handshake, caller)
         return Pending(self, request, work, reads_body=False, may_be_abandoned=True, switches=True)
 
     def _remember(self, request: GatewayRequest, begin_line: _BeginLine) -> None:

@@ -22,7 +22,7 @@ from bff.engine.heavy_work import HeavyWork
 from bff.engine.values.limits import Limits
 from bff.errors import SettingsError
 from bff.identity.ports import IdentityProvider
-from bff.plan.model.composition import CompiledProject, Composition
+from bff.plan.model.composition import CompiledProject, Composition, Route
 from bff.redis.store import SharedStore
 from bff.settings import Settings
 from bff.upstream.observed import ObservedTransport, Observer
@@ -144,12 +144,21 @@ def build_release(
         for each in compositions
     }
     headers = {
-        each.prefix: RouteHeaders(each, project.services[each.service].instances, url_prefix)
+        each.prefix: RouteHeaders(
+            each,
+            project.services[each.service].instances,
+            url_prefix,
+            provider.headers if _is_private(project, each) else None,
+        )
         for each in project.routes
     }
     routes = {
         each.prefix: RouteHandler(
-            each, Passthrough(each, services, headers[each.prefix]), cross_origin, cache
+            each,
+            Passthrough(each, services, headers[each.prefix]),
+            cross_origin,
+            cache,
+            tells_caller=project.services[each.service].disclosure is not None,
         )
         for each in project.routes
     }
@@ -189,6 +198,12 @@ def _websockets(
                 route, websockets, cross_origin, project.cors.origins
             )
     return handlers
+
+
+def _is_private(project: CompiledProject, route: Route) -> bool:
+    """Whether not everybody gets the route's replies, or not the same."""
+    learns_caller = project.services[route.service].disclosure is not None
+    return route.access.kind == "authenticated" or learns_caller
 
 
 def _shared_by_all(composition: Composition, *, is_guarded: bool) -> Composition:

@@ -8,7 +8,14 @@ from functools import lru_cache, partial
 
 from bff.cache.cache import Cache
 from bff.engine.answers import Handle, OnAnswer, TaskCall, answer_to
-from bff.engine.steps.failures import explain, refuses_gateway, status_of_refusal
+from bff.engine.steps.failures import (
+    challenge,
+    explain,
+    refuses_gateway,
+    status_of_refusal,
+    status_unjudged,
+)
+from bff.engine.values.caller import Caller
 from bff.engine.values.outcomes import Failed, Reason
 from bff.methods import WRITING_METHODS
 from bff.plan.model.composition import Route
@@ -25,15 +32,24 @@ from bff.web.http.logs import Facts
 from bff.web.http.problems import problem
 from bff.web.http.replies import NO_HEADERS, Reply, proxy_status
 from bff.web.http.requests import GatewayRequest
+from bff.web.serving.pending import CallHandler
 
 
 class RouteHandler:
-    """Serves a route, on the loop that its pass-through belongs to."""
+    """Serves a route, on the loop that its pass-through belongs to. `tells_caller`: its service
+    learns who calls."""
 
     def __init__(
-        self, route: Route, passthrough: Passthrough, cross_origin: CrossOrigin, cache: Cache
+        self,
+        route: Route,
+        passthrough: Passthrough,
+        cross_origin: CrossOrigin,
+        cache: Cache,
+        *,
+        tells_caller: bool,
     ) -> None:
         self._route = route
+        self.tells_caller = tells_caller
         self._passthrough = passthrough
         self._cross_origin = cross_origin
         self._cache = cache
@@ -54,12 +70,22 @@ class RouteHandler:
         """Whether a request of this method purges tags once it went through."""
         return bool(self._route.purges) and method in WRITING_METHODS
 
-    def begin(self, request: GatewayRequest, target: str, on_answer: OnAnswer[Answer]) -> Handle:
+    def asked_by(self, caller: Caller) -> CallHandler:
+        """What answers this caller's requests."""
+        return _AskedBy(self, caller) if self.tells_caller else self
+
+    def begin(
+        self,
+        request: GatewayRequest,
+        target: str,
+        on_answer: OnAnswer[Answer],
+        caller: Caller | None = None,
+    ) -> Handle:
         """Forward a request; `reply` makes a reply of the answer. What a write makes out of date is
         purged before."""
         if self._route.purges and self.purges_after(request.method):
-            return TaskCall[Answer](self._forward_and_purge(request, target), on_answer)
-        return self._forward(request, target, on_answer)
+            return TaskCall[Answer](self._forward_and_purge(request, target, caller), on_answer)
+        return self._forward(request, target, caller, on_answer)
 
     def reply(self, request: GatewayRequest, answer: Answer | Failed | Exception) -> Reply:
         """The service's reply, whose body may still arrive, or the problem. Raises what is a
@@ -76,7 +102,13 @@ class RouteHandler:
             return self.refuse(request, refused)
         return failed_route(request, self._route.prefix, refused)
 
-    def _forward(self, request: GatewayRequest, target: str, on_answer: OnAnswer[Answer]) -> Handle:
+    def _forward(
+        self,
+        request: GatewayRequest,
+        target: str,
+        caller: Caller | None,
+        on_answer: OnAnswer[Answer],
+    ) -> Handle:
         return self._passthrough.begin(
             on_answer,
             request.method,
@@ -85,13 +117,29 @@ class RouteHandler:
             request.body,
             client_of(request),
             request.trace(),
+            caller,
         )
 
-    async def _forward_and_purge(self, request: GatewayRequest, target: str) -> Answer | Failed:
-        answer = await answer_to(partial(self._forward, request, target))
+    async def _forward_and_purge(
+        self, request: GatewayRequest, target: str, caller: Caller | None
+    ) -> Answer | Failed:
+        answer = await answer_to(partial(self._forward, request, target, caller))
         if _has_written(answer):
             await self._cache.purge(self._route.purges)
         return answer
+
+
+class _AskedBy:
+    """A route's handler, for one caller's requests to a service that learns who calls."""
+
+    def __init__(self, handler: RouteHandler, caller: Caller) -> None:
+        self._caller = caller
+        self._handler = handler
+        self.reply = handler.reply
+
+    def begin(self, request: GatewayRequest, target: str, on_answer: OnAnswer[Answer]) -> Handle:
+        """See `RouteHandler.begin`."""
+        return self._handler.begin(request, target, on_answer, self._caller)
 
 
 def _has_written(answer: Answer | Failed) -> bool:
@@ -122,11 +170,13 @@ def failed_route(request: GatewayRequest, prefix: str, failed: Failed) -> Reply:
     reason = failed.reason
     member = (prefix, reason.word, reason.proxy_error, failed.status)
     headers = [(b"proxy-status", proxy_status([member]))]
-    status, wait = reason.client_status, None
+    status, wait = status_unjudged(failed), None
     if refuses_gateway(failed):
         status, wait = status_of_refusal(failed)
     if wait is not None:
         headers.append((b"retry-after", wait.encode("ascii")))
+    if (wanted := challenge(failed, status)) is not None:
+        headers.append((b"www-authenticate", wanted.encode("ascii")))
     reply = problem(
         request,
         status,

@@ -4,6 +4,7 @@ What is a handshake, and what a service may answer, is for `bff.upstream.passthr
 say. Access is decided before, as for every request to the route.
 """
 
+from bff.engine.values.caller import Caller
 from bff.engine.values.outcomes import Failed
 from bff.plan.model.composition import Route
 from bff.upstream.passthrough.handshake import Handshake, offers_websocket, read_handshake
@@ -45,7 +46,9 @@ class WebSocketHandler:
         read = read_handshake(request.method, request.version, request.headers, self._origins)
         return _refused(request, read) if isinstance(read, Refused) else read
 
-    async def produce(self, request: GatewayRequest, target: str, handshake: Handshake) -> Reply:
+    async def produce(
+        self, request: GatewayRequest, target: str, handshake: Handshake, caller: Caller
+    ) -> Reply:
         """The switch, or what the service answers instead. `target` is what is requested of it."""
         prefix = self._prefix
         answer = await self._websockets.open(
@@ -54,6 +57,7 @@ class WebSocketHandler:
             headers=request.headers,
             client=client_of(request),
             trace=request.trace(),
+            caller=caller,
         )
         reply: Reply
         match answer:
