@@ -68,7 +68,7 @@ def compiler(tmp_path_factory: pytest.TempPathFactory) -> Compiler:
     write_project(folder, {}, services={"s": SERVICE}, schemas={"any": "from typing import Any\n"})
     schemas = load_schemas(folder)
     problems: list[Problem] = []
-    services = compile_services(read_project(folder), schemas, problems, [], "shop")
+    services = compile_services(read_project(folder), schemas, problems, [], "shop", UNKNOWN_CLAIMS)
     assert problems == []
     return Compiler(services, schemas)
 

@@ -113,7 +113,11 @@ class Gateway:
             },
             {
                 each.prefix: RouteHandler(
-                    each, Passthrough(each, services, RouteHeaders(each, ())), cross_origin, cache
+                    each,
+                    Passthrough(each, services, RouteHeaders(each, ())),
+                    cross_origin,
+                    cache,
+                    tells_caller=False,
                 )
                 for each in project.routes
             },
