@@ -43,7 +43,9 @@ _OTHER_CLAIMS: Final = Refusal(
 class CredentialReader(Protocol):
     """Finds the credential of one kind in a request."""
 
-    headers: tuple[str, ...]  # that it reads, in lower case
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """Those that it reads, in lower case."""
 
     def read(self, request: CallerRequest) -> str | Refusal | None:
         """The credential; None where there is none of the kind, a refusal where there are two."""

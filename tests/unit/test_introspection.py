@@ -17,7 +17,6 @@ from bff.identity.introspection.authenticator import (
     REFUSED_SECONDS,
     Introspection,
 )
-from bff.identity.introspection.memory import AnswerMemory
 from bff.identity.introspection.replies import (
     LEEWAY_SECONDS,
     MOST_CLAIMS_CHARACTERS,
@@ -27,6 +26,7 @@ from bff.identity.introspection.replies import (
 )
 from bff.identity.issuers.issuers import Issuers
 from bff.identity.issuers.requests import IssuerReply
+from bff.identity.memory import TokenMemory
 from bff.identity.ports import Claims, Refusal
 from bff.plan.model.introspection import IntrospectionPlan
 from bff.secret import Secret
@@ -470,7 +470,7 @@ def test_issuer_without_metadata_or_without_an_endpoint_is_503(
 
 
 def test_memory_holds_a_number_of_tokens_and_of_bytes() -> None:
-    memory: AnswerMemory[int] = AnswerMemory(3, 10_000)
+    memory: TokenMemory[int] = TokenMemory(3, 10_000)
     for number in range(5):
         memory.remember(bytes([number]), number, 10.0)
     assert [memory.recall(bytes([number]), 9.9) for number in range(5)] == [None, None, 2, 3, 4]

@@ -14,12 +14,13 @@ from bff.identity.issuers.remote import (
     COOLDOWN_SECONDS,
     FRESH_SECONDS,
     HOLD_SECONDS,
+    WAIT_SECONDS,
     RemoteDocument,
     pause_after,
 )
 from bff.identity.issuers.requests import REPLY_BYTES, IssuerClient, IssuerDown
 from bff.secret import Secret
-from tests.support.fake_time import Clock
+from tests.support.fake_time import Clock, run_in_fake_time
 from tests.support.issuers import StandInIssuer, stand_in_issuer
 
 ISSUER = "https://id.example"
@@ -199,14 +200,26 @@ def test_all_who_miss_something_share_one_fetch_a_cooldown() -> None:
 
 def test_wait_for_a_fetch_has_an_end_and_the_fetch_goes_on() -> None:
     async def run() -> None:
-        setup = Setup()
-        assert await setup.document.newer(0.001) is None
+        setup, time = Setup(), asyncio.get_running_loop().time
+        began = time()
+        assert await setup.document.newer() is None
+        assert time() - began == pytest.approx(WAIT_SECONDS)
         with pytest.raises(IssuerDown, match="the keys is not to be had"):
-            await setup.document.get(0.001)
+            await setup.document.get()
         await setup.end("first")
-        assert await setup.document.get(0.001) == "first"
+        assert await setup.document.get() == "first"
 
-    asyncio.run(run())
+    run_in_fake_time(run())
+
+
+def test_fetch_in_flight_ends_with_its_document() -> None:
+    async def run() -> None:
+        setup = Setup()
+        await setup.look()
+        await setup.document.close()
+        assert setup.pending[0].cancelled()
+
+    run_in_fake_time(run())
 
 
 def test_document_is_held_once_for_all_that_use_it_and_goes_with_the_last() -> None:

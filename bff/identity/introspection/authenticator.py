@@ -23,12 +23,18 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from bff.breaker import Breaker
-from bff.identity.introspection.memory import AnswerMemory, digest_of
 from bff.identity.introspection.replies import Inactive, NoAnswer, read_reply
 from bff.identity.issuers.issuers import Issuers, metadata_name
 from bff.identity.issuers.metadata import IssuerMetadata
 from bff.identity.issuers.remote import RemoteDocument
 from bff.identity.issuers.requests import IssuerDown
+from bff.identity.memory import (
+    BYTES_A_CHARACTER,
+    MOST_BYTES,
+    MOST_TOKENS,
+    TokenMemory,
+    digest_of,
+)
 from bff.identity.ports import CallerRequest, Claims, Refusal
 from bff.plan.model.introspection import IntrospectionPlan
 
@@ -37,9 +43,6 @@ REFUSED_SECONDS: Final = 5.0
 ASKED_AT_ONCE: Final = 16
 WAITING: Final = 1024
 LONGEST_TOKEN: Final = 8192  # characters
-MOST_TOKENS: Final = 20_000
-MOST_BYTES: Final = 64 * 1024 * 1024
-_BYTES_A_CHARACTER: Final = 8  # what Python holds for claims, of each character of a reply
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
@@ -80,8 +83,8 @@ class Introspection:
         )
         self._answer_seconds = answer_seconds
         self._most_questions = ASKED_AT_ONCE + waiting
-        self._active: AnswerMemory[Claims] = AnswerMemory(*memory)
-        self._refused: AnswerMemory[Refusal] = AnswerMemory(*memory)
+        self._active: TokenMemory[Claims] = TokenMemory(*memory)
+        self._refused: TokenMemory[Refusal] = TokenMemory(*memory)
         self._metadata: RemoteDocument[IssuerMetadata] | None = None
         self._questions: dict[bytes, asyncio.Task[Claims | Refusal]] = {}
         self._slots = asyncio.Semaphore(ASKED_AT_ONCE)
@@ -147,7 +150,7 @@ class Introspection:
         until = asked_at + self._plan.cache_seconds
         if claims.until is not None:
             until = min(until, claims.until)
-        size = _BYTES_A_CHARACTER * (len(token) + len(str(claims.claims)))
+        size = BYTES_A_CHARACTER * (len(token) + len(str(claims.claims)))
         self._active.remember(digest, claims, until, size)
         return claims
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from bff.declarations.models.gateway import GatewayFile
+from bff.plan.compiler.jwt import compile_issuers
 from bff.plan.compiler.roots import UNKNOWN_CLAIMS, root_of_claims
 from bff.plan.compiler.sessions import compile_sessions
 from bff.plan.compiler.values import ExpressionScope, compile_single, scope_within
@@ -48,6 +49,7 @@ def compile_identity(
         claims=schema,
         roles=_compile_names(scope, declared.roles, ("identity", "roles")),
         scopes=_compile_names(scope, declared.scopes, ("identity", "scopes")),
+        jwt=compile_issuers(reporter),
         sessions=_compile_sessions(reporter),
         digest=digest_of(
             [declared.model_dump(), None if schema is None else schema.digest], namespace

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bff.plan.model.expressions import Template
+from bff.plan.model.jwt import TokenIssuer
 from bff.plan.model.service import Schema
 from bff.plan.model.sessions import SessionsPlan
 
@@ -12,12 +13,14 @@ class IdentityPlan:
     """The project's `identity`.
 
     `claims` is the type of every caller's claims; None where none is declared. `roles` and `scopes`
-    see `claims`, and are None where the usual claims have them.
+    see `claims`, and are None where the usual claims have them. `jwt` are the issuers whose tokens
+    are taken.
     """
 
     claims: Schema | None = None
     roles: Template | None = None
     scopes: Template | None = None
+    jwt: tuple[TokenIssuer, ...] = ()
     sessions: SessionsPlan | None = None
     digest: str = ""  # of what is declared, secrets included: the same plan has the same provider
 

@@ -8,24 +8,30 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bff.identity.issuers.issuers import Issuers
+from bff.identity.jwt.authenticator import JwtAuthenticator
 from bff.identity.ports import Anonymous, IdentityProvider
-from bff.identity.provider import ConfiguredProvider, CredentialKindReader
+from bff.identity.provider import BearerToken, ConfiguredProvider, CredentialKindReader
 from bff.plan.model.identity import IdentityPlan
 from bff.redis.store import SharedStore
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderParts:
-    """What providers work with. `store` is Redis, None without one; `clock` gives seconds since the
-    epoch."""
+    """What providers work with. `store` is Redis, None without one; `issuers` holds what issuers
+    publish; `clock` gives seconds since the epoch."""
 
     store: SharedStore | None
+    issuers: Issuers
     clock: Callable[[], float]
 
 
 def build_provider(plan: IdentityPlan, parts: ProviderParts) -> IdentityProvider:
     """The provider of a plan, not open yet."""
     kinds: list[CredentialKindReader] = []
+    if plan.jwt:
+        tokens = JwtAuthenticator(plan.jwt, parts.issuers, parts.clock)
+        kinds.append(CredentialKindReader(BearerToken(), tokens))
     return ConfiguredProvider(plan, kinds) if kinds else Anonymous()
 
 

@@ -21,6 +21,7 @@ from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyWork
 from bff.engine.values.limits import Limits
 from bff.errors import SettingsError
+from bff.identity.issuers.issuers import Issuers
 from bff.identity.ports import IdentityProvider
 from bff.plan.model.composition import CompiledProject, Composition, Route
 from bff.redis.store import SharedStore
@@ -53,6 +54,7 @@ class Resources:
     transport: Transport
     caches: Caches
     store: SharedStore | None
+    issuers: Issuers
     identities: Identities
     heavy_work: HeavyWork
     clock: Callable[[], float]
@@ -60,6 +62,7 @@ class Resources:
     async def close(self) -> None:
         """End what is in flight and let go of every connection."""
         await self.identities.close()
+        await self.issuers.close()
         await self.caches.close()
         if self.store is not None:
             await self.store.close()
@@ -90,8 +93,11 @@ async def open_resources(
     loop = asyncio.get_running_loop()
     url = settings.redis_url
     store = None if url is None else SharedStore(url, use="identity and limits")
-    identities = Identities(ProviderParts(store, clock))
-    return Resources(loop, transport, Caches(open_cache), store, identities, HeavyWork(), clock)
+    issuers = Issuers()
+    identities = Identities(ProviderParts(store, issuers, clock))
+    return Resources(
+        loop, transport, Caches(open_cache), store, issuers, identities, HeavyWork(), clock
+    )
 
 
 @dataclass(frozen=True, slots=True)
