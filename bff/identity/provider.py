@@ -10,6 +10,7 @@ Rules:
 
 import hashlib
 import json
+import re
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
@@ -35,6 +36,7 @@ _PASSING: Final = frozenset(
 _TWO_CREDENTIALS: Final = Refusal(
     400, "invalid_request", "The request brings more than one credential."
 )
+_ANOTHER_TOKEN: Final = re.compile(r",[ \t]*bearer[ \t]", re.IGNORECASE)
 _OTHER_CLAIMS: Final = Refusal(
     401, "invalid_token", "The credential lacks a claim, or has another kind of value in one."
 )
@@ -72,7 +74,10 @@ class BearerToken:
         if len(values) > 1:
             return _TWO_CREDENTIALS
         scheme, _, token = values[0].partition(" ")
-        return token.strip(" ") if scheme.lower() == "bearer" else None
+        if scheme.lower() != "bearer":
+            return None
+        # WSGI joins two headers of one name.
+        return _TWO_CREDENTIALS if _ANOTHER_TOKEN.search(token) else token.strip(" ")
 
 
 @dataclass(frozen=True, slots=True)

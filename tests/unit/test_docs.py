@@ -29,6 +29,7 @@ from bff.declarations.models.gateway import (
     RouteDecl,
 )
 from bff.declarations.models.identity import IdentityDecl
+from bff.declarations.models.jwt import JwtIssuerDecl
 from bff.declarations.models.paging import PaginateDecl
 from bff.declarations.models.param import ItemsDecl, OperationParamDecl, ParamDecl, ScalarDecl
 from bff.declarations.models.replies import ReplyHeaderDecl
@@ -51,6 +52,7 @@ SECTIONS = {
     RouteDecl: "routes",
     CorsDecl: "cors",
     IdentityDecl: "identity",
+    JwtIssuerDecl: "jwt",
     SessionsDecl: "sessions",
     AccessRules: "Access",
     RolesDecl: "Roles and scopes",

@@ -165,6 +165,28 @@ def test_new_key_is_fetched_for_whoever_names_it_first_and_all_wait_for_one_fetc
     run(test)
 
 
+def test_client_that_leaves_ends_no_fetch_that_others_wait_for(issuer: StandInIssuer) -> None:
+    async def test() -> None:
+        issuer.publish(ec_key("old").jwk())
+        async with opened(issuer) as setup:
+            await setup.pass_time(COOLDOWN_SECONDS)
+            issuer.publish(ec_key("new").jwk())
+            issuer.hold.clear()
+            first, second = (
+                asyncio.ensure_future(setup.ask(setup.token(ec_key("new"), sub=sub)))
+                for sub in ("ann", "bo")
+            )
+            await asyncio.sleep(0)
+            first.cancel()
+            await asyncio.sleep(0)
+            issuer.hold.set()
+            assert isinstance(await second, Claims)
+            assert first.cancelled()
+            assert setup.keys_asked() == 2
+
+    run(test)
+
+
 def test_flood_of_unknown_keys_costs_one_fetch_a_cooldown_and_the_same_refusal(
     issuer: StandInIssuer,
 ) -> None:
