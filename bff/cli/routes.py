@@ -9,6 +9,7 @@ from bff.cli.project import compile_or_exit, project_option
 from bff.plan.explain.texts import (
     access_text,
     one_line,
+    pages_text,
     proxies_text,
     seconds_text,
     service_text,
@@ -72,14 +73,16 @@ def routes(project: Path) -> None:
 
 
 def _passing(route: Route) -> str:
-    """What passes beside what all routes pass."""
+    """What passes beside what all routes pass, and which pages may read it."""
     lists = {
         "forward": route.forward,
         "return": route.returned,
         "cookies": route.cookies,
         "expose": route.expose,
     }
-    return "".join(f", {key} {' '.join(names)}" for key, names in lists.items() if names)
+    passing = "".join(f", {key} {' '.join(names)}" for key, names in lists.items() if names)
+    pages = pages_text(route.cors)
+    return f"{passing}, cors {pages}" if pages else passing
 
 
 def _limits(route: Route) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bff.declarations.documents import read_document
 from bff.declarations.models.composition import CompositionFile
+from bff.declarations.models.cors import CorsDecl
 from bff.declarations.models.gateway import GatewayDefaults
 from bff.declarations.project import read_project
 from bff.errors import Problem
@@ -39,7 +40,7 @@ operations:
 MOST_STEPS = 5
 
 DEFAULTS = Defaults(
-    GatewayDefaults(), Access("public"), CompiledIdentity(NO_IDENTITY, UNKNOWN_CLAIMS)
+    GatewayDefaults(), Access("public"), CompiledIdentity(NO_IDENTITY, UNKNOWN_CLAIMS), CorsDecl()
 )
 
 # What an expression may read: who is calling, what says nothing of that, and steps by number.

@@ -17,7 +17,7 @@ from bff.plan.model.service import Link
 from bff.upstream.passthrough.headers import RouteHeaders
 from bff.upstream.passthrough.passthrough import Passthrough
 from bff.web.compositions.handler import CompositionHandler
-from bff.web.http.cors import CrossOrigin
+from bff.web.http.cors import CrossOrigins
 from bff.web.http.logs import Log
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
@@ -101,7 +101,7 @@ class Gateway:
         self._stream = Recorder()
         self._log = Log("info", self._stream)
         cache = Cache(lambda **_: None, clock=self.clock, dice=lambda: 0.0)
-        cross_origin = CrossOrigin(project)
+        cross_origins = CrossOrigins(project)
         self.dispatcher = Dispatcher(
             project,
             RoutingTable(project.compositions, project.routes),
@@ -115,14 +115,14 @@ class Gateway:
                 each.prefix: RouteHandler(
                     each,
                     Passthrough(each, services, RouteHeaders(each, ())),
-                    cross_origin,
+                    cross_origins.of(each.cors),
                     cache,
                     tells_caller=False,
                 )
                 for each in project.routes
             },
             {},
-            cross_origin,
+            cross_origins,
             AccessControl(Anonymous()),
             self._log,
         )

@@ -3,6 +3,7 @@
 import pytest
 
 from bff.declarations.documents import read_document
+from bff.declarations.models.cors import CorsDecl
 from bff.declarations.models.gateway import GatewayFile
 from tests.support.marks import without_mark
 
@@ -111,7 +112,7 @@ def test_gateway_file_may_be_empty_and_takes_the_defaults(text: str) -> None:
     declared = found.document.model
     assert (declared.defaults.deadline, declared.defaults.timeout) == (5.0, 2.0)
     assert declared.routes == {}
-    assert declared.cors.origins == ()
+    assert declared.cors == CorsDecl()
 
 
 @pytest.mark.parametrize(

@@ -5,21 +5,22 @@ from typing import Any
 
 import pytest
 
-from bff.web.http.cors import CrossOrigin
+from bff.plan.model.composition import Cors
+from bff.web.http.cors import CrossOrigin, CrossOrigins, is_preflight
 from bff.web.http.requests import GatewayRequest
 
 PAGE = b"https://shop.example"
 
 
-def cross_origin(*origins: str) -> CrossOrigin:
+def cross_origin(*origins: str, credentials: bool = False, age: float = 600.0) -> CrossOrigin:
+    cors = Cors(frozenset(origins), credentials, age)
     param = SimpleNamespace(location="header", wire_name="x-tenant")
     query = SimpleNamespace(location="query", wire_name="limit")
     project: Any = SimpleNamespace(
-        cors=SimpleNamespace(origins=frozenset(origins)),
         compositions=[SimpleNamespace(params=[param, query], head=None)],
         routes=[SimpleNamespace(forward=("x-csrf-token",))],
     )
-    return CrossOrigin(project)
+    return CrossOrigins(project, ("authorization", "x-api-key", "cookie")).of(cors)
 
 
 def preflight(origin: bytes = PAGE, asked: bytes | None = None) -> GatewayRequest:
@@ -51,7 +52,6 @@ def test_other_origins_are_told_only_that_the_answer_varies(origin: bytes | None
 def test_project_without_origins_says_nothing_of_cors() -> None:
     policy = cross_origin()
     assert policy.headers(PAGE) == ()
-    assert not policy.is_preflight(preflight())
     upstream = [(b"access-control-allow-origin", b"*")]
     assert policy.without_upstreams(upstream) == upstream
 
@@ -69,8 +69,8 @@ def test_project_with_origins_speaks_in_the_place_of_its_upstreams() -> None:
 def test_preflight_of_a_known_origin_lists_methods_and_grants_known_headers() -> None:
     policy = cross_origin(PAGE.decode())
     asked = preflight(asked=b"Content-Type, X-Tenant,x-evil,  If-None-Match")
-    assert policy.is_preflight(asked)
-    reply = policy.preflight(asked, ("OPTIONS", "POST"))
+    assert is_preflight(asked)
+    reply = policy.preflight(asked, ("OPTIONS", "POST", "PUT"), ("OPTIONS", "POST"))
     headers = dict(reply.headers)
     assert reply.status == 204
     assert headers[b"access-control-allow-methods"] == b"OPTIONS, POST"
@@ -89,17 +89,19 @@ def test_replies_of_a_route_expose_what_it_names_beside_what_all_do() -> None:
 
 
 def test_preflight_grants_what_a_route_forwards() -> None:
-    reply = cross_origin(PAGE.decode()).preflight(preflight(asked=b"X-CSRF-Token, X-Evil"), ())
+    reply = cross_origin(PAGE.decode()).preflight(preflight(asked=b"X-CSRF-Token, X-Evil"), (), ())
     assert dict(reply.headers)[b"access-control-allow-headers"] == b"x-csrf-token"
 
 
 def test_preflight_that_asks_for_no_known_header_is_granted_none() -> None:
-    reply = cross_origin(PAGE.decode()).preflight(preflight(asked=b"x-evil"), ("POST",))
+    reply = cross_origin(PAGE.decode()).preflight(preflight(asked=b"x-evil"), ("POST",), ())
     assert b"access-control-allow-headers" not in dict(reply.headers)
 
 
 def test_preflight_of_a_foreign_origin_allows_nothing() -> None:
-    reply = cross_origin(PAGE.decode()).preflight(preflight(b"https://evil.example"), ("POST",))
+    reply = cross_origin(PAGE.decode()).preflight(
+        preflight(b"https://evil.example"), ("POST",), ("POST",)
+    )
     assert not [name for name, _ in reply.headers if name.startswith(b"access-control-")]
 
 
@@ -112,4 +114,17 @@ def test_preflight_of_a_foreign_origin_allows_nothing() -> None:
     ],
 )
 def test_what_lacks_a_preflights_marks_is_none(request_: GatewayRequest) -> None:
-    assert not cross_origin(PAGE.decode()).is_preflight(request_)
+    assert not (request_.method == "OPTIONS" and is_preflight(request_))
+
+
+def test_page_may_send_credentials_where_they_are_allowed_and_what_comes_with_a_session() -> None:
+    policy = cross_origin(PAGE.decode(), credentials=True, age=0.0)
+    allowed = (b"access-control-allow-credentials", b"true")
+    assert allowed in policy.headers(PAGE)
+    assert allowed in policy.exposing(("Link",))[PAGE]
+    assert allowed not in policy.headers(b"https://evil.example")
+    assert allowed not in cross_origin(PAGE.decode()).headers(PAGE)
+    asked = preflight(asked=b"Authorization, X-Api-Key, X-CSRF, Cookie, x-csrf")
+    headers = dict(policy.preflight(asked, ("POST",), ("POST",)).headers)
+    assert headers[b"access-control-allow-headers"] == b"authorization, x-api-key, x-csrf"
+    assert headers[b"access-control-max-age"] == b"0"

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo
 from bff.declarations.declaration import Declaration, Violation, check_keys, refusal
 from bff.declarations.models.access import Access
 from bff.declarations.models.caching import CacheDecl, FieldsDecl, TagTexts, repeated_tags
+from bff.declarations.models.cors import CorsDecl
 from bff.declarations.models.endpoint import (
     Effect,
     check_endpoint,
@@ -91,6 +92,7 @@ class CompositionFile(Declaration):
     reads: bool = False  # of a POST: it changes nothing
     summary: str = ""
     access: Access | None = None  # the gateway's default when None
+    cors: CorsDecl = CorsDecl()
     params: dict[str, ParamDecl] = Field(default={})
     content_type: MediaType | None = None  # of the body; as its params have it when None
     deadline: Deadline | None = None  # seconds; the gateway's default when None

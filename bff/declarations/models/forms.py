@@ -201,6 +201,12 @@ Timeout = Annotated[Duration, _at_most(24 * 3600, "a timeout is 24h at most")]
 # Stores refuse entries of longer lifetimes.
 _in_cache = _at_most(366 * 24 * 3600, "the cache holds for 8784h at most: 366 days")
 Lifetime = Annotated[Duration, _in_cache]
+# `max_age` of `cors`.
+PreflightAge = Annotated[
+    float,
+    BeforeValidator(_parse_window),
+    _at_most(24 * 3600, "no browser keeps a preflight for more than 24h"),
+]
 Window = Annotated[float, BeforeValidator(_parse_window), _in_cache]  # may be nothing
 Size = Annotated[int, BeforeValidator(_parse_size)]  # bytes
 Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]

@@ -9,7 +9,8 @@ from pydantic import Field
 from bff.declarations.declaration import Declaration, Violation, check_keys
 from bff.declarations.environment.filling import ANY, EnvironmentUse
 from bff.declarations.models.access import Access
-from bff.declarations.models.addresses import Origin, RedirectOrigin
+from bff.declarations.models.addresses import RedirectOrigin
+from bff.declarations.models.cors import CorsDecl
 from bff.declarations.models.forms import (
     Deadline,
     FromList,
@@ -51,12 +52,6 @@ class GatewayDefaults(Declaration):
     timeout: Timeout = 2.0
     access: Access | None = None
     budget: BudgetDecl | None = None
-
-
-class CorsDecl(Declaration):
-    """Which origins' pages may read replies."""
-
-    origins: Annotated[tuple[Origin, ...], FromList] = ()
 
 
 class GatewayCacheDecl(Declaration):

@@ -9,6 +9,7 @@ from pydantic import Field
 from bff.declarations.declaration import Declaration, Violation
 from bff.declarations.models.access import Access
 from bff.declarations.models.caching import TagTexts, constant_tag_violation, repeated_tags
+from bff.declarations.models.cors import CorsDecl
 from bff.declarations.models.forms import TOKEN, FromList, Size, Timeout
 from bff.header_names import FORWARDED, FRAMING, HOP_BY_HOP, NOT_FOR_CLIENTS, TRACE, folded
 
@@ -37,6 +38,7 @@ class RouteDecl(Declaration):
     strip: bool = True
     purges: TagTexts = ()
     access: Access | None = None  # the gateway's default when None
+    cors: CorsDecl = CorsDecl()
     max_body: Size | None = None  # bytes of a request's body; any number when None
     timeout: Timeout | None = None  # seconds; the service's when None
     websocket: bool = False

@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 
 from bff.declarations.documents import Document
 from bff.declarations.models.composition import CompositionFile, ShapeViewDecl
+from bff.declarations.models.cors import CorsDecl
 from bff.declarations.models.endpoint import REST
 from bff.declarations.models.gateway import GatewayDefaults
 from bff.plan.compiler.access import compile_access
 from bff.plan.compiler.budgets import compile_budget
 from bff.plan.compiler.caching import compile_policy, warn_of_traces
 from bff.plan.compiler.caller_credentials import credentials_of
+from bff.plan.compiler.cors import compile_cors
 from bff.plan.compiler.disclosures import warn_of_nobody
 from bff.plan.compiler.heads import compile_head
 from bff.plan.compiler.identity import CompiledIdentity
@@ -52,6 +54,7 @@ class Defaults:
     declared: GatewayDefaults
     access: Access
     identity: CompiledIdentity
+    cors: CorsDecl
 
 
 def compile_composition(
@@ -85,6 +88,7 @@ def compile_composition(
     whole = {step.name: step.index for step in steps.steps if step.name not in targets}
     payload = compile_shape(scope, _response(document), ("response",), whole)
     views = _compile_views(scope, declared, payload, whole)
+    cors = compile_cors(reporter, defaults.cors, declared.cors, ("cors",))
     head = compile_head(scope, declared, redirect_origins)
     # Tags don't see `degraded`: a degraded payload is not stored.
     tags = () if cache is None else compile_tags(joined, cache.tags, ("cache", "tags"))
@@ -151,6 +155,7 @@ def compile_composition(
         namespace=namespace,
         writes=declared.effect == "writes",
         head=head,
+        cors=cors,
     )
 
 

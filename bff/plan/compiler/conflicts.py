@@ -123,37 +123,17 @@ def report_disclosures(
             )
 
 
-def report_exposed_headers(reporter: Reporter[GatewayFile]) -> None:
-    """Report routes that expose headers to pages while no page may read replies."""
-    gateway = reporter.document.model
-    if gateway.cors.origins or not reporter.document.is_sound(("cors",)):
-        return
-    for prefix, route in gateway.routes.items():
-        if route.expose:
-            reporter.report(
-                ("routes", prefix, "expose"),
-                "no page of another origin may read replies here, since none is listed",
-                "List the origins of your pages: cors: {origins: [https://shop.example]}.",
-            )
-
-
 def report_websockets(
     reporter: Reporter[GatewayFile], services: Mapping[str, Service], app_guards: Sequence[str]
 ) -> None:
-    """Report routes whose WebSockets no page may open, or which a proxy on the way to the service
-    would end; and those whose WebSockets the hooks of an app would have to guard: these see a
-    request and its reply, and a WebSocket has neither."""
+    """Report routes whose WebSockets a proxy on the way to the service would end, and those whose
+    WebSockets the hooks of an app would have to guard: these see a request and its reply, and a
+    WebSocket has neither."""
     gateway = reporter.document.model
     for prefix, route in gateway.routes.items():
         at: Path = ("routes", prefix, "websocket")
         if not route.websocket:
             continue
-        if not gateway.cors.origins and reporter.document.is_sound(("cors",)):
-            reporter.report(
-                at,
-                "no page may open a WebSocket here, since no origin is listed",
-                "List the origins of your pages: cors: {origins: [https://shop.example]}.",
-            )
         service = services.get(route.service)
         if service is not None and service.link is not None and service.link.proxy is not None:
             plain = next((url for url in service.instances if url.startswith("http:")), None)

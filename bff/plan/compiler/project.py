@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
 from bff.declarations.documents import Wanted
+from bff.declarations.models.cors import CorsDecl
 from bff.declarations.models.trusted_proxies import UNIX, TrustedProxiesDecl, network_of
 from bff.declarations.project import ProjectFiles, read_project
 from bff.environment import Environment
@@ -25,18 +26,18 @@ from bff.plan.compiler.compositions import Defaults, compile_composition
 from bff.plan.compiler.conflicts import (
     report_disclosures,
     report_endpoints,
-    report_exposed_headers,
     report_lent_credentials,
     report_routes,
     report_websockets,
 )
+from bff.plan.compiler.cors import compile_cors, report_needs_of_origins
 from bff.plan.compiler.identity import compile_identity
 from bff.plan.compiler.roots import root_of_claims
 from bff.plan.compiler.services import compile_services
 from bff.plan.compiler.values import scope_within
 from bff.plan.digests import digest_of
 from bff.plan.model.access import Access
-from bff.plan.model.composition import CompiledProject, Composition, Cors, Route, TrustedProxies
+from bff.plan.model.composition import CompiledProject, Composition, Route, TrustedProxies
 from bff.plan.reporter import Reporter
 from bff.plan.schemas.library import load_schemas
 
@@ -88,11 +89,16 @@ def check_project(
     services = compile_services(files, schemas, problems, warnings, namespace, of_anybody)
     of_claims = scope_within(of_gateway, root_of_claims(identity.claims))
     default_access = compile_access(of_claims, gateway.defaults.access, ("defaults", "access"))
-    defaults = Defaults(gateway.defaults, default_access, identity)
+    cors = compile_cors(of_gateway, CorsDecl(), gateway.cors, ("cors",))
+    defaults = Defaults(gateway.defaults, default_access, identity, gateway.cors)
     of_routes = {
         prefix: default_access
         if route.access is None
         else compile_access(of_claims, route.access, ("routes", prefix, "access"))
+        for prefix, route in gateway.routes.items()
+    }
+    cors_of_routes = {
+        prefix: compile_cors(of_gateway, gateway.cors, route.cors, ("routes", prefix, "cors"))
         for prefix, route in gateway.routes.items()
     }
     compositions: list[Composition] = []
@@ -112,7 +118,7 @@ def check_project(
     report_routes(of_gateway, {*services.services, *services.unread})
     report_lent_credentials(of_gateway, services.documents)
     report_disclosures(of_gateway, services.documents, of_routes)
-    report_exposed_headers(of_gateway)
+    report_needs_of_origins(of_gateway)
     report_websockets(of_gateway, services.services, app_guards)
     project = None
     if not problems:
@@ -131,6 +137,7 @@ def check_project(
                 tuple(name.lower() for name in route.return_),
                 route.cookies,
                 route.expose,
+                cors_of_routes[prefix],
             )
             for prefix, route in sorted(gateway.routes.items())
         )
@@ -139,7 +146,7 @@ def check_project(
             services=services.services,
             compositions=tuple(compositions),
             routes=routes,
-            cors=Cors(frozenset(gateway.cors.origins)),
+            cors=cors,
             digest=digest_of({each.name: each.digest for each in compositions}),
             namespace=namespace,
             identity=identity.plan,

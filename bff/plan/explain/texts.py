@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, assert_never
 
 from bff.plan.model.access import Access, Requirement
-from bff.plan.model.composition import TrustedProxies
+from bff.plan.model.composition import Cors, TrustedProxies
 from bff.plan.model.expressions import Template
 from bff.plan.model.service import Additions, Disclosure, Link, Service, TokenRequest
 from bff.plan.types import kinds as t
@@ -60,6 +60,12 @@ def _requirement(what: str, requirement: Requirement) -> Iterable[str]:
         yield f"{what} any of {', '.join(requirement.any)}"
     if requirement.all:
         yield f"{what} all of {', '.join(requirement.all)}"
+
+
+def pages_text(cors: Cors) -> str:
+    """Which pages of other origins may read replies; empty where none may."""
+    with_credentials = ", with credentials" if cors.credentials else ""
+    return f"{', '.join(sorted(cors.origins))}{with_credentials}" if cors.origins else ""
 
 
 def proxies_text(proxies: TrustedProxies) -> str:

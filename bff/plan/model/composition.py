@@ -18,6 +18,19 @@ from bff.plan.model.steps import Step
 
 
 @dataclass(frozen=True, slots=True)
+class Cors:
+    """The origins whose pages may read replies; exact origins only. With `credentials`, their
+    requests may bring cookies. Browsers keep preflights for `max_age_seconds`."""
+
+    origins: frozenset[str] = frozenset()
+    credentials: bool = False
+    max_age_seconds: float = 600.0
+
+
+NO_CORS = Cors()
+
+
+@dataclass(frozen=True, slots=True)
 class CallBudget:
     """What a run may cost by its plan: calls in all, and calls one after the other. None where any
     number is fine."""
@@ -62,6 +75,7 @@ class Composition:
     writes: bool
     head: ReplyHead | None = None  # None: 200, and no headers of its own
     budget: CallBudget = CallBudget()
+    cors: Cors = NO_CORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +92,13 @@ class Route:
     access: Access
     most_body_bytes: int | None  # of a request; None: any number
     timeout_seconds: float
-    websocket: bool = False  # pages of the origins of `cors` may open WebSockets below it
+    websocket: bool = False  # pages of the origins in `cors` may open WebSockets below it
     lends_credentials: bool = False  # its requests have the service's additions, and are its own
     forward: tuple[str, ...] = ()  # headers of requests that pass, too; in lower case
     returned: tuple[str, ...] = ()  # those of replies; in lower case
     cookies: tuple[str, ...] = ()  # the names of those that pass
     expose: tuple[str, ...] = ()  # headers that pages may read, as they are written
-
-
-@dataclass(frozen=True, slots=True)
-class Cors:
-    """The origins whose pages may read replies; exact origins only."""
-
-    origins: frozenset[str]
+    cors: Cors = NO_CORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +123,7 @@ class CompiledProject:
     services: Mapping[str, Service]
     compositions: tuple[Composition, ...]  # sorted by name
     routes: tuple[Route, ...]
-    cors: Cors
+    cors: Cors  # of replies that no endpoint gives
     digest: str
     namespace: str  # separates cached data, tags and purges from those of other projects
     # The names of the environment without a value and a default: with any, it can't be served.

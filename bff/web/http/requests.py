@@ -8,10 +8,13 @@ import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from random import getrandbits
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from bff.engine.values.trace import Trace
+
+if TYPE_CHECKING:
+    from bff.web.http.cors import CrossOrigin
 
 RawHeaders = Sequence[tuple[bytes, bytes]]  # names in lower case
 
@@ -45,6 +48,7 @@ class GatewayRequest:
     `body` is None where the request has none; it can be read once, and raises `ClientGone`.
     `client_host` and `scheme` are the connection's, or what trusted proxies report
     (`bff.web.http.forwarding`); `forwarded_host` is what these report as the `Host`, else None.
+    `cross_origin` is that of the endpoint that it is for, once this is known.
     `can_switch`: its host can give the connection to another protocol.
     `single` is given where the host has it: `dict(headers)`.
     """
@@ -53,6 +57,7 @@ class GatewayRequest:
         "body",
         "can_switch",
         "client_host",
+        "cross_origin",
         "forwarded_host",
         "headers",
         "method",
@@ -86,6 +91,7 @@ class GatewayRequest:
         self.scheme = scheme
         self.client_host = client_host
         self.forwarded_host: bytes | None = None
+        self.cross_origin: CrossOrigin | None = None
         self.version = version
         self.can_switch = can_switch
         self.started_at = time.perf_counter()

@@ -17,7 +17,7 @@ from bff.plan.model.composition import CompiledProject
 from bff.upstream.passthrough.passthrough import Refused
 from bff.web.compositions.handler import CompositionHandler, Target
 from bff.web.compositions.request import CompositionRequest
-from bff.web.http.cors import CrossOrigin
+from bff.web.http.cors import CrossOrigin, CrossOrigins, is_preflight, wanted_method
 from bff.web.http.logs import Log
 from bff.web.http.problems import bad_host, bad_path, internal_error, wrong_method
 from bff.web.http.replies import Reply
@@ -56,7 +56,7 @@ class Dispatcher:
         compositions: Mapping[str, CompositionHandler],
         routes: Mapping[str, RouteHandler],
         websockets: Mapping[str, WebSocketHandler],
-        cross_origin: CrossOrigin,
+        cross_origins: CrossOrigins,
         access: AccessControl,
         log: Log,
     ) -> None:
@@ -65,6 +65,7 @@ class Dispatcher:
             each.name: (
                 compositions[each.name],
                 access.guard(each.access, depends_on_caller=each.scope == "identity"),
+                cross_origins.of(each.cors),
             )
             for each in project.compositions
         }
@@ -73,12 +74,13 @@ class Dispatcher:
             each.prefix: (
                 routes[each.prefix],
                 access.guard(each.access, depends_on_caller=routes[each.prefix].tells_caller),
+                cross_origins.of(each.cors),
             )
             for each in project.routes
         }
-        self._cross_origin = cross_origin
+        self._cross_origin = cross_origins.of(project.cors)
         self._log = log
-        self._lines: dict[tuple[str, str, str], _BeginLine] = {}
+        self._lines: dict[tuple[str, str, str], tuple[CrossOrigin | None, _BeginLine]] = {}
 
     def begin(self, request: GatewayRequest) -> Reply | Pending | None:
         """The reply, where it takes no waiting; None where nothing of the project's is there."""
@@ -89,8 +91,12 @@ class Dispatcher:
                 # Routing, reading params and digesting them take 12 µs of the 25 that a hit spends
                 # here.
                 key = (request.method, request.raw_path, request.raw_query)
-                begin_line = self._lines.get(key)
-                begun = self._begin(request) if begin_line is None else begin_line(request)
+                line = self._lines.get(key)
+                if line is None:
+                    begun = self._begin(request)
+                else:
+                    request.cross_origin, begin_line = line
+                    begun = begin_line(request)
         except Exception as error:
             return self.report_bug(request, error)
         return self.finish(request, begun) if isinstance(begun, Reply) else begun
@@ -101,8 +107,9 @@ class Dispatcher:
 
     def finish(self, request: GatewayRequest, reply: Reply) -> Reply:
         """What every reply has: the request's id, CORS, and no body for HEAD."""
-        if self._cross_origin.is_on and not reply.cors:
-            reply.cors = self._cross_origin.headers(request.single.get(b"origin"))
+        cross_origin = request.cross_origin or self._cross_origin
+        if cross_origin.is_on and not reply.cors:
+            reply.cors = cross_origin.headers(request.single.get(b"origin"))
         reply.request_id = request.request_id
         if request.method == "HEAD" and isinstance(reply.body, bytes):
             reply.body = b""
@@ -114,15 +121,17 @@ class Dispatcher:
         return self.finish(request, internal_error(request))
 
     def _begin(self, request: GatewayRequest) -> Reply | Pending | None:
+        if (
+            request.method == "OPTIONS"
+            and is_preflight(request)
+            and (answer := self._preflight(request)) is not None
+        ):
+            return answer
         match = self._table.match(request.method, request.raw_path)
         if type(match) is ToComposition:
             return self._begin_composition(request, match)
-        if request.method == "OPTIONS" and not isinstance(match, NoMatch):
-            if self._cross_origin.is_preflight(request):
-                methods = self._table.allowed_methods(request.raw_path)
-                return self._cross_origin.preflight(request, methods)
-            if isinstance(match, WrongMethod):
-                return Reply(204, [(b"allow", ", ".join(match.allow).encode())])
+        if request.method == "OPTIONS" and isinstance(match, WrongMethod):
+            return Reply(204, [(b"allow", ", ".join(match.allow).encode())])
         match match:
             case ToRoute():
                 return self._begin_route(request, match)
@@ -137,8 +146,33 @@ class Dispatcher:
             case _:
                 assert_never(match)
 
+    def _preflight(self, request: GatewayRequest) -> Reply | None:
+        """The answer to a page that asks whether it may send a request; None where no page of
+        another origin may, or nothing is there."""
+        path = request.raw_path
+        request.cross_origin = cross_origin = self._cross_origin_at(wanted_method(request), path)
+        if cross_origin is None or not cross_origin.is_on:
+            return None
+        methods = self._table.allowed_methods(path)
+        granted = [each for each in methods if self._cross_origin_at(each, path) is cross_origin]
+        return cross_origin.preflight(request, methods, granted)
+
+    def _cross_origin_at(self, method: str, raw_path: str) -> CrossOrigin | None:
+        match = self._table.match(method, raw_path)
+        match match:
+            case ToComposition():
+                return self._compositions[match.name][-1]
+            case ToRoute():
+                return self._routes[match.route.prefix][-1]
+            case WrongMethod():
+                return self._cross_origin
+            case BadPath() | NoMatch():
+                return None
+            case _:
+                assert_never(match)
+
     def _begin_composition(self, request: GatewayRequest, match: ToComposition) -> Reply | Pending:
-        handler, guard = self._compositions[match.name]
+        handler, guard, request.cross_origin = self._compositions[match.name]
 
         def begin_admitted(caller: Identity) -> Reply | Pending:
             read = handler.read(request, match.params)
@@ -231,13 +265,14 @@ class Dispatcher:
         return Pending(self, request, work, reads_body=False, may_be_abandoned=not handler.writes)
 
     def _begin_route(self, request: GatewayRequest, match: ToRoute) -> Reply | Pending:
+        *_, request.cross_origin = self._routes[match.route.prefix]
         begin_line = self._route_line(match, request.method, request.raw_query)
         if request.method != "OPTIONS":  # else it may be a preflight
             self._remember(request, begin_line)
         return begin_line(request)
 
     def _route_line(self, match: ToRoute, method: str, raw_query: str) -> _BeginLine:
-        handler, guard = self._routes[match.route.prefix]
+        handler, guard, _ = self._routes[match.route.prefix]
         websockets = self._websockets.get(match.route.prefix)
         target = handler.target(method, match.below, raw_query)
         may_be_abandoned = not handler.purges_after(method)
@@ -300,7 +335,8 @@ class Dispatcher:
         if len(request.raw_path) + len(request.raw_query) <= _LONGEST_REMEMBERED_LINE:
             if len(self._lines) >= _MOST_REMEMBERED_LINES:
                 self._lines.clear()  # rather than an order to keep, on every request
-            self._lines[request.method, request.raw_path, request.raw_query] = begin_line
+            key = (request.method, request.raw_path, request.raw_query)
+            self._lines[key] = (request.cross_origin, begin_line)
 
 
 async def _after_admission(admission: Awaitable[Admission], begin: _BeginAdmitted) -> Reply:

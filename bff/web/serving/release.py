@@ -34,7 +34,7 @@ from bff.upstream.pipeline.stack import ServiceClient
 from bff.upstream.ports import Transport
 from bff.upstream.transports import open_transport
 from bff.web.compositions.handler import CompositionHandler
-from bff.web.http.cors import CrossOrigin
+from bff.web.http.cors import CrossOrigins
 from bff.web.http.logs import Log
 from bff.web.serving.access import AccessControl
 from bff.web.serving.caches import Caches
@@ -134,7 +134,7 @@ def build_release(
     services = ServiceClient(transport, project.services, limits.reply_bytes, loop.time)
     replies = CachedReplies(cache, resources.clock)
     engine = Engine(services, resources.heavy_work, limits=limits, replies=replies)
-    cross_origin = CrossOrigin(project)
+    cross_origins = CrossOrigins(project, provider.headers)
     handlers = {
         each.name: CompositionHandler(
             each,
@@ -144,7 +144,7 @@ def build_release(
             loop,
             caller_headers=provider.headers,
             body_bytes=body_bytes,
-            origins=project.cors.origins,
+            origins=each.cors.origins,
             clock=resources.clock,
         )
         for each in compositions
@@ -162,7 +162,7 @@ def build_release(
         each.prefix: RouteHandler(
             each,
             Passthrough(each, services, headers[each.prefix]),
-            cross_origin,
+            cross_origins.of(each.cors),
             cache,
             tells_caller=project.services[each.service].disclosure is not None,
         )
@@ -173,8 +173,8 @@ def build_release(
         RoutingTable(project.compositions, project.routes, url_prefix),
         handlers,
         routes,
-        _websockets(project, services, headers, cross_origin),
-        cross_origin,
+        _websockets(project, services, headers, cross_origins),
+        cross_origins,
         AccessControl(provider),
         log,
     )
@@ -187,7 +187,7 @@ def _websockets(
     project: CompiledProject,
     services: ServiceClient,
     headers: Mapping[str, RouteHeaders],
-    cross_origin: CrossOrigin,
+    cross_origins: CrossOrigins,
 ) -> dict[str, WebSocketHandler]:
     """What opens WebSockets, by the prefixes of the routes that have them."""
     handlers = {}
@@ -201,7 +201,7 @@ def _websockets(
                 )
             websockets = WebSockets(route, way, headers[route.prefix])
             handlers[route.prefix] = WebSocketHandler(
-                route, websockets, cross_origin, project.cors.origins
+                route, websockets, cross_origins.of(route.cors)
             )
     return handlers
 

@@ -18,19 +18,18 @@ from bff.web.serving.routes import client_of, failed_route
 
 
 class WebSocketHandler:
-    """Opens the WebSockets of a route for pages of `origins`."""
+    """Opens the WebSockets of a route for pages of the origins of its `cors`."""
 
     def __init__(
         self,
         route: Route,
         websockets: WebSockets,
         cross_origin: CrossOrigin,
-        origins: frozenset[str],
     ) -> None:
         self._prefix = route.prefix
         self._websockets = websockets
         self._cross_origin = cross_origin
-        self._origins = frozenset(origin.encode() for origin in origins)
+        self._origins = frozenset(origin.encode() for origin in route.cors.origins)
 
     def is_meant(self, request: GatewayRequest) -> bool:
         """Whether a request may come to a switch."""
