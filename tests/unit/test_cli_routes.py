@@ -72,7 +72,7 @@ def test_routes_show_what_passes_beside_the_usual(tmp_path: Path) -> None:
     lines = run("routes", "--project", str(folder)).stdout.splitlines()
     assert (
         "service shop, prefix stripped, forward x-api-key x-tenant, return server, cookies cart,"
-        " expose Link  not stated"
+        " expose Link, cors https://a.example  not stated"
     ) in lines[2]
 
 
