@@ -13,7 +13,12 @@ import pytest
 from bff.errors import SettingsError
 from bff.identity.issuers.issuers import Issuers
 from bff.identity.issuers.remote import COOLDOWN_SECONDS, FRESH_SECONDS, HOLD_SECONDS
-from bff.identity.jwt.authenticator import INVALID_TOKEN, NO_KEYS, JwtAuthenticator
+from bff.identity.jwt.authenticator import (
+    INVALID_TOKEN,
+    NO_KEYS,
+    REFUSED_SECONDS,
+    JwtAuthenticator,
+)
 from bff.identity.jwt.keys import VerificationKey
 from bff.identity.memory import TokenMemory
 from bff.identity.ports import Claims, Refusal
@@ -327,13 +332,29 @@ def test_every_refusal_is_the_same_and_the_log_has_the_reason_at_debug(
                 "canary\ud83d",
             ]
             assert {setup.ask_now(each) for each in bad} == {INVALID_TOKEN}
-            # What was refused is not remembered.
             assert len(setup.tokens._memory) == 0
 
     with caplog.at_level(logging.DEBUG):
         run(test)
     assert "a token was refused: it has expired" in caplog.text
     assert "canary" not in caplog.text
+
+
+def test_refused_token_is_remembered_for_seconds_and_costs_no_signature_check(
+    issuer: StandInIssuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        issuer.publish(ec_key().jwk())
+        async with opened(issuer) as setup:
+            early = setup.token(ec_key(), nbf=NOW + 7)
+            for _ in range(3):
+                assert setup.ask_now(early) == INVALID_TOKEN
+            assert caplog.text.count("by its nbf") == 1
+            setup.clock.now += REFUSED_SECONDS
+            assert isinstance(setup.ask_now(early), Claims)
+
+    with caplog.at_level(logging.DEBUG):
+        run(test)
 
 
 def test_memory_of_tokens_is_bounded_and_forgets_the_oldest_first(issuer: StandInIssuer) -> None:

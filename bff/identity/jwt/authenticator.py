@@ -7,7 +7,9 @@ Rules:
    decided, and never waits twice.
 3. While an issuer's keys have never come, or have been good for too long, its tokens get 503 with
    Retry-After: nobody can say whether they are good.
-4. Every other refusal is the same 401, whatever the reason. The log has the reason at `debug`.
+4. Every other refusal is the same 401, whatever the reason. The log has the reason at `debug`. A
+   token that was found bad is remembered for `REFUSED_SECONDS`, in a memory of its own: whoever
+   sends one sends it again and again.
 """
 
 import logging
@@ -25,6 +27,7 @@ from bff.identity.ports import CallerRequest, Claims, Refusal
 from bff.plan.model.jwt import TokenIssuer
 from bff.secret import Secret
 
+REFUSED_SECONDS: Final = 5.0
 INVALID_TOKEN: Final = Refusal(
     401,
     "invalid_token",
@@ -54,6 +57,7 @@ class JwtAuthenticator:
         self._documents = documents
         self._clock = clock
         self._memory = TokenMemory() if memory is None else memory
+        self._refused: TokenMemory[Refusal] = TokenMemory()
         self._sources: dict[str, KeySource] = {}
 
     def authenticate(
@@ -67,6 +71,9 @@ class JwtAuthenticator:
         known = self._memory.recall(digest, now)
         if known is not None and known[1].holds:
             return known[0]
+        refused = self._refused.recall(digest, now)
+        if refused is not None:
+            return refused
         verdict = self._verify(credential, now)
         if isinstance(verdict, KeyMissing) and self._sources[verdict.issuer].may_be_newer():
             return self._verify_later(credential, digest, verdict.issuer)
@@ -114,6 +121,8 @@ class JwtAuthenticator:
                 return claims
             case Rejected(why):
                 _log.debug("a token was refused: it %s", why)
+                until = self._clock() + REFUSED_SECONDS
+                self._refused.remember(digest, INVALID_TOKEN, until)
                 return INVALID_TOKEN
             case KeyMissing(name):
                 if self._keys_of(name) is None:

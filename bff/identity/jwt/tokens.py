@@ -95,11 +95,23 @@ def _read_object(text: bytes, what: str) -> dict[str, Any]:
     try:
         if may_be_deep(text):
             raise BadToken(f"has a {what} that is nested too deep")
-        found = json.loads(text.decode(), object_pairs_hook=unique_members)
-        # Lone surrogates and infinities pass the reader, and no header or digest can hold them.
-        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
+        found = json.loads(
+            text.decode(),
+            object_pairs_hook=unique_members,
+            parse_float=_finite,
+            parse_constant=_finite,
+        )
+        if b"\\u" in text:  # half a pair of surrogates, which no header or digest can hold
+            json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise BadToken(f"has a {what} that is no JSON, or has a member twice") from None
     if not isinstance(found, dict):
         raise BadToken(f"has a {what} that is no object")
     return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("no JSON has an infinity")
+    return number
