@@ -9,8 +9,8 @@ Rules:
 3. A caller's first lease is one token, and each one after it is twice as large. Only who goes on
    asking is held tokens for.
 4. Tokens that nobody asked for in a second go back, and so does the memory of a caller.
-5. While a bucket is known to be empty, Redis is not asked, for a second at most: others may give
-   back.
+5. While a bucket is known to be empty, Redis is not asked: for a second at most where there are
+   leases, since others may give back.
 6. A worker remembers `MOST_LEASES` callers. The oldest is forgotten for a newcomer, and its tokens
    go back: Redis is asked anew.
 7. When Redis is away, tokens that are held are spent, and then the other meter counts.
@@ -24,13 +24,13 @@ from contextlib import suppress
 from typing import Final
 
 from bff.limits.bucket import RedisBuckets, Taken, exceeded
-from bff.limits.ports import Admitted, Meter, Verdict
+from bff.limits.ports import Admitted, Exceeded, Meter, Verdict
 from bff.plan.model.limits import Limit
 from bff.redis.store import SharedStore, StoreDown
 
 MOST_LEASES: Final = 32_768
 _IDLE_SECONDS: Final = 1.0
-_LONGEST_REFUSAL_SECONDS: Final = 1.0
+_LONGEST_REFUSAL_SECONDS: Final = 60.0  # of an exact limit
 _RETURNS_AT_ONCE: Final = 512
 _CLOSE_SECONDS: Final = 1.0
 
@@ -46,6 +46,7 @@ class _Lease:
         "held",
         "is_down",
         "left",
+        "next_at",
         "waiting",
     )
 
@@ -55,7 +56,8 @@ class _Lease:
         self.grows_to = 1
         self.waiting = 0
         self.asked = True  # since the last look at all leases
-        self.empty_until = 0.0
+        self.empty_until = 0.0  # Redis is not asked before
+        self.next_at = 0.0  # when there is a token again, as Redis says
         self.is_down = False  # Redis, when it was asked last
         self.filling: asyncio.Task[None] | None = None
 
@@ -82,6 +84,9 @@ class LeasedMeter:
         self._next_seconds = max(1, int(1 / limit.rate))
         self._most_held = most_held(limit)
         self._prefetch_at = self._most_held // 4
+        self._longest_refusal = (
+            _LONGEST_REFUSAL_SECONDS if limit.counting == "exact" else _IDLE_SECONDS
+        )
         self._buckets = RedisBuckets(store, limit)
         self._otherwise = otherwise
         self._loop = loop
@@ -104,10 +109,20 @@ class LeasedMeter:
                 if lease.held:
                     return self._spend(key, lease)
             if lease.empty_until:
-                wait = lease.empty_until - self._clock()
-                if wait > 0:
-                    return exceeded(wait)
+                now = self._clock()
+                if now < lease.empty_until:
+                    return exceeded(lease.next_at - now)
         return self._take_later(key)
+
+    def used_up(self, key: str) -> Exceeded | None:
+        """See `Meter.used_up`."""
+        lease = self._leases.get(key)
+        if lease is None or lease.held:
+            return None
+        if lease.is_down:
+            return self._otherwise.used_up(key)
+        now = self._clock()
+        return exceeded(lease.next_at - now) if now < lease.empty_until else None
 
     def give_back(self, key: str) -> None:
         """See `Meter.give_back`."""
@@ -152,9 +167,9 @@ class LeasedMeter:
             if lease.is_down:
                 verdict = self._otherwise.take(key)
                 return verdict if isinstance(verdict, tuple) else await verdict
-            wait = lease.empty_until - self._clock()
-            if wait > 0:
-                return exceeded(wait)
+            now = self._clock()
+            if now < lease.empty_until:
+                return exceeded(lease.next_at - now)
 
     def _prefetch(self, key: str, lease: _Lease) -> None:
         if lease.filling is None and self._leases.get(key) is lease:
@@ -185,8 +200,9 @@ class LeasedMeter:
             lease.grows_to = min(2 * lease.grows_to, self._most_held)
             lease.empty_until = 0.0
             if not taken.tokens:
-                wait = max(0.001, min(taken.wait_seconds, _LONGEST_REFUSAL_SECONDS))
-                lease.empty_until = asked_at + wait
+                wait = max(0.001, taken.wait_seconds)
+                lease.next_at = asked_at + wait
+                lease.empty_until = asked_at + min(wait, self._longest_refusal)
 
     def _remember(self, key: str) -> _Lease:
         if len(self._leases) >= self._most_leases:
@@ -198,8 +214,9 @@ class LeasedMeter:
 
     def _look(self) -> None:
         """Forget who did not ask since the last look."""
+        now = self._clock()
         for key, lease in list(self._leases.items()):
-            if lease.asked or lease.filling is not None:
+            if lease.asked or lease.filling is not None or lease.empty_until > now:
                 lease.asked = False
             elif not lease.held or len(self._returns) < _RETURNS_AT_ONCE:
                 self._forget(key)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from bff.limits.bucket import exceeded
-from bff.limits.ports import UNAVAILABLE, UNCOUNTED, Admitted, Verdict
+from bff.limits.ports import UNAVAILABLE, UNCOUNTED, Admitted, Exceeded, Verdict
 from bff.plan.model.limits import Limit
 
 MOST_BUCKETS: Final = 32_768
@@ -26,6 +26,13 @@ class OpenMeter:
     def take(self, key: str) -> Verdict:
         """Admit."""
         return UNCOUNTED
+
+    def used_up(self, key: str) -> Exceeded | None:
+        """Nothing is known of anybody."""
+        return None
+
+    def __len__(self) -> int:
+        return 0
 
     def give_back(self, key: str) -> None:
         """Nothing."""
@@ -74,6 +81,12 @@ class LocalMeter:
                 return exceeded((1 - tokens) / self._rate)
             self._buckets[key] = (tokens - 1, now)
         return Admitted(int(tokens - 1), max(1, int(1 / self._rate)))
+
+    def used_up(self, key: str) -> Exceeded | None:
+        """See `Meter.used_up`."""
+        with self._lock:
+            tokens = self._tokens(key, self._clock())
+        return exceeded((1 - tokens) / self._rate) if tokens < 1 else None
 
     def give_back(self, key: str) -> None:
         """Give a token back."""

@@ -40,6 +40,12 @@ class Meter(Protocol):
     def take(self, key: str) -> Verdict | Awaitable[Verdict]:
         """Count a request. Safe on any thread; an awaitable belongs to the gateway's loop."""
 
+    def used_up(self, key: str) -> Exceeded | None:
+        """What `take` is known to say already, where that is a refusal. Asks nobody."""
+
+    def __len__(self) -> int:
+        """How many are remembered."""
+
     def give_back(self, key: str) -> None:
         """Take a request that was admitted back out of the count: another limit refused it."""
 

@@ -15,7 +15,7 @@ from limits.aio.storage.redis.bridge import RedisBridge
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 from bff.limits.bucket import exceeded, redis_key
-from bff.limits.ports import Admitted, Meter, Verdict
+from bff.limits.ports import Admitted, Exceeded, Meter, Verdict
 from bff.plan.model.limits import Limit
 from bff.redis.store import Script, SharedStore, StoreDown
 
@@ -43,6 +43,13 @@ class WindowMeter:
             return await verdict if isinstance(verdict, Awaitable) else verdict
         refused = exceeded(stats.reset_time - time.time())
         return Admitted(stats.remaining, refused.seconds) if is_admitted else refused
+
+    def used_up(self, key: str) -> Exceeded | None:
+        """Nothing is known without asking."""
+        return None
+
+    def __len__(self) -> int:
+        return 0
 
     def give_back(self, key: str) -> None:
         """Nothing: a window has no way back."""

@@ -30,6 +30,7 @@ from bff.declarations.models.gateway import (
 )
 from bff.declarations.models.identity import IdentityDecl
 from bff.declarations.models.jwt import JwtIssuerDecl
+from bff.declarations.models.limits import LimitDecl
 from bff.declarations.models.paging import PaginateDecl
 from bff.declarations.models.param import ItemsDecl, OperationParamDecl, ParamDecl, ScalarDecl
 from bff.declarations.models.replies import ReplyHeaderDecl
@@ -58,6 +59,7 @@ SECTIONS = {
     RolesDecl: "Roles and scopes",
     ScopesDecl: "Roles and scopes",
     TrustedProxiesDecl: "trusted_proxies",
+    LimitDecl: "Limits",
     GatewayCacheDecl: "cache of the project",
     ServiceFile: "services/&lt;name&gt;.yaml",
     TlsDecl: "tls",

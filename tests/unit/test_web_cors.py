@@ -38,6 +38,7 @@ def test_known_origin_may_read_the_reply_and_its_telling_headers() -> None:
     exposed = headers[b"access-control-expose-headers"].decode().lower().split(", ")
     assert set(exposed) == {
         "cache-status", "proxy-status", "server-timing", "etag", "retry-after", "x-request-id",
+        "ratelimit", "ratelimit-policy",
     }  # fmt: skip
 
 

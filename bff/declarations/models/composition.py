@@ -32,6 +32,7 @@ from bff.declarations.models.forms import (
 )
 from bff.declarations.models.gateway import BudgetDecl
 from bff.declarations.models.heads import PayloadStatus, header_violations
+from bff.declarations.models.limits import Limits, limit_violations
 from bff.declarations.models.param import ParamDecl
 from bff.declarations.models.places import (
     check_content_type,
@@ -93,6 +94,7 @@ class CompositionFile(Declaration):
     summary: str = ""
     access: Access | None = None  # the gateway's default when None
     cors: CorsDecl = CorsDecl()
+    limits: Limits = ()
     params: dict[str, ParamDecl] = Field(default={})
     content_type: MediaType | None = None  # of the body; as its params have it when None
     deadline: Deadline | None = None  # seconds; the gateway's default when None
@@ -153,6 +155,7 @@ class CompositionFile(Declaration):
                 "Leave `purges` out.", ("purges",), at_key=True,
             )  # fmt: skip
         yield from repeated_tags("purges", self.purges)
+        yield from limit_violations(self.limits)
         yield from header_violations("headers", self.headers)
         if self.status == 204:
             yield from (

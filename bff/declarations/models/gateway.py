@@ -19,6 +19,7 @@ from bff.declarations.models.forms import (
     Timeout,
 )
 from bff.declarations.models.identity import IdentityDecl
+from bff.declarations.models.limits import Limits, limit_violations
 from bff.declarations.models.route import RouteDecl
 from bff.declarations.models.trusted_proxies import TrustedProxiesDecl
 
@@ -73,6 +74,8 @@ class GatewayFile(Declaration):
             ("defaults", "access"),
             ("identity", "roles"),
             ("identity", "scopes"),
+            ("limits", ANY, "by"),
+            ("routes", ANY, "limits", ANY, "by"),
         ),
     )
 
@@ -80,9 +83,11 @@ class GatewayFile(Declaration):
     routes: dict[str, RouteDecl] = Field(default={})
     cors: CorsDecl = CorsDecl()
     identity: IdentityDecl = IdentityDecl()
+    limits: Limits = ()
     cache: GatewayCacheDecl = GatewayCacheDecl()
     trusted_proxies: TrustedProxiesDecl | None = None
     redirect_origins: Annotated[tuple[RedirectOrigin, ...], FromList] = ()
 
     def violations(self) -> Iterator[Violation]:
         yield from check_keys("routes", self.routes, _prefix_violation)
+        yield from limit_violations(self.limits)

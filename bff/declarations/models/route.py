@@ -11,6 +11,7 @@ from bff.declarations.models.access import Access
 from bff.declarations.models.caching import TagTexts, constant_tag_violation, repeated_tags
 from bff.declarations.models.cors import CorsDecl
 from bff.declarations.models.forms import TOKEN, FromList, Size, Timeout
+from bff.declarations.models.limits import Limits, limit_violations
 from bff.header_names import FORWARDED, FRAMING, HOP_BY_HOP, NOT_FOR_CLIENTS, TRACE, folded
 
 Names = Annotated[tuple[str, ...], FromList]
@@ -39,6 +40,7 @@ class RouteDecl(Declaration):
     purges: TagTexts = ()
     access: Access | None = None  # the gateway's default when None
     cors: CorsDecl = CorsDecl()
+    limits: Limits = ()
     max_body: Size | None = None  # bytes of a request's body; any number when None
     timeout: Timeout | None = None  # seconds; the service's when None
     websocket: bool = False
@@ -53,6 +55,7 @@ class RouteDecl(Declaration):
             if found := constant_tag_violation(tag):
                 yield Violation(found.what, found.mend, ("purges", index))
         yield from repeated_tags("purges", self.purges)
+        yield from limit_violations(self.limits)
         yield from _name_violations("forward", self.forward, _wrong_to_forward)
         yield from _name_violations("return", self.return_, _wrong_to_return)
         yield from _cookie_violations(self.cookies)

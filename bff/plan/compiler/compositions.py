@@ -18,6 +18,7 @@ from bff.plan.compiler.heads import compile_head
 from bff.plan.compiler.identity import CompiledIdentity
 from bff.plan.compiler.identity_paths import find_identity_paths
 from bff.plan.compiler.joins import compile_joins
+from bff.plan.compiler.limits import ProjectLimits, compile_limits
 from bff.plan.compiler.masks import compile_mask, selectable_fields
 from bff.plan.compiler.public_checks import check_public_scopes
 from bff.plan.compiler.reads import Readers, key_reads, with_needs
@@ -37,6 +38,7 @@ from bff.plan.compiler.values import ExpressionScope, scope_within
 from bff.plan.digests import digest_of
 from bff.plan.model.access import Access
 from bff.plan.model.composition import Composition
+from bff.plan.model.limits import Limit
 from bff.plan.model.payload import Shape, ShapeView, View
 from bff.plan.model.service import CompositionParam
 from bff.plan.model.steps import Step
@@ -44,6 +46,7 @@ from bff.plan.params.bodies import body_format
 from bff.plan.params.compile import compile_composition_params
 from bff.plan.reporter import Path, Reporter
 from bff.plan.schemas.library import SchemaLibrary
+from bff.plan.types import kinds as t
 from bff.version import __version__
 
 
@@ -55,6 +58,7 @@ class Defaults:
     access: Access
     identity: CompiledIdentity
     cors: CorsDecl
+    limits: ProjectLimits
 
 
 def compile_composition(
@@ -76,6 +80,7 @@ def compile_composition(
     params = compile_composition_params(reporter, schemas)
     params_type = type_of_params(document, params)
     access = _compile_access(reporter, params, defaults)
+    limits = _compile_limits(reporter, params, access, defaults)
     inputs = {"params": params_type, CLAIMS: defaults.identity.claims_at(access)}
     steps = compile_steps(reporter, inputs, services)
     budget = compile_budget(reporter, steps.steps, defaults.declared)
@@ -134,6 +139,7 @@ def compile_composition(
         path_text=target,
         summary=declared.summary,
         access=access,
+        limits=limits,
         params=params,
         body=body_format(declared.params, declared.locations(), declared.content_type),
         deadline_seconds=declared.deadline or defaults.declared.deadline,
@@ -165,9 +171,28 @@ def _compile_access(
     declared = reporter.document.model.access
     if declared is None:
         return defaults.access
+    scope = _scope_before_bodies(reporter, params, defaults.identity.claims)
+    return compile_access(scope, declared, ("access",))
+
+
+def _compile_limits(
+    reporter: Reporter[CompositionFile],
+    params: Sequence[CompositionParam],
+    access: Access,
+    defaults: Defaults,
+) -> tuple[Limit, ...]:
+    document = reporter.document
+    scope = _scope_before_bodies(reporter, params, defaults.identity.claims_at(access))
+    return compile_limits(scope, document.model.limits, ("limits",), document.file, defaults.limits)
+
+
+def _scope_before_bodies(
+    reporter: Reporter[CompositionFile], params: Sequence[CompositionParam], claims: t.ObjectOf
+) -> ExpressionScope:
+    """What expressions see that are evaluated before a request's body is read."""
     read_first = [each for each in params if each.location not in ("body", "form")]
-    root = root_of_access(type_of_params(reporter.document, read_first), defaults.identity.claims)
-    return compile_access(scope_within(reporter, root), declared, ("access",))
+    root = root_of_access(type_of_params(reporter.document, read_first), claims)
+    return scope_within(reporter, root)
 
 
 def _response(document: Document[CompositionFile]) -> object:
@@ -218,7 +243,7 @@ def _digest(
     return digest_of(
         {
             "bff": __version__,
-            "composition": declared.model_dump(mode="json", by_alias=True),
+            "composition": declared.model_dump(mode="json", by_alias=True, exclude={"limits"}),
             "operations": {name: operation.digest for name, operation in used.items()},
             # a stored Location must not outlive the list that let it out
             "redirect_origins": sorted(redirect_origins or ()) if declared.headers else [],

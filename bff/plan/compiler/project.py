@@ -32,6 +32,7 @@ from bff.plan.compiler.conflicts import (
 )
 from bff.plan.compiler.cors import compile_cors, report_needs_of_origins
 from bff.plan.compiler.identity import compile_identity
+from bff.plan.compiler.limits import compile_limits, compile_project_limits
 from bff.plan.compiler.roots import root_of_claims
 from bff.plan.compiler.services import compile_services
 from bff.plan.compiler.values import scope_within
@@ -90,7 +91,10 @@ def check_project(
     of_claims = scope_within(of_gateway, root_of_claims(identity.claims))
     default_access = compile_access(of_claims, gateway.defaults.access, ("defaults", "access"))
     cors = compile_cors(of_gateway, CorsDecl(), gateway.cors, ("cors",))
-    defaults = Defaults(gateway.defaults, default_access, identity, gateway.cors)
+    limits = compile_project_limits(
+        replace(of_claims, root=root_of_claims(of_anybody)), gateway.limits, namespace
+    )
+    defaults = Defaults(gateway.defaults, default_access, identity, gateway.cors, limits)
     of_routes = {
         prefix: default_access
         if route.access is None
@@ -99,6 +103,16 @@ def check_project(
     }
     cors_of_routes = {
         prefix: compile_cors(of_gateway, gateway.cors, route.cors, ("routes", prefix, "cors"))
+        for prefix, route in gateway.routes.items()
+    }
+    limits_of_routes = {
+        prefix: compile_limits(
+            replace(of_claims, root=root_of_claims(identity.claims_at(of_routes[prefix]))),
+            route.limits,
+            ("routes", prefix, "limits"),
+            prefix,
+            limits,
+        )
         for prefix, route in gateway.routes.items()
     }
     compositions: list[Composition] = []
@@ -138,6 +152,7 @@ def check_project(
                 route.cookies,
                 route.expose,
                 cors_of_routes[prefix],
+                limits_of_routes[prefix],
             )
             for prefix, route in sorted(gateway.routes.items())
         )
@@ -150,6 +165,7 @@ def check_project(
             digest=digest_of({each.name: each.digest for each in compositions}),
             namespace=namespace,
             identity=identity.plan,
+            failed_credentials=limits.failed_credentials,
             wanted=tuple(dict.fromkeys(each.name for each in files.wanted)),
             trusted_proxies=_trusted_proxies(gateway.trusted_proxies),
         )

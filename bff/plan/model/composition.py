@@ -12,6 +12,7 @@ from ipaddress import IPv4Network, IPv6Network
 from bff.plan.model.access import Access
 from bff.plan.model.caching import CachePolicy, Scope, Tags
 from bff.plan.model.identity import NO_IDENTITY, IdentityPlan
+from bff.plan.model.limits import Limit
 from bff.plan.model.payload import Join, ReplyHead, SelectableFields, Shape, View
 from bff.plan.model.service import BodyFormat, CompositionParam, Service
 from bff.plan.model.steps import Step
@@ -76,6 +77,7 @@ class Composition:
     head: ReplyHead | None = None  # None: 200, and no headers of its own
     budget: CallBudget = CallBudget()
     cors: Cors = NO_CORS
+    limits: tuple[Limit, ...] = ()  # the project's, and its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class Route:
     cookies: tuple[str, ...] = ()  # the names of those that pass
     expose: tuple[str, ...] = ()  # headers that pages may read, as they are written
     cors: Cors = NO_CORS
+    limits: tuple[Limit, ...] = ()  # the project's, and its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +133,4 @@ class CompiledProject:
     wanted: tuple[str, ...] = ()
     identity: IdentityPlan = NO_IDENTITY
     trusted_proxies: TrustedProxies | None = None  # None: nobody's word counts
+    failed_credentials: Limit | None = None  # by address; None: not counted

@@ -15,10 +15,14 @@ from typing import Final
 
 from bff.header_names import FORWARDED, TRACE
 from bff.plan.model.composition import NO_CORS, CompiledProject, Cors
+from bff.web.http.quotas import QUOTA_HEADERS
 from bff.web.http.replies import RawHeader, Reply, SharedHeaders
 from bff.web.http.requests import GatewayRequest
 
-EXPOSED = ("Cache-Status", "ETag", "Proxy-Status", "Retry-After", "Server-Timing", "X-Request-ID")
+EXPOSED = (
+    "Cache-Status", "ETag", "Proxy-Status", *QUOTA_HEADERS, "Retry-After", "Server-Timing",
+    "X-Request-ID",
+)  # fmt: skip
 # What a page may send besides what browsers always allow: header params come on top.
 _REQUEST_HEADERS = FORWARDED | TRACE
 _COOKIE: Final = "cookie"  # the browser's own to send

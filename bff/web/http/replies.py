@@ -47,8 +47,8 @@ class Reply:
     """What a client gets. A body of chunks may raise: then the client's connection must break,
     since the reply is not whole. `facts` go into the request's log line, and nowhere else.
 
-    `headers` are its own, `shared` those that other replies have too. `cors` and `request_id` are
-    set when the reply is finished. Hosts send `all_headers`, or `lines`.
+    `headers` are its own, `shared` those that other replies have too. `cors`, `request_id`
+    and `quota` are set when the reply is finished. Hosts send `all_headers`, or `lines`.
     """
 
     status: int
@@ -58,21 +58,27 @@ class Reply:
     shared: SharedHeaders = NO_HEADERS
     cors: SharedHeaders = NO_HEADERS
     request_id: bytes = b""
+    quota: tuple[RawHeader, ...] = ()
 
     @property
     def all_headers(self) -> list[RawHeader]:
         """The headers with those that every reply of the gateway has."""
-        own = [*self.shared, *self.headers, *self.cors]
+        own = [*self.shared, *self.headers, *self.cors, *self.quota]
         return [*own, (b"x-request-id", self.request_id)] if self.request_id else own
 
     def lines(self) -> bytes:
         """All headers of a finished reply, as they go on the wire."""
-        return b"%b%b%bx-request-id: %b\r\n" % (
+        return b"%b%b%b%bx-request-id: %b\r\n" % (
             self.shared.lines,
             b"".join([b"%b: %b\r\n" % header for header in self.headers]),
             self.cors.lines,
+            self.quota_lines(),
             self.request_id,
         )
+
+    def quota_lines(self) -> bytes:
+        """The headers about limits, as they go on the wire."""
+        return header_lines(self.quota) if self.quota else b""
 
 
 @dataclass(slots=True, kw_only=True)

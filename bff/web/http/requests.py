@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from bff.engine.values.trace import Trace
+from bff.web.http.quotas import Quota
 
 if TYPE_CHECKING:
     from bff.web.http.cors import CrossOrigin
@@ -61,6 +62,7 @@ class GatewayRequest:
         "forwarded_host",
         "headers",
         "method",
+        "quota",
         "raw_path",
         "raw_query",
         "request_id",
@@ -94,6 +96,7 @@ class GatewayRequest:
         self.cross_origin: CrossOrigin | None = None
         self.version = version
         self.can_switch = can_switch
+        self.quota: Quota | None = None
         self.started_at = time.perf_counter()
         # One pass in C. Of a header that came twice it has the last line, so it serves those that
         # may not come twice; see `header_list` for others.

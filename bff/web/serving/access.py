@@ -3,23 +3,26 @@
 Rules:
 1. Every request comes through the endpoint's `Guard`, whatever its host: compositions, routes, and
    lines that the dispatcher remembers.
-2. `admit` comes first: it identifies the caller, once a request, and judges roles and scopes. Where
-   nothing depends on the caller, nobody is asked. Who is not admitted learns nothing of params.
+2. `admit` comes first: it counts limits by address, identifies the caller, once a request, and
+   judges roles and scopes. Where nothing depends on the caller, nobody is asked. Who is not
+   admitted learns nothing of params.
 3. `permit` comes when the params outside of the body are known, before memory is looked up and
-   before the body is read.
+   before the body is read: the condition, and all other limits.
 4. Either may answer at once, or with an awaitable, which belongs to the gateway's loop.
 5. What states no access is served to everybody, for now.
 """
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Final
 
 from bff.errors import EvaluationError
 from bff.identity.ports import NOBODY, Identified, Identity, IdentityProvider, Refusal
 from bff.plan.model.access import Access, Requirement
+from bff.plan.model.limits import Limit
 from bff.web.http.problems import problem
 from bff.web.http.replies import RawHeader, Reply
 from bff.web.http.requests import GatewayRequest
+from bff.web.serving.limits import EndpointLimits, FailedCredentials, LimitControl
 
 Admission = Identity | Reply
 Permission = Reply | None
@@ -36,32 +39,65 @@ _BEARER_ERRORS: Final = frozenset({"invalid_request", "invalid_token", "insuffic
 class AccessControl:
     """Builds the guards of a release's endpoints."""
 
-    def __init__(self, provider: IdentityProvider) -> None:
+    def __init__(self, provider: IdentityProvider, limits: LimitControl | None = None) -> None:
         self.provider = provider
+        self._limits = limits
 
-    def guard(self, access: Access, *, depends_on_caller: bool) -> "Guard":
+    def guard(
+        self, access: Access, limits: Sequence[Limit] = (), *, depends_on_caller: bool
+    ) -> "Guard":
         """The guard of one endpoint. `depends_on_caller`: its reply differs from caller to
         caller."""
-        asks = access.kind == "authenticated" or depends_on_caller
-        return Guard(access, self.provider if asks else None)
+        of_endpoint = None if self._limits is None else self._limits.of(limits)
+        asks = (
+            access.kind == "authenticated"
+            or depends_on_caller
+            or (of_endpoint is not None and of_endpoint.depends_on_caller)
+        )
+        provider = self.provider if asks else None
+        failed = None if self._limits is None else self._limits.failed
+        if of_endpoint is None:
+            return Guard(access, provider, failed)
+        return LimitedGuard(access, provider, failed, of_endpoint)
 
 
 class Guard:
     """Admits callers to one endpoint. Immutable; safe between threads."""
 
-    __slots__ = ("_access", "_identify", "_insufficient", "admits_all", "judges_params")
+    __slots__ = (
+        "_access",
+        "_credentials",
+        "_failed",
+        "_identify",
+        "_insufficient",
+        "_is_open",
+        "admits_all",
+        "judges_params",
+    )
 
-    def __init__(self, access: Access, provider: IdentityProvider | None) -> None:
-        self.admits_all = access.kind in ("public", None) and provider is None
+    def __init__(
+        self,
+        access: Access,
+        provider: IdentityProvider | None,
+        failed: FailedCredentials | None = None,
+    ) -> None:
+        self._is_open = access.kind in ("public", None)
+        self.admits_all = self._is_open and provider is None
         self.judges_params = access.when is not None
         self._access = access
         self._insufficient = _insufficient(access.scopes)
         self._identify = None if provider is None else provider.identify
+        self._credentials = () if provider is None else provider.headers
+        self._failed = failed
 
     def admit(self, request: GatewayRequest) -> Admission | Awaitable[Admission]:
         """The caller, or the problem document for a caller who may not ask."""
         if self._identify is None:
-            return NOBODY if self.admits_all else refused(request, _NO_ACCESS)
+            return NOBODY if self._is_open else refused(request, _NO_ACCESS)
+        if self._failed is not None and self._failed.remembers:
+            refusal = self._failed.refusal(request, self._credentials)
+            if refusal is not None:
+                return refusal
         caller = self._identify(request)
         if isinstance(caller, Identity | Refusal):
             return self._judged(request, caller)
@@ -71,6 +107,11 @@ class Guard:
         self, request: GatewayRequest, caller: Identity, params: Mapping[str, Any]
     ) -> Permission | Awaitable[Permission]:
         """None where the caller may ask for what these params say; asked where `judges_params`."""
+        return self._judge_params(request, caller, params)
+
+    def _judge_params(
+        self, request: GatewayRequest, caller: Identity, params: Mapping[str, Any]
+    ) -> Permission:
         when = self._access.when
         if when is None:
             return None
@@ -83,11 +124,17 @@ class Guard:
     async def _judged_later(
         self, request: GatewayRequest, identified: Awaitable[Identified]
     ) -> Admission:
-        return self._judged(request, await identified)
+        admission = self._judged(request, await identified)
+        return admission if isinstance(admission, Identity | Reply) else await admission
 
-    def _judged(self, request: GatewayRequest, caller: Identified) -> Admission:
+    def _judged(
+        self, request: GatewayRequest, caller: Identified
+    ) -> Admission | Awaitable[Admission]:
         if isinstance(caller, Refusal):
-            return refused(request, caller)
+            refusal = refused(request, caller)
+            if caller.status == 401 and self._failed is not None:
+                return self._failed.count(request, refusal)
+            return refusal
         access = self._access
         if access.kind != "authenticated":
             return caller
@@ -98,6 +145,49 @@ class Guard:
         if not access.scopes.is_met_by(caller.scopes):
             return refused(request, self._insufficient)
         return caller
+
+
+class LimitedGuard(Guard):
+    """The guard of an endpoint with limits."""
+
+    __slots__ = ("_limits",)
+
+    def __init__(
+        self,
+        access: Access,
+        provider: IdentityProvider | None,
+        failed: FailedCredentials | None,
+        limits: EndpointLimits,
+    ) -> None:
+        super().__init__(access, provider, failed)
+        self._limits = limits
+        self.admits_all = False
+        self.judges_params |= limits.judges_callers
+
+    def admit(self, request: GatewayRequest) -> Admission | Awaitable[Admission]:
+        """See `Guard.admit`; a request that comes too often is refused first."""
+        refusal = self._limits.count_address(request)
+        if refusal is None:
+            return super().admit(request)
+        if isinstance(refusal, Reply):
+            return refusal
+        return self._admit_later(request, refusal)
+
+    def permit(
+        self, request: GatewayRequest, caller: Identity, params: Mapping[str, Any]
+    ) -> Permission | Awaitable[Permission]:
+        """See `Guard.permit`; what the caller may ask for is counted."""
+        refusal = self._judge_params(request, caller, params)
+        return refusal or self._limits.count_caller(request, caller, params)
+
+    async def _admit_later(
+        self, request: GatewayRequest, counted: Awaitable[Permission]
+    ) -> Admission:
+        refusal = await counted
+        if refusal is not None:
+            return refusal
+        admission = super().admit(request)
+        return admission if isinstance(admission, Identity | Reply) else await admission
 
 
 def refused(request: GatewayRequest, refusal: Refusal) -> Reply:

@@ -64,7 +64,7 @@ class Dispatcher:
         self._compositions = {
             each.name: (
                 compositions[each.name],
-                access.guard(each.access, depends_on_caller=each.scope == "identity"),
+                access.guard(each.access, each.limits, depends_on_caller=each.scope == "identity"),
                 cross_origins.of(each.cors),
             )
             for each in project.compositions
@@ -73,7 +73,11 @@ class Dispatcher:
         self._routes = {
             each.prefix: (
                 routes[each.prefix],
-                access.guard(each.access, depends_on_caller=routes[each.prefix].tells_caller),
+                access.guard(
+                    each.access,
+                    each.limits,
+                    depends_on_caller=routes[each.prefix].tells_caller,
+                ),
                 cross_origins.of(each.cors),
             )
             for each in project.routes
@@ -106,11 +110,13 @@ class Dispatcher:
         return not isinstance(self._table.match(method, raw_path), NoMatch)
 
     def finish(self, request: GatewayRequest, reply: Reply) -> Reply:
-        """What every reply has: the request's id, CORS, and no body for HEAD."""
+        """What every reply has: the request's id, CORS, what limits say, and no body for HEAD."""
         cross_origin = request.cross_origin or self._cross_origin
         if cross_origin.is_on and not reply.cors:
             reply.cors = cross_origin.headers(request.single.get(b"origin"))
         reply.request_id = request.request_id
+        if request.quota is not None:
+            reply.quota = request.quota.headers()
         if request.method == "HEAD" and isinstance(reply.body, bytes):
             reply.body = b""
         return reply

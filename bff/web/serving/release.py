@@ -23,6 +23,7 @@ from bff.engine.values.limits import Limits
 from bff.errors import SettingsError
 from bff.identity.issuers.issuers import Issuers
 from bff.identity.ports import IdentityProvider
+from bff.limits.meters import Meters
 from bff.plan.model.composition import CompiledProject, Composition, Route
 from bff.redis.store import SharedStore
 from bff.settings import Settings
@@ -40,6 +41,7 @@ from bff.web.serving.access import AccessControl
 from bff.web.serving.caches import Caches
 from bff.web.serving.dispatch import Dispatcher
 from bff.web.serving.identity import Identities, ProviderParts
+from bff.web.serving.limits import LimitControl
 from bff.web.serving.routes import RouteHandler
 from bff.web.serving.routing import RoutingTable
 from bff.web.serving.websockets import WebSocketHandler
@@ -54,6 +56,7 @@ class Resources:
     transport: Transport
     caches: Caches
     store: SharedStore | None
+    meters: Meters
     issuers: Issuers
     identities: Identities
     heavy_work: HeavyWork
@@ -64,6 +67,7 @@ class Resources:
         await self.identities.close()
         await self.issuers.close()
         await self.caches.close()
+        await self.meters.close()
         if self.store is not None:
             await self.store.close()
         await self.transport.close()
@@ -94,9 +98,16 @@ async def open_resources(
     url = settings.redis_url
     store = None if url is None else SharedStore(url, use="identity and limits")
     issuers = Issuers()
-    identities = Identities(ProviderParts(store, issuers, clock))
     return Resources(
-        loop, transport, Caches(open_cache), store, issuers, identities, HeavyWork(), clock
+        loop,
+        transport,
+        Caches(open_cache),
+        store,
+        Meters(store, settings.workers),
+        issuers,
+        Identities(ProviderParts(store, issuers, clock)),
+        HeavyWork(),
+        clock,
     )
 
 
@@ -175,7 +186,7 @@ def build_release(
         routes,
         _websockets(project, services, headers, cross_origins),
         cross_origins,
-        AccessControl(provider),
+        AccessControl(provider, LimitControl(resources.meters, project.failed_credentials)),
         log,
     )
     # Requests in flight hold the dispatcher.

@@ -69,10 +69,11 @@ def render_head(status: int, lines: bytes, framing: bytes, date: bytes, connecti
 
 def render_shared_head(reply: Reply, date: bytes, connection: bytes) -> bytes:
     """As `render_head`, for a reply without headers of its own: 0.5 µs instead of 2."""
-    return b"%b%b%bx-request-id: %b\r\n%b%b\r\n" % (
+    return b"%b%b%b%bx-request-id: %b\r\n%b%b\r\n" % (
         _STATUS_LINES[reply.status],
         reply.shared.lines,
         reply.cors.lines,
+        reply.quota_lines(),
         reply.request_id,
         date,
         connection,

@@ -1,0 +1,126 @@
+"""Compiles `limits` of `gateway.yaml`, of compositions and of routes.
+
+A limit of `gateway.yaml` is one limit, whatever endpoint a request is for. One of an endpoint
+counts for that endpoint alone.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bff.declarations.models.limits import FAILED_CREDENTIALS, LimitDecl
+from bff.plan.compiler.values import ExpressionScope, compile_single
+from bff.plan.digests import digest_of
+from bff.plan.model.expressions import Template
+from bff.plan.model.limits import CountedBy, Limit
+from bff.plan.reporter import Path
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import brief, fits, may_be_null, union, without_null
+
+_SCALAR: Final = union(t.STRING, t.NUMBER, t.BOOLEAN)
+_WORDS: Final[dict[str, CountedBy]] = {
+    "identity": "identity",
+    "api_key": "api_key",
+    "address": "address",
+    FAILED_CREDENTIALS: "failed_credentials",
+}
+
+# Of one address. It bounds guessing, and the work that wrong credentials make.
+_DEFAULT_FAILED: Final = LimitDecl.model_validate(
+    {"by": FAILED_CREDENTIALS, "rate": "60/minute", "burst": 100}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectLimits:
+    """What `gateway.yaml` limits: the requests to every endpoint, and failed credentials.
+    `namespace` keeps what is counted apart from that of other projects in the same Redis."""
+
+    limits: tuple[Limit, ...]
+    failed_credentials: Limit
+    namespace: str
+
+
+def compile_project_limits(
+    scope: ExpressionScope, declared: Sequence[LimitDecl], namespace: str
+) -> ProjectLimits:
+    """The limits of the project; `scope` has what their expressions see: `claims`."""
+    compiled = _compile(scope, declared, ("limits",), (namespace,), ())
+    failed = [each for each in compiled if each.by == "failed_credentials"]
+    others = tuple(each for each in compiled if each.by != "failed_credentials")
+    default = _limit(_DEFAULT_FAILED, FAILED_CREDENTIALS, None, (namespace,))
+    return ProjectLimits(others, failed[0] if failed else default, namespace)
+
+
+def compile_limits(
+    scope: ExpressionScope,
+    declared: Sequence[LimitDecl],
+    path: Path,
+    place: str,
+    project: ProjectLimits,
+) -> tuple[Limit, ...]:
+    """The limits of an endpoint: the project's, and those that are declared at `path`. `scope` has
+    what their expressions see; `place` names the endpoint."""
+    for index, each in enumerate(declared):
+        if each.knows("by") and each.by == FAILED_CREDENTIALS:
+            scope.report(
+                (*path, index, "by"), "failed credentials are counted for the whole project",
+                "Write this limit in gateway.yaml, under `limits`.",
+            )  # fmt: skip
+    own = _compile(scope, declared, path, (project.namespace, place), project.limits)
+    return (*project.limits, *own)
+
+
+def _compile(
+    scope: ExpressionScope,
+    declared: Sequence[LimitDecl],
+    path: Path,
+    place: tuple[str, ...],
+    before: Sequence[Limit],
+) -> tuple[Limit, ...]:
+    limits: list[Limit] = []
+    names = Counter(each.by for each in before)
+    for index, each in enumerate(declared):
+        at = (*path, index)
+        if not scope.knows(at) or not each.knows("by", "rate"):
+            continue
+        key = None if each.by in _WORDS else _compile_key(scope, each.by, (*at, "by"))
+        by = _WORDS.get(each.by, "expression")
+        names[by] += 1
+        name = by if names[by] == 1 else f"{by}-{names[by]}"
+        limits.append(_limit(each, name, key, place))
+    return tuple(limits)
+
+
+def _compile_key(scope: ExpressionScope, text: str, path: Path) -> Template:
+    """What requests count by. Of claims that no schema describes, nothing is known here."""
+    template = compile_single(scope, text, path)
+    if template.type == t.ANYTHING:
+        return template
+    if not fits(without_null(template.type), _SCALAR):
+        scope.report(
+            path, f"requests can't be counted by {brief(template.type)}",
+            "Name a text, a number or a boolean.",
+        )  # fmt: skip
+    elif may_be_null(template.type):
+        scope.report(
+            path, "may be null, and whom does the request count for then?",
+            "Give it a value for that case: ${claims.tenant || 'none'}.",
+        )  # fmt: skip
+    return template
+
+
+def _limit(declared: LimitDecl, name: str, key: Template | None, place: tuple[str, ...]) -> Limit:
+    is_exact = declared.exact or declared.by == FAILED_CREDENTIALS
+    return Limit(
+        name=name,
+        by=_WORDS.get(declared.by, "expression"),
+        key=key,
+        count=declared.rate.requests,
+        per_seconds=declared.rate.per_seconds,
+        burst=declared.burst or declared.rate.requests,
+        counting="sliding" if declared.window else "exact" if is_exact else "leased",
+        without_redis=declared.without_redis,
+        digest=digest_of([*place, declared.model_dump()]),
+    )
