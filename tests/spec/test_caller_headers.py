@@ -42,7 +42,11 @@ UNFIT: dict[str, dict[str, Any]] = {
     "long together": {"sub": "a" * 30_000, "tenant": "b" * 30_000},
 }
 OF_CALLER = """
-caller_headers: {X-User: "${claims.sub}", X-Tenant: "${claims.tenant}", X-Roles: "${claims.roles}"}
+caller_headers:
+  X-User: "${claims.sub}"
+  X-Tenant: "${claims.tenant}"
+  X-Roles: "${claims.roles}"
+  Accept-Language: "${claims.language}"
 operations:
   me:
     request: GET /me
@@ -77,7 +81,7 @@ routes:
   /live: {{service: mine, websocket: true}}
   /other: {{service: shop}}
 """
-TOLD = ("x-user", "x-tenant", "x-roles")
+TOLD = ("x-user", "x-tenant", "x-roles", "accept-language")
 
 # What a client sends to be taken for somebody else.
 FORGED: tuple[list[Header], ...] = (
@@ -86,6 +90,7 @@ FORGED: tuple[list[Header], ...] = (
     [("X_User", "root"), ("x_tenant", "root"), ("X_ROLES", "root")],
     [("X.User", "root"), ("X.Tenant", "root")],
     [("X-User", ""), ("X-User", "root")],
+    [("Accept-Language", "root"), ("accept_language", "root")],  # which else passes every route
     [("Connection", "close, X-User"), ("X-User", "root")],
     [("Connection", "x-user, x-roles"), ("X-Roles", "root"), ("X_User", "root")],
 )
@@ -215,9 +220,8 @@ def test_no_spelling_of_a_name_gets_in(
         assert told(request) == ({"x-user": ["bo"]} if is_known else {})
 
 
+@pytest.mark.parametrize("screen", ["http1"], indirect=True)  # the one that opens WebSockets
 def test_handshake_of_a_websocket_tells_who_calls(screen: Screen) -> None:
-    if screen.host.name != "http1":
-        pytest.skip("only our own server opens WebSockets")
     handshake = [
         ("Connection", "Upgrade, X-User"),
         ("Upgrade", "websocket"),

@@ -67,6 +67,9 @@ class ExchangedTokens:
         self._clock = clock
         self._sources: OrderedDict[bytes, TokenSource] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._sources)
+
     def of(self, token: str) -> TokenSource:
         """What gets tokens in exchange for this one."""
         key = sha256(token.encode()).digest()
