@@ -21,7 +21,7 @@ from bff.settings import Settings
 _ROOT = str(Path(bff.__file__).parent) + "/"
 
 _PROJECT = {
-    "gateway.yaml": "routes: {/raw: {service: shop, strip: true}}\n",
+    "gateway.yaml": "defaults: {access: public}\nroutes: {/raw: {service: shop, strip: true}}\n",
     "schemas/shop.py": """
 from pydantic import BaseModel
 

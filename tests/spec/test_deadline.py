@@ -77,7 +77,7 @@ def test_gateways_deadline_holds_where_a_composition_says_nothing(screens: Scree
         "{endpoint: GET /screen, steps: {user: {call: shop.get_user, with: {id: 1}}}}",
         {"/users/1": never()},
         service=SERVICE,
-        gateway="defaults: {deadline: 200ms}",
+        gateway="defaults: {access: public, deadline: 200ms}",
     )
     assert screen.get().json()["reason"] == "deadline"
 
@@ -91,6 +91,6 @@ def test_gateways_timeout_holds_where_a_service_says_nothing(screens: Screens) -
         response: ${degraded}
         """,
         {"/users/1": never()},
-        gateway="defaults: {timeout: 100ms}",
+        gateway="defaults: {access: public, timeout: 100ms}",
     )
     assert screen.get().json() == [{"step": "user", "reason": "timeout"}]

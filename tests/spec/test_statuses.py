@@ -104,6 +104,6 @@ def test_timeout_of_a_step_overrides_the_operations(screens: Screens) -> None:
         """,
         {"/users/1": never()},
         service="timeout: 10s\n",
-        gateway="defaults: {deadline: 10s}",
+        gateway="defaults: {access: public, deadline: 10s}",
     )
     assert screen.get().json()["reason"] == "timeout"

@@ -3,8 +3,6 @@
 import textwrap
 from pathlib import Path
 
-GATEWAY = ""
-
 SHOP_SCHEMAS = """
 from datetime import date
 from typing import Literal
@@ -89,9 +87,15 @@ def write_project(
     *,
     services: dict[str, str] | None = None,
     schemas: dict[str, str] | None = None,
-    gateway: str = GATEWAY,
+    gateway: str = "",
+    access: str | None = "public",
 ) -> Path:
-    """A project's files in `folder`; what isn't given is a small shop that compiles."""
+    """A project's files in `folder`; what isn't given is a small shop that compiles. `access` is
+    that of endpoints which state none, where `gateway` has no `defaults` of its own; None leaves
+    it out."""
+    gateway = textwrap.dedent(gateway).lstrip("\n")
+    if access is not None and "defaults:" not in gateway:
+        gateway = f"{gateway.rstrip()}\ndefaults: {{access: {access}}}\n".lstrip()
     files = {"gateway.yaml": gateway}
     for name, text in ({"home": HOME} if compositions is None else compositions).items():
         files[f"compositions/{name}.yaml"] = text

@@ -22,7 +22,7 @@ SERVICES = {
 
 GATEWAY = {
     "deadline": "defaults: {deadline: '▶${DEADLINE}'}",
-    "access": "defaults: {access: '▶${ACCESS}'}",
+    "timeout": "defaults: {timeout: '▶${TIMEOUT}'}",
     "origin": "cors: {origins: ['▶${ORIGIN}']}",
     "host of an origin": "cors: {origins: ['https://▶${HOST}']}",
     "namespace": "cache: {namespace: '▶${ENV}'}",

@@ -67,7 +67,7 @@ def test_plan_shows_steps_calls_budget_and_type(sound: str) -> None:
 
 PLAN = """\
 home: GET /home/{user_id}
-  access: not stated
+  access: public
 
 params
   user_id (path): integer, required

@@ -20,13 +20,14 @@ def test_routes_lists_what_answers_where_a_line_each_however_long(tmp_path: Path
         tmp_path,
         {"home": HOME + "access: public\n", "long": LONG},
         gateway="routes: {/raw: {service: shop, access: public, max_body: 10MiB, timeout: 3s}}",
+        access=None,
     )
     result = run("routes", "--project", str(folder))
     assert result.exit_code == 0
     assert [" ".join(line.split()) for line in result.stdout.splitlines()] == [
         "method path answered by access views cache scope purges limits",
         "GET /home/{user_id} composition home public deadline 5 s",
-        f"GET /{'very-' * 20}long/{{user_id}} composition long not stated deadline 5 s",
+        f"GET /{'very-' * 20}long/{{user_id}} composition long denied: none is stated deadline 5 s",
         "any /raw/… service shop, prefix stripped public timeout 3 s, body 10 MiB",
         "GET /healthz the gateway public",
     ]
@@ -72,7 +73,7 @@ def test_routes_show_what_passes_beside_the_usual(tmp_path: Path) -> None:
     lines = run("routes", "--project", str(folder)).stdout.splitlines()
     assert (
         "service shop, prefix stripped, forward x-api-key x-tenant, return server, cookies cart,"
-        " expose Link, cors https://a.example  not stated"
+        " expose Link, cors https://a.example  public"
     ) in lines[2]
 
 

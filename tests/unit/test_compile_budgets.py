@@ -7,7 +7,7 @@ import pytest
 from bff.plan.compiler.project import check_project
 from tests.support.projects import HOME, write_project
 
-DEFAULTS = "defaults: {budget: {calls: CALLS, depth: DEPTH}}"
+DEFAULTS = "defaults: {access: public, budget: {calls: CALLS, depth: DEPTH}}"
 TWO = f"{HOME}  orders:\n    call: shop.list_orders\n    with: {{user_id: '${{user.id}}'}}\n"
 
 

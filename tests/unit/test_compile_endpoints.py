@@ -18,7 +18,7 @@ CACHED_HOME = HOME.replace("get_user\n", "get_user\n    cache: {ttl: 1m}\n") + "
 
 
 def project(folder: Path, gateway: str = "", home: str = HOME) -> CompiledProject:
-    return compile_project(write_project(folder, {"home": home}, gateway=gateway))
+    return compile_project(write_project(folder, {"home": home}, gateway=gateway, access=None))
 
 
 @pytest.mark.parametrize(

@@ -251,7 +251,7 @@ WHOLE = {
         "endpoint: GET /a\nviews: {▶a b: [a]}", "views.a b", "'a b' is no name", "",
     ),
     "access that is not known": (
-        "endpoint: GET /a\naccess: ▶authenticated", "access", "no access", "public",
+        "endpoint: GET /a\naccess: ▶members", "access", "no access", "public",
     ),
     "summary that is a number": (
         "endpoint: GET /a\nsummary: ▶1", "summary", "1 is not a text", "quotes",

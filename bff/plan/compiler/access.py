@@ -1,10 +1,14 @@
 """Compiles `access` of compositions, routes and `defaults`."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from bff.declarations.models.access import Access as AccessDecl
 from bff.declarations.models.access import AccessRules, RolesDecl, ScopesDecl
+from bff.declarations.models.gateway import GatewayFile
 from bff.plan.compiler.values import ExpressionScope, compile_single
 from bff.plan.model.access import NO_REQUIREMENT, Access, Requirement
-from bff.plan.reporter import Path
+from bff.plan.reporter import Path, Reporter
 
 
 def compile_access(scope: ExpressionScope, declared: AccessDecl | None, path: Path) -> Access:
@@ -20,6 +24,24 @@ def compile_access(scope: ExpressionScope, declared: AccessDecl | None, path: Pa
         _requirement(declared.scopes),
         None if when is None else compile_single(scope, when, (*path, "when")),
     )
+
+
+def warn_of_denied(reporter: Reporter[Any], access: Access, path: Path, at: Path) -> None:
+    """Warn of an endpoint that nobody may call, since no file states its access. `path` is where
+    that may stand, `at` what the warning points to."""
+    if access.kind is None and reporter.knows(path):
+        reporter.warn(
+            at, "no access is stated, so nobody may call this: every request gets 401",
+            "Write `access: authenticated`, or `access: public` where anyone may call it; for all"
+            " that state none, `defaults: {access: authenticated}` in gateway.yaml.",
+        )  # fmt: skip
+
+
+def warn_of_denied_routes(reporter: Reporter[GatewayFile], of_routes: Mapping[str, Access]) -> None:
+    """Warn of the routes that nobody may call."""
+    for prefix, access in of_routes.items():
+        at: Path = ("routes", prefix)
+        warn_of_denied(reporter, access, (*at, "access"), at)
 
 
 def _requirement(declared: RolesDecl | ScopesDecl | None) -> Requirement:

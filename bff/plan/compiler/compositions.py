@@ -8,7 +8,7 @@ from bff.declarations.models.composition import CompositionFile, ShapeViewDecl
 from bff.declarations.models.cors import CorsDecl
 from bff.declarations.models.endpoint import REST
 from bff.declarations.models.gateway import GatewayDefaults
-from bff.plan.compiler.access import compile_access
+from bff.plan.compiler.access import compile_access, warn_of_denied
 from bff.plan.compiler.budgets import compile_budget
 from bff.plan.compiler.caching import compile_policy, warn_of_traces
 from bff.plan.compiler.caller_credentials import credentials_of
@@ -170,6 +170,7 @@ def _compile_access(
 ) -> Access:
     declared = reporter.document.model.access
     if declared is None:
+        warn_of_denied(reporter, defaults.access, ("access",), ("endpoint",))
         return defaults.access
     scope = _scope_before_bodies(reporter, params, defaults.identity.claims)
     return compile_access(scope, declared, ("access",))

@@ -21,7 +21,7 @@ from bff.declarations.models.trusted_proxies import UNIX, TrustedProxiesDecl, ne
 from bff.declarations.project import ProjectFiles, read_project
 from bff.environment import Environment
 from bff.errors import Problem, ProjectError
-from bff.plan.compiler.access import compile_access
+from bff.plan.compiler.access import compile_access, warn_of_denied_routes
 from bff.plan.compiler.compositions import Defaults, compile_composition
 from bff.plan.compiler.conflicts import (
     report_disclosures,
@@ -129,6 +129,7 @@ def check_project(
         if compiled is not None:
             compositions.append(compiled)
     report_endpoints(files.compositions.values(), problems)
+    warn_of_denied_routes(of_gateway, of_routes)
     report_routes(of_gateway, {*services.services, *services.unread})
     report_lent_credentials(of_gateway, services.documents)
     report_disclosures(of_gateway, services.documents, of_routes)

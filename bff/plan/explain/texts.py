@@ -48,7 +48,7 @@ def size_text(size: int) -> str:
 def access_text(access: Access) -> str:
     """Who may call an endpoint."""
     if access.kind is None:
-        return "not stated"
+        return "denied: none is stated"
     rules = [*_requirement("roles", access.roles), *_requirement("scopes", access.scopes)]
     if access.when is not None:
         rules.append(f"when {one_line(access.when.source)}")

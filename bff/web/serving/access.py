@@ -9,7 +9,7 @@ Rules:
 3. `permit` comes when the params outside of the body are known, before memory is looked up and
    before the body is read: the condition, and all other limits.
 4. Either may answer at once, or with an awaitable, which belongs to the gateway's loop.
-5. What states no access is served to everybody, for now.
+5. What states no access is denied.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
@@ -49,10 +49,9 @@ class AccessControl:
         """The guard of one endpoint. `depends_on_caller`: its reply differs from caller to
         caller."""
         of_endpoint = None if self._limits is None else self._limits.of(limits)
-        asks = (
-            access.kind == "authenticated"
-            or depends_on_caller
-            or (of_endpoint is not None and of_endpoint.depends_on_caller)
+        asks = access.kind == "authenticated" or (
+            access.kind == "public"
+            and (depends_on_caller or (of_endpoint is not None and of_endpoint.depends_on_caller))
         )
         provider = self.provider if asks else None
         failed = None if self._limits is None else self._limits.failed
@@ -81,7 +80,7 @@ class Guard:
         provider: IdentityProvider | None,
         failed: FailedCredentials | None = None,
     ) -> None:
-        self._is_open = access.kind in ("public", None)
+        self._is_open = access.kind == "public"
         self.admits_all = self._is_open and provider is None
         self.judges_params = access.when is not None
         self._access = access
@@ -136,7 +135,7 @@ class Guard:
                 return self._failed.count(request, refusal)
             return refusal
         access = self._access
-        if access.kind != "authenticated":
+        if access.kind == "public":
             return caller
         if not caller.key:
             return refused(request, _NO_CREDENTIALS)

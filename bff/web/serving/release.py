@@ -226,6 +226,6 @@ def _is_private(project: CompiledProject, route: Route) -> bool:
 def _shared_by_all(composition: Composition, *, is_guarded: bool) -> Composition:
     """The composition, whose payloads browsers and proxies may share only where everybody may ask
     for them."""
-    if not composition.is_public or (composition.access.kind != "authenticated" and not is_guarded):
+    if not composition.is_public or (composition.access.kind == "public" and not is_guarded):
         return composition
     return replace(composition, is_public=False)
