@@ -163,13 +163,18 @@ def identity_of(claims: Claims, plan: IdentityPlan) -> Identified:
     return Identity(
         key=_digest([*who, lasting, sorted(roles), sorted(scopes)]),
         claims=typed,
-        subject=_digest(who),
+        subject=subject_of(claims.kind, claims.issuer, claims.subject),
         roles=roles,
         scopes=scopes,
         kind=claims.kind,
         token=claims.token,
         until=claims.until,
     )
+
+
+def subject_of(kind: str, issuer: str, subject: str) -> str:
+    """What limits and logs count a caller by: `Identity.subject`."""
+    return _digest([kind, issuer, subject])
 
 
 def typed_claims(claims: Mapping[str, Any], plan: IdentityPlan) -> Mapping[str, Any] | Refusal:

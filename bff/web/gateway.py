@@ -29,6 +29,7 @@ from bff.web.http.forwarding import ForwardingReader
 from bff.web.http.logs import Log
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
+from bff.web.serving.identity import OpenIdentity
 from bff.web.serving.pending import Pending
 from bff.web.serving.release import Release, Resources, build_release, open_resources
 
@@ -77,7 +78,7 @@ class Gateway:
         async with self._opening:
             if self.resources is None:
                 resources = await open_resources(
-                    self.settings, self._backend, self._clock, self._observe
+                    self.settings, self._backend, self._clock, self.log, self._observe
                 )
                 try:
                     if self._identity is not None:
@@ -138,10 +139,11 @@ class Gateway:
         return resources
 
     async def _build(self, project: CompiledProject, resources: Resources) -> Release:
+        own = self._identity
         return build_release(
             project,
             resources,
-            self._identity or await resources.identities.of(project.identity),
+            OpenIdentity(own) if own else await resources.identities.of(project.identity),
             self.log,
             body_bytes=self.settings.body_bytes,
             service_reply_bytes=self.settings.service_reply_bytes,

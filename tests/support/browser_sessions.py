@@ -6,7 +6,6 @@ async with worker_of(issuer, server.url) as worker:
 """
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,7 +18,6 @@ from bff.identity.issuers.issuers import Issuers
 from bff.identity.sessions.sessions import FinishedLogin, Sessions
 from bff.identity.sessions.store import StoredSession
 from bff.plan.model.sessions import SessionsPlan
-from bff.redis.store import SharedStore
 from bff.secret import Secret
 from tests.support.cache_worker import CALM_SECONDS, RunningClock
 from tests.support.oidc_issuer import OidcIssuer
@@ -86,7 +84,6 @@ async def worker_of(
     issuer: OidcIssuer, redis_url: str, clock: RunningClock | None = None, **changes: Any
 ) -> AsyncIterator[Worker]:
     """A worker on the running loop, until the context is left."""
-    store = SharedStore(redis_url, use="sessions", seconds=CALM_SECONDS)
     issuers = Issuers()
     clock = clock or RunningClock()
     noted: list[tuple[str, str, str]] = []
@@ -96,18 +93,18 @@ async def worker_of(
 
     sessions = Sessions(
         plan_of(issuer, **changes),
-        store,
+        redis_url,
         issuers,
         note=note,
         clock=clock,
-        random_bytes=secrets.token_bytes,
+        store_seconds=CALM_SECONDS,
     )
+    await sessions.open()
     try:
         yield Worker(sessions, clock, noted)
     finally:
         await sessions.close()
         await issuers.close()
-        await store.close()
 
 
 def run_worker(

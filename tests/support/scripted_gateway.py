@@ -122,6 +122,7 @@ class Gateway:
                 for each in project.routes
             },
             {},
+            {},
             cross_origins,
             AccessControl(Anonymous()),
             self._log,

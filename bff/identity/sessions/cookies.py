@@ -23,7 +23,7 @@ _TWO_SESSIONS: Final = Refusal(
 class SessionCookie:
     """Finds the session's cookie in requests, whatever it holds."""
 
-    headers = ("cookie",)
+    headers: tuple[str, ...] = ("cookie",)
 
     def read(self, request: CallerRequest) -> str | Refusal | None:
         """See `CredentialReader` in `bff.identity.provider`."""

@@ -13,10 +13,12 @@ Belongs to one event loop.
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from bff.deadline import WAIT_BUDGET_SECONDS
 from bff.identity.issuers.issuers import Issuers, metadata_name
 from bff.identity.issuers.requests import IssuerDown
 from bff.identity.jwt.tokens import BadToken
@@ -72,40 +74,50 @@ class FinishedLogin:
 
 
 class Sessions:
-    """The browser sessions of a project. `note` gets what happens to sessions without a request of
-    the browser's: the event, the session's subject, an outcome. `clock` returns seconds since the
-    epoch, `random_bytes` as many random bytes as are asked for."""
+    """The browser sessions of a project, in the Redis at `redis_url`. `note` gets what happens to
+    sessions without a request of the browser's: the event, the session's subject, an outcome.
+    `clock` returns seconds since the epoch, `random_bytes` as many random bytes as are asked
+    for."""
 
     def __init__(
         self,
         plan: SessionsPlan,
-        store: SharedStore,
+        redis_url: str,
         issuers: Issuers,
         *,
         note: Callable[[Event, str, str], None],
         clock: Callable[[], float],
-        random_bytes: Callable[[int], bytes],
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+        store_seconds: float = WAIT_BUDGET_SECONDS,
     ) -> None:
         self.plan = plan
+        self._redis_url = redis_url
+        self._store_seconds = store_seconds
         self._issuers = issuers
+        self._note = note
         self._clock = clock
         self._random_bytes = random_bytes
-        self._note = note
-        self._tokens = IssuersTokens(plan, issuers, clock)
-        metadata = issuers.use_metadata(plan.issuer)
-        self._grants = IssuersGrants(plan, metadata, issuers.client)
-        keys = SessionKeys(plan.keys)
-        self._store = SessionStore(store, keys, plan.namespace, plan.idle_seconds, clock)
+        self._revocations: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Begin: the issuer's documents are fetched in the background, Redis at the first use."""
+        plan, clock = self.plan, self._clock
+        self._tokens = IssuersTokens(plan, self._issuers, clock)
+        metadata = self._issuers.use_metadata(plan.issuer)
+        self._grants = IssuersGrants(plan, metadata, self._issuers.client)
+        self._redis = SharedStore(self._redis_url, use="sessions", seconds=self._store_seconds)
+        self._store = SessionStore(
+            self._redis, SessionKeys(plan.keys), plan.namespace, plan.idle_seconds, clock
+        )
         self._refreshes = Refreshes(
             self._store,
             ask=self._grants.refresh,
             verify=self._verify_refresh,
             give_back=self._give_back,
-            note_end=lambda session: note("logout", session.subject, "ended by the issuer"),
+            note_end=lambda session: self._note("logout", session.subject, "ended by the issuer"),
             clock=clock,
-            new_word=lambda: random_bytes(16).hex(),
+            new_word=lambda: self._random_bytes(16).hex(),
         )
-        self._revocations: set[asyncio.Task[None]] = set()
 
     @property
     def is_busy(self) -> bool:
@@ -204,6 +216,7 @@ class Sessions:
             await asyncio.gather(*late, return_exceptions=True)
         await self._tokens.close()
         await self._issuers.leave(metadata_name(self.plan.issuer))
+        await self._redis.close()
 
     async def _begun(self, grant: Grant, nonce: str, now: float) -> Session:
         if grant.id_token is None:

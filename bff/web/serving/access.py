@@ -19,10 +19,11 @@ from bff.errors import EvaluationError
 from bff.identity.ports import NOBODY, Identified, Identity, IdentityProvider, Refusal
 from bff.plan.model.access import Access, Requirement
 from bff.plan.model.limits import Limit
-from bff.web.http.problems import problem
-from bff.web.http.replies import RawHeader, Reply
+from bff.web.http.refusals import challenge, refused
+from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.serving.limits import EndpointLimits, FailedCredentials, LimitControl
+from bff.web.sessions.forgery import ForgeryGuard
 
 Admission = Identity | Reply
 Permission = Reply | None
@@ -31,23 +32,34 @@ _NO_CREDENTIALS: Final = Refusal(401, "no_credentials", "The request brings no c
 _NO_ACCESS: Final = Refusal(401, "no_access", "The gateway states for nobody that they may ask.")
 _WRONG_ROLE: Final = Refusal(403, "wrong_role", "The caller has not the role that this takes.")
 _NOT_PERMITTED: Final = Refusal(403, "not_permitted", "The caller may not ask for this.")
-_CHALLENGE: Final = b"www-authenticate"
-# Reasons that are errors of RFC 6750 §3.1.
-_BEARER_ERRORS: Final = frozenset({"invalid_request", "invalid_token", "insufficient_scope"})
 
 
 class AccessControl:
-    """Builds the guards of a release's endpoints."""
+    """Builds the guards of a release's endpoints. `own_origin` is the gateway's as browsers see it,
+    None where the project has no browser sessions."""
 
-    def __init__(self, provider: IdentityProvider, limits: LimitControl | None = None) -> None:
+    def __init__(
+        self,
+        provider: IdentityProvider,
+        limits: LimitControl | None = None,
+        own_origin: str | None = None,
+    ) -> None:
         self.provider = provider
         self._limits = limits
+        self._own_origin = own_origin
 
     def guard(
-        self, access: Access, limits: Sequence[Limit] = (), *, depends_on_caller: bool
+        self,
+        access: Access,
+        limits: Sequence[Limit] = (),
+        *,
+        depends_on_caller: bool,
+        origins: frozenset[str] = frozenset(),
+        takes_navigations: bool = False,
     ) -> "Guard":
-        """The guard of one endpoint. `depends_on_caller`: its reply differs from caller to
-        caller."""
+        """The guard of one endpoint. `depends_on_caller`: its reply differs from caller to caller.
+        With a session's cookie, pages of `origins` may open WebSockets and event streams, and where
+        it `takes_navigations`, one of the own origin may navigate to it."""
         of_endpoint = None if self._limits is None else self._limits.of(limits)
         asks = access.kind == "authenticated" or (
             access.kind == "public"
@@ -55,9 +67,12 @@ class AccessControl:
         )
         provider = self.provider if asks else None
         failed = None if self._limits is None else self._limits.failed
+        forgery = None
+        if asks and self._own_origin is not None:
+            forgery = ForgeryGuard(origins | {self._own_origin}, takes_navigations)
         if of_endpoint is None:
-            return Guard(access, provider, failed)
-        return LimitedGuard(access, provider, failed, of_endpoint)
+            return Guard(access, provider, failed, forgery)
+        return LimitedGuard(access, provider, failed, forgery, of_endpoint)
 
 
 class Guard:
@@ -67,6 +82,7 @@ class Guard:
         "_access",
         "_credentials",
         "_failed",
+        "_forgery",
         "_identify",
         "_insufficient",
         "_is_open",
@@ -79,11 +95,13 @@ class Guard:
         access: Access,
         provider: IdentityProvider | None,
         failed: FailedCredentials | None = None,
+        forgery: ForgeryGuard | None = None,
     ) -> None:
         self._is_open = access.kind == "public"
         self.admits_all = self._is_open and provider is None
         self.judges_params = access.when is not None
         self._access = access
+        self._forgery = forgery
         self._insufficient = _insufficient(access.scopes)
         self._identify = None if provider is None else provider.identify
         self._credentials = () if provider is None else provider.headers
@@ -97,6 +115,8 @@ class Guard:
             refusal = self._failed.refusal(request, self._credentials)
             if refusal is not None:
                 return refusal
+        if self._forgery is not None and (forged := self._forgery.refusal(request)):
+            return refused(request, forged)
         caller = self._identify(request)
         if isinstance(caller, Identity | Refusal):
             return self._judged(request, caller)
@@ -156,9 +176,10 @@ class LimitedGuard(Guard):
         access: Access,
         provider: IdentityProvider | None,
         failed: FailedCredentials | None,
+        forgery: ForgeryGuard | None,
         limits: EndpointLimits,
     ) -> None:
-        super().__init__(access, provider, failed)
+        super().__init__(access, provider, failed, forgery)
         self._limits = limits
         self.admits_all = False
         self.judges_params |= limits.judges_callers
@@ -189,26 +210,7 @@ class LimitedGuard(Guard):
         return admission if isinstance(admission, Identity | Reply) else await admission
 
 
-def refused(request: GatewayRequest, refusal: Refusal) -> Reply:
-    """The problem document of a refusal, with a challenge where it takes one and has none."""
-    status, reason, detail, headers = refusal
-    takes_one = status == 401 or reason in _BEARER_ERRORS
-    if takes_one and not any(name == _CHALLENGE for name, _ in headers):
-        headers = (_challenge(reason, detail), *headers)
-    return problem(request, status, reason, detail, headers=headers)
-
-
 def _insufficient(scopes: Requirement) -> Refusal:
     wanted = " ".join(dict.fromkeys((*scopes.all, *scopes.any)))
     reason, detail = "insufficient_scope", "The caller lacks a scope that this takes."
-    return Refusal(403, reason, detail, (_challenge(reason, detail, wanted),))
-
-
-def _challenge(reason: str, detail: str, scope: str = "") -> RawHeader:
-    """RFC 6750 §3: an error where a credential was wrong, and no error where there was none."""
-    parts = ['realm="gateway"']
-    if reason in _BEARER_ERRORS:
-        parts += [f'error="{reason}"', f'error_description="{detail}"']
-    if scope:
-        parts.append(f'scope="{scope}"')
-    return (_CHALLENGE, f"Bearer {', '.join(parts)}".encode("ascii"))
+    return Refusal(403, reason, detail, (challenge(reason, detail, wanted),))

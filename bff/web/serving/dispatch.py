@@ -22,18 +22,21 @@ from bff.web.http.logs import Log
 from bff.web.http.problems import bad_host, bad_path, internal_error, wrong_method
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
-from bff.web.serving.access import AccessControl, Admission, Guard, Permission
-from bff.web.serving.pending import Pending, PendingCall
+from bff.web.serving.access import AccessControl, Guard
+from bff.web.serving.own_endpoints import begin_own
+from bff.web.serving.pending import Pending, PendingCall, after_admission, after_permission
 from bff.web.serving.routes import RouteHandler
 from bff.web.serving.routing import (
     BadPath,
     NoMatch,
     RoutingTable,
     ToComposition,
+    ToOwn,
     ToRoute,
     WrongMethod,
 )
 from bff.web.serving.websockets import WebSocketHandler
+from bff.web.sessions.endpoints import Endpoint
 
 _MOST_REMEMBERED_LINES = 4096
 _LONGEST_REMEMBERED_LINE = 512  # characters of path and query
@@ -47,7 +50,7 @@ _Work = Callable[[], Awaitable[Reply]]
 
 class Dispatcher:
     """A compiled project, ready to answer. `begin` is safe on any thread. The maps' keys are
-    compositions' names and routes' prefixes."""
+    compositions' names, routes' prefixes, and paths of the gateway's own endpoints."""
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class Dispatcher:
         compositions: Mapping[str, CompositionHandler],
         routes: Mapping[str, RouteHandler],
         websockets: Mapping[str, WebSocketHandler],
+        own: Mapping[str, Endpoint],
         cross_origins: CrossOrigins,
         access: AccessControl,
         log: Log,
@@ -64,7 +68,12 @@ class Dispatcher:
         self._compositions = {
             each.name: (
                 compositions[each.name],
-                access.guard(each.access, each.limits, depends_on_caller=each.scope == "identity"),
+                access.guard(
+                    each.access,
+                    each.limits,
+                    depends_on_caller=each.scope == "identity",
+                    origins=each.cors.origins,
+                ),
                 cross_origins.of(each.cors),
             )
             for each in project.compositions
@@ -77,11 +86,13 @@ class Dispatcher:
                     each.access,
                     each.limits,
                     depends_on_caller=routes[each.prefix].tells_caller,
+                    origins=each.cors.origins,
                 ),
                 cross_origins.of(each.cors),
             )
             for each in project.routes
         }
+        self._own = own
         self._cross_origin = cross_origins.of(project.cors)
         self._log = log
         self._lines: dict[tuple[str, str, str], tuple[CrossOrigin | None, _BeginLine]] = {}
@@ -139,6 +150,8 @@ class Dispatcher:
         if request.method == "OPTIONS" and isinstance(match, WrongMethod):
             return Reply(204, [(b"allow", ", ".join(match.allow).encode())])
         match match:
+            case ToOwn(path):
+                return begin_own(self, request, self._own[path])
             case ToRoute():
                 return self._begin_route(request, match)
             case WrongMethod(allow):
@@ -170,7 +183,7 @@ class Dispatcher:
                 return self._compositions[match.name][-1]
             case ToRoute():
                 return self._routes[match.route.prefix][-1]
-            case WrongMethod():
+            case ToOwn() | WrongMethod():
                 return self._cross_origin
             case BadPath() | NoMatch():
                 return None
@@ -224,7 +237,7 @@ class Dispatcher:
         if isinstance(permission, Reply):
             return permission
         begin = partial(self._begin_permitted, request, handler, read, caller)
-        return self._waiting(request, handler, partial(_after_permission, permission, begin))
+        return self._waiting(request, handler, partial(after_permission, permission, begin))
 
     def _begin_permitted(
         self,
@@ -251,7 +264,7 @@ class Dispatcher:
             return begin(admission)
         if isinstance(admission, Reply):
             return admission
-        return self._waiting(request, handler, partial(_after_admission, admission, begin))
+        return self._waiting(request, handler, partial(after_admission, admission, begin))
 
     def _waiting(
         self, request: GatewayRequest, handler: CompositionHandler, work: _Work
@@ -315,7 +328,7 @@ class Dispatcher:
             if isinstance(permission, Reply):
                 return permission
             begin = partial(begin_permitted, request, caller)
-            return waiting(request, partial(_after_permission, permission, begin))
+            return waiting(request, partial(after_permission, permission, begin))
 
         def begin_line(request: GatewayRequest) -> Reply | Pending:
             admission = guard.admit(request)
@@ -324,7 +337,7 @@ class Dispatcher:
             if isinstance(admission, Reply):
                 return admission
             begin = partial(begin_admitted, request)
-            return waiting(request, partial(_after_admission, admission, begin))
+            return waiting(request, partial(after_admission, admission, begin))
 
         return begin_line
 
@@ -343,19 +356,3 @@ class Dispatcher:
                 self._lines.clear()  # rather than an order to keep, on every request
             key = (request.method, request.raw_path, request.raw_query)
             self._lines[key] = (request.cross_origin, begin_line)
-
-
-async def _after_admission(admission: Awaitable[Admission], begin: _BeginAdmitted) -> Reply:
-    caller = await admission
-    return caller if isinstance(caller, Reply) else await _reply_of(begin(caller))
-
-
-async def _after_permission(
-    permission: Awaitable[Permission], begin: Callable[[], Reply | Pending]
-) -> Reply:
-    refusal = await permission
-    return await _reply_of(begin()) if refusal is None else refusal
-
-
-async def _reply_of(begun: Reply | Pending) -> Reply:
-    return begun if isinstance(begun, Reply) else await begun.reply()

@@ -7,32 +7,66 @@ fetched and verified.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from bff.errors import SettingsError
 from bff.identity.issuers.issuers import Issuers
 from bff.identity.jwt.authenticator import JwtAuthenticator
 from bff.identity.ports import Anonymous, IdentityProvider
-from bff.identity.provider import BearerToken, ConfiguredProvider, CredentialKindReader
+from bff.identity.provider import BearerToken, ConfiguredProvider, CredentialKindReader, subject_of
+from bff.identity.sessions.authenticator import SessionAuthenticator
+from bff.identity.sessions.cookies import SessionCookie
+from bff.identity.sessions.sessions import Event, Sessions
 from bff.plan.model.identity import IdentityPlan
+from bff.plan.model.sessions import SessionsPlan
 from bff.redis.store import SharedStore
+from bff.web.http.logs import Log
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderParts:
-    """What providers work with. `store` is Redis, None without one; `issuers` holds what issuers
-    publish; `clock` gives seconds since the epoch."""
+    """What providers work with. `store` is the Redis at `redis_url`, None without one; `issuers`
+    holds what issuers publish; `clock` gives seconds since the epoch."""
 
+    redis_url: str | None
     store: SharedStore | None
     issuers: Issuers
     clock: Callable[[], float]
+    log: Log
 
 
-def build_provider(plan: IdentityPlan, parts: ProviderParts) -> IdentityProvider:
-    """The provider of a plan, not open yet."""
+class OpenIdentity(NamedTuple):
+    """What identifies callers, and the sessions of browsers, where the project has them."""
+
+    provider: IdentityProvider
+    sessions: Sessions | None = None
+
+
+def build_identity(plan: IdentityPlan, parts: ProviderParts) -> OpenIdentity:
+    """The provider of a plan, not open yet. Raises `SettingsError`."""
     kinds: list[CredentialKindReader] = []
     if plan.jwt:
         tokens = JwtAuthenticator(plan.jwt, parts.issuers, parts.clock)
         kinds.append(CredentialKindReader(BearerToken(), tokens))
-    return ConfiguredProvider(plan, kinds) if kinds else Anonymous()
+    sessions = None if plan.sessions is None else _build_sessions(plan.sessions, parts)
+    if sessions is not None:
+        kinds.append(CredentialKindReader(SessionCookie(), SessionAuthenticator(sessions)))
+    return OpenIdentity(ConfiguredProvider(plan, kinds) if kinds else Anonymous(), sessions)
+
+
+def _build_sessions(plan: SessionsPlan, parts: ProviderParts) -> Sessions:
+    url = parts.redis_url if plan.redis_url is None else plan.redis_url.reveal()
+    if url is None:
+        raise SettingsError(
+            "identity.sessions keeps sessions in Redis, and there is none: set REDIS_URL, or"
+            " identity.sessions.redis"
+        )
+
+    def note(event: Event, subject: str, outcome: str) -> None:
+        who = subject_of("session", plan.issuer, subject)
+        parts.log.audit(event, who=who, origin=None, outcome=outcome)
+
+    return Sessions(plan, url, parts.issuers, note=note, clock=parts.clock)
 
 
 class Identities:
@@ -41,19 +75,20 @@ class Identities:
     def __init__(self, parts: ProviderParts) -> None:
         self._parts = parts
         self._opening = asyncio.Lock()
-        self._providers: dict[str, IdentityProvider] = {}
+        self._open: dict[str, OpenIdentity] = {}
 
-    async def of(self, plan: IdentityPlan) -> IdentityProvider:
+    async def of(self, plan: IdentityPlan) -> OpenIdentity:
         """The provider of a plan, opened where nobody has. Raises `SettingsError`."""
         async with self._opening:
-            provider = self._providers.get(plan.digest)
-            if provider is None:
-                provider = build_provider(plan, self._parts)
-                await provider.open()
-                self._providers[plan.digest] = provider
-            return provider
+            found = self._open.get(plan.digest)
+            if found is None:
+                found = build_identity(plan, self._parts)
+                await found.provider.open()
+                self._open[plan.digest] = found
+            return found
 
     async def close(self) -> None:
         """Close every provider."""
-        providers, self._providers = list(self._providers.values()), {}
-        await asyncio.gather(*(provider.close() for provider in providers))
+        opened, self._open = list(self._open.values()), {}
+        await asyncio.gather(*(each.provider.close() for each in opened))
+        await self._parts.issuers.close()

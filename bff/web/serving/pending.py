@@ -9,8 +9,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from bff.engine.answers import Handle, OnAnswer, answer_to
+from bff.identity.ports import Identity
 from bff.web.http.replies import Reply
 from bff.web.http.requests import ClientGone, GatewayRequest
+from bff.web.serving.access import Admission, Permission
 
 
 class Finisher(Protocol):
@@ -127,3 +129,23 @@ class PendingCall(Pending):
         except Exception as error:
             reply = finisher.report_bug(request, error)
         on_reply(reply)
+
+
+async def after_admission(
+    admission: Awaitable[Admission], begin: Callable[[Identity], Reply | Pending]
+) -> Reply:
+    """The reply to a caller who waits to be admitted."""
+    caller = await admission
+    return caller if isinstance(caller, Reply) else await _reply_of(begin(caller))
+
+
+async def after_permission(
+    permission: Awaitable[Permission], begin: Callable[[], Reply | Pending]
+) -> Reply:
+    """The reply to a caller who waits to be permitted."""
+    refusal = await permission
+    return await _reply_of(begin()) if refusal is None else refusal
+
+
+async def _reply_of(begun: Reply | Pending) -> Reply:
+    return begun if isinstance(begun, Reply) else await begun.reply()

@@ -22,7 +22,6 @@ from bff.engine.heavy_work import HeavyWork
 from bff.engine.values.limits import Limits
 from bff.errors import SettingsError
 from bff.identity.issuers.issuers import Issuers
-from bff.identity.ports import IdentityProvider
 from bff.limits.meters import Meters
 from bff.plan.model.composition import CompiledProject, Composition, Route
 from bff.redis.store import SharedStore
@@ -40,8 +39,9 @@ from bff.web.http.logs import Log
 from bff.web.serving.access import AccessControl
 from bff.web.serving.caches import Caches
 from bff.web.serving.dispatch import Dispatcher
-from bff.web.serving.identity import Identities, ProviderParts
+from bff.web.serving.identity import Identities, OpenIdentity, ProviderParts
 from bff.web.serving.limits import LimitControl
+from bff.web.serving.own_endpoints import own_endpoints
 from bff.web.serving.routes import RouteHandler
 from bff.web.serving.routing import RoutingTable
 from bff.web.serving.websockets import WebSocketHandler
@@ -78,6 +78,7 @@ async def open_resources(
     settings: Settings,
     backend: Mapping[str, Any] | None,
     clock: Callable[[], float],
+    log: Log,
     observe: Observer | None = None,
 ) -> Resources:
     """Open a process's resources on the running loop, after any fork. No upstream is connected to
@@ -105,7 +106,7 @@ async def open_resources(
         store,
         Meters(store, settings.workers),
         issuers,
-        Identities(ProviderParts(store, issuers, clock)),
+        Identities(ProviderParts(url, store, issuers, clock, log)),
         HeavyWork(),
         clock,
     )
@@ -123,7 +124,7 @@ class Release:
 def build_release(
     project: CompiledProject,
     resources: Resources,
-    provider: IdentityProvider,
+    identity: OpenIdentity,
     log: Log,
     *,
     body_bytes: int,
@@ -145,6 +146,7 @@ def build_release(
     services = ServiceClient(transport, project.services, limits.reply_bytes, loop.time)
     replies = CachedReplies(cache, resources.clock)
     engine = Engine(services, resources.heavy_work, limits=limits, replies=replies)
+    provider = identity.provider
     cross_origins = CrossOrigins(project, provider.headers)
     handlers = {
         each.name: CompositionHandler(
@@ -179,14 +181,23 @@ def build_release(
         )
         for each in project.routes
     }
+    sessions = identity.sessions
+    access = AccessControl(
+        provider,
+        LimitControl(resources.meters, project.failed_credentials),
+        None if sessions is None else sessions.plan.origin,
+    )
+    own = own_endpoints(identity, access, project.cors.origins, log)
+    methods = {path: endpoint.method for path, endpoint in own.items()}
     dispatcher = Dispatcher(
         project,
-        RoutingTable(project.compositions, project.routes, url_prefix),
+        RoutingTable(project.compositions, project.routes, url_prefix, methods),
         handlers,
         routes,
         _websockets(project, services, headers, cross_origins),
+        own,
         cross_origins,
-        AccessControl(provider, LimitControl(resources.meters, project.failed_credentials)),
+        access,
         log,
     )
     # Requests in flight hold the dispatcher.

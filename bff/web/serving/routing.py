@@ -6,7 +6,8 @@ Rules:
 2. A static segment wins over a param, and a param over the rest (`{path...}`), from left to right;
    where one leads nowhere, the next is tried. An empty segment matches none, and a rest has a
    segment at least. `%2F` stays as it is in a rest, where a slash separates segments.
-3. Compositions win over routes; of the routes, the longest prefix that ends at a segment's end.
+3. The gateway's own endpoints win over compositions, and these over routes; of the routes, the
+   longest prefix that ends at a segment's end.
 4. A route's prefix has one spelling, the one that is forwarded: `/%72aw` is not `/raw`. A path to a
    route that goes elsewhere once it is decoded and its slashes are merged is refused: the service
    may read it so.
@@ -29,6 +30,13 @@ class ToComposition:
 
     name: str
     params: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ToOwn:
+    """An endpoint of the gateway's own, by its path before any prefix."""
+
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +66,12 @@ class BadPath:
     ways."""
 
 
-Match = ToComposition | ToRoute | WrongMethod | NoMatch | BadPath
+Match = ToComposition | ToOwn | ToRoute | WrongMethod | NoMatch | BadPath
 
 EVERY_METHOD = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY")
+
+
+_NOTHING: Mapping[str, str] = {}
 
 
 class RoutingTable:
@@ -72,14 +83,18 @@ class RoutingTable:
         compositions: Iterable[Composition],
         routes: Iterable[Route],
         url_prefix: str = "",
+        own: Mapping[str, str] = _NOTHING,
     ) -> None:
-        """`url_prefix` stands before every path: "/api", or "" for nothing."""
+        """`url_prefix` stands before every path: "/api", or "" for nothing. `own` are endpoints of
+        the gateway's own: their methods by their paths."""
         before = url_prefix.split("/")[1:]
         self._root = _Node()
         self._routes = _RouteNode()
-        self._exact: dict[tuple[str, str], ToComposition] = {}
+        self._exact: dict[tuple[str, str], ToComposition | ToOwn] = {}
         for composition in compositions:
             _add_composition(self._root, before, composition)
+        for path, method in own.items():
+            _add_own(self._root, before, path, method)
         for route in routes:
             _add_route(self._routes, before, route)
         _collect_exact(self._root, "", self._exact)
@@ -98,7 +113,7 @@ class RoutingTable:
         except ValueError:
             return _BAD_PATH
         if name_and_params is not None:
-            return ToComposition(*name_and_params)
+            return _endpoint(*name_and_params)
         route = _match_route(self._routes, raw_segments)
         if route is not None:
             return route if self._has_one_reading(route, method, segments) else _BAD_PATH
@@ -159,7 +174,6 @@ class _RouteNode:
 
 _NO_MATCH = NoMatch()
 _BAD_PATH = BadPath()
-_NO_PARAMS: Mapping[str, str] = {}
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 
@@ -210,6 +224,18 @@ def _add_composition(root: _Node, before: list[str], composition: Composition) -
     node.endpoints[composition.method] = (composition.name, tuple(names))
 
 
+def _add_own(root: _Node, before: list[str], path: str, method: str) -> None:
+    node = root
+    for segment in (*before, *path.split("/")[1:]):
+        node = node.static.setdefault(segment, _Node())
+    node.endpoints[method] = (path, ())
+
+
+def _endpoint(name: str, params: Mapping[str, str]) -> ToComposition | ToOwn:
+    """A path is the name of an endpoint of the gateway's own; no composition's begins so."""
+    return ToOwn(name) if name.startswith("/") else ToComposition(name, params)
+
+
 def _add_route(root: _RouteNode, before: list[str], route: Route) -> None:
     node = root
     for segment in [*before, *route.prefix.split("/")[1:]]:
@@ -217,10 +243,12 @@ def _add_route(root: _RouteNode, before: list[str], route: Route) -> None:
     node.route = route
 
 
-def _collect_exact(node: _Node, path: str, exact: dict[tuple[str, str], ToComposition]) -> None:
+def _collect_exact(
+    node: _Node, path: str, exact: dict[tuple[str, str], ToComposition | ToOwn]
+) -> None:
     """List the paths without params that are spelled the same encoded and decoded."""
     for method, (name, _) in node.endpoints.items():
-        exact[method, path] = ToComposition(name, _NO_PARAMS)
+        exact[method, path] = _endpoint(name, _NOTHING)
         if method == "GET":
             exact["HEAD", path] = exact[method, path]
     for segment, below in node.static.items():
