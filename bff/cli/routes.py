@@ -1,5 +1,6 @@
 """`bff routes`: every public endpoint of the project, as a table."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,14 +9,17 @@ import click
 from bff.cli.project import compile_or_exit, project_option
 from bff.plan.explain.texts import (
     access_text,
+    limit_text,
     one_line,
     pages_text,
     proxies_text,
     seconds_text,
     service_text,
+    short_limit_text,
     size_text,
 )
 from bff.plan.model.composition import Composition, Route
+from bff.plan.model.limits import Limit
 
 _COLUMNS = (
     "method",
@@ -47,7 +51,7 @@ def routes(project: Path) -> None:
                 f"{composition.cache.ttl_seconds:g} s" if composition.cache else "",
                 composition.scope if composition.cache else "",
                 ", ".join(one_line(tag.source) for tag in composition.purges),
-                f"deadline {seconds_text(composition.deadline_seconds)}",
+                _limits_of_composition(composition),
             )
         )
     for route in sorted(compiled.routes, key=lambda each: (-len(each.prefix), each.prefix)):
@@ -60,7 +64,7 @@ def routes(project: Path) -> None:
         answered_by = f"service {route.service}{own}{stripped}{websockets}{_passing(route)}"
         purges = ", ".join(route.purges)
         access = access_text(route.access)
-        limits = _limits(route)
+        limits = _limits_of_route(route)
         rows.append(("any", f"{route.prefix}/…", answered_by, access, "", "", "", purges, limits))
     rows.append(("GET", "/healthz", "the gateway", "public", "", "", "", "", ""))
     # One line each, however long: a terminal wraps by itself, and a pipe must not.
@@ -68,6 +72,10 @@ def routes(project: Path) -> None:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
+    if compiled.limits:
+        click.echo()
+    for limit in compiled.limits:
+        click.echo(f"limit by {limit_text(limit)}")
     if compiled.trusted_proxies is not None:
         click.echo(f"\n{proxies_text(compiled.trusted_proxies)}")
 
@@ -85,11 +93,21 @@ def _passing(route: Route) -> str:
     return f"{passing}, cors {pages}" if pages else passing
 
 
-def _limits(route: Route) -> str:
-    timeout = f"timeout {seconds_text(route.timeout_seconds)}"
-    if route.most_body_bytes is None:
-        return timeout
-    return f"{timeout}, body {size_text(route.most_body_bytes)}"
+def _limits_of_composition(composition: Composition) -> str:
+    deadline = f"deadline {seconds_text(composition.deadline_seconds)}"
+    return ", ".join([deadline, *_own_limits(composition.limits)])
+
+
+def _limits_of_route(route: Route) -> str:
+    limits = [f"timeout {seconds_text(route.timeout_seconds)}"]
+    if route.most_body_bytes is not None:
+        limits.append(f"body {size_text(route.most_body_bytes)}")
+    return ", ".join([*limits, *_own_limits(route.limits)])
+
+
+def _own_limits(limits: Sequence[Limit]) -> list[str]:
+    """Those of an endpoint, without those of the project."""
+    return [short_limit_text(limit) for limit in limits if not limit.is_of_project]
 
 
 def _static_first(composition: Composition) -> tuple[list[tuple[bool, str]], str]:

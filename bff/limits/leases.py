@@ -62,11 +62,6 @@ class _Lease:
         self.filling: asyncio.Task[None] | None = None
 
 
-def most_held(limit: Limit) -> int:
-    """The tokens of one bucket that a worker may hold."""
-    return 1 if limit.counting == "exact" else max(1, limit.burst // 10)
-
-
 class LeasedMeter:
     """Counts for one limit on Redis. `otherwise` counts when Redis is away."""
 
@@ -82,7 +77,7 @@ class LeasedMeter:
     ) -> None:
         self._rate = limit.rate
         self._next_seconds = max(1, int(1 / limit.rate))
-        self._most_held = most_held(limit)
+        self._most_held = limit.most_held
         self._prefetch_at = self._most_held // 4
         self._longest_refusal = (
             _LONGEST_REFUSAL_SECONDS if limit.counting == "exact" else _IDLE_SECONDS

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from bff.limits.bucket import redis_key
-from bff.limits.leases import LeasedMeter, most_held
+from bff.limits.leases import LeasedMeter
 from bff.limits.local import LocalMeter, OpenMeter
 from bff.limits.ports import Admitted, Exceeded, Meter, Unavailable, Uncounted
 from bff.redis.store import SharedStore
@@ -69,7 +69,7 @@ def test_the_error_of_leases_is_what_workers_hold_at_most(server: RedisServer) -
             client.flushall()
         admitted = await asyncio.gather(*(admitted_of(worker, 1000) for worker in workers))
         too_many = sum(admitted) - 1000
-        assert 0 < too_many <= 4 * most_held(counted)
+        assert 0 < too_many <= 4 * counted.most_held
 
     with_workers(server.url, counted, test, workers=4)
 

@@ -24,6 +24,7 @@ def limit(**fields: Any) -> Limit:
         "per_seconds": 86400,
         "counting": "leased",
         "without_redis": "local",
+        "is_of_project": False,
         "digest": "tests",
     } | fields
     return Limit(**{"burst": given["count"], **given})

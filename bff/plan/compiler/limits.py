@@ -37,9 +37,14 @@ class ProjectLimits:
     """What `gateway.yaml` limits: the requests to every endpoint, and failed credentials.
     `namespace` keeps what is counted apart from that of other projects in the same Redis."""
 
-    limits: tuple[Limit, ...]
+    declared: tuple[Limit, ...]
     failed_credentials: Limit
     namespace: str
+
+    @property
+    def of_endpoints(self) -> tuple[Limit, ...]:
+        """Those that count requests."""
+        return tuple(each for each in self.declared if each.by != "failed_credentials")
 
 
 def compile_project_limits(
@@ -48,9 +53,8 @@ def compile_project_limits(
     """The limits of the project; `scope` has what their expressions see: `claims`."""
     compiled = _compile(scope, declared, ("limits",), (namespace,), ())
     failed = [each for each in compiled if each.by == "failed_credentials"]
-    others = tuple(each for each in compiled if each.by != "failed_credentials")
     default = _limit(_DEFAULT_FAILED, FAILED_CREDENTIALS, None, (namespace,))
-    return ProjectLimits(others, failed[0] if failed else default, namespace)
+    return ProjectLimits(compiled, failed[0] if failed else default, namespace)
 
 
 def compile_limits(
@@ -68,8 +72,8 @@ def compile_limits(
                 (*path, index, "by"), "failed credentials are counted for the whole project",
                 "Write this limit in gateway.yaml, under `limits`.",
             )  # fmt: skip
-    own = _compile(scope, declared, path, (project.namespace, place), project.limits)
-    return (*project.limits, *own)
+    of_project = project.of_endpoints
+    return (*of_project, *_compile(scope, declared, path, (project.namespace, place), of_project))
 
 
 def _compile(
@@ -103,9 +107,11 @@ def _compile_key(scope: ExpressionScope, text: str, path: Path) -> Template:
             path, f"requests can't be counted by {brief(template.type)}",
             "Name a text, a number or a boolean.",
         )  # fmt: skip
-    elif may_be_null(template.type):
+    elif may_be_null(template.type) or (
+        template.reference is not None and template.reference.may_be_absent
+    ):
         scope.report(
-            path, "may be null, and whom does the request count for then?",
+            path, "may be null, and null counts for nobody",
             "Give it a value for that case: ${claims.tenant || 'none'}.",
         )  # fmt: skip
     return template
@@ -122,5 +128,6 @@ def _limit(declared: LimitDecl, name: str, key: Template | None, place: tuple[st
         burst=declared.burst or declared.rate.requests,
         counting="sliding" if declared.window else "exact" if is_exact else "leased",
         without_redis=declared.without_redis,
+        is_of_project=len(place) == 1,
         digest=digest_of([*place, declared.model_dump()]),
     )

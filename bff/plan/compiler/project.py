@@ -166,6 +166,7 @@ def check_project(
             digest=digest_of({each.name: each.digest for each in compositions}),
             namespace=namespace,
             identity=identity.plan,
+            limits=limits.declared,
             failed_credentials=limits.failed_credentials,
             wanted=tuple(dict.fromkeys(each.name for each in files.wanted)),
             trusted_proxies=_trusted_proxies(gateway.trusted_proxies),

@@ -7,10 +7,12 @@ from typing import Any, assert_never
 from bff.plan.model.access import Access, Requirement
 from bff.plan.model.composition import Cors, TrustedProxies
 from bff.plan.model.expressions import Template
+from bff.plan.model.limits import Limit
 from bff.plan.model.service import Additions, Disclosure, Link, Service, TokenRequest
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import describe, without_null
 
+_UNITS = {1: "second", 60: "minute", 3600: "hour", 86400: "day"}
 _WIDTH = 80  # characters of a type on one line
 _SIZE_UNITS = (("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10))
 
@@ -53,6 +55,33 @@ def access_text(access: Access) -> str:
     if access.when is not None:
         rules.append(f"when {one_line(access.when.source)}")
     return "; ".join(rules) or access.kind
+
+
+def limit_text(limit: Limit) -> str:
+    """One limit, and how it is counted: `identity: 100/minute, 20 at once, exact`."""
+    facts = [f"{limit.count}/{_UNITS[limit.per_seconds]}"]
+    match limit.counting:
+        case "sliding":
+            facts.append("in a sliding window")
+        case "exact":
+            facts.append(f"{limit.burst} at once, exact")
+        case "leased":
+            facts.append(f"{limit.burst} at once, leases of {limit.most_held} at most")
+        case _:
+            assert_never(limit.counting)
+    facts.append(f"without Redis {limit.without_redis}")
+    if limit.is_of_project:
+        facts.append("for the whole project")
+    return f"{_counted_by(limit)}: {', '.join(facts)}"
+
+
+def short_limit_text(limit: Limit) -> str:
+    """One limit in a table: `identity 100/minute`."""
+    return f"{_counted_by(limit)} {limit.count}/{_UNITS[limit.per_seconds]}"
+
+
+def _counted_by(limit: Limit) -> str:
+    return limit.name if limit.key is None else source_text(limit.key)
 
 
 def _requirement(what: str, requirement: Requirement) -> Iterable[str]:

@@ -133,4 +133,5 @@ class CompiledProject:
     wanted: tuple[str, ...] = ()
     identity: IdentityPlan = NO_IDENTITY
     trusted_proxies: TrustedProxies | None = None  # None: nobody's word counts
-    failed_credentials: Limit | None = None  # by address; None: not counted
+    limits: tuple[Limit, ...] = ()  # what is declared for the whole project
+    failed_credentials: Limit | None = None  # declared or not; None: not counted

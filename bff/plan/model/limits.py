@@ -27,7 +27,13 @@ class Limit:
     burst: int
     counting: Counting
     without_redis: WithoutRedis
+    is_of_project: bool  # counts the requests to all endpoints together
     digest: str  # of where it is declared and what it says: what it counts is its own
+
+    @property
+    def most_held(self) -> int:
+        """The tokens of one bucket that a worker may hold."""
+        return max(1, self.burst // 10) if self.counting == "leased" else 1
 
     @property
     def rate(self) -> float:
