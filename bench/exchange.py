@@ -28,10 +28,11 @@ class Request:
     accept_encoding: str = ""
     body: bytes | None = None
     is_conditional: bool = False
+    more: tuple[tuple[str, str], ...] = ()  # headers
 
     def headers(self, etag: str = "") -> dict[str, str]:
         """Nothing but what the row is about; no client's defaults."""
-        headers = {}
+        headers = dict(self.more)
         if self.accept_encoding:
             headers["Accept-Encoding"] = self.accept_encoding
         if self.body is not None:
@@ -49,17 +50,22 @@ class Request:
 @dataclass(frozen=True, slots=True)
 class Expectation:
     """What a reply must be: JSON equal to `value` once it is decoded, in exactly this content
-    coding, and with `text` in `header`."""
+    coding, and with `text` in `header`. A `status` of 400 or more is a refusal."""
 
     value: Any
     header: str = "content-type"
     text: str = "application/json"
     encoding: str = ""
+    status: int = 200
+
+    def count_wrong(self, requests: int, refusals: int, broken: int) -> int:
+        """How many of so many requests went wrong, of which so many were refused and broken."""
+        return broken + (refusals if self.status < 400 else requests - refusals)
 
     def check(self, reply: httpx.Response) -> None:
         """Raises `WrongValue`."""
         path = reply.url.path
-        if reply.status_code != httpx.codes.OK:
+        if reply.status_code != self.status:
             raise WrongValue(f"{path} answers {reply.status_code}: {reply.text[:300]}")
         _has(reply, "content-encoding", self.encoding)
         if self.text not in reply.headers.get(self.header, ""):

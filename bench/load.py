@@ -21,7 +21,7 @@ _UNIT_MS = {"us": 0.001, "ms": 1.0, "s": 1_000.0, "m": 60_000.0, "h": 3_600_000.
 
 @dataclass(frozen=True, slots=True)
 class LoadFigures:
-    """What wrk tells of one load. `bad_replies` are statuses other than 2xx and 3xx, and
+    """What wrk tells of one load. `refusals` are statuses other than 2xx and 3xx, `broken` are
     connections that broke or waited too long; `looks` are our own requests beside wrk's."""
 
     requests: int
@@ -29,7 +29,8 @@ class LoadFigures:
     p50_ms: float
     p99_ms: float
     looks: int
-    bad_replies: int
+    refusals: int
+    broken: int
 
 
 def put_load(
@@ -72,8 +73,9 @@ def put_load(
         looks = sent
         look()
     figures = parse_wrk(said, looks)
-    if figures.bad_replies:
-        raise WrongValue(f"{url}: {figures.bad_replies} of {figures.requests} requests went wrong")
+    wrong = expectation.count_wrong(figures.requests, figures.refusals, figures.broken)
+    if wrong:
+        raise WrongValue(f"{url}: {wrong} of {figures.requests} requests went wrong")
     return figures
 
 
@@ -120,8 +122,8 @@ def parse_wrk(text: str, looks: int) -> LoadFigures:
         p50_ms=percentile(50),
         p99_ms=percentile(99),
         looks=looks,
-        bad_replies=(int(bad.group(1)) if bad else 0)
-        + (sum(map(int, errors.groups())) if errors else 0),
+        refusals=int(bad.group(1)) if bad else 0,
+        broken=sum(map(int, errors.groups())) if errors else 0,
     )
 
 

@@ -6,6 +6,7 @@ Their targets stand in `bench.targets`.
 from dataclasses import dataclass
 from typing import Literal
 
+from bench.callers import REQUEST_ID, expected_refusal, token
 from bench.exchange import Expectation, Request
 from bench.nginx import PAYLOAD_PATH
 from bench.payloads import (
@@ -39,6 +40,7 @@ FEW_THREADS = 4
 _HOME = f"/screens/home/{USER_ID}"
 _LARGE_HOME = f"/screens/home-large/{USER_ID}"
 _CACHED = f"/screens/cached/{USER_ID}"
+_MEMBERS = f"/screens/members/{USER_ID}"
 _RESHAPED = f"/screens/reshaped/{USER_ID}"
 _RAW = "/raw/products/popular"
 _GRAPHQL = "/graphql"
@@ -46,6 +48,10 @@ _GRAPHQL = "/graphql"
 _GET = Request()
 _GZIP = Request(accept_encoding="gzip")
 _IF_CHANGED = Request(is_conditional=True)
+_WITH_TOKEN = Request(more=(("Authorization", f"Bearer {token()}"),))
+_EXPIRED = Request(
+    more=(("Authorization", f"Bearer {token(is_good=False)}"), ("X-Request-ID", REQUEST_ID))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ class Row:
 _ran = Expectation(expected_home(), "cache-status", "fwd=bypass")
 _hit = Expectation(expected_home(), "cache-status", "hit")
 _hit_in_gzip = Expectation(expected_home(), "cache-status", "hit", encoding="gzip")
+_refused = Expectation(expected_refusal(), "content-type", "application/problem+json", status=401)
 _home = Expectation(expected_home())
 _unvalidated = Expectation(expected_unvalidated())
 _data = Expectation({"data": expected_home()})
@@ -104,6 +111,8 @@ ROWS = (
     Row("large-krakend", _LARGE, _KRAKEND, "krakend", _LARGE_HOME, _large_unvalidated),
     Row("large", _LARGE, "bff", "gateway", _LARGE_HOME, _large_ran),
     Row("cached", _FROM_CACHE, "bff", "gateway", _CACHED, _hit),
+    Row("members", _FROM_CACHE, "bff, for a token", "gateway", _MEMBERS, _hit, _WITH_TOKEN),
+    Row("refused", _FROM_CACHE, "bff, refused", "gateway", _MEMBERS, _refused, _EXPIRED),
     Row("cached-nginx", _FROM_CACHE, _NGINX_CACHE, "reference", PAYLOAD_PATH, _nginx_hit),
     Row("gzip", _IN_GZIP, "bff", "gateway", _CACHED, _hit_in_gzip, _GZIP),
     Row(

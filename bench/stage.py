@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.callers import SECRET
 from bench.exchange import Request
 from bench.machine import Cores, choose_ports
 from bench.nginx import write_upstream
@@ -68,6 +69,7 @@ def open_stage(
         upstream_url = f"http://127.0.0.1:{upstream_port}"
         environ = {
             "BENCH_UPSTREAM": upstream_url,
+            "BENCH_TOKENS": SECRET,
             "PYTHONPATH": str(_ROOT),
             "PATH": os.environ.get("PATH", os.defpath),
         }

@@ -58,8 +58,9 @@ class Loads:
         used = gateway.process.usage().cpu_seconds - before
         gateway.process.empty_output()
         figures = parse_wrk(run.stdout + run.stderr, looks=0)
-        if figures.bad_replies or not figures.requests:
-            wrong = f"{figures.bad_replies} of {figures.requests} requests went wrong"
+        bad = figures.refusals + figures.broken
+        if bad or not figures.requests:
+            wrong = f"{bad} of {figures.requests} requests went wrong"
             raise NotMeasured(f"{gateway.process.name}, {path}: {wrong}")
         return Sample(
             figures.requests_per_second, figures.p50_ms, used / figures.requests * 1_000_000

@@ -31,7 +31,7 @@ _ROWS = {row.key: row for row in ROWS}
 
 
 def sample(requests_per_second: float, busy: float = 1.0, p99_ms: float = 3.0) -> Sample:
-    load = LoadFigures(1000, requests_per_second, 1.0, 2.0, looks=5, bad_replies=0)
+    load = LoadFigures(1000, requests_per_second, 1.0, 2.0, looks=5, refusals=0, broken=0)
     full = FullLoad(load, busy * 1e6 / requests_per_second, busy, 50.0)
     return Sample(full, PacedFigures(requests_per_second / 2, 1.0, p99_ms))
 
@@ -195,12 +195,23 @@ Transfer/sec:      1.00MB
 
 
 def test_report_of_wrk_is_read() -> None:
-    assert parse_wrk(_REPORT, looks=3) == LoadFigures(1234, 1230.5, 2.0, 1250.0, 3, 0)
+    assert parse_wrk(_REPORT, looks=3) == LoadFigures(1234, 1230.5, 2.0, 1250.0, 3, 0, 0)
 
 
 def test_errors_in_the_report_of_wrk_are_counted() -> None:
     errors = "  Socket errors: connect 0, read 1, write 0, timeout 2\n"
-    assert parse_wrk(_REPORT + errors + "  Non-2xx or 3xx responses: 4\n", 0).bad_replies == 7
+    found = parse_wrk(_REPORT + errors + "  Non-2xx or 3xx responses: 4\n", 0)
+    assert (found.refusals, found.broken) == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("status", "refusals", "broken", "wrong"),
+    [(200, 0, 0, 0), (200, 4, 3, 7), (401, 100, 0, 0), (401, 90, 0, 10), (401, 100, 2, 2)],
+)
+def test_refusal_is_wrong_but_where_it_is_due(
+    status: int, refusals: int, broken: int, wrong: int
+) -> None:
+    assert Expectation(None, status=status).count_wrong(100, refusals, broken) == wrong
 
 
 class SteadyServer:
