@@ -14,13 +14,13 @@ REQUEST_ID = "0af7651916cd43dd8448eb211c80319c"  # else each refusal has another
 _FAR = 4_102_444_800  # 2100-01-01
 
 
-def token(*, is_good: bool = True) -> str:
-    """A token of the issuer that the project names; one that is not good has expired."""
+def token() -> str:
+    """A token of the issuer that the project names."""
     claims = {
         "iss": "https://id.bench.example",
         "aud": ["bench", "account"],
         "sub": "f:4f1d8c1e-6a0f-4a3c-9d55-0c8f3f2f9b11:ann",
-        "exp": _FAR if is_good else 1_000_000_000,
+        "exp": _FAR,
         "iat": 1_000_000_000 - 300,
         "jti": "5c2b0a52-6f3e-4f0b-8c0e-2f1b7d4f8a90",
         "scope": "openid profile email orders.read",
@@ -37,14 +37,13 @@ def token(*, is_good: bool = True) -> str:
 
 
 def expected_refusal() -> dict[str, Any]:
-    """The problem document that a caller with an expired token gets."""
+    """The problem document that a caller without a token gets."""
     return {
         "type": "about:blank",
         "title": "Unauthorized",
         "status": 401,
-        "detail": "The access token is malformed, expired, or not of an issuer and a key that are"
-        " known here.",
-        "reason": "invalid_token",
+        "detail": "The request brings no credentials.",
+        "reason": "no_credentials",
         "request_id": REQUEST_ID,
     }
 

@@ -49,9 +49,7 @@ _GET = Request()
 _GZIP = Request(accept_encoding="gzip")
 _IF_CHANGED = Request(is_conditional=True)
 _WITH_TOKEN = Request(more=(("Authorization", f"Bearer {token()}"),))
-_EXPIRED = Request(
-    more=(("Authorization", f"Bearer {token(is_good=False)}"), ("X-Request-ID", REQUEST_ID))
-)
+_WITHOUT = Request(more=(("X-Request-ID", REQUEST_ID),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,7 @@ ROWS = (
     Row("large", _LARGE, "bff", "gateway", _LARGE_HOME, _large_ran),
     Row("cached", _FROM_CACHE, "bff", "gateway", _CACHED, _hit),
     Row("members", _FROM_CACHE, "bff, for a token", "gateway", _MEMBERS, _hit, _WITH_TOKEN),
-    Row("refused", _FROM_CACHE, "bff, refused", "gateway", _MEMBERS, _refused, _EXPIRED),
+    Row("refused", _FROM_CACHE, "bff, refused", "gateway", _MEMBERS, _refused, _WITHOUT),
     Row("cached-nginx", _FROM_CACHE, _NGINX_CACHE, "reference", PAYLOAD_PATH, _nginx_hit),
     Row("gzip", _IN_GZIP, "bff", "gateway", _CACHED, _hit_in_gzip, _GZIP),
     Row(

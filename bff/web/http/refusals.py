@@ -1,9 +1,10 @@
 """The reply to a caller who may not ask: a problem document, perhaps with a challenge."""
 
+from functools import lru_cache
 from typing import Final
 
 from bff.identity.ports import Refusal
-from bff.web.http.problems import problem
+from bff.web.http.problems import fixed_problem
 from bff.web.http.replies import RawHeader, Reply
 from bff.web.http.requests import GatewayRequest
 
@@ -14,11 +15,16 @@ _BEARER_ERRORS: Final = frozenset({"invalid_request", "invalid_token", "insuffic
 
 def refused(request: GatewayRequest, refusal: Refusal) -> Reply:
     """The problem document of a refusal, with a challenge where it takes one and has none."""
+    return fixed_problem(request, *_with_challenge(refusal))
+
+
+@lru_cache(256)
+def _with_challenge(refusal: Refusal) -> Refusal:
     status, reason, detail, headers = refusal
     takes_one = status == 401 or reason in _BEARER_ERRORS
     if takes_one and not any(name == _CHALLENGE for name, _ in headers):
         headers = (challenge(reason, detail), *headers)
-    return problem(request, status, reason, detail, headers=headers)
+    return Refusal(status, reason, detail, headers)
 
 
 def challenge(reason: str, detail: str, scope: str = "") -> RawHeader:
