@@ -20,6 +20,7 @@ from bff.plan.explain.texts import (
 )
 from bff.plan.model.composition import Composition, Route
 from bff.plan.model.limits import Limit
+from bff.plan.model.sessions import OWN_ENDPOINTS, USER_PATH
 
 _COLUMNS = (
     "method",
@@ -60,12 +61,17 @@ def routes(project: Path) -> None:
         lent = service.additions if route.lends_credentials else None
         link = replace(service, compression=False, additions=lent)  # compression is for steps
         own = f" ({text})" if (text := service_text(link)) else ""
-        websockets = ", with WebSockets" if route.websocket else ""
-        answered_by = f"service {route.service}{own}{stripped}{websockets}{_passing(route)}"
+        ways = ", with WebSockets" if route.websocket else ""
+        ways += ", for navigations" if route.navigation else ""
+        answered_by = f"service {route.service}{own}{stripped}{ways}{_passing(route)}"
         purges = ", ".join(route.purges)
         access = access_text(route.access)
         limits = _limits_of_route(route)
         rows.append(("any", f"{route.prefix}/…", answered_by, access, "", "", "", purges, limits))
+    if compiled.identity.sessions is not None:
+        for method, path in OWN_ENDPOINTS:
+            access = "authenticated" if path == USER_PATH else "public"
+            rows.append((method, path, "the gateway", access, "", "", "", "", ""))
     rows.append(("GET", "/healthz", "the gateway", "public", "", "", "", "", ""))
     # One line each, however long: a terminal wraps by itself, and a pipe must not.
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

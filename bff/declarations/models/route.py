@@ -18,7 +18,9 @@ Names = Annotated[tuple[str, ...], FromList]
 
 _OF_FORWARDING: Final = re.compile(r"forwarded|via|x-real-ip|x-forwarded-.*")
 _OF_CORS: Final = re.compile(r"access-control-.*|timing-allow-origin")
-_OWN_COOKIE: Final = re.compile(r"(?:__(?:host|secure)-)?bff(?:[^a-z0-9].*)?", re.IGNORECASE)
+_OWN_COOKIE: Final = re.compile(
+    r"(?:__(?:host-http|host|secure|http)-)?bff(?:[^a-z0-9].*)?", re.IGNORECASE
+)
 # Fetch standard §2.2.6: every page may read them.
 _READABLE: Final = frozenset({
     "cache-control", "content-language", "content-length", "content-type", "expires",
@@ -31,7 +33,8 @@ _Wrong = tuple[str, str] | None
 class RouteDecl(Declaration):
     """A raw pass-through to a service; `strip` takes the prefix off before forwarding, and what
     `purges` names is purged when a write has gone through. With `websocket`, pages of the origins
-    in `cors` may open WebSockets below it. `forward` names headers of requests that pass beside the
+    in `cors` may open WebSockets below it, with `navigation` those of the own origin may navigate
+    to it. `forward` names headers of requests that pass beside the
     usual ones, `return` those of replies, `cookies` what passes of cookies, and `expose` what pages
     may read of replies."""
 
@@ -44,6 +47,7 @@ class RouteDecl(Declaration):
     max_body: Size | None = None  # bytes of a request's body; any number when None
     timeout: Timeout | None = None  # seconds; the service's when None
     websocket: bool = False
+    navigation: bool = False
     credentials: Literal["service"] | None = None  # whose go along beside the client's own
     forward: Names = ()
     return_: Names = Field(default=(), alias="return")

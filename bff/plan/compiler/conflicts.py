@@ -123,6 +123,21 @@ def report_disclosures(
             )
 
 
+def report_navigations(reporter: Reporter[GatewayFile]) -> None:
+    """Report routes that let pages navigate to them where nobody's session would be looked at."""
+    gateway = reporter.document.model
+    for prefix, route in gateway.routes.items():
+        at: Path = ("routes", prefix, "navigation")
+        if not route.navigation:
+            continue
+        if gateway.identity.sessions is None and reporter.knows(("identity", "sessions")):
+            mend = "Leave it out, or describe `identity.sessions`."
+            reporter.report(at, "there are no sessions of browsers", mend)
+        elif (route.access or gateway.defaults.access) == "public":
+            mend = "Leave it out: everybody may navigate to it."
+            reporter.report(at, "nobody's session is looked at here", mend)
+
+
 def report_websockets(
     reporter: Reporter[GatewayFile], services: Mapping[str, Service], app_guards: Sequence[str]
 ) -> None:

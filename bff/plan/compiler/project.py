@@ -27,6 +27,7 @@ from bff.plan.compiler.conflicts import (
     report_disclosures,
     report_endpoints,
     report_lent_credentials,
+    report_navigations,
     report_routes,
     report_websockets,
 )
@@ -134,6 +135,7 @@ def check_project(
     report_lent_credentials(of_gateway, services.documents)
     report_disclosures(of_gateway, services.documents, of_routes)
     report_needs_of_origins(of_gateway)
+    report_navigations(of_gateway)
     report_websockets(of_gateway, services.services, app_guards)
     project = None
     if not problems:
@@ -154,6 +156,7 @@ def check_project(
                 route.expose,
                 cors_of_routes[prefix],
                 limits_of_routes[prefix],
+                route.navigation,
             )
             for prefix, route in sorted(gateway.routes.items())
         )

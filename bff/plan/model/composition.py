@@ -102,6 +102,7 @@ class Route:
     expose: tuple[str, ...] = ()  # headers that pages may read, as they are written
     cors: Cors = NO_CORS
     limits: tuple[Limit, ...] = ()  # the project's, and its own
+    navigation: bool = False  # with a session's cookie, pages of the own origin may navigate to it
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,19 @@ from urllib.parse import urlsplit
 
 from bff.secret import Secret
 
+LOGIN_PATH: Final = "/bff/login"
 CALLBACK_PATH: Final = "/bff/callback"
+USER_PATH: Final = "/bff/user"
+LOGOUT_PATH: Final = "/bff/logout"
+BACKCHANNEL_PATH: Final = "/bff/backchannel-logout"
+
+OWN_ENDPOINTS: Final = (
+    ("GET", LOGIN_PATH),
+    ("GET", CALLBACK_PATH),
+    ("GET", USER_PATH),
+    ("GET", LOGOUT_PATH),
+    ("POST", BACKCHANNEL_PATH),
+)
 
 
 @dataclass(frozen=True, slots=True)

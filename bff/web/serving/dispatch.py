@@ -85,6 +85,7 @@ class Dispatcher:
                     each.limits,
                     depends_on_caller=routes[each.prefix].tells_caller,
                     origins=each.cors.origins,
+                    takes_navigations=each.navigation,
                 ),
                 cross_origins.of(each.cors),
                 self,

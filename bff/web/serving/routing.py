@@ -115,7 +115,7 @@ class RoutingTable:
         if name_and_params is not None:
             return _endpoint(*name_and_params)
         route = _match_route(self._routes, raw_segments)
-        if route is not None:
+        if route is not None and not any(node.is_own for node in found):
             return route if self._has_one_reading(route, method, segments) else _BAD_PATH
         return WrongMethod(_methods(found)) if found else _NO_MATCH
 
@@ -137,10 +137,11 @@ class RoutingTable:
             raw_segments, segments = _split(raw_path)
         except ValueError:
             return ()
-        if _match_route(self._routes, raw_segments) is not None:
-            return EVERY_METHOD
         found: list[_Node] = []
         _walk(self._root, segments, raw_segments, "", found)
+        is_own = any(node.is_own for node in found)
+        if not is_own and _match_route(self._routes, raw_segments) is not None:
+            return EVERY_METHOD
         return _methods(found) if found else ()
 
 
@@ -162,6 +163,7 @@ class _Node:
     rest: "_Node | None" = None
     # By method: the composition's name and those of its path's params.
     endpoints: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    is_own: bool = False  # an endpoint of the gateway's own: no route is asked for other methods
 
 
 @dataclass(slots=True)
@@ -228,7 +230,7 @@ def _add_own(root: _Node, before: list[str], path: str, method: str) -> None:
     node = root
     for segment in (*before, *path.split("/")[1:]):
         node = node.static.setdefault(segment, _Node())
-    node.endpoints[method] = (path, ())
+    node.endpoints[method], node.is_own = (path, ()), True
 
 
 def _endpoint(name: str, params: Mapping[str, str]) -> ToComposition | ToOwn:

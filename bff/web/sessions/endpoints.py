@@ -37,7 +37,13 @@ from bff.identity.sessions.session import is_session_id, logout_sid
 from bff.identity.sessions.sessions import BadLogin, Sessions
 from bff.own_paths import is_own_path
 from bff.plan.model.service import BodyFormat
-from bff.plan.model.sessions import CALLBACK_PATH
+from bff.plan.model.sessions import (
+    BACKCHANNEL_PATH,
+    CALLBACK_PATH,
+    LOGIN_PATH,
+    LOGOUT_PATH,
+    USER_PATH,
+)
 from bff.redis.store import StoreDown
 from bff.web.compositions.bodies import BodyReader
 from bff.web.http.logs import AuditAction, Log
@@ -46,11 +52,6 @@ from bff.web.http.refusals import refused
 from bff.web.http.replies import JSON, Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.sessions.pages import PRIVATE, failure, onward, send_on
-
-LOGIN_PATH = "/bff/login"
-USER_PATH = "/bff/user"
-LOGOUT_PATH = "/bff/logout"
-BACKCHANNEL_PATH = "/bff/backchannel-logout"
 
 Identify = Callable[[GatewayRequest], Identity | Reply | Awaitable[Identity | Reply]]
 

@@ -12,6 +12,13 @@ identity:
     keys: {keys}
     {more}
 """
+_SOUND = {
+    "issuer": "https://id.example",
+    "client_id": "shop",
+    "client_secret": '"${secret.OIDC}"',
+    "public_url": "https://shop.example",
+    "keys": '["${secret.SESSION_KEY}"]',
+}
 _SECRET = "Write ${secret.NAME}: a file in BFF_SECRETS_DIR, or a variable."
 
 
@@ -99,6 +106,19 @@ ROWS = {
         "redis: a password stands in the file or in a variable. Write ${secret.NAME} for it:"
         " redis://:${secret.NAME}@host:6379.",
         "redis: ▶redis://:hunter2@cache:6379",
+    ),
+    "navigation without sessions": Broken(
+        "gateway.yaml",
+        "routes: {/raw: {service: shop, access: authenticated, navigation: ▶true}}",
+        "routes./raw.navigation: there are no sessions of browsers. Leave it out, or describe"
+        " `identity.sessions`.",
+    ),
+    "navigation to what is for everybody": Broken(
+        "gateway.yaml",
+        _GATEWAY.format(**_SOUND, more="")
+        + "routes: {/raw: {service: shop, access: public, navigation: ▶true}}",
+        "routes./raw.navigation: nobody's session is looked at here. Leave it out: everybody may"
+        " navigate to it.",
     ),
     "composition below the gateway's own path": broken_composition(
         """
