@@ -7,7 +7,7 @@ import click
 from bff.cli.env_file import env_file_option
 from bff.version import __version__
 
-_COMMANDS = ("new", "check", "plan", "routes", "call", "serve", "purge")
+_COMMANDS = ("new", "check", "plan", "routes", "call", "serve", "purge", "keys")
 
 
 class _Commands(click.Group):
@@ -21,8 +21,10 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = getattr(import_module(f"bff.cli.{cmd_name}"), cmd_name)
-        if not any(each.name == "env_file" for each in command.params):
-            command.params.append(env_file_option())
+        of_group = command.commands.values() if isinstance(command, click.Group) else (command,)
+        for each in of_group:
+            if not any(param.name == "env_file" for param in each.params):
+                each.params.append(env_file_option())
         return command
 
 

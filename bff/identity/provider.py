@@ -96,7 +96,8 @@ class KeyHeader:
         if self.name.encode("latin-1") not in request.single:
             return None
         values = request.header_values(self.name)
-        return values[0] if len(values) == 1 else _TWO_CREDENTIALS
+        # No key has a comma: WSGI servers join the values of several lines by one.
+        return values[0] if len(values) == 1 and "," not in values[0] else _TWO_CREDENTIALS
 
 
 class ConfiguredProvider:

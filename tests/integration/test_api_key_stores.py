@@ -112,7 +112,6 @@ def test_store_that_nobody_wrote_holds_no_keys(open_store: Open) -> None:
         found = await store.read()
         assert found is not None
         assert await store.read(found.mark) is None
-        await store.close()
 
     run(test)
 
@@ -131,8 +130,6 @@ def test_what_one_adds_another_reads_and_what_did_not_change_is_not_read_again(
         assert await two.read(found.mark) is None
         await one.update(key_for("b")[1])
         assert await two.read(found.mark) is not None
-        await one.close()
-        await two.close()
 
     run(test)
 
@@ -142,8 +139,6 @@ def test_many_changes_at_once_are_all_made(open_store: Open) -> None:
         stores = [open_store() for _ in range(8)]
         await asyncio.gather(*(each.update(key_for(f"k{at}")[1]) for at, each in enumerate(stores)))
         assert sorted(await ids_in(stores[0])) == [f"k{at}" for at in range(8)]
-        for each in stores:
-            await each.close()
 
     run(test)
 
@@ -155,7 +150,6 @@ def test_refused_change_leaves_the_keys_as_they_were(open_store: Open) -> None:
         with pytest.raises(ApiKeyError, match="There is a key 'a' already"):
             await store.update(key_for("a")[1])
         assert await ids_in(store) == ["a"]
-        await store.close()
 
     run(test)
 

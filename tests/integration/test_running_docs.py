@@ -36,7 +36,8 @@ def fenced(language: str) -> list[str]:
 LINES = [line for block in fenced("sh") for line in block.replace(" \\\n", "").splitlines()]
 PURGES = [line for line in LINES if line.startswith(("bff purge ", "curl "))]
 CALLS = [line for line in LINES if line.startswith("bff call ")]
-COMMANDS = [line for line in LINES if line not in PURGES and line not in CALLS]
+KEYS = [line for line in LINES if line.startswith("bff keys ")]
+COMMANDS = [line for line in LINES if line not in [*PURGES, *CALLS, *KEYS]]
 TOKEN = "0123456789abcdef"
 
 

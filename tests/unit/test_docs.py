@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from bff.declarations import models
 from bff.declarations.declaration import Declaration
 from bff.declarations.models.access import AccessRules, RolesDecl, ScopesDecl
+from bff.declarations.models.api_keys import ApiKeysDecl
 from bff.declarations.models.auth import (
     ApiKeyDecl,
     AuthDecl,
@@ -29,6 +30,7 @@ from bff.declarations.models.gateway import (
     RouteDecl,
 )
 from bff.declarations.models.identity import IdentityDecl
+from bff.declarations.models.introspection import IntrospectionDecl
 from bff.declarations.models.jwt import JwtIssuerDecl
 from bff.declarations.models.limits import LimitDecl
 from bff.declarations.models.paging import PaginateDecl
@@ -55,6 +57,8 @@ SECTIONS = {
     IdentityDecl: "identity",
     JwtIssuerDecl: "jwt",
     SessionsDecl: "sessions",
+    ApiKeysDecl: "api_keys",
+    IntrospectionDecl: "introspection",
     AccessRules: "Access",
     RolesDecl: "Roles and scopes",
     ScopesDecl: "Roles and scopes",

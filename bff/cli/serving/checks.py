@@ -40,9 +40,14 @@ def _describe(settings: Settings) -> str:
         return settings.app
     from bff.cli.project import compile_or_exit
     from bff.environment import Environment
+    from bff.plan.model.api_keys import NO_REDIS, SharedKeys
 
-    environment = Environment(os.environ, settings.secrets_dir)
-    count = len(compile_or_exit(settings.project, environment).compositions)
+    project = compile_or_exit(settings.project, Environment(os.environ, settings.secrets_dir))
+    keys = project.identity.api_keys
+    if settings.redis_url is None and keys is not None and isinstance(keys.store, SharedKeys):
+        print_line(NO_REDIS)
+        sys.exit(1)
+    count = len(project.compositions)
     return f"{count} composition{'' if count == 1 else 's'}"
 
 

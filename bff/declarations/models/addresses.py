@@ -15,6 +15,8 @@ from bff.declarations.declaration import Violation, refusal
 from bff.declarations.environment.filling import LOST
 from bff.secret import Secret
 
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
 _HOST = re.compile(r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+")
 
 
@@ -91,6 +93,21 @@ def _check_base_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _check_issuer_url(url: str) -> str:
+    """An address that credentials go to: https, or http to this machine."""
+    parts = _address(url)
+    if "#" in url:
+        raise refusal(Violation("an address with a fragment", "Leave it out: it is never sent."))
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
+        raise refusal(
+            Violation(
+                "credentials would go there in the clear",
+                "Write https; http is for localhost, 127.0.0.1 and [::1] alone.",
+            )
+        )
+    return url
+
+
 def _check_proxy_url(value: Any) -> Secret:
     """A proxy's address. What is refused is not repeated: it may have a password in it."""
     if value is LOST:
@@ -144,4 +161,5 @@ Origin = Annotated[str, AfterValidator(_check_origin)]
 RedirectOrigin = Annotated[str, AfterValidator(_check_redirect_origin)]
 BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 Url = Annotated[str, AfterValidator(_check_url)]
+IssuerUrl = Annotated[str, AfterValidator(_check_issuer_url)]
 ProxyUrl = Annotated[Secret, PlainValidator(_check_proxy_url)]

@@ -208,6 +208,10 @@ PreflightAge = Annotated[
     _at_most(24 * 3600, "no browser keeps a preflight for more than 24h"),
 ]
 Window = Annotated[float, BeforeValidator(_parse_window), _in_cache]  # may be nothing
+# What an issuer said of a token, which it may revoke; may be nothing.
+AnswerLifetime = Annotated[
+    float, BeforeValidator(_parse_window), _at_most(3600, "an answer is kept for 1h at most")
+]
 Size = Annotated[int, BeforeValidator(_parse_size)]  # bytes
 Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 PositiveCount = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]

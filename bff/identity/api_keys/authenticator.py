@@ -27,7 +27,7 @@ from bff.identity.ports import CallerRequest, Claims, Refusal
 from bff.redis.store import StoreDown
 
 LOOK_SECONDS: Final = 0.25
-FRESH_SECONDS: Final = 2.0  # for so long after an answer, what the table lacks does not exist
+FRESH_SECONDS: Final = 1.0  # for so long after an answer, what the table lacks does not exist
 HOLD_SECONDS: Final = 60.0
 
 _MISTYPED: Final = Refusal(
@@ -100,7 +100,6 @@ class ApiKeys:
             watch.cancel()
             with suppress(asyncio.CancelledError):
                 await watch
-        await self._store.close()
 
     async def look(self) -> None:
         """Take what changed in the store."""

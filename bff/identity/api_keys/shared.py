@@ -37,7 +37,7 @@ return 1
 
 class RedisStore:
     """Keys in Redis, apart from those of other namespaces. `random_bytes` makes versions. Belongs
-    to the event loop of `store`, which it closes."""
+    to the event loop of `store`."""
 
     def __init__(
         self, store: SharedStore, namespace: str, random_bytes: Callable[[int], bytes]
@@ -67,7 +67,3 @@ class RedisStore:
                 return
             await asyncio.sleep(0)
         raise ApiKeyError("Other commands change the keys all the time. Try again.")
-
-    async def close(self) -> None:
-        """See `KeyStore.close`."""
-        await self._store.close()

@@ -54,9 +54,6 @@ class KeyStore(Protocol):
         """Change the keys as a whole: no change of another's is lost. Raises as `read` does, and
         what `change` raises."""
 
-    async def close(self) -> None:
-        """Let go of every connection."""
-
 
 class FileStore:
     """Keys in a file. Who changes it waits `lock_seconds` at most for another who does."""
@@ -73,9 +70,6 @@ class FileStore:
     async def update(self, change: Change) -> None:
         """See `KeyStore.update`."""
         await asyncio.to_thread(self._update, change)
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
     def _read(self, seen: Any = None) -> StoredText | None:
         try:

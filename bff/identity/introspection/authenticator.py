@@ -37,6 +37,7 @@ from bff.identity.memory import (
 )
 from bff.identity.ports import CallerRequest, Claims, Refusal
 from bff.plan.model.introspection import IntrospectionPlan
+from bff.secret import Secret
 
 ANSWER_SECONDS: Final = 2.0
 REFUSED_SECONDS: Final = 5.0
@@ -162,7 +163,11 @@ class Introspection:
         if url is None:
             raise IssuerDown("its metadata names no introspection_endpoint")
         form = {"token": token, "token_type_hint": "access_token"}
-        client = (plan.client_id, plan.client_secret)
+        client_id = plan.client_id
+        client = (
+            client_id.reveal() if isinstance(client_id, Secret) else client_id,
+            plan.client_secret,
+        )
         reply = await self._issuers.client.post(
             url, form, client=client, timeout_seconds=self._answer_seconds
         )

@@ -9,6 +9,7 @@ from bff.declarations.models.cors import CorsDecl
 from bff.declarations.models.endpoint import REST
 from bff.declarations.models.gateway import GatewayDefaults
 from bff.plan.compiler.access import compile_access, warn_of_denied
+from bff.plan.compiler.api_keys import report_key_params
 from bff.plan.compiler.budgets import compile_budget
 from bff.plan.compiler.caching import compile_policy, warn_of_traces
 from bff.plan.compiler.caller_credentials import credentials_of
@@ -78,6 +79,7 @@ def compile_composition(
     cache = declared.cache
 
     params = compile_composition_params(reporter, schemas)
+    report_key_params(reporter, params, defaults.identity.plan.api_keys)
     params_type = type_of_params(document, params)
     access = _compile_access(reporter, params, defaults)
     limits = _compile_limits(reporter, params, access, defaults)

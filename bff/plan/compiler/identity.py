@@ -1,8 +1,11 @@
 """Compiles `identity` of `gateway.yaml`: the type of claims, and where roles and scopes are."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path as FilePath
 
 from bff.declarations.models.gateway import GatewayFile
+from bff.declarations.models.introspection import ANY_AUDIENCE
+from bff.plan.compiler.api_keys import compile_api_keys
 from bff.plan.compiler.jwt import compile_issuers
 from bff.plan.compiler.roots import UNKNOWN_CLAIMS, root_of_claims
 from bff.plan.compiler.sessions import compile_sessions
@@ -11,6 +14,7 @@ from bff.plan.digests import digest_of
 from bff.plan.model.access import Access
 from bff.plan.model.expressions import Template
 from bff.plan.model.identity import IdentityPlan
+from bff.plan.model.introspection import IntrospectionPlan
 from bff.plan.model.service import Schema
 from bff.plan.model.sessions import SessionsPlan
 from bff.plan.reporter import Path, Reporter
@@ -38,10 +42,10 @@ class CompiledIdentity:
 
 
 def compile_identity(
-    reporter: Reporter[GatewayFile], schemas: SchemaLibrary, namespace: str
+    reporter: Reporter[GatewayFile], schemas: SchemaLibrary, namespace: str, folder: FilePath
 ) -> CompiledIdentity:
     """Compile what `gateway.yaml` states under `identity`. `namespace` is the key of secrets'
-    fingerprints."""
+    fingerprints; paths of files begin at `folder`."""
     declared = reporter.document.model.identity
     schema, claims = _compile_claims(reporter, schemas)
     scope = scope_within(reporter, root_of_claims(claims))
@@ -51,6 +55,8 @@ def compile_identity(
         scopes=_compile_names(scope, declared.scopes, ("identity", "scopes")),
         jwt=compile_issuers(reporter),
         sessions=_compile_sessions(reporter),
+        api_keys=compile_api_keys(reporter, folder),
+        introspection=_compile_introspection(reporter),
         digest=digest_of(
             [declared.model_dump(), None if schema is None else schema.digest], namespace
         ),
@@ -99,3 +105,18 @@ def _compile_names(scope: ExpressionScope, text: str | None, path: Path) -> Temp
             "Split a text with blanks: ${split(claims.scope, ' ')}.",
         )  # fmt: skip
     return template
+
+
+def _compile_introspection(reporter: Reporter[GatewayFile]) -> IntrospectionPlan | None:
+    declared = reporter.document.model.identity.introspection
+    if declared is None or not reporter.document.is_sound(("identity", "introspection")):
+        return None
+    audience = declared.audience
+    return IntrospectionPlan(
+        issuer=declared.issuer,
+        url=declared.url,
+        client_id=declared.client_id,
+        client_secret=declared.client_secret,
+        audience=None if audience == ANY_AUDIENCE else frozenset(audience),
+        cache_seconds=declared.cache,
+    )

@@ -86,7 +86,7 @@ def check_project(
     knows_origins = files.gateway.is_sound(("redirect_origins",))
     redirect_origins = gateway.redirect_origins if knows_origins else None
     of_gateway = Reporter(files.gateway, problems, warnings=warnings)
-    identity = compile_identity(of_gateway, schemas, namespace)
+    identity = compile_identity(of_gateway, schemas, namespace, folder)
     of_anybody = identity.claims_at(Access("public"))
     services = compile_services(files, schemas, problems, warnings, namespace, of_anybody)
     of_claims = scope_within(of_gateway, root_of_claims(identity.claims))

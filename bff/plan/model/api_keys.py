@@ -2,6 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+# For people: what is wrong where keys are `SharedKeys`, and no Redis is named.
+NO_REDIS: Final = (
+    "identity.api_keys: keys are kept in the Redis of BFF_REDIS_URL: set it. The gateway's own"
+    " Redis would forget them."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from bff.plan.model.api_keys import ApiKeysPlan
 from bff.plan.model.expressions import Template
+from bff.plan.model.introspection import IntrospectionPlan
 from bff.plan.model.jwt import TokenIssuer
 from bff.plan.model.service import Schema
 from bff.plan.model.sessions import SessionsPlan
@@ -22,6 +24,8 @@ class IdentityPlan:
     scopes: Template | None = None
     jwt: tuple[TokenIssuer, ...] = ()
     sessions: SessionsPlan | None = None
+    api_keys: ApiKeysPlan | None = None
+    introspection: IntrospectionPlan | None = None
     digest: str = ""  # of what is declared, secrets included: the same plan has the same provider
 
 

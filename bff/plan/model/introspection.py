@@ -16,7 +16,7 @@ class IntrospectionPlan:
 
     issuer: str
     url: str | None
-    client_id: str
+    client_id: str | Secret
     client_secret: Secret
     audience: frozenset[str] | None
     cache_seconds: float

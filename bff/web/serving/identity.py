@@ -5,18 +5,32 @@ fetched and verified.
 """
 
 import asyncio
+import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from bff.errors import SettingsError
+from bff.identity.api_keys.authenticator import ApiKeys
+from bff.identity.api_keys.shared import RedisStore
+from bff.identity.api_keys.stores import FileStore, KeyStore
+from bff.identity.introspection.authenticator import Introspection
 from bff.identity.issuers.issuers import Issuers
 from bff.identity.jwt.authenticator import JwtAuthenticator
-from bff.identity.ports import Anonymous, IdentityProvider
-from bff.identity.provider import BearerToken, ConfiguredProvider, CredentialKindReader, subject_of
+from bff.identity.ports import Anonymous, Authenticator, IdentityProvider
+from bff.identity.provider import (
+    BearerToken,
+    ConfiguredProvider,
+    CredentialKindReader,
+    KeyHeader,
+    subject_of,
+)
 from bff.identity.sessions.authenticator import SessionAuthenticator
 from bff.identity.sessions.cookies import SessionCookie
 from bff.identity.sessions.sessions import Event, Sessions
+from bff.identity.tokens import Tokens
+from bff.plan.model.api_keys import NO_REDIS, ApiKeysPlan, KeyFile, SharedKeys
 from bff.plan.model.identity import IdentityPlan
 from bff.plan.model.sessions import SessionsPlan
 from bff.redis.store import SharedStore
@@ -45,9 +59,12 @@ class OpenIdentity(NamedTuple):
 def build_identity(plan: IdentityPlan, parts: ProviderParts) -> OpenIdentity:
     """The provider of a plan, not open yet. Raises `SettingsError`."""
     kinds: list[CredentialKindReader] = []
-    if plan.jwt:
-        tokens = JwtAuthenticator(plan.jwt, parts.issuers, parts.clock)
+    tokens = _tokens(plan, parts)
+    if tokens is not None:
         kinds.append(CredentialKindReader(BearerToken(), tokens))
+    if plan.api_keys is not None:
+        keys = ApiKeys(_key_store(plan.api_keys, parts), parts.clock, time.monotonic)
+        kinds.append(CredentialKindReader(KeyHeader(plan.api_keys.header), keys))
     sessions = None if plan.sessions is None else _build_sessions(plan.sessions, parts)
     if sessions is not None:
         kinds.append(CredentialKindReader(SessionCookie(), SessionAuthenticator(sessions)))
@@ -67,6 +84,26 @@ def _build_sessions(plan: SessionsPlan, parts: ProviderParts) -> Sessions:
         parts.log.audit(event, who=who, origin=None, outcome=outcome)
 
     return Sessions(plan, url, parts.issuers, note=note, clock=parts.clock)
+
+
+def _tokens(plan: IdentityPlan, parts: ProviderParts) -> Authenticator | None:
+    jwt = JwtAuthenticator(plan.jwt, parts.issuers, parts.clock) if plan.jwt else None
+    if plan.introspection is None:
+        return jwt
+    introspection = Introspection(plan.introspection, parts.issuers, parts.clock)
+    return introspection if jwt is None else Tokens(jwt, introspection, plan.introspection.issuer)
+
+
+def _key_store(plan: ApiKeysPlan, parts: ProviderParts) -> KeyStore:
+    match plan.store:
+        case KeyFile(path):
+            return FileStore(path)
+        case SharedKeys(namespace):
+            if parts.store is None:
+                raise SettingsError(NO_REDIS)
+            return RedisStore(parts.store, namespace, secrets.token_bytes)
+        case _:
+            assert_never(plan.store)
 
 
 class Identities:

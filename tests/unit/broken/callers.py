@@ -1,107 +1,141 @@
-"""What services learn of their callers: headers of claims, tokens."""
+"""API keys, and tokens that somebody else is asked about."""
 
 from tests.unit.broken import Broken
 
-_SERVICE = """
-base: http://shop
-{lines}
-operations:
-  list_products:
-    request: GET /products
-    params:
-      ids: {{type: array, items: {{type: integer}}}}
-      {param}: {{in: header, type: string, required: false}}
-    returns: schemas.shop:ProductPage
-    {cache}
+_ASKED = """
+identity:
+  introspection:
+    issuer: https://id.example
+    url: https://id.example/introspect
+    client_id: shop
+    client_secret: "${secret.ASK}"
+    audience: [shop]
 """
-_EXCHANGE = "token_url: 'http://h/t', client_id: a, client_secret: \"${secret.S}\""
 
 
-def _service(lines: str, message: str, *, param: str = "X-Any", cache: str = "") -> Broken:
-    text = _SERVICE.format(lines=lines, param=param, cache=cache)
-    return Broken("services/shop.yaml", text, message)
+def _keys(keys: str, message: str, more: str = "") -> Broken:
+    return Broken("gateway.yaml", f"identity:\n  api_keys: {keys}\n{more}", message)
 
 
-def _headers(header: str, message: str) -> Broken:
-    return _service(f"caller_headers: {{{header}}}", message)
+def _asked(line: str, message: str) -> Broken:
+    """Introspection with this line in the place of its own."""
+    key = line.replace("▶", "").partition(":")[0]
+    lines = [each for each in _ASKED.splitlines() if not each.startswith(f"    {key}:")]
+    return Broken("gateway.yaml", "\n".join([*lines, f"    {line}", ""]), message)
 
 
 ROWS = {
-    "header of the caller's that is no text": _headers(
-        "X-User: ▶7", "caller_headers.X-User: 7 is not a text. Put it in quotes if it is a text."
+    "keys nowhere": Broken(
+        "gateway.yaml",
+        "identity:\n  ▶api_keys: {header: X-Key}",
+        "identity.api_keys: says nowhere where keys are. Write `file: keys.json`, or"
+        " `redis: true`.",
     ),
-    "header of the caller's that is constant": _headers(
-        "X-User: ▶web",
-        "caller_headers.X-User: this reads nothing of the caller, so it is always the same."
-        " Name a claim, ${claims.sub}; or write it in `headers`.",
+    "keys in two places": _keys(
+        "{file: keys.json, ▶redis: true}",
+        "identity.api_keys.redis: keys are in one place. Keep `file` or `redis`.",
+        "cache: {namespace: shop}",
     ),
-    "header of the caller's that reads a param": _headers(
-        'X-User: "${▶params.user}"',
-        "caller_headers.X-User: unknown name 'params'. Known: claims.",
+    "keys in a Redis that no name divides": _keys(
+        "{redis: ▶true}",
+        "identity.api_keys.redis: keys in Redis are this project's alone, and nothing names"
+        " it. Write `cache: {namespace: shop}`: who has it has the keys.",
     ),
-    "header of the caller's that is an object": _headers(
-        'X-User: ▶"${{id: claims.sub}}"',
-        "caller_headers.X-User: object can't be in a header."
-        " Name a text, a number or a boolean, or a list of such.",
+    "keys in a folder": _keys(
+        "{file: ▶keys/}", "identity.api_keys.file: this is no file's path. Write keys.json."
     ),
-    "header of the caller's that is the gateway's": _headers(
-        '▶X_Request_ID: "${claims.sub}"',
-        "caller_headers.X_Request_ID: the header 'x-request-id' is the gateway's own to set."
-        " Leave it out.",
+    "path of keys with an expression": _keys(
+        "{file: ▶'${claims.tenant}.json'}",
+        "identity.api_keys.file: only the environment is read here. Write ${env.NAME}.",
     ),
-    "header of the caller's that says where a client is": _headers(
-        '▶X-Forwarded-User: "${claims.sub}"',
-        "caller_headers.X-Forwarded-User: the header 'X-Forwarded-User' is the gateway's own to"
-        " set. Choose another name.",
+    "keys in a header that means something": _keys(
+        "{header: ▶Authorization, file: k.json}",
+        "identity.api_keys.header: the header 'Authorization' has a meaning of its own."
+        " Write X-Api-Key.",
     ),
-    "header of the caller's that is a token": _headers(
-        '▶Authorization: "${claims.token}"',
-        "caller_headers.Authorization: a token is no claim."
-        " Write auth: {relay: true}, or `exchange`.",
+    "keys in a header of proxies": _keys(
+        "{header: ▶X-Forwarded-Key, file: k.json}",
+        "identity.api_keys.header: the header 'X-Forwarded-Key' has a meaning of its own."
+        " Write X-Api-Key.",
     ),
-    "header of the caller's that some servers read as another": _headers(
-        'X-User: "${claims.sub}", ▶x_user: "${claims.id}"',
-        "caller_headers.x_user: to some servers this is the header 'X-User'. Keep one.",
+    "keys in a header with an underscore": _keys(
+        "{header: ▶x_api_key, file: k.json}",
+        "identity.api_keys.header: 'x_api_key' has an underscore, and servers drop such"
+        " headers. Write X-Api-Key.",
     ),
-    "header of the caller's that the service always has": _service(
-        'headers: {X.Tenant: a}\ncaller_headers: {▶X-Tenant: "${claims.tenant}"}',
-        "caller_headers.X-Tenant: to some servers this is the header 'X.Tenant'. Keep one.",
+    "keys in a header with a blank": _keys(
+        "{header: ▶Api Key, file: k.json}",
+        "identity.api_keys.header: 'Api Key' is no header's name. Write X-Api-Key.",
     ),
-    "param that stands for the caller": _service(
-        'caller_headers: {X-User: "${claims.sub}"}',
-        "operations.list_products.params.x_user: to the service 'x_user' is 'X-User', which tells"
-        " it who calls. Take it out of `caller_headers`, or out of the params.",
-        param="▶x_user",
+    "keys that a route passes on": _keys(
+        "{file: keys.json}",
+        "routes./raw.forward[0]: 'x-api-key' brings the API keys of this gateway, which"
+        " services must not have. Leave it out.",
+        "routes: {/raw: {service: shop, access: public, forward: [▶x-api-key]}}",
     ),
-    "replies for everybody of a service that knows its caller": _service(
-        "auth: {relay: true}",
-        "operations.list_products.cache.scope: shop learns who calls, so that each reply is one"
-        " caller's. Leave `scope` out.",
-        cache="cache: {ttl: 60s, scope: ▶public}",
+    "endpoint that is nowhere": Broken(
+        "gateway.yaml",
+        _ASKED.replace("introspection:", "▶introspection:").replace(
+            "    url: https://id.example/introspect\n", ""
+        ),
+        "identity.introspection: says nowhere where to ask. Write `url:"
+        " https://id.example/introspect`, or `discovery: true`.",
     ),
-    "token that is not relayed": _service(
-        "auth: {relay: ▶false}", "auth.relay: relays nothing. Write true, or leave `auth` out."
+    "audience that is not stated": Broken(
+        "gateway.yaml",
+        _ASKED.replace("issuer", "▶issuer").replace("    audience: [shop]\n", ""),
+        "identity.introspection: needs the key 'audience'.",
     ),
-    "exchange for no service": _service(
-        f"auth: {{▶exchange: {{{_EXCHANGE}}}}}",
-        "auth.exchange: an exchange for no service in particular."
-        " Name the one that the token is for: audience: orders.",
+    "endpoint from two sources": _asked(
+        "▶discovery: true",
+        "identity.introspection.discovery: the endpoint has one source. Keep one.",
     ),
-    "exchange with a secret in the file": _service(
-        "auth: {exchange: {token_url: 'http://h/t', client_id: a, client_secret: ▶abc,"
-        " audience: b}}",
-        "auth.exchange.client_secret: a secret in the file."
-        " Write ${secret.NAME}: a file in BFF_SECRETS_DIR, or a variable.",
+    "endpoint without TLS": _asked(
+        "url: ▶http://id.example/introspect",
+        "identity.introspection.url: credentials would go there in the clear. Write https;"
+        " http is for localhost, 127.0.0.1 and [::1] alone.",
     ),
-    "caller's token beside the gateway's": _service(
-        f"auth: {{relay: true, ▶exchange: {{{_EXCHANGE}, audience: a}}}}",
-        "auth.exchange: relay and exchange are several credentials. Keep one.",
+    "issuer that is no address": _asked(
+        "issuer: ▶id.example",
+        "identity.introspection.issuer: this is no http address. Write it whole:"
+        " http://127.0.0.1:9102.",
     ),
-    "caller's token beside a param": _service(
-        "auth: {relay: true}",
-        "operations.list_products.params.Authorization: every request to the service has"
-        " 'Authorization' already. Take it out of `headers`, `query` or `auth`, or out of the"
-        " params.",
-        param="▶Authorization",
+    "secret that stands in the file": _asked(
+        "client_secret: ▶s3cret",
+        "identity.introspection.client_secret: a secret in the file. Write ${secret.NAME}:"
+        " a file in BFF_SECRETS_DIR, or a variable.",
+    ),
+    "audience that is one text": _asked(
+        "audience: ▶shop",
+        "identity.introspection.audience: this is no list of audiences. Write [shop]; or"
+        " `any`, where the server's active tokens are all for the gateway.",
+    ),
+    "audience of nobody": _asked(
+        "audience: ▶[]",
+        "identity.introspection.audience: this is no list of audiences. Write [shop]; or"
+        " `any`, where the server's active tokens are all for the gateway.",
+    ),
+    "audience that is a number": _asked(
+        "audience: [shop, ▶7]",
+        "identity.introspection.audience[1]: this is no audience. Write a text.",
+    ),
+    "answers that are kept without a unit": _asked(
+        "cache: ▶30",
+        "identity.introspection.cache: a duration has a unit. Write 800ms, 1s, 5m or 1h.",
+    ),
+    "answers that are kept for too long": _asked(
+        "cache: ▶2h", "identity.introspection.cache: an answer is kept for 1h at most."
+    ),
+    "client that a caller names": _asked(
+        "client_id: ▶'${claims.azp}'",
+        "identity.introspection.client_id: only the environment is read here. Write"
+        " ${env.NAME} or ${secret.NAME}.",
+    ),
+    "issuer that is verified and asked": Broken(
+        "gateway.yaml",
+        _ASKED.replace("issuer: ", "issuer: ▶")
+        + "  jwt: [{issuer: https://id.example, audience: [a], algorithms: [RS256], keys: https://k}]",
+        "identity.introspection.issuer: tokens of this issuer are verified by `jwt`. Keep one: its"
+        " tokens are verified, or it is asked about them.",
     ),
 }
