@@ -39,9 +39,12 @@ def server() -> Iterator[RedisServer]:
         yield running
 
 
+_opened: list[SharedStore] = []  # in the test that runs
+
+
 def redis_store(server: RedisServer, seconds: float = 2.0) -> RedisStore:
-    shared = SharedStore(server.url, use="API keys", seconds=seconds)
-    return RedisStore(shared, "shop", secrets.token_bytes)
+    _opened.append(SharedStore(server.url, use="API keys", seconds=seconds))
+    return RedisStore(_opened[-1], "shop", secrets.token_bytes)
 
 
 @pytest.fixture(params=["file", "redis"])
@@ -65,8 +68,12 @@ def key_for(id: str, **options: Any) -> tuple[str, Callable[[KeyTable], KeyTable
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(30):
-            await test()
+        try:
+            async with asyncio.timeout(30):
+                await test()
+        finally:
+            while _opened:
+                await _opened.pop().close()
 
     asyncio.run(bounded())
 
