@@ -97,7 +97,7 @@ def test_key_in_a_file_is_known_and_revoked_in_each_worker_within_a_second(
 def test_key_in_redis_is_revoked_in_each_worker_within_a_second_and_holds_without_redis(
     tmp_path: Path, serve: Serve, upstream: WireServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project(tmp_path, "{identity: {api_keys: {redis: true}}, cache: {namespace: shop}}", upstream)
+    project(tmp_path, "identity: {api_keys: {redis: true}}\ncache: {namespace: shop}", upstream)
     with RedisServer() as redis, ExitStack() as stack:
         monkeypatch.setenv("BFF_REDIS_URL", redis.url)
         callers = Callers(started(serve).port, stack)
@@ -125,7 +125,7 @@ def test_gateway_does_not_start_with_keys_that_it_may_not_read_or_would_forget(
     assert starting.process.returncode == 1
     assert f"identity.api_keys: {tmp_path}/keys.json may be read or written by others" in said
     assert "Traceback" not in said
-    project(tmp_path, "{identity: {api_keys: {redis: true}}, cache: {namespace: shop}}", upstream)
+    project(tmp_path, "identity: {api_keys: {redis: true}}\ncache: {namespace: shop}", upstream)
     monkeypatch.delenv("BFF_REDIS_URL", raising=False)
     starting = serve()
     said = starting.said()

@@ -16,7 +16,7 @@ from tests.support.projects import SHOP_SCHEMAS, write_project
 from tests.support.redis_server import RedisServer
 
 IN_FILE = "identity: {claims: 'schemas.auth:Claims', api_keys: {file: keys.json}}"
-IN_REDIS = "{identity: {api_keys: {redis: true}}, cache: {namespace: shop}}"
+IN_REDIS = "identity: {api_keys: {redis: true}}\ncache: {namespace: shop}"
 AUTH = """
 from pydantic import BaseModel
 
