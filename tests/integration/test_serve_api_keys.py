@@ -18,6 +18,8 @@ from tests.support.steady_clock import steady_seconds
 from tests.support.wire import WireServer
 from tests.support.wire_scripts import json_reply
 
+# The tests ask again and again until a key is refused.
+UNLIMITED = "limits: [{by: failed_credentials, rate: 100000/second}]"
 CONNECTIONS = 16  # a worker takes some four more than the other at most
 
 pytestmark = on_linux
@@ -40,7 +42,7 @@ def project(folder: Path, gateway: str, upstream: WireServer) -> None:
         folder,
         {"home": f"{HOME}access: {{roles: {{any: [partner]}}}}\n"},
         services={"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", upstream.url)},
-        gateway=gateway,
+        gateway=f"{gateway}\n{UNLIMITED}",
     )
 
 
