@@ -18,7 +18,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from bff.deadline import WAIT_BUDGET_SECONDS
 from bff.identity.issuers.issuers import Issuers, metadata_name
 from bff.identity.issuers.requests import IssuerDown
 from bff.identity.jwt.tokens import BadToken
@@ -46,6 +45,8 @@ from bff.redis.store import SharedStore
 from bff.secret import Secret
 
 MOST_REVOCATIONS: Final = 256  # at a time
+# Redis has more time than it has as a cache: without it there is no answer.
+STORE_SECONDS: Final = 0.5
 
 Event = Literal["login", "logout"]
 
@@ -88,7 +89,7 @@ class Sessions:
         note: Callable[[Event, str, str], None],
         clock: Callable[[], float],
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
-        store_seconds: float = WAIT_BUDGET_SECONDS,
+        store_seconds: float = STORE_SECONDS,
     ) -> None:
         self.plan = plan
         self._redis_url = redis_url

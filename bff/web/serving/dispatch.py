@@ -26,7 +26,7 @@ from bff.web.serving.endpoints import (
     RouteEndpoint,
     plain_options,
 )
-from bff.web.serving.own_endpoints import begin_own
+from bff.web.serving.own_endpoints import OwnEndpoint
 from bff.web.serving.pending import Pending
 from bff.web.serving.routes import RouteHandler
 from bff.web.serving.routing import (
@@ -39,7 +39,6 @@ from bff.web.serving.routing import (
     WrongMethod,
 )
 from bff.web.serving.websockets import WebSocketHandler
-from bff.web.sessions.endpoints import Endpoint
 
 _MOST_REMEMBERED_LINES = 4096
 _LONGEST_REMEMBERED_LINE = 512  # characters of path and query
@@ -56,7 +55,7 @@ class Dispatcher:
         compositions: Mapping[str, CompositionHandler],
         routes: Mapping[str, RouteHandler],
         websockets: Mapping[str, WebSocketHandler],
-        own: Mapping[str, Endpoint],
+        own: Mapping[str, OwnEndpoint],
         cross_origins: CrossOrigins,
         access: AccessControl,
         log: Log,
@@ -151,7 +150,7 @@ class Dispatcher:
             return self._begin_options(request, match.allow)
         match match:
             case ToOwn(path):
-                return begin_own(self, request, self._own[path])
+                return self._own[path].begin(self, request)
             case ToRoute():
                 return self._begin_route(request, match)
             case WrongMethod(allow):

@@ -1,37 +1,70 @@
-"""The gateway's own endpoints, in the routing table of a release: those of browser sessions."""
+"""The gateway's own endpoints, in the routing table of a release: those of browser sessions.
+
+They are limited as every endpoint is. All are public but `/bff/user`.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 
+from bff.identity.ports import Identity
 from bff.plan.model.access import Access
+from bff.plan.model.composition import CompiledProject
+from bff.plan.model.sessions import USER_PATH
 from bff.web.http.logs import Log
 from bff.web.http.problems import wrong_method
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
-from bff.web.serving.access import AccessControl
+from bff.web.serving.access import AccessControl, Guard
 from bff.web.serving.identity import OpenIdentity
 from bff.web.serving.pending import Finisher, Pending
 from bff.web.sessions.endpoints import Endpoint, SessionEndpoints
 
 
+@dataclass(frozen=True, slots=True)
+class OwnEndpoint:
+    """An endpoint of the gateway's own, and who may ask for it."""
+
+    endpoint: Endpoint
+    guard: Guard
+
+    def begin(self, finisher: Finisher, request: GatewayRequest) -> Reply | Pending:
+        """Begin a request."""
+        endpoint = self.endpoint
+        if request.method != endpoint.method:  # HEAD would log out, too
+            return wrong_method(request, (endpoint.method, "OPTIONS"))
+        return Pending(
+            finisher,
+            request,
+            partial(self._answer, request),
+            reads_body=endpoint.reads_body,
+            may_be_abandoned=endpoint.may_be_abandoned,
+        )
+
+    async def _answer(self, request: GatewayRequest) -> Reply:
+        admission = self.guard.admit(request)
+        caller = admission if isinstance(admission, Identity | Reply) else await admission
+        if isinstance(caller, Reply):
+            return caller
+        permission = self.guard.permit(request, caller, {})
+        if permission is not None and not isinstance(permission, Reply):
+            permission = await permission
+        return permission or await self.endpoint.answer(request, caller)
+
+
 def own_endpoints(
-    identity: OpenIdentity, access: AccessControl, origins: frozenset[str], log: Log
-) -> Mapping[str, Endpoint]:
-    """The endpoints by their paths. Pages of `origins` may ask who is logged in."""
+    project: CompiledProject, identity: OpenIdentity, access: AccessControl, log: Log
+) -> Mapping[str, OwnEndpoint]:
+    """The endpoints by their paths. Pages of the project's origins may ask who is logged in."""
     if identity.sessions is None:
         return {}
-    user = access.guard(Access("authenticated"), depends_on_caller=True, origins=origins)
-    return SessionEndpoints(identity.sessions, user.admit, log).by_path()
-
-
-def begin_own(finisher: Finisher, request: GatewayRequest, endpoint: Endpoint) -> Reply | Pending:
-    """Begin a request to an endpoint of the gateway's own."""
-    if request.method != endpoint.method:  # HEAD would log out, too
-        return wrong_method(request, (endpoint.method, "OPTIONS"))
-    return Pending(
-        finisher,
-        request,
-        partial(endpoint.answer, request),
-        reads_body=endpoint.reads_body,
-        may_be_abandoned=endpoint.may_be_abandoned,
+    limits = [each for each in project.limits if each.by != "failed_credentials"]
+    user = access.guard(
+        Access("authenticated"), limits, depends_on_caller=True, origins=project.cors.origins
     )
+    by_address = [each for each in limits if each.by == "address"]
+    public = access.guard(Access("public"), by_address, depends_on_caller=False)
+    return {
+        path: OwnEndpoint(endpoint, user if path == USER_PATH else public)
+        for path, endpoint in SessionEndpoints(identity.sessions, log).by_path().items()
+    }

@@ -187,8 +187,8 @@ def build_release(
         LimitControl(resources.meters, project.failed_credentials),
         None if sessions is None else sessions.plan.origin,
     )
-    own = own_endpoints(identity, access, project.cors.origins, log)
-    methods = {path: endpoint.method for path, endpoint in own.items()}
+    own = own_endpoints(project, identity, access, log)
+    methods = {path: each.endpoint.method for path, each in own.items()}
     dispatcher = Dispatcher(
         project,
         RoutingTable(project.compositions, project.routes, url_prefix, methods),

@@ -53,8 +53,6 @@ from bff.web.http.replies import JSON, Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.sessions.pages import PRIVATE, failure, onward, send_on
 
-Identify = Callable[[GatewayRequest], Identity | Reply | Awaitable[Identity | Reply]]
-
 _MOST_PARAMS = 32  # of a query or a form
 _LOGOUT_BYTES = 16 * 1024
 _SESSION_COOKIE = SessionCookie()
@@ -64,23 +62,22 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One of the gateway's own. `may_be_abandoned`: it ends when the client leaves."""
+    """One of the gateway's own, which is asked by a caller. `may_be_abandoned`: it ends when the
+    client leaves."""
 
     method: str
-    answer: Callable[[GatewayRequest], Awaitable[Reply]]
+    answer: Callable[[GatewayRequest, Identity], Awaitable[Reply]]
     reads_body: bool = False
     may_be_abandoned: bool = True
 
 
 class SessionEndpoints:
-    """Answers browsers about the sessions of one release. `identify` gives the caller of a request
-    to `/bff/user`, or the refusal."""
+    """Answers browsers about the sessions of one release."""
 
-    def __init__(self, sessions: Sessions, identify: Identify, log: Log) -> None:
+    def __init__(self, sessions: Sessions, log: Log) -> None:
         self._sessions = sessions
         self._plan = sessions.plan
         self._log = log
-        self._identify = identify
         form = BodyFormat("form", "application/x-www-form-urlencoded")
         self._body = BodyReader(form, _LOGOUT_BYTES)
 
@@ -96,7 +93,7 @@ class SessionEndpoints:
             ),
         }
 
-    async def log_in(self, request: GatewayRequest) -> Reply:
+    async def log_in(self, request: GatewayRequest, caller: Identity) -> Reply:
         """Send the browser to the issuer."""
         return_to = _params(request.raw_query).get("return_to", self._plan.after_login)
         if return_to is None or not is_own_path(return_to):
@@ -111,7 +108,7 @@ class SessionEndpoints:
             return self._unavailable(request, ISSUER_DOWN)
         return send_on(begun.location, (b"set-cookie", set_login(begun.login_key)))
 
-    async def come_back(self, request: GatewayRequest) -> Reply:
+    async def come_back(self, request: GatewayRequest, caller: Identity) -> Reply:
         """End a login that the issuer has an answer to."""
         params, key = _params(request.raw_query), login_key_in(request)
         state, code = params.get("state"), params.get("code")
@@ -134,12 +131,8 @@ class SessionEndpoints:
         location = self._plan.origin + login.return_to
         return onward(location, (b"set-cookie", set_session(login.session_id)))
 
-    async def show_user(self, request: GatewayRequest) -> Reply:
+    async def show_user(self, request: GatewayRequest, caller: Identity) -> Reply:
         """Who is logged in."""
-        found = self._identify(request)
-        caller = found if isinstance(found, Identity | Reply) else await found
-        if isinstance(caller, Reply):
-            return caller
         session_id = _SESSION_COOKIE.read(request)
         if caller.kind != "session" or not isinstance(session_id, str):
             return refused(request, NO_SESSION)
@@ -150,7 +143,7 @@ class SessionEndpoints:
         length = str(len(body)).encode()
         return Reply(200, [(b"content-type", JSON), (b"content-length", length), *PRIVATE], body)
 
-    async def log_out(self, request: GatewayRequest) -> Reply:
+    async def log_out(self, request: GatewayRequest, caller: Identity) -> Reply:
         """End the session of the browser, here and at the issuer."""
         session_id = _SESSION_COOKIE.read(request)
         if isinstance(session_id, Refusal):
@@ -172,7 +165,7 @@ class SessionEndpoints:
                 location = await self._sessions.logout_url(session)
         return send_on(location, (b"set-cookie", drop_session()))
 
-    async def end_sessions(self, request: GatewayRequest) -> Reply:
+    async def end_sessions(self, request: GatewayRequest, caller: Identity) -> Reply:
         """End the sessions that a logout token of the issuer's names (OpenID Connect Back-Channel
         Logout 1.0 §2.5)."""
         body = await self._body.read(request)
