@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from bff.cli.calling.callers import played_caller
 from bff.cli.calling.drawing import as_json, draw_call, payload_text
 from bff.cli.calling.masks import RecordedEnvironment
 from bff.cli.calling.requests import Pair, WrongCall, screen_call
@@ -17,6 +18,7 @@ from bff.cli.project import compile_or_exit, project_option
 from bff.declarations.suggestions import known_names
 from bff.errors import SettingsError
 from bff.plan.model.composition import CompiledProject, Composition
+from bff.secret import Secret
 from bff.settings import load_settings
 from bff.web.serving.routing import RoutingTable, ToComposition
 
@@ -55,6 +57,8 @@ def _read_headers(_: click.Context, __: click.Parameter, texts: tuple[str, ...])
     multiple=True,
     help="A header of the caller's request.",
 )
+@click.option("--claims", metavar="JSON", help="Claims of the caller who is played.")
+@click.option("--token", metavar="TOKEN", help="That caller's access token, for the services.")
 @click.option("--view", help="A view of the payload.")
 @click.option("--yes", is_flag=True, help="Call what writes without asking.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
@@ -63,6 +67,8 @@ def call(
     project: Path,
     params: list[Pair],
     headers: list[Pair],
+    claims: str | None,
+    token: str | None,
     view: str | None,
     form: str,
     *,
@@ -72,7 +78,7 @@ def call(
     what happened to standard error; with --format json, all of it to standard output. Exit 1 when
     the reply's status is 400 or more."""
     with redirect_stdout(sys.stderr):  # problems, and what a schema module prints
-        report = _report(project, name, params, headers, view, yes=yes)
+        report = _report(project, name, params, headers, view, (claims, token), yes=yes)
     if form == "json":
         click.echo(as_json(report))
     else:
@@ -86,6 +92,7 @@ def _report(
     params: list[Pair],
     headers: list[Pair],
     view: str | None,
+    caller: tuple[str | None, str | None],
     *,
     yes: bool,
 ) -> CallReport:
@@ -99,7 +106,9 @@ def _report(
         _see_where_it_leads(compiled, composition, prepared.path)
         if composition.writes and not yes:
             _ask(composition)
-        calling = call_screen(compiled, settings, composition, prepared, environment.secrets)
+        played = played_caller(compiled.identity, *caller)
+        secrets = [*environment.secrets, *(Secret(token) for token in caller[1:] if token)]
+        calling = call_screen(compiled, settings, composition, prepared, secrets, played)
         return asyncio.run(calling)
     except (WrongCall, SettingsError) as error:
         raise click.ClickException(str(error)) from None

@@ -7,7 +7,7 @@ a path of its own; `docs/cookbook.md` builds on them, and its test runs every re
     payments.py    forms, expand[], lists by the id of the last element, a bearer token
     content.py     JSON:API, and OData
     queries.py     searches by POST, GraphQL with errors in 200, envelopes, look-ups of many keys
-    guarded.py     API keys, basic credentials, client credentials, the caller's own token
+    guarded.py     API keys, basic and client credentials; who calls, and the caller's token
     pages.py       cursors, page numbers, offsets
     feeds.py       XML, CSV, NDJSON, and lists with a bad element
     shop.py        orders, carts and profiles that can be written; users and posts
@@ -39,6 +39,7 @@ SECRETS = {
     "WEATHER_KEY": guarded.WEATHER_KEY,
     "LEGACY_PASSWORD": guarded.LEGACY_PASSWORD,
     "LEDGER_SECRET": guarded.LEDGER_SECRET,
+    "ISSUER_SECRET": guarded.ISSUER_SECRET,
 }
 
 

@@ -2,6 +2,7 @@
 
 import base64
 
+import jwt
 from flask import Blueprint, redirect, request
 from flask.typing import ResponseReturnValue
 
@@ -9,14 +10,16 @@ MAPS_KEY = "maps-key"
 WEATHER_KEY = "weather-key"
 LEGACY_PASSWORD = "pass word"
 LEDGER_SECRET = "ledger-secret"
+ISSUER_SECRET = "a-secret-of-32-bytes-for-cooking"
 
 _TOKEN = "token-of-the-shop"
+_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 _CALLERS = {"Bearer ann-token": "ann", "Bearer bob-token": "bob"}
 
 
 def build() -> Blueprint:
-    """The stand-in, at `/maps`, `/weather`, `/legacy`, `/oauth`, `/ledger`, `/me` and
-    `/session`."""
+    """The stand-in, at `/maps`, `/weather`, `/legacy`, `/oauth`, `/ledger`, `/me`, `/inbox`,
+    `/profile`, `/mine` and `/session`."""
     guarded = Blueprint("guarded", __name__)
 
     @guarded.get("/maps/places/<int:number>")
@@ -42,9 +45,11 @@ def build() -> Blueprint:
 
     @guarded.post("/oauth/token")
     def give_token() -> ResponseReturnValue:
-        """A token for client credentials (RFC 6749 §4.4)."""
+        """A token for client credentials (RFC 6749 §4.4), or for a caller's (RFC 8693)."""
         if not _is_basic("shop", LEDGER_SECRET):
             return {"error": "invalid_client"}, 401
+        if request.form.get("grant_type") == _EXCHANGE:
+            return _exchanged(request.form["subject_token"], request.form.get("audience", ""))
         if request.form.get("grant_type") != "client_credentials":
             return {"error": "unsupported_grant_type"}, 400
         scope = request.form.get("scope", "")
@@ -66,6 +71,27 @@ def build() -> Blueprint:
             return {"error": "invalid_token"}, 401, {"WWW-Authenticate": 'Bearer realm="shop"'}
         return {"login": name}
 
+    @guarded.get("/inbox/unread")
+    def count_unread() -> ResponseReturnValue:
+        """Believes the gateway, which is all that may call it."""
+        user = request.headers.get("X-User")
+        return ({"user": user, "unread": 3}, 200) if user else ({"error": "who?"}, 401)
+
+    @guarded.get("/profile")
+    def get_profile() -> ResponseReturnValue:
+        """Wants the caller's own token, of the issuer."""
+        name = _subject_of(request.headers.get("Authorization", "").removeprefix("Bearer "))
+        return ({"login": name}, 200) if name else ({"error": "invalid_token"}, 401)
+
+    @guarded.get("/mine/orders")
+    def list_mine() -> ResponseReturnValue:
+        """Wants a token that is for it."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        audience, _, name = token.partition(":")
+        if (scheme, audience) != ("Bearer", "orders"):
+            return {"error": "invalid_token"}, 401
+        return [{"id": 7, "buyer": name}]
+
     @guarded.post("/session/login")
     def log_in() -> ResponseReturnValue:
         """Begins a session, and sends the browser on."""
@@ -81,6 +107,26 @@ def build() -> Blueprint:
         return {"user": request.cookies["session"], "theme": request.get_json()["theme"]}
 
     return guarded
+
+
+def _exchanged(subject_token: str, audience: str) -> ResponseReturnValue:
+    name = _subject_of(subject_token)
+    if name is None:
+        return {"error": "invalid_request"}, 400
+    if audience != "orders":
+        return {"error": "invalid_target"}, 400
+    kind = "urn:ietf:params:oauth:token-type:access_token"
+    token = {"access_token": f"orders:{name}", "issued_token_type": kind}
+    return {**token, "token_type": "Bearer", "expires_in": 300}
+
+
+def _subject_of(token: str) -> str | None:
+    """Whom the issuer's token is about; None for any other text."""
+    try:
+        claims = jwt.decode(token, ISSUER_SECRET, algorithms=["HS256"], audience="shop")
+    except jwt.InvalidTokenError:
+        return None
+    return str(claims["sub"])
 
 
 def _is_basic(user: str, password: str) -> bool:

@@ -311,3 +311,33 @@ def test_what_the_cache_has_is_told(shop: Shop) -> None:
     assert "Cache-Status: bff; hit; ttl=" in whole.stderr
     assert "no request to a service" in whole.stderr
     assert json.loads(whole.stdout)["user"]["firstName"] == "Ann"
+
+
+OWN = """
+endpoint: GET /own
+access: {scopes: {all: [read]}}
+steps: {user: {call: own.get_user, with: {id: 1}}}
+"""
+
+
+def test_call_plays_a_caller(shop: Shop) -> None:
+    service = (shop.folder / "services/shop.yaml").read_text("utf-8")
+    told = "auth: {relay: true}\ncaller_headers: {X-User: '${claims.sub}'}\n"
+    (shop.folder / "services/own.yaml").write_text(service + told, "utf-8")
+    (shop.folder / "compositions/own.yaml").write_text(OWN, "utf-8")
+    assert shop.call("own").exit_code == 1
+    claims = '{"sub": "ann", "scope": "read write"}'
+    played = shop.call("own", "--claims", claims, "--token", "t0ken-of-ann")
+    assert played.exit_code == 0, played.output
+    (sent,) = shop.server.requests
+    assert (sent.header("x-user"), sent.header("authorization")) == ("ann", "Bearer t0ken-of-ann")
+    assert "t0ken-of-ann" not in played.output
+    assert shop.call("own", "--claims", '{"sub": "ann"}', "--token", "t").exit_code == 1
+    assert len(shop.server.requests) == 1
+
+
+@pytest.mark.parametrize("claims", ["ann", "[]", '"ann"'])
+def test_claims_that_are_no_object_are_refused(shop: Shop, claims: str) -> None:
+    refused = shop.call("home_all", "--claims", claims)
+    assert refused.exit_code == 1
+    assert "--claims is no JSON object" in refused.output

@@ -43,6 +43,7 @@ auth:
 SERVICES = {
     "relayed": "base: {shop}\nauth: {relay: true}" + OPERATIONS,
     "both": 'base: {shop}\nheaders: {X-Key: "${secret.SECRET}"}\nauth: {relay: true}' + OPERATIONS,
+    "plain": "base: {shop}" + OPERATIONS,
     "own": 'base: {shop}\nauth: {bearer: "${secret.SECRET}"}' + OPERATIONS,
     "named": 'base: {shop}\ncaller_headers: {X-User: "${claims.sub}"}' + OPERATIONS,
     "named_by_us": 'base: {shop}\nauth: {bearer: "${secret.SECRET}"}\n'
@@ -68,6 +69,8 @@ routes:
   /raw: {{service: relayed, websocket: true}}
   /raw-own: {{service: own}}
   /raw-both: {{service: both, credentials: service}}
+  /known: {{service: plain, access: authenticated}}
+  /anyone: {{service: plain}}
 """
 
 
@@ -181,6 +184,15 @@ def test_public_route_lends_the_companys_key_to_nobody(screen: Screen) -> None:
     for headers in forms:
         assert screen.get("/raw-own/me", **headers).status == 200
     assert "c0mpany" not in str([each.head for each in screen.upstream.requests])
+
+
+def test_what_identifies_the_caller_ends_at_a_gateway_that_asks_for_it(screen: Screen) -> None:
+    """The token was for the gateway. Where it asks nobody, `Authorization` is the service's."""
+    screen.upstream.requests.clear()
+    assert screen.get("/known/me").status == 401
+    for target in ("/known/me", "/anyone/me"):
+        assert screen.get(target, **bearer("ann")).status == 200
+    assert authorizations(screen) == [[], ["Bearer ann"]]
 
 
 REFUSALS = [

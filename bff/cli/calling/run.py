@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bff.cli.calling.callers import PlayedCaller
 from bff.cli.calling.masks import Mask
 from bff.cli.calling.requests import ScreenCall
 from bff.cli.calling.waterfall import Waterfall, parse_server_timing
@@ -77,11 +78,13 @@ async def call_screen(
     composition: Composition,
     call: ScreenCall,
     secrets: Sequence[Secret],
+    caller: PlayedCaller | None = None,
 ) -> CallReport:
-    """Make the call against the real services. Raises `SettingsError`."""
+    """Make the call against the real services, as the `caller` where one is played. Raises
+    `SettingsError`."""
     observed: list[ObservedCall] = []
     log = Log(settings.log_level, sys.stderr.buffer)
-    gateway = Gateway(project, settings, log=log, observe=observed.append)
+    gateway = Gateway(project, settings, identity=caller, log=log, observe=observed.append)
     await gateway.open()
     try:
         request = call.request()

@@ -66,9 +66,9 @@ def _compile_header(scope: ExpressionScope, text: str, path: Path) -> Template:
             path, "this reads nothing of the caller, so it is always the same",
             "Name a claim, ${claims.sub}; or write it in `headers`.",
         )  # fmt: skip
-    elif not fits(without_null(template.type), _SENDABLE):
+    elif not fits(given := without_null(template.type), _SENDABLE):
         scope.report(
-            path, f"{brief(template.type)} can't be in a header",
+            path, f"{brief(given)} can't be in a header",
             "Name a text, a number or a boolean, or a list of such.",
         )  # fmt: skip
     return template

@@ -4,9 +4,11 @@ The order is the defence (RFC 9110 §7.6.1). Hop-by-hop headers, and those that 
 are removed first. Of the rest a request's headers pass by an allow-list. Then the gateway adds its
 own headers, so no client can remove, replace or imitate them.
 
-- Requests are default-deny, beside what the route's `forward` names. `Authorization` passes: a
-  service behind a raw route has no other way to identify its caller. Cookies pass by name alone:
-  they belong to the gateway's origin, and services must not read or set each other's.
+- Requests are default-deny, beside what the route's `forward` names. `Authorization` passes where
+  the gateway asks nobody who calls: such a service has no other way to identify its caller. What
+  the gateway identifies a caller by ends here: a service that is to have it says so (`relay`).
+  Cookies pass by name alone: they belong to the gateway's origin, and services must not read or set
+  each other's.
 - Replies are default-allow, since the service addresses them to this client. Headers for the next
   hop (`Server`, `Alt-Svc`) are dropped, and those that a proxy in front of the gateway would obey
   (`X-Accel-Redirect`, `X-Sendfile`), unless `return` names them.
@@ -94,7 +96,7 @@ class RouteHeaders:
         self._prefix = stripped.encode()
         self._addresses = OuterAddresses(bases, stripped)
         self.root = self._addresses.root
-        self._forwarded = _FORWARDED | _encoded(route.forward)
+        self._forwarded = (_FORWARDED | _encoded(route.forward)) - _encoded(varies_by or ())
         self._returned = _encoded(route.returned)
         self._cookies = _encoded(route.cookies)
         self._is_private = varies_by is not None
