@@ -75,7 +75,7 @@ def keys(folder: Path, port: int, gateway: str = "") -> tuple[str, str]:
     assert step.reply_key is not None
     return (
         KeyRecipe(composition)({"user_id": 1}, {}, ""),
-        step.reply_key(StepRequest("/users/1", (), None, {}), ""),
+        step.reply_key(StepRequest("/users/1", (), None, {}), "", {}),
     )
 
 
