@@ -11,33 +11,10 @@ from tests.support.browser_sessions import (
     Worker,
     access_token,
     run_worker,
-    worker_of,
 )
 from tests.support.cache_worker import eventually
 from tests.support.oidc_issuer import OidcIssuer
 from tests.support.redis_server import RedisServer
-
-
-def test_twenty_calls_in_two_workers_during_a_refresh_of_five_seconds_ask_the_issuer_once(
-    issuer: OidcIssuer, server: RedisServer
-) -> None:
-    async def main() -> None:
-        async with (
-            worker_of(issuer, server.url) as one,
-            worker_of(issuer, server.url) as other,
-        ):
-            session_id = await one.log_in()
-            before = access_token(await other.sessions.find(session_id))
-            for worker in (one, other):
-                worker.clock.ahead = TOKEN_SECONDS
-            issuer.token_delay_seconds = 5.0
-            calls = [worker.sessions.find(session_id) for _ in range(10) for worker in (one, other)]
-            after = {access_token(found) for found in await asyncio.gather(*calls)}
-            assert len(after) == 1
-            assert after != {before}
-
-    asyncio.run(main())
-    assert issuer.refreshes == 1
 
 
 def test_token_is_renewed_ahead_of_its_end_while_calls_go_on(

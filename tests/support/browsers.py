@@ -43,7 +43,16 @@ COMPOSITIONS = {
         response: {who: '${claims.sub}', name: '${user.firstName}'}
         cache: {ttl: 5m}
         """,
+    "relayed": "{endpoint: GET /relayed, steps: {user: {call: relayed.get_me}}}",
 }
+RELAYED = """
+base: http://127.0.0.1:9
+auth: {relay: true}
+operations:
+  get_me:
+    request: GET /me
+    returns: schemas.shop:User
+"""
 GATEWAY = """
 defaults: {{access: authenticated}}
 cors: {{origins: ['https://app.example'], credentials: true}}
@@ -84,13 +93,11 @@ class Browser:
     def session_id(self) -> str | None:
         return self.cookies.get(SESSION_COOKIE)
 
-    def request(
-        self, method: str, target: str, *headers: Header, body: bytes | None = None
-    ) -> Answer:
+    def request(self, method: str, target: str, *headers: Header) -> Answer:
         """Send exactly these headers, and the cookies."""
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         sent = [("Cookie", cookie), *headers] if cookie else list(headers)
-        answer = self.host.request(method, target, sent, body)
+        answer = self.host.request(method, target, sent)
         for name, value in answer.headers:
             if name == "set-cookie":
                 self._keep(value)
@@ -147,7 +154,10 @@ def serving_sessions(
         project = write_project(
             folder / "project",
             COMPOSITIONS,
-            services={"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", upstream.url)},
+            services={
+                name: text.replace("http://127.0.0.1:9", upstream.url)
+                for name, text in (("shop", SHOP_SERVICE), ("relayed", RELAYED))
+            },
             schemas={"auth": CLAIMS, "shop": SHOP_SCHEMAS},
             gateway=GATEWAY.format(issuer=issuer.url, client=issuer.client_id, public=PUBLIC),
         )

@@ -92,6 +92,13 @@ class RedisServer:
         with self.client() as client:
             return sorted(key for key in client.scan_iter() if not key.endswith(b"}:run"))
 
+    def forget(self, part: bytes) -> None:
+        """Delete the keys with this in their names."""
+        with self.client() as client:
+            for key in self.all_keys():
+                if part in key:
+                    client.delete(key)
+
     def empty(self) -> None:
         """Delete every key."""
         with self.client() as client:

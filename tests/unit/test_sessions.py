@@ -1,9 +1,13 @@
 """Sessions before anything is stored: own paths, sealed records, logins, and answers of issuers."""
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bff.environment import Environment
+from bff.errors import SettingsError
 from bff.identity.issuers.requests import IssuerDown
 from bff.identity.sessions.grants import Grant, read_grant
 from bff.identity.sessions.logins import LOGIN_SECONDS, Login, begin_login, resume_login
@@ -17,7 +21,11 @@ from bff.identity.sessions.session import (
     new_session_id,
 )
 from bff.own_paths import LONGEST_OWN_PATH, is_own_path
+from bff.plan.compiler.project import check_project, compile_project
 from bff.secret import Secret
+from bff.settings import Settings
+from bff.web.gateway import Gateway
+from tests.support.projects import write_project
 
 NOW = 1_800_000_000.0
 KEY = "k" * 43
@@ -212,3 +220,50 @@ def test_token_is_renewed_ahead_of_its_end() -> None:
     assert hour.renew_at == NOW + 3540
     bare = session_of(grant(refresh_token=None), {}, now=NOW, latest_end=NOW + 1000)
     assert needs_refresh(bare, NOW + 100) == "no"
+
+
+GATEWAY = """
+identity:
+  sessions:
+    issuer: http://localhost:9104
+    client_id: shop
+    client_secret: "${secret.OIDC}"
+    public_url: http://localhost:8080/shop
+    keys: ["${secret.NEW}", "${secret.OLD}"]
+"""
+
+
+def test_keys_that_are_short_or_equal_are_problems_where_they_are_read(tmp_path: Path) -> None:
+    write_project(tmp_path, gateway=GATEWAY)
+    sound = {"OIDC": "o", "NEW": "n" * 32, "OLD": "o" * 32}
+    assert check_project(tmp_path, Environment(sound)).problems == ()
+    short = check_project(tmp_path, Environment({**sound, "OLD": "o" * 31})).problems
+    assert [str(each) for each in short] == [
+        "gateway.yaml:7:29 identity.sessions.keys[1]: a key has 32 characters or more."
+        " Make one: openssl rand -base64 32."
+    ]
+    equal = check_project(tmp_path, Environment({**sound, "OLD": "n" * 32})).problems
+    assert [each.what for each in equal] == ["this key stands before"]
+
+
+def test_plan_shows_no_secret_and_other_keys_leave_the_sessions_where_they_are(
+    tmp_path: Path,
+) -> None:
+    write_project(tmp_path, gateway=GATEWAY)
+    secrets = {"OIDC": "hunter2-client", "NEW": "hunter2-new" * 3, "OLD": "hunter2-old" * 3}
+    plan = compile_project(tmp_path, Environment(secrets)).identity.sessions
+    other = compile_project(tmp_path, Environment({**secrets, "NEW": "x" * 40})).identity.sessions
+    assert plan is not None
+    assert other is not None
+    assert "hunter2" not in repr(plan)
+    assert plan.namespace == other.namespace
+    assert plan.redirect_uri == "http://localhost:8080/shop/bff/callback"
+    assert plan.origin == "http://localhost:8080"
+
+
+def test_sessions_without_a_redis_are_refused_at_the_start(tmp_path: Path) -> None:
+    write_project(tmp_path, gateway=GATEWAY)
+    secrets = {"OIDC": "o", "NEW": "n" * 32, "OLD": "o" * 32}
+    project = compile_project(tmp_path, Environment(secrets))
+    with pytest.raises(SettingsError, match="set REDIS_URL"):
+        asyncio.run(Gateway(project, Settings(log_level="error")).open())
