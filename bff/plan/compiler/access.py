@@ -1,18 +1,25 @@
 """Compiles `access` of compositions, routes and `defaults`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from bff.declarations.models.access import Access as AccessDecl
 from bff.declarations.models.access import AccessRules, RolesDecl, ScopesDecl
 from bff.declarations.models.gateway import GatewayFile
-from bff.plan.compiler.values import ExpressionScope, compile_single
+from bff.plan.compiler.conditions import compile_condition
+from bff.plan.compiler.values import ExpressionScope
 from bff.plan.model.access import NO_REQUIREMENT, Access, Requirement
 from bff.plan.reporter import Path, Reporter
 
 
-def compile_access(scope: ExpressionScope, declared: AccessDecl | None, path: Path) -> Access:
-    """The access that is declared at `path`. `scope` has what its condition sees."""
+def compile_access(
+    scope: ExpressionScope,
+    declared: AccessDecl | None,
+    path: Path,
+    in_body: Collection[str] = (),
+) -> Access:
+    """The access that is declared at `path`. `scope` has what its condition sees; the params
+    `in_body` are read too late for it."""
     if declared is None:
         return Access(None)
     if not isinstance(declared, AccessRules):
@@ -22,7 +29,7 @@ def compile_access(scope: ExpressionScope, declared: AccessDecl | None, path: Pa
         "authenticated",
         _requirement(declared.roles),
         _requirement(declared.scopes),
-        None if when is None else compile_single(scope, when, (*path, "when")),
+        None if when is None else compile_condition(scope, when, (*path, "when"), in_body),
     )
 
 

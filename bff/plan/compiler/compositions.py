@@ -174,8 +174,9 @@ def _compile_access(
     if declared is None:
         warn_of_denied(reporter, defaults.access, ("access",), ("endpoint",))
         return defaults.access
-    scope = _scope_before_bodies(reporter, params, defaults.identity.claims)
-    return compile_access(scope, declared, ("access",))
+    root = root_of_access(type_of_params(reporter.document, params), defaults.identity.claims)
+    in_body = [each.name for each in params if each.location in ("body", "form")]
+    return compile_access(scope_within(reporter, root), declared, ("access",), in_body)
 
 
 def _compile_limits(

@@ -13,6 +13,7 @@ sentences).
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 from bff.plan.expressions.grammar.nodes import Node
 from bff.plan.expressions.types import problems as problem
@@ -37,12 +38,18 @@ from bff.plan.types.algebra import (
     without_null,
 )
 
-__all__ = ["TypeProblem", "infer", "infer_within"]
-
 _Change = Callable[[t.Type], t.Type]
 
 _MOST_PARTS = 20_000  # of a type: objects of the same object twice double with each level
 _SETTLED = (t.ANYTHING, t.NULL, t.NOTHING)  # nothing can be inferred of their parts
+
+
+class Comparison(NamedTuple):
+    """A comparison, and the types of its sides."""
+
+    node: Node
+    left: t.Type
+    right: t.Type
 
 
 def infer(node: Node, root: t.Type) -> tuple[t.Type, tuple[TypeProblem, ...]]:
@@ -52,12 +59,24 @@ def infer(node: Node, root: t.Type) -> tuple[t.Type, tuple[TypeProblem, ...]]:
     return inferred, tuple(sorted(inference.problems, key=lambda each: each.offset))
 
 
+def infer_comparisons(node: Node, root: t.Type) -> tuple[t.Type, tuple[Comparison, ...]]:
+    """The type of the expression's value, and every comparison in it with the types of its sides as
+    they are where it is evaluated."""
+    inference = _Inference(root)
+    inferred = inference.of(node, Scope({"@": root, "$": root}, is_root=True))
+    return inferred, tuple(inference.comparisons)
+
+
 def infer_within(node: Node, seen: Seen) -> t.Type:
     """The type of a part of an expression, where `seen` is what it sees."""
     return _Inference(seen["$"]).of(node, Scope(seen))
 
 
 class _Inference(Reading):
+    def __init__(self, root: t.Type) -> None:
+        super().__init__(root)
+        self.comparisons: list[Comparison] = []
+
     def of(self, node: Node, scope: Scope) -> t.Type:
         """The type of the node's value in the scope."""
         match node.kind:
@@ -90,12 +109,11 @@ class _Inference(Reading):
             case "multi_select_list" | "multi_select_dict":
                 return self._bounded(node, self._multi_select(node, scope))
             case "or_expression":
-                return _first_that([self.of(each, scope) for each in node.children], truthy, falsy)
+                return self._or(node, scope)
             case "and_expression":
                 return self._and(node, scope)
             case "not_expression":
-                self.of(node.children[0], scope)
-                return t.BOOLEAN
+                return _opposite(self.of(node.children[0], scope))
             case "ternary":
                 return self._ternary(node, scope)
             case "let_expression":
@@ -145,6 +163,15 @@ class _Inference(Reading):
             scope = replace(scope, seen=narrow(child, scope.seen))
         return _first_that(parts, falsy, truthy)
 
+    def _or(self, node: Node, scope: Scope) -> t.Type:
+        parts: list[t.Type] = []
+        for child in node.children:
+            parts.append(self.of(child, scope))
+            seen = narrow_otherwise(child, scope.seen)
+            if t.NOTHING not in seen.values():  # what is never evaluated has its mistakes, too
+                scope = replace(scope, seen=seen)
+        return _first_that(parts, truthy, falsy)
+
     def _ternary(self, node: Node, scope: Scope) -> t.Type:
         condition, then, otherwise = node.children
         decides = self.of(condition, scope)
@@ -168,11 +195,18 @@ class _Inference(Reading):
             self.problems[found:] = [replace(first, mend=f"{mend} {first.mend}".rstrip())]
         match node.kind:
             case "comparator":
+                self.comparisons.append(Comparison(node, operands[0], operands[1]))
                 return infer_comparison(node, operands[0], operands[1], self.report)
             case "arithmetic":
                 return infer_arithmetic(node, operands[0], operands[1], self.report)
             case _:
                 return infer_sign(node, operands[0], self.report)
+
+
+def _opposite(inferred: t.Type) -> t.Type:
+    if truthy(inferred) == t.NOTHING:
+        return t.Constant(True)
+    return t.Constant(False) if falsy(inferred) == t.NOTHING else t.BOOLEAN
 
 
 def _first_that(parts: list[t.Type], stops: _Change, goes_on: _Change) -> t.Type:

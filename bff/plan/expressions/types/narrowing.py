@@ -135,7 +135,12 @@ def _refine_field(name: str, each: t.Type, change: _Change) -> t.Type:
                 changed = tuple((key, refined if key == name else old) for key, old in fields)
                 return t.ObjectOf(changed, extra)
             if extra is not None:
-                return each
+                refined = _changed_field(t.Field(extra, required=False), change)
+                if refined is None:
+                    return t.NOTHING
+                if refined == t.Field(extra, required=False):
+                    return each
+                return t.ObjectOf((*fields, (name, refined)), extra)
     return t.NOTHING if change(t.NULL) == t.NOTHING else each  # such a field reads as null
 
 
@@ -178,12 +183,15 @@ def _falsy(each: t.Type) -> t.Type:
 
 
 def _equal_to(literal: t.Type) -> _Change:
-    def change(inferred: t.Type) -> t.Type:
-        return map_alternatives(
-            inferred, lambda each: t.NOTHING if disjoint(each, literal) else each
-        )
+    # Of numbers nothing is known but that they are equal: 1 is 1.0.
+    is_exact = isinstance(literal, t.Constant) and isinstance(literal.value, str | bool)
 
-    return change
+    def change_each(each: t.Type) -> t.Type:
+        if disjoint(each, literal):
+            return t.NOTHING
+        return literal if is_exact and isinstance(each, t.Scalar) else each
+
+    return lambda inferred: map_alternatives(inferred, change_each)
 
 
 def _unequal_to(literal: t.Type) -> _Change:

@@ -19,8 +19,12 @@ def infer_comparison(node: Node, left: t.Type, right: t.Type, report: _Report) -
     if left == t.NOTHING or right == t.NOTHING:
         return t.BOOLEAN
     if node.value in ("==", "!="):
-        if disjoint(left, right) and t.NULL not in (left, right):
-            report(problem.never_equal(node, left, right))
+        if disjoint(left, right):
+            if t.NULL not in (left, right):
+                report(problem.never_equal(node, left, right))
+            return t.Constant(node.value == "!=")
+        if left == right and (left == t.NULL or isinstance(left, t.Constant)):
+            return t.Constant(node.value == "==")
         return t.BOOLEAN
     for side in (left, right):
         if disjoint(side, _ORDERED):

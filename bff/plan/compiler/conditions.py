@@ -1,0 +1,151 @@
+"""Compiles the condition of an access, and finds what would admit whom nobody means.
+
+Rules:
+1. It stands on what is known before the body is read.
+2. Each side of a comparison is there: null equals null, so `claims.tenant == params.tenant` would
+   admit a caller without a tenant to a request without one. Without a declared type, every claim
+   may be null.
+3. It can be true, and it can be something else.
+"""
+
+from collections.abc import Collection
+
+from bff.plan.compiler.values import ExpressionScope, compile_single, is_constant
+from bff.plan.expressions.grammar.nodes import Node
+from bff.plan.expressions.grammar.parsing import parse_expression
+from bff.plan.expressions.grammar.templates import Interpolation, split_template
+from bff.plan.expressions.types.inference import Comparison, infer_comparisons
+from bff.plan.expressions.types.narrowing import truthy
+from bff.plan.model.expressions import Template
+from bff.plan.reporter import Path
+from bff.plan.types import kinds as t
+from bff.plan.types.algebra import brief, disjoint, may_be_null, union
+
+_DEFINITIONS: dict[str, t.Type] = {}
+_ANY_VALUE = t.Named("any value", _DEFINITIONS)
+# What is known of a value of which nothing is known.
+_VALUE = union(
+    t.NULL,
+    t.BOOLEAN,
+    t.NUMBER,
+    t.STRING,
+    t.ListOf(_ANY_VALUE),
+    t.ObjectOf((), extra=_ANY_VALUE),
+)
+_DEFINITIONS["any value"] = _VALUE
+
+
+def compile_condition(
+    scope: ExpressionScope, text: str, path: Path, in_body: Collection[str] = ()
+) -> Template:
+    """The condition `text` at `path`. `in_body` are the params that are read too late for it."""
+    found = len(scope.problems)
+    condition = compile_single(scope, text, path)
+    if len(scope.problems) > found or not scope.knows(path):
+        return condition
+    late = sorted(
+        name
+        for name in in_body
+        if ("params",) in condition.reads
+        or any(each[:2] == ("params", name) for each in condition.reads)
+    )
+    if late:
+        scope.report(
+            path, f"'{late[0]}' is in the body, which is read once it is known who may call",
+            "Decide by claims and by params in the path, the query and headers.",
+        )  # fmt: skip
+    elif is_constant(condition):
+        scope.report(
+            path, "this reads nothing of the request, so it is always the same",
+            "Name a claim: ${claims.plan == 'gold'}; or leave `when` out.",
+        )  # fmt: skip
+    else:
+        _check_outcomes(scope, text, path)
+    return condition
+
+
+def _check_outcomes(scope: ExpressionScope, text: str, path: Path) -> None:
+    part = next(each for each in split_template(text) if isinstance(each, Interpolation))
+    node = parse_expression(part.source)
+    inferred, comparisons = infer_comparisons(node, _with_nulls(scope.root))
+    before = len(scope.problems)
+    for comparison in comparisons:
+        _check_comparison(scope, path, part, comparison)
+    if len(scope.problems) > before:
+        return
+    if truthy(inferred) == t.NOTHING:
+        scope.report_in_text(
+            path, part.start, "this is never true, so nobody may call this",
+            "Mend the condition; where nobody is meant, leave the endpoint out.",
+        )  # fmt: skip
+    elif disjoint(inferred, t.Constant(True)):
+        scope.report_in_text(
+            path, part.start, f"nothing but true admits, and this is {brief(inferred)}: nobody may",
+            "Compare it: ${claims.plan == 'gold'}; or ask whether it is there: ${!!claims.plan}.",
+        )  # fmt: skip
+    elif inferred == t.Constant(True):
+        scope.report_in_text(
+            path, part.start, "this is always true, so it keeps nobody out",
+            "Leave `when` out: access: authenticated.",
+        )  # fmt: skip
+
+
+def _check_comparison(
+    scope: ExpressionScope, path: Path, part: Interpolation, comparison: Comparison
+) -> None:
+    node = comparison.node
+    left, right = node.children
+    if _is_same(left, right):
+        scope.report_in_text(
+            path, part.start + node.start, "this compares a value with itself",
+            "Compare it with another: ${claims.sub == params.user_id}.",
+        )  # fmt: skip
+        return
+    if _is_null(left) or _is_null(right):
+        return
+    for side, inferred in ((left, comparison.left), (right, comparison.right)):
+        if may_be_null(inferred):
+            shown = part.source[side.start : side.end]
+            scope.report_in_text(
+                path, part.start + side.start,
+                f"'{shown}' may be null here, and what is null equals what is null",
+                f"Ask for it first: {shown} && …; or declare that it is always there.",
+            )  # fmt: skip
+            return
+
+
+def _is_null(node: Node) -> bool:
+    return node.kind == "literal" and node.value is None
+
+
+def _is_same(left: Node, right: Node) -> bool:
+    return (
+        (left.kind, left.value) == (right.kind, right.value)
+        and left.kind != "literal"
+        and len(left.children) == len(right.children)
+        and all(map(_is_same_or_literal, left.children, right.children))
+    )
+
+
+def _is_same_or_literal(left: Node, right: Node) -> bool:
+    return _is_same(left, right) or (
+        left.kind == right.kind == "literal" and repr(left.value) == repr(right.value)
+    )
+
+
+def _with_nulls(inferred: t.Type) -> t.Type:
+    """The type, of which what may be anything may be null."""
+    match inferred:
+        case t.Anything():
+            return _VALUE
+        case t.ListOf(element):
+            return t.ListOf(_with_nulls(element))
+        case t.Union(members):
+            return union(*map(_with_nulls, members))
+        case t.ObjectOf(fields, extra, name):
+            known = tuple(
+                (key, t.Field(_with_nulls(each.type), each.required)) for key, each in fields
+            )
+            return t.ObjectOf(known, None if extra is None else _with_nulls(extra), name)
+        case _:
+            return inferred
