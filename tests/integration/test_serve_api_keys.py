@@ -10,7 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from bff.cli import bff
+from bff.cli.serving.checks import describe_or_exit
 from bff.identity.api_keys.texts import new_key
+from bff.settings import Settings
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 from tests.support.redis_server import RedisServer
 from tests.support.serving import Serve, gateways, on_linux, started
@@ -116,20 +118,15 @@ def test_key_in_redis_is_revoked_in_each_worker_within_a_second_and_holds_withou
         assert callers.statuses(gone) == {401}
 
 
-def test_gateway_does_not_start_with_keys_that_it_may_not_read_or_would_forget(
-    tmp_path: Path, serve: Serve, upstream: WireServer, monkeypatch: pytest.MonkeyPatch
+def test_gateway_does_not_start_with_keys_in_a_redis_that_would_forget_them(
+    tmp_path: Path, upstream: WireServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    project(tmp_path, "identity: {api_keys: {file: keys.json}}", upstream)
-    keys(tmp_path, "add", "--id", "a")
-    (tmp_path / "keys.json").chmod(0o644)
-    starting = serve()
-    said = starting.said()
-    assert starting.process.returncode == 1
-    assert f"identity.api_keys: {tmp_path}/keys.json may be read or written by others" in said
-    assert "Traceback" not in said
     project(tmp_path, "identity: {api_keys: {redis: true}}\ncache: {namespace: shop}", upstream)
-    monkeypatch.delenv("BFF_REDIS_URL", raising=False)
-    starting = serve()
-    said = starting.said()
-    assert starting.process.returncode == 1
-    assert "identity.api_keys: keys are kept in the Redis of BFF_REDIS_URL: set it" in said
+    with pytest.raises(SystemExit) as ended:
+        describe_or_exit(Settings(project=tmp_path))
+    assert ended.value.code == 1
+    assert "identity.api_keys: keys are kept in the Redis of BFF_REDIS_URL: set it." in (
+        capfd.readouterr().err
+    )
+    url = "redis://127.0.0.1:1"
+    assert describe_or_exit(Settings(project=tmp_path, redis_url=url)) == "1 composition"
