@@ -73,11 +73,10 @@ class BearerToken:
         values = request.header_values("authorization")
         if len(values) > 1:
             return _TWO_CREDENTIALS
+        if _ANOTHER_TOKEN.search(values[0]):  # WSGI servers join several lines by commas
+            return _TWO_CREDENTIALS
         scheme, _, token = values[0].partition(" ")
-        if scheme.lower() != "bearer":
-            return None
-        # WSGI joins two headers of one name.
-        return _TWO_CREDENTIALS if _ANOTHER_TOKEN.search(token) else token.strip(" ")
+        return token.strip(" ") if scheme.lower() == "bearer" else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,11 @@ class StandInIssuer:
         return sum(each[1] == path for each in self.asked)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # who connects in a crowd is not reset
+
+
 @contextmanager
 def stand_in_issuer() -> Iterator[StandInIssuer]:
     class Handler(BaseHTTPRequestHandler):

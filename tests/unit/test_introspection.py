@@ -428,7 +428,7 @@ def test_server_that_hangs_is_503_when_the_time_is_up(server: StandInIssuer) -> 
 def test_questions_are_bounded_and_more_are_503_at_once(server: StandInIssuer) -> None:
     async def test() -> None:
         server.give(PATH, active())
-        async with Caller(server, {"waiting": 4}) as caller:
+        async with Caller(server, {"waiting": 4, "answer_seconds": 15.0}) as caller:
             server.hold.clear()
             most = ASKED_AT_ONCE + 4
             asking = [asyncio.create_task(caller.status(f"t{number}")) for number in range(most)]
