@@ -68,14 +68,17 @@ class BearerToken:
 
     def read(self, request: CallerRequest) -> str | Refusal | None:
         """See `CredentialReader`. The token is what follows, be it empty."""
-        if b"authorization" not in request.single:
+        value = request.single.get(b"authorization")
+        if value is None:
             return None
-        values = request.header_values("authorization")
-        if len(values) > 1:
+        if len(request.single) != len(request.headers):  # some header has two lines
+            values = request.header_values("authorization")
+            if len(values) > 1:
+                return _TWO_CREDENTIALS
+        text = value.decode("latin-1")
+        if _ANOTHER_TOKEN.search(text):  # WSGI servers join several lines by commas
             return _TWO_CREDENTIALS
-        if _ANOTHER_TOKEN.search(values[0]):  # WSGI servers join several lines by commas
-            return _TWO_CREDENTIALS
-        scheme, _, token = values[0].partition(" ")
+        scheme, _, token = text.partition(" ")
         return token.strip(" ") if scheme.lower() == "bearer" else None
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from bff.errors import EvaluationError
 from bff.identity.ports import NOBODY, Identified, Identity, IdentityProvider, Refusal
-from bff.plan.model.access import Access, Requirement
+from bff.plan.model.access import NO_REQUIREMENT, Access, Requirement
 from bff.plan.model.limits import Limit
 from bff.web.http.refusals import challenge, refused
 from bff.web.http.replies import Reply
@@ -159,9 +159,9 @@ class Guard:
             return caller
         if not caller.key:
             return refused(request, _NO_CREDENTIALS)
-        if not access.roles.is_met_by(caller.roles):
+        if access.roles is not NO_REQUIREMENT and not access.roles.is_met_by(caller.roles):
             return refused(request, _WRONG_ROLE)
-        if not access.scopes.is_met_by(caller.scopes):
+        if access.scopes is not NO_REQUIREMENT and not access.scopes.is_met_by(caller.scopes):
             return refused(request, self._insufficient)
         return caller
 

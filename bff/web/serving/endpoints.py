@@ -125,34 +125,60 @@ class CompositionEndpoint:
 
     def _line(self, read: CompositionRequest) -> BeginLine:
         handler, guard = self._handler, self._guard
-        if guard.admits_all and not handler.depends_on_caller:
-            lookup, target = handler.lookup, handler.target(read, NOBODY)
+        target = None if handler.depends_on_caller else handler.target(read, NOBODY)
+        if guard.admits_all and target is not None:
+            lookup = handler.lookup
 
             def begin_public_line(request: GatewayRequest) -> Begun:
                 return lookup(request, target) or self._produce(request, target)
 
             return begin_public_line
 
+        admit, permit = guard.admit, guard.permit if guard.judges_params else None
+
         def begin_line(request: GatewayRequest) -> Begun:
-            begin_admitted = partial(self._begin_read, request, read)
-            return when_admitted(guard, request, begin_admitted, self._pending)
+            """As `begin`, with closures only for what has to wait: a µs of a hit's 27 for a token
+            and a limit."""
+            caller = admit(request)
+            if not isinstance(caller, Identity):
+                if isinstance(caller, Reply):
+                    return caller
+                begin_read = partial(self._begin_read, request, read, target=target)
+                return self._pending(request, partial(after_admission, caller, begin_read))
+            permission = None if permit is None else permit(request, caller, read.params)
+            if permission is None:
+                return self._begin_permitted(request, read, caller, target)
+            if isinstance(permission, Reply):
+                return permission
+            begin = partial(self._begin_permitted, request, read, caller, target)
+            return self._pending(request, partial(after_permission, permission, begin))
 
         return begin_line
 
     def _begin_read(
-        self, request: GatewayRequest, read: CompositionRequest, caller: Identity
+        self,
+        request: GatewayRequest,
+        read: CompositionRequest,
+        caller: Identity,
+        target: Target | None = None,
     ) -> Begun:
-        begin = partial(self._begin_permitted, request, read, caller)
+        begin = partial(self._begin_permitted, request, read, caller, target)
         return when_permitted(self._guard, request, caller, read.params, begin, self._pending)
 
     def _begin_permitted(
-        self, request: GatewayRequest, read: CompositionRequest, caller: Identity
+        self,
+        request: GatewayRequest,
+        read: CompositionRequest,
+        caller: Identity,
+        target: Target | None,
     ) -> Begun:
+        """`target` is what the line asks for, where that is known and the same for each caller."""
         handler = self._handler
         if handler.takes_body:
             work = partial(handler.produce_with_body, request, read, caller)
             return self._pending(request, work)
-        target = handler.target(read, caller)
+        if target is None:
+            target = handler.target(read, caller)
         return handler.lookup(request, target) or self._produce(request, target)
 
     def _produce(self, request: GatewayRequest, target: Target) -> Pending:

@@ -188,6 +188,12 @@ def _evaluated(limit: Limit, caller: Identity, params: Mapping[str, Any]) -> str
 def _count(
     request: GatewayRequest, counted: Sequence[_Counted]
 ) -> Permission | Awaitable[Permission]:
+    if len(counted) == 1:  # as it mostly is: half a µs less
+        only = counted[0]
+        verdict = only[0].meter.take(only[1])
+        if isinstance(verdict, tuple):
+            return _note(request, only, verdict, [])
+        return _count_later(request, counted, verdict, [])
     admitted: list[_Counted] = []
     for index, each in enumerate(counted):
         verdict = each[0].meter.take(each[1])
