@@ -37,6 +37,7 @@ NOT_FOR_CLIENTS = frozenset({
 
 # How CGI, and servers that follow it, spell a name: `X_Sendfile` is `X-Sendfile` to them.
 _FOLDED = str.maketrans("_.", "--")
+FOLDED = bytes.maketrans(b"_.", b"--")  # for names that are bytes, in lower case
 
 
 def folded(name: str) -> str:

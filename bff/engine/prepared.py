@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bff.engine.steps.bodies import fallback_value
 from bff.engine.steps.equal_calls import request_shape
-from bff.engine.steps.inputs import OwnParams, params_alone
+from bff.engine.steps.inputs import OwnInputs, own_inputs
 from bff.engine.steps.requests import Renderer, compile_renderer
 from bff.engine.steps.shared_calls import ReplyKeyRecipe
 from bff.engine.values.outcomes import NULL, Value
@@ -32,14 +32,14 @@ class PreparedStep:
 
 @dataclass(frozen=True, slots=True)
 class PreparedComposition:
-    """`waits` counts, for each step, the steps that must be settled before it begins. `own_params`
+    """`waits` counts, for each step, the steps that must be settled before it begins. `own_inputs`
     are checked before the first request is sent; there are none where the composition reads."""
 
     composition: Composition
     steps: tuple[PreparedStep, ...]
     waits: tuple[int, ...]
     first: tuple[int, ...]  # the steps that wait for none
-    own_params: tuple[OwnParams, ...]
+    own_inputs: tuple[OwnInputs, ...]
 
 
 def prepare(composition: Composition) -> PreparedComposition:
@@ -68,9 +68,9 @@ def prepare(composition: Composition) -> PreparedComposition:
     )
     waits = tuple(len(needed) for needed in waits_for)
     first = tuple(index for index, count in enumerate(waits) if count == 0)
-    own_params = tuple(
-        OwnParams(alone, compile_renderer(alone.operation))
+    own = tuple(
+        found
         for step in composition.steps
-        if composition.writes and (alone := params_alone(step)) is not None
+        if composition.writes and (found := own_inputs(step)) is not None
     )
-    return PreparedComposition(composition, steps, waits, first, own_params)
+    return PreparedComposition(composition, steps, waits, first, own)

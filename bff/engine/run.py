@@ -12,8 +12,8 @@ Rules, beside those of `bff.engine.progress`:
 4. The run waits until shortly before its deadline. The time that is left is reserved for merging
    and answering. Where the loop was held for so long that the timer is late, nothing is sent any
    more.
-5. In a composition that writes, what the client sent is checked for all steps before the first
-   request is sent.
+5. In a composition that writes, what the client sent, and whether services can be told who calls,
+   is checked for all steps before the first request is sent.
 6. When `settle_all` ends, in whatever way, the run's calls are cancelled, which closes their
    connections at once.
 7. An exception in one of the run's callbacks is a bug: it ends the run, and `settle_all` raises it.
@@ -34,7 +34,7 @@ from bff.engine.prepared import PreparedComposition
 from bff.engine.progress import Progress
 from bff.engine.steps.calls import DirectCalls, ManyCalls, StepCalls, StepPart
 from bff.engine.steps.equal_calls import EqualCalls
-from bff.engine.steps.inputs import CallPlan, plan_calls, refused_params
+from bff.engine.steps.inputs import CallPlan, plan_calls, refused_inputs
 from bff.engine.steps.page_calls import PageCalls
 from bff.engine.steps.requests import StepRequest
 from bff.engine.steps.shared_calls import SharedCalls
@@ -116,7 +116,7 @@ class Run:
         bug."""
         timer = self._loop.call_at(self._waits_until, self._end_waiting)
         try:
-            self._check_own_params()
+            self._check_own_inputs()
             if not self._done.done():
                 await self._done
             self._done.result()
@@ -128,25 +128,25 @@ class Run:
 
     # -------------------------------------------------------------------- beginning a step
 
-    def _check_own_params(self) -> None:
+    def _check_own_inputs(self) -> None:
         """Begin with rule 5."""
-        own = self._prepared.own_params
+        own = self._prepared.own_inputs
         if not own:
             self._advance()
             return
         budget = Budget(self._requests.most, "the run's requests")
-        root = self.progress.root
+        root, caller = self.progress.root, self._inputs.caller
         if self.read_weight <= self._calls.limits.off_loop_bytes:
-            self._take_check(refused_params(own, root, budget))
+            self._take_check(refused_inputs(own, root, budget, caller))
         else:
-            work = self.heavy.run(refused_params, own, root, budget)
+            work = self.heavy.run(refused_inputs, own, root, budget, caller)
             self._heavy_steps.append(TaskCall(work, self._take_check))
 
     @_ends_run_by_bug
     def _take_check(self, refused: tuple[int, Failed] | Failed | Exception | None) -> None:
         match refused:
             case DeadlinePassed() | Failed():
-                self.progress.settle(self._prepared.own_params[0].step.index, _unsent(refused))
+                self.progress.settle(self._prepared.own_inputs[0].step.index, _unsent(refused))
             case Exception():
                 raise refused
             case (index, failed):

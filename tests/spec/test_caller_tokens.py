@@ -18,7 +18,7 @@ from tests.support.websockets import KEY, ORIGIN, echo, switching
 from tests.support.wire import Exchange, Script, WireServer
 from tests.support.wire_scripts import json_reply, refusing_url, reply
 
-CLAIMS = {name: {"sub": name} for name in ("ann", "bo", "partner")}
+CLAIMS = {name: {"sub": name} for name in ("ann", "bo", "partner")} | {"broken": {"sub": "a\nb"}}
 OPERATIONS = """
 operations:
   me:
@@ -61,6 +61,12 @@ COMPOSITIONS = {
     "stored": "{endpoint: GET /stored,"
     " steps: {me: {call: relayed.me, cache: {ttl: 5m}}}, cache: {ttl: 5m}}",
     "pay": "{endpoint: POST /pay, steps: {paid: {call: relayed.pay}}}",
+    "order": "{endpoint: POST /order,"
+    " steps: {booked: {call: plain.pay}, paid: {call: relayed.pay}}}",
+    "order_named": "{endpoint: POST /order_named,"
+    " steps: {booked: {call: plain.pay}, paid: {call: named.pay}}}",
+    "order_or_not": "{endpoint: POST /order_or_not,"
+    " steps: {booked: {call: plain.pay}, paid: {call: relayed.pay, on_failure: optional}}}",
 }
 GATEWAY = f"""
 defaults: {{access: public}}
@@ -123,6 +129,31 @@ def test_write_has_the_callers_own_token(screen: Screen) -> None:
     screen.upstream.requests.clear()
     assert screen.post({}, "/pay", **bearer("ann")).status == 200
     assert authorizations(screen) == [["Bearer token-of-ann"]]
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "status"),
+    [
+        ("/order", {}, 401),
+        ("/order", bearer("partner"), 403),
+        ("/order_named", bearer("broken"), 502),
+    ],
+)
+def test_nothing_is_written_where_a_later_service_can_not_be_told_who_calls(
+    screen: Screen, target: str, headers: dict[str, str], status: int
+) -> None:
+    """Whoever logs in and repeats the request writes everything once."""
+    screen.upstream.requests.clear()
+    answer = screen.post({}, target, **headers)
+    assert answer.status == status
+    assert answer.json()["steps"] == {"booked": "not started", "paid": "not started"}
+    assert screen.calls() == []
+
+
+def test_write_that_may_lack_a_step_is_made_without_it(screen: Screen) -> None:
+    screen.upstream.requests.clear()
+    assert screen.post({}, "/order_or_not").status == 200
+    assert screen.calls() == ["POST /pay"]
 
 
 @pytest.mark.parametrize("screen", ["http1"], indirect=True)  # the one that opens WebSockets
@@ -301,6 +332,7 @@ steps:
   a: {call: orders.me}
   b: {call: orders.other}
   c: {call: stock.me}
+  d: {call: orders_too.me}
 """
 PLAIN = "{endpoint: GET /plain, steps: {me: {call: orders.me}}}"
 OPTIONAL = "{endpoint: GET /optional, steps: {me: {call: orders.me, on_failure: optional}}}"
@@ -309,8 +341,8 @@ ROUTES = "defaults: {access: public}\nroutes: {/raw: {service: orders}}\n"
 
 def opened(stack: ExitStack, url: str, host: str = "http1") -> Screen:
     services = {
-        name: "base: {shop}\ntimeout: 500ms" + EXCHANGE % (url, name) + OPERATIONS
-        for name in ("orders", "stock")
+        name: "base: {shop}\ntimeout: 500ms" + EXCHANGE % (url, audience) + OPERATIONS
+        for name, audience in (("orders", "orders"), ("orders_too", "orders"), ("stock", "stock"))
     }
     return Screens(host, stack)(
         {"many": MANY, "plain": PLAIN, "optional": OPTIONAL},
@@ -329,7 +361,7 @@ def reason(answer: Answer) -> tuple[int, str]:
 def test_token_is_exchanged_once_a_caller_and_audience(
     stack: ExitStack, tokens: TokenServer, host: str
 ) -> None:
-    """However many steps and requests ask at the same time."""
+    """However many steps and requests ask at the same time, of whatever service."""
     screen = opened(stack, tokens.server.url, host)
     tokens.gate.clear()
     asked = [(name, screen.begin("/many", **bearer(name))) for name in ("ann", "bo") * 4]
@@ -340,6 +372,7 @@ def test_token_is_exchanged_once_a_caller_and_audience(
             "a": f"orders-for-{name}-1",
             "b": f"orders-for-{name}-1",
             "c": f"stock-for-{name}-1",
+            "d": f"orders-for-{name}-1",
         }
     raw = screen.get("/raw/me", **bearer("ann"))
     assert raw.json()["first_name"] == "orders-for-ann-1"

@@ -5,7 +5,7 @@ refused is refused here, for all elements and chunks, before the first of them i
 
 What each operation param is bound to, and which values there is no call without, is for
 `bff.engine.steps.bindings`. What the client sent is refused before the first request of a
-composition that writes: see `params_alone`.
+composition that writes: see `own_inputs`.
 """
 
 from collections.abc import Hashable, Iterable, Sequence, Set
@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 
 from bff.engine.payload.joins import strict_key
 from bff.engine.steps.bindings import EMPTY_INPUT, bind, checked, null_input
-from bff.engine.steps.requests import Renderer, StepRequest
+from bff.engine.steps.disclosures import refused_caller
+from bff.engine.steps.requests import Renderer, StepRequest, compile_renderer
 from bff.engine.steps.texts import Unsendable
+from bff.engine.values.caller import Caller
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import EMPTY_LIST, Failed, Reason, Skipped, Value, reason_of
 from bff.errors import EvaluationError
@@ -39,19 +41,28 @@ class CallPlan(NamedTuple):
     refused: tuple[tuple[int, Failed], ...] = ()
 
 
-class OwnParams(NamedTuple):
-    """What a step sends just as the client sent it: see `params_alone`."""
+class OwnInputs(NamedTuple):
+    """What a step that fails its composition sends just as the client sent it, and tells of the
+    caller: see `own_inputs`. `render` is None where it sends no param so."""
 
     step: Step
-    render: Renderer
+    render: Renderer | None
 
 
-def params_alone(step: Step) -> Step | None:
-    """The step with only those of its inputs that are the client's own params, passed on unchanged.
-    None where it has none, or where they can't fail the composition: `when` may skip it, or it is
-    not required."""
+def own_inputs(step: Step) -> OwnInputs | None:
+    """What is known of the step's calls before the first of its composition. None where that is
+    nothing, or can't fail the composition: `when` may skip the step, or it is not required."""
     if step.when is not None or not isinstance(step.on_failure, Fail | Stale):
         return None
+    alone = _params_alone(step)
+    if alone is not None:
+        return OwnInputs(alone, compile_renderer(alone.operation))
+    return None if step.operation.disclosure is None else OwnInputs(step, None)
+
+
+def _params_alone(step: Step) -> Step | None:
+    """The step with only those of its inputs that are the client's own params, passed on unchanged;
+    None where it has none."""
     for_each = step.for_each if step.for_each and _own_param(step.for_each.over) else None
     bindings = tuple(
         each for each in step.bindings if _own_param(_sent_as(step, each.param.name)) is not None
@@ -80,12 +91,19 @@ def _is_in_body(param: OperationParam) -> bool:
     return param.location in ("body", "form")
 
 
-def refused_params(
-    own: Sequence[OwnParams], root: Root, budget: Budget
+def refused_inputs(
+    own: Sequence[OwnInputs], root: Root, budget: Budget, caller: Caller | None
 ) -> tuple[int, Failed] | None:
-    """The index and the failure of the first step to which the client's own params can't be sent.
-    Nothing is sent then: whoever mends a param and repeats the request writes everything once."""
+    """The index and the failure of the first step that can't be sent the client's own params, or
+    told who calls. Nothing is sent then: whoever mends a param, or logs in, and repeats the request
+    writes everything once."""
     for step, render in own:
+        disclosure = step.operation.disclosure
+        failed = None if disclosure is None else refused_caller(disclosure, caller)
+        if failed is not None:
+            return step.index, failed
+        if render is None:
+            continue
         planned = plan_calls(step, render, root, frozenset(), budget)
         if isinstance(planned, Failed):
             return step.index, planned

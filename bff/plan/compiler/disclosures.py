@@ -27,7 +27,11 @@ def compile_disclosure(reporter: Reporter[ServiceFile], claims: t.ObjectOf) -> D
     declared, document = reporter.document.model, reporter.document
     scope = scope_within(reporter, root_of_claims(claims))
     headers = tuple(
-        CallerHeader(name, _compile_header(scope, text, ("caller_headers", name)))
+        CallerHeader(
+            name,
+            name.lower().encode(errors="replace"),  # what is no name is reported
+            _compile_header(scope, text, ("caller_headers", name)),
+        )
         for name, text in declared.caller_headers.items()
         if document.knows(("caller_headers", name))
     )

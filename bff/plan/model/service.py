@@ -159,6 +159,7 @@ class CallerHeader:
     nothing. `name` is as it is declared."""
 
     name: str
+    wire_name: bytes  # in lower case
     template: Template
 
 

@@ -25,7 +25,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from bff.engine.ports import Headers
-from bff.header_names import FORWARDED, HOP_BY_HOP, NOT_FOR_CLIENTS
+from bff.header_names import FOLDED, FORWARDED, HOP_BY_HOP, NOT_FOR_CLIENTS
 from bff.plan.model.composition import Route
 from bff.upstream.guards import content_length
 from bff.upstream.passthrough.addresses import OuterAddresses
@@ -48,9 +48,6 @@ _OF_SHARED_CACHES: Final = frozenset({
 _SHARED: Final = frozenset({b"public", b"s-maxage", b"private"})
 
 _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
-
-# How CGI, and servers that follow it, spell a name: `X_Sendfile` is `X-Sendfile` to them.
-_FOLDED: Final = bytes.maketrans(b"_.", b"--")
 
 # What becomes of a reply's header: its value for the client, or None where it has none.
 _Rule = Callable[[bytes], bytes | None]
@@ -155,7 +152,7 @@ class RouteHeaders:
             return self._cookie_for_client
         if name in (b"location", b"content-location"):
             return self._addresses.location
-        if name not in self._returned and name.translate(_FOLDED) in _DROPPED:
+        if name not in self._returned and name.translate(FOLDED) in _DROPPED:
             return _none
         return _same
 

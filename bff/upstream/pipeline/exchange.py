@@ -3,7 +3,8 @@
 
 Rules, beside those of `tokens.py`, which hold for each caller:
 1. A token is exchanged once, however many calls wait, and what it was exchanged for is used until
-   shortly before its end. What came for one token goes out with no call that has another.
+   shortly before its end. What came for one token goes out with no call that has another. Services
+   that ask for the same tokens share them.
 2. The last `MOST_TOKENS` that were used are remembered, by their digests.
 3. The server's refusal of the caller's token is the caller's: 401 where it is not good, 403 where
    it is good for something else. Any other refusal is the gateway's, and logged.
@@ -18,17 +19,18 @@ from pydantic_core import from_json
 
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
+from bff.engine.steps.disclosures import token_of
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import TokenRequest
 from bff.upstream.pipeline.authorized import authorized
 from bff.upstream.pipeline.balance import Way
-from bff.upstream.pipeline.disclosure import answer_soon, token_of
+from bff.upstream.pipeline.disclosure import answer_soon
 from bff.upstream.pipeline.tokens import TokenSource, no_token, token_call
 from bff.upstream.ports import Instance
 
 T = TypeVar("T")
 
-MOST_TOKENS: Final = 4096  # of one service; each is 16 KiB at most, and mostly 1
+MOST_TOKENS: Final = 4096  # of one audience; each is 16 KiB at most, and mostly 1
 
 _ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  (no password)
 _GRANT: Final = {

@@ -18,7 +18,7 @@ its own, and a line of `compose_way`; what replies to steps alone have is a line
 answer by the rules of `bff.engine.answers`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.plan.model.composition import Route
-from bff.plan.model.service import Additions, Disclosure, Service, TokenRequest
+from bff.plan.model.service import Additions, Disclosure, Link, Service, TokenRequest
 from bff.upstream.pipeline.additions import RenderedAdditions, added, render_additions
 from bff.upstream.pipeline.authorized import authorized
 from bff.upstream.pipeline.balance import Instances, Send, Way, balanced
@@ -117,8 +117,9 @@ class ServiceClient:
             for name, service in services.items()
             if service.additions is not None
         }
+        exchanges: dict[Hashable, ExchangedTokens] = {}
         self._disclosed = {
-            name: _disclosed_of(service, service.disclosure, transport, clock)
+            name: _disclosed_of(service, service.disclosure, transport, clock, exchanges)
             for name, service in services.items()
             if service.disclosure is not None
         }
@@ -192,12 +193,22 @@ def _credentials_of(
 
 
 def _disclosed_of(
-    service: Service, disclosure: Disclosure, transport: Transport, clock: Callable[[], float]
+    service: Service,
+    disclosure: Disclosure,
+    transport: Transport,
+    clock: Callable[[], float],
+    exchanges: dict[Hashable, ExchangedTokens],
 ) -> Disclosed:
-    request, tokens = disclosure.token, None
-    if isinstance(request, TokenRequest):
+    """What the service learns, by `exchanges` that services share where they ask for the same."""
+    request = disclosure.token
+    if not isinstance(request, TokenRequest):
+        return Disclosed(disclosure, None)
+    key = (request, _link_to_server(service, request))
+    tokens = exchanges.get(key)
+    if tokens is None:
         server = _authorization_server(service, request, transport)
         tokens = ExchangedTokens(service.name, request, server, service.timeout_seconds, clock)
+        exchanges[key] = tokens
     return Disclosed(disclosure, tokens)
 
 
@@ -205,9 +216,13 @@ def _authorization_server(
     service: Service, request: TokenRequest, transport: Transport
 ) -> Instance:
     scheme, host, *_ = urlsplit(request.url)
-    is_same = (scheme, host) in {urlsplit(url)[:2] for url in service.instances}
-    # The service's own way of connecting is for tokens that the same server gives.
-    return transport.at(f"{scheme}://{host}", service.link if is_same else None)
+    return transport.at(f"{scheme}://{host}", _link_to_server(service, request))
+
+
+def _link_to_server(service: Service, request: TokenRequest) -> Link | None:
+    """The service's own way of connecting, where the same server gives the tokens."""
+    is_same = urlsplit(request.url)[:2] in {urlsplit(url)[:2] for url in service.instances}
+    return service.link if is_same else None
 
 
 def _open_at(

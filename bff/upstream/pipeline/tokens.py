@@ -27,6 +27,7 @@ from pydantic_core import from_json
 
 from bff.engine.answers import Handle
 from bff.engine.ports import ServiceCall, UpstreamReply
+from bff.engine.steps.disclosures import LONGEST_TOKEN, VISIBLE
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import TokenRequest
 from bff.upstream.pipeline.additions import AddedHeaders
@@ -34,15 +35,12 @@ from bff.upstream.ports import Instance
 
 HOLD_SECONDS: Final = 1.0
 REPLY_BYTES: Final = 64 * 1024
-LONGEST_TOKEN: Final = 16 * 1024  # characters
 LONGEST_LIFE_SECONDS: Final = 24 * 3600.0  # whatever is stated
 ASSUMED_LIFE_SECONDS: Final = 300.0  # where none is
 _RENEWED_AT: Final = 0.8  # of its life
 _MOST_AHEAD_SECONDS: Final = 60.0
 _MARGIN: Final = 0.05  # of its life: the way to the service takes time, too
 _MOST_MARGIN_SECONDS: Final = 5.0
-
-VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 
 _log = logging.getLogger(__name__)
 
