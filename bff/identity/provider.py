@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
@@ -24,6 +24,7 @@ from bff.identity.ports import (
     Claims,
     Identified,
     Identity,
+    IdentityProvider,
     Refusal,
 )
 from bff.plan.model.expressions import Template
@@ -148,6 +149,40 @@ class ConfiguredProvider:
         if known is None:
             known = self._known[claims] = identity_of(claims, self._plan)
         return known
+
+
+class TypedProvider:
+    """A provider of somebody's own, whose callers have claims of the type that the project
+    declares."""
+
+    def __init__(self, provider: IdentityProvider, plan: IdentityPlan) -> None:
+        self.headers = provider.headers
+        self._provider = provider
+        self._plan = plan
+
+    def identify(self, request: CallerRequest) -> Identified | Awaitable[Identified]:
+        """See `IdentityProvider`."""
+        identified = self._provider.identify(request)
+        if isinstance(identified, Identity | Refusal):
+            return self._typed(identified)
+        return self._typed_later(identified)
+
+    async def open(self) -> None:
+        """See `IdentityProvider`."""
+        await self._provider.open()
+
+    async def close(self) -> None:
+        """See `IdentityProvider`."""
+        await self._provider.close()
+
+    async def _typed_later(self, identified: Awaitable[Identified]) -> Identified:
+        return self._typed(await identified)
+
+    def _typed(self, caller: Identified) -> Identified:
+        if isinstance(caller, Refusal) or not caller.key:
+            return caller
+        claims = typed_claims(caller.claims, self._plan)
+        return claims if isinstance(claims, Refusal) else replace(caller, claims=claims)
 
 
 def identity_of(claims: Claims, plan: IdentityPlan) -> Identified:

@@ -29,7 +29,7 @@ from bff.web.http.forwarding import ForwardingReader
 from bff.web.http.logs import Log
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
-from bff.web.serving.identity import OpenIdentity
+from bff.web.serving.identity import own_identity
 from bff.web.serving.pending import Pending
 from bff.web.serving.release import Release, Resources, build_release, open_resources
 
@@ -139,11 +139,12 @@ class Gateway:
         return resources
 
     async def _build(self, project: CompiledProject, resources: Resources) -> Release:
-        own = self._identity
+        own, plan = self._identity, project.identity
+        identities = resources.identities
         return build_release(
             project,
             resources,
-            OpenIdentity(own) if own else await resources.identities.of(project.identity),
+            await identities.of(plan) if own is None else own_identity(own, plan),
             self.log,
             body_bytes=self.settings.body_bytes,
             service_reply_bytes=self.settings.service_reply_bytes,

@@ -137,7 +137,9 @@ def serving(
     settings = settings or Settings(log_level="warning")
     if clock is not None:
         app = Flask("clocked", static_folder=None)
-        Gateway().attach(app, core.Gateway(compile_project(project), settings, clock=clock))
+        Gateway().attach(
+            app, core.Gateway(compile_project(project), settings, clock=clock, identity=identity)
+        )
     app = app or create_app(project, settings, identity=identity)
     if name == "edge":
         with _granian(create_asgi(app=app)) as port:

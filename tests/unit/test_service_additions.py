@@ -126,16 +126,15 @@ def test_plan_says_when_a_refusal_is_the_callers(tmp_path: Path) -> None:
     assert "    401 and 403 are the caller's where Authorization is sent\n" in text
 
 
-@pytest.mark.parametrize("access", ["public", None])
+@pytest.mark.parametrize("stated", [", access: public", ""], ids=["its own", "the default"])
 def test_route_that_lends_credentials_to_everybody_is_warned_of(
-    tmp_path: Path, access: str | None
+    tmp_path: Path, stated: str
 ) -> None:
-    stated = "" if access is None else f", access: {access}"
     gateway = f"routes: {{/raw: {{service: shop, credentials: service{stated}}}}}"
     write_project(tmp_path, services={"shop": shop()}, gateway=gateway)
     (warning,) = check_project(tmp_path).warnings
     assert str(warning) == (
         "gateway.yaml:1:45 routes./raw.credentials: anyone may call shop here with the gateway's"
-        " own credentials. Let compositions ask for what everybody may have, and give the route an"
-        " `access`."
+        " own credentials. Let compositions ask for what everybody may have, and write"
+        " `access: authenticated` at the route."
     )

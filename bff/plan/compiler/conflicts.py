@@ -63,7 +63,9 @@ def report_routes(reporter: Reporter[GatewayFile], known: Collection[str]) -> No
 
 
 def report_lent_credentials(
-    reporter: Reporter[GatewayFile], services: Mapping[str, Document[ServiceFile]]
+    reporter: Reporter[GatewayFile],
+    services: Mapping[str, Document[ServiceFile]],
+    access: Mapping[str, Access],
 ) -> None:
     """Report routes that lend credentials of a service that has none; warn of those that lend them
     to everybody."""
@@ -88,11 +90,12 @@ def report_lent_credentials(
                     f"every request here has the '{name}' of {route.service}'s own",
                     "Leave it out.",
                 )
-        if (route.access or gateway.defaults.access) in (None, "public"):
+        if access[prefix].kind == "public":
             reporter.warn(
                 at,
                 f"anyone may call {route.service} here with the gateway's own credentials",
-                "Let compositions ask for what everybody may have, and give the route an `access`.",
+                "Let compositions ask for what everybody may have, and write"
+                " `access: authenticated` at the route.",
             )
 
 

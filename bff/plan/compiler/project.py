@@ -132,7 +132,7 @@ def check_project(
     report_endpoints(files.compositions.values(), problems)
     warn_of_denied_routes(of_gateway, of_routes)
     report_routes(of_gateway, {*services.services, *services.unread})
-    report_lent_credentials(of_gateway, services.documents)
+    report_lent_credentials(of_gateway, services.documents, of_routes)
     report_disclosures(of_gateway, services.documents, of_routes)
     report_needs_of_origins(of_gateway)
     report_navigations(of_gateway)

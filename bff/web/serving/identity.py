@@ -24,6 +24,7 @@ from bff.identity.provider import (
     ConfiguredProvider,
     CredentialKindReader,
     KeyHeader,
+    TypedProvider,
     subject_of,
 )
 from bff.identity.sessions.authenticator import SessionAuthenticator
@@ -106,6 +107,11 @@ def _key_store(plan: ApiKeysPlan, parts: ProviderParts) -> KeyStore:
             assert_never(plan.store)
 
 
+def own_identity(provider: IdentityProvider, plan: IdentityPlan) -> OpenIdentity:
+    """What identifies callers in place of what is declared, but for the type of claims."""
+    return OpenIdentity(provider if plan.claims is None else TypedProvider(provider, plan))
+
+
 class Identities:
     """The open providers of one event loop, by the digests of their plans."""
 
@@ -120,7 +126,11 @@ class Identities:
             found = self._open.get(plan.digest)
             if found is None:
                 found = build_identity(plan, self._parts)
-                await found.provider.open()
+                try:
+                    await found.provider.open()
+                except BaseException:
+                    await found.provider.close()
+                    raise
                 self._open[plan.digest] = found
             return found
 
