@@ -1,9 +1,10 @@
 """Callers who say who they are: `Authorization: Bearer ann`."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from bff.identity.ports import NOBODY, CallerRequest, Identity
+from bff.identity.ports import NOBODY, CallerRequest, Claims, Identity, Refusal
 from bff.secret import Secret
 
 # By name: what is known of each.
@@ -56,3 +57,34 @@ class ByToken(ByName):
 def bearer(name: str) -> dict[str, str]:
     """The headers that a caller sends."""
     return {"authorization": f"Bearer {name}"}
+
+
+class Credentials:
+    """An authenticator that knows these credentials by heart, and counts what it is asked. Those
+    whose names begin with `late-` take waiting."""
+
+    def __init__(self, known: Mapping[str, Claims]) -> None:
+        self._known = known
+        self.asked: list[str] = []
+        self.is_open = False
+
+    def authenticate(
+        self, credential: str, request: CallerRequest
+    ) -> Claims | Refusal | Awaitable[Claims | Refusal]:
+        self.asked.append(credential)
+        found = self._known.get(credential.removeprefix("late-"), BAD_TOKEN)
+        return _later(found) if credential.startswith("late-") else found
+
+    async def open(self) -> None:
+        self.is_open = True
+
+    async def close(self) -> None:
+        self.is_open = False
+
+
+BAD_TOKEN = Refusal(401, "invalid_token", "The token is none that the gateway takes.")
+
+
+async def _later(found: Claims | Refusal) -> Claims | Refusal:
+    await asyncio.sleep(0)
+    return found
