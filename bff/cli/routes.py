@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from bff.cli.project import compile_or_exit, project_option
+from bff.plan.explain.callers import caller_lines
 from bff.plan.explain.texts import (
     access_text,
     limit_text,
@@ -78,6 +79,11 @@ def routes(project: Path) -> None:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
+    callers = list(caller_lines(compiled.identity))
+    if callers:
+        click.echo()
+    for line in callers:
+        click.echo(line)
     if compiled.limits:
         click.echo()
     for limit in compiled.limits:

@@ -41,6 +41,41 @@ def test_routes_end_with_whose_word_counts_on_who_sends_a_request(tmp_path: Path
     )
 
 
+IDENTITY = """
+identity:
+  jwt:
+    - {issuer: https://a.example, audience: [shop, web], algorithms: [ES256], discovery: true}
+    - issuer: https://b.example
+      audience: [shop]
+      algorithms: [RS256, PS256]
+      keys: https://b.example/jwks.json
+    - {issuer: c, audience: [shop], algorithms: [HS256], secret: "${secret.HS}"}
+  introspection:
+    issuer: https://id.example
+    url: https://id.example/introspect
+    client_id: shop
+    client_secret: "${secret.ASK}"
+    audience: any
+  api_keys: {file: secrets/keys.json}
+"""
+
+
+def test_routes_end_with_what_callers_may_bring(tmp_path: Path) -> None:
+    lines = run("routes", "--project", str(write_project(tmp_path, gateway=IDENTITY)))
+    assert lines.stdout.splitlines()[4:] == [
+        "callers by tokens of https://a.example for shop or web: ES256, keys by discovery",
+        "callers by tokens of https://b.example for shop: RS256, PS256, keys of"
+        " https://b.example/jwks.json",
+        "callers by tokens of c for shop: HS256, a secret",
+        "callers by tokens that https://id.example is asked about (https://id.example/introspect)"
+        " for anybody: kept for 10 s",
+        "callers by API keys in x-api-key, kept in the file keys.json",
+    ]
+    in_redis = "identity: {api_keys: {redis: true, header: X-Key}}\ncache: {namespace: shop}"
+    lines = run("routes", "--project", str(write_project(tmp_path, gateway=in_redis)))
+    assert lines.stdout.splitlines()[-1] == "callers by API keys in x-key, kept in Redis as shop"
+
+
 def test_routes_show_for_how_long_and_by_whom_payloads_are_shared_and_what_is_purged(
     tmp_path: Path,
 ) -> None:
