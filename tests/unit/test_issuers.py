@@ -4,9 +4,11 @@ import asyncio
 import base64
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from bff.identity.issuers.issuers import Issuers, metadata_name
 from bff.identity.issuers.metadata import may_ask, metadata_url, read_metadata
@@ -20,8 +22,10 @@ from bff.identity.issuers.remote import (
 )
 from bff.identity.issuers.requests import REPLY_BYTES, IssuerClient, IssuerDown
 from bff.secret import Secret
+from bff.tls import TlsFiles, client_context
 from tests.support.fake_time import Clock, run_in_fake_time
 from tests.support.issuers import StandInIssuer, stand_in_issuer
+from tests.support.tls_servers import ca_file, tls_server
 
 ISSUER = "https://id.example"
 
@@ -327,6 +331,31 @@ def test_issuer_that_hangs_or_is_gone_is_down_within_bounds(issuer: StandInIssue
         issuer.hold.set()
         with pytest.raises(IssuerDown, match="can't be reached"):
             await client.get("http://127.0.0.1:1/")
+        await client.close()
+
+    asyncio.run(run())
+
+
+def test_proxy_of_the_environment_is_not_asked(
+    issuer: StandInIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    issuer.give("/jwks.json", {"keys": []})
+    assert asyncio.run(_get(issuer, "/jwks.json")) == {"keys": []}
+
+
+def test_issuer_whose_certificate_nobody_vouches_for_is_down(tmp_path: Path) -> None:
+    trusted, other = trustme.CA(), trustme.CA()
+    context = client_context(TlsFiles(ca=ca_file(tmp_path, trusted)))
+
+    async def run() -> None:
+        client = IssuerClient(lambda: context)
+        async with tls_server(trusted, "127.0.0.1") as right, tls_server(other, "127.0.0.1") as bad:
+            assert await client.get(f"https://127.0.0.1:{right.port}/jwks") == 12
+            with pytest.raises(IssuerDown, match="can't be reached"):
+                await client.get(f"https://127.0.0.1:{bad.port}/jwks")
+            assert bad.heads == []
         await client.close()
 
     asyncio.run(run())
