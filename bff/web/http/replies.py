@@ -11,6 +11,7 @@ from typing import Any, Self
 from xxhash import xxh3_128_hexdigest
 
 from bff.engine.values.results import StepTiming
+from bff.web.http.quotas import Quota, quota_headers, quota_lines
 
 RawHeader = tuple[bytes, bytes]
 
@@ -58,12 +59,12 @@ class Reply:
     shared: SharedHeaders = NO_HEADERS
     cors: SharedHeaders = NO_HEADERS
     request_id: bytes = b""
-    quota: tuple[RawHeader, ...] = ()
+    quota: Quota | None = None
 
     @property
     def all_headers(self) -> list[RawHeader]:
         """The headers with those that every reply of the gateway has."""
-        own = [*self.shared, *self.headers, *self.cors, *self.quota]
+        own = [*self.shared, *self.headers, *self.cors, *quota_headers(self.quota)]
         return [*own, (b"x-request-id", self.request_id)] if self.request_id else own
 
     def lines(self) -> bytes:
@@ -72,13 +73,9 @@ class Reply:
             self.shared.lines,
             b"".join([b"%b: %b\r\n" % header for header in self.headers]),
             self.cors.lines,
-            self.quota_lines(),
+            quota_lines(self.quota),
             self.request_id,
         )
-
-    def quota_lines(self) -> bytes:
-        """The headers about limits, as they go on the wire."""
-        return header_lines(self.quota) if self.quota else b""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -125,8 +125,7 @@ class Dispatcher:
         if cross_origin.is_on and not reply.cors:
             reply.cors = cross_origin.headers(request.single.get(b"origin"))
         reply.request_id = request.request_id
-        if request.quota is not None:
-            reply.quota = request.quota.headers()
+        reply.quota = request.quota
         if request.method == "HEAD" and isinstance(reply.body, bytes):
             reply.body = b""
         return reply

@@ -20,14 +20,27 @@ from bff.identity.ports import Identity
 from bff.limits.meters import Meters
 from bff.limits.ports import Admitted, Exceeded, Meter, Unavailable, Uncounted, Verdict
 from bff.plan.model.limits import Limit
-from bff.web.http.problems import problem
-from bff.web.http.quotas import Quota, policy_header
+from bff.web.http.problems import fixed_problem
+from bff.web.http.quotas import Quota, policies, remaining_item
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 
 Permission = Reply | None
 
 _TYPES: Final = "https://iana.org/assignments/http-problem-types#"
+_OVER_LIMIT: Final = (
+    429, "over_limit", "A limit of requests is used up.", "quota-exceeded", "The quota is used up",
+)  # fmt: skip
+_REFUSALS: Final = {
+    "failed_credentials": (
+        429, "too_many_failures", "Too many credentials of this address were wrong.",
+        "abnormal-usage-detected", "Too many failures",
+    ),
+    "": (
+        503, "limits_unavailable", "Requests can't be counted for now.",
+        "temporary-reduced-capacity", "Requests can't be counted",
+    ),
+}  # fmt: skip
 _LONGEST_KEY: Final = 200  # characters; a longer text counts by its digest
 
 
@@ -38,9 +51,6 @@ class _Counter(NamedTuple):
     meter: Meter
 
 
-_Counted = tuple[_Counter, str]  # with the key that the request counts under
-
-
 class LimitControl:
     """Builds the limits of a release's endpoints."""
 
@@ -48,7 +58,9 @@ class LimitControl:
         self._meters = meters
         self.failed = None
         if failed_credentials is not None:
-            self.failed = FailedCredentials(failed_credentials, meters.of(failed_credentials))
+            self.failed = FailedCredentials(
+                _Counter(failed_credentials, meters.of(failed_credentials))
+            )
 
     def of(self, limits: Sequence[Limit]) -> "EndpointLimits | None":
         """The limits of one endpoint; None where it has none."""
@@ -62,7 +74,7 @@ class EndpointLimits:
 
     def __init__(self, counters: Sequence[_Counter]) -> None:
         ordered = sorted(counters, key=lambda each: each.limit.counting == "sliding")
-        self._policy = policy_header([each.limit for each in counters])
+        self._policies = policies(each.limit for each in counters)
         self._by_address = [each for each in ordered if each.limit.by == "address"]
         self._others = [each for each in ordered if each.limit.by != "address"]
 
@@ -78,30 +90,26 @@ class EndpointLimits:
 
     def count_address(self, request: GatewayRequest) -> Permission | Awaitable[Permission]:
         """Count the request for its address: None, or the problem document of a refusal."""
-        request.quota = Quota(self._policy)
-        if not self._by_address:
+        request.quota = quota = [self._policies]
+        counters = self._by_address
+        if not counters:
             return None
-        address = address_of(request)
-        return _count(request, [(each, address) for each in self._by_address])
+        return _count(request, quota, counters, [address_of(request)] * len(counters))
 
     def count_caller(
         self, request: GatewayRequest, caller: Identity, params: Mapping[str, Any]
     ) -> Permission | Awaitable[Permission]:
         """Count the request for all that is not its address."""
-        counted: list[_Counted] = []
-        for each in self._others:
-            key = _key(each.limit, request, caller, params)
-            if key is not None:
-                counted.append((each, key))
-        return _count(request, counted)
+        quota = request.quota = request.quota or [self._policies]
+        keys = [_key(each.limit, request, caller, params) for each in self._others]
+        return _count(request, quota, self._others, keys)
 
 
 class FailedCredentials:
     """Counts wrong credentials by address."""
 
-    def __init__(self, limit: Limit, meter: Meter) -> None:
-        self._limit = limit
-        self._meter = meter
+    def __init__(self, counter: _Counter) -> None:
+        self._limit, self._meter = counter
 
     @property
     def remembers(self) -> bool:
@@ -186,83 +194,85 @@ def _evaluated(limit: Limit, caller: Identity, params: Mapping[str, Any]) -> str
 
 
 def _count(
-    request: GatewayRequest, counted: Sequence[_Counted]
+    request: GatewayRequest,
+    quota: Quota,
+    counters: Sequence[_Counter],
+    keys: _Keys,
+    start: int = 0,
 ) -> Permission | Awaitable[Permission]:
-    if len(counted) == 1:  # as it mostly is: half a µs less
-        only = counted[0]
-        verdict = only[0].meter.take(only[1])
-        if isinstance(verdict, tuple):
-            return _note(request, only, verdict, [])
-        return _count_later(request, counted, verdict, [])
-    admitted: list[_Counted] = []
-    for index, each in enumerate(counted):
-        verdict = each[0].meter.take(each[1])
-        if not isinstance(verdict, tuple):
-            return _count_later(request, counted[index:], verdict, admitted)
-        refusal = _note(request, each, verdict, admitted)
-        if refusal is not None:
-            return refusal
+    """Count the request by one counter after the other, from `start` on."""
+    for index in range(start, len(counters)):
+        key = keys[index]
+        if key is None:
+            continue
+        counter = counters[index]
+        verdict = counter.meter.take(key)
+        if type(verdict) is Admitted:
+            quota.append(remaining_item(counter.limit, verdict[0], verdict[1]))
+        elif isinstance(verdict, tuple):
+            refusal = _judge(request, quota, counters, keys, index, verdict)
+            if refusal is not None:
+                return refusal
+        else:
+            return _count_later(request, quota, counters, keys, index, verdict)
     return None
 
 
 async def _count_later(
     request: GatewayRequest,
-    counted: Sequence[_Counted],
+    quota: Quota,
+    counters: Sequence[_Counter],
+    keys: _Keys,
+    index: int,
     waiting: Awaitable[Verdict],
-    admitted: list[_Counted],
 ) -> Permission:
-    """Go on with the first of those that are left, whose verdict is waited for."""
-    refusal = _note(request, counted[0], await waiting, admitted)
-    for each in counted[1:]:
-        if refusal is not None:
-            return refusal
-        verdict = each[0].meter.take(each[1])
-        if not isinstance(verdict, tuple):
-            verdict = await verdict
-        refusal = _note(request, each, verdict, admitted)
-    return refusal
+    """Go on once the verdict at `index` is there."""
+    refusal = _judge(request, quota, counters, keys, index, await waiting)
+    if refusal is not None:
+        return refusal
+    rest = _count(request, quota, counters, keys, index + 1)
+    return rest if rest is None or isinstance(rest, Reply) else await rest
 
 
-def _note(
-    request: GatewayRequest, counted: _Counted, verdict: Verdict, admitted: list[_Counted]
+def _judge(
+    request: GatewayRequest,
+    quota: Quota,
+    counters: Sequence[_Counter],
+    keys: _Keys,
+    index: int,
+    verdict: Verdict,
 ) -> Permission:
-    """Note a verdict; the problem document where it refuses, and what others counted goes back."""
-    limit = counted[0].limit
-    if isinstance(verdict, Admitted):
-        admitted.append(counted)
-        if request.quota is not None:
-            request.quota.note(limit, verdict.remaining, verdict.seconds)
-        return None
-    if isinstance(verdict, Uncounted):
-        return None
-    for counter, key in admitted:
-        counter.meter.give_back(key)
-    if isinstance(verdict, Exceeded) and request.quota is not None:
-        request.quota.note(limit, 0, verdict.seconds)
+    """The problem document where the verdict refuses; what others counted goes back then."""
+    limit = counters[index].limit
+    match verdict:
+        case Admitted(remaining, seconds):
+            quota.append(remaining_item(limit, remaining, seconds))
+            return None
+        case Uncounted():
+            return None
+        case Exceeded(seconds):
+            quota.append(remaining_item(limit, 0, seconds))
+        case Unavailable():
+            pass
+        case _:
+            assert_never(verdict)
+    for counter, key in zip(counters[:index], keys, strict=False):
+        if key is not None:
+            counter.meter.give_back(key)
     return _refused(request, limit, verdict)
 
 
 def _refused(request: GatewayRequest, limit: Limit, verdict: Exceeded | Unavailable) -> Reply:
-    after = ((b"retry-after", b"%d" % verdict.seconds),)
-    if isinstance(verdict, Unavailable):
-        return problem(
-            request, 503, "limits_unavailable", "Requests can't be counted for now.", headers=after,
-            members=_members("temporary-reduced-capacity", "Requests can't be counted", limit),
-        )  # fmt: skip
-    if limit.by == "failed_credentials":
-        return problem(
-            request, 429, "too_many_failures", "Too many credentials of this address were wrong.",
-            headers=after, members=_members("abnormal-usage-detected", "Too many failures", limit),
-        )  # fmt: skip
-    return problem(
-        request, 429, "over_limit", f"The limit by {limit.by} is used up.", headers=after,
-        members=_members("quota-exceeded", "The quota is used up", limit),
+    """The problem types are those of draft-ietf-httpapi-ratelimit-headers-11, section 5."""
+    status, reason, detail, kind, title = _REFUSALS.get(
+        limit.by if isinstance(verdict, Exceeded) else "", _OVER_LIMIT
+    )
+    members = (
+        ("type", _TYPES + kind), ("title", title), ("violated-policies", (limit.name,)),
     )  # fmt: skip
-
-
-def _members(kind: str, title: str, limit: Limit) -> Mapping[str, Any]:
-    """The problem types of draft-ietf-httpapi-ratelimit-headers-11, section 5."""
-    return {"type": f"{_TYPES}{kind}", "title": title, "violated-policies": [limit.name]}
+    reply = fixed_problem(request, status, reason, detail, members=members)
+    reply.headers = [*reply.headers, (b"retry-after", b"%d" % verdict.seconds)]
+    return reply
 
 
 def _depends_on_caller(limit: Limit) -> bool:

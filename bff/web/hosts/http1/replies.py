@@ -10,6 +10,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final
 
+from bff.web.http.quotas import quota_lines
 from bff.web.http.replies import RawHeader, Reply
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -73,7 +74,7 @@ def render_shared_head(reply: Reply, date: bytes, connection: bytes) -> bytes:
         _STATUS_LINES[reply.status],
         reply.shared.lines,
         reply.cors.lines,
-        reply.quota_lines(),
+        quota_lines(reply.quota),
         reply.request_id,
         date,
         connection,
