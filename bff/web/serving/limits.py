@@ -20,7 +20,7 @@ from bff.identity.ports import Identity
 from bff.limits.meters import Meters
 from bff.limits.ports import Admitted, Exceeded, Meter, Unavailable, Uncounted, Verdict
 from bff.plan.model.limits import Limit
-from bff.web.http.problems import fixed_problem
+from bff.web.http.problems import FixedProblem
 from bff.web.http.quotas import Quota, policies, remaining_item
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
@@ -28,27 +28,42 @@ from bff.web.http.requests import GatewayRequest
 Permission = Reply | None
 
 _TYPES: Final = "https://iana.org/assignments/http-problem-types#"
-_OVER_LIMIT: Final = (
-    429, "over_limit", "A limit of requests is used up.", "quota-exceeded", "The quota is used up",
-)  # fmt: skip
-_REFUSALS: Final = {
-    "failed_credentials": (
-        429, "too_many_failures", "Too many credentials of this address were wrong.",
-        "abnormal-usage-detected", "Too many failures",
-    ),
-    "": (
-        503, "limits_unavailable", "Requests can't be counted for now.",
-        "temporary-reduced-capacity", "Requests can't be counted",
-    ),
-}  # fmt: skip
 _LONGEST_KEY: Final = 200  # characters; a longer text counts by its digest
 
 
 class _Counter(NamedTuple):
-    """One limit, and what counts for it."""
+    """One limit, what counts for it, and the replies to who has used it up, or can't be counted."""
 
     limit: Limit
     meter: Meter
+    over: FixedProblem
+    uncounted: FixedProblem
+
+
+_Keys = Sequence[str | None]  # that the request counts under; None: it does not count
+
+
+def _counter(limit: Limit, meters: Meters) -> _Counter:
+    """The problem types are those of draft-ietf-httpapi-ratelimit-headers-11, section 5."""
+    named = {"violated-policies": [limit.name]}
+    over = {"type": f"{_TYPES}quota-exceeded", "title": "The quota is used up", **named}
+    reason, detail = "over_limit", "A limit of requests is used up."
+    if limit.by == "failed_credentials":
+        over |= {"type": f"{_TYPES}abnormal-usage-detected", "title": "Too many failures"}
+        reason, detail = "too_many_failures", "Too many credentials of this address were wrong."
+    uncounted = {
+        "type": f"{_TYPES}temporary-reduced-capacity",
+        "title": "Requests can't be counted",
+        **named,
+    }
+    return _Counter(
+        limit,
+        meters.of(limit),
+        FixedProblem(429, reason, detail, members=over),
+        FixedProblem(
+            503, "limits_unavailable", "Requests can't be counted for now.", members=uncounted
+        ),
+    )
 
 
 class LimitControl:
@@ -58,15 +73,13 @@ class LimitControl:
         self._meters = meters
         self.failed = None
         if failed_credentials is not None:
-            self.failed = FailedCredentials(
-                _Counter(failed_credentials, meters.of(failed_credentials))
-            )
+            self.failed = FailedCredentials(_counter(failed_credentials, meters))
 
     def of(self, limits: Sequence[Limit]) -> "EndpointLimits | None":
         """The limits of one endpoint; None where it has none."""
         if not limits:
             return None
-        return EndpointLimits([_Counter(limit, self._meters.of(limit)) for limit in limits])
+        return EndpointLimits([_counter(limit, self._meters) for limit in limits])
 
 
 class EndpointLimits:
@@ -109,7 +122,8 @@ class FailedCredentials:
     """Counts wrong credentials by address."""
 
     def __init__(self, counter: _Counter) -> None:
-        self._limit, self._meter = counter
+        self._counter = counter
+        self._meter = counter.meter
 
     @property
     def remembers(self) -> bool:
@@ -122,7 +136,7 @@ class FailedCredentials:
         if not any(name.encode() in request.single for name in names):
             return None
         verdict = self._meter.used_up(address_of(request))
-        return None if verdict is None else _refused(request, self._limit, verdict)
+        return None if verdict is None else _refused(request, self._counter, verdict)
 
     def count(self, request: GatewayRequest, refusal: Reply) -> Reply | Awaitable[Reply]:
         """Count a failure: the `refusal`, or another where the limit is used up."""
@@ -138,7 +152,7 @@ class FailedCredentials:
 
     def _reply(self, request: GatewayRequest, refusal: Reply, verdict: Verdict) -> Reply:
         if isinstance(verdict, Exceeded):
-            return _refused(request, self._limit, verdict)
+            return _refused(request, self._counter, verdict)
         return refusal
 
 
@@ -259,20 +273,12 @@ def _judge(
     for counter, key in zip(counters[:index], keys, strict=False):
         if key is not None:
             counter.meter.give_back(key)
-    return _refused(request, limit, verdict)
+    return _refused(request, counters[index], verdict)
 
 
-def _refused(request: GatewayRequest, limit: Limit, verdict: Exceeded | Unavailable) -> Reply:
-    """The problem types are those of draft-ietf-httpapi-ratelimit-headers-11, section 5."""
-    status, reason, detail, kind, title = _REFUSALS.get(
-        limit.by if isinstance(verdict, Exceeded) else "", _OVER_LIMIT
-    )
-    members = (
-        ("type", _TYPES + kind), ("title", title), ("violated-policies", (limit.name,)),
-    )  # fmt: skip
-    reply = fixed_problem(request, status, reason, detail, members=members)
-    reply.headers = [*reply.headers, (b"retry-after", b"%d" % verdict.seconds)]
-    return reply
+def _refused(request: GatewayRequest, counter: _Counter, verdict: Exceeded | Unavailable) -> Reply:
+    problem = counter.over if isinstance(verdict, Exceeded) else counter.uncounted
+    return problem.reply(request, verdict.seconds)
 
 
 def _depends_on_caller(limit: Limit) -> bool:
