@@ -16,8 +16,10 @@ from bff.declarations.project import read_project
 from bff.errors import Problem
 from bff.plan.compiler.compositions import Defaults, compile_composition
 from bff.plan.compiler.identity import CompiledIdentity
-from bff.plan.compiler.roots import UNKNOWN_CLAIMS
+from bff.plan.compiler.limits import compile_project_limits
+from bff.plan.compiler.roots import UNKNOWN_CLAIMS, root_of_claims
 from bff.plan.compiler.services import Services, compile_services
+from bff.plan.compiler.values import scope_within
 from bff.plan.model.access import Access
 from bff.plan.model.composition import Composition
 from bff.plan.model.identity import NO_IDENTITY
@@ -37,11 +39,12 @@ operations:
     returns: schemas.any:Any
     reply_headers: {h: {name: X-H}}
 """
+# The same, of services that learn who calls.
+TOLD = {
+    "relayed": f"{SERVICE}auth: {{relay: true}}\n",
+    "named": f"{SERVICE}caller_headers: {{X-Who: '${{claims.sub}}'}}\n",
+}
 MOST_STEPS = 5
-
-DEFAULTS = Defaults(
-    GatewayDefaults(), Access("public"), CompiledIdentity(NO_IDENTITY, UNKNOWN_CLAIMS), CorsDecl()
-)
 
 # What an expression may read: who is calling, what says nothing of that, and steps by number.
 IDENTITY = ("claims.sub", "claims", 'params."X-User"', "params")
@@ -59,14 +62,21 @@ class Compiler:
         found = read_document("compositions/a.yaml", text.encode(), CompositionFile)
         assert found.document is not None
         reporter = Reporter(found.document, list(found.problems))
-        compiled = compile_composition("a", reporter, self.services, self.schemas, DEFAULTS, "shop")
+        limits = compile_project_limits(
+            scope_within(reporter, root_of_claims(UNKNOWN_CLAIMS)), (), "shop"
+        )
+        identity = CompiledIdentity(NO_IDENTITY, UNKNOWN_CLAIMS)
+        defaults = Defaults(GatewayDefaults(), Access("public"), identity, CorsDecl(), limits)
+        compiled = compile_composition("a", reporter, self.services, self.schemas, defaults, "shop")
         return compiled, [problem.path for problem in reporter.problems]
 
 
 @pytest.fixture(scope="module")
 def compiler(tmp_path_factory: pytest.TempPathFactory) -> Compiler:
     folder = tmp_path_factory.mktemp("scope")
-    write_project(folder, {}, services={"s": SERVICE}, schemas={"any": "from typing import Any\n"})
+    write_project(
+        folder, {}, services={"s": SERVICE, **TOLD}, schemas={"any": "from typing import Any\n"}
+    )
     schemas = load_schemas(folder)
     problems: list[Problem] = []
     services = compile_services(read_project(folder), schemas, problems, [], "shop", UNKNOWN_CLAIMS)
@@ -82,7 +92,7 @@ OF_THE_REST = ("from", "response", "view", "tag", "status", "header")
 class Place:
     """One place for an expression, and what stands there."""
 
-    kind: str  # one of `OF_STEPS`, `OF_THE_REST`
+    kind: str  # one of `OF_STEPS`, `OF_THE_REST`; or "told", of the service that a step calls
     reads: str
 
 
@@ -105,7 +115,7 @@ class Drawn:
         for index, places in enumerate(self.steps):
             said = {place.kind: place.reads for place in places}
             yield f"  s{index}:"
-            yield "    call: s.get"
+            yield f"    call: {said.get('told', 's')}.get"
             if bound := [key for key in ("a", "X-User") if key in said]:
                 yield "    with:"
                 yield from (f"      {key}: {_text(said[key])}" for key in bound)
@@ -153,7 +163,8 @@ def _text(source: str) -> str:
 def drawn(draw: st.DrawFn) -> Drawn:
     """Half of them name nothing that says who is calling, so that both cases come often."""
     count = draw(st.integers(1, MOST_STEPS))
-    sources = (*PLAIN, *PLAIN) if draw(st.booleans()) else (*PLAIN, *IDENTITY)
+    is_plain = draw(st.booleans())
+    sources = (*PLAIN, *PLAIN) if is_plain else (*PLAIN, *IDENTITY)
 
     def places(kinds: tuple[str, ...], known: list[str]) -> tuple[Place, ...]:
         chosen = draw(st.sets(st.sampled_from(kinds), max_size=2))
@@ -166,6 +177,8 @@ def drawn(draw: st.DrawFn) -> Drawn:
     for position, index in enumerate(order):
         known = [each for other in order[:position] for each in read_of(names[other], steps[other])]
         steps[index] = places(OF_STEPS, known)
+        if not is_plain and draw(st.integers(0, 3)) == 0:
+            steps[index] = (*steps[index], Place("told", draw(st.sampled_from(sorted(TOLD)))))
     everything = [each for index in range(count) for each in read_of(names[index], steps[index])]
     return Drawn(tuple(steps), places(OF_THE_REST, everything))
 
@@ -182,7 +195,7 @@ def is_reached(composition: Drawn, index: int) -> bool:
 
 
 def _leads_to_identity(composition: Drawn, place: Place) -> bool:
-    if place.reads in IDENTITY:
+    if place.reads in IDENTITY or place.kind == "told":
         return True
     if place.kind == "X-User" and place.reads != "`1`":
         return True  # it is sent as a header that says who is calling
