@@ -2,42 +2,46 @@
 memory holds: each gets what the oracle says, and nobody another's."""
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from itertools import product
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product, starmap
 from pathlib import Path
 
+import httpx
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 
-from bff import Gateway, create_asgi
+from bff import Gateway
+from bff.cli import bff
 from bff.environment import Environment
 from bff.plan.compiler.project import compile_project
 from bff.settings import Settings
 from bff.web import gateway as core
-from bff.web.applications import create_server
+from bff.web.http.logs import Log
 from tests.support.access_matrix import (
-    COMPOSITIONS,
     ENDPOINTS,
-    GATEWAY,
     METHODS,
     NAMES,
     OWNER,
-    SCHEMAS,
-    SERVICES,
     STATES,
-    Ask,
     Caller,
     Cell,
     Matrix,
 )
-from tests.support.hosts import HOSTS, Answer, Header
+from tests.support.access_project import COMPOSITIONS, GATEWAY, SCHEMAS, SERVICES
+from tests.support.doors import DOORS, Ask, door_of
+from tests.support.hosts import HOSTS, Answer, Header, serving
+from tests.support.log_streams import Recorder
+from tests.support.oidc_issuer import OidcIssuer
 from tests.support.owner_service import OwnerService
 from tests.support.projects import write_project
-from tests.support.tokens import NOW, SECRET, claims, hmac_token
+from tests.support.redis_server import RedisServer
+from tests.support.tokens import SECRET, claims, hmac_token
 
-_, BO, SAM, KEY, EVE = NAMES
+NOW = time.time()
+_, BO, SAM, KEY, MAY, EVE = NAMES
 SETTINGS = Settings(log_level="error", admin_token="0123456789abcdef0123")
 
 
@@ -55,7 +59,8 @@ class Clock:
 
 
 def bearer(sub: str, secret: str = SECRET, **members: object) -> tuple[Header, ...]:
-    token = hmac_token(claims(**{"sub": sub, "exp": NOW + 10**7, **members}), secret.encode())
+    usual = {"sub": sub, "exp": NOW + 10**7, "iat": NOW - 10}
+    token = hmac_token(claims(**{**usual, **members}), secret.encode())
     return (("Authorization", f"Bearer {token}"),)
 
 
@@ -82,131 +87,140 @@ CALLERS = (
 )
 
 
-def flask_app(folder: Path, clock: Callable[[], float]) -> Flask:
-    """An app with a view of its own, and a gateway whose clock a test turns."""
-    app = Flask("matrix", static_folder=None)
-    app.add_url_rule("/hello", "hello", lambda: {"hello": "world"})
-    project = compile_project(folder, Environment({"HS": SECRET}, None))
-    Gateway().attach(app, core.Gateway(project, SETTINGS, clock=clock))
-    return app
+def of_keys(folder: Path, environ: dict[str, str]) -> tuple[Caller, ...]:
+    """Callers with API keys that `bff keys` makes."""
 
+    def run(*arguments: str) -> str:
+        result = CliRunner().invoke(
+            bff, ["keys", *arguments, "--project", str(folder)], env=environ
+        )
+        assert result.exit_code == 0, result.output
+        return result.stdout.strip()
 
-@asynccontextmanager
-async def edge_door(app: Flask) -> AsyncIterator[Ask]:
-    edge = create_asgi(app=app)
-    events: asyncio.Queue[dict[str, str]] = asyncio.Queue()
-    sent: asyncio.Queue[dict[str, str]] = asyncio.Queue()
-    life = asyncio.create_task(edge({"type": "lifespan"}, events.get, sent.put))
-    await events.put({"type": "lifespan.startup"})
-    assert (await sent.get())["type"] == "lifespan.startup.complete"
-
-    async def ask(method: str, target: str, headers: list[Header]) -> Answer:
-        path, _, query = target.partition("?")
-        scope = {
-            "type": "http", "http_version": "1.1", "method": method, "scheme": "http",
-            "path": path, "raw_path": path.encode(), "query_string": query.encode(),
-            "headers": [
-                (b"host", b"gateway.example"),
-                *((name.lower().encode(), value.encode()) for name, value in headers),
-            ],
-            "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2),
-        }  # fmt: skip
-        messages: list[dict[str, object]] = []
-        body = iter([{"type": "http.request", "body": b""}])
-
-        async def receive() -> dict[str, object]:
-            found = next(body, None)
-            return found or await asyncio.Future()  # the client stays
-
-        async def send(message: dict[str, object]) -> None:
-            messages.append(message)
-
-        await edge(scope, receive, send)
-        head, *bodies = messages
-        pairs = [(name.decode(), value.decode("latin-1")) for name, value in head["headers"]]
-        return Answer(head["status"], pairs, b"".join(each["body"] for each in bodies))
-
-    try:
-        yield ask
-    finally:
-        await events.put({"type": "lifespan.shutdown"})
-        await life
-
-
-@asynccontextmanager
-async def http1_door(app: Flask) -> AsyncIterator[Ask]:
-    server = create_server(app=app)
-    listener = socket.create_server(("127.0.0.1", 0))
-    port = listener.getsockname()[1]
-    await server.start(sock=listener)
-
-    async def ask(method: str, target: str, headers: list[Header]) -> Answer:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        lines = [f"{name}: {value}\r\n" for name, value in headers]
-        length = "Content-Length: 0\r\n" if method in ("POST", "QUERY") else ""
-        closing = "" if any(name == "Upgrade" for name, _ in headers) else "Connection: close\r\n"
-        head = f"{method} {target} HTTP/1.1\r\nHost: a\r\n{closing}{length}{''.join(lines)}\r\n"
-        writer.write(head.encode())
-        try:
-            raw = await reader.readuntil(b"\r\n\r\n")
-            first, *rest = raw.decode("latin-1").split("\r\n")[:-2]
-            status = int(first.split(" ")[1])
-            pairs = (each.partition(":") for each in rest)
-            found = [(name.lower(), value.strip()) for name, _, value in pairs]
-            body = await (reader.read(64) if status == 101 else reader.read())
-        finally:
-            writer.close()
-        return Answer(status, found, body)
-
-    try:
-        yield ask
-    finally:
-        await server.close(1.0)
-
-
-@asynccontextmanager
-async def flask_door(app: Flask) -> AsyncIterator[Ask]:
-    def call(method: str, target: str, headers: list[Header]) -> Answer:
-        with app.test_client() as client:
-            reply = client.open(target, method=method, headers=headers)
-            pairs = [(name.lower(), value) for name, value in reply.headers]
-            return Answer(reply.status_code, pairs, reply.data)
-
-    async def ask(method: str, target: str, headers: list[Header]) -> Answer:
-        return await asyncio.to_thread(call, method, target, headers)
-
-    try:
-        yield ask
-    finally:
-        await asyncio.to_thread(app.extensions["bff"].close)
-
-
-DOORS = {"edge": edge_door, "http1": http1_door, "flask": flask_door}
-
-
-def matrix_project(folder: Path, service: OwnerService) -> Path:
-    services = {name: text.format(url=service.url) for name, text in SERVICES.items()}
-    return write_project(
-        folder, COMPOSITIONS, services=services, schemas={"owner": SCHEMAS}, gateway=GATEWAY
+    good = run("add", "--id", "partner", "--claim", f"sub={KEY}", "--role", "support")
+    revoked = run("add", "--id", "former", "--claim", f"sub={EVE}")
+    run("revoke", "former")
+    return (
+        Caller("of a key", (("X-Api-Key", good),), KEY, frozenset({"support"})),
+        Caller("of a revoked key", (("X-Api-Key", revoked),), refusal=401),
+        Caller("with a mistyped key", (("X-Api-Key", good[:-1] + "?"),), refusal=401),
+        Caller("with two credentials", (("X-Api-Key", good), *bearer(BO)), refusal=400),
     )
 
 
+async def of_sessions(ask: Ask, issuer: OidcIssuer) -> tuple[Caller, ...]:
+    """A caller with a session, and one who has its cookie alone."""
+    issuer.user, issuer.access_seconds = {"sub": MAY}, 10**7
+
+    def set_in(answer: Answer) -> str:
+        pairs = [value.partition(";")[0] for name, value in answer.headers if name == "set-cookie"]
+        return "; ".join(each for each in pairs if not each.endswith("="))
+
+    begun = await ask("GET", "/bff/login", [], "127.0.0.1")
+    async with httpx.AsyncClient(trust_env=False) as client:
+        location = (await client.get(begun.header("location") or "")).headers["location"]
+    target = location.partition("8080")[2]
+    ended = await ask("GET", target, [("Cookie", set_in(begun))], "127.0.0.1")
+    cookie = ("Cookie", set_in(ended))
+    stolen = (("Cookie", set_in(ended)[:-4] + "AAAA"), ("X-CSRF", "1"))
+    return (
+        Caller("of a session", (cookie, ("X-CSRF", "1")), MAY),
+        Caller("with a stolen cookie alone", (cookie,), MAY, bare_cookie=True),
+        Caller("with a made up cookie", stolen, refusal=401),
+        Caller("of a session and a token", (cookie, ("X-CSRF", "1"), *bearer(BO)), refusal=400),
+    )
+
+
+def flask_app(folder: Path, environ: dict[str, str], clock: Callable[[], float]) -> Flask:
+    """An app with a view of its own, and a gateway whose clock a test turns."""
+    app = Flask("matrix", static_folder=None)
+    app.add_url_rule("/hello", "hello", lambda: {"hello": "world"})
+    project = compile_project(folder, Environment(environ, None))
+    log = Log("error", Recorder())
+    Gateway().attach(app, core.Gateway(project, SETTINGS, clock=clock, log=log))
+    return app
+
+
+@dataclass
+class World:
+    """What gateways of the matrix stand between."""
+
+    folder: Path
+    environ: dict[str, str]
+    issuer: OidcIssuer
+    callers: tuple[Caller, ...] = ()
+
+    def project(self, url: str) -> Path:
+        services = {name: text.format(url=url) for name, text in SERVICES.items()}
+        gateway = GATEWAY.replace("{issuer}", self.issuer.url)
+        return write_project(
+            self.folder,
+            COMPOSITIONS,
+            services=services,
+            schemas={"owner": SCHEMAS},
+            gateway=gateway,
+            access=None,
+        )
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with OidcIssuer() as issuer, RedisServer() as redis:
+        environ = {
+            "HS": SECRET, "OIDC": issuer.client_secret, "SESSION_KEY": "s" * 40,
+            "SESSION_REDIS": redis.url,
+        }  # fmt: skip
+        made = World(tmp_path_factory.mktemp("matrix"), environ, issuer)
+        made.callers = CALLERS + of_keys(made.project("http://127.0.0.1:9"), environ)
+        yield made
+
+
+def in_pairs(callers: Sequence[Caller]) -> list[Cell]:
+    """Cells in which each two of caller, endpoint, method and state stand together once or more."""
+    return [
+        Cell(caller, endpoint, METHODS[(i + j) % len(METHODS)], STATES[(i + 3 * j) % len(STATES)])
+        for i, caller in enumerate(callers)
+        for j, endpoint in enumerate(ENDPOINTS)
+    ]
+
+
 @pytest.mark.parametrize("name", HOSTS)
-def test_each_caller_gets_what_is_theirs_and_nothing_else(name: str, tmp_path: Path) -> None:
-    async def main() -> Matrix:
+def test_servers_as_they_run_do_so_too(name: str, world: World) -> None:
+    async def main() -> None:
         clock = Clock()
         async with OwnerService() as service:
-            app = flask_app(matrix_project(tmp_path, service), clock)
-            async with DOORS[name](app) as ask:
-                matrix = Matrix(
-                    ask, service, CALLERS, clock.advance, has_websockets=name == "http1"
-                )
-                assert await matrix.differences(cells) == []
-                return matrix
+            world.project(service.url)
+            app = flask_app(world.folder, world.environ, clock)
+            with serving(name, world.folder, app=app) as host:
+                ask = door_of(host)
+                callers = world.callers + await of_sessions(ask, world.issuer)
+                cells = in_pairs(callers)
+                for one, other in combinations(range(4), 2):
+                    pairs = {(str(cell[one]), str(cell[other])) for cell in cells}
+                    kinds = (callers, ENDPOINTS, METHODS, STATES)
+                    assert len(pairs) == len(kinds[one]) * len(kinds[other])
+                sockets = name == "http1"
+                matrix = Matrix(ask, service, callers, clock.advance, has_websockets=sockets)
+                ordered = sorted(cells, key=lambda cell: STATES.index(cell.state))
+                assert await matrix.differences(ordered) == []
 
-    cells = [
-        Cell(caller, endpoint, method, state)
-        for state, endpoint, method, caller in product(STATES, ENDPOINTS, METHODS, CALLERS)
-    ]
-    matrix = asyncio.run(main())
-    assert matrix.seen == {*STATES}, "the states are those that they are called"
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_each_caller_gets_what_is_theirs_and_nothing_else(name: str, world: World) -> None:
+    async def main() -> None:
+        clock = Clock()
+        async with OwnerService() as service:
+            world.project(service.url)
+            app = flask_app(world.folder, world.environ, clock)
+            async with DOORS[name](app) as ask:
+                callers = world.callers + await of_sessions(ask, world.issuer)
+                sockets = name == "http1"
+                matrix = Matrix(ask, service, callers, clock.advance, has_websockets=sockets)
+                cells = starmap(Cell, product(callers, ENDPOINTS, METHODS, STATES))
+                ordered = sorted(cells, key=lambda cell: STATES.index(cell.state))
+                assert await matrix.differences(ordered) == []
+                assert matrix.seen == {*STATES}, "the states are those that they are called"
+
+    asyncio.run(main())

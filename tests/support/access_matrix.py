@@ -18,13 +18,13 @@ Rules of the oracle:
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
+from tests.support.doors import Ask
 from tests.support.hosts import Answer, Header
 from tests.support.owner_service import OwnerService
-from tests.support.tokens import AUDIENCE, ISSUER
-from tests.support.websockets import HANDSHAKE, ORIGIN
+from tests.support.websockets import HANDSHAKE
 
 METHODS = ("GET", "HEAD", "POST", "QUERY", "OPTIONS")
 STATES = ("cold", "cached", "stale", "coalesced")
@@ -32,19 +32,18 @@ TTL_SECONDS = 5.0
 
 Kind = Literal["public", "authenticated", "role", "own", "denied", "app", "operator"]
 State = Literal["cold", "cached", "stale", "coalesced"]
-Ask = Callable[[str, str, list[Header]], Awaitable[Answer]]
 
 
 class Caller(NamedTuple):
     """Who asks. `sub` is who that is, where the credential is right; `refusal` is the status that a
-    wrong one earns. A `session` needs a header beside its cookie, or an origin for a WebSocket."""
+    wrong one earns. A `bare_cookie` is a session's without its header: a WebSocket needs none."""
 
     name: str
     headers: tuple[Header, ...] = ()
     sub: str | None = None
     roles: frozenset[str] = frozenset()
     refusal: int | None = None
-    session: str | None = None
+    bare_cookie: bool = False
 
 
 class Endpoint(NamedTuple):
@@ -78,7 +77,13 @@ ENDPOINTS = (
     Endpoint(
         "view", "/owner/{n}?view=brief", "authenticated", READS | {"POST", "QUERY"}, keeps=True
     ),
-    Endpoint("fields", "/owner/{n}?fields=owner.sub", "authenticated", READS, keeps=True),
+    Endpoint(
+        "fields",
+        "/owner/{n}?fields=owner.sub",
+        "authenticated",
+        READS | {"POST", "QUERY"},
+        keeps=True,
+    ),
     Endpoint("of a role", "/support/{n}", "role", keeps=True),
     Endpoint("one's own", "/people/{sub}/{n}", "own", keeps=True),
     Endpoint("public", "/open/{n}", "public", owned=False, keeps=True),
@@ -90,81 +95,6 @@ ENDPOINTS = (
     Endpoint("health", "/healthz", "app", READS, owned=False),
     Endpoint("Flask view", "/hello", "app", READS, owned=False),
 )
-
-_CACHE = "cache: {ttl: 5s, stale: 10h}"
-_N = "params: {n: {type: string}}"
-_STEP = "steps: {owner: {call: owners.get, with: {sub: '${claims.sub}', n: '${params.n}'}}}"
-_VIEWS = "views: {brief: {response: {owner: {sub: '${owner.sub}'}}}}"
-_MINE = f"{_N}\naccess: authenticated\n{_VIEWS}\n{_STEP}"
-COMPOSITIONS = {
-    "owner": f"endpoint: GET /owner/{{n}}\nfields: {{max: 3}}\n{_MINE}\n{_CACHE}",
-    "created": f"endpoint: POST /owner/{{n}}\n{_MINE}",
-    "queried": f"endpoint: QUERY /owner/{{n}}\n{_MINE}\n{_CACHE}",
-    "support": f"""
-        endpoint: GET /support/{{n}}
-        access: {{roles: {{any: [support]}}}}
-        {_N}
-        {_STEP}
-        {_CACHE}
-        """,
-    "people": f"""
-        endpoint: GET /people/{{sub}}/{{n}}
-        access: {{when: '${{claims.sub == params.sub}}'}}
-        params: {{n: {{type: string}}, sub: {{type: string}}}}
-        {_STEP}
-        {_CACHE}
-        """,
-    "open": f"""
-        endpoint: GET /open/{{n}}
-        access: public
-        {_N}
-        steps: {{owner: {{call: people.get, with: {{sub: everybody, n: '${{params.n}}'}}}}}}
-        {_CACHE}
-        """,
-    "unstated": f"""
-        endpoint: GET /unstated/{{n}}
-        {_N}
-        steps: {{owner: {{call: people.get, with: {{sub: everybody, n: '${{params.n}}'}}}}}}
-        """,
-}
-_JWT = (
-    f"{{issuer: '{ISSUER}', audience: ['{AUDIENCE}'], algorithms: [HS256],"
-    " secret: '${secret.HS}'}"
-)
-GATEWAY = f"""
-cors: {{origins: ["{ORIGIN}"]}}
-identity:
-  claims: schemas.owner:Claims
-  jwt: [{_JWT}]
-routes:
-  /raw: {{service: owners, access: authenticated}}
-  /unstated-raw: {{service: owners}}
-  /live: {{service: owners, access: authenticated, websocket: true}}
-"""
-# `people` learns nothing of callers, so that what everybody may have is everybody's.
-SERVICE = """
-base: {url}
-operations:
-  get:
-    request: GET /owner/{{n}}
-    params: {{sub: {{type: string}}, n: {{type: string}}}}
-    returns: schemas.owner:Owner
-"""
-SERVICES = {
-    "owners": SERVICE + 'caller_headers: {{X-User: "${{claims.sub}}"}}\n',
-    "people": SERVICE,
-}
-SCHEMAS = """
-from pydantic import BaseModel
-
-class Claims(BaseModel):
-    sub: str
-    roles: list[str] = []
-
-class Owner(BaseModel):
-    sub: str | None
-    n: str
-"""
 
 
 def expected(cell: Cell, *, has_websockets: bool) -> tuple[int, str | None]:
@@ -178,7 +108,7 @@ def expected(cell: Cell, *, has_websockets: bool) -> tuple[int, str | None]:
         return (200 if endpoint.kind == "app" else 401), None
     if method not in endpoint.methods and method != "OPTIONS":
         return 405, None
-    if (refusal := _refusal(caller, endpoint)) is not None:
+    if (refusal := _refusal(caller, endpoint, method)) is not None:
         return refusal, None
     if method == "OPTIONS" and not endpoint.by_route:
         return 204, None
@@ -188,13 +118,15 @@ def expected(cell: Cell, *, has_websockets: bool) -> tuple[int, str | None]:
     return 200, None if method == "HEAD" else owner
 
 
-def _refusal(caller: Caller, endpoint: Endpoint) -> int | None:
+def _refusal(caller: Caller, endpoint: Endpoint, method: str) -> int | None:
     if endpoint.kind == "public":
         return None
     if endpoint.kind == "denied":
         return 401
     if caller.refusal is not None:
         return caller.refusal
+    if caller.bare_cookie and not (endpoint.switches and method == "GET"):
+        return 403
     if caller.sub is None:
         return 401
     if endpoint.kind == "role" and "support" not in caller.roles:
@@ -203,7 +135,7 @@ def _refusal(caller: Caller, endpoint: Endpoint) -> int | None:
 
 
 OWNER = "ann-4be1"  # whose things the endpoint of one's own is asked for
-NAMES = (OWNER, "bo-9c77", "sam-02df", "key-5a3e", "eve-e1f0")
+NAMES = (OWNER, "bo-9c77", "sam-02df", "key-5a3e", "may-6c18", "eve-e1f0")
 
 
 class Matrix:
@@ -224,8 +156,9 @@ class Matrix:
         self._has_websockets = has_websockets
         self._welcome = tuple(each for each in callers if each.sub is not None)
         self._number = 0
+        self._asked = 0
         self._kept: dict[tuple[str, str, State], str] = {}
-        self.seen: set[str] = set()  # what caches said, of each state
+        self.seen: set[State] = set()  # what memory held, by what replies said
 
     async def differences(self, cells: Iterable[Cell]) -> list[str]:
         """Where a reply is not what the oracle says."""
@@ -239,12 +172,16 @@ class Matrix:
 
     async def _check(self, cell: Cell) -> None:
         number = await self._prepared(cell)
-        calls = self._service.total
+        calls = self._calls(number)
         if cell.state == "coalesced" and cell.endpoint.keeps and cell.method in READS:
             answer, calls = await self._beside_another(cell, number)
         else:
             answer = await self._send(cell.caller, cell.endpoint, cell.method, number)
-        self._compare(cell, number, answer, self._service.total - calls)
+        self._compare(cell, number, answer, self._calls(number) - calls)
+        if cell.endpoint.keeps and (how := _how(answer)) is not None:
+            self.seen.add(how)
+            if how == "stale":  # it is made anew in the background, and not during the next cell
+                await self._service.wait_for_calls(number, calls + 1)
 
     async def _prepared(self, cell: Cell) -> str:
         """A number of its own, or one at which memory holds payloads of each caller who has one."""
@@ -262,14 +199,13 @@ class Matrix:
 
     async def _beside_another(self, cell: Cell, number: str) -> tuple[Answer, int]:
         """Ask while a call for the owner's payload is under way."""
-        leader = next(each for each in self._welcome if _refusal(each, cell.endpoint) is None)
+        leader = next(
+            each for each in self._welcome if _refusal(each, cell.endpoint, "GET") is None
+        )
         self._service.hold()
         try:
             first = asyncio.create_task(self._send(leader, cell.endpoint, "GET", number))
-            waits = asyncio.create_task(self._service.wait_for_call(number))
-            await asyncio.wait([first, waits], return_when=asyncio.FIRST_COMPLETED)
-            waits.cancel()
-            calls = self._service.total
+            await self._service.wait_for_calls(number, 1)
             second = asyncio.create_task(
                 self._send(cell.caller, cell.endpoint, cell.method, number)
             )
@@ -277,7 +213,7 @@ class Matrix:
                 await asyncio.sleep(0)
         finally:
             self._service.release()
-        return (await asyncio.gather(second, first))[0], calls
+        return (await asyncio.gather(second, first))[0], 1
 
     async def _send(self, caller: Caller, endpoint: Endpoint, method: str, number: str) -> Answer:
         headers = list(caller.headers)
@@ -285,7 +221,12 @@ class Matrix:
             headers += [(name, HANDSHAKE[name]) for name in HANDSHAKE if name != "Host"]
         if method in ("POST", "QUERY"):
             headers.append(("Content-Type", "application/json"))
-        return await self._ask(method, endpoint.target.format(n=number, sub=OWNER), headers)
+        # From an address of its own: failed credentials are counted by address.
+        self._asked += 1
+        high, low = divmod(self._asked, 250)
+        address = f"127.{high // 250 + 1}.{high % 250}.{low + 1}"
+        target = endpoint.target.format(n=number, sub=OWNER)
+        return await self._ask(method, target, headers, address)
 
     def _compare(self, cell: Cell, number: str, answer: Answer, calls: int) -> None:
         status, owner = expected(cell, has_websockets=self._has_websockets)
@@ -305,15 +246,20 @@ class Matrix:
             assert answer.header("www-authenticate"), f"{cell}: {answer}"
         if status < 400 and cell.endpoint.by_route:
             assert self._service.told(number)[-1] == cell.caller.sub, str(cell)
-        if status == 200 and cell.endpoint.keeps:
-            self.seen.add(_how(answer.header("cache-status") or ""))
+
+    def _calls(self, number: str) -> int:
+        return len(self._service.calls[number])
 
     def _next(self) -> str:
         self._number += 1
         return str(self._number)
 
 
-def _how(cache_status: str) -> str:
+def _how(answer: Answer) -> State | None:
+    """What memory held, by what the reply says."""
+    cache_status = answer.header("cache-status")
+    if cache_status is None:
+        return None
     if "; hit" in cache_status:
         return "stale" if "ttl=-" in cache_status else "cached"
     return "coalesced" if "collapsed" in cache_status else "cold"

@@ -33,7 +33,6 @@ class OwnerService:
 
     def __init__(self) -> None:
         self.calls: defaultdict[str, list[Call]] = defaultdict(list)
-        self.total = 0
         self._open = asyncio.Event()
         self._open.set()
         self._arrived = asyncio.Condition()
@@ -66,10 +65,10 @@ class OwnerService:
     def release(self) -> None:
         self._open.set()
 
-    async def wait_for_call(self, last_segment: str) -> None:
-        """Wait until one has arrived."""
+    async def wait_for_calls(self, last_segment: str, number: int) -> None:
+        """Wait until so many have arrived."""
         async with self._arrived:
-            await self._arrived.wait_for(lambda: bool(self.calls[last_segment]))
+            await self._arrived.wait_for(lambda: len(self.calls[last_segment]) >= number)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -100,7 +99,6 @@ class OwnerService:
         owner = parse_qs(parts.query).get("sub", [None])[0] if is_call else headers.get("x-user")
         async with self._arrived:
             self.calls[last].append(Call(method, target, owner, headers))
-            self.total += 1
             self._arrived.notify_all()
         if headers.get("upgrade") == "websocket":
             accept = accept_of(headers["sec-websocket-key"].encode()).decode()
