@@ -84,6 +84,7 @@ ENDPOINTS = (
         READS | {"POST", "QUERY"},
         keeps=True,
     ),
+    Endpoint("by its service", "/told/{n}", "authenticated", keeps=True),
     Endpoint("of a role", "/support/{n}", "role", keeps=True),
     Endpoint("one's own", "/people/{sub}/{n}", "own", keeps=True),
     Endpoint("public", "/open/{n}", "public", owned=False, keeps=True),

@@ -12,6 +12,13 @@ COMPOSITIONS = {
     "owner": f"endpoint: GET /owner/{{n}}\nfields: {{max: 3}}\n{_MINE}\n{_CACHE}",
     "created": f"endpoint: POST /owner/{{n}}\n{_MINE}",
     "queried": f"endpoint: QUERY /owner/{{n}}\n{_MINE}\n{_CACHE}",
+    "told": f"""
+        endpoint: GET /told/{{n}}
+        access: authenticated
+        {_N}
+        steps: {{owner: {{call: owners.tell, with: {{n: '${{params.n}}'}}}}}}
+        {_CACHE}
+        """,
     "support": f"""
         endpoint: GET /support/{{n}}
         access: {{roles: {{any: [support]}}}}
@@ -69,6 +76,10 @@ operations:
   get:
     request: GET /owner/{{n}}
     params: {{sub: {{type: string}}, n: {{type: string}}}}
+    returns: schemas.owner:Owner
+  tell:
+    request: GET /told/{{n}}
+    params: {{n: {{type: string}}}}
     returns: schemas.owner:Owner
 """
 SERVICES = {

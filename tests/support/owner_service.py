@@ -4,7 +4,7 @@ async with OwnerService() as service:
     ...a gateway over service.url...
     assert service.told("7") == ["ann"]        # whom it was asked for, at paths that end in 7
 
-`/owner/N?sub=S` answers `{"sub": S, "n": N}`; any other path the caller that `X-User` names. A
+`/owner/N?sub=S` answers `{"sub": S, "n": N}`; any other path whom `X-User` names. A
 handshake of a WebSocket is taken, and the caller's name comes first in it.
 """
 
@@ -28,7 +28,7 @@ class Call(NamedTuple):
 
 
 class OwnerService:
-    """Records calls by the last segment of their paths. `hold` keeps replies of `/owner/…` back
+    """Records calls by the last segment of their paths. `hold` keeps replies to steps back
     until `release`."""
 
     def __init__(self) -> None:
@@ -95,8 +95,8 @@ class OwnerService:
         method, target, _ = line.split(" ")
         parts = urlsplit(target)
         last = parts.path.rpartition("/")[2]
-        is_call = parts.path.startswith("/owner/")
-        owner = parse_qs(parts.query).get("sub", [None])[0] if is_call else headers.get("x-user")
+        is_call = parts.path.startswith(("/owner/", "/told/"))
+        owner = parse_qs(parts.query).get("sub", [headers.get("x-user")])[0]
         async with self._arrived:
             self.calls[last].append(Call(method, target, owner, headers))
             self._arrived.notify_all()
