@@ -5,10 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo)
 
-# Debian's packages whose programs the tests of tests/system run.
-SYSTEM_PACKAGES := curl nginx-light
+# Programs of Debian's that the tests of tests/system run, and the packages that have them.
+SYSTEM_PROGRAMS := curl nginx chromium npm
+SYSTEM_PACKAGES := curl nginx-light chromium fonts-liberation
+SYSTEM := $(VENV)/.system-installed
+ISSUER := tests/system/issuer
 
-.PHONY: setup wheel demo test test-system check quick style bench crowds growth soak fuzz compliance wycheproof problems house clean
+.PHONY: setup wheel demo test test-system screenshots check quick style bench crowds growth soak fuzz compliance wycheproof problems house clean
 
 setup: $(STAMP)
 
@@ -29,11 +32,22 @@ demo: $(STAMP)
 test check: style
 	$(BIN)/python -m pytest $(ARGS)
 
-# What holds together with programs of Debian's; installs those that are missing, as root.
-test-system: $(STAMP)
-	PATH="$$PATH:/usr/sbin"; command -v curl >/dev/null && command -v nginx >/dev/null || \
-	  { $(AS_ROOT) apt-get update --quiet && $(AS_ROOT) apt-get install --yes --quiet $(SYSTEM_PACKAGES); }
+# What holds together with programs of others: nginx, Chromium, a certified issuer.
+test-system: $(SYSTEM)
 	$(BIN)/python -m pytest tests/system $(ARGS)
+
+# The pictures of docs/identity.md.
+screenshots: $(SYSTEM)
+	$(BIN)/python -m tests.system.screenshots
+
+# Installs what is missing: Debian's packages as root, and npm where there is none.
+$(SYSTEM): $(STAMP) $(ISSUER)/package.json
+	PATH="$$PATH:/usr/sbin"; for each in $(SYSTEM_PROGRAMS); do command -v $$each >/dev/null || missing=yes; done; \
+	  if [ "$$missing" ]; then $(AS_ROOT) apt-get update --quiet && $(AS_ROOT) apt-get install --yes --quiet \
+	    $(SYSTEM_PACKAGES) $$(command -v npm >/dev/null || echo nodejs npm); fi
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,system]'
+	npm install --prefix $(ISSUER) --loglevel error
+	touch $@
 
 # What holds within a minute: the tests that start no server, with a fifth of the examples.
 quick: style
@@ -73,4 +87,4 @@ crowds: $(STAMP)
 	$(BIN)/python -m bench --rows crowds $(ARGS)
 
 clean:
-	rm -rf $(VENV) bench/peers/node_modules bench/peers/.cache
+	rm -rf $(VENV) bench/peers/node_modules bench/peers/.cache $(ISSUER)/node_modules

@@ -16,11 +16,13 @@ from rich.console import Console
 from rich.text import Text
 
 from bff.redis.embedded import start_embedded_redis
+from examples.demo.callers import USER, AttemptResult, log_in, try_all
 from examples.demo.processes import DemoFailed, DemoServers, running_demo
-from examples.demo.scenes import draw_addresses, draw_scene, draw_summary
+from examples.demo.scenes import draw_addresses, draw_attempts, draw_scene, draw_summary
 from examples.demo.show import ACTS, ActResult, perform
 
 _WIDTH = 100
+_PORT = 8080  # for whoever types addresses
 _REQUEST_SECONDS = 20
 
 
@@ -38,7 +40,8 @@ _REQUEST_SECONDS = 20
     help="Write the first scene to this file, as SVG.",
 )
 def demo(project: Path, once: bool, picture: Path | None) -> None:
-    """Start Redis, three sample services and the gateway; call every screen and show what came."""
+    """Start Redis, the sample services, an issuer and the gateway; call every screen, as every kind
+    of caller, and show what came."""
     console = _console()
     with _signals_as_interrupts():
         try:
@@ -53,18 +56,24 @@ def demo(project: Path, once: bool, picture: Path | None) -> None:
         sys.exit(1)
 
 
-def play(running: DemoServers, console: Console) -> list[ActResult]:
-    """Make every act's calls, drawing each scene as it is done."""
+def play(running: DemoServers, console: Console) -> tuple[list[ActResult], list[AttemptResult]]:
+    """Make every act's calls and every caller's attempts, drawing each scene as it is done."""
     show: list[ActResult] = []
+    login = log_in(running, USER)
     with httpx.Client(
-        base_url=running.gateway, trust_env=False, timeout=_REQUEST_SECONDS
+        base_url=running.gateway,
+        headers=login.headers,
+        trust_env=False,
+        timeout=_REQUEST_SECONDS,
     ) as client:
         client.get("/healthz")  # so that no act pays for the connection
         for act in ACTS:
             show.append(perform(act, client, running))
             console.print(draw_scene(show[-1]))
     console.print(draw_summary(show))
-    return show
+    tried = try_all(running, login)
+    console.print(draw_attempts(tried))
+    return show, tried
 
 
 def _run(console: Console, project: Path, *, once: bool, picture: Path | None) -> list[str]:
@@ -75,13 +84,16 @@ def _run(console: Console, project: Path, *, once: bool, picture: Path | None) -
     with start_embedded_redis() as redis, ExitStack() as stack:
         say("cache", redis.description)
         with console.status("starting the services and the gateway …"):
-            running = stack.enter_context(running_demo(project, redis.url, say))
-        show = play(running, console)
+            port = 0 if once else _PORT
+            running = stack.enter_context(running_demo(project, redis.url, say, gateway_port=port))
+        show, tried = play(running, console)
         if picture is not None:
             _paint(show[0], picture)
         failures = [failure for result in show for failure in result.failures]
+        failures += [result.failure for result in tried if result.failure is not None]
         if not once:
-            console.print(draw_addresses(running), soft_wrap=True)
+            login = log_in(running, USER)
+            console.print(draw_addresses(running, login.headers), soft_wrap=True)
             _stay_up(running, console)
     return failures
 

@@ -25,7 +25,7 @@ from examples.issuer.__main__ import CLIENT_SECRET
 # The services' delays stand for networks and databases; without them every bar would be a dot.
 SAMPLE_SERVICES = {"users": "30ms", "orders": "55ms", "products": "40ms", "storefront": "1ms"}
 
-_GATEWAY_PORT = 8080  # where it is free
+_BFF = (sys.executable, "-c", "from bff.cli import main; main()")
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 # The shell becomes the process; the watcher that it leaves behind ends it when the pipe from the
@@ -49,6 +49,7 @@ class DemoServers:
     gateway: str
     services: Mapping[str, str]
     processes: Mapping[str, "DemoProcess"]
+    partner_key: str
 
     def refuse_dead(self) -> None:
         """Raise `DemoFailed` when a process has ended."""
@@ -70,14 +71,16 @@ def running_demo(
     *,
     issuer: Callable[[str, str], list[str]] = stand_in_issuer,
     workers: int = 1,
+    gateway_port: int = 0,
 ) -> Iterator[DemoServers]:
     """The sample services, an issuer, and a gateway over `project` that knows where they are.
 
     `say(name, address)` is called as each is ready. `issuer` gives the command of the issuer, from
-    its own address and the gateway's. Raises `DemoFailed` with the process's last words when one
-    does not start. Everything is stopped on the way out, whatever happened.
+    its own address and the gateway's. The gateway is at `gateway_port` where that is free, else at
+    any. Raises `DemoFailed` with the process's last words when one does not start. Everything is
+    stopped on the way out, whatever happened.
     """
-    ports = _choose_ports()
+    ports = _choose_ports(gateway_port)
     gateway = f"http://localhost:{ports['gateway']}"  # another site than the issuer's 127.0.0.1
     addresses = {name: _address(port) for name, port in ports.items()} | {"gateway": gateway}
     with ExitStack() as stack:
@@ -93,23 +96,45 @@ def running_demo(
             command = [sys.executable, "-m", "examples.services", name]
             start(name, [*command, "--port", str(ports[name]), "--delay", delay], project, {})
         start("issuer", issuer(addresses["issuer"], gateway), project, {})
-        serve = [sys.executable, "-c", "from bff.cli import main; main()"]
-        serve += ["serve", "--project", str(project), "--workers", str(workers)]
+        environ = gateway_environ(addresses, folder, redis_url)
+        partner_key = _add_partner(project, folder, environ)
+        serve = [*_BFF, "serve", "--project", str(project), "--workers", str(workers)]
         serve += ["--host", "127.0.0.1", "--port", str(ports["gateway"])]
         # Stopped first: nothing calls a service that is gone.
-        start("gateway", serve, folder, gateway_environ(addresses, redis_url))
+        start("gateway", serve, folder, environ)
         for name, process in processes.items():
             process.wait_until_ready()
             say(name, process.address)
-        yield DemoServers(gateway, {name: addresses[name] for name in SAMPLE_SERVICES}, processes)
+        services = {name: addresses[name] for name in SAMPLE_SERVICES}
+        yield DemoServers(gateway, services, processes, partner_key)
 
 
-def gateway_environ(addresses: Mapping[str, str], redis_url: str | None) -> dict[str, str]:
+def gateway_environ(
+    addresses: Mapping[str, str], folder: Path, redis_url: str | None
+) -> dict[str, str]:
     """The variables of the sample project's files, and its secrets: new ones, for this time."""
     known = {f"{name.upper()}_URL": address for name, address in addresses.items()}
     known["PUBLIC_URL"] = known.pop("GATEWAY_URL")
+    known["KEYS_FILE"] = str(folder / "keys.json")
     secret = {"SHOP_CLIENT_SECRET": CLIENT_SECRET, "SESSION_KEY": secrets.token_urlsafe(32)}
     return known | secret | ({"BFF_REDIS_URL": redis_url} if redis_url else {})
+
+
+def _add_partner(project: Path, folder: Path, environ: Mapping[str, str]) -> str:
+    """An API key, which the command shows once."""
+    key = ["--id", "partner-1", "--role", "partner", "--claim", "sub=partner-1"]
+    added = subprocess.run(
+        [*_BFF, "keys", "add", "--project", str(project), *key],
+        cwd=folder,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=_START_SECONDS,
+    )
+    if added.returncode != 0:
+        said = f"{added.stdout}{added.stderr}"
+        raise DemoFailed(f"The partner's key could not be added.\n{said}")
+    return added.stdout.strip()
 
 
 class DemoProcess:
@@ -187,11 +212,11 @@ def _address(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def _choose_ports() -> dict[str, int]:
+def _choose_ports(gateway_port: int) -> dict[str, int]:
     """A free port for each. The services' differ from run to run, and a cached payload's key
     holds its services' addresses: a Redis that outlives the demo can't answer the next one."""
     with ExitStack() as stack:  # every socket stays open, so that no port is given twice
-        ports = {"gateway": _take_port(stack, _GATEWAY_PORT)}
+        ports = {"gateway": _take_port(stack, gateway_port)}
         return ports | {name: _take_port(stack, 0) for name in (*SAMPLE_SERVICES, "issuer")}
 
 

@@ -1,11 +1,11 @@
-"""How the demo looks: one scene for each act, a table of all of them, and what to try next.
+"""How the demo looks: a scene for each act, tables of the acts and the callers, what to try next.
 
 Rich renderables from measured values; nothing here calls anything.
 """
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bff.cli.calling.waterfall import draw_track, draw_waterfall
+from examples.demo.callers import AttemptResult
 from examples.demo.processes import DemoServers
 from examples.demo.show import ACTS, Act, ActResult
 
@@ -72,16 +73,36 @@ def draw_summary(show: Sequence[ActResult]) -> RenderableType:
     return Padding(Group(Text(), title, table), (0, 1))
 
 
-def draw_addresses(running: DemoServers) -> RenderableType:
-    """What to try while it stays up; to be printed with `soft_wrap`, so that lines copy whole."""
+def draw_attempts(tried: Sequence[AttemptResult]) -> RenderableType:
+    """Each caller's request, and what came of it."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style=_DIM)
+    for heading, width in (("", 1), ("caller", 24), ("GET", 21), ("", 3), ("", 41)):
+        table.add_column(heading, width=width, no_wrap=True)
+    for result in tried:
+        table.add_row(
+            Text("✗", style="red") if result.failure else Text("✓", style="green"),
+            Text(result.attempt.who, style="bold"),
+            result.attempt.target,
+            Text(str(result.status), style="green" if result.status < 400 else "yellow"),
+            Text(result.said, style=_DIM),
+        )
+    title = Rule(Text("Who may ask", style="bold"), align="left", style=_DIM, characters="─")
+    return Padding(Group(Text(), title, table), (0, 1))
+
+
+def draw_addresses(running: DemoServers, user: Mapping[str, str]) -> RenderableType:
+    """What to try while it stays up; to be printed with `soft_wrap`, so that lines copy whole.
+    `user` are the headers of somebody who is logged in."""
     orders = running.services["orders"]
+    partner = {"X-Api-Key": running.partner_key}
     home, checkout = ACTS[0], next(act for act in ACTS if act.method == "POST")
     examples = [
-        ("A screen, with its headers", _curl(running, home)),
-        ("Trimmed for a phone", f"curl '{running.gateway}{home.target}?view=mobile'"),
-        ("A checkout", _curl(running, checkout)),
-        ("Bad params, all named", f"curl '{running.gateway}/screens/home/0?limit=many'"),
-        ("The service itself, passed through", f"curl '{running.gateway}/raw/orders/orders/12'"),
+        ("A screen, with its headers", _curl(running, home, user)),
+        ("Trimmed for a phone", f"curl '{running.gateway}/screens/products/5?view=mobile'"),
+        ("A checkout", _curl(running, checkout, user)),
+        ("Bad params, all named", f"curl '{running.gateway}/search?q=a&limit=many'"),
+        ("A partner, up to the limit", _request(f"{running.gateway}/partner/offers", partner)),
+        ("Nobody", f"curl -i '{running.gateway}{home.target}'"),
         ("Make the orders service slow", _switch(orders, '{"delay_ms": 2000}')),
         ("… or fail", _switch(orders, '{"fail": 503}')),
         ("… and mend it", _switch(orders, '{"delay_ms": 55, "fail": null}')),
@@ -89,6 +110,8 @@ def draw_addresses(running: DemoServers) -> RenderableType:
     parts: list[RenderableType] = [
         Text(),
         Rule(Text("Try it", style="bold"), align="left", style=_DIM, characters="─"),
+        Text(" # In a browser: log in as jana, with the password jana", style=_DIM),
+        Text(f" {running.gateway}/app/"),
     ]
     for title, command in examples:
         parts += [Text(f" # {title}", style=_DIM), Text(f" {command}")]
@@ -177,13 +200,17 @@ def _kilobytes(size: int) -> str:
     return f"{size / 1000:.1f} kB"
 
 
-def _curl(running: DemoServers, act: Act) -> str:
-    words = ["curl", "-i"]
-    for name, value in act.headers.items():
-        words += ["-H", f"{name}: {value}"]
-    if act.body is not None:
-        words += ["-H", "Content-Type: application/json", "-d", json.dumps(act.body)]
-    return shlex.join([*words, f"{running.gateway}{act.target}"])
+def _curl(running: DemoServers, act: Act, user: Mapping[str, str]) -> str:
+    headers = {**user, **act.headers}
+    if act.body is None:
+        return _request(f"{running.gateway}{act.target}", headers)
+    headers["Content-Type"] = "application/json"
+    return _request(f"{running.gateway}{act.target}", headers, "-d", json.dumps(act.body))
+
+
+def _request(url: str, headers: Mapping[str, str], *options: str) -> str:
+    named = [word for name, value in headers.items() for word in ("-H", f"{name}: {value}")]
+    return shlex.join(["curl", "-i", *named, *options, url])
 
 
 def _switch(address: str, switches: str) -> str:

@@ -46,10 +46,10 @@ ACTS = (
     Act("search", "/search?q=oak", "A search: a list at the top"),
     Act(
         "checkout",
-        "/checkout",
+        "/account/92/checkout",
         "A checkout: it writes, step after step",
         method="POST",
-        body={"user_id": 92, "items": [{"product_id": 5, "quantity": 2}]},
+        body={"items": [{"product_id": 5, "quantity": 2}]},
         headers={"Idempotency-Key": "demo-0000-0001"},
         mobile=False,
     ),
@@ -88,7 +88,8 @@ class ActResult:
 
 
 def perform(act: Act, client: httpx.Client, running: DemoServers) -> ActResult:
-    """Make the act's calls and look at what came of them."""
+    """Make the act's calls, as the user that the client is logged in as, and look at what came of
+    them."""
     running.refuse_dead()
     if act.broken is None:
         return _perform(act, client, running)

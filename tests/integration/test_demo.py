@@ -12,13 +12,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import flask
 import httpx
 import pytest
 from rich.console import Console
 
 from examples.demo.__main__ import play
+from examples.demo.callers import log_in, log_out, take_token
 from examples.demo.processes import DemoFailed, DemoServers, running_demo
 from examples.demo.show import ACTS, Act
+from tests.support.hosts import Host
+from tests.support.shown_exchanges import ask, assert_as_shown, exchange_of
 
 REPOSITORY = Path(__file__).parents[2]
 DEMO = [sys.executable, "-m", "examples.demo"]
@@ -89,6 +93,20 @@ def test_a_failing_service_is_named_and_the_rest_of_the_screen_is_there(
     assert re.search(r"Proxy-Status: .*orders", output)
 
 
+def test_every_kind_of_caller_is_shown_with_what_came_of_it(shown: tuple[str, Path]) -> None:
+    output, _ = shown
+    _, _, table = output.partition("Who may ask")
+    for who, status in (
+        ("nobody", 401),
+        ("jana, logged in", 200),
+        ("jana, another's", 403),
+        ("partner, an API key, 5 ×", 200),
+        ("partner, once too often", 429),
+        ("jana, logged out", 401),
+    ):
+        assert re.search(rf"✓ +{who} .* {status} ", table), who
+
+
 def test_nothing_of_the_demo_is_left_running(shown: tuple[str, Path]) -> None:
     output, _ = shown
     addresses = addresses_in(output)
@@ -139,24 +157,58 @@ def test_it_stays_up_until_a_signal_and_then_everything_ends(
         assert [connection.recv(1) for connection in connections] == [b""] * 6
 
 
-# ---------------------------------------------------------------------------- what goes wrong
+# ------------------------------------------------------------------------------- who may ask
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def running() -> Iterator[DemoServers]:
     with running_demo(REPOSITORY, None, lambda name, address: None) as running:
         yield running
 
 
-def test_a_service_killed_during_the_show_ends_it_and_is_named(running: DemoServers) -> None:
-    os.kill(running.processes["orders"].pid, signal.SIGKILL)
-    with pytest.raises(DemoFailed, match="orders"):
-        play(running, Console(file=io.StringIO()))
+def test_exchanges_of_the_identity_page_are_as_it_shows_them(running: DemoServers) -> None:
+    page = (REPOSITORY / "docs/identity.md").read_text("utf-8")
+    known = {
+        "$SESSION": log_in(running, "jana").cookie,
+        "$TOKEN": take_token(running, "jana"),
+        "$PARTNER_KEY": running.partner_key,
+    }
+    host = Host("http1", int(running.gateway.rpartition(":")[2]), flask.Flask("elsewhere"))
+    blocks = re.findall(r"^```http\n(.*?)^```$", page, flags=re.M | re.S)
+    assert len(blocks) > 8
+    for block in blocks:
+        for name, value in known.items():
+            block = block.replace(name, value)
+        shown = exchange_of(block)
+        if shown.status == 429:  # what is left of the burst
+            assert [ask(host, shown).status for _ in range(4)] == [200] * 4
+        assert_as_shown(shown, ask(host, shown))
 
 
-def test_a_degraded_screen_is_a_failure_of_the_show(running: DemoServers) -> None:
+def test_logged_out_cookie_is_nobody(running: DemoServers) -> None:
+    login = log_in(running, "jana")
+    with httpx.Client(base_url=running.gateway, headers=login.headers, trust_env=False) as client:
+        assert client.get("/bff/user").json()["claims"]["sub"] == "92"
+        log_out(login)
+        assert client.get("/bff/user").status_code == 401
+
+
+# ---------------------------------------------------------------------------- what goes wrong
+
+
+def test_service_killed_during_the_show_ends_it_and_is_named() -> None:
+    with running_demo(REPOSITORY, None, lambda name, address: None) as running:
+        os.kill(running.processes["orders"].pid, signal.SIGKILL)
+        with pytest.raises(DemoFailed, match="orders"):
+            play(running, Console(file=io.StringIO()))
+
+
+def test_degraded_screen_is_a_failure_of_the_show(running: DemoServers) -> None:
     httpx.post(f"{running.services['users']}/_switch", json={"fail": 503})
-    show = play(running, Console(file=io.StringIO()))
+    try:
+        show, _ = play(running, Console(file=io.StringIO()))
+    finally:
+        httpx.post(f"{running.services['users']}/_switch", json={"fail": None})
     failures = [failure for result in show for failure in result.failures]
     assert any("/screens/home/92" in failure for failure in failures)
 

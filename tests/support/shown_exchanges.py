@@ -56,11 +56,13 @@ def assert_as_shown(shown: ShownExchange, answer: Answer) -> None:
     for name, value in shown.reply_headers:
         actual = answer.header(name) or ""
         assert actual == value or (value.endswith("…") and actual.startswith(value[:-1])), actual
+    if shown.reply_body == "…":
+        return
     kind = answer.header("content-type") or ""
     if kind == "application/problem+json":
         wanted: dict[str, Any] = json.loads(shown.reply_body)
-        assert {name: answer.json().get(name) for name in wanted} == wanted
+        assert {name: answer.json().get(name) for name in wanted} == wanted, answer.body
     elif kind == "application/json":
         assert answer.json() == json.loads(shown.reply_body)
-    elif shown.reply_body != "…":
+    else:
         assert answer.body.decode().rstrip("\n") == shown.reply_body

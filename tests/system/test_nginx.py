@@ -8,11 +8,14 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import pytest
 import trustme
 
 from tests.support.hosts import WAIT_BUDGET_SECONDS
+from tests.support.oidc_issuer import OidcIssuer
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 from tests.support.serving import Serve, free_port, gateways
 from tests.support.websockets import GATEWAY, Client, echo, handshake, switching
@@ -61,20 +64,26 @@ class Proxy:
 
     def connect(self) -> ssl.SSLSocket:
         """A connection that speaks HTTP/1.1."""
-        context = ssl.create_default_context(cafile=str(self.folder / "authority.pem"))
         raw = socket.create_connection(("127.0.0.1", self.port), WAIT_BUDGET_SECONDS)
-        return context.wrap_socket(raw, server_hostname="localhost")
+        return self._context().wrap_socket(raw, server_hostname="localhost")
+
+    def browser(self) -> httpx.Client:
+        """A client that keeps cookies, and goes on by itself nowhere."""
+        url = f"https://localhost:{self.port}"
+        return httpx.Client(base_url=url, verify=self._context(), trust_env=False, timeout=20)
+
+    def _context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.folder / "authority.pem"))
 
 
 @contextmanager
-def nginx(folder: Path, gateway_port: int) -> Iterator[Proxy]:
+def nginx(folder: Path, gateway_port: int, port: int) -> Iterator[Proxy]:
     authority = trustme.CA()
     certificate = authority.issue_cert("localhost")
     authority.cert_pem.write_to_path(folder / "authority.pem")
     certificate.cert_chain_pems[0].write_to_path(folder / "cert.pem")
     certificate.private_key_pem.write_to_path(folder / "key.pem")
     (folder / "tmp").mkdir()
-    port = free_port()
     shown = SHOWN.replace("127.0.0.1:8080", f"127.0.0.1:{gateway_port}")
     shown = shown.replace("listen 8443", f"listen 127.0.0.1:{port}")
     (folder / "nginx.conf").write_text(AROUND.format(shown=shown))
@@ -105,18 +114,23 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         yield start
 
 
+PUBLIC = f"{GATEWAY}defaults: {{access: public}}\n"
+
+
 @contextmanager
-def behind(serve: Serve, folder: Path, upstream: WireServer) -> Iterator[Proxy]:
+def behind(
+    serve: Serve, folder: Path, upstream: WireServer, gateway: str = PUBLIC, port: int = 0
+) -> Iterator[Proxy]:
     """nginx, before a gateway, before a service."""
     write_project(
         folder / "project",
         {"home": HOME},
         services={"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", upstream.url)},
-        gateway=GATEWAY,
+        gateway=gateway,
     )
     serving = serve()
     serving.wait_until_it_answers()
-    with nginx(folder, serving.port) as proxy:
+    with nginx(folder, serving.port, port or free_port()) as proxy:
         yield proxy
     serving.terminate()
     serving.assert_ended_well()
@@ -153,7 +167,47 @@ def test_websocket_goes_through_nginx(serve: Serve, tmp_path: Path) -> None:
 
 
 def test_nginx_keeps_its_connections_to_the_gateway(tmp_path: Path) -> None:
-    with WireServer(reply(200, [], b"ok")) as gateway, nginx(tmp_path, gateway.port) as proxy:
+    with (
+        WireServer(reply(200, [], b"ok")) as gateway,
+        nginx(tmp_path, gateway.port, free_port()) as proxy,
+    ):
         assert [proxy.curl("/x")[1] for _ in range(3)] == ["200"] * 3
         assert gateway.accepted == 1
         assert gateway.requests[0].header("host") == f"localhost:{proxy.port}"
+
+
+LOGINS = """
+defaults: {{access: authenticated}}
+trusted_proxies: {{addresses: [127.0.0.1], hops: 1}}
+identity:
+  sessions:
+    issuer: {issuer}
+    client_id: {client}
+    client_secret: "${{secret.OIDC}}"
+    public_url: https://localhost:{port}
+    keys: ["${{secret.SESSION_KEY}}"]
+"""
+
+
+def test_login_behind_nginx_leads_back_by_https_whatever_host_a_client_names(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    with OidcIssuer(host="127.0.0.1") as issuer, WireServer(ANN) as upstream:
+        monkeypatch.setenv("OIDC", issuer.client_secret)
+        monkeypatch.setenv("SESSION_KEY", "for this test alone, and long enough")
+        logins = LOGINS.format(issuer=issuer.url, client=issuer.client_id, port=port)
+        with (
+            behind(serve, tmp_path, upstream, logins, port) as proxy,
+            proxy.browser() as browser,
+        ):
+            assert browser.get("/home/1").status_code == 401
+            begun = browser.get("/bff/login", headers={"Host": "evil.example"})
+            asked = dict(parse_qsl(urlsplit(begun.headers["location"]).query))
+            assert asked["redirect_uri"] == f"https://localhost:{port}/bff/callback"
+            begun = browser.get("/bff/login")
+            back = httpx.get(begun.headers["location"], trust_env=False).headers["location"]
+            assert browser.get(back).status_code == 200
+            assert browser.get("/home/1", headers={"X-CSRF": "1"}).status_code == 200
+            user = browser.get("/bff/user", headers={"X-CSRF": "1"}).json()
+            assert user["logout_url"].startswith(f"https://localhost:{port}/bff/logout?")
