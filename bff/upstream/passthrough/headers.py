@@ -68,6 +68,21 @@ def _private(cache_control: bytes) -> bytes:
     return b", ".join([b"private", *own])
 
 
+def _sets_cookie(headers: Headers) -> bool:
+    return any(name == b"set-cookie" for name, _ in headers)
+
+
+def _for_one_client(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """The headers of a reply that no shared cache may store: with a cookie it would hand one
+    client's session to all (RFC 9111 §7.3)."""
+    own = [
+        (name, _private(value) if name == b"cache-control" else value)
+        for name, value in headers
+        if name not in _OF_SHARED_CACHES
+    ]
+    return [(b"cache-control", b"private"), *own]
+
+
 class ClientInfo(NamedTuple):
     """The sender of a request, as the gateway's socket knows it; `host` is its `Host` header."""
 
@@ -136,6 +151,8 @@ class RouteHeaders:
                 is_coded = True
             elif name == b"connection" and value not in _NAMES_NOTHING:
                 return self.to_client(_without_named(received))
+        if self._cookies and not self._is_private and _sets_cookie(passed):
+            passed = _for_one_client(passed)
         return passed, None if is_coded else length
 
     def _of_private(self) -> list[tuple[bytes, bytes]]:

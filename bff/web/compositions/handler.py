@@ -79,7 +79,8 @@ class CompositionHandler:
         self.takes_body = composition.method != "GET"
         headers = [param.wire_name for param in composition.params if param.location == "header"]
         by_identity = composition.scope == "identity"
-        vary = vary_header([*headers, *(caller_headers if by_identity else ())])
+        asks = by_identity or composition.access.kind != "public"
+        vary = vary_header([*headers, *(caller_headers if asks else ())])
         # Whether what is read of a request depends on its line alone.
         self.is_in_line = not (headers or self.takes_body)
         self.depends_on_caller = by_identity
