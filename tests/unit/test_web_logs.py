@@ -111,17 +111,20 @@ def test_audit_line_is_written_at_every_level_and_each_value_is_cut() -> None:
     stream = Recorder()
     log = Log("error", stream)
     log.audit("login", who="s" * 1000, origin=None, outcome="done", request_id=b"r1", tags=3)
-    log.audit("refusal", who=None, origin="::1", outcome="\ud800\n", path=b"/p" * 20_000)
+    refused = GatewayRequest("M" * 99, "/p" * 20_000, "secret", (), client_host="::1")
+    log.refusal(refused, Reply(401, [], facts={"reason": "\ud800\n" + "r" * 1000}))
     log.flush()
     assert b"".join(stream.pieces).count(b"\n") == 2
+    assert b"secret" not in b"".join(stream.pieces)
     login, refusal = stream.lines()
     assert login.pop("timestamp")
     assert login == {
         "action": "login", "outcome": "done", "who": "s" * 199 + "…", "from": None,
         "request_id": "r1", "tags": 3, "event": "audit", "level": "info",
     }  # fmt: skip
-    assert (refusal["who"], refusal["from"], refusal["outcome"]) == (None, "::1", "\ud800\n")
-    assert len(refusal["path"]) == 200
+    assert (refusal["event"], refusal["action"], refusal["status"]) == ("audit", "refusal", 401)
+    assert (refusal["who"], refusal["from"], len(refusal["outcome"])) == (None, "::1", 200)
+    assert (refusal["method"], len(refusal["path"])) == ("M" * 32, 200)
 
 
 def test_audit_line_that_can_not_be_made_is_counted_and_ends_nothing() -> None:

@@ -34,9 +34,7 @@ _AUDIT_TEXT_LENGTH = 200
 _TRACEBACK_BYTES = 8 * 1024
 _LINE_BYTES = 16 * 1024
 
-AuditAction = Literal[
-    "key added", "key revoked", "key rotated", "login", "logout", "refusal", "purge"
-]
+AuditAction = Literal["key added", "key revoked", "key rotated", "login", "logout", "purge"]
 
 
 class Log:
@@ -99,17 +97,22 @@ class Log:
         outcome: str,
         **facts: Any,
     ) -> None:
-        """Write an audit line, as `audit_line` makes it. Lines of refusals are many, and may be
-        lost with other lines; all others are written without delay."""
+        """Write an audit line, as `audit_line` makes it, without delay."""
         try:
             line = audit_line(action, who=who, origin=origin, outcome=outcome, **facts)
         except Exception:  # a bug here must not end the reply
             self._writer.lose()
-            return
-        if action == "refusal":
-            self._writer.put(line)
         else:
             self._writer.put_urgent(line)
+
+    def refusal(self, request: GatewayRequest, reply: Reply) -> None:
+        """Write the audit line of a request that is refused."""
+        try:
+            line = _refusal_line(request, reply)
+        except Exception:  # a bug here must not end the reply
+            self._writer.lose()
+        else:
+            self._writer.put(line)
 
     def upstream_call(self, observed: ObservedCall) -> None:
         """Write a line on a call by its template, without values: a debug line."""
@@ -186,12 +189,28 @@ def _request_line(request: GatewayRequest, reply: Reply, sent_bytes: int) -> byt
         b'"event":"request","level":"info","timestamp":"%b"}\n'
     ) % (
         _target(request.method[:_METHOD_LENGTH], request.raw_path[:_PATH_LENGTH]),
-        _client(request.client_host),
+        _word(request.client_host),
         reply.status,
         (time.perf_counter() - request.started_at) * 1000,
         sent_bytes,
         request.request_id,
         facts.text if type(facts) is Facts else _members(facts),
+        _moment_text(time.time()),
+    )
+
+
+def _refusal_line(request: GatewayRequest, reply: Reply) -> bytes:
+    # By hand too: whoever is refused may ask often.
+    return (
+        b'{"action":"refusal","outcome":%b,"who":%b,"from":%b,%b,"status":%d,"request_id":"%b",'
+        b'"event":"audit","level":"info","timestamp":"%b"}\n'
+    ) % (
+        _word(reply.facts["reason"]),
+        _word(request.subject or None),
+        _word(request.client_host),
+        _target(request.method[:_METHOD_LENGTH], request.raw_path[:_PATH_LENGTH]),
+        reply.status,
+        request.request_id,
         _moment_text(time.time()),
     )
 
@@ -241,8 +260,9 @@ def _target(method: str, path: str) -> bytes:
 
 
 @lru_cache(1024)
-def _client(address: str | None) -> bytes:
-    return json_text(address).encode()
+def _word(text: str | None) -> bytes:
+    cut_text = text if text is None else text[:_AUDIT_TEXT_LENGTH]
+    return json_text(cut_text).encode()
 
 
 def _members(facts: Mapping[str, Any]) -> bytes:

@@ -68,9 +68,9 @@ def problem(
 
 
 class FixedProblem:
-    """A problem document that many requests get: all but the request's id, and when to come again,
-    is rendered once, which takes 1 µs instead of 4. Whoever is refused is the one who may ask
-    often. Safe between threads."""
+    """The problem document of a refusal, which many requests get: all but the request's id, and
+    when to come again, is rendered once, which takes 1 µs instead of 4. Whoever is refused is the
+    one who may ask often. Safe between threads."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class FixedProblem:
             framing = (b"content-length", b"%d" % len(body))
             shared = SharedHeaders([*self._headers, framing, *later])
             self._shared = (len(body), retry_after, shared)
-        return Reply(self._status, (), body, self._facts, shared)
+        return Reply(self._status, (), body, self._facts, shared, is_refusal=True)
 
 
 def fixed_problem(

@@ -48,6 +48,7 @@ class Reply:
     """What a client gets. A body of chunks may raise: then the client's connection must break,
     since the reply is not whole. `facts` go into the request's log line, and nowhere else.
 
+    `is_refusal`: the caller may not ask, or asks too often; it has an audit line.
     `headers` are its own, `shared` those that other replies have too. `cors`, `request_id`
     and `quota` are set when the reply is finished. Hosts send `all_headers`, or `lines`.
     """
@@ -60,6 +61,7 @@ class Reply:
     cors: SharedHeaders = NO_HEADERS
     request_id: bytes = b""
     quota: Quota | None = None
+    is_refusal: bool = False
 
     @property
     def all_headers(self) -> list[RawHeader]:

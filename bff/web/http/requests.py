@@ -49,6 +49,7 @@ class GatewayRequest:
     `body` is None where the request has none; it can be read once, and raises `ClientGone`.
     `client_host` and `scheme` are the connection's, or what trusted proxies report
     (`bff.web.http.forwarding`); `forwarded_host` is what these report as the `Host`, else None.
+    `subject` is the caller's, once one is identified.
     `cross_origin` is that of the endpoint that it is for, once this is known.
     `can_switch`: its host can give the connection to another protocol.
     `single` is given where the host has it: `dict(headers)`.
@@ -69,6 +70,7 @@ class GatewayRequest:
         "scheme",
         "single",
         "started_at",
+        "subject",
         "version",
     )
 
@@ -94,6 +96,7 @@ class GatewayRequest:
         self.client_host = client_host
         self.forwarded_host: bytes | None = None
         self.cross_origin: CrossOrigin | None = None
+        self.subject: str | None = None
         self.version = version
         self.can_switch = can_switch
         self.quota: Quota | None = None

@@ -159,6 +159,7 @@ class Guard:
             return caller
         if not caller.key:
             return refused(request, _NO_CREDENTIALS)
+        request.subject = caller.subject
         if access.roles is not NO_REQUIREMENT and not access.roles.is_met_by(caller.roles):
             return refused(request, _WRONG_ROLE)
         if access.scopes is not NO_REQUIREMENT and not access.scopes.is_met_by(caller.scopes):

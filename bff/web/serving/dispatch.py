@@ -126,6 +126,8 @@ class Dispatcher:
             reply.cors = cross_origin.headers(request.single.get(b"origin"))
         reply.request_id = request.request_id
         reply.quota = request.quota
+        if reply.is_refusal:
+            self._log.refusal(request, reply)
         if request.method == "HEAD" and isinstance(reply.body, bytes):
             reply.body = b""
         return reply
