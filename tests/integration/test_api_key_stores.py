@@ -19,7 +19,9 @@ from bff.identity.api_keys.records import MOST_BYTES, ApiKeyError, KeyTable, rea
 from bff.identity.api_keys.shared import RedisStore
 from bff.identity.api_keys.stores import FileStore, KeyStore
 from bff.identity.api_keys.texts import digest_of, new_key
-from bff.identity.ports import Claims, Refusal
+from bff.identity.ports import Claims, Identity, Refusal
+from bff.identity.provider import identity_of
+from bff.plan.model.identity import NO_IDENTITY
 from bff.redis.clients import KEY_PREFIX
 from bff.redis.store import SharedStore, StoreDown
 from bff.web.http.requests import GatewayRequest
@@ -218,7 +220,10 @@ def test_both_secrets_of_a_rotated_key_are_one_caller_and_the_older_one_ends(
             assert isinstance(first, Claims)
             assert isinstance(second, Claims)
             assert first.subject == second.subject
-            assert (first.claims, first.roles) == (second.claims, second.roles)
+            one, other = identity_of(first, NO_IDENTITY), identity_of(second, NO_IDENTITY)
+            assert isinstance(one, Identity)
+            assert isinstance(other, Identity)
+            assert (one.key, one.roles) == (other.key, other.roles)
             assert (first.until, second.until) == ((NOW + DAY).timestamp(), None)
             follower.clock.now += DAY.total_seconds()
             assert follower.status(old) == (401, "The API key has expired.")

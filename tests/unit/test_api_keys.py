@@ -192,11 +192,23 @@ REFUSED_CHANGES = {
     "an empty scope": (lambda table: added(table, "b", scopes=[""]), "--scope: 1 to 200"),
     "many claims": (
         lambda table: added(table, "b", claims={f"c{number}": 1 for number in range(101)}),
-        "--claim: 100 claims at most.",
+        "--claim: 100 claims at most, of JSON values that are not nested deep.",
+    ),
+    "a claim that is no number": (
+        lambda table: added(table, "b", claims={"c": float("nan")}),
+        "--claim: 100 claims at most, of JSON values that are not nested deep.",
+    ),
+    "a claim with half of a character": (
+        lambda table: added(table, "b", claims={"c": "\ud800"}),
+        "its claims have a value that no JSON text can hold",
+    ),
+    "a claim's name with half of a character": (
+        lambda table: added(table, "b", claims={"\udcff": 1}),
+        "its claims have a value that no JSON text can hold",
     ),
     "long claims": (
         lambda table: added(table, "b", claims={"c": "x" * 5000}),
-        "its claims have over 4096 characters of JSON",
+        "--claim: its claims have over 4096 characters of JSON.",
     ),
 }  # fmt: skip
 

@@ -18,6 +18,7 @@ from bff.identity.api_keys.records import (
     KeyRecord,
     KeySecret,
     KeyTable,
+    first_fault,
 )
 
 FORGOTTEN_AFTER: Final = timedelta(days=90)
@@ -124,11 +125,11 @@ def _is_forgotten(record: KeyRecord, now: datetime) -> bool:
 
 def _described(error: ValidationError) -> str:
     """What is wrong with a new key, by its options. No value is repeated."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    name = str(first["loc"][0]) if first["loc"] else ""
+    at, what = first_fault(error)
+    name = str(at[0]) if at else ""
     return {
         "id": "--id: 1 to 64 letters, digits and . _ @ -, of which the first is a letter or digit.",
         "roles": "--role: 1 to 200 visible ASCII characters, and 100 roles at most.",
         "scopes": "--scope: 1 to 200 visible ASCII characters, and 100 scopes at most.",
-        "claims": "--claim: 100 claims at most.",
-    }.get(name, f"--claim: {first['msg']}.")
+        "claims": "--claim: 100 claims at most, of JSON values that are not nested deep.",
+    }.get(name, f"--claim: {what}.")

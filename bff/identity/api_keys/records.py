@@ -83,8 +83,13 @@ class KeyRecord(_Stored):
         return self.revoked if self.revoked is not None else self.newest.expires
 
     @model_validator(mode="after")
-    def _refuse_long_claims(self) -> Self:
-        if len(json.dumps(self.claims)) > _LONGEST_CLAIMS:
+    def _refuse_odd_claims(self) -> Self:
+        try:
+            text = json.dumps(self.claims, ensure_ascii=False, allow_nan=False)
+            text.encode()
+        except ValueError:  # half of a character, for one
+            raise ValueError("its claims have a value that no JSON text can hold") from None
+        if len(text) > _LONGEST_CLAIMS:
             raise ValueError(f"its claims have over {_LONGEST_CLAIMS} characters of JSON")
         return self
 
@@ -119,9 +124,8 @@ def read_table(text: bytes | None, where: str) -> KeyTable:
         found = json.loads(text.decode(), object_pairs_hook=_unique)
         return KeyTable.model_validate(found)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        at = ".".join(map(str, first["loc"])) or "the whole"
-        why = f"{at}: {first['msg']}"
+        at, what = first_fault(error)
+        why = f"{'.'.join(map(str, at)) or 'the whole'}: {what}"
     except RecursionError:
         why = "it is nested too deep"
     except json.JSONDecodeError as error:
@@ -142,6 +146,12 @@ def write_table(table: KeyTable, where: str) -> bytes:
     if len(text) > MOST_BYTES:
         raise ApiKeyError(f"{where} would have over {MOST_BYTES} bytes: keys have many claims.")
     return text
+
+
+def first_fault(error: ValidationError) -> tuple[tuple[int | str, ...], str]:
+    """Where the first fault is, and what it is; no value is repeated."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return first["loc"], first["msg"].removeprefix("Value error, ")
 
 
 def utc(seconds: float) -> datetime:
