@@ -104,10 +104,8 @@ def report_disclosures(
     services: Mapping[str, Document[ServiceFile]],
     access: Mapping[str, Access],
 ) -> None:
-    """Report routes that pass a client's own header by which a service learns who calls, or its API
-    key; warn of those that anyone may call to such a service. `access` is the routes', by their
-    prefixes."""
-    _report_passed_keys(reporter)
+    """Report routes that pass a client's own header by which a service learns who calls; warn of
+    those that anyone may call to such a service. `access` is the routes', by their prefixes."""
     for prefix, route in reporter.document.model.routes.items():
         service = services.get(route.service)
         if service is None or not service.model.learns_caller:
@@ -126,18 +124,6 @@ def report_disclosures(
                 f"{route.service} learns who calls, and here nobody may be known",
                 "Give the route an access that identifies: access: authenticated.",
             )
-
-
-def _report_passed_keys(reporter: Reporter[GatewayFile]) -> None:
-    keys = reporter.document.model.identity.api_keys
-    for prefix, route in reporter.document.model.routes.items():
-        for index, name in enumerate(route.forward):
-            if keys is not None and folded(name) == folded(keys.header):
-                reporter.report(
-                    ("routes", prefix, "forward", index),
-                    f"by '{keys.header}' callers identify themselves to the gateway alone",
-                    "Leave it out, or give `identity.api_keys` another header.",
-                )
 
 
 def report_navigations(reporter: Reporter[GatewayFile]) -> None:

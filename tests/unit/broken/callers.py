@@ -138,11 +138,4 @@ ROWS = {
         "identity.introspection.issuer: tokens of this issuer are verified by `jwt`. Keep one: its"
         " tokens are verified, or it is asked about them.",
     ),
-    "route that would pass its callers' API keys": Broken(
-        "gateway.yaml",
-        "identity: {api_keys: {header: X-Shop-Key, file: keys.json}}\n"
-        "routes: {/raw: {service: shop, access: authenticated, forward: [X-Tenant, ▶x-shop-key]}}",
-        "routes./raw.forward[1]: by 'X-Shop-Key' callers identify themselves to the gateway alone."
-        " Leave it out, or give `identity.api_keys` another header.",
-    ),
 }
