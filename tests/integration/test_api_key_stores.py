@@ -22,7 +22,6 @@ from bff.identity.api_keys.texts import digest_of, new_key
 from bff.identity.ports import Claims, Identity, Refusal
 from bff.identity.provider import identity_of
 from bff.plan.model.identity import NO_IDENTITY
-from bff.redis.clients import KEY_PREFIX
 from bff.redis.store import SharedStore, StoreDown
 from bff.web.http.requests import GatewayRequest
 from tests.support.fake_time import Clock
@@ -30,7 +29,7 @@ from tests.support.redis_server import RedisServer
 
 NOW = datetime(2026, 11, 28, 14, tzinfo=UTC)
 DAY = timedelta(days=1)
-REDIS_KEY = f"{KEY_PREFIX}{{shop}}:api_keys"
+REDIS_KEY = "bff:api_keys:{shop}"
 
 Open = Callable[[], KeyStore]
 

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from bff.identity.api_keys.records import MOST_BYTES, ApiKeyError, read_table, write_table
 from bff.identity.api_keys.stores import Change, StoredText
-from bff.redis.clients import KEY_PREFIX
 from bff.redis.store import Script, SharedStore
 
 _VERSION_BYTES: Final = 16
@@ -44,7 +43,8 @@ class RedisStore:
     ) -> None:
         self.name = f"Redis, as {namespace}"
         self._store = store
-        self._key = f"{KEY_PREFIX}{{{namespace}}}:api_keys"
+        # Not under the cache's prefix, which changes with each format of what is cached.
+        self._key = f"bff:api_keys:{{{namespace}}}"
         self._random_bytes = random_bytes
 
     async def read(self, seen: Any = None) -> StoredText | None:
