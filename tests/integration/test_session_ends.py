@@ -20,6 +20,7 @@ from tests.support.browser_sessions import (
 )
 from tests.support.oidc_issuer import OidcIssuer
 from tests.support.redis_server import RedisServer
+from tests.support.redis_topologies import Cluster
 
 HOUR = 3600.0
 
@@ -197,6 +198,22 @@ def test_id_token_is_no_logout_token(issuer: OidcIssuer, server: RedisServer) ->
             await worker.sessions.end_by_token(login.session.id_token.reveal())
 
     run_worker(test, issuer, server)
+
+
+def test_sessions_are_in_one_slot_of_a_cluster(issuer: OidcIssuer) -> None:
+    async def main() -> None:
+        with Cluster() as cluster:
+            async with worker_of(issuer, cluster.url) as worker:
+                session_id = await worker.log_in()
+                worker.clock.ahead = TOKEN_SECONDS
+                assert isinstance(await worker.sessions.find(session_id), StoredSession)
+                await worker.log_in()
+                assert await worker.sessions.end(session_id) is not None
+                worker.clock.ahead = 0
+                token = issuer.logout_token(sub="ada")
+                assert await worker.sessions.end_by_token(token) == 1
+
+    asyncio.run(main())
 
 
 def test_subject_with_many_sessions_loses_the_one_that_began_first(server: RedisServer) -> None:

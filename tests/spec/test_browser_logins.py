@@ -80,6 +80,18 @@ def test_session_has_a_new_name_at_each_login_and_a_planted_one_gets_nothing(
         assert thief.get("/mine").status == 401
 
 
+def test_session_that_a_browser_had_ends_at_its_login(served: Served, browser: Browser) -> None:
+    """Whether its cookie comes with the login's beginning, or with the callback."""
+    browser.log_in()
+    first = browser.cookies.pop(SESSION_COOKIE)
+    callback = browser.begin_login()  # from a link of another site: without the strict cookie
+    browser.cookies[SESSION_COOKIE] = first
+    assert browser.request("GET", callback, HTML).status == 200
+    assert browser.session_id != first
+    browser.cookies[SESSION_COOKIE] = first
+    assert browser.get("/mine").status == 401
+
+
 def test_callback_in_another_browser_gives_no_session(served: Served, browser: Browser) -> None:
     """Login CSRF: the attacker's own answer of the issuer, in a victim's browser."""
     callback, victim = browser.begin_login(), Browser(served.host)

@@ -58,6 +58,19 @@ def test_client_that_leaves_amid_a_refresh_loses_nothing(served: Served, ended: 
     assert served.issuer.refreshes == 1
 
 
+def test_login_whose_client_leaves_gives_nobody_a_session(served: Served, browser: Browser) -> None:
+    callback = browser.begin_login()
+    gate = served.issuer.token_gate = threading.Event()
+    with served.host.connect() as leaving:
+        cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+        leaving.request("GET", callback, headers={"Cookie": cookie})
+        eventually(lambda: len(served.issuer.token_requests) == 1)
+    gate.set()
+    served.issuer.token_gate = None
+    again = browser.request("GET", callback)  # the code was used: its tokens are nobody's
+    assert (again.status, browser.session_id) == (400, None)
+
+
 def test_issuer_that_is_away_is_503_and_the_session_stays(served: Served, ended: Browser) -> None:
     served.issuer.answer_token_with = (503, b"")
     answer = ended.get("/mine")

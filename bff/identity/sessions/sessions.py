@@ -150,10 +150,17 @@ class Sessions:
         )
 
     async def finish(
-        self, login_key: str | None, state: str | None, code: str, issuer: str | None
+        self,
+        login_key: str | None,
+        state: str | None,
+        code: str,
+        issuer: str | None,
+        *,
+        before: str | None = None,
     ) -> FinishedLogin:
-        """End a login with the code of a callback; `issuer` is the one that the callback names.
-        Raises `BadLogin`, `IssuerDown` and `StoreDown`."""
+        """End a login with the code of a callback; `issuer` is the one that the callback names,
+        `before` the session's cookie that came with it, if one did. Raises `BadLogin`, `IssuerDown`
+        and `StoreDown`."""
         now, login = self._clock(), None
         if login_key is not None and state is not None:
             login = resume_login(login_key, state, now=now)
@@ -174,6 +181,8 @@ class Sessions:
         await self._store.create(handle_of(session_id), session)
         if login.replaces:
             await self._end(login.replaces)
+        if before is not None:
+            await self.end(before)
         return FinishedLogin(session_id, login.return_to, session)
 
     async def find(self, session_id: str) -> Refreshed:

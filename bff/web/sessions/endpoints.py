@@ -100,10 +100,9 @@ class SessionEndpoints:
             return problem(
                 request, 400, "bad_return_to", "return_to must be one path of this site: /orders."
             )
-        session_id = _SESSION_COOKIE.read(request)
-        known = session_id if isinstance(session_id, str) else None
+        before = _session_id(request)
         try:
-            begun = await self._sessions.begin(return_to, login_key_in(request), known)
+            begun = await self._sessions.begin(return_to, login_key_in(request), before)
         except IssuerDown:
             return self._unavailable(request, ISSUER_DOWN)
         return send_on(begun.location, (b"set-cookie", set_login(begun.login_key)))
@@ -119,7 +118,9 @@ class SessionEndpoints:
         if not code:
             return self._refuse_login(request, "unknown_login")
         try:
-            login = await self._sessions.finish(key, state, code, params.get("iss"))
+            login = await self._sessions.finish(
+                key, state, code, params.get("iss"), before=_session_id(request)
+            )
         except BadLogin as bad:
             return self._refuse_login(request, str(bad))
         except IssuerDown as error:
@@ -133,8 +134,8 @@ class SessionEndpoints:
 
     async def show_user(self, request: GatewayRequest, caller: Identity) -> Reply:
         """Who is logged in."""
-        session_id = _SESSION_COOKIE.read(request)
-        if caller.kind != "session" or not isinstance(session_id, str):
+        session_id = _session_id(request)
+        if caller.kind != "session" or session_id is None:
             return refused(request, NO_SESSION)
         url = f"{self._plan.public_url}{LOGOUT_PATH}?sid={logout_sid(session_id)}"
         members = {"claims": caller.claims, "logout_url": url}
@@ -223,6 +224,12 @@ class SessionEndpoints:
     ) -> None:
         who = None if subject is None else subject_of("session", self._plan.issuer, subject)
         self._log.audit(action, who=who, origin=request.client_host, outcome=outcome, **facts)
+
+
+def _session_id(request: GatewayRequest) -> str | None:
+    """The one value of the session's cookie, whatever it is."""
+    value = _SESSION_COOKIE.read(request)
+    return value if isinstance(value, str) else None
 
 
 def _params(text: str) -> dict[str, str | None]:
