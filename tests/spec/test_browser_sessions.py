@@ -1,5 +1,6 @@
 """Browsers with a session, over every host: what its cookie opens, and how it ends."""
 
+import json
 import time
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -211,3 +212,42 @@ def test_store_that_restarts_takes_a_new_login_and_one_that_is_away_is_503(
         assert browser.get("/mine").status == 401
         browser.log_in()
         assert browser.get("/mine").status == 200
+
+
+def test_logins_logouts_and_their_refusals_have_audit_lines_without_secrets(
+    tmp_path: Path, shared_issuer: OidcIssuer, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    shared_issuer.reset()
+    shared_issuer.sid = "issuers-own"
+    with (
+        RedisServer() as redis,
+        serving_sessions("http1", tmp_path, shared_issuer, redis) as served,
+    ):
+        browser = Browser(served.host)
+        browser.request("GET", "/bff/callback?code=c0de&state=st4te", HTML)
+        browser.log_in()
+        browser.request("GET", "/bff/logout?sid=wr0ng")
+        target = logout_target(browser)
+        backchannel(served, "t0ken")
+        backchannel(served, shared_issuer.logout_token(sid="issuers-own"))
+        browser.request("GET", target)
+        browser.log_in()
+        browser.request("GET", logout_target(browser))
+        served.host.app.extensions["bff"].core.log.flush()
+    out = capfdbinary.readouterr().out
+    lines = [json.loads(line) for line in out.splitlines()]
+    audit = [each for each in lines if each["event"] == "audit"]
+    assert [(each["action"], each["outcome"]) for each in audit] == [
+        ("login", "unknown_login"),
+        ("login", "done"),
+        ("logout", "wrong_sid"),
+        ("logout", "bad_logout_token"),
+        ("logout", "done"),
+        ("login", "done"),
+        ("logout", "done"),
+    ]
+    assert {each["from"] for each in audit} == {"127.0.0.1"}
+    (who,) = {each["who"] for each in audit if each["who"] is not None}
+    assert len(who) == 64
+    for secret in (b"c0de", b"st4te", b"wr0ng", b"t0ken", b"issuers-own", b"ada", b"sid="):
+        assert secret not in out
