@@ -38,7 +38,7 @@ if taken ~= 0 or at > now then
   if tokens >= burst then
     redis.call('DEL', KEYS[1])
   else
-    local life = math.ceil((burst - tokens) / rate * 1000)
+    local life = string.format('%.0f', math.ceil((burst - tokens) / rate * 1000))
     redis.call('SET', KEYS[1], string.format('%.17g %.6f', tokens, now), 'PX', life)
   end
 end

@@ -169,6 +169,15 @@ def test_a_bucket_refills_by_its_rate(server: RedisServer) -> None:
     with_workers(server.url, counted, test)
 
 
+def test_the_largest_bucket_with_the_slowest_refill_counts(server: RedisServer) -> None:
+    async def test(worker: Meter) -> None:
+        assert await admitted_of(worker, 3) == 3
+        with server.client() as client:
+            assert client.pttl(server.all_keys()[0]) > 0
+
+    with_workers(server.url, limit(count=1, burst=2**31 - 1), test)
+
+
 @pytest.mark.parametrize("planted", [b"junk", b"nan nan", b"inf inf", b"-inf 0", b"1e999 -1"])
 def test_a_planted_value_is_a_bucket_within_its_bounds(server: RedisServer, planted: bytes) -> None:
     counted = limit(counting="exact", burst=10)

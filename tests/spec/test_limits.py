@@ -42,7 +42,8 @@ COMPOSITIONS = {
     "buy": "{endpoint: POST /buy, access: public, params: {note: {in: body, type: string}},"
     " steps: {order: {call: shop.create_order, with: {user_id: 1, note: '${params.note}'}}},"
     " limits: [{by: identity, rate: 1/day}]}",
-    "plain": _screen("plain", ""),
+    "closed": _screen("closed", "{by: identity, rate: 9/day, without_redis: closed}"),
+    "open": _screen("open", "{by: identity, rate: 1/day, without_redis: open}"),
 }
 GATEWAY = """
 cache: {{namespace: {name}}}
@@ -64,6 +65,9 @@ class Strict(ByName):
         if caller.key or not request.header_values("authorization"):
             return caller
         return Refusal(401, "invalid_token", "This is nobody.")
+
+
+HTTP1_ALONE = "http1 without Redis"
 
 
 class Limited(NamedTuple):
@@ -97,7 +101,7 @@ def redis() -> Iterator[RedisServer]:
         yield server
 
 
-@pytest.fixture(scope="module", params=[*HOSTS, "http1 without Redis"])
+@pytest.fixture(scope="module", params=[*HOSTS, HTTP1_ALONE])
 def shop(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, redis: RedisServer
 ) -> Iterator[Limited]:
@@ -181,6 +185,16 @@ def test_sliding_window_refuses_too(shop: Limited) -> None:
     assert shop.statuses("/window", 3) == [200, 200, 429]
 
 
+@pytest.mark.parametrize("shop", [HTTP1_ALONE], indirect=True)
+def test_without_redis_a_limit_is_open_or_closed_where_it_says_so(shop: Limited) -> None:
+    refused = shop.get("/closed")
+    assert (refused.status, refused.header("retry-after")) == (503, "1")
+    assert refused.json()["type"].endswith("#temporary-reduced-capacity")
+    answers = [shop.get("/open") for _ in range(3)]
+    assert [answer.status for answer in answers] == [200, 200, 200]
+    assert [answer.header("ratelimit") for answer in answers] == [None, None, None]
+
+
 def test_refused_request_costs_no_reading_of_its_body(shop: Limited) -> None:
     assert shop.host.post("/buy", {"note": "x"}).status == 200
     assert shop.host.request("POST", "/buy", body=b"no JSON").status == 429
@@ -196,9 +210,8 @@ def test_route_counts_and_preflights_do_not(shop: Limited) -> None:
     assert shop.statuses("/raw/users/1", 2) == [200, 429]
 
 
+@pytest.mark.parametrize("shop", ["http1"], indirect=True)
 def test_websocket_counts_for_its_handshake(shop: Limited) -> None:
-    if shop.host.name != "http1":
-        pytest.skip("WebSockets need the gateway's own server")
     heads = []
     for _ in range(3):
         with connected(shop.host) as client:

@@ -47,7 +47,7 @@ def test_endpoints_have_the_limits_of_the_project_before_their_own(tmp_path: Pat
 def test_failed_credentials_are_limited_without_being_declared(tmp_path: Path) -> None:
     failed = compile_project(project(tmp_path, gateway="")).failed_credentials
     assert failed is not None
-    assert (failed.count, failed.per_seconds, failed.burst) == (60, 60, 100)
+    assert (failed.count, failed.per_seconds, failed.burst) == (600, 60, 600)
 
 
 def test_limits_are_counted_anew_when_they_change_and_payloads_are_kept(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bff.declarations.models.identity import IdentityDecl
 from bff.declarations.models.limits import FAILED_CREDENTIALS, LimitDecl
 from bff.plan.compiler.values import ExpressionScope, compile_single
 from bff.plan.digests import digest_of
@@ -26,10 +27,9 @@ _WORDS: Final[dict[str, CountedBy]] = {
     FAILED_CREDENTIALS: "failed_credentials",
 }
 
-# Of one address. It bounds guessing, and the work that wrong credentials make.
-_DEFAULT_FAILED: Final = LimitDecl.model_validate(
-    {"by": FAILED_CREDENTIALS, "rate": "60/minute", "burst": 100}
-)
+# Of one address, which a thousand phones may share whose tokens end. It bounds guessing, and the
+# work that wrong credentials make: some 160 µs each.
+_DEFAULT_FAILED: Final = LimitDecl.model_validate({"by": FAILED_CREDENTIALS, "rate": "600/minute"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class ProjectLimits:
     declared: tuple[Limit, ...]
     failed_credentials: Limit
     namespace: str
+    has_api_keys: bool
 
     @property
     def of_endpoints(self) -> tuple[Limit, ...]:
@@ -48,13 +49,18 @@ class ProjectLimits:
 
 
 def compile_project_limits(
-    scope: ExpressionScope, declared: Sequence[LimitDecl], namespace: str
+    scope: ExpressionScope, declared: Sequence[LimitDecl], namespace: str, identity: IdentityDecl
 ) -> ProjectLimits:
     """The limits of the project; `scope` has what their expressions see: `claims`."""
+    # Where nothing is declared of callers, Python may identify them in any way.
+    kinds = (identity.jwt, identity.introspection, identity.sessions)
+    has_api_keys = identity.api_keys is not None or not any(kinds)
+    _report_api_keys(scope, declared, ("limits",), has_api_keys=has_api_keys)
     compiled = _compile(scope, declared, ("limits",), (namespace,), ())
     failed = [each for each in compiled if each.by == "failed_credentials"]
     default = _limit(_DEFAULT_FAILED, FAILED_CREDENTIALS, None, (namespace,))
-    return ProjectLimits(compiled, failed[0] if failed else default, namespace)
+    failed_credentials = failed[0] if failed else default
+    return ProjectLimits(compiled, failed_credentials, namespace, has_api_keys)
 
 
 def compile_limits(
@@ -72,8 +78,20 @@ def compile_limits(
                 (*path, index, "by"), "failed credentials are counted for the whole project",
                 "Write this limit in gateway.yaml, under `limits`.",
             )  # fmt: skip
+    _report_api_keys(scope, declared, path, has_api_keys=project.has_api_keys)
     of_project = project.of_endpoints
     return (*of_project, *_compile(scope, declared, path, (project.namespace, place), of_project))
+
+
+def _report_api_keys(
+    scope: ExpressionScope, declared: Sequence[LimitDecl], path: Path, *, has_api_keys: bool
+) -> None:
+    for index, each in enumerate(declared):
+        if not has_api_keys and each.knows("by") and each.by == "api_key":
+            scope.report(
+                (*path, index, "by"), "the project takes no API keys",
+                "Declare identity.api_keys in gateway.yaml, or count by identity.",
+            )  # fmt: skip
 
 
 def _compile(

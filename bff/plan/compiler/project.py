@@ -93,7 +93,10 @@ def check_project(
     default_access = compile_access(of_claims, gateway.defaults.access, ("defaults", "access"))
     cors = compile_cors(of_gateway, CorsDecl(), gateway.cors, ("cors",))
     limits = compile_project_limits(
-        replace(of_claims, root=root_of_claims(of_anybody)), gateway.limits, namespace
+        replace(of_claims, root=root_of_claims(of_anybody)),
+        gateway.limits,
+        namespace,
+        gateway.identity,
     )
     defaults = Defaults(gateway.defaults, default_access, identity, gateway.cors, limits)
     of_routes = {

@@ -171,7 +171,7 @@ def _network(host: str | None) -> str:
     if isinstance(address, ipaddress.IPv6Address):
         mapped = address.ipv4_mapped
         if mapped is None:
-            return f"a:{ipaddress.IPv6Network((address, 64), strict=False)}"
+            return f"a:{int(address) >> 64:016x}/64"
         address = mapped
     return f"a:{address}"
 
@@ -203,6 +203,8 @@ def _evaluated(limit: Limit, caller: Identity, params: Mapping[str, Any]) -> str
         return None
     if value is None or isinstance(value, list | Mapping):
         return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # 1 and 1.0 are one number
     text = repr(value)
     return f"e:{text}" if len(text) <= _LONGEST_KEY else f"e:{_digest(text)}"
 

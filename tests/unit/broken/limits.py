@@ -89,6 +89,14 @@ limits: [{by: '${params.▶id}', rate: 5/second}]
 """,
         "limits[0].by: no param 'id' is declared. Declare it under params.",
     ),
+    "limit by API keys that nobody has": Broken(
+        "gateway.yaml",
+        "identity: {jwt: [{issuer: 'https://id.example', audience: [shop], algorithms: [RS256],"
+        " keys: 'https://id.example/keys'}]}\n"
+        "limits: [{by: ▶api_key, rate: 5/second}]",
+        "limits[0].by: the project takes no API keys."
+        " Declare identity.api_keys in gateway.yaml, or count by identity.",
+    ),
     "limit by all claims": _limits(
         "[{by: ▶'${claims}', rate: 5/second}]",
         "limits[0].by: requests can't be counted by claims. Name a text, a number or a boolean.",
