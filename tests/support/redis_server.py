@@ -92,6 +92,11 @@ class RedisServer:
         with self.client() as client:
             return sorted(key for key in client.scan_iter() if not key.endswith(b"}:run"))
 
+    def values(self, part: bytes) -> list[bytes]:
+        """The texts under the keys with this in their names."""
+        with self.client() as client:
+            return [client.get(key) for key in self.all_keys() if part in key]
+
     def forget(self, part: bytes) -> None:
         """Delete the keys with this in their names."""
         with self.client() as client:

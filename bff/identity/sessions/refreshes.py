@@ -85,7 +85,7 @@ class Refreshes:
         *,
         ask: Callable[[Secret, float], Awaitable[Grant]],
         verify: Callable[[Secret, Session], Awaitable[dict[str, Any] | None]],
-        give_back: Callable[[Secret], None],
+        give_back: Callable[[Secret | None], None],
         note_end: Callable[[Session], None],
         clock: Callable[[], float],
         new_word: Callable[[], str],
@@ -98,11 +98,6 @@ class Refreshes:
         self._clock = clock
         self._new_word = new_word
         self._tasks: dict[str, asyncio.Task[Refreshed]] = {}
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a refresh is on its way."""
-        return bool(self._tasks)
 
     async def renewed(self, handle: str, stored: StoredSession) -> Refreshed:
         """The session with a token that is good now. Raises `StoreDown`."""
@@ -161,7 +156,7 @@ class Refreshes:
         try:
             grant = await self._ask(session.refresh_token, now)
             renewed = await self._continued(session, grant, now)
-            if renewed is None and grant.refresh_token is not None:
+            if renewed is None:
                 self._give_back(grant.refresh_token)
         except IssuerDown as error:
             _log.error("a session was not refreshed: the issuer %s", error)
@@ -175,8 +170,7 @@ class Refreshes:
             return "ended"
         kept = await self._stored(handle, renewed, word)
         if kept is None:
-            if renewed.refresh_token is not None:
-                self._give_back(renewed.refresh_token)
+            self._give_back(renewed.refresh_token)
             return "ended"
         return kept
 

@@ -11,7 +11,6 @@ Rules:
 Belongs to one event loop.
 """
 
-import asyncio
 import logging
 import secrets
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from bff.identity.sessions.logins import (
     resume_login,
 )
 from bff.identity.sessions.refreshes import Refreshed, Refreshes, session_of
+from bff.identity.sessions.revocations import Revocations
 from bff.identity.sessions.session import (
     ID_BYTES,
     Session,
@@ -41,10 +41,9 @@ from bff.identity.sessions.session import (
 from bff.identity.sessions.store import SessionStore
 from bff.identity.sessions.tokens import LEEWAY_SECONDS, IssuersTokens
 from bff.plan.model.sessions import SessionsPlan
-from bff.redis.store import SharedStore
+from bff.redis.store import SharedStore, StoreDown
 from bff.secret import Secret
 
-MOST_REVOCATIONS: Final = 256  # at a time
 # Redis has more time than it has as a cache: without it there is no answer.
 STORE_SECONDS: Final = 0.5
 
@@ -98,7 +97,6 @@ class Sessions:
         self._note = note
         self._clock = clock
         self._random_bytes = random_bytes
-        self._revocations: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Begin: the issuer's documents are fetched in the background, Redis at the first use."""
@@ -106,6 +104,7 @@ class Sessions:
         self._tokens = IssuersTokens(plan, self._issuers, clock)
         metadata = self._issuers.use_metadata(plan.issuer)
         self._grants = IssuersGrants(plan, metadata, self._issuers.client)
+        self._revocations = Revocations(self._grants.revoke)
         self._redis = SharedStore(self._redis_url, use="sessions", seconds=self._store_seconds)
         self._store = SessionStore(
             self._redis, SessionKeys(plan.keys), plan.namespace, plan.idle_seconds, clock
@@ -114,16 +113,11 @@ class Sessions:
             self._store,
             ask=self._grants.refresh,
             verify=self._verify_refresh,
-            give_back=self._give_back,
+            give_back=self._revocations.begin,
             note_end=lambda session: self._note("logout", session.subject, "ended by the issuer"),
             clock=clock,
             new_word=lambda: self._random_bytes(16).hex(),
         )
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a refresh or a revocation is on its way."""
-        return self._refreshes.is_busy or bool(self._revocations)
 
     async def begin(
         self, return_to: str, login_key: str | None, session_id: str | None
@@ -131,11 +125,11 @@ class Sessions:
         """Begin a login of the browser with these cookies; `return_to` is a path of one's own.
         Raises `IssuerDown`."""
         key = login_key or new_login_key(self._random_bytes(KEY_BYTES))
-        has_session = session_id is not None and is_session_id(session_id)
+        had_session = session_id is not None and is_session_id(session_id)
         login = begin_login(
             key,
             return_to,
-            replaces=handle_of(session_id) if session_id is not None and has_session else "",
+            replaces=handle_of(session_id) if session_id and had_session else "",
             salt=self._random_bytes(SALT_BYTES),
             now=self._clock(),
         )
@@ -178,11 +172,15 @@ class Sessions:
             _log.error("a login was refused: its id token %s", bad)
             raise BadLogin("bad_id_token") from None
         session_id = new_session_id(self._random_bytes(ID_BYTES))
-        await self._store.create(handle_of(session_id), session)
-        if login.replaces:
-            await self._end(login.replaces)
-        if before is not None:
-            await self.end(before)
+        try:
+            if login.replaces:
+                await self._end(login.replaces)
+            if before is not None:
+                await self.end(before)
+            await self._store.create(handle_of(session_id), session)
+        except StoreDown:
+            self._revocations.begin(session.refresh_token)
+            raise
         return FinishedLogin(session_id, login.return_to, session)
 
     async def find(self, session_id: str) -> Refreshed:
@@ -219,11 +217,7 @@ class Sessions:
     async def close(self) -> None:
         """End what is in flight, once tokens that are on their way are stored or given back."""
         await self._refreshes.close(ANSWER_SECONDS)
-        if self._revocations:
-            _, late = await asyncio.wait(self._revocations, timeout=ANSWER_SECONDS)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await self._revocations.close(ANSWER_SECONDS)
         await self._tokens.close()
         await self._issuers.leave(metadata_name(self.plan.issuer))
         await self._redis.close()
@@ -241,8 +235,7 @@ class Sessions:
         session = stored.session
         if not await self._store.end(handle, session):
             return None
-        if session.refresh_token is not None:
-            self._give_back(session.refresh_token)
+        self._revocations.begin(session.refresh_token)
         return session
 
     async def _verify_refresh(self, id_token: Secret, session: Session) -> dict[str, Any] | None:
@@ -254,17 +247,3 @@ class Sessions:
         except IssuerDown as error:  # the tokens are good: what is known of who logged in stays
             _log.error("claims were not refreshed: the issuer %s", error)
             return dict(session.claims)
-
-    def _give_back(self, refresh_token: Secret) -> None:
-        if len(self._revocations) >= MOST_REVOCATIONS:
-            _log.warning("a refresh token was not revoked: too many are on their way")
-            return
-        task = asyncio.get_running_loop().create_task(self._revoke(refresh_token))
-        self._revocations.add(task)
-        task.add_done_callback(self._revocations.discard)
-
-    async def _revoke(self, refresh_token: Secret) -> None:
-        try:
-            await self._grants.revoke(refresh_token)
-        except IssuerDown as error:
-            _log.warning("a refresh token was not revoked: the issuer %s", error)
