@@ -37,7 +37,7 @@ _PASSING: Final = frozenset(
 _TWO_CREDENTIALS: Final = Refusal(
     400, "invalid_request", "The request brings more than one credential."
 )
-_ANOTHER_TOKEN: Final = re.compile(r",[ \t]*bearer[ \t]", re.IGNORECASE)
+_ANOTHER_TOKEN: Final = re.compile(rb",[ \t]*bearer[ \t]", re.IGNORECASE)
 _OTHER_CLAIMS: Final = Refusal(
     401, "invalid_token", "The credential lacks a claim, or has another kind of value in one."
 )
@@ -76,11 +76,11 @@ class BearerToken:
             values = request.header_values("authorization")
             if len(values) > 1:
                 return _TWO_CREDENTIALS
-        text = value.decode("latin-1")
-        if _ANOTHER_TOKEN.search(text):  # WSGI servers join several lines by commas
+        if b"," in value and _ANOTHER_TOKEN.search(value):  # WSGI servers join several lines
             return _TWO_CREDENTIALS
-        scheme, _, token = text.partition(" ")
-        return token.strip(" ") if scheme.lower() == "bearer" else None
+        scheme, _, token = value.partition(b" ")
+        is_bearer = scheme == b"Bearer" or scheme.lower() == b"bearer"
+        return token.strip(b" ").decode("latin-1") if is_bearer else None
 
 
 @dataclass(frozen=True, slots=True)

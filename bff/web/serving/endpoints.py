@@ -147,7 +147,8 @@ class CompositionEndpoint:
                 return self._pending(request, partial(after_admission, caller, begin_read))
             permission = None if permit is None else permit(request, caller, read.params)
             if permission is None:
-                return self._begin_permitted(request, read, caller, target)
+                aim = handler.target(read, caller) if target is None else target
+                return handler.lookup(request, aim) or self._produce(request, aim)
             if isinstance(permission, Reply):
                 return permission
             begin = partial(self._begin_permitted, request, read, caller, target)
