@@ -1,7 +1,7 @@
 """Refresh tokens on their way back to the issuer, which nobody waits for.
 
-At most `MOST_REVOCATIONS` are on their way. What comes beyond, and what goes wrong, has a line in the
-log; the token ends by itself then. Belongs to one event loop.
+At most `MOST_REVOCATIONS` are on their way. What comes beyond, and what goes wrong, has a line in
+the log; the token ends by itself then. Belongs to one event loop.
 """
 
 import asyncio
