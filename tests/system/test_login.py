@@ -154,6 +154,30 @@ def test_logout_at_the_issuer_ends_the_session_here(jana: Visitor, issuer: Certi
     jana.sees_link("Log in")
 
 
+def test_two_tabs_may_log_in_at_once(jana: Visitor) -> None:
+    first, second = jana.page, jana.context.new_page()
+    for tab in (first, second):
+        tab.goto(f"{jana.address}/bff/login")
+    for tab in (first, second):
+        tab.fill("input[name=name]", "jana")
+        tab.fill("input[name=password]", "jana")
+    first.click("button")
+    first.click("button[name=allow]")
+    first.wait_for_url("**/app/")
+    second.click("button")
+    second.wait_for_url("**/app/")
+    jana.open_shop()
+    jana.sees("h2", "Hello Jana García")
+
+
+def test_event_stream_of_the_own_page_needs_no_header(jana: Visitor) -> None:
+    jana.log_in("jana")
+    with jana.page.expect_response(f"**{OWN}") as begun:
+        jana.page.evaluate("(path) => { new EventSource(path); }", OWN)
+    assert begun.value.request.headers["accept"] == "text/event-stream"
+    assert begun.value.status == 200
+
+
 # ------------------------------------------------------------------------------------- attacks
 
 
