@@ -1,10 +1,13 @@
-"""Redis servers for the tests of the cache, and the hosts that have an app behind them."""
+"""Redis servers, stores of API keys, and the hosts that have an app behind them."""
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from bff.identity.api_keys.stores import FileStore
+from tests.support.api_keys import Open, redis_store
 from tests.support.hosts import LOOP_HOSTS
 from tests.support.oidc_issuer import OidcIssuer
 from tests.support.redis_server import RedisServer
@@ -43,6 +46,14 @@ def issuer(shared_issuer: OidcIssuer) -> OidcIssuer:
     """The shared one, which knows nothing of earlier tests."""
     shared_issuer.reset()
     return shared_issuer
+
+
+@pytest.fixture(params=["file", "redis"])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path, server: RedisServer) -> Open:
+    """Opens one store of API keys again and again; to be called on an event loop."""
+    if request.param == "file":
+        return lambda: FileStore(tmp_path / "keys.json")
+    return lambda: redis_store(server)
 
 
 @pytest.fixture
