@@ -87,12 +87,6 @@ class Visitor:
         self.page.click("button")
         self.page.click("button[name=allow]")
 
-    def log_out(self) -> None:
-        """Here, and at the issuer, which asks once more."""
-        self.page.click("text=Log out")
-        self.page.click("button[name=logout]")
-        self.sees_link("Log in")
-
     def ask(self, path: str, **headers: str) -> Reply:
         """What the page's script gets for a GET with these headers; X-CSRF where none is given."""
         status, body = self.page.evaluate(_ASK, [path, headers or {"X-CSRF": "1"}])
