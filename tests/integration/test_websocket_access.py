@@ -12,8 +12,11 @@ from bff.errors import SettingsError
 from bff.settings import Settings
 from bff.web.applications import create_server
 from bff.web.hosts.http1.server import Http1Server
+from tests.support.browsers import SESSION_COOKIE, Browser, serving_sessions
 from tests.support.callers import ByName
 from tests.support.hosts import Host, http1_server, serving
+from tests.support.oidc_issuer import OidcIssuer
+from tests.support.redis_server import RedisServer
 from tests.support.websockets import (
     HANDSHAKE,
     connected,
@@ -41,6 +44,28 @@ def test_access_is_decided_before_the_handshake_is_looked_at(tmp_path: Path) -> 
             with connected(host) as client:
                 client.send(handshake(authorization="Bearer ann"))
                 assert client.read_head().startswith(b"HTTP/1.1 101 ")
+
+
+def test_session_opens_one_for_pages_of_listed_origins_alone(
+    tmp_path: Path, issuer: OidcIssuer, server: RedisServer
+) -> None:
+    with serving_sessions("http1", tmp_path, issuer, server) as served:
+        browser = Browser(served.host)
+        browser.log_in()
+        cookie = f"{SESSION_COOKIE}={browser.session_id}"
+        for origin, found in (
+            ("https://app.example", b"HTTP/1.1 101 "),
+            ("https://evil.example", b'"reason":"foreign_origin"'),
+            (None, b'"reason":"foreign_origin"'),
+        ):
+            with connected(served.host) as client:
+                client.send(handshake(cookie=cookie, origin=origin))
+                got = client.read_head() if b"101" in found else client.read_all()
+                assert found in got
+        with connected(served.host) as client:
+            client.send(handshake(origin="https://app.example"))
+            assert b'"reason":"no_credentials"' in client.read_all()
+        assert [each.path for each in served.upstream.requests] == ["/chat"]
 
 
 @pytest.mark.parametrize(

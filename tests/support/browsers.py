@@ -23,6 +23,7 @@ from tests.support.hosts import Answer, Header, Host, serving
 from tests.support.oidc_issuer import OidcIssuer
 from tests.support.projects import SHOP_SCHEMAS, SHOP_SERVICE, write_project
 from tests.support.redis_server import RedisServer
+from tests.support.websockets import echo, switching
 from tests.support.wire import WireServer
 from tests.support.wire_scripts import json_reply
 
@@ -59,6 +60,7 @@ cors: {{origins: ['https://app.example'], credentials: true}}
 routes:
   /raw: {{service: shop}}
   /files: {{service: shop, navigation: true}}
+  /live: {{service: shop, websocket: true}}
   "/": {{service: shop, access: public}}
 identity:
   claims: schemas.auth:Claims
@@ -150,7 +152,10 @@ def serving_sessions(
     secrets = {"OIDC": issuer.client_secret, "SESSION_KEY": "k" * 32}
     for secret, text in secrets.items():
         (folder / secret).write_text(text)
-    with WireServer(json_reply('{"id": 1, "first_name": "Ann"}')) as upstream:
+    answer = json_reply('{"id": 1, "first_name": "Ann"}')
+    known = ("/users/1", "/me", "/welcome")
+    scripts = {**dict.fromkeys(known, answer), "/chat": switching(echo)}
+    with WireServer(scripts) as upstream:
         project = write_project(
             folder / "project",
             COMPOSITIONS,
