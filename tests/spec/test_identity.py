@@ -1,6 +1,9 @@
 """Who is calling: what a provider tells reaches steps and payloads, and no other caller's ever."""
 
+import re
 import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +12,7 @@ from tests.support.callers import ByName, bearer
 from tests.support.screens import Screens, user, value_reply
 from tests.support.wire_scripts import held, in_turn
 
+ROOT = Path(__file__).parents[2]
 MINE = """
     endpoint: GET /screen
     steps:
@@ -109,3 +113,22 @@ def test_header_that_says_who_calls_keeps_payloads_apart_without_a_provider(
         "Bearer ann",
         "Bearer bo",
     ]
+
+
+def test_provider_as_the_documents_show_one_admits_and_refuses(screens: Screens) -> None:
+    """docs/running.md: a provider of one's own."""
+    page = (ROOT / "docs/running.md").read_text("utf-8")
+    (code,) = (each for each in re.findall(r"```python\n(.*?)```", page, re.S) if "Badges" in each)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    access = "access: {roles: {any: [porter]}}\n    "
+    screen = screens(
+        MINE.replace("endpoint:", f"{access}endpoint:").replace("${claims.id}", "${claims.sub}"),
+        {"/users/7": user(7, "Cy")},
+        identity=names["Badges"](),
+    )
+    assert screen.get(x_badge="door-7").json()["user"] == "Cy"
+    assert screen.get().json()["reason"] == "no_credentials"
+    refused = screen.get(x_badge="door-8")
+    assert (refused.status, refused.json()["reason"]) == (401, "invalid_badge")
+    assert refused.header("www-authenticate") == 'Bearer realm="gateway"'
