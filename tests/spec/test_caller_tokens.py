@@ -80,6 +80,15 @@ routes:
 """
 
 
+HANDSHAKE = {
+    "connection": "Upgrade",
+    "upgrade": "websocket",
+    "sec_websocket_version": "13",
+    "sec_websocket_key": KEY,
+    "origin": ORIGIN,
+}
+
+
 @pytest.fixture(autouse=True, scope="module")
 def environment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
@@ -158,16 +167,9 @@ def test_write_that_may_lack_a_step_is_made_without_it(screen: Screen) -> None:
 
 @pytest.mark.parametrize("screen", ["http1"], indirect=True)  # the one that opens WebSockets
 def test_handshake_of_a_websocket_has_the_callers_own_token(screen: Screen) -> None:
-    handshake = {
-        "connection": "Upgrade",
-        "upgrade": "websocket",
-        "sec_websocket_version": "13",
-        "sec_websocket_key": KEY,
-        "origin": ORIGIN,
-    }
     screen.upstream.requests.clear()
-    assert screen.get("/raw/chat", **handshake).status == 401
-    assert screen.get("/raw/chat", **handshake, **bearer("ann")).status == 101
+    assert screen.get("/raw/chat", **HANDSHAKE).status == 401
+    assert screen.get("/raw/chat", **HANDSHAKE, **bearer("ann")).status == 101
     assert authorizations(screen) == [["Bearer token-of-ann"]]
 
 
@@ -336,7 +338,11 @@ steps:
 """
 PLAIN = "{endpoint: GET /plain, steps: {me: {call: orders.me}}}"
 OPTIONAL = "{endpoint: GET /optional, steps: {me: {call: orders.me, on_failure: optional}}}"
-ROUTES = "defaults: {access: public}\nroutes: {/raw: {service: orders}}\n"
+ROUTES = f"""
+defaults: {{access: public}}
+cors: {{origins: ["{ORIGIN}"]}}
+routes: {{/raw: {{service: orders, websocket: true}}}}
+"""
 
 
 def opened(stack: ExitStack, url: str, host: str = "http1") -> Screen:
@@ -346,7 +352,7 @@ def opened(stack: ExitStack, url: str, host: str = "http1") -> Screen:
     }
     return Screens(host, stack)(
         {"many": MANY, "plain": PLAIN, "optional": OPTIONAL},
-        {"/me": whoami, "/other": whoami},
+        {"/me": whoami, "/other": whoami, "/chat": switching(echo)},
         services=services,
         gateway=ROUTES,
         identity=ByToken(CLAIMS, "partner"),
@@ -394,6 +400,14 @@ def test_request_for_an_exchange_is_that_of_rfc_8693(stack: ExitStack, tokens: T
         "audience": ["orders"],
         "scope": ["orders.read orders.write"],
     }
+
+
+def test_handshake_of_a_websocket_has_the_exchanged_token(
+    stack: ExitStack, tokens: TokenServer
+) -> None:
+    screen = opened(stack, tokens.server.url)
+    assert screen.get("/raw/chat", **HANDSHAKE, **bearer("ann")).status == 101
+    assert authorizations(screen) == [["Bearer orders-for-ann-1"]]
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,8 @@ def exchanged(way: Way[T], tokens: ExchangedTokens) -> Way[T]:
         token = token_of(call.caller)
         if isinstance(token, Failed):
             return answer_soon(on_answer, token)
+        # No block: what it becomes with a token would be remembered for each of the tokens.
+        call = call._replace(headers=tuple(call.headers))
         return authorized(way, tokens.of(token))(call, seconds, on_answer)
 
     return send
