@@ -112,6 +112,32 @@ def test_release_in_another_namespace_has_a_cache_of_its_own_and_the_old_one_is_
     asyncio.run(main())
 
 
+def test_releases_that_declare_the_same_identity_share_a_provider_and_others_end_theirs(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        def with_roles(word: str, claim: str) -> CompiledProject:
+            identity = f"identity: {{roles: '${{claims.{claim}}}'}}\ndefaults: {{access: public}}\n"
+            return version(tmp_path, "http://127.0.0.1:9", word, identity)
+
+        first, same, other = (
+            with_roles("first", "a"), with_roles("same", "a"), with_roles("other", "b")
+        )  # fmt: skip
+        gateway = Gateway(first, SETTINGS)
+        resources = await gateway.open()
+        of_first = await resources.identities.of(first.identity)
+        await gateway.serve(same)
+        assert await resources.identities.of(same.identity) is of_first
+        await gateway.serve(other)
+        gc.collect()
+        await asyncio.sleep(0)
+        assert len(resources.identities) == 1
+        assert await resources.identities.of(other.identity) is not of_first
+        await gateway.close()
+
+    asyncio.run(main())
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_a_thousand_swaps_under_load_fail_no_request_and_leave_memory_flat(tmp_path: Path) -> None:
     async def main() -> None:

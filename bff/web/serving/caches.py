@@ -5,12 +5,11 @@ addresses that stand for it change. A cache that no release uses any more is clo
 """
 
 import asyncio
-import weakref
-from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from bff.cache.cache import Cache
+from bff.web.serving.users import Users
 
 
 class Caches:
@@ -19,10 +18,8 @@ class Caches:
 
     def __init__(self, open_cache: Callable[[str], Cache]) -> None:
         self._open_cache = open_cache
-        self._loop = asyncio.get_running_loop()
         self._caches: dict[str, Cache] = {}
-        self._users: Counter[str] = Counter()
-        self._closing: set[asyncio.Task[None]] = set()
+        self._users = Users(self._take)
 
     def __len__(self) -> int:
         return len(self._caches)
@@ -36,26 +33,13 @@ class Caches:
 
     def keep_for(self, user: object, namespace: str) -> None:
         """Leave the namespace's cache open as long as the user exists."""
-        self._users[namespace] += 1
-        weakref.finalize(user, self._note_end, namespace).atexit = False
+        self._users.add(user, namespace)
 
     async def close(self) -> None:
         """Close every cache."""
         caches, self._caches = list(self._caches.values()), {}
-        await asyncio.gather(*(cache.close() for cache in caches), *self._closing)
+        await asyncio.gather(*(cache.close() for cache in caches), self._users.close())
 
-    def _note_end(self, namespace: str) -> None:
-        """A user has gone, on whatever thread."""
-        with suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self._count_out, namespace)
-
-    def _count_out(self, namespace: str) -> None:
-        self._users[namespace] -= 1
-        if self._users[namespace] > 0:
-            return
-        del self._users[namespace]
+    def _take(self, namespace: str) -> Coroutine[Any, Any, None] | None:
         cache = self._caches.pop(namespace, None)
-        if cache is not None:
-            closing = self._loop.create_task(cache.close())
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
+        return None if cache is None else cache.close()

@@ -1,15 +1,15 @@
 """The providers that projects configure: what is built of an `IdentityPlan`, and how long it lives.
 
 Two versions of a project that declare the same `identity` share a provider, which keeps what it has
-fetched and verified.
+fetched and verified. A provider that no release uses any more is closed.
 """
 
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import NamedTuple, assert_never
+from typing import Any, NamedTuple, assert_never
 
 from bff.errors import SettingsError
 from bff.identity.api_keys.authenticator import ApiKeys
@@ -36,6 +36,7 @@ from bff.plan.model.identity import IdentityPlan
 from bff.plan.model.sessions import SessionsPlan
 from bff.redis.store import SharedStore
 from bff.web.http.logs import Log
+from bff.web.serving.users import Users
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,10 @@ class Identities:
         self._parts = parts
         self._opening = asyncio.Lock()
         self._open: dict[str, OpenIdentity] = {}
+        self._users = Users(self._take)
+
+    def __len__(self) -> int:
+        return len(self._open)
 
     async def of(self, plan: IdentityPlan) -> OpenIdentity:
         """The provider of a plan, opened where nobody has. Raises `SettingsError`."""
@@ -134,8 +139,15 @@ class Identities:
                 self._open[plan.digest] = found
             return found
 
+    def keep_for(self, user: object, plan: IdentityPlan) -> None:
+        """Leave the plan's provider open as long as the user exists."""
+        self._users.add(user, plan.digest)
+
     async def close(self) -> None:
         """Close every provider."""
         opened, self._open = list(self._open.values()), {}
-        await asyncio.gather(*(each.provider.close() for each in opened))
-        await self._parts.issuers.close()
+        await asyncio.gather(*(each.provider.close() for each in opened), self._users.close())
+
+    def _take(self, digest: str) -> Coroutine[Any, Any, None] | None:
+        found = self._open.pop(digest, None)
+        return None if found is None else found.provider.close()

@@ -202,6 +202,7 @@ def build_release(
     )
     # Requests in flight hold the dispatcher.
     resources.caches.keep_for(dispatcher, project.namespace)
+    resources.identities.keep_for(dispatcher, project.identity)
     return Release(project, dispatcher, cache)
 
 
