@@ -19,6 +19,7 @@ Rules:
 import asyncio
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
@@ -88,7 +89,7 @@ class LeasedMeter:
         self._clock = clock
         self._most_leases = most_leases
         self._lock = threading.Lock()  # hosts ask on threads of their own, too
-        self._leases: dict[str, _Lease] = {}
+        self._leases: OrderedDict[str, _Lease] = OrderedDict()  # as in `LocalMeter`
         self._looks: asyncio.TimerHandle | None = None
         self._returns: set[asyncio.Task[None]] = set()
 
@@ -101,7 +102,7 @@ class LeasedMeter:
         if lease is not None:
             with self._lock:
                 lease.asked = True
-                if lease.held:
+                if lease.held > lease.waiting:  # what others wait for is theirs
                     return self._spend(key, lease)
             if lease.empty_until:
                 now = self._clock()

@@ -212,10 +212,12 @@ def test_a_flushed_script_and_a_restarted_redis_are_no_trouble(server: RedisServ
         await take(worker)
         with server.client() as client:
             client.script_flush()
-        assert isinstance(await take(worker), Admitted)
+        assert await take(worker) == Admitted(98, 864)
         server.stop()
         server.start()
-        assert isinstance(await take(worker), Admitted)
+        for _ in range(3):  # the first may find its connection lost, and counts here
+            assert isinstance(await take(worker), Admitted)
+        assert len(server.all_keys()) == 1
 
     with_workers(server.url, limit(counting="exact"), test)
 
