@@ -1,5 +1,6 @@
 """Browsers that log in, over every host: what goes over the wire, and who gets a session."""
 
+from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
@@ -12,7 +13,11 @@ from tests.support.browsers import (
     SESSION_COOKIE,
     Browser,
     Served,
+    backchannel,
+    serving_sessions,
 )
+from tests.support.oidc_issuer import OidcIssuer
+from tests.support.redis_server import RedisServer
 
 
 def test_login_leads_to_the_issuer_with_pkce_state_and_nonce_and_back_to_a_session(
@@ -150,3 +155,20 @@ def test_pages_of_the_own_origin_may_navigate_to_downloads_alone(browser: Browse
     assert browser.request("GET", "/files/users/1", *own).status == 200
     assert browser.request("GET", "/raw/users/1", *own).status == 403
     assert browser.request("POST", "/files/users/1", *own).status == 403
+
+
+def test_logins_count_by_address_as_other_requests_do(
+    tmp_path: Path, shared_issuer: OidcIssuer
+) -> None:
+    shared_issuer.reset()
+    limits = "limits: [{by: address, rate: 3/hour, burst: 3, exact: true}]"
+    with (
+        RedisServer() as redis,
+        serving_sessions("http1", tmp_path, shared_issuer, redis, limits) as served,
+    ):
+        browser = Browser(served.host)
+        statuses = [browser.request("GET", "/bff/login").status for _ in range(3)]
+        assert statuses == [303, 303, 303]
+        for path in ("/bff/login", "/bff/callback?code=x&state=y", "/bff/user", "/bff/logout"):
+            assert browser.get(path).status == 429
+        assert backchannel(served, shared_issuer.logout_token(sub="ada")) == 429

@@ -3,7 +3,7 @@
 import json
 import time
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -14,6 +14,7 @@ from tests.support.browsers import (
     SESSION_COOKIE,
     Browser,
     Served,
+    backchannel,
     serving_sessions,
 )
 from tests.support.hosts import HOSTS, Header
@@ -148,14 +149,6 @@ def test_logout_without_the_sid_of_the_session_logs_nobody_out(
     assert browser.request("HEAD", logout_target(browser)).status == 405
     assert browser.request("POST", logout_target(browser)).status == 405
     assert browser.get("/mine").status == 200
-
-
-def backchannel(
-    served: Served, token: str, media: str = "application/x-www-form-urlencoded"
-) -> int:
-    body = urlencode({"logout_token": token}).encode()
-    sent = [("Content-Type", media)]
-    return served.host.request("POST", "/bff/backchannel-logout", sent, body).status
 
 
 def test_issuer_ends_sessions_by_the_back_channel(served: Served, browser: Browser) -> None:

@@ -139,6 +139,8 @@ class Browser:
 
 @dataclass
 class Served:
+    """A host whose browsers log in, and what stands around it."""
+
     host: Host
     issuer: OidcIssuer
     redis: RedisServer
@@ -147,8 +149,9 @@ class Served:
 
 @contextmanager
 def serving_sessions(
-    name: str, folder: Path, issuer: OidcIssuer, redis: RedisServer
+    name: str, folder: Path, issuer: OidcIssuer, redis: RedisServer, more: str = ""
 ) -> Iterator[Served]:
+    """A project whose browsers log in at this issuer; `more` is added to its `gateway.yaml`."""
     secrets = {"OIDC": issuer.client_secret, "SESSION_KEY": "k" * 32}
     for secret, text in secrets.items():
         (folder / secret).write_text(text)
@@ -156,6 +159,7 @@ def serving_sessions(
     known = ("/users/1", "/me", "/welcome")
     scripts = {**dict.fromkeys(known, answer), "/chat": switching(echo)}
     with WireServer(scripts) as upstream:
+        gateway = GATEWAY.format(issuer=issuer.url, client=issuer.client_id, public=PUBLIC)
         project = write_project(
             folder / "project",
             COMPOSITIONS,
@@ -164,8 +168,17 @@ def serving_sessions(
                 for name, text in (("shop", SHOP_SERVICE), ("relayed", RELAYED))
             },
             schemas={"auth": CLAIMS, "shop": SHOP_SCHEMAS},
-            gateway=GATEWAY.format(issuer=issuer.url, client=issuer.client_id, public=PUBLIC),
+            gateway=gateway + more,
         )
         settings = Settings(log_level="error", redis_url=redis.url, secrets_dir=folder)
         with serving(name, project, settings=settings) as host:
             yield Served(host, issuer, redis, upstream)
+
+
+def backchannel(
+    served: Served, token: str, media: str = "application/x-www-form-urlencoded"
+) -> int:
+    """The status of the reply to a logout token of the issuer's."""
+    body = urlencode({"logout_token": token}).encode()
+    sent = [("Content-Type", media)]
+    return served.host.request("POST", "/bff/backchannel-logout", sent, body).status

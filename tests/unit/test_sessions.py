@@ -1,6 +1,7 @@
 """Sessions before anything is stored: own paths, sealed records, logins, and answers of issuers."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from bff.environment import Environment
 from bff.errors import SettingsError
 from bff.identity.issuers.requests import IssuerDown
-from bff.identity.sessions.grants import Grant, read_grant
+from bff.identity.sessions.grants import LONGEST_TOKEN, Grant, read_grant
 from bff.identity.sessions.logins import LOGIN_SECONDS, Login, begin_login, resume_login
 from bff.identity.sessions.refreshes import needs_refresh, session_of
 from bff.identity.sessions.session import (
@@ -91,6 +92,19 @@ def test_record_that_was_changed_anywhere_or_moved_is_no_session() -> None:
         assert keys.open(handle, bytes(changed)) is None, place
     for junk in (b"", b".", b"....", record[:99], record + b".", record[:-1], b"\xff" * 300):
         assert keys.open(handle, junk) is None
+
+
+def test_largest_tokens_and_claims_that_are_taken_fit_into_a_record() -> None:
+    longest = Secret("t" * LONGEST_TOKEN)
+    largest = replace(
+        SESSION,
+        claims={"sub": "ada", "groups": ["\U0001f511" * 100] * 40},  # 12 bytes each, as JSON has it
+        access_token=longest,
+        refresh_token=longest,
+        id_token=longest,
+    )
+    record = SessionKeys([OLD]).seal(handle_of("a"), largest)
+    assert SessionKeys([OLD]).open(handle_of("a"), record) == largest
 
 
 def test_names_of_a_session_do_not_give_its_cookie() -> None:

@@ -27,7 +27,6 @@ from bff.secret import Secret
 
 ID_BYTES: Final = 32
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{43}")
-_ALGORITHMS: Final = ["dir", "A256GCM"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ class SessionKeys:
         }
         text = json.dumps(members, separators=(",", ":")).encode()
         header = {**self._header}
-        return jwe.encrypt_compact(header, text, self._key, algorithms=_ALGORITHMS).encode()
+        return jwe.encrypt_compact(header, text, self._key, registry=_REGISTRY).encode()
 
     def open(self, handle: str, record: bytes) -> Session | None:
         """The session in a record; None for what is no record of this handle's."""
@@ -117,19 +116,36 @@ class SessionKeys:
         if key is None:
             return None
         try:
-            sealed = jwe.decrypt_compact(record, key, algorithms=_ALGORITHMS)
-        except (JoseError, ValueError):
+            sealed = jwe.decrypt_compact(record, key, registry=_REGISTRY)
+            return _read(handle, json.loads(sealed.plaintext or b"{}"))
+        except (JoseError, ValueError, KeyError):  # a record of another version lacks members
             return None
-        members = json.loads(sealed.plaintext or b"{}")
-        if members.pop("handle") != handle:
-            return None
-        refresh_token = members.pop("refresh_token")
-        return Session(
-            access_token=Secret(members.pop("access_token")),
-            refresh_token=None if refresh_token is None else Secret(refresh_token),
-            id_token=Secret(members.pop("id_token")),
-            **members,
-        )
+
+
+class _Registry(jwe.JWERegistry):
+    """Takes records of all sizes that tokens may add up to (`bff.identity.sessions.grants`)."""
+
+    max_ciphertext_length = 256 * 1024
+
+
+_REGISTRY: Final = _Registry(algorithms=["dir", "A256GCM"])
+
+
+def _read(handle: str, members: dict[str, Any]) -> Session | None:
+    """Raises `KeyError`."""
+    if members["handle"] != handle:
+        return None
+    refresh_token = members["refresh_token"]
+    return Session(
+        claims=members["claims"],
+        access_token=Secret(members["access_token"]),
+        renew_at=members["renew_at"],
+        access_until=members["access_until"],
+        refresh_token=None if refresh_token is None else Secret(refresh_token),
+        id_token=Secret(members["id_token"]),
+        ends_at=members["ends_at"],
+        latest_end=members["latest_end"],
+    )
 
 
 def _derived(secret: Secret, use: bytes) -> bytes:
