@@ -1,5 +1,5 @@
-"""`python -m tests.fuzz`: the properties of both HTTP/1.1 parsers, round after round with more
-examples, until the time is over or one fails.
+"""`python -m tests.fuzz`: the properties of both HTTP/1.1 parsers, and hostile requests in
+each host, round after round with more examples, until the time is over or one fails.
 
 A failure prints its smallest example and the command that tries its round again; `make test` tries
 the example, too, as long as `.hypothesis/` is there.
@@ -11,8 +11,12 @@ import subprocess
 import sys
 import time
 
-_FILES = ("tests/property/test_http1_splits.py", "tests/property/test_http1_reply_splits.py")
-_TESTS = "take_turns or cut_anywhere or damaged"
+_FILES = (
+    "tests/property/test_http1_splits.py",
+    "tests/property/test_http1_reply_splits.py",
+    "tests/spec/test_nobody_gets_by.py",
+)
+_TESTS = "take_turns or cut_anywhere or damaged or makes_the_gateway_fail"
 
 
 def main() -> int:
