@@ -41,12 +41,12 @@ screenshots: $(SYSTEM)
 	$(BIN)/python -m tests.system.screenshots
 
 # Installs what is missing: Debian's packages as root, and npm where there is none.
-$(SYSTEM): $(STAMP) $(ISSUER)/package.json
+$(SYSTEM): $(STAMP) $(ISSUER)/package-lock.json
 	PATH="$$PATH:/usr/sbin"; for each in $(SYSTEM_PROGRAMS); do command -v $$each >/dev/null || missing=yes; done; \
 	  if [ "$$missing" ]; then $(AS_ROOT) apt-get update --quiet && $(AS_ROOT) apt-get install --yes --quiet \
 	    $(SYSTEM_PACKAGES) $$(command -v npm >/dev/null || echo nodejs npm); fi
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,system]'
-	npm install --prefix $(ISSUER) --loglevel error
+	npm ci --prefix $(ISSUER) --loglevel error
 	touch $@
 
 # What holds within a minute: the tests that start no server, with a fifth of the examples.
