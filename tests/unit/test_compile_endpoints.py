@@ -7,7 +7,7 @@ import pytest
 from bff.cache.keys import KeyRecipe
 from bff.engine.prepared import prepare
 from bff.engine.steps.requests import StepRequest
-from bff.plan.compiler.project import compile_project
+from bff.plan.compiler.project import check_project, compile_project
 from bff.plan.model.access import Access
 from bff.plan.model.composition import CompiledProject
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
@@ -95,3 +95,31 @@ def test_projects_in_two_namespaces_share_no_key(tmp_path: Path) -> None:
     others = keys(tmp_path / "b", 9001, "cache: {namespace: two}")
     assert payload != others[0]
     assert reply != others[1]
+
+
+def test_endpoints_that_state_no_access_are_warned_of_with_the_lines_to_write(
+    tmp_path: Path,
+) -> None:
+    mend = (
+        "no access is stated, so nobody may call this: every request gets 401."
+        " Write `access: authenticated`, or `access: public` where anyone may call it; for all that"
+        " state none, `defaults: {access: authenticated}` in gateway.yaml."
+    )
+    stated = {"open": f"{PUBLIC}{HOME.replace('/home/', '/open/')}", "home": HOME}
+    routes = "routes:\n  /raw: {service: shop}\n  /open: {service: shop, access: public}\n"
+    write_project(tmp_path, stated, gateway=routes, access=None)
+    checked = check_project(tmp_path)
+    assert checked.project is not None
+    assert [str(each) for each in checked.warnings] == [
+        f"compositions/home.yaml:1:11 endpoint: {mend}",
+        f"gateway.yaml:2:9 routes./raw: {mend}",
+    ]
+    assert checked.strict().project is None
+    write_project(tmp_path, stated, gateway=f"{routes}defaults: {{access: authenticated}}\n")
+    assert check_project(tmp_path).warnings == ()
+
+
+def test_access_that_is_wrong_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    write_project(tmp_path, {"home": f"access: members\n{HOME}"}, access=None)
+    checked = check_project(tmp_path)
+    assert (len(checked.problems), checked.warnings) == (1, ())

@@ -19,6 +19,7 @@ from bff.identity.provider import (
 )
 from bff.plan.compiler.project import check_project, compile_project
 from bff.plan.model.identity import NO_IDENTITY, IdentityPlan
+from bff.web.http.refusals import refused
 from bff.web.http.requests import GatewayRequest
 from tests.support.callers import BAD_TOKEN, Credentials
 from tests.support.projects import SHOP_SCHEMAS, write_project
@@ -190,3 +191,12 @@ def test_claims_are_typed_in_steps_and_payloads(tmp_path: Path) -> None:
     (absent,) = check("public", GREETING.replace("'${claims.sub}'", "'Dear ${claims.sub}'"))
     assert "may be null" in absent, "where anybody may call, a caller may have no claims"
     assert check("public", GREETING) == []
+
+
+def test_challenge_holds_no_character_that_ends_its_quotes() -> None:
+    refusal = Refusal(401, "invalid_token", 'Der "Schlüssel"\r\nX-Admin: 1')
+    reply = refused(GatewayRequest("GET", "/", "", []), refusal)
+    assert dict(reply.headers)[b"www-authenticate"] == (
+        b'Bearer realm="gateway", error="invalid_token",'
+        b' error_description="Der ?Schl?ssel???X-Admin: 1"'
+    )
