@@ -196,7 +196,7 @@ def test_claims_are_typed_in_steps_and_payloads(tmp_path: Path) -> None:
 def test_challenge_holds_no_character_that_ends_its_quotes() -> None:
     refusal = Refusal(401, "invalid_token", 'Der "Schlüssel"\r\nX-Admin: 1')
     reply = refused(GatewayRequest("GET", "/", "", []), refusal)
-    assert dict(reply.headers)[b"www-authenticate"] == (
+    assert dict(reply.all_headers)[b"www-authenticate"] == (
         b'Bearer realm="gateway", error="invalid_token",'
         b' error_description="Der ?Schl?ssel???X-Admin: 1"'
     )
