@@ -21,7 +21,7 @@ from bff.plan.explain.texts import (
 )
 from bff.plan.model.composition import Composition, Route
 from bff.plan.model.limits import Limit
-from bff.plan.model.sessions import OWN_ENDPOINTS, USER_PATH
+from bff.plan.model.sessions import OWN_METHODS, USER_PATH
 
 _COLUMNS = (
     "method",
@@ -70,7 +70,7 @@ def routes(project: Path) -> None:
         limits = _limits_of_route(route)
         rows.append(("any", f"{route.prefix}/…", answered_by, access, "", "", "", purges, limits))
     if compiled.identity.sessions is not None:
-        for method, path in OWN_ENDPOINTS:
+        for path, method in OWN_METHODS.items():
             access = "authenticated" if path == USER_PATH else "public"
             rows.append((method, path, "the gateway", access, "", "", "", "", ""))
     rows.append(("GET", "/healthz", "the gateway", "public", "", "", "", "", ""))

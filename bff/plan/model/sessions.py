@@ -12,13 +12,13 @@ USER_PATH: Final = "/bff/user"
 LOGOUT_PATH: Final = "/bff/logout"
 BACKCHANNEL_PATH: Final = "/bff/backchannel-logout"
 
-OWN_ENDPOINTS: Final = (
-    ("GET", LOGIN_PATH),
-    ("GET", CALLBACK_PATH),
-    ("GET", USER_PATH),
-    ("GET", LOGOUT_PATH),
-    ("POST", BACKCHANNEL_PATH),
-)
+OWN_METHODS: Final = {
+    LOGIN_PATH: "GET",
+    CALLBACK_PATH: "GET",
+    USER_PATH: "GET",
+    LOGOUT_PATH: "GET",
+    BACKCHANNEL_PATH: "POST",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from functools import partial
 from bff.identity.ports import Identity
 from bff.plan.model.access import Access
 from bff.plan.model.composition import CompiledProject
-from bff.plan.model.sessions import USER_PATH
+from bff.plan.model.sessions import OWN_METHODS, USER_PATH
 from bff.web.http.logs import Log
 from bff.web.http.problems import wrong_method
 from bff.web.http.replies import Reply
@@ -25,14 +25,15 @@ from bff.web.sessions.endpoints import Endpoint, SessionEndpoints
 class OwnEndpoint:
     """An endpoint of the gateway's own, and who may ask for it."""
 
+    method: str
     endpoint: Endpoint
     guard: Guard
 
     def begin(self, finisher: Finisher, request: GatewayRequest) -> Reply | Pending:
         """Begin a request."""
         endpoint = self.endpoint
-        if request.method != endpoint.method:  # HEAD would log out, too
-            return wrong_method(request, (endpoint.method, "OPTIONS"))
+        if request.method != self.method:  # HEAD would log out, too
+            return wrong_method(request, (self.method, "OPTIONS"))
         return Pending(
             finisher,
             request,
@@ -65,6 +66,6 @@ def own_endpoints(
     by_address = [each for each in limits if each.by == "address"]
     public = access.guard(Access("public"), by_address, depends_on_caller=False)
     return {
-        path: OwnEndpoint(endpoint, user if path == USER_PATH else public)
+        path: OwnEndpoint(OWN_METHODS[path], endpoint, user if path == USER_PATH else public)
         for path, endpoint in SessionEndpoints(identity.sessions, log).by_path().items()
     }

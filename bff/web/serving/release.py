@@ -188,7 +188,7 @@ def build_release(
         None if sessions is None else sessions.plan.origin,
     )
     own = own_endpoints(project, identity, access, log)
-    methods = {path: each.endpoint.method for path, each in own.items()}
+    methods = {path: each.method for path, each in own.items()}
     dispatcher = Dispatcher(
         project,
         RoutingTable(project.compositions, project.routes, url_prefix, methods),

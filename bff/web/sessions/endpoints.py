@@ -65,7 +65,6 @@ class Endpoint:
     """One of the gateway's own, which is asked by a caller. `may_be_abandoned`: it ends when the
     client leaves."""
 
-    method: str
     answer: Callable[[GatewayRequest, Identity], Awaitable[Reply]]
     reads_body: bool = False
     may_be_abandoned: bool = True
@@ -84,13 +83,11 @@ class SessionEndpoints:
     def by_path(self) -> Mapping[str, Endpoint]:
         """The endpoints by their paths."""
         return {
-            LOGIN_PATH: Endpoint("GET", self.log_in),
-            CALLBACK_PATH: Endpoint("GET", self.come_back),
-            USER_PATH: Endpoint("GET", self.show_user),
-            LOGOUT_PATH: Endpoint("GET", self.log_out, may_be_abandoned=False),
-            BACKCHANNEL_PATH: Endpoint(
-                "POST", self.end_sessions, reads_body=True, may_be_abandoned=False
-            ),
+            LOGIN_PATH: Endpoint(self.log_in),
+            CALLBACK_PATH: Endpoint(self.come_back),
+            USER_PATH: Endpoint(self.show_user),
+            LOGOUT_PATH: Endpoint(self.log_out, may_be_abandoned=False),
+            BACKCHANNEL_PATH: Endpoint(self.end_sessions, reads_body=True, may_be_abandoned=False),
         }
 
     async def log_in(self, request: GatewayRequest, caller: Identity) -> Reply:
