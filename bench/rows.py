@@ -84,6 +84,7 @@ _raw = Expectation(expected_passed_through())
 _MERGED, _LARGE = "three calls, merged", "three calls, merged, large"
 _FROM_CACHE, _IN_GZIP = "the same from cache", "from cache, gzip accepted"
 _UNCHANGED = "from cache, not modified"
+_FOR_A_TOKEN, _REFUSED = "from cache, for a token and a limit", "refused"
 _JOINED, _PASSED = "three calls, reshaped", "pass-through"
 _BY_HAND = f"Flask by hand, {THREADS} threads"
 _FEW = f"Flask by hand, {FEW_THREADS} threads"
@@ -109,8 +110,8 @@ ROWS = (
     Row("large-krakend", _LARGE, _KRAKEND, "krakend", _LARGE_HOME, _large_unvalidated),
     Row("large", _LARGE, "bff", "gateway", _LARGE_HOME, _large_ran),
     Row("cached", _FROM_CACHE, "bff", "gateway", _CACHED, _hit),
-    Row("members", _FROM_CACHE, "bff, for a token", "gateway", _MEMBERS, _hit, _WITH_TOKEN),
-    Row("refused", _FROM_CACHE, "bff, refused", "gateway", _MEMBERS, _refused, _WITHOUT),
+    Row("members", _FOR_A_TOKEN, "bff", "gateway", _MEMBERS, _hit, _WITH_TOKEN),
+    Row("refused", _REFUSED, "bff", "gateway", _MEMBERS, _refused, _WITHOUT),
     Row("cached-nginx", _FROM_CACHE, _NGINX_CACHE, "reference", PAYLOAD_PATH, _nginx_hit),
     Row("gzip", _IN_GZIP, "bff", "gateway", _CACHED, _hit_in_gzip, _GZIP),
     Row(

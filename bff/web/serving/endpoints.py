@@ -137,7 +137,7 @@ class CompositionEndpoint:
         admit, permit = guard.admit, guard.permit if guard.judges_params else None
 
         def begin_line(request: GatewayRequest) -> Begun:
-            """As `begin`, with closures only for what has to wait: a µs of a hit's 27 for a token
+            """As `begin`, with closures only for what has to wait: a µs of a hit's 14 for a token
             and a limit."""
             caller = admit(request)
             if not isinstance(caller, Identity):
