@@ -9,6 +9,7 @@ import pytest
 
 from bff.environment import Environment
 from bff.errors import SettingsError
+from bff.identity.issuers.issuers import Issuers
 from bff.identity.issuers.requests import IssuerDown
 from bff.identity.sessions.grants import LONGEST_TOKEN, Grant, read_grant
 from bff.identity.sessions.logins import LOGIN_SECONDS, Login, begin_login, resume_login
@@ -21,6 +22,7 @@ from bff.identity.sessions.session import (
     logout_sid,
     new_session_id,
 )
+from bff.identity.sessions.sessions import Sessions
 from bff.own_paths import LONGEST_OWN_PATH, is_own_path
 from bff.plan.compiler.project import check_project, compile_project
 from bff.secret import Secret
@@ -273,6 +275,27 @@ def test_plan_shows_no_secret_and_other_keys_leave_the_sessions_where_they_are(
     assert plan.namespace == other.namespace
     assert plan.redirect_uri == "http://localhost:8080/shop/bff/callback"
     assert plan.origin == "http://localhost:8080"
+
+
+def test_sessions_that_were_never_opened_are_closed_without_a_word(tmp_path: Path) -> None:
+    """So is a provider of which another part could not be opened."""
+    write_project(tmp_path, gateway=GATEWAY)
+    secrets = {"OIDC": "o", "NEW": "n" * 32, "OLD": "o" * 32}
+    plan = compile_project(tmp_path, Environment(secrets)).identity.sessions
+    assert plan is not None
+
+    async def close_twice() -> None:
+        issuers = Issuers()
+        sessions = Sessions(
+            plan, "redis://127.0.0.1:1", issuers, note=lambda *_: None, clock=lambda: NOW
+        )
+        await sessions.close()
+        await sessions.open()
+        await sessions.close()
+        await sessions.close()
+        await issuers.close()
+
+    asyncio.run(close_twice())
 
 
 def test_sessions_without_a_redis_are_refused_at_the_start(tmp_path: Path) -> None:

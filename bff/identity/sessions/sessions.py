@@ -97,6 +97,7 @@ class Sessions:
         self._note = note
         self._clock = clock
         self._random_bytes = random_bytes
+        self._is_open = False
 
     async def open(self) -> None:
         """Begin: the issuer's documents are fetched in the background, Redis at the first use."""
@@ -118,6 +119,7 @@ class Sessions:
             clock=clock,
             new_word=lambda: self._random_bytes(16).hex(),
         )
+        self._is_open = True
 
     async def begin(
         self, return_to: str, login_key: str | None, session_id: str | None
@@ -215,7 +217,11 @@ class Sessions:
         )
 
     async def close(self) -> None:
-        """End what is in flight, once tokens that are on their way are stored or given back."""
+        """End what is in flight, once tokens that are on their way are stored or given back; does
+        nothing where it is not open."""
+        if not self._is_open:
+            return
+        self._is_open = False
         await self._refreshes.close(ANSWER_SECONDS)
         await self._revocations.close(ANSWER_SECONDS)
         await self._tokens.close()
