@@ -1,8 +1,6 @@
 """Counting over a real Redis: exact limits, leases and the bound of their error, windows."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -38,13 +36,6 @@ def test_of_a_thousand_parallel_hits_at_an_exact_limit_of_100_exactly_100_pass(
         assert sum(admitted) == 100
 
     with_workers(server.url, limit(counting="exact"), test, workers=4)
-
-
-def test_exactly_100_pass_in_any_number_of_processes(server: RedisServer) -> None:
-    command = [sys.executable, "-m", "tests.support.limits_process", server.url, "500"]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    admitted = [int(process.communicate(timeout=60)[0]) for process in processes]
-    assert sum(admitted) == 100
 
 
 def test_leases_admit_what_the_bucket_has_and_no_more(server: RedisServer) -> None:
