@@ -189,15 +189,21 @@ def test_all_who_miss_something_share_one_fetch_a_cooldown() -> None:
         setup = Setup()
         await setup.look()
         await setup.end("first")
-        setup.clock.now += COOLDOWN_SECONDS
         asking = [asyncio.ensure_future(setup.document.newer()) for _ in range(1000)]
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert len(setup.pending) == 1
         await setup.end("second")
         assert await asyncio.gather(*asking) == ["second"] * 1000
+        setup.clock.now += COOLDOWN_SECONDS - 1
         assert [await setup.document.newer() for _ in range(1000)] == ["second"] * 1000
         assert not setup.pending
+        setup.clock.now += 1
+        asking = [asyncio.ensure_future(setup.document.newer())]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await setup.end("third")
+        assert await asking[0] == "third"
 
     asyncio.run(run())
 

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from bff.identity.issuers.requests import IssuerDown
-from bff.identity.jwt.encoding import decode_base64url
 from bff.identity.jwt.keys import (
     MOST_KEYS,
     BadKey,
@@ -15,6 +14,7 @@ from bff.identity.jwt.keys import (
     read_key_set,
     secret_key,
 )
+from bff.identity.jwt.tokens import decode_base64url
 from bff.secret import Secret
 from tests.support.tokens import SECRET, SigningKey, ec_key, ed_key, encode, rsa_key
 

@@ -6,7 +6,7 @@ Rules:
 3. While the issuer is down the last good document holds for `HOLD_SECONDS` from its fetch, and is
    asked for again and again with growing pauses. Then there is none.
 4. Whoever misses something in the document may ask for a newer one. All who ask share one fetch,
-   and there is one such fetch in `COOLDOWN_SECONDS`, however many ask.
+   and there is one such fetch in `COOLDOWN_SECONDS`, however many ask, beside those of rule 2.
 5. A fetch that fails leaves one line in the log; those that fail after it, for the same reason,
    leave none.
 
@@ -84,7 +84,9 @@ class RemoteDocument(Generic[T]):
     async def newer(self, wait_seconds: float = WAIT_SECONDS) -> T | None:
         """The document after the fetch that is in flight, or after one for this question where
         rule 4 allows it, but within `wait_seconds`; else what there is."""
-        if self.may_be_newer():
+        now = self._clock()
+        if self._task is None and now >= self._asked_until:
+            self._asked_until = now + COOLDOWN_SECONDS
             self._begin()
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=wait_seconds)
@@ -107,7 +109,6 @@ class RemoteDocument(Generic[T]):
 
     def _begin(self) -> None:
         if self._task is None:
-            self._asked_until = self._clock() + COOLDOWN_SECONDS
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def _run(self) -> None:

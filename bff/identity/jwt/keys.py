@@ -23,7 +23,7 @@ from typing import Any, Final
 from jwt import PyJWK, PyJWS
 
 from bff.identity.issuers.requests import IssuerDown
-from bff.identity.jwt.encoding import decode_base64url
+from bff.identity.jwt.tokens import decode_base64url
 from bff.secret import Secret
 
 MOST_KEYS: Final = 100

@@ -11,20 +11,22 @@ Rules:
    an encrypted token.
 """
 
+import binascii
 import json
 import math
 import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from typing import Any, Final
 
 from bff.identity.issuers.requests import unique_members
-from bff.identity.jwt.encoding import decode_base64url
 from bff.plan.schemas.json_texts import may_be_deep
 
 LONGEST_TOKEN: Final = 8192  # characters
 
 # The payload of a signature may be empty; that of a token is no claims then.
 _COMPACT: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)\.([A-Za-z0-9_-]+)")
+_ALPHABET: Final = re.compile(r"[A-Za-z0-9_-]*")
 _REFUSED_HEADERS: Final = frozenset(
     {"crit", "b64", "jwk", "jku", "x5u", "x5c", "enc", "zip", "epk", "p2c", "p2s"}
 )
@@ -73,6 +75,18 @@ def read_token(text: str) -> SignedToken:
 def read_claims(token: SignedToken) -> dict[str, Any]:
     """The claims of a token. Raises `BadToken`."""
     return _read_object(token.payload, "payload")
+
+
+def decode_base64url(text: str) -> bytes | None:
+    """The bytes that a part of a token or a member of a key stands for, None where the text is not
+    the one spelling of any: no padding, no spare bits (RFC 7515 §2)."""
+    if not _ALPHABET.fullmatch(text) or len(text) % 4 == 1:
+        return None
+    try:
+        found = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except binascii.Error:
+        return None
+    return found if urlsafe_b64encode(found).rstrip(b"=").decode() == text else None
 
 
 def read_number(claims: dict[str, Any], name: str) -> float | None:
