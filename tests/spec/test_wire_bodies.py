@@ -88,6 +88,17 @@ def test_form_of_a_foreign_page_is_refused(screens: Screens) -> None:
         assert send(screen, b"amount=5", FORM, Origin=origin).status == 200
 
 
+def test_own_page_is_that_of_the_host_which_a_trusted_proxy_reports(screens: Screens) -> None:
+    proxies = "trusted_proxies: {addresses: [127.0.0.0/8], hops: 1}"
+    more = {"service": CHARGE, "schemas": TYPES}
+    trusting = screens(PAY, {"/charges": DONE}, gateway=proxies, **more)
+    doubting = screens(PAY, {"/charges": DONE}, **more)
+    page = {"Origin": "https://shop.example", "X-Forwarded-Host": "shop.example"}
+    page["X-Forwarded-For"] = "203.0.113.7"
+    assert send(trusting, b"amount=5", FORM, **page).status == 200
+    assert send(doubting, b"amount=5", FORM, **page).status == 403
+
+
 WHOLE = """
         endpoint: POST /screen
         {more}

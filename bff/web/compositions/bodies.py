@@ -77,7 +77,7 @@ class BodyReader:
         origin = request.single.get(b"origin")
         if origin is None or origin in self._origins:
             return True
-        host = request.single.get(b"host")
+        host = request.host
         return host is not None and origin.partition(b"://")[2] == host.lower()
 
     def _too_large(self, request: GatewayRequest) -> Reply:

@@ -130,6 +130,11 @@ class GatewayRequest:
         values = [value for key, value in self.headers if key == name]
         return b", ".join(values) if values else None
 
+    @property
+    def host(self) -> bytes | None:
+        """The host that the client asked, as trusted proxies report it, else its `Host`."""
+        return self.forwarded_host or self.single.get(b"host")
+
     def has_good_host(self) -> bool:
         """Whether `Host` is there once and names a host (RFC 9112 §3.2). HTTP/1.0 may have none,
         HTTP/2 has `:authority` instead."""

@@ -155,8 +155,7 @@ def _has_written(answer: Answer | Failed) -> bool:
 
 def client_of(request: GatewayRequest) -> ClientInfo:
     """The sender of a request, for the service."""
-    host = request.forwarded_host or request.single.get(b"host")
-    return _client(request.client_host, request.scheme, host)
+    return _client(request.client_host, request.scheme, request.host)
 
 
 @lru_cache(256)
