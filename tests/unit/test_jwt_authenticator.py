@@ -395,7 +395,9 @@ def test_two_authenticators_share_a_set_and_the_last_ends_its_fetches(
             await other.open()
             assert setup.keys_asked() == 1
             await setup.tokens.close()
+            await setup.tokens.close()  # the second closes nothing
             token = setup.token(ec_key())
+            assert isinstance(setup.ask_now(token), Claims)  # of a request in flight
             assert isinstance(other.authenticate(token, REQUEST), Claims)
             await other.close()
             await setup.pass_time(FRESH_SECONDS)

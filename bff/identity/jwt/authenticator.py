@@ -59,6 +59,7 @@ class JwtAuthenticator:
         self._memory = TokenMemory() if memory is None else memory
         self._refused: TokenMemory[Refusal] = TokenMemory()
         self._sources: dict[str, KeySource] = {}
+        self._opened: list[KeySource] = []
 
     def authenticate(
         self, credential: str, request: CallerRequest
@@ -83,16 +84,19 @@ class JwtAuthenticator:
         """See `IdentityProvider.open`."""
         for issuer in self._issuers.values():
             try:
-                self._sources[issuer.issuer] = open_source(issuer, self._documents)
+                source = open_source(issuer, self._documents)
             except BadKey as bad:
                 raise SettingsError(
                     f"the secret of the issuer {issuer.issuer} {bad}; see identity.jwt"
                 ) from None
+            self._sources[issuer.issuer] = source
+            self._opened.append(source)
 
     async def close(self) -> None:
-        """See `IdentityProvider.close`."""
-        sources, self._sources = list(self._sources.values()), {}
-        for source in sources:
+        """See `IdentityProvider.close`. Requests in flight are decided with the keys that there
+        were."""
+        opened, self._opened = self._opened, []
+        for source in opened:
             await source.close()
 
     async def _verify_later(self, token: str, digest: bytes, issuer: str) -> Claims | Refusal:
