@@ -12,6 +12,7 @@ from bff.declarations.documents import read_document
 from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.cors import CorsDecl
 from bff.declarations.models.gateway import GatewayDefaults
+from bff.declarations.models.identity import IdentityDecl
 from bff.declarations.project import read_project
 from bff.errors import Problem
 from bff.plan.compiler.compositions import Defaults, compile_composition
@@ -63,7 +64,7 @@ class Compiler:
         assert found.document is not None
         reporter = Reporter(found.document, list(found.problems))
         limits = compile_project_limits(
-            scope_within(reporter, root_of_claims(UNKNOWN_CLAIMS)), (), "shop"
+            scope_within(reporter, root_of_claims(UNKNOWN_CLAIMS)), (), "shop", IdentityDecl()
         )
         identity = CompiledIdentity(NO_IDENTITY, UNKNOWN_CLAIMS)
         defaults = Defaults(GatewayDefaults(), Access("public"), identity, CorsDecl(), limits)
