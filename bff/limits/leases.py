@@ -100,10 +100,11 @@ class LeasedMeter:
         """See `Meter.take`."""
         lease = self._leases.get(key)
         if lease is not None:
-            with self._lock:
-                lease.asked = True
-                if lease.held > lease.waiting:  # what others wait for is theirs
-                    return self._spend(key, lease)
+            lease.asked = True
+            if lease.held > lease.waiting:  # what others wait for is theirs
+                with self._lock:
+                    if lease.held > lease.waiting:
+                        return self._spend(key, lease)
             if lease.empty_until:
                 now = self._clock()
                 if now < lease.empty_until:

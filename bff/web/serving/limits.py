@@ -261,20 +261,21 @@ def _judge(
     """The problem document where the verdict refuses; what others counted goes back then."""
     limit = counters[index].limit
     match verdict:
-        case Admitted(remaining, seconds):
-            quota.append(remaining_item(limit, remaining, seconds))
+        case Admitted():
+            quota.append(remaining_item(limit, verdict.remaining, verdict.seconds))
             return None
         case Uncounted():
             return None
-        case Exceeded(seconds):
-            quota.append(remaining_item(limit, 0, seconds))
+        case Exceeded():
+            quota.append(remaining_item(limit, 0, verdict.seconds))
         case Unavailable():
             pass
         case _:
             assert_never(verdict)
-    for counter, key in zip(counters[:index], keys, strict=False):
+    for before in range(index):
+        key = keys[before]
         if key is not None:
-            counter.meter.give_back(key)
+            counters[before].meter.give_back(key)
     return _refused(request, counters[index], verdict)
 
 
