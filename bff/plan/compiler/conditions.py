@@ -67,11 +67,20 @@ def compile_condition(
 def _check_outcomes(scope: ExpressionScope, text: str, path: Path) -> None:
     part = next(each for each in split_template(text) if isinstance(each, Interpolation))
     node = parse_expression(part.source)
-    inferred, comparisons = infer_comparisons(node, _with_nulls(scope.root))
-    before = len(scope.problems)
-    for comparison in comparisons:
-        _check_comparison(scope, path, part, comparison)
-    if len(scope.problems) > before:
+    try:
+        inferred, comparisons = infer_comparisons(node, _with_nulls(scope.root))
+        # What a function gives of a value of any kind is known of the type that it takes alone.
+        _, gradual = infer_comparisons(node, scope.root)
+    except RecursionError:
+        scope.report_in_text(
+            path, part.start, "the value would be nested too deeply", "Use fewer parts."
+        )
+        return
+    wrong: set[int] = set()
+    for each in (*comparisons, *gradual):
+        if each.node.start not in wrong and _check_comparison(scope, path, part, each):
+            wrong.add(each.node.start)
+    if wrong:
         return
     if truthy(inferred) == t.NOTHING:
         scope.report_in_text(
@@ -92,7 +101,8 @@ def _check_outcomes(scope: ExpressionScope, text: str, path: Path) -> None:
 
 def _check_comparison(
     scope: ExpressionScope, path: Path, part: Interpolation, comparison: Comparison
-) -> None:
+) -> bool:
+    """Report what is wrong with a comparison; whether something is."""
     node = comparison.node
     left, right = node.children
     if _is_same(left, right):
@@ -100,18 +110,27 @@ def _check_comparison(
             path, part.start + node.start, "this compares a value with itself",
             "Compare it with another: ${claims.sub == params.user_id}.",
         )  # fmt: skip
-        return
+        return True
     if _is_null(left) or _is_null(right):
-        return
+        return False
     for side, inferred in ((left, comparison.left), (right, comparison.right)):
         if may_be_null(inferred):
             shown = part.source[side.start : side.end]
             scope.report_in_text(
                 path, part.start + side.start,
                 f"'{shown}' may be null here, and what is null equals what is null",
-                f"Ask for it first: {shown} && …; or declare that it is always there.",
+                f"{_asked_first(side, shown)}; or declare that it is always there.",
             )  # fmt: skip
-            return
+            return True
+    return False
+
+
+def _asked_first(node: Node, shown: str) -> str:
+    """How to ask whether a value is there before it is compared: of what has no name, by one."""
+    parts = node.children if node.kind == "subexpression" else (node,)
+    if all(each.kind in ("field", "variable", "current") for each in parts):
+        return f"Ask for it first: {shown} && …"
+    return f"Ask for it first: let $it = {shown} in $it && $it == …"
 
 
 def _is_null(node: Node) -> bool:
