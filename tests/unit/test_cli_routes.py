@@ -150,3 +150,27 @@ def test_routes_stand_in_the_order_in_which_they_match(tmp_path: Path) -> None:
         ["any", "/raw/…"],
         ["GET", "/healthz"],
     ]
+
+
+def test_routes_and_plans_show_who_may_call_what(tmp_path: Path) -> None:
+    roles = "roles: {any: [support, admin], all: [staff]}"
+    rules = f"{{{roles}, scopes: {{all: [a.read]}}, when: '${{claims.vip}}'}}"
+    compositions = {
+        "open": f"access: public\n{HOME}",
+        "members": f"access: authenticated\n{HOME.replace('/home/', '/members/')}",
+        "staff": f"access: {rules}\n{HOME.replace('/home/', '/staff/')}",
+        "denied": HOME.replace("/home/", "/denied/"),
+    }
+    folder = str(write_project(tmp_path, compositions, access=None))
+    shown = {
+        "open": "public",
+        "members": "authenticated",
+        "staff": "roles any of support, admin; roles all of staff; scopes all of a.read;"
+        " when ${claims.vip}",
+        "denied": "denied: none is stated",
+    }
+    table = run("routes", "--project", folder).stdout
+    for name, access in shown.items():
+        (line,) = (each for each in table.splitlines() if f"composition {name} " in each)
+        assert access in line
+        assert f"  access: {access}\n" in run("plan", name, "--project", folder).stdout

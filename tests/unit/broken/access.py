@@ -95,6 +95,12 @@ ROWS = {
         "'params.tenant' may be null here, and what is null equals what is null."
         " Ask for it first: params.tenant && …; or declare that it is always there.",
     ),
+    "value without a name that may be absent": _when(
+        "${▶claims.tenants[0] == params.user_id}",
+        "'claims.tenants[0]' may be null here, and what is null equals what is null."
+        " Ask for it first: let $it = claims.tenants[0] in $it && $it == …;"
+        " or declare that it is always there.",
+    ),
     "claim that is unequal where it is absent": _when(
         "${▶claims.plan != 'free'}",
         "'claims.plan' may be null here, and what is null equals what is null."
