@@ -123,3 +123,6 @@ def test_access_that_is_wrong_is_not_said_to_be_missing(tmp_path: Path) -> None:
     write_project(tmp_path, {"home": f"access: members\n{HOME}"}, access=None)
     checked = check_project(tmp_path)
     assert (len(checked.problems), checked.warnings) == (1, ())
+    write_project(tmp_path, {"home": HOME}, gateway=f"{ROUTE}defaults: {{access: members}}\n")
+    checked = check_project(tmp_path)
+    assert (len(checked.problems), checked.warnings) == (1, ())

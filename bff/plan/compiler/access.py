@@ -20,8 +20,8 @@ def compile_access(
 ) -> Access:
     """The access that is declared at `path`. `scope` has what its condition sees; the params
     `in_body` are read too late for it."""
-    if declared is None:
-        return Access(None)
+    if declared is None:  # what is wrong there is reported, and states something
+        return Access(None if scope.knows(path) else "authenticated")
     if not isinstance(declared, AccessRules):
         return Access(declared)
     when = declared.when
