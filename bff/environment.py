@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from bff.secret import Secret
+from bff.secret import Secret, UnreadSecret
 
 LARGEST_VALUE: Final = 64 * 1024  # bytes of a variable or a secret
 
@@ -86,3 +86,13 @@ class Environment:
             # Not chained: the error holds the bytes.
             raise UnusableValue(f"the file {path} is not UTF-8", "Save it as UTF-8.") from None
         return text.removesuffix("\n").removesuffix("\r")
+
+
+class VariablesAlone(Environment):
+    """Variables, and an `UnreadSecret` for each secret: for commands that have no use for any."""
+
+    __slots__ = ()
+
+    def read(self, kind: Kind, name: str) -> str | Secret | None:
+        """See `Environment.read`."""
+        return UnreadSecret("unread") if kind == "secret" else self._variable(name)

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from bff.cli.project import audit_command, compile_or_exit, project_option
-from bff.environment import Environment
+from bff.environment import VariablesAlone
 from bff.errors import SettingsError
 from bff.plan.model.caching import MOST_TAGS
 from bff.settings import Settings, load_settings
@@ -37,8 +37,8 @@ def purge(tags: tuple[str, ...], project: Path) -> None:
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
     if settings.redis_url is not None:
-        environment = Environment(os.environ, settings.secrets_dir)
-        namespace = compile_or_exit(project, environment).namespace
+        # The addresses of services may be variables, and name the namespace; no secret does.
+        namespace = compile_or_exit(project, VariablesAlone(os.environ)).namespace
         gone = _purge_in_redis(settings.redis_url, namespace, tags)
     elif settings.admin_token is not None:
         gone = _ask_gateway(settings, settings.admin_token, tags)

@@ -172,6 +172,8 @@ class _Filling:
             except UnusableValue as error:
                 self._fault(path, each.offset, error.what, error.mend)
                 return None
+            if isinstance(value, UnreadSecret):
+                self.unread.add(path)
             if value is not None:
                 return value.reveal() if isinstance(value, Secret) else value
         first = reference.names()[0]
@@ -198,8 +200,8 @@ _IN_EXPRESSION = (
 )
 _SECRET_ELSEWHERE = (
     "a secret can't stand here",
-    "Secrets belong to headers, query, auth, tls and proxy of a service; use env.NAME for what may"
-    " be seen.",
+    "Secrets belong to identity, and to headers, query, auth, tls and proxy of a service; use"
+    " env.NAME for what may be seen.",
 )
 
 

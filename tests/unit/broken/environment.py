@@ -23,8 +23,8 @@ _DEFAULT = (
 _QUOTED = 'a name ends here. A name with dashes or dots stands in quotes: env."a-b".'
 _CONSTANT = "this constant is no text, number or boolean. Write a text in single quotes: 'a text'."
 _ELSEWHERE = (
-    "a secret can't stand here. Secrets belong to headers, query, auth, tls and proxy of a service;"
-    " use env.NAME for what may be seen."
+    "a secret can't stand here. Secrets belong to identity, and to headers, query, auth, tls and"
+    " proxy of a service; use env.NAME for what may be seen."
 )
 _REQUESTS = (
     "the environment is read when a release is built, and requests evaluate this. Write the value"
