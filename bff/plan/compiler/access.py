@@ -1,6 +1,6 @@
 """Compiles `access` of compositions, routes and `defaults`."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bff.declarations.models.access import Access as AccessDecl
@@ -9,6 +9,7 @@ from bff.declarations.models.gateway import GatewayFile
 from bff.plan.compiler.conditions import compile_condition
 from bff.plan.compiler.values import ExpressionScope
 from bff.plan.model.access import NO_REQUIREMENT, Access, Requirement
+from bff.plan.model.service import CompositionParam
 from bff.plan.reporter import Path, Reporter
 
 
@@ -16,10 +17,10 @@ def compile_access(
     scope: ExpressionScope,
     declared: AccessDecl | None,
     path: Path,
-    in_body: Collection[str] = (),
+    params: Sequence[CompositionParam] = (),
 ) -> Access:
-    """The access that is declared at `path`. `scope` has what its condition sees; the params
-    `in_body` are read too late for it."""
+    """The access that is declared at `path`. `scope` has what its condition sees, `params` are
+    those of the composition."""
     if declared is None:  # what is wrong there is reported, and states something
         return Access(None if scope.knows(path) else "authenticated")
     if not isinstance(declared, AccessRules):
@@ -29,7 +30,7 @@ def compile_access(
         "authenticated",
         _requirement(declared.roles),
         _requirement(declared.scopes),
-        None if when is None else compile_condition(scope, when, (*path, "when"), in_body),
+        None if when is None else compile_condition(scope, when, (*path, "when"), params),
     )
 
 

@@ -175,8 +175,7 @@ def _compile_access(
         warn_of_denied(reporter, defaults.access, ("access",), ("endpoint",))
         return defaults.access
     root = root_of_access(type_of_params(reporter.document, params), defaults.identity.claims)
-    in_body = [each.name for each in params if each.location in ("body", "form")]
-    return compile_access(scope_within(reporter, root), declared, ("access",), in_body)
+    return compile_access(scope_within(reporter, root), declared, ("access",), params)
 
 
 def _compile_limits(

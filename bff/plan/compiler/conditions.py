@@ -1,14 +1,17 @@
 """Compiles the condition of an access, and finds what would admit whom nobody means.
 
 Rules:
-1. It stands on what is known before the body is read.
+1. It stands on what is known before the body is read, and on no header by which a proxy, or whoever
+   plays one, says who calls.
 2. Each side of a comparison is there: null equals null, so `claims.tenant == params.tenant` would
    admit a caller without a tenant to a request without one. Without a declared type, every claim
    may be null.
 3. It can be true, and it can be something else.
 """
 
-from collections.abc import Collection
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from bff.plan.compiler.values import ExpressionScope, compile_single, is_constant
 from bff.plan.expressions.grammar.nodes import Node
@@ -17,10 +20,15 @@ from bff.plan.expressions.grammar.templates import Interpolation, split_template
 from bff.plan.expressions.types.inference import Comparison, infer_comparisons
 from bff.plan.expressions.types.narrowing import truthy
 from bff.plan.model.expressions import Template
+from bff.plan.model.service import CompositionParam
 from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import brief, disjoint, may_be_null, union
 
+_OF_PROXIES: Final = re.compile(
+    r"forwarded|x-forwarded-.*|x-real-ip|x-client-ip|true-client-ip|cf-connecting-ip"
+    r"|(?:x-)?remote-.*"
+)
 _DEFINITIONS: dict[str, t.Type] = {}
 _ANY_VALUE = t.Named("any value", _DEFINITIONS)
 # What is known of a value of which nothing is known.
@@ -36,24 +44,19 @@ _DEFINITIONS["any value"] = _VALUE
 
 
 def compile_condition(
-    scope: ExpressionScope, text: str, path: Path, in_body: Collection[str] = ()
+    scope: ExpressionScope, text: str, path: Path, params: Sequence[CompositionParam] = ()
 ) -> Template:
-    """The condition `text` at `path`. `in_body` are the params that are read too late for it."""
+    """The condition `text` at `path`. `params` are those that it sees, and those of the body, which
+    are read too late for it."""
     found = len(scope.problems)
     condition = compile_single(scope, text, path)
     if len(scope.problems) > found or not scope.knows(path):
         return condition
-    late = sorted(
-        name
-        for name in in_body
-        if ("params",) in condition.reads
-        or any(each[:2] == ("params", name) for each in condition.reads)
-    )
-    if late:
-        scope.report(
-            path, f"'{late[0]}' is in the body, which is read once it is known who may call",
-            "Decide by claims and by params in the path, the query and headers.",
-        )  # fmt: skip
+    read = [each for each in params if _is_read(each.name, condition.reads)]
+    unfit = dict(filter(None, map(_unfitness, read)))
+    if unfit:
+        what = min(unfit)
+        scope.report(path, what, unfit[what])
     elif is_constant(condition):
         scope.report(
             path, "this reads nothing of the request, so it is always the same",
@@ -62,6 +65,25 @@ def compile_condition(
     else:
         _check_outcomes(scope, text, path)
     return condition
+
+
+def _is_read(name: str, reads: Iterable[tuple[str, ...]]) -> bool:
+    return any(path == ("params",) or path[:2] == ("params", name) for path in reads)
+
+
+def _unfitness(param: CompositionParam) -> tuple[str, str] | None:
+    """Why nobody may be admitted by a param, and what to do instead."""
+    if param.location in ("body", "form"):
+        return (
+            f"'{param.name}' is in the body, which is read once it is known who may call",
+            "Decide by claims and by params in the path, the query and headers.",
+        )
+    if param.location == "header" and _OF_PROXIES.fullmatch(param.wire_name.lower()):
+        return (
+            f"whoever sends the header '{param.wire_name}' chooses what it says",
+            "Decide by claims, which a credential proves.",
+        )
+    return None
 
 
 def _check_outcomes(scope: ExpressionScope, text: str, path: Path) -> None:

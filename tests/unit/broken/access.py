@@ -24,6 +24,7 @@ def _when(condition: str, message: str) -> Broken:
         "  user_id: {type: string}\n"
         "  tenant: {in: query, type: string, required: false}\n"
         "  note: {type: string}\n"
+        "  ip: {in: header, name: X-Forwarded-For, type: string}\n"
         f"{_BODY}"
     )
     return broken_composition(text, f"access.when: {message}")
@@ -79,6 +80,11 @@ ROWS = {
         "▶${claims.sub && claims.sub == params.note}",
         "'note' is in the body, which is read once it is known who may call."
         " Decide by claims and by params in the path, the query and headers.",
+    ),
+    "header that a proxy writes, or anybody": _when(
+        "▶${params.ip == '10.0.0.1'}",
+        "whoever sends the header 'x-forwarded-for' chooses what it says. Decide by claims, which"
+        " a credential proves.",
     ),
     "all params, where one is in the body": _when(
         "▶${length(params) > `1`}",
