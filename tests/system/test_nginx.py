@@ -36,6 +36,11 @@ http {{
     {shown}
 }}
 """
+# What a client says of itself.
+FORGED = {
+    "X-Forwarded-For": "1.1.1.1", "X-Forwarded-Proto": "ftp", "X-Forwarded-Host": "evil.example",
+    "Forwarded": "for=1.1.1.1;host=evil.example",
+}  # fmt: skip
 ANN = json_reply('{"id": 1, "first_name": "Ann"}')
 
 
@@ -147,6 +152,12 @@ def test_browser_speaks_http_2_and_its_path_and_body_arrive_as_they_are(
         last = upstream.requests[-1]
         assert (last.method, last.target) == ("POST", "/a%2Fb/%C3%A9?x=%20y")
         assert last.body == b"body"
+        forged = [f"--header={name}: {value}" for name, value in FORGED.items()]
+        assert proxy.curl("/raw/x", *forged) == ["2", "200"]
+        told = upstream.requests[-1]
+        assert told.header("x-forwarded-for") == "127.0.0.1"
+        assert told.header("x-forwarded-proto") == "https"
+        assert told.header("x-forwarded-host") == f"localhost:{proxy.port}"
         large = tmp_path / "large"
         large.write_bytes(bytes(8 << 20))
         assert proxy.curl("/raw/x", "--data-binary", f"@{large}") == ["2", "200"]
