@@ -9,11 +9,14 @@ import pytest
 
 from bff import Gateway
 from bff.errors import SettingsError
+from bff.identity.ports import Claims
+from bff.identity.provider import BearerToken, ConfiguredProvider, CredentialKindReader
+from bff.plan.model.identity import NO_IDENTITY
 from bff.settings import Settings
 from bff.web.applications import create_server
 from bff.web.hosts.http1.server import Http1Server
 from tests.support.browsers import SESSION_COOKIE, Browser, serving_sessions
-from tests.support.callers import ByName
+from tests.support.callers import Credentials
 from tests.support.hosts import Host, http1_server, serving
 from tests.support.oidc_issuer import OidcIssuer
 from tests.support.redis_server import RedisServer
@@ -32,17 +35,24 @@ from tests.support.wire_scripts import reply
 OK = reply(body=b"ok")
 
 
-def test_access_is_decided_before_the_handshake_is_looked_at(tmp_path: Path) -> None:
+@pytest.mark.parametrize("late", ["", "late-"], ids=["at once", "waited for"])
+def test_access_is_decided_before_the_handshake_is_looked_at(tmp_path: Path, late: str) -> None:
+    known = {"ann": Claims("token", {"roles": ["member"]}, "ann"), "bo": Claims("token", {}, "bo")}
+    kinds = [CredentialKindReader(BearerToken(), Credentials(known))]
+    provider = ConfiguredProvider(NO_IDENTITY, kinds)
     with WireServer(switching(echo)) as upstream:
         project = live_project(tmp_path, upstream.url, access="{roles: {any: [member]}}")
-        with serving("http1", project, identity=ByName()) as host:
+        with serving("http1", project, identity=provider) as host:
+            with connected(host) as client:
+                client.send(handshake(authorization=f"Bearer {late}bo"))
+                assert client.read_head().startswith(b"HTTP/1.1 403 ")
             for refused in (handshake(), handshake(sec_websocket_version="8")):
                 with connected(host) as client:
                     client.send(refused)
                     assert b'"reason":"no_credentials"' in client.read_all()
             assert upstream.requests == []
             with connected(host) as client:
-                client.send(handshake(authorization="Bearer ann"))
+                client.send(handshake(authorization=f"Bearer {late}ann"))
                 assert client.read_head().startswith(b"HTTP/1.1 101 ")
 
 
