@@ -7,6 +7,7 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -36,6 +37,7 @@ http {{
     {shown}
 }}
 """
+TRUSTED = "trusted_proxies: {addresses: [127.0.0.1], hops: 1}\n"
 # What a client says of itself.
 FORGED = {
     "X-Forwarded-For": "1.1.1.1", "X-Forwarded-Proto": "ftp", "X-Forwarded-Host": "evil.example",
@@ -119,7 +121,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         yield start
 
 
-PUBLIC = f"{GATEWAY}defaults: {{access: public}}\n"
+PUBLIC = f"{GATEWAY}defaults: {{access: public}}\n{TRUSTED}"
 
 
 @contextmanager
@@ -152,8 +154,8 @@ def test_browser_speaks_http_2_and_its_path_and_body_arrive_as_they_are(
         last = upstream.requests[-1]
         assert (last.method, last.target) == ("POST", "/a%2Fb/%C3%A9?x=%20y")
         assert last.body == b"body"
-        forged = [f"--header={name}: {value}" for name, value in FORGED.items()]
-        assert proxy.curl("/raw/x", *forged) == ["2", "200"]
+        forged = [("--header", f"{name}: {value}") for name, value in FORGED.items()]
+        assert proxy.curl("/raw/x", *chain.from_iterable(forged)) == ["2", "200"]
         told = upstream.requests[-1]
         assert told.header("x-forwarded-for") == "127.0.0.1"
         assert told.header("x-forwarded-proto") == "https"
