@@ -15,7 +15,7 @@ class Users:
     alone."""
 
     def __init__(self, take: Callable[[str], Coroutine[Any, Any, None] | None]) -> None:
-        self._take = take
+        self._take: Callable[[str], Coroutine[Any, Any, None] | None] | None = take
         self._loop = asyncio.get_running_loop()
         self._users: Counter[str] = Counter()
         self._letting_go: set[asyncio.Task[None]] = set()
@@ -26,7 +26,8 @@ class Users:
         weakref.finalize(user, self._note_end, key).atexit = False
 
     async def close(self) -> None:
-        """Wait for what is being let go."""
+        """Wait for what is being let go, and let nothing more go."""
+        self._take = None  # the owner has these users: a cycle for the collector
         await asyncio.gather(*self._letting_go)
 
     def _note_end(self, key: str) -> None:
@@ -39,7 +40,7 @@ class Users:
         if self._users[key] > 0:
             return
         del self._users[key]
-        ending = self._take(key)
+        ending = None if self._take is None else self._take(key)
         if ending is not None:
             task = self._loop.create_task(ending)
             self._letting_go.add(task)
