@@ -172,3 +172,28 @@ def test_logins_count_by_address_as_other_requests_do(
         for path in ("/bff/login", "/bff/callback?code=x&state=y", "/bff/user", "/bff/logout"):
             assert browser.get(path).status == 429
         assert backchannel(served, shared_issuer.logout_token(sub="ada")) == 429
+
+
+def test_ended_sessions_and_wrong_keys_of_an_address_lock_out_no_session_of_it(
+    tmp_path: Path, shared_issuer: OidcIssuer
+) -> None:
+    """A Redis that restarts ends the sessions of a whole office at once."""
+    shared_issuer.reset()
+    limits = """
+  api_keys: {header: X-Api-Key, redis: true}
+cache: {namespace: office}
+limits: [{by: failed_credentials, rate: 2/day}]
+"""
+    with (
+        RedisServer() as redis,
+        serving_sessions("http1", tmp_path, shared_issuer, redis, limits) as served,
+    ):
+        ended, browser = Browser(served.host), Browser(served.host)
+        browser.log_in()
+        ended.cookies[SESSION_COOKIE] = "e" * 43
+        assert [ended.get("/mine").status for _ in range(4)] == [401] * 4
+        wrong = ("X-Api-Key", "wrong")
+        statuses = [Browser(served.host).get("/mine", wrong).status for _ in range(4)]
+        assert statuses == [401, 401, 429, 429]
+        assert browser.get("/mine").status == 200
+        assert browser.get("/mine", wrong).status == 429

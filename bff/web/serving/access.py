@@ -10,6 +10,9 @@ Rules:
    before the body is read: the condition, and all other limits.
 4. Either may answer at once, or with an awaitable, which belongs to the gateway's loop.
 5. What states no access is denied.
+6. A session's cookie is no credential that somebody guesses: one that has ended is no failure, and
+   one is looked up whatever its address did. When Redis has lost all sessions, the browsers of one
+   address do not lock each other out.
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
@@ -17,6 +20,8 @@ from typing import Any, Final
 
 from bff.errors import EvaluationError
 from bff.identity.ports import NOBODY, Identified, Identity, IdentityProvider, Refusal
+from bff.identity.sessions.authenticator import NO_SESSION
+from bff.identity.sessions.cookies import SessionCookie
 from bff.plan.model.access import NO_REQUIREMENT, Access, Requirement
 from bff.plan.model.limits import Limit
 from bff.web.http.refusals import challenge, refused
@@ -105,6 +110,10 @@ class Guard:
         self._insufficient = _insufficient(access.scopes)
         self._identify = None if provider is None else provider.identify
         self._credentials = () if provider is None else provider.headers
+        if forgery is not None:  # then the cookie is the session's
+            self._credentials = tuple(
+                name for name in self._credentials if name not in SessionCookie.headers
+            )
         self._failed = failed
 
     def admit(self, request: GatewayRequest) -> Admission | Awaitable[Admission]:
@@ -151,7 +160,7 @@ class Guard:
     ) -> Admission | Awaitable[Admission]:
         if isinstance(caller, Refusal):
             refusal = refused(request, caller)
-            if caller.status == 401 and self._failed is not None:
+            if caller.status == 401 and caller != NO_SESSION and self._failed is not None:
                 return self._failed.count(request, refusal)
             return refusal
         access = self._access
