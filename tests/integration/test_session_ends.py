@@ -234,6 +234,26 @@ def test_subject_with_many_sessions_loses_the_one_that_began_first(server: Redis
     asyncio.run(main())
 
 
+def test_who_writes_to_redis_prolongs_no_session(issuer: OidcIssuer, server: RedisServer) -> None:
+    """The end that is sealed with a record is the one that holds."""
+
+    async def test(worker: Worker) -> None:
+        session_id = await worker.log_in()
+        with server.client() as client:
+            (key,) = (each for each in server.all_keys() if b"session:" in each)
+            client.hset(key, mapping={"ends": "9e15", "seen": "9e15", "version": b"\xff"})
+            client.persist(key)
+        assert isinstance(await worker.sessions.find(session_id), StoredSession)
+        worker.clock.ahead = 601
+        with server.client() as client:
+            client.hset(key, mapping={"ends": "9e15", "seen": "9e15"})
+        assert await worker.sessions.find(session_id) == "ended"
+
+    issuer.access_seconds = 600
+    issuer.gives_refresh_tokens = False
+    run_worker(test, issuer, server)
+
+
 def session_until(latest_end: float) -> Session:
     secret = Secret("x")
     return Session(

@@ -342,6 +342,23 @@ def test_issuer_that_hangs_or_is_gone_is_down_within_bounds(issuer: StandInIssue
     asyncio.run(run())
 
 
+@pytest.mark.parametrize(
+    "url", ["https://999.1.1.1/jwks", "https://xn--/", "https://[v1.a]/", "https://[::1]x/"]
+)
+def test_address_that_only_looks_like_one_is_trouble_of_the_issuers(url: str) -> None:
+    """Metadata may name it."""
+
+    async def run() -> None:
+        client = IssuerClient()
+        for asked in (client.get(url), client.post(url, {})):
+            with pytest.raises(IssuerDown, match="an address that can't be asked"):
+                await asked
+        await client.close()
+
+    assert may_ask(url, ISSUER)
+    asyncio.run(run())
+
+
 def test_proxy_of_the_environment_is_not_asked(
     issuer: StandInIssuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -159,6 +159,11 @@ def test_path_that_leaves_the_site_is_none_even_in_a_login_of_this_browser() -> 
     assert resume_login(KEY, login(replaces="../x").state, now=NOW) is None
 
 
+def test_login_of_a_time_that_no_clock_shows_is_none() -> None:
+    for odd in (10**400, -(10**400)):
+        assert resume_login(KEY, login(now=odd).state, now=NOW) is None
+
+
 def answer(**members: Any) -> dict[str, Any]:
     return {"access_token": "a", "token_type": "Bearer", "id_token": "i", **members}
 

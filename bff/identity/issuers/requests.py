@@ -54,7 +54,7 @@ class IssuerClient:
 
     async def get(self, url: str) -> Any:
         """The JSON at an address that answers 200. Raises `IssuerDown`."""
-        reply = await self._ask(httpx.Request("GET", url, headers=_HEADERS))
+        reply = await self._ask(_request("GET", url, _HEADERS))
         if reply.status != 200:
             raise IssuerDown(f"answered {reply.status}")
         return reply.document
@@ -72,7 +72,7 @@ class IssuerClient:
         headers = {**_HEADERS, "content-type": "application/x-www-form-urlencoded"}
         if client is not None:
             headers["authorization"] = _basic(*client)
-        request = httpx.Request("POST", url, headers=headers, content=urlencode(form).encode())
+        request = _request("POST", url, headers, urlencode(form).encode())
         return await self._ask(request, timeout_seconds)
 
     async def close(self) -> None:
@@ -99,7 +99,7 @@ class IssuerClient:
                     await response.aclose()
         except (TimeoutError, httpx.TimeoutException):
             raise IssuerDown("took too long") from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except (httpx.HTTPError, OSError) as error:
             raise IssuerDown(f"can't be reached ({type(error).__name__})") from None
 
     def _transport(self, scheme: str) -> httpx.AsyncHTTPTransport:
@@ -122,6 +122,15 @@ _HEADERS: Final = {
     "accept-encoding": "identity",
     "user-agent": "bff",
 }
+
+
+def _request(
+    method: str, url: str, headers: Mapping[str, str], content: bytes | None = None
+) -> httpx.Request:
+    try:
+        return httpx.Request(method, url, headers=headers, content=content)
+    except (httpx.InvalidURL, ValueError):  # what looks like an address, with a host that is none
+        raise IssuerDown("has an address that can't be asked") from None
 
 
 async def _read(response: httpx.Response) -> IssuerReply:

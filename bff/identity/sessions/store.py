@@ -4,7 +4,8 @@ Rules:
 1. A session is a hash under its handle: its record, which only the gateway's keys open, the end and
    the last use, and a version, which grows with each refresh. Redis forgets it at its end, and
    when it was not used for the idle time.
-2. A use moves the idle end, in the same script that reads the record.
+2. A use moves the idle end, in the same script that reads the record. The end that was sealed with
+   the record holds whatever stands beside it: who can write to Redis prolongs no session.
 3. Who refreshes holds the session's lock. It is a random word with an expiry, so that a worker that
    dies blocks nobody; a word that is not in the lock any more writes nothing.
 4. A refresh never brings back a session that was ended meanwhile.
@@ -227,7 +228,9 @@ class SessionStore:
 
     def _opened(self, handle: str, record: bytes, version: bytes) -> StoredSession | None:
         session = self._keys.open(handle, record)
-        return None if session is None else StoredSession(session, version.decode())
+        if session is None or self._clock() >= session.ends_at:
+            return None
+        return StoredSession(session, version.decode("latin-1"))
 
     def _life(self, session: Session, now: float) -> int:
         return _milliseconds(min(session.ends_at - now, self._idle_seconds))
