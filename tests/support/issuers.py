@@ -21,6 +21,12 @@ class StandInIssuer:
         self.hold = threading.Event()  # answers wait until it is set
         self.hold.set()
 
+    def reset(self) -> None:
+        """Forget what was asked, and every answer."""
+        self.asked.clear()
+        self.answers.clear()
+        self.hold.set()
+
     def give(self, path: str, document: Any, status: int = 200, **headers: str) -> None:
         body = document if isinstance(document, bytes) else json.dumps(document).encode()
         self.answers[path] = (status, headers, body)

@@ -1,4 +1,4 @@
-"""Tokens that tests sign, or forge: any header, any claims, any spelling."""
+"""Tokens that tests sign, or forge: any header, any claims, any spelling. Verdicts on them."""
 
 import hashlib
 import hmac
@@ -11,10 +11,16 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import get_default_algorithms
 
+from bff.identity.jwt.keys import KeySet, read_key_set
+from bff.identity.jwt.verification import Verdict, verify_token
+from bff.plan.model.jwt import PublishedKeys, TokenIssuer
+
 ISSUER = "https://id.example"
+OTHER_ISSUER = "https://other.example"
 AUDIENCE = "shop"
 NOW = 1_800_000_000.0
 SECRET = "s3cret-of-this-project-and-long-enough-for-every-hash-that-there-is-today"
+TAKEN = ("RS256", "ES256", "EdDSA")  # algorithms of `token_issuer`
 
 _ALGORITHMS = get_default_algorithms()
 
@@ -88,3 +94,28 @@ def hmac_token(payload: Any, secret: bytes, **header: Any) -> str:
     first = encode({"alg": "HS256", "typ": "JWT", **header})
     text = f"{first}.{encode(payload)}"
     return f"{text}.{encode(hmac.digest(secret, text.encode(), hashlib.sha256))}"
+
+
+def token_issuer(name: str = ISSUER, **members: Any) -> TokenIssuer:
+    """An issuer of tokens for `shop` and `api`, with these members instead."""
+    usual: dict[str, Any] = {
+        "audience": frozenset({"shop", "api"}),
+        "algorithms": TAKEN,
+        "keys": PublishedKeys("https://id.example/jwks.json"),
+        "leeway_seconds": 30.0,
+    }
+    return TokenIssuer(name, **{**usual, **members})
+
+
+def published(*keys: SigningKey, algorithms: tuple[str, ...] = TAKEN) -> KeySet:
+    """The key set that has these keys."""
+    return read_key_set({"keys": [each.jwk() for each in keys]}, algorithms)
+
+
+def verdict_on(
+    token: str, key_set: KeySet | None = None, now: float = NOW, **members: Any
+) -> Verdict:
+    """What a token of `ISSUER` is, by these keys and members of the issuer."""
+    one = token_issuer(**members)
+    found = key_set or published(rsa_key(), ec_key(), ed_key())
+    return verify_token(token, {ISSUER: one}, lambda name: found, now)

@@ -1,33 +1,20 @@
-"""Tokens of issuers that publish their keys: rotation, outages, floods, and what is remembered."""
+"""Tokens of an issuer: what an answer has, what is remembered of it, and what a refusal shows."""
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from bff.errors import SettingsError
-from bff.identity.issuers.issuers import Issuers
-from bff.identity.issuers.remote import COOLDOWN_SECONDS, FRESH_SECONDS, HOLD_SECONDS
-from bff.identity.jwt.authenticator import (
-    INVALID_TOKEN,
-    NO_KEYS,
-    REFUSED_SECONDS,
-    JwtAuthenticator,
-)
+from bff.identity.issuers.remote import FRESH_SECONDS
+from bff.identity.jwt.authenticator import INVALID_TOKEN, REFUSED_SECONDS, JwtAuthenticator
 from bff.identity.memory import TokenMemory
-from bff.identity.ports import Claims, Refusal
-from bff.plan.model.jwt import PublishedKeys, SharedSecret, TokenIssuer
+from bff.identity.ports import Claims
+from bff.plan.model.jwt import SharedSecret
 from bff.secret import Secret
-from tests.support.fake_time import Clock
-from tests.support.issuers import StandInIssuer, fetched, stand_in_issuer
-from tests.support.tokens import NOW, SigningKey, claims, ec_key, hmac_token, rsa_key
-
-REQUEST: Any = SimpleNamespace()
+from tests.support.authenticators import REQUEST, AuthenticatorSetup, opened, run
+from tests.support.issuers import StandInIssuer, stand_in_issuer
+from tests.support.tokens import NOW, claims, ec_key, hmac_token, rsa_key
 
 
 @pytest.fixture(scope="module")
@@ -38,70 +25,8 @@ def served() -> Iterator[StandInIssuer]:
 
 @pytest.fixture
 def issuer(served: StandInIssuer) -> StandInIssuer:
-    served.asked.clear()
-    served.answers.clear()
-    served.hold.set()
+    served.reset()
     return served
-
-
-class Setup:
-    """An authenticator of one issuer, and a clock that the test turns."""
-
-    def __init__(
-        self, issuer: StandInIssuer, memory: TokenMemory[Any] | None, **members: Any
-    ) -> None:
-        self.issuer = issuer
-        self.clock = Clock(NOW)
-        self.documents = Issuers(clock=self.clock, jitter=lambda: 1.0)
-        usual = TokenIssuer(
-            issuer.url,
-            frozenset({"shop"}),
-            ("ES256", "RS256"),
-            PublishedKeys(f"{issuer.url}/jwks.json"),
-            leeway_seconds=5.0,
-        )
-        self.plan = replace(usual, **members)
-        self.tokens = JwtAuthenticator((self.plan,), self.documents, self.clock, memory)
-
-    def token(self, key: SigningKey, **members: Any) -> str:
-        return key.sign(claims(**{"iss": self.issuer.url, **members}))
-
-    async def ask(self, token: str) -> Claims | Refusal:
-        answer = self.tokens.authenticate(token, REQUEST)
-        return answer if isinstance(answer, Claims | Refusal) else await answer
-
-    def ask_now(self, token: str) -> Claims | Refusal:
-        """The answer, which takes no waiting."""
-        answer = self.tokens.authenticate(token, REQUEST)
-        assert isinstance(answer, Claims | Refusal)
-        return answer
-
-    async def pass_time(self, seconds: float) -> None:
-        self.clock.now += seconds
-        self.documents.look()
-        for document in list(self.documents._documents.values()):
-            await fetched(document)
-
-    def keys_asked(self) -> int:
-        return self.issuer.count("/jwks.json")
-
-
-@asynccontextmanager
-async def opened(
-    issuer: StandInIssuer, memory: TokenMemory[Any] | None = None, **members: Any
-) -> AsyncIterator[Setup]:
-    setup = Setup(issuer, memory, **members)
-    await setup.tokens.open()
-    await setup.pass_time(0)
-    try:
-        yield setup
-    finally:
-        await setup.tokens.close()
-        await setup.documents.close()
-
-
-def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(test())
 
 
 def test_token_is_answered_at_once_and_remembered_as_the_same_claims(
@@ -144,166 +69,6 @@ def test_remembered_token_is_not_verified_again_before_its_exp_and_is_after(
             assert setup.ask_now(token) == INVALID_TOKEN
 
     run(test)
-
-
-def test_new_key_is_fetched_for_whoever_names_it_first_and_all_wait_for_one_fetch(
-    issuer: StandInIssuer,
-) -> None:
-    async def test() -> None:
-        issuer.publish(ec_key("old").jwk())
-        async with opened(issuer) as setup:
-            issuer.publish(ec_key("old").jwk(), rsa_key("new").jwk())
-            tokens = [setup.token(rsa_key("new"), sub=f"s{each}") for each in range(50)]
-            found = await asyncio.gather(*(setup.ask(each) for each in tokens))
-            assert all(isinstance(each, Claims) for each in found)
-            assert setup.keys_asked() == 2
-            assert isinstance(setup.ask_now(setup.token(ec_key("old"))), Claims)
-
-    run(test)
-
-
-def test_client_that_leaves_ends_no_fetch_that_others_wait_for(issuer: StandInIssuer) -> None:
-    async def test() -> None:
-        issuer.publish(ec_key("old").jwk())
-        async with opened(issuer) as setup:
-            await setup.pass_time(COOLDOWN_SECONDS)
-            issuer.publish(ec_key("new").jwk())
-            issuer.hold.clear()
-            first, second = (
-                asyncio.ensure_future(setup.ask(setup.token(ec_key("new"), sub=sub)))
-                for sub in ("ann", "bo")
-            )
-            await asyncio.sleep(0)
-            first.cancel()
-            await asyncio.sleep(0)
-            issuer.hold.set()
-            assert isinstance(await second, Claims)
-            assert first.cancelled()
-            assert setup.keys_asked() == 2
-
-    run(test)
-
-
-def test_flood_of_unknown_keys_costs_one_fetch_a_cooldown_and_the_same_refusal(
-    issuer: StandInIssuer,
-) -> None:
-    async def test() -> None:
-        issuer.publish(ec_key().jwk())
-        async with opened(issuer) as setup:
-            await setup.pass_time(COOLDOWN_SECONDS)
-            forged = [setup.token(ec_key(f"kid {each}")) for each in range(200)]
-            found = await asyncio.gather(*(setup.ask(each) for each in forged))
-            assert set(found) == {INVALID_TOKEN}
-            assert setup.keys_asked() == 2
-            assert [setup.ask_now(each) for each in forged] == [INVALID_TOKEN] * 200
-            assert setup.keys_asked() == 2
-            setup.clock.now += COOLDOWN_SECONDS
-            assert await setup.ask(forged[0]) == INVALID_TOKEN
-            assert setup.keys_asked() == 3
-
-    run(test)
-
-
-def test_what_a_key_verified_ends_when_it_leaves_the_set(issuer: StandInIssuer) -> None:
-    async def test() -> None:
-        issuer.publish(ec_key("old").jwk(), rsa_key("stays").jwk())
-        async with opened(issuer) as setup:
-            old, stays = (
-                setup.token(key, exp=NOW + 900) for key in (ec_key("old"), rsa_key("stays"))
-            )
-            kept = setup.ask_now(stays)
-            assert isinstance(setup.ask_now(old), Claims)
-            issuer.publish(rsa_key("stays").jwk())
-            await setup.pass_time(FRESH_SECONDS - 1)
-            assert isinstance(setup.ask_now(old), Claims)
-            await setup.pass_time(1)
-            assert setup.ask_now(stays) is kept
-            assert await setup.ask(old) == INVALID_TOKEN
-
-    run(test)
-
-
-def test_last_good_keys_hold_for_an_hour_while_the_issuer_is_down_and_then_nobody_knows(
-    issuer: StandInIssuer,
-) -> None:
-    async def test() -> None:
-        issuer.publish(ec_key().jwk())
-        async with opened(issuer) as setup:
-            token = setup.token(ec_key(), exp=NOW + 10 * HOLD_SECONDS)
-            assert isinstance(setup.ask_now(token), Claims)
-            issuer.give("/jwks.json", b"down", 500)
-            await setup.pass_time(HOLD_SECONDS - 1)
-            assert isinstance(setup.ask_now(token), Claims)
-            await setup.pass_time(1)
-            assert await setup.ask(token) == NO_KEYS
-            issuer.publish(ec_key().jwk())
-            await setup.pass_time(60)
-            assert isinstance(setup.ask_now(token), Claims)
-
-    run(test)
-
-
-def test_issuer_that_is_down_at_the_start_gives_503_until_it_is_back(
-    issuer: StandInIssuer,
-) -> None:
-    async def test() -> None:
-        async with opened(issuer) as setup:
-            token = setup.token(ec_key())
-            assert await setup.ask(token) == NO_KEYS
-            assert setup.ask_now(token) == NO_KEYS  # within the cooldown nobody waits
-            assert dict(NO_KEYS.headers) == {b"retry-after": b"5"}
-            assert setup.ask_now("a.b.c") == INVALID_TOKEN  # no keys could make that good
-            issuer.publish(ec_key().jwk())
-            await setup.pass_time(2)
-            assert isinstance(setup.ask_now(token), Claims)
-
-    run(test)
-
-
-def test_keys_are_where_the_metadata_says(issuer: StandInIssuer) -> None:
-    async def test() -> None:
-        issuer.publish(ec_key().jwk())
-        async with opened(issuer, keys=PublishedKeys(None)) as setup:
-            assert isinstance(await setup.ask(setup.token(ec_key())), Claims)
-            assert [each[1] for each in issuer.asked] == [
-                "/.well-known/openid-configuration",
-                "/jwks.json",
-            ]
-
-    run(test)
-
-
-@pytest.mark.parametrize(
-    "metadata", [{"issuer": "https://evil.example"}, {"jwks_uri": "http://10.0.0.1/"}, {}]
-)
-def test_metadata_of_another_or_without_safe_keys_gives_none(
-    issuer: StandInIssuer, metadata: dict[str, str], caplog: pytest.LogCaptureFixture
-) -> None:
-    async def test() -> None:
-        issuer.publish(ec_key().jwk())
-        issuer.give("/.well-known/openid-configuration", {"issuer": issuer.url, **metadata})
-        async with opened(issuer, keys=PublishedKeys(None)) as setup:
-            assert await setup.ask(setup.token(ec_key())) == NO_KEYS
-            assert setup.keys_asked() == 0
-
-    run(test)
-    assert "its metadata" in caplog.text
-
-
-def test_bad_keys_of_a_set_are_named_in_one_line_and_once(
-    issuer: StandInIssuer, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def test() -> None:
-        issuer.publish(ec_key().jwk(), rsa_key().jwk(use="enc"), {"kty": "oct", "k": "canary"})
-        async with opened(issuer) as setup:
-            await setup.pass_time(FRESH_SECONDS)
-            assert setup.keys_asked() == 2
-
-    run(test)
-    lines = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
-    assert len(lines) == 1
-    assert "key 2 is not for signatures; key 3 is symmetric" in lines[0]
-    assert "canary" not in caplog.text
 
 
 def test_every_refusal_is_the_same_and_the_log_has_the_reason_at_debug(
@@ -417,7 +182,7 @@ def test_secret_needs_no_issuer_that_is_up(issuer: StandInIssuer) -> None:
 
 def test_short_secret_opens_nothing_and_shows_nowhere(issuer: StandInIssuer) -> None:
     async def test() -> None:
-        setup = Setup(
+        setup = AuthenticatorSetup(
             issuer, None, keys=SharedSecret(Secret("canary")), algorithms=("HS256",)
         )  # fmt: skip
         with pytest.raises(SettingsError, match="is too short for HS256") as refused:

@@ -1,7 +1,7 @@
 """Exchanges of callers' tokens: one each, until shortly before its end, bounded; whose a refusal
 is.
 
-The calls themselves are in `tests/spec/test_caller_tokens.py`.
+The calls themselves are in `tests/spec/test_exchanged_tokens.py`.
 """
 
 import asyncio
