@@ -1,95 +1,23 @@
-"""`bff call`, as a terminal and a pipe see it, over services that answer well and badly."""
+"""What `bff call` shows in a terminal and a pipe, of services that answer well and badly."""
 
 import json
-import os
-import pty
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 from urllib.parse import quote
 
 import pytest
-from click.testing import CliRunner, Result
 
-from bff.cli import bff
-from tests.support.projects import SHOP_SERVICE, write_project
+from tests.support.called_shop import SECRET, USER, Shop, called_shop, let
 from tests.support.redis_server import RedisServer
-from tests.support.wire import Exchange, WireServer
+from tests.support.wire import Exchange
 from tests.support.wire_scripts import json_reply, never, reply
-
-SECRET = 'hush/7 "c1"'
-USER = json_reply('{"id": 1, "first_name": "Ann"}')
-ORDERS = json_reply('{"orders": []}')
-HOME = """
-endpoint: GET /home/{id}
-access: public
-params: {id: {type: integer, minimum: 1}}
-steps:
-  user: {call: shop.get_user, with: {id: "${params.id}"}}
-  orders: {call: shop.list_orders, with: {user_id: "${user.id}"}, on_failure: optional}
-views: {small: [user.firstName]}
-cache: {ttl: 30s}
-"""
-FIXED = (
-    "{endpoint: GET /home/all, access: public, steps: {user: {call: shop.get_user, with: {id: 1}}}}"
-)
-ORDER = """
-endpoint: POST /orders
-access: public
-params: {user_id: {type: integer}}
-steps:
-  order: {call: shop.create_order, with: {user_id: "${params.user_id}"}}
-"""
-STORED = """
-endpoint: GET /stored
-access: public
-steps:
-  user: {call: shop.get_user, with: {id: 1}}
-"""
-TWINS = """
-endpoint: GET /twins
-access: public
-steps:
-  orders: {call: shop.list_orders, with: {user_id: 1}}
-joins: [{into: orders.orders, as: twin, from: "${orders.orders}", match: {total: total}}]
-"""
-
-
-class Shop:
-    """A project over a scripted service, and the command in it."""
-
-    def __init__(self, folder: Path, server: WireServer) -> None:
-        self.folder = folder
-        self.server = server
-
-    def call(self, *words: str, **environ: str) -> Result:
-        known = {"REDIS_URL": None, "BFF_REDIS_URL": None, "SHOP_KEY": SECRET}
-        arguments = ["call", *words, "--project", str(self.folder)]
-        return CliRunner().invoke(bff, arguments, env={**known, **environ})
-
-    def asked(self) -> list[str]:
-        return [f"{each.method} {each.target}" for each in self.server.requests]
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    with WireServer({"/users/1": USER, "/orders": ORDERS}) as server:
-        service = SHOP_SERVICE.replace("http://127.0.0.1:9", server.url)
-        service += 'timeout: 400ms\nquery: {key: "${secret.SHOP_KEY}"}\n'
-        service = service.replace(
-            "returns: schemas.shop:User", "returns: schemas.shop:User\n    cache: {ttl: 1m}"
-        )
-        compositions = {"home": HOME, "home_all": FIXED, "order": ORDER, "stored": STORED}
-        compositions["twins"] = TWINS
-        write_project(tmp_path, compositions, services={"shop": service})
-        yield Shop(tmp_path, server)
-
-
-def let(shop: Shop, path: str, script: object) -> None:
-    assert isinstance(shop.server.script, dict)
-    shop.server.script[path] = script
+    with called_shop(tmp_path) as shop:
+        yield shop
 
 
 def lines(text: str) -> list[str]:
@@ -232,73 +160,6 @@ def test_many_requests_are_fifty_lines_and_all_in_json(shop: Shop) -> None:
     assert len(json.loads(shop.call("many", "--format", "json").stdout)["requests"]) == 60
 
 
-# ---------------------------------------------------------------------------- what writes
-
-
-def test_composition_that_writes_is_not_called_where_nobody_can_be_asked(shop: Shop) -> None:
-    result = shop.call("order", "--param", "user_id=1")
-    assert (result.exit_code, shop.asked()) == (1, [])
-    assert result.stderr == (
-        "Error: order writes: shop.create_order (POST /orders)."
-        " Nobody can be asked here: --yes calls it\n"
-    )
-    let(shop, "/orders", json_reply('{"id": 5, "total": 1, "items": []}'))
-    result = shop.call("order", "--param", "user_id=1", "--yes")
-    assert (result.exit_code, len(shop.asked())) == (0, 1)
-    assert json.loads(result.stdout)["order"]["id"] == 5
-
-
-@pytest.mark.parametrize(("answer", "calls"), [("y", 1), ("n", 0)])
-def test_person_at_a_terminal_is_asked_before_a_write(shop: Shop, answer: str, calls: int) -> None:
-    let(shop, "/orders", json_reply('{"id": 5, "total": 1, "items": []}'))
-    terminal, typed = pty.openpty()
-    words = ["call", "order", "--param", "user_id=1", "--project", str(shop.folder)]
-    try:
-        os.write(terminal, f"{answer}\n".encode())
-        done = subprocess.run(
-            [sys.executable, "-m", "bff.cli", *words],
-            stdin=typed,
-            capture_output=True,
-            env={**os.environ, "SHOP_KEY": SECRET},
-            timeout=60,
-        )
-    finally:
-        os.close(terminal)
-        os.close(typed)
-    assert (done.returncode == 0, len(shop.asked())) == (calls == 1, calls)
-    assert b"order writes: shop.create_order (POST /orders). Call it?" in done.stderr
-
-
-# ---------------------------------------------------------------------------- what is wrong
-
-
-def test_words_that_name_nothing_are_errors_with_the_nearest_names(shop: Shop) -> None:
-    wrong = {
-        ("hom", "--param", "id=1"): "Error: unknown composition 'hom'.",
-        ("home", "--param", "idd=1"): "Error: unknown param 'idd'. Known: id. Did you mean 'id'?\n"
-        "missing param 'id': integer, --param id=…\n",
-        ("home", "--param", "id"): "'id' is not NAME=VALUE.",
-        ("home", "--param", "id=1", "--header", "hush"): "a header is 'NAME: VALUE'.",
-        ("home", "--param", "id=all"): "with these params GET /home/all leads to 'home_all'",
-        ("home", "--param", "id="): "with these params GET /home/ leads nowhere",
-    }
-    for words, message in wrong.items():
-        result = shop.call(*words)
-        assert (result.exit_code in (1, 2), result.stdout) == (True, "")
-        assert message in result.stderr
-        assert "hush" not in result.stderr
-    assert shop.asked() == []
-
-
-def test_missing_secret_and_bad_setting_are_reported_before_anything_is_called(shop: Shop) -> None:
-    result = shop.call("home", "--param", "id=1", SHOP_KEY="")
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert "SHOP_KEY" in result.stderr
-    result = shop.call("home", "--param", "id=1", BFF_TRANSPORT="pigeon")
-    assert result.stderr.startswith("Error: BFF_TRANSPORT: must be one of")
-    assert shop.asked() == []
-
-
 def test_what_the_cache_has_is_told(shop: Shop) -> None:
     with RedisServer() as redis:
         assert shop.call("stored", BFF_REDIS_URL=redis.url).exit_code == 0
@@ -311,33 +172,3 @@ def test_what_the_cache_has_is_told(shop: Shop) -> None:
     assert "Cache-Status: bff; hit; ttl=" in whole.stderr
     assert "no request to a service" in whole.stderr
     assert json.loads(whole.stdout)["user"]["firstName"] == "Ann"
-
-
-OWN = """
-endpoint: GET /own
-access: {scopes: {all: [read]}}
-steps: {user: {call: own.get_user, with: {id: 1}}}
-"""
-
-
-def test_call_plays_a_caller(shop: Shop) -> None:
-    service = (shop.folder / "services/shop.yaml").read_text("utf-8")
-    told = "auth: {relay: true}\ncaller_headers: {X-User: '${claims.sub}'}\n"
-    (shop.folder / "services/own.yaml").write_text(service + told, "utf-8")
-    (shop.folder / "compositions/own.yaml").write_text(OWN, "utf-8")
-    assert shop.call("own").exit_code == 1
-    claims = '{"sub": "ann", "scope": "read write"}'
-    played = shop.call("own", "--claims", claims, "--token", "t0ken-of-ann")
-    assert played.exit_code == 0, played.output
-    (sent,) = shop.server.requests
-    assert (sent.header("x-user"), sent.header("authorization")) == ("ann", "Bearer t0ken-of-ann")
-    assert "t0ken-of-ann" not in played.output
-    assert shop.call("own", "--claims", '{"sub": "ann"}', "--token", "t").exit_code == 1
-    assert len(shop.server.requests) == 1
-
-
-@pytest.mark.parametrize("claims", ["ann", "[]", '"ann"'])
-def test_claims_that_are_no_object_are_refused(shop: Shop, claims: str) -> None:
-    refused = shop.call("home_all", "--claims", claims)
-    assert refused.exit_code == 1
-    assert "--claims is no JSON object" in refused.output

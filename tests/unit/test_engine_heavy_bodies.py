@@ -15,7 +15,8 @@ from bff.plan.model.expressions import Template
 from bff.plan.model.steps import Optional
 from bff.plan.types.kinds import ANYTHING
 from tests.support.engine_runs import run_over
-from tests.support.plans import AdapterSchema, batch, compose, operation, param, step
+from tests.support.operations import AdapterSchema
+from tests.support.plans import batch, compose, operation, param, step
 from tests.support.scripted import ScriptedTransport, json_reply
 
 LIMITS = Limits(off_loop_bytes=1000)

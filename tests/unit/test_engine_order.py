@@ -9,7 +9,8 @@ from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.steps import Optional
 from tests.support.engine_runs import run, run_over
 from tests.support.fake_time import run_in_fake_time
-from tests.support.plans import AdapterSchema, compose, operation, param, step
+from tests.support.operations import AdapterSchema
+from tests.support.plans import compose, operation, param, step
 from tests.support.scripted import ScriptedTransport, after, json_reply, never, reply
 
 OK = json_reply({"id": 1})
