@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import pytest
+from redis.exceptions import ResponseError
 
 from bff.identity.jwt.tokens import BadToken
 from bff.identity.sessions.session import Session, SessionKeys, handle_of
@@ -56,6 +57,26 @@ def test_session_ends_with_its_refresh_token(
     setattr(issuer, change, {"refresh_seconds": 600, "gives_refresh_tokens": False}[change])
     issuer.answer_refreshes_with = (500, b"")
     run_worker(test, issuer, server)
+
+
+def test_session_outlives_a_redis_that_is_full(issuer: OidcIssuer, server: RedisServer) -> None:
+    """Whoever fills the cache shuts no session out."""
+
+    async def test(worker: Worker) -> None:
+        session_id = await worker.log_in()
+        with server.client() as client:
+            client.config_set("maxmemory", 1)
+            try:
+                with pytest.raises(ResponseError, match="maxmemory"):
+                    client.set("more", 1)
+                assert isinstance(await worker.sessions.find(session_id), StoredSession)
+                worker.clock.ahead = 1801
+                assert await worker.sessions.find(session_id) == "ended"
+            finally:
+                client.config_set("maxmemory", 0)
+
+    issuer.access_seconds = 12 * HOUR
+    run_worker(test, issuer, server, idle_seconds=1800.0)
 
 
 def test_keys_are_rotated_without_a_logout(issuer: OidcIssuer, server: RedisServer) -> None:

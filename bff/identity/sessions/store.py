@@ -5,7 +5,9 @@ Rules:
    the last use, and a version, which grows with each refresh. Redis forgets it at its end, and
    when it was not used for the idle time.
 2. A use moves the idle end, in the same script that reads the record. The end that was sealed with
-   the record holds whatever stands beside it: who can write to Redis prolongs no session.
+   the record holds whatever stands beside it: who can write to Redis prolongs no session. A Redis
+   that is full refuses to note the time of the use; the session is read all the same, and ends with
+   the idle time at the latest.
 3. Who refreshes holds the session's lock. It is a random word with an expiry, so that a worker that
    dies blocks nobody; a word that is not in the lock any more writes nothing.
 4. A refresh never brings back a session that was ended meanwhile.
@@ -57,7 +59,7 @@ if left <= 0 or now >= tonumber(found[4]) + idle then
   redis.call('DEL', KEYS[1])
   return false
 end
-redis.call('HSET', KEYS[1], 'seen', ARGV[1])
+redis.pcall('HSET', KEYS[1], 'seen', ARGV[1])
 redis.call('PEXPIRE', KEYS[1], math.ceil(left * 1000))
 return {found[1], found[2]}
 """)
