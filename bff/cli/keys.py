@@ -26,7 +26,7 @@ from bff.identity.api_keys.records import ApiKeyError, KeyRecord, KeyTable, read
 from bff.identity.api_keys.shared import RedisStore
 from bff.identity.api_keys.stores import Change, FileStore, KeyStore
 from bff.identity.api_keys.texts import digest_of, new_key
-from bff.plan.model.api_keys import NO_REDIS, ApiKeysPlan, KeyFile, SharedKeys
+from bff.plan.model.identity import NO_REDIS, ApiKeysPlan, KeyFile, SharedKeys
 from bff.redis.clients import refuse_bad_url
 from bff.redis.store import SharedStore, StoreDown
 from bff.settings import load_settings

@@ -11,7 +11,7 @@ from bff.identity.issuers.issuers import Issuers
 from bff.identity.jwt.authenticator import JwtAuthenticator
 from bff.identity.memory import TokenMemory
 from bff.identity.ports import Claims, Refusal
-from bff.plan.model.jwt import PublishedKeys, TokenIssuer
+from bff.plan.model.identity import PublishedKeys, TokenIssuer
 from tests.support.fake_time import Clock
 from tests.support.issuers import StandInIssuer, fetched
 from tests.support.tokens import NOW, SigningKey, claims

@@ -9,7 +9,7 @@ from bff.breaker import Breaker
 from bff.identity.introspection.authenticator import Introspection
 from bff.identity.issuers.issuers import Issuers
 from bff.identity.ports import Claims, Refusal
-from bff.plan.model.introspection import IntrospectionPlan
+from bff.plan.model.identity import IntrospectionPlan
 from bff.secret import Secret
 from bff.web.http.requests import GatewayRequest
 from tests.support.fake_time import Clock

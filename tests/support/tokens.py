@@ -13,7 +13,7 @@ from jwt.algorithms import get_default_algorithms
 
 from bff.identity.jwt.keys import KeySet, read_key_set
 from bff.identity.jwt.verification import Verdict, verify_token
-from bff.plan.model.jwt import PublishedKeys, TokenIssuer
+from bff.plan.model.identity import PublishedKeys, TokenIssuer
 
 ISSUER = "https://id.example"
 OTHER_ISSUER = "https://other.example"

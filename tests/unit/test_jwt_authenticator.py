@@ -10,7 +10,7 @@ from bff.identity.issuers.remote import FRESH_SECONDS
 from bff.identity.jwt.authenticator import INVALID_TOKEN, REFUSED_SECONDS, JwtAuthenticator
 from bff.identity.memory import TokenMemory
 from bff.identity.ports import Claims
-from bff.plan.model.jwt import SharedSecret
+from bff.plan.model.identity import SharedSecret
 from bff.secret import Secret
 from tests.support.authenticators import REQUEST, AuthenticatorSetup, opened, run
 from tests.support.issuers import StandInIssuer, stand_in_issuer

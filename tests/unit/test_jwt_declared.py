@@ -7,7 +7,7 @@ import pytest
 from bff.environment import Environment
 from bff.errors import ProjectError
 from bff.plan.compiler.project import compile_project
-from bff.plan.model.jwt import PublishedKeys, SharedSecret, TokenIssuer
+from bff.plan.model.identity import PublishedKeys, SharedSecret, TokenIssuer
 from bff.secret import Secret
 from tests.support.projects import write_project
 

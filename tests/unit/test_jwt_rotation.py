@@ -9,7 +9,7 @@ import pytest
 from bff.identity.issuers.remote import COOLDOWN_SECONDS, FRESH_SECONDS, HOLD_SECONDS
 from bff.identity.jwt.authenticator import INVALID_TOKEN, NO_KEYS
 from bff.identity.ports import Claims
-from bff.plan.model.jwt import PublishedKeys
+from bff.plan.model.identity import PublishedKeys
 from tests.support.authenticators import opened, run
 from tests.support.issuers import StandInIssuer, stand_in_issuer
 from tests.support.tokens import NOW, ec_key, rsa_key

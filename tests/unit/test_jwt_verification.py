@@ -9,7 +9,7 @@ import pytest
 from bff.identity.jwt.keys import KeySet, secret_key
 from bff.identity.jwt.tokens import LONGEST_TOKEN
 from bff.identity.jwt.verification import KeyMissing, Rejected, Verdict, Verified, verify_token
-from bff.plan.model.jwt import SharedSecret
+from bff.plan.model.identity import SharedSecret
 from bff.secret import Secret
 from tests.support.tokens import (
     ISSUER,

@@ -40,7 +40,7 @@ def _describe(settings: Settings) -> str:
         return settings.app
     from bff.cli.project import compile_or_exit
     from bff.environment import Environment
-    from bff.plan.model.api_keys import NO_REDIS, SharedKeys
+    from bff.plan.model.identity import NO_REDIS, SharedKeys
 
     project = compile_or_exit(settings.project, Environment(os.environ, settings.secrets_dir))
     keys = project.identity.api_keys

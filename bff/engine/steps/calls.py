@@ -16,7 +16,7 @@ from bff.deadline import Deadline, DeadlinePassed
 from bff.engine.answers import Handle, OnAnswer, answer_to
 from bff.engine.heavy_work import HeavyShare
 from bff.engine.payload.texts import weigh_reply
-from bff.engine.ports import ServiceCall, Services, UpstreamReply
+from bff.engine.ports import Caller, ServiceCall, Services, UpstreamReply
 from bff.engine.steps.bodies import (
     TOO_HEAVY,
     ReadBody,
@@ -31,7 +31,6 @@ from bff.engine.steps.failures import OF_CREDENTIALS, ends_by_status, refuses_ga
 from bff.engine.steps.inputs import CallPlan
 from bff.engine.steps.reply_headers import with_headers
 from bff.engine.steps.requests import StepRequest
-from bff.engine.values.caller import Caller
 from bff.engine.values.freshness import UNLIMITED, Freshness, read_freshness
 from bff.engine.values.limits import Budget, Limits
 from bff.engine.values.outcomes import EMPTY_LIST, NULL, Failed, Reason, Value, reason_of

@@ -12,8 +12,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from bff.engine.ports import Caller
 from bff.engine.steps.texts import plain_text
-from bff.engine.values.caller import Caller
 from bff.engine.values.limits import HEADER_BYTES
 from bff.engine.values.outcomes import Failed, Reason
 from bff.errors import EvaluationError

@@ -15,12 +15,11 @@ from pydantic_core import to_json
 
 from bff.deadline import Deadline, WaitBudget
 from bff.engine.heavy_work import HeavyShare
-from bff.engine.ports import CallResult, ReplyCache, UpstreamReply
+from bff.engine.ports import Caller, CallResult, ReplyCache, UpstreamReply
 from bff.engine.steps.calls import DirectCalls, StepPart
 from bff.engine.steps.failures import ends_by_status, may_pass
 from bff.engine.steps.reply_headers import stored_reply, stored_text
 from bff.engine.steps.requests import StepRequest
-from bff.engine.values.caller import Caller
 from bff.engine.values.freshness import least
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import NULL, Failed, Reason, Value

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from bff.deadline import Deadline, WaitBudget
-from bff.engine.values.caller import Caller
+from bff.engine.ports import Caller
 from bff.engine.values.freshness import UNLIMITED, Freshness
 from bff.engine.values.trace import Trace
 from bff.plan.model.caching import PurgedTags

@@ -36,7 +36,7 @@ from bff.identity.memory import (
     digest_of,
 )
 from bff.identity.ports import CallerRequest, Claims, Refusal
-from bff.plan.model.introspection import IntrospectionPlan
+from bff.plan.model.identity import IntrospectionPlan
 from bff.secret import Secret
 
 ANSWER_SECONDS: Final = 2.0

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from bff.identity.issuers.requests import IssuerReply
 from bff.identity.ports import Claims
-from bff.plan.model.introspection import IntrospectionPlan
+from bff.plan.model.identity import IntrospectionPlan
 from bff.secret import Secret
 
 MOST_CLAIMS_CHARACTERS: Final = 16 * 1024  # of their JSON

@@ -24,7 +24,7 @@ from bff.identity.jwt.tokens import LONGEST_TOKEN
 from bff.identity.jwt.verification import KeyMissing, Rejected, Verdict, Verified, verify_token
 from bff.identity.memory import BYTES_A_CHARACTER, TokenMemory, digest_of
 from bff.identity.ports import CallerRequest, Claims, Refusal
-from bff.plan.model.jwt import TokenIssuer
+from bff.plan.model.identity import TokenIssuer
 from bff.secret import Secret
 
 REFUSED_SECONDS: Final = 5.0

@@ -8,7 +8,7 @@ from bff.identity.issuers.issuers import Issuers, metadata_name
 from bff.identity.issuers.remote import RemoteDocument
 from bff.identity.issuers.requests import IssuerDown
 from bff.identity.jwt.keys import KeySet, end_lost_keys, read_key_set, secret_key
-from bff.plan.model.jwt import SharedSecret, TokenIssuer
+from bff.plan.model.identity import SharedSecret, TokenIssuer
 
 _log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from bff.identity.jwt.tokens import (
     read_number,
     read_token,
 )
-from bff.plan.model.jwt import SharedSecret, TokenIssuer
+from bff.plan.model.identity import SharedSecret, TokenIssuer
 
 # RFC 7519 §5.1 and RFC 9068 §2.1; other kinds of tokens name themselves.
 _USUAL_TYPES: Final = frozenset({None, "jwt", "at+jwt"})

@@ -22,7 +22,7 @@ from bff.identity.jwt.sources import KeySource, open_source
 from bff.identity.jwt.tokens import BadToken
 from bff.identity.jwt.verification import KeyMissing, Rejected, Verdict, verify_token
 from bff.identity.sessions.session import Session
-from bff.plan.model.jwt import PublishedKeys, TokenIssuer
+from bff.plan.model.identity import PublishedKeys, TokenIssuer
 from bff.plan.model.sessions import SessionsPlan
 
 # One for each type of key, so that a key that names none has one.

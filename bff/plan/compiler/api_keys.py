@@ -4,7 +4,7 @@ from pathlib import Path as FilePath
 
 from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.gateway import GatewayFile
-from bff.plan.model.api_keys import ApiKeysPlan, KeyFile, SharedKeys
+from bff.plan.model.identity import ApiKeysPlan, KeyFile, SharedKeys
 from bff.plan.model.service import CompositionParam
 from bff.plan.reporter import Path, Reporter
 

@@ -1,20 +1,26 @@
-"""Compiles `identity` of `gateway.yaml`: the type of claims, and where roles and scopes are."""
+"""Compiles `identity` of `gateway.yaml`: the type of claims, where roles and scopes are, and which
+credentials are taken. API keys have rules for other files too: `bff.plan.compiler.api_keys`."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
 from bff.declarations.models.gateway import GatewayFile
 from bff.declarations.models.introspection import ANY_AUDIENCE
+from bff.declarations.models.jwt import JwtIssuerDecl
 from bff.plan.compiler.api_keys import compile_api_keys
-from bff.plan.compiler.jwt import compile_issuers
 from bff.plan.compiler.roots import UNKNOWN_CLAIMS, root_of_claims
-from bff.plan.compiler.sessions import compile_sessions
 from bff.plan.compiler.values import ExpressionScope, compile_single, scope_within
 from bff.plan.digests import digest_of
 from bff.plan.model.access import Access
 from bff.plan.model.expressions import Template
-from bff.plan.model.identity import IdentityPlan
-from bff.plan.model.introspection import IntrospectionPlan
+from bff.plan.model.identity import (
+    IdentityPlan,
+    IntrospectionPlan,
+    PublishedKeys,
+    SharedSecret,
+    TokenIssuer,
+    TokenKeys,
+)
 from bff.plan.model.service import Schema
 from bff.plan.model.sessions import SessionsPlan
 from bff.plan.reporter import Path, Reporter
@@ -53,7 +59,7 @@ def compile_identity(
         claims=schema,
         roles=_compile_names(scope, declared.roles, ("identity", "roles")),
         scopes=_compile_names(scope, declared.scopes, ("identity", "scopes")),
-        jwt=compile_issuers(reporter),
+        jwt=_compile_issuers(reporter),
         sessions=_compile_sessions(reporter),
         api_keys=compile_api_keys(reporter, folder),
         introspection=_compile_introspection(reporter),
@@ -62,13 +68,6 @@ def compile_identity(
         ),
     )
     return CompiledIdentity(plan, claims)
-
-
-def _compile_sessions(reporter: Reporter[GatewayFile]) -> SessionsPlan | None:
-    declared = reporter.document.model.identity.sessions
-    if declared is None or not reporter.document.is_sound(("identity", "sessions")):
-        return None
-    return compile_sessions(declared)
 
 
 def _compile_claims(
@@ -107,6 +106,29 @@ def _compile_names(scope: ExpressionScope, text: str | None, path: Path) -> Temp
     return template
 
 
+def _compile_issuers(reporter: Reporter[GatewayFile]) -> tuple[TokenIssuer, ...]:
+    """The issuers, in their order; none where something is wrong with one of them."""
+    if not reporter.document.is_sound(("identity", "jwt")):
+        return ()
+    return tuple(
+        TokenIssuer(
+            each.issuer,
+            frozenset(each.audience),
+            each.algorithms,
+            _keys_of(each),
+            each.leeway,
+            each.typ,
+        )
+        for each in reporter.document.model.identity.jwt
+    )
+
+
+def _keys_of(declared: JwtIssuerDecl) -> TokenKeys:
+    if declared.secret is not None:
+        return SharedSecret(declared.secret)
+    return PublishedKeys(declared.keys)
+
+
 def _compile_introspection(reporter: Reporter[GatewayFile]) -> IntrospectionPlan | None:
     declared = reporter.document.model.identity.introspection
     if declared is None or not reporter.document.is_sound(("identity", "introspection")):
@@ -119,4 +141,24 @@ def _compile_introspection(reporter: Reporter[GatewayFile]) -> IntrospectionPlan
         client_secret=declared.client_secret,
         audience=None if audience == ANY_AUDIENCE else frozenset(audience),
         cache_seconds=declared.cache,
+    )
+
+
+def _compile_sessions(reporter: Reporter[GatewayFile]) -> SessionsPlan | None:
+    declared = reporter.document.model.identity.sessions
+    if declared is None or not reporter.document.is_sound(("identity", "sessions")):
+        return None
+    return SessionsPlan(
+        issuer=declared.issuer,
+        client_id=declared.client_id,
+        client_secret=declared.client_secret,
+        scopes=declared.scopes,
+        public_url=declared.public_url,
+        keys=declared.keys,
+        redis_url=declared.redis,
+        after_login=declared.after_login,
+        after_logout=declared.after_logout,
+        idle_seconds=declared.idle,
+        absolute_seconds=declared.absolute,
+        namespace=digest_of([declared.issuer, declared.client_id, declared.public_url])[:16],
     )

@@ -4,10 +4,15 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from bff.plan.explain.texts import seconds_text
-from bff.plan.model.api_keys import ApiKeysPlan, KeyFile, SharedKeys
-from bff.plan.model.identity import IdentityPlan
-from bff.plan.model.introspection import IntrospectionPlan
-from bff.plan.model.jwt import PublishedKeys, TokenIssuer
+from bff.plan.model.identity import (
+    ApiKeysPlan,
+    IdentityPlan,
+    IntrospectionPlan,
+    KeyFile,
+    PublishedKeys,
+    SharedKeys,
+    TokenIssuer,
+)
 
 
 def caller_lines(plan: IdentityPlan) -> Iterator[str]:

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from bff.engine.answers import Handle, OnAnswer, TaskCall
-from bff.engine.ports import Headers, ServiceCall
-from bff.engine.values.caller import Caller
+from bff.engine.ports import Caller, Headers, ServiceCall
 from bff.engine.values.outcomes import Failed, Reason
 from bff.engine.values.trace import Trace
 from bff.plan.model.composition import Route

@@ -31,8 +31,7 @@ from bff.identity.sessions.authenticator import SessionAuthenticator
 from bff.identity.sessions.cookies import SessionCookie
 from bff.identity.sessions.sessions import Event, Sessions
 from bff.identity.tokens import Tokens
-from bff.plan.model.api_keys import NO_REDIS, ApiKeysPlan, KeyFile, SharedKeys
-from bff.plan.model.identity import IdentityPlan
+from bff.plan.model.identity import NO_REDIS, ApiKeysPlan, IdentityPlan, KeyFile, SharedKeys
 from bff.plan.model.sessions import SessionsPlan
 from bff.redis.store import SharedStore
 from bff.web.http.logs import Log

@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 
 from bff.cache.cache import Cache
 from bff.engine.answers import Handle, OnAnswer, TaskCall, answer_to
+from bff.engine.ports import Caller
 from bff.engine.steps.failures import (
     challenge,
     explain,
@@ -15,7 +16,6 @@ from bff.engine.steps.failures import (
     status_of_refusal,
     status_unjudged,
 )
-from bff.engine.values.caller import Caller
 from bff.engine.values.outcomes import Failed, Reason
 from bff.methods import WRITING_METHODS
 from bff.plan.model.composition import Route

@@ -4,7 +4,7 @@ What is a handshake, and what a service may answer, is for `bff.upstream.passthr
 say. Access is decided before, as for every request to the route.
 """
 
-from bff.engine.values.caller import Caller
+from bff.engine.ports import Caller
 from bff.engine.values.outcomes import Failed
 from bff.plan.model.composition import Route
 from bff.upstream.passthrough.handshake import Handshake, offers_websocket, read_handshake
