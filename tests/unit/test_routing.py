@@ -106,6 +106,12 @@ def test_method_that_the_static_path_lacks_is_taken_by_the_param() -> None:
     assert routing.allowed_methods("/a/b") == allow
 
 
+def test_endpoint_of_the_gateways_own_takes_its_one_method() -> None:
+    routing = RoutingTable([], [], own={"/bff/logout": "GET"})
+    assert routing.match("POST", "/bff/logout") == WrongMethod(("GET", "OPTIONS"))
+    assert routing.allowed_methods("/bff/logout") == ("GET", "OPTIONS")
+
+
 def test_wrong_method_names_the_right_ones() -> None:
     assert table("POST /a/{x}").match("GET", "/a/1") == WrongMethod(("OPTIONS", "POST"))
 

@@ -92,10 +92,7 @@ class EntryStore:
         self._waiting_bytes = 0
         self._purgers = ThreadPoolExecutor(THREADS, "bff-cache-purge")
         self._health = StoreHealth(
-            client.name,
-            breaker or store_breaker(),
-            client.disconnect,
-            lambda: self._owed.settle(),
+            client.name, breaker or store_breaker(), client.disconnect, lambda: self._owed.settle()
         )
         self._owed = OwedPurges(
             client.purge,

@@ -4,8 +4,9 @@ Rules:
 1. It stands on what is known before the body is read, and on no header by which a proxy, or whoever
    plays one, says who calls.
 2. Each side of a comparison is there: null equals null, so `claims.tenant == params.tenant` would
-   admit a caller without a tenant to a request without one. Without a declared type, every claim
-   may be null.
+   admit a caller without a tenant to a request without one. So would two lists with a null in each,
+   the texts that `to_string` makes of null, and a `contains` that looks for null. Without a
+   declared type, every claim may be null.
 3. It can be true, and it can be something else.
 """
 
@@ -17,13 +18,13 @@ from bff.plan.compiler.values import ExpressionScope, compile_single, is_constan
 from bff.plan.expressions.grammar.nodes import Node
 from bff.plan.expressions.grammar.parsing import parse_expression
 from bff.plan.expressions.grammar.templates import Interpolation, split_template
-from bff.plan.expressions.types.inference import Comparison, infer_comparisons
+from bff.plan.expressions.types.inference import Operation, infer_operations
 from bff.plan.expressions.types.narrowing import truthy
 from bff.plan.model.expressions import Template
 from bff.plan.model.service import CompositionParam
 from bff.plan.reporter import Path
 from bff.plan.types import kinds as t
-from bff.plan.types.algebra import brief, disjoint, may_be_null, union
+from bff.plan.types.algebra import alternatives, brief, disjoint, may_be_null, union
 
 _OF_PROXIES: Final = re.compile(
     r"forwarded|x-forwarded-.*|x-real-ip|x-client-ip|true-client-ip|cf-connecting-ip"
@@ -90,17 +91,17 @@ def _check_outcomes(scope: ExpressionScope, text: str, path: Path) -> None:
     part = next(each for each in split_template(text) if isinstance(each, Interpolation))
     node = parse_expression(part.source)
     try:
-        inferred, comparisons = infer_comparisons(node, _with_nulls(scope.root))
+        inferred, operations = infer_operations(node, _with_nulls(scope.root))
         # What a function gives of a value of any kind is known of the type that it takes alone.
-        _, gradual = infer_comparisons(node, scope.root)
+        _, gradual = infer_operations(node, scope.root)
     except RecursionError:
         scope.report_in_text(
             path, part.start, "the value would be nested too deeply", "Use fewer parts."
         )
         return
     wrong: set[int] = set()
-    for each in (*comparisons, *gradual):
-        if each.node.start not in wrong and _check_comparison(scope, path, part, each):
+    for each in (*operations, *gradual):
+        if each.node.start not in wrong and _check_operation(scope, path, part, each):
             wrong.add(each.node.start)
     if wrong:
         return
@@ -121,38 +122,85 @@ def _check_outcomes(scope: ExpressionScope, text: str, path: Path) -> None:
         )  # fmt: skip
 
 
-def _check_comparison(
-    scope: ExpressionScope, path: Path, part: Interpolation, comparison: Comparison
+def _check_operation(
+    scope: ExpressionScope, path: Path, part: Interpolation, operation: Operation
 ) -> bool:
-    """Report what is wrong with a comparison; whether something is."""
-    node = comparison.node
-    left, right = node.children
-    if _is_same(left, right):
+    """Report what is wrong with a comparison or a call; whether something is."""
+    node = operation.node
+    if node.kind == "comparator" and _is_same(*node.children):
         scope.report_in_text(
             path, part.start + node.start, "this compares a value with itself",
             "Compare it with another: ${claims.sub == params.user_id}.",
         )  # fmt: skip
         return True
-    if _is_null(left) or _is_null(right):
+    found = _operand_of_null(operation)
+    if found is None:
         return False
-    for side, inferred in ((left, comparison.left), (right, comparison.right)):
-        if may_be_null(inferred):
-            shown = part.source[side.start : side.end]
-            scope.report_in_text(
-                path, part.start + side.start,
-                f"'{shown}' may be null here, and what is null equals what is null",
-                f"{_asked_first(side, shown)}; or declare that it is always there.",
-            )  # fmt: skip
-            return True
-    return False
+    side, why, mend = found
+    shown = part.source[side.start : side.end]
+    scope.report_in_text(
+        path, part.start + side.start, f"'{shown}' may {why}", mend or _asked_first(side, shown)
+    )
+    return True
+
+
+def _operand_of_null(operation: Operation) -> tuple[Node, str, str | None] | None:
+    """The operand by which null could pass for a value, why, and how to mend what is not to be
+    asked for first."""
+    node, operands = operation
+    match node.kind, node.value:
+        case "comparator", _:
+            if any(map(_is_null, node.children)):
+                return None
+            for side, inferred in zip(node.children, operands, strict=True):
+                if may_be_null(inferred):
+                    return side, "be null here, and what is null equals what is null", None
+            if all(map(_may_hold_null, operands)):
+                return (
+                    node.children[0],
+                    "hold null here, and what is null equals what is null",
+                    "Compare the values that are in it, each by itself.",
+                )
+        case "function_expression", "to_string" if may_be_null(operands[0]):
+            return node.children[0], "be null here, and to_string() makes a text of it", None
+        case "function_expression", "contains" if may_be_null(operands[1]):
+            if any(map(_is_list_with_null, alternatives(operands[0]))):
+                why = "be null here, and contains() finds null where null is"
+                return node.children[1], why, None
+    return None
+
+
+def _may_hold_null(inferred: t.Type) -> bool:
+    """Whether null is known to be an element or a field. What is in a value of any kind is not
+    looked at: it came as a whole."""
+    match inferred:
+        case t.ListOf(element):
+            return _is_or_holds_null(element)
+        case t.ObjectOf(fields):
+            return any(_is_or_holds_null(each.type) for _, each in fields)
+        case t.Union(members):
+            return any(map(_may_hold_null, members))
+        case _:
+            return False
+
+
+def _is_or_holds_null(inferred: t.Type) -> bool:
+    known = inferred.members if isinstance(inferred, t.Union) else {inferred}
+    return t.NULL in known or _may_hold_null(inferred)
+
+
+def _is_list_with_null(inferred: t.Type) -> bool:
+    return isinstance(inferred, t.ListOf) and may_be_null(inferred.element)
 
 
 def _asked_first(node: Node, shown: str) -> str:
     """How to ask whether a value is there before it is compared: of what has no name, by one."""
     parts = node.children if node.kind == "subexpression" else (node,)
     if all(each.kind in ("field", "variable", "current") for each in parts):
-        return f"Ask for it first: {shown} && …"
-    return f"Ask for it first: let $it = {shown} in $it && $it == …"
+        mend = f"Ask for it first: {shown} && …"
+    else:
+        mend = f"Ask for it first: let $it = {shown} in $it && $it == …"
+    return f"{mend}; or declare that it is always there."
 
 
 def _is_null(node: Node) -> bool:

@@ -11,7 +11,8 @@ Rules:
 4. A route's prefix has one spelling, the one that is forwarded: `/%72aw` is not `/raw`. A path to a
    route that goes elsewhere once it is decoded and its slashes are merged is refused: the service
    may read it so.
-5. HEAD goes where GET goes. A route takes every method that no composition takes there.
+5. HEAD goes where GET goes; the gateway's own endpoints take none. A route takes every method that
+   no composition takes there.
 
 Pure: no sockets, no Flask. Safe to share between threads.
 """
@@ -69,8 +70,6 @@ class BadPath:
 Match = ToComposition | ToOwn | ToRoute | WrongMethod | NoMatch | BadPath
 
 EVERY_METHOD = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY")
-
-
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -310,13 +309,12 @@ def _match_route(root: _RouteNode, raw: list[str]) -> ToRoute | None:
         node = below
         if node.route is not None:
             best, depth = node.route, index
-    if best is None:
-        return None
-    return ToRoute(best, "/" + "/".join(raw[depth:]) if raw[depth:] else "")
+    rest = "".join(f"/{segment}" for segment in raw[depth:])
+    return None if best is None else ToRoute(best, rest)
 
 
 def _methods(found: list[_Node]) -> tuple[str, ...]:
-    methods = {method for node in found for method in node.endpoints} | {"OPTIONS"}
-    if "GET" in methods:
+    methods = {"OPTIONS"}.union(*(node.endpoints for node in found))
+    if "GET" in methods and not any(node.is_own for node in found):
         methods.add("HEAD")
     return tuple(sorted(methods))

@@ -112,6 +112,21 @@ ROWS = {
         "'claims.plan' may be null here, and what is null equals what is null."
         " Ask for it first: claims.plan && …; or declare that it is always there.",
     ),
+    "lists in which both may be absent": _when(
+        "${▶[claims.tenant] == [params.tenant]}",
+        "'[claims.tenant]' may hold null here, and what is null equals what is null."
+        " Compare the values that are in it, each by itself.",
+    ),
+    "text of a claim that may be absent": _when(
+        "${to_string(▶claims.tenant) == params.user_id}",
+        "'claims.tenant' may be null here, and to_string() makes a text of it."
+        " Ask for it first: claims.tenant && …; or declare that it is always there.",
+    ),
+    "list in which a param is looked for that may be absent": _when(
+        "${contains(claims.tenants, ▶params.tenant)}",
+        "'params.tenant' may be null here, and contains() finds null where null is."
+        " Ask for it first: params.tenant && …; or declare that it is always there.",
+    ),
     "comparison of a value with itself": _when(
         "${▶claims.sub == claims.sub}",
         "this compares a value with itself."

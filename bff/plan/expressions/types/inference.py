@@ -44,12 +44,12 @@ _MOST_PARTS = 20_000  # of a type: objects of the same object twice double with 
 _SETTLED = (t.ANYTHING, t.NULL, t.NOTHING)  # nothing can be inferred of their parts
 
 
-class Comparison(NamedTuple):
-    """A comparison, and the types of its sides."""
+class Operation(NamedTuple):
+    """A comparison or a function call, and the types of its operands: of those of a call that are
+    no `&expression`."""
 
     node: Node
-    left: t.Type
-    right: t.Type
+    operands: tuple[t.Type, ...]
 
 
 def infer(node: Node, root: t.Type) -> tuple[t.Type, tuple[TypeProblem, ...]]:
@@ -59,12 +59,12 @@ def infer(node: Node, root: t.Type) -> tuple[t.Type, tuple[TypeProblem, ...]]:
     return inferred, tuple(sorted(inference.problems, key=lambda each: each.offset))
 
 
-def infer_comparisons(node: Node, root: t.Type) -> tuple[t.Type, tuple[Comparison, ...]]:
-    """The type of the expression's value, and every comparison in it with the types of its sides as
-    they are where it is evaluated."""
+def infer_operations(node: Node, root: t.Type) -> tuple[t.Type, tuple[Operation, ...]]:
+    """The type of the expression's value, and every comparison and call in it with the types of its
+    operands as they are where it is evaluated."""
     inference = _Inference(root)
     inferred = inference.of(node, Scope({"@": root, "$": root}, is_root=True))
-    return inferred, tuple(inference.comparisons)
+    return inferred, tuple(inference.operations)
 
 
 def infer_within(node: Node, seen: Seen) -> t.Type:
@@ -75,7 +75,7 @@ def infer_within(node: Node, seen: Seen) -> t.Type:
 class _Inference(Reading):
     def __init__(self, root: t.Type) -> None:
         super().__init__(root)
-        self.comparisons: list[Comparison] = []
+        self.operations: list[Operation] = []
 
     def of(self, node: Node, scope: Scope) -> t.Type:
         """The type of the node's value in the scope."""
@@ -121,14 +121,7 @@ class _Inference(Reading):
             case "comparator" | "arithmetic" | "sign":
                 return self._operator(node, scope)
             case "function_expression":
-                inside = replace(scope, after_dot=False)
-                made = infer_call(
-                    node,
-                    lambda argument: self.of(argument, inside),
-                    lambda argument, element: self.of(argument, scope.at(element)),
-                    self.report,
-                )
-                return self._bounded(node, made)
+                return self._bounded(node, self._call(node, scope))
             case "expref":
                 self.of(node.children[0], scope.at(t.ANYTHING))
                 return self.report(problem.stray_reference(node))
@@ -187,6 +180,23 @@ class _Inference(Reading):
         bound = {each.value: self.of(each.children[0], scope) for each in bindings}
         return self.of(body, replace(scope, seen={**scope.seen, **bound}))
 
+    def _call(self, node: Node, scope: Scope) -> t.Type:
+        inside = replace(scope, after_dot=False)
+        operands: list[t.Type] = []
+
+        def infer_argument(argument: Node) -> t.Type:
+            operands.append(self.of(argument, inside))
+            return operands[-1]
+
+        made = infer_call(
+            node,
+            infer_argument,
+            lambda argument, element: self.of(argument, scope.at(element)),
+            self.report,
+        )
+        self.operations.append(Operation(node, tuple(operands)))
+        return made
+
     def _operator(self, node: Node, scope: Scope) -> t.Type:
         found = len(self.problems)
         operands = [self.of(child, scope) for child in node.children]
@@ -195,7 +205,7 @@ class _Inference(Reading):
             self.problems[found:] = [replace(first, mend=f"{mend} {first.mend}".rstrip())]
         match node.kind:
             case "comparator":
-                self.comparisons.append(Comparison(node, operands[0], operands[1]))
+                self.operations.append(Operation(node, tuple(operands)))
                 return infer_comparison(node, operands[0], operands[1], self.report)
             case "arithmetic":
                 return infer_arithmetic(node, operands[0], operands[1], self.report)
