@@ -26,8 +26,7 @@ def running() -> Iterator[StandInIssuer]:
 
 @pytest.fixture
 def server(running: StandInIssuer) -> StandInIssuer:
-    running.answers.clear()
-    running.asked.clear()
+    running.reset()
     return running
 
 

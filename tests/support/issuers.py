@@ -47,6 +47,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128  # who connects in a crowd is not reset
 
+    def handle_error(self, *args: object) -> None:
+        """A client that left is what some tests are about."""
+
 
 @contextmanager
 def stand_in_issuer() -> Iterator[StandInIssuer]:
@@ -72,12 +75,7 @@ def stand_in_issuer() -> Iterator[StandInIssuer]:
         def log_message(self, *args: object) -> None:
             pass
 
-    class Server(ThreadingHTTPServer):
-        def handle_error(self, *args: object) -> None:
-            """A client that left is what some tests are about."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     issuer = StandInIssuer(server.server_address[1])
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()

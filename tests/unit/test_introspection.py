@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import logging
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable
 from urllib.parse import parse_qs
 
 import pytest
@@ -17,20 +17,12 @@ from bff.identity.memory import TokenMemory
 from bff.identity.ports import Claims, Refusal
 from tests.support.cache_worker import eventually
 from tests.support.introspection import NOW, PATH, Caller, active, run
-from tests.support.issuers import StandInIssuer, stand_in_issuer
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[StandInIssuer]:
-    with stand_in_issuer() as found:
-        yield found
+from tests.support.issuers import StandInIssuer
 
 
 @pytest.fixture
-def server(running: StandInIssuer) -> StandInIssuer:
-    running.answers.clear()
-    running.asked.clear()
-    return running
+def server(issuer: StandInIssuer) -> StandInIssuer:
+    return issuer
 
 
 def test_server_is_asked_as_rfc_7662_says_and_with_the_gateways_own_credentials(

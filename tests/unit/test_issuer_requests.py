@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,8 @@ from bff.identity.issuers.metadata import may_ask
 from bff.identity.issuers.requests import REPLY_BYTES, IssuerClient, IssuerDown
 from bff.secret import Secret
 from bff.tls import TlsFiles, client_context
-from tests.support.issuers import StandInIssuer, stand_in_issuer
+from tests.support.issuers import StandInIssuer
 from tests.support.tls_servers import ca_file, tls_server
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[StandInIssuer]:
-    with stand_in_issuer() as found:
-        yield found
 
 
 def test_metadata_comes_from_the_issuer_itself(issuer: StandInIssuer) -> None:

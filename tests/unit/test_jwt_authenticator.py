@@ -1,7 +1,6 @@
 """Tokens of an issuer: what an answer has, what is remembered of it, and what a refusal shows."""
 
 import logging
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,20 +12,8 @@ from bff.identity.ports import Claims
 from bff.plan.model.identity import SharedSecret
 from bff.secret import Secret
 from tests.support.authenticators import REQUEST, AuthenticatorSetup, opened, run
-from tests.support.issuers import StandInIssuer, stand_in_issuer
+from tests.support.issuers import StandInIssuer
 from tests.support.tokens import NOW, claims, ec_key, hmac_token, rsa_key
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[StandInIssuer]:
-    with stand_in_issuer() as found:
-        yield found
-
-
-@pytest.fixture
-def issuer(served: StandInIssuer) -> StandInIssuer:
-    served.reset()
-    return served
 
 
 def test_token_is_answered_at_once_and_remembered_as_the_same_claims(

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
 
 import pytest
 
@@ -11,20 +10,8 @@ from bff.identity.jwt.authenticator import INVALID_TOKEN, NO_KEYS
 from bff.identity.ports import Claims
 from bff.plan.model.identity import PublishedKeys
 from tests.support.authenticators import opened, run
-from tests.support.issuers import StandInIssuer, stand_in_issuer
+from tests.support.issuers import StandInIssuer
 from tests.support.tokens import NOW, ec_key, rsa_key
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[StandInIssuer]:
-    with stand_in_issuer() as found:
-        yield found
-
-
-@pytest.fixture
-def issuer(served: StandInIssuer) -> StandInIssuer:
-    served.reset()
-    return served
 
 
 def test_new_key_is_fetched_for_whoever_names_it_first_and_all_wait_for_one_fetch(

@@ -11,7 +11,7 @@ from bff.environment import Environment
 from bff.errors import SettingsError
 from bff.identity.issuers.issuers import Issuers
 from bff.identity.issuers.requests import IssuerDown
-from bff.identity.sessions.grants import LONGEST_TOKEN, Grant, read_grant
+from bff.identity.sessions.grants import Grant, read_grant
 from bff.identity.sessions.logins import LOGIN_SECONDS, Login, begin_login, resume_login
 from bff.identity.sessions.refreshes import needs_refresh, session_of
 from bff.identity.sessions.session import (
@@ -25,6 +25,7 @@ from bff.identity.sessions.session import (
 from bff.identity.sessions.sessions import Sessions
 from bff.own_paths import LONGEST_OWN_PATH, is_own_path
 from bff.plan.compiler.project import check_project, compile_project
+from bff.plan.params.sendable import LONGEST_TOKEN
 from bff.secret import Secret
 from bff.settings import Settings
 from bff.web.gateway import Gateway

@@ -8,9 +8,8 @@ Rules:
 3. A failure's text holds nothing of claims and tokens.
 """
 
-import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from bff.engine.ports import Caller
 from bff.engine.steps.texts import plain_text
@@ -18,10 +17,7 @@ from bff.engine.values.limits import HEADER_BYTES
 from bff.engine.values.outcomes import Failed, Reason
 from bff.errors import EvaluationError
 from bff.plan.model.service import CallerHeader, Disclosure
-from bff.plan.params.sendable import wrong_in_header, wrong_in_list
-
-LONGEST_TOKEN: Final = 16 * 1024  # characters
-VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
+from bff.plan.params.sendable import is_sendable_token, wrong_in_header, wrong_in_list
 
 
 def refused_caller(disclosure: Disclosure, caller: Caller | None) -> Failed | None:
@@ -63,7 +59,7 @@ def token_of(caller: Caller | None) -> str | Failed:
     text = "" if caller.token is None else caller.token.reveal()
     if not text:
         return _no_token(403, "the caller has no token, but another credential")
-    if len(text) > LONGEST_TOKEN or not VISIBLE.fullmatch(text):
+    if not is_sendable_token(text):
         return _no_token(403, "no header can hold the caller's token")
     return text
 

@@ -21,14 +21,12 @@ from bff.identity.issuers.remote import RemoteDocument
 from bff.identity.issuers.requests import IssuerClient, IssuerDown
 from bff.identity.sessions.logins import Login
 from bff.plan.model.sessions import SessionsPlan
+from bff.plan.params.sendable import is_sendable_token
 from bff.secret import Secret
 
 ANSWER_SECONDS: Final = 10.0  # what a token endpoint may take
 ASSUMED_LIFE_SECONDS: Final = 300.0  # of an access token, where none is stated
 LONGEST_LIFE_SECONDS: Final = 366 * 24 * 3600.0  # whatever is stated
-LONGEST_TOKEN: Final = 16 * 1024  # characters
-
-_VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 
 
 class Refused(Exception):
@@ -181,7 +179,7 @@ def _token(document: dict[str, Any], name: str) -> Secret | None:
     value = document.get(name)
     if value is None:
         return None
-    if not isinstance(value, str) or not _VISIBLE.fullmatch(value) or len(value) > LONGEST_TOKEN:
+    if not isinstance(value, str) or not is_sendable_token(value):
         raise IssuerDown(f"gave a {name} that is no token")
     return Secret(value)
 

@@ -17,8 +17,10 @@ _SEPARATOR = re.compile(r"[/\\]")
 _NO_HEADER_VALUE = re.compile(r"[\x00-\x08\n-\x1f\x7f]")  # RFC 9110 §5.5; the rest goes as UTF-8
 # A slash within a segment, in a text that may hold slashes: encoded there, once or more often.
 ENCODED_SLASH: Final = re.compile("(%(?:25)*2[Ff])")
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
 _CALLED = {",": "a comma", " ": "a blank", "|": "a pipe"}
 TARGET_BYTES: Final = 8 * 1024  # of one request's path and query; many servers take no more
+LONGEST_TOKEN: Final = 16 * 1024  # characters
 _MOST_ENCODINGS: Final = 10  # more than any server undoes; each takes as long as the text is
 _HAS_SLASH = "holds a slash"
 _HAS_DOTS = "makes a path segment that is empty or only dots"
@@ -70,6 +72,11 @@ def wrong_in_header(text: str) -> str | None:
     if _NO_HEADER_VALUE.search(text):
         return "holds a character that no header may hold"
     return None
+
+
+def is_sendable_token(text: str) -> bool:
+    """Whether the `Authorization` of a call can hold this token."""
+    return len(text) <= LONGEST_TOKEN and _VISIBLE.fullmatch(text) is not None
 
 
 def wrong_in_list(text: str, style: Style) -> str | None:

@@ -27,9 +27,9 @@ from pydantic_core import from_json
 
 from bff.engine.answers import Handle
 from bff.engine.ports import ServiceCall, UpstreamReply
-from bff.engine.steps.disclosures import LONGEST_TOKEN, VISIBLE
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import TokenRequest
+from bff.plan.params.sendable import is_sendable_token
 from bff.upstream.pipeline.additions import AddedHeaders
 from bff.upstream.ports import Instance
 
@@ -192,7 +192,7 @@ def read_token(body: bytes, asked_at: float) -> Token:
     if not isinstance(reply, dict):
         raise BadTokenReply("the token endpoint's reply is no object")
     text, kind = reply.get("access_token"), reply.get("token_type", "Bearer")
-    if not isinstance(text, str) or not VISIBLE.fullmatch(text) or len(text) > LONGEST_TOKEN:
+    if not isinstance(text, str) or not is_sendable_token(text):
         raise BadTokenReply("the token endpoint's reply has no access_token that can be sent")
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise BadTokenReply("the token endpoint's reply has a token_type other than Bearer")
