@@ -64,6 +64,8 @@ PROBLEMS = [
     ("▶user.name != `5`", "string never equals 5", "'5'"),
     ("orders[?▶status == 'shiped']", 'never equals "shiped"', "Did you mean 'shipped'?"),
     ("orders[?▶'x' == id]", '"x" never equals integer', "without quotes: 5"),
+    ("▶user.name == user.id", "string never equals integer", "of the number: to_string(…)"),
+    ("▶user.id == user.name", "integer never equals string", "of the number: to_string(…)"),
     ("▶user == orders", "User never equals list[Order]", ""),
     ("▶user.vip > `5`", "only numbers and strings are ordered, and this is boolean", ""),
     ("▶user.name > `null`", "only numbers and strings are ordered, and this is null", ""),

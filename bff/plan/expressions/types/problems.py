@@ -141,7 +141,7 @@ def never_equal(node: Node, left: t.Type, right: t.Type) -> TypeProblem:
         f"{brief(left)} never equals {brief(right)}",
         _mend_constant(left, right)
         or _mend_constant(right, left)
-        or (_text_mend(quoted) if quoted is not None else ""),
+        or (_text_mend(quoted) if quoted is not None else _mend_kinds(left, right)),
     )
 
 
@@ -302,3 +302,10 @@ def _mend_constant(constant: t.Type, other: t.Type) -> str:
     elif not isinstance(constant.value, bool) and fits(without_null(other), t.STRING):
         return "A string is written in single quotes: '5'."
     return ""
+
+
+def _mend_kinds(left: t.Type, right: t.Type) -> str:
+    sides = [without_null(left), without_null(right)]
+    has_text = any(fits(each, t.STRING) and not fits(each, t.NUMBER) for each in sides)
+    has_number = any(fits(each, t.NUMBER) and not fits(each, t.STRING) for each in sides)
+    return "Make a text of the number: to_string(…)." if has_text and has_number else ""
