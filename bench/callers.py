@@ -1,4 +1,4 @@
-"""Callers of the rows that ask who calls: their tokens, and what a refused one is told. Pure.
+"""Callers of the rows that ask who calls: their tokens, and the reply to a refused one. Pure.
 
 A token is about as long as those of OpenID providers are: 700 characters.
 """

@@ -21,7 +21,7 @@ _UNIT_MS = {"us": 0.001, "ms": 1.0, "s": 1_000.0, "m": 60_000.0, "h": 3_600_000.
 
 @dataclass(frozen=True, slots=True)
 class LoadFigures:
-    """What wrk tells of one load. `refusals` are statuses other than 2xx and 3xx, `broken` are
+    """What wrk reports of one load. `refusals` are statuses other than 2xx and 3xx, `broken` are
     connections that broke or waited too long; `looks` are our own requests beside wrk's."""
 
     requests: int

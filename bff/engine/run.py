@@ -12,7 +12,7 @@ Rules, beside those of `bff.engine.progress`:
 4. The run waits until shortly before its deadline. The time that is left is reserved for merging
    and answering. Where the loop was held for so long that the timer is late, nothing is sent any
    more.
-5. In a composition that writes, what the client sent, and whether services can be told who calls,
+5. In a composition that writes, what the client sent, and whether services can learn who calls,
    is checked for all steps before the first request is sent.
 6. When `settle_all` ends, in whatever way, the run's calls are cancelled, which closes their
    connections at once.

@@ -82,7 +82,7 @@ class SharedStore:
         async def call(client: Any) -> Any:
             try:
                 return await client.evalsha(script.digest, len(keys), *keys, *args)
-            except NoScriptError:  # it restarted, or was told to forget: EVAL brings it anew
+            except NoScriptError:  # it restarted, or forgot on demand: EVAL brings it anew
                 return await client.eval(script.text, len(keys), *keys, *args)
 
         return await self._ask(call)

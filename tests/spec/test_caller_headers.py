@@ -301,7 +301,7 @@ def test_param_that_would_stand_for_such_a_header_is_a_problem(tmp_path: Path, n
     returns: none
 """
     (problem,) = problems_of(tmp_path, "", operation)
-    assert f"to the service '{name}' is 'X-User-Id', which tells it who calls" in problem
+    assert f"to the service '{name}' is 'X-User-Id', by which it learns who calls" in problem
 
 
 def test_route_that_anyone_may_call_to_a_service_that_learns_who_calls_is_a_warning(

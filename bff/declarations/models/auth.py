@@ -176,8 +176,8 @@ def check_sent(
 def check_caller_headers(
     caller_headers: Collection[str], headers: Collection[str], auth: AuthDecl | None
 ) -> Iterator[Violation]:
-    """What is wrong with the names of headers that tell a service who calls. Two names are one
-    where some server takes them for the same."""
+    """What is wrong with the names of headers by which a service learns who calls. Two names are
+    one where some server takes them for the same."""
     in_header, _ = _names_of(auth)
     taken = {folded(name): name for name in (*in_header, *headers)}
     for name in caller_headers:

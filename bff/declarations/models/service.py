@@ -237,8 +237,8 @@ class ServiceFile(Declaration):
                 name = wire_name(key, operation.params[key])
                 if location == "header" and folded(name) in of_caller:
                     yield Violation(
-                        f"to the service '{name}' is '{of_caller[folded(name)]}', which tells it"
-                        " who calls",
+                        f"to the service '{name}' is '{of_caller[folded(name)]}', by which it"
+                        " learns who calls",
                         "Take it out of `caller_headers`, or out of the params.",
                         ("operations", operation_name, "params", key),
                         at_key=True,

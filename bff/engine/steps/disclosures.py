@@ -1,4 +1,4 @@
-"""What a call tells its service of the caller: headers of claims, a token. Pure.
+"""What a service learns of the caller with a call: headers of claims, a token. Pure.
 
 Rules:
 1. A claim that is absent or null sends nothing. One that no header can hold fails the call: a line
@@ -21,20 +21,20 @@ from bff.plan.params.sendable import is_sendable_token, wrong_in_header, wrong_i
 
 
 def refused_caller(disclosure: Disclosure, caller: Caller | None) -> Failed | None:
-    """The failure of every call that is to tell of this caller, if it fails."""
-    told = told_headers(disclosure.headers, caller)
-    if isinstance(told, Failed):
-        return told
+    """The failure of every call that can't disclose this of the caller; None where it can."""
+    found = headers_of_caller(disclosure.headers, caller)
+    if isinstance(found, Failed):
+        return found
     token = None if disclosure.token is None else token_of(caller)
     return token if isinstance(token, Failed) else None
 
 
-def told_headers(
+def headers_of_caller(
     headers: Sequence[CallerHeader], caller: Caller | None
 ) -> list[tuple[bytes, bytes]] | Failed:
-    """The headers that tell of the caller (rule 1)."""
+    """The headers by which a service learns of the caller (rule 1)."""
     root = {"claims": {} if caller is None else caller.claims}
-    told: list[tuple[bytes, bytes]] = []
+    found: list[tuple[bytes, bytes]] = []
     left = HEADER_BYTES
     for header in headers:
         try:
@@ -48,8 +48,8 @@ def told_headers(
         left -= len(header.wire_name) + len(value)
         if left < 0:
             return _bad_claim(header, "is too long")
-        told.append((header.wire_name, value))
-    return told
+        found.append((header.wire_name, value))
+    return found
 
 
 def token_of(caller: Caller | None) -> str | Failed:

@@ -42,8 +42,8 @@ class CallPlan(NamedTuple):
 
 
 class OwnInputs(NamedTuple):
-    """What a step that fails its composition sends just as the client sent it, and tells of the
-    caller: see `own_inputs`. `render` is None where it sends no param so."""
+    """What a step that fails its composition sends just as the client sent it, and the
+    service learns of the caller: see `own_inputs`. `render` is None where it sends no param so."""
 
     step: Step
     render: Renderer | None
@@ -95,8 +95,8 @@ def refused_inputs(
     own: Sequence[OwnInputs], root: Root, budget: Budget, caller: Caller | None
 ) -> tuple[int, Failed] | None:
     """The index and the failure of the first step that can't be sent the client's own params, or
-    told who calls. Nothing is sent then: whoever mends a param, or logs in, and repeats the request
-    writes everything once."""
+    whose service can't learn who calls. Nothing is sent then: whoever mends a param, or logs in,
+    and repeats the request writes everything once."""
     for step, render in own:
         disclosure = step.operation.disclosure
         failed = None if disclosure is None else refused_caller(disclosure, caller)

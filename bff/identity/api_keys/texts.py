@@ -3,7 +3,7 @@
     bff_key_4fQ…(43 characters)…Zr9kT2c
 
 The prefix lets scanners of repositories find a key that leaked. The checksum (CRC-32) lets the
-gateway, and a scanner, tell a mistyped key from one that was revoked, without a look-up. All
+gateway, and a scanner, know a mistyped key from one that was revoked, without a look-up. All
 characters are letters, digits and `_`, so a double click selects a whole key.
 """
 

@@ -4,7 +4,8 @@ token. What the token is exchanged for is for `exchange.py`.
 Rules, beside those of `bff.engine.steps.disclosures`:
 1. No header of the call's own has a name that some server takes for one of these (`X_User` is
    `X-User` to many): whoever sent it, it does not go on.
-2. A call that can't tell what it is to tell is answered by a failure, and nothing of it is sent.
+2. A call whose caller has not what the service is to learn is answered by a failure, and nothing of
+   it is sent.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import Final, TypeVar
 
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import Headers, ServiceCall
-from bff.engine.steps.disclosures import token_of, told_headers
+from bff.engine.steps.disclosures import headers_of_caller, token_of
 from bff.engine.values.outcomes import Failed
 from bff.header_names import FOLDED
 from bff.plan.model.service import CallerHeader
@@ -29,10 +30,10 @@ def named(way: Way[T], headers: Sequence[CallerHeader]) -> Way[T]:
     names = frozenset(each.wire_name.translate(FOLDED) for each in headers)
 
     def send(call: ServiceCall, seconds: float, on_answer: OnAnswer[T]) -> Handle:
-        told = told_headers(headers, call.caller)
-        if isinstance(told, Failed):
-            return answer_soon(on_answer, told)
-        sent = (*_without(call.headers, names), *told)
+        own = headers_of_caller(headers, call.caller)
+        if isinstance(own, Failed):
+            return answer_soon(on_answer, own)
+        sent = (*_without(call.headers, names), *own)
         return way(call._replace(headers=sent), seconds, on_answer)
 
     return send

@@ -1,4 +1,4 @@
-"""Limits of requests, as endpoints apply them: whom each counts for, and what clients are told.
+"""Limits of requests, as endpoints apply them: whom each counts for, and the replies to clients.
 
 Rules:
 1. What is limited by address counts before credentials are read, and so counts who is refused, too.

@@ -69,8 +69,8 @@ ROWS = {
     ),
     "param that stands for the caller": _service(
         'caller_headers: {X-User: "${claims.sub}"}',
-        "operations.list_products.params.x_user: to the service 'x_user' is 'X-User', which tells"
-        " it who calls. Take it out of `caller_headers`, or out of the params.",
+        "operations.list_products.params.x_user: to the service 'x_user' is 'X-User', by which it"
+        " learns who calls. Take it out of `caller_headers`, or out of the params.",
         param="▶x_user",
     ),
     "replies for everybody of a service that knows its caller": _service(
