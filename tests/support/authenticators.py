@@ -1,7 +1,6 @@
 """An authenticator of tokens, beside the stand-in issuer whose keys it follows."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import SimpleNamespace
@@ -73,7 +72,3 @@ async def opened(
     finally:
         await setup.tokens.close()
         await setup.documents.close()
-
-
-def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(test())

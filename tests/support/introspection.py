@@ -1,7 +1,6 @@
 """An authorization server's plan and answers, and who brings tokens, for tests of introspection."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -72,11 +71,3 @@ class Caller:
 
     def asked(self) -> int:
         return self.server.count(PATH)
-
-
-def run(test: Callable[[], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(20):
-            await test()
-
-    asyncio.run(bounded())

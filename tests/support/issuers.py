@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -92,3 +92,13 @@ async def fetched(document: RemoteDocument[Any]) -> None:
     """Wait for the fetch in flight."""
     while document._task is not None:
         await asyncio.wait({document._task})
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    """Run a test's own coroutine, which has 20 seconds."""
+
+    async def bounded() -> None:
+        async with asyncio.timeout(20):
+            await test()
+
+    asyncio.run(bounded())

@@ -11,8 +11,8 @@ from bff.identity.memory import TokenMemory
 from bff.identity.ports import Claims
 from bff.plan.model.identity import SharedSecret
 from bff.secret import Secret
-from tests.support.authenticators import REQUEST, AuthenticatorSetup, opened, run
-from tests.support.issuers import StandInIssuer
+from tests.support.authenticators import REQUEST, AuthenticatorSetup, opened
+from tests.support.issuers import StandInIssuer, run
 from tests.support.tokens import NOW, claims, ec_key, hmac_token, rsa_key
 
 

@@ -9,8 +9,8 @@ from bff.identity.issuers.remote import COOLDOWN_SECONDS, FRESH_SECONDS, HOLD_SE
 from bff.identity.jwt.authenticator import INVALID_TOKEN, NO_KEYS
 from bff.identity.ports import Claims
 from bff.plan.model.identity import PublishedKeys
-from tests.support.authenticators import opened, run
-from tests.support.issuers import StandInIssuer
+from tests.support.authenticators import opened
+from tests.support.issuers import StandInIssuer, run
 from tests.support.tokens import NOW, ec_key, rsa_key
 
 

@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from bff.identity.sessions.session import base64url
 from bff.own_paths import is_own_path
 
 LOGIN_SECONDS: Final = 600
@@ -41,7 +42,7 @@ class Login:
     @property
     def challenge(self) -> str:
         """The verifier, as the issuer gets it at first (RFC 7636 §4.2: S256)."""
-        return _written(hashlib.sha256(self.verifier.encode()).digest())
+        return base64url(hashlib.sha256(self.verifier.encode()).digest())
 
 
 def is_login_key(text: str) -> bool:
@@ -51,7 +52,7 @@ def is_login_key(text: str) -> bool:
 
 def new_login_key(random_bytes: bytes) -> str:
     """The value of a login cookie: `random_bytes` are `KEY_BYTES` that nobody knows."""
-    return _written(random_bytes)
+    return base64url(random_bytes)
 
 
 def begin_login(
@@ -59,7 +60,7 @@ def begin_login(
 ) -> Login:
     """A new login of the browser with this key, to come back to `return_to`, which is a path of
     one's own. `salt` are `SALT_BYTES` random bytes, `now` seconds since the epoch."""
-    body = f"{_written(salt)}.{int(now)}.{replaces}.{_written(return_to.encode())}"
+    body = f"{base64url(salt)}.{int(now)}.{replaces}.{base64url(return_to.encode())}"
     return _login(login_key, body, return_to, replaces)
 
 
@@ -94,8 +95,4 @@ def _login(login_key: str, body: str, return_to: str, replaces: str) -> Login:
 
 
 def _derived(login_key: str, use: str, body: str) -> str:
-    return _written(hmac.digest(login_key.encode(), f"{use} {body}".encode(), "sha256"))
-
-
-def _written(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return base64url(hmac.digest(login_key.encode(), f"{use} {body}".encode(), "sha256"))

@@ -67,7 +67,7 @@ def is_session_id(text: str) -> bool:
 
 def new_session_id(random_bytes: bytes) -> str:
     """The value of a cookie: `random_bytes` are `ID_BYTES` that nobody knows."""
-    return _base64url(random_bytes)
+    return base64url(random_bytes)
 
 
 def handle_of(session_id: str) -> str:
@@ -77,7 +77,7 @@ def handle_of(session_id: str) -> str:
 
 def logout_sid(session_id: str) -> str:
     """What a page states to log out: it belongs to one session, and gives none."""
-    return _base64url(hashlib.sha256(b"bff logout " + session_id.encode()).digest()[:24])
+    return base64url(hashlib.sha256(b"bff logout " + session_id.encode()).digest()[:24])
 
 
 class SessionKeys:
@@ -153,8 +153,9 @@ def _derived(secret: Secret, use: bytes) -> bytes:
 
 
 def _written(header: Mapping[str, str]) -> bytes:
-    return _base64url(json.dumps(header, separators=(",", ":")).encode()).encode()
+    return base64url(json.dumps(header, separators=(",", ":")).encode()).encode()
 
 
-def _base64url(raw: bytes) -> str:
+def base64url(raw: bytes) -> str:
+    """RFC 4648 §5, without padding."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
