@@ -11,9 +11,13 @@ import pytest
 
 from bff.deadline import Deadline
 from bff.engine.ports import ServiceCall, UpstreamReply
+from bff.identity.ports import Anonymous, CallerRequest, Identity
+from bff.plan.model.access import Access
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
+from bff.web.serving.access import IDENTIFY_SECONDS, AccessControl
 from bff.web.serving.pending import Pending, PendingCall
+from tests.support.fake_time import run_in_fake_time
 from tests.support.scripted_gateway import ANN, HOST, Gateway, Script
 
 
@@ -194,3 +198,24 @@ def test_heavy_params_that_wait_for_the_thread_until_the_deadline_are_504(tmp_pa
         assert gateway.transport.calls == 0
 
     at_work(tmp_path, test)
+
+
+class Silent(Anonymous):
+    """A provider that never comes to an end."""
+
+    def identify(self, request: CallerRequest) -> Awaitable[Identity]:  # type: ignore[override]
+        return asyncio.get_running_loop().create_future()
+
+
+def test_caller_whom_nobody_identifies_in_time_is_503_and_not_admitted() -> None:
+    async def test() -> None:
+        guard = AccessControl(Silent()).guard(Access("public"), depends_on_caller=True)
+        admission = guard.admit(GatewayRequest("GET", "/home/1", "", [HOST]))
+        assert isinstance(admission, Awaitable)
+        began_at = asyncio.get_running_loop().time()
+        reply = await admission
+        assert asyncio.get_running_loop().time() - began_at <= IDENTIFY_SECONDS
+        assert isinstance(reply, Reply)
+        assert (reply.status, header(reply, b"retry-after")) == (503, b"5")
+
+    run_in_fake_time(test())

@@ -8,13 +8,15 @@ Rules:
    admitted learns nothing of params.
 3. `permit` comes when the params outside of the body are known, before memory is looked up and
    before the body is read: the condition, and all other limits.
-4. Either may answer at once, or with an awaitable, which belongs to the gateway's loop.
+4. Either may answer at once, or with an awaitable, which belongs to the gateway's loop. Who is
+   not identified within `IDENTIFY_SECONDS` gets 503.
 5. What states no access is denied.
 6. A session's cookie is no credential that somebody guesses: one that has ended is no failure, and
    one is looked up whatever its address did. When Redis has lost all sessions, the browsers of one
    address do not lock each other out.
 """
 
+import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Final
 
@@ -33,9 +35,16 @@ from bff.web.sessions.forgery import ForgeryGuard
 Admission = Identity | Reply
 Permission = Reply | None
 
+IDENTIFY_SECONDS: Final = 30.0  # longer than a session's refresh may take
 _NO_CREDENTIALS: Final = Refusal(401, "no_credentials", "The request brings no credentials.")
 _NO_ACCESS: Final = Refusal(401, "no_access", "The gateway states for nobody that they may ask.")
 _WRONG_ROLE: Final = Refusal(403, "wrong_role", "The caller has not the role that this takes.")
+_UNKNOWN: Final = Refusal(
+    503,
+    "identity_unavailable",
+    "Who calls could not be found out in time.",
+    ((b"retry-after", b"5"),),
+)
 _NOT_PERMITTED: Final = Refusal(403, "not_permitted", "The caller may not ask for this.")
 
 
@@ -152,7 +161,12 @@ class Guard:
     async def _judged_later(
         self, request: GatewayRequest, identified: Awaitable[Identified]
     ) -> Admission:
-        admission = self._judged(request, await identified)
+        try:
+            async with asyncio.timeout(IDENTIFY_SECONDS):
+                caller = await identified
+        except TimeoutError:
+            caller = _UNKNOWN
+        admission = self._judged(request, caller)
         return admission if isinstance(admission, Identity | Reply) else await admission
 
     def _judged(
