@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bff.declarations.documents import read_document
+from bff.declarations.models.access import CorsDecl
 from bff.declarations.models.composition import CompositionFile
-from bff.declarations.models.cors import CorsDecl
 from bff.declarations.models.gateway import GatewayDefaults
 from bff.declarations.models.identity import IdentityDecl
 from bff.declarations.project import read_project

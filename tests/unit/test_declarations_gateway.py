@@ -3,7 +3,7 @@
 import pytest
 
 from bff.declarations.documents import read_document
-from bff.declarations.models.cors import CorsDecl
+from bff.declarations.models.access import CorsDecl
 from bff.declarations.models.gateway import GatewayFile
 from tests.support.marks import without_mark
 

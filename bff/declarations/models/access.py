@@ -1,4 +1,4 @@
-"""`access`: who may call an endpoint."""
+"""`access` and `cors`: who may call an endpoint, and which pages may read its replies."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from bff.declarations.declaration import Declaration, Violation, refusal
+from bff.declarations.models.addresses import Origin
 from bff.declarations.models.auth import check_scopes
-from bff.declarations.models.forms import EmbeddedExpression, FromList
+from bff.declarations.models.forms import EmbeddedExpression, FromList, PreflightAge
 
 _KINDS = ("public", "authenticated")
 
@@ -104,3 +105,11 @@ def _check_lists(
 
 AccessKind = Literal["public", "authenticated"]
 Access = Annotated[AccessKind | AccessRules, BeforeValidator(_check_access)]
+
+
+class CorsDecl(Declaration):
+    """Which origins' pages may read replies. What an endpoint's own leaves out is the gateway's."""
+
+    origins: Annotated[tuple[Origin, ...], FromList] | None = None  # none when None
+    credentials: bool | None = None  # false when None
+    max_age: PreflightAge | None = None  # seconds; ten minutes when None

@@ -6,9 +6,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationInfo
 
 from bff.declarations.declaration import Declaration, Violation, check_keys, refusal
-from bff.declarations.models.access import Access
+from bff.declarations.models.access import Access, CorsDecl
 from bff.declarations.models.caching import CacheDecl, FieldsDecl, TagTexts, repeated_tags
-from bff.declarations.models.cors import CorsDecl
 from bff.declarations.models.endpoint import (
     Effect,
     check_endpoint,

@@ -8,9 +8,8 @@ from pydantic import Field
 
 from bff.declarations.declaration import Declaration, Violation, check_keys
 from bff.declarations.environment.filling import ANY, EnvironmentUse
-from bff.declarations.models.access import Access
+from bff.declarations.models.access import Access, CorsDecl
 from bff.declarations.models.addresses import RedirectOrigin
-from bff.declarations.models.cors import CorsDecl
 from bff.declarations.models.forms import (
     Deadline,
     FromList,

@@ -7,9 +7,8 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from bff.declarations.declaration import Declaration, Violation
-from bff.declarations.models.access import Access
+from bff.declarations.models.access import Access, CorsDecl
 from bff.declarations.models.caching import TagTexts, constant_tag_violation, repeated_tags
-from bff.declarations.models.cors import CorsDecl
 from bff.declarations.models.forms import TOKEN, FromList, Size, Timeout
 from bff.declarations.models.limits import Limits, limit_violations
 from bff.header_names import FORWARDED, FRAMING, HOP_BY_HOP, NOT_FOR_CLIENTS, TRACE, folded

@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bff.declarations.documents import Document
+from bff.declarations.models.access import CorsDecl
 from bff.declarations.models.composition import CompositionFile, ShapeViewDecl
-from bff.declarations.models.cors import CorsDecl
 from bff.declarations.models.endpoint import REST
 from bff.declarations.models.gateway import GatewayDefaults
 from bff.plan.compiler.access import compile_access, warn_of_denied

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bff.declarations.models.cors import CorsDecl
+from bff.declarations.models.access import CorsDecl
 from bff.declarations.models.gateway import GatewayFile
 from bff.plan.model.composition import NO_CORS, Cors
 from bff.plan.reporter import Path, Reporter

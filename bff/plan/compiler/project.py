@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
 from bff.declarations.documents import Wanted
-from bff.declarations.models.cors import CorsDecl
+from bff.declarations.models.access import CorsDecl
 from bff.declarations.models.trusted_proxies import UNIX, TrustedProxiesDecl, network_of
 from bff.declarations.project import ProjectFiles, read_project
 from bff.environment import Environment
