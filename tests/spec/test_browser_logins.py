@@ -1,11 +1,16 @@
 """Browsers that log in, over every host: what goes over the wire, and who gets a session."""
 
+import asyncio
+import time
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import jwt
 import pytest
 
+from bff.identity.api_keys.stores import FileStore
 from bff.identity.sessions.cookies import LOGIN_COOKIE
+from tests.support.api_keys import key_for
 from tests.support.browsers import (
     HTML,
     NAVIGATES,
@@ -174,15 +179,17 @@ def test_logins_count_by_address_as_other_requests_do(
         assert backchannel(served, shared_issuer.logout_token(sub="ada")) == 429
 
 
-def test_ended_sessions_and_wrong_keys_of_an_address_lock_out_no_session_of_it(
+def test_ended_sessions_and_wrong_keys_of_an_address_lock_out_no_session_and_no_key_of_it(
     tmp_path: Path, shared_issuer: OidcIssuer
 ) -> None:
     """A Redis that restarts ends the sessions of a whole office at once."""
     shared_issuer.reset()
-    limits = """
-  api_keys: {header: X-Api-Key, redis: true}
-cache: {namespace: office}
-limits: [{by: failed_credentials, rate: 2/day}]
+    good, add = key_for("partner", claims={"sub": "partner"})
+    asyncio.run(FileStore(tmp_path / "keys.json").update(add))
+    limits = f"""
+  api_keys: {{header: X-Api-Key, file: {tmp_path}/keys.json}}
+  jwt: [{{issuer: id, audience: [shop], algorithms: [HS256], secret: "${{secret.SESSION_KEY}}"}}]
+limits: [{{by: failed_credentials, rate: 2/day}}]
 """
     with (
         RedisServer() as redis,
@@ -196,4 +203,8 @@ limits: [{by: failed_credentials, rate: 2/day}]
         statuses = [Browser(served.host).get("/mine", wrong).status for _ in range(4)]
         assert statuses == [401, 401, 429, 429]
         assert browser.get("/mine").status == 200
-        assert browser.get("/mine", wrong).status == 429
+        assert Browser(served.host).get("/mine", ("X-Api-Key", good)).status == 200
+        claims = {"iss": "id", "aud": "shop", "sub": "ann", "exp": time.time() + 600}
+        token = ("Authorization", f"Bearer {jwt.encode(claims, 'k' * 32)}")
+        assert Browser(served.host).get("/mine", token).status == 429
+        assert Browser(served.host).get("/mine", wrong).status == 429

@@ -11,9 +11,8 @@ Rules:
 4. Either may answer at once, or with an awaitable, which belongs to the gateway's loop. Who is
    not identified within `IDENTIFY_SECONDS` gets 503.
 5. What states no access is denied.
-6. A session's cookie is no credential that somebody guesses: one that has ended is no failure, and
-   one is looked up whatever its address did. When Redis has lost all sessions, the browsers of one
-   address do not lock each other out.
+6. The cookie of a session that has ended is no wrong credential: when Redis has lost all sessions,
+   the browsers of one address do not lock each other out.
 """
 
 import asyncio
@@ -23,7 +22,6 @@ from typing import Any, Final
 from bff.errors import EvaluationError
 from bff.identity.ports import NOBODY, Identified, Identity, IdentityProvider, Refusal
 from bff.identity.sessions.authenticator import NO_SESSION
-from bff.identity.sessions.cookies import SessionCookie
 from bff.plan.model.access import NO_REQUIREMENT, Access, Requirement
 from bff.plan.model.limits import Limit
 from bff.web.http.refusals import challenge, refused
@@ -94,7 +92,6 @@ class Guard:
 
     __slots__ = (
         "_access",
-        "_credentials",
         "_failed",
         "_forgery",
         "_identify",
@@ -118,11 +115,6 @@ class Guard:
         self._forgery = forgery
         self._insufficient = _insufficient(access.scopes)
         self._identify = None if provider is None else provider.identify
-        self._credentials = () if provider is None else provider.headers
-        if forgery is not None:  # then the cookie is the session's
-            self._credentials = tuple(
-                name for name in self._credentials if name not in SessionCookie.headers
-            )
         self._failed = failed
 
     def admit(self, request: GatewayRequest) -> Admission | Awaitable[Admission]:
@@ -130,7 +122,7 @@ class Guard:
         if self._identify is None:
             return NOBODY if self._is_open else refused(request, _NO_ACCESS)
         if self._failed is not None and self._failed.remembers:
-            refusal = self._failed.refusal(request, self._credentials)
+            refusal = self._failed.refusal(request)
             if refusal is not None:
                 return refusal
         if self._forgery is not None and (forged := self._forgery.refusal(request)):

@@ -51,9 +51,11 @@ class ProviderParts:
 
 
 class OpenIdentity(NamedTuple):
-    """What identifies callers, and the sessions of browsers, where the project has them."""
+    """What identifies callers, the headers of credentials that take work to verify, and the
+    sessions of browsers, where the project has them."""
 
     provider: IdentityProvider
+    costly_headers: tuple[str, ...]
     sessions: Sessions | None = None
 
 
@@ -69,7 +71,8 @@ def build_identity(plan: IdentityPlan, parts: ProviderParts) -> OpenIdentity:
     sessions = None if plan.sessions is None else _build_sessions(plan.sessions, parts)
     if sessions is not None:
         kinds.append(CredentialKindReader(SessionCookie(), SessionAuthenticator(sessions)))
-    return OpenIdentity(ConfiguredProvider(plan, kinds) if kinds else Anonymous(), sessions)
+    provider = ConfiguredProvider(plan, kinds) if kinds else Anonymous()
+    return OpenIdentity(provider, () if tokens is None else BearerToken.headers, sessions)
 
 
 def _build_sessions(plan: SessionsPlan, parts: ProviderParts) -> Sessions:
@@ -109,7 +112,8 @@ def _key_store(plan: ApiKeysPlan, parts: ProviderParts) -> KeyStore:
 
 def own_identity(provider: IdentityProvider, plan: IdentityPlan) -> OpenIdentity:
     """What identifies callers in place of what is declared, but for the type of claims."""
-    return OpenIdentity(provider if plan.claims is None else TypedProvider(provider, plan))
+    typed = provider if plan.claims is None else TypedProvider(provider, plan)
+    return OpenIdentity(typed, provider.headers)
 
 
 class Identities:

@@ -6,7 +6,9 @@ Rules:
 2. One limit that is used up refuses the request. What the others counted of it at the same time is
    given back, but for sliding windows, which have no way back and are asked last.
 3. Who is nobody counts by address; of IPv6, by the /64, which is what one customer has.
-4. Failed credentials count by address. Who has used that limit up is not identified at all.
+4. Failed credentials count by address. Who has used that limit up is not identified by what takes
+   work to verify, such as a token. API keys and sessions are long random texts: nobody guesses one,
+   and to look one up costs less than to refuse it. So good ones are admitted from any address.
 """
 
 import hashlib
@@ -69,11 +71,14 @@ def _counter(limit: Limit, meters: Meters) -> _Counter:
 class LimitControl:
     """Builds the limits of a release's endpoints."""
 
-    def __init__(self, meters: Meters, failed_credentials: Limit | None) -> None:
+    def __init__(
+        self, meters: Meters, failed_credentials: Limit | None, costly_headers: Sequence[str] = ()
+    ) -> None:
         self._meters = meters
         self.failed = None
         if failed_credentials is not None:
-            self.failed = FailedCredentials(_counter(failed_credentials, meters))
+            counter = _counter(failed_credentials, meters)
+            self.failed = FailedCredentials(counter, costly_headers)
 
     def of(self, limits: Sequence[Limit]) -> "EndpointLimits | None":
         """The limits of one endpoint; None where it has none."""
@@ -119,9 +124,11 @@ class EndpointLimits:
 
 
 class FailedCredentials:
-    """Counts wrong credentials by address."""
+    """Counts wrong credentials by address. `costly_headers`, in lower case, bring those that take
+    work to verify."""
 
-    def __init__(self, counter: _Counter) -> None:
+    def __init__(self, counter: _Counter, costly_headers: Sequence[str]) -> None:
+        self._costly_headers = [name.encode() for name in costly_headers]
         self._counter = counter
         self._meter = counter.meter
 
@@ -130,10 +137,10 @@ class FailedCredentials:
         """Whether anybody failed lately."""
         return len(self._meter) > 0
 
-    def refusal(self, request: GatewayRequest, names: Sequence[str]) -> Permission:
-        """The refusal of whoever is known to have failed too often, and brings credentials again:
-        one of the headers that are named."""
-        if not any(name.encode() in request.single for name in names):
+    def refusal(self, request: GatewayRequest) -> Permission:
+        """The refusal of whoever is known to have failed too often, and brings again what takes
+        work."""
+        if not any(name in request.single for name in self._costly_headers):
             return None
         verdict = self._meter.used_up(address_of(request))
         return None if verdict is None else _refused(request, self._counter, verdict)

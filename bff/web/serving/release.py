@@ -184,7 +184,7 @@ def build_release(
     sessions = identity.sessions
     access = AccessControl(
         provider,
-        LimitControl(resources.meters, project.failed_credentials),
+        LimitControl(resources.meters, project.failed_credentials, identity.costly_headers),
         None if sessions is None else sessions.plan.origin,
     )
     own = own_endpoints(project, identity, access, log)
