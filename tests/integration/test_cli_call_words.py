@@ -109,3 +109,12 @@ def test_claims_that_are_no_object_are_refused(shop: Shop, claims: str) -> None:
     refused = shop.call("home_all", "--claims", claims)
     assert refused.exit_code == 1
     assert "--claims is no JSON object" in refused.output
+
+
+def test_claims_of_another_type_are_refused_with_what_is_wrong_with_them(shop: Shop) -> None:
+    model = "from pydantic import BaseModel\n\nclass Claims(BaseModel):\n    sub: str\n"
+    (shop.folder / "schemas/auth.py").write_text(model, "utf-8")
+    with (shop.folder / "gateway.yaml").open("a") as gateway:
+        gateway.write("identity: {claims: schemas.auth:Claims}\n")
+    refused = shop.call("home_all", "--claims", '{"name": "ann"}')
+    assert "--claims are none of schemas.auth:Claims: sub: missing." in refused.output

@@ -38,10 +38,16 @@ def played_caller(plan: IdentityPlan, claims: str | None, token: str | None) -> 
     except ValueError:
         given = None
     if not isinstance(given, dict):
-        raise WrongCall('--claims is no JSON object: \'{"sub": "ann"}\'.')
+        raise WrongCall('--claims is no JSON object. Write it as \'{"sub": "ann"}\'.')
+    schema = plan.claims
+    if schema is not None:
+        try:
+            schema.validate_value(given)
+        except ValueError as error:
+            raise WrongCall(f"--claims are none of {schema.name}: {error}.") from None
     subject = str(given.get("sub", ""))
     secret = None if token is None else Secret(token)
     caller = identity_of(Claims("token", given, subject, token=secret), plan)
     if isinstance(caller, Refusal):
-        raise WrongCall("--claims are not of the type that `identity.claims` names.")
+        raise WrongCall(f"--claims: {caller.detail}")
     return PlayedCaller(caller)
