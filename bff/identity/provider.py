@@ -192,7 +192,9 @@ def identity_of(claims: Claims, plan: IdentityPlan) -> Identified:
     if isinstance(typed, Refusal):
         return typed
     who = [claims.kind, claims.issuer, claims.subject]
-    lasting = {name: value for name, value in given.items() if name not in _PASSING}
+    # Without a subject, nothing else may tell callers apart than what names the one token.
+    passing = _PASSING if claims.subject else frozenset()
+    lasting = {name: value for name, value in given.items() if name not in passing}
     roles, scopes = claims.roles, claims.scopes
     if roles is None:
         roles = _listed(given.get("roles")) if plan.roles is None else _found(plan.roles, typed)

@@ -10,10 +10,10 @@ import trustme
 
 from bff.identity.issuers.issuers import Issuers, metadata_name
 from bff.identity.issuers.metadata import may_ask
-from bff.identity.issuers.requests import REPLY_BYTES, IssuerClient, IssuerDown
+from bff.identity.issuers.requests import AT_ONCE, REPLY_BYTES, IssuerClient, IssuerDown
 from bff.secret import Secret
 from bff.tls import TlsFiles, client_context
-from tests.support.issuers import StandInIssuer
+from tests.support.issuers import StandInIssuer, stand_in_issuer
 from tests.support.tls_servers import ca_file, tls_server
 
 
@@ -93,6 +93,25 @@ def test_issuer_that_hangs_or_is_gone_is_down_within_bounds(issuer: StandInIssue
         await client.close()
 
     asyncio.run(run())
+
+
+def test_issuer_that_hangs_holds_up_no_other(issuer: StandInIssuer) -> None:
+    async def run(other: StandInIssuer) -> None:
+        client = IssuerClient()
+        issuer.hold.clear()
+        hanging = [
+            asyncio.create_task(client.post(f"{issuer.url}/slow", {})) for _ in range(AT_ONCE)
+        ]
+        await asyncio.sleep(0)
+        other.give("/keys", {"keys": []})
+        assert await client.get(f"{other.url}/keys") == {"keys": []}
+        assert not any(each.done() for each in hanging)
+        issuer.hold.set()
+        await asyncio.gather(*hanging, return_exceptions=True)
+        await client.close()
+
+    with stand_in_issuer() as other:
+        asyncio.run(run(other))
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,17 @@ def test_key_separates_what_may_differ_and_not_what_names_the_one_token() -> Non
     assert base != other.key
 
 
+def test_callers_without_a_subject_are_told_apart_by_what_names_their_token() -> None:
+    """A service that gets the token may know by it whom it is of."""
+    keys = set()
+    for sid in ("ann's", "bo's"):
+        claims = Claims("token", {"sid": sid}, "", "https://id.example")
+        found = identity_of(claims, NO_IDENTITY)
+        assert isinstance(found, Identity)
+        keys.add(found.key)
+    assert len(keys) == 2
+
+
 def test_what_follows_from_claims_is_worked_out_once_while_they_are_remembered() -> None:
     known = {"ann": Claims("token", {"sub": "1"}, "1")}
     provider = ConfiguredProvider(

@@ -11,12 +11,13 @@ import pytest
 
 from bff.deadline import Deadline
 from bff.engine.ports import ServiceCall, UpstreamReply
-from bff.identity.ports import Anonymous, CallerRequest, Identity
+from bff.identity.ports import Anonymous, CallerRequest, Identity, Refusal
 from bff.plan.model.access import Access
+from bff.web.http.refusals import refused
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.serving.access import IDENTIFY_SECONDS, AccessControl
-from bff.web.serving.pending import Pending, PendingCall
+from bff.web.serving.pending import Pending, PendingCall, after_admission
 from tests.support.fake_time import run_in_fake_time
 from tests.support.scripted_gateway import ANN, HOST, Gateway, Script
 
@@ -196,6 +197,27 @@ def test_heavy_params_that_wait_for_the_thread_until_the_deadline_are_504(tmp_pa
         assert isinstance(reply.body, bytes)
         assert (reply.status, json.loads(reply.body)["reason"]) == (504, "deadline")
         assert gateway.transport.calls == 0
+
+    at_work(tmp_path, test)
+
+
+def test_refusal_after_an_admission_that_waited_has_one_audit_line(tmp_path: Path) -> None:
+    async def test(gateway: Gateway) -> None:
+        request = GatewayRequest("GET", "/home/1", "", [HOST])
+
+        async def admit() -> Identity:
+            return Identity("ann")
+
+        async def refuse() -> Reply:
+            return refused(request, Refusal(403, "wrong_role", "No."))
+
+        def pending(work: Callable[[], Awaitable[Reply]]) -> Pending:
+            return Pending(
+                gateway.dispatcher, request, work, reads_body=False, may_be_abandoned=True
+            )
+
+        await pending(lambda: after_admission(admit(), lambda _: pending(refuse))).reply()
+        assert [each["action"] for each in gateway.lines() if "action" in each] == ["refusal"]
 
     at_work(tmp_path, test)
 

@@ -5,7 +5,9 @@ Rules:
    variable of the environment is read.
 2. A reply is JSON of `REPLY_BYTES` at most, within `TIMEOUT_SECONDS` from the request's start.
 3. There is no cookie store, and no coding is asked for or decoded.
-4. `IssuerDown` says in a few words what went wrong; it holds nothing of a reply and no secret.
+4. `AT_ONCE` requests are under way to one host. More of them wait within their own time, and an
+   issuer that hangs holds up no other.
+5. `IssuerDown` says in a few words what went wrong; it holds nothing of a reply and no secret.
 
 Belongs to one event loop.
 """
@@ -17,6 +19,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
+from weakref import WeakValueDictionary
 
 import httpx
 
@@ -28,7 +31,7 @@ TIMEOUT_SECONDS: Final = 5.0
 REPLY_BYTES: Final = 256 * 1024
 _CONNECT_SECONDS: Final = 2.0
 _IDLE_SECONDS: Final = 15.0
-_AT_ONCE: Final = 32  # requests; more of them wait within their own time
+AT_ONCE: Final = 32
 
 
 class IssuerDown(Exception):
@@ -50,7 +53,7 @@ class IssuerClient:
     ) -> None:
         self._open_context = open_context
         self._transports: dict[bool, httpx.AsyncHTTPTransport] = {}
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._slots: WeakValueDictionary[bytes, asyncio.Semaphore] = WeakValueDictionary()
 
     async def get(self, url: str) -> Any:
         """The JSON at an address that answers 200. Raises `IssuerDown`."""
@@ -91,7 +94,7 @@ class IssuerClient:
             "pool": timeout_seconds,
         }
         try:
-            async with asyncio.timeout(timeout_seconds), self._slots:
+            async with asyncio.timeout(timeout_seconds), self._slots_of(request.url.netloc):
                 response = await self._transport(request.url.scheme).handle_async_request(request)
                 try:
                     return await _read(response)
@@ -101,6 +104,10 @@ class IssuerClient:
             raise IssuerDown("took too long") from None
         except (httpx.HTTPError, OSError) as error:
             raise IssuerDown(f"can't be reached ({type(error).__name__})") from None
+
+    def _slots_of(self, host: bytes) -> asyncio.Semaphore:
+        """Kept by those who use it: metadata may name ever other hosts."""
+        return self._slots.setdefault(host, asyncio.Semaphore(AT_ONCE))
 
     def _transport(self, scheme: str) -> httpx.AsyncHTTPTransport:
         is_tls = scheme == "https"

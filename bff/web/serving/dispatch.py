@@ -128,6 +128,7 @@ class Dispatcher:
         reply.quota = request.quota
         if reply.is_refusal:
             self._log.refusal(request, reply)
+            reply.is_refusal = False  # where admission waited, a reply is finished twice
         if request.method == "HEAD" and isinstance(reply.body, bytes):
             reply.body = b""
         return reply
