@@ -41,7 +41,7 @@ def is_token(text: str) -> bool:
 
 def refuse_url(url: str) -> Failed | None:
     """The reason why no request may be sent to this URL, or with this target; or None."""
-    if not is_sendable(url):
+    if _SENDABLE(url) is None:
         return _bad("the URL has characters that no request target may have")
     if has_dot_segment(url.partition("?")[0]):
         return _bad("the URL has a dot segment")

@@ -202,6 +202,7 @@ def nested(depth: int) -> str:
 
 HARMLESS = {
     "many digits in all": json.dumps([int("7" * 90)] * 90),
+    "number of eight decimals": "52.52000659",
     "deep but not too deep": nested(150),
     "many brackets, not deep": json.dumps([[[]] for _ in range(300)]),
     "texts with brackets": json.dumps(["[" for _ in range(60)]),

@@ -5,10 +5,11 @@ length, and nesting as deep as Python's recursion limit pass. And it rounds the 
 second, where pydantic cuts it off. Each function may report a text as worse than it is, never as
 better.
 
-What it costs for the 15 KB of `bench/`, where decoding and encoding take 132 µs: UTF-8 2 µs, digits
-3 µs; times, of the reply that has them, 6 µs.
+What it costs for the 15 KB of `bench/`, where decoding and encoding take 40 µs: UTF-8 and digits
+2 µs; times, of the reply that has them, 3 µs.
 """
 
+import re
 from typing import Final
 
 # pydantic's parser stops near 200 levels
@@ -19,6 +20,7 @@ _ALL_BUT_MARKS: Final = bytes(each for each in range(256) if each not in b'{}[]"
 _MOST_DIGITS: Final = 4300  # pydantic's parser stops there
 _DIGITS_TO_ZERO: Final = bytes(ord("0") if each in b"0123456789" else each for each in range(256))
 _FINE_TIME: Final = b":00:00.0000000"  # seven digits of a second, where each digit is a zero
+_FINE_NUMBER: Final = re.compile(rb"\.[0-9]{7}").search
 
 
 def means_the_same(body: bytes) -> bool:
@@ -32,7 +34,8 @@ def times_mean_the_same(body: bytes) -> bool:
     """Whether no time in it is finer than a microsecond."""
     if b"\\" in body and (b"\\u003" in body or b"\\u002" in body):
         return False  # a digit, colon or point may be spelled so
-    return _FINE_TIME not in body.translate(_DIGITS_TO_ZERO)
+    # Most texts have no number so fine either, which takes two thirds of the time to find out.
+    return not _FINE_NUMBER(body) or _FINE_TIME not in body.translate(_DIGITS_TO_ZERO)
 
 
 def count_openers(text: bytes, most: int | None = None) -> int:
