@@ -292,3 +292,13 @@ def test_local_buckets_are_bounded_and_forget_only_who_has_all_tokens() -> None:
     now = 10.0
     assert isinstance(meter.take("a fourth"), Admitted)
     assert len(meter) == 101
+
+
+def test_without_redis_each_worker_has_its_share_of_the_burst_and_of_the_refill() -> None:
+    now = 0.0
+    meter = LocalMeter(limit(count=8, per_seconds=8), 4, clock=lambda: now)
+    assert [isinstance(meter.take("caller"), Admitted) for _ in range(3)] == [True, True, False]
+    now = 3.9
+    assert isinstance(meter.take("caller"), Exceeded)
+    now = 4.0
+    assert isinstance(meter.take("caller"), Admitted)

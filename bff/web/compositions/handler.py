@@ -84,9 +84,7 @@ class CompositionHandler:
         # Whether what is read of a request depends on its line alone.
         self.is_in_line = not (headers or self.takes_body)
         self.depends_on_caller = by_identity
-        self._tells_caller = any(
-            step.operation.disclosure is not None for step in composition.steps
-        )
+        self._discloses = any(step.operation.disclosure is not None for step in composition.steps)
         self._composition = composition
         self._policy = composition.cache
         self._key = None if composition.cache is None else KeyRecipe(composition)
@@ -211,7 +209,7 @@ class CompositionHandler:
             deadline,
             wait_budget,
             request.trace(),
-            caller if self._tells_caller else None,
+            caller if self._discloses else None,
         )
 
     async def _made(
