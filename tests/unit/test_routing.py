@@ -176,6 +176,28 @@ def test_path_that_every_service_reads_below_the_same_prefix_is_the_routes(path:
     assert match.below == path.removeprefix("/raw")
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/admin;/x", "/admin;a=b/x", "/admin%3b/x", "/;/admin/x", "/admin%5cx", "/%5cadmin/x",
+     "/users;x/7", "/admin;"],
+)  # fmt: skip
+def test_params_of_segments_and_backslashes_lead_to_no_other_endpoint(path: str) -> None:
+    """A public route before the paths of a private one: servers of Java's cut `;…`, and some take a
+    backslash for a slash."""
+    routing = table("GET /users/{id}", routes=("", "/admin"))
+    assert routing.match("GET", path) == BadPath()
+    match = routing.match("GET", f"/admin{path}")
+    assert isinstance(match, ToRoute)
+    assert match.route.prefix == "/admin"
+
+
+@pytest.mark.parametrize("path", ["/;v=1/a;b/%20c", "/a;b=c", "/x%5cy"])
+def test_params_of_segments_pass_where_they_lead_nowhere_else(path: str) -> None:
+    match = table(routes=("/raw", "/raw/a", "/a;b")).match("GET", f"/a;b{path}")
+    assert isinstance(match, ToRoute)
+    assert (match.route.prefix, match.below) == ("/a;b", path)
+
+
 def test_url_prefix_stands_before_compositions_and_routes() -> None:
     found = RoutingTable(
         [composition("GET /a/{x}")],

@@ -9,8 +9,8 @@ Rules:
 3. The gateway's own endpoints win over compositions, and these over routes; of the routes, the
    longest prefix that ends at a segment's end.
 4. A route's prefix has one spelling, the one that is forwarded: `/%72aw` is not `/raw`. A path to a
-   route that goes elsewhere once it is decoded and its slashes are merged is refused: the service
-   may read it so.
+   route that goes elsewhere once it is decoded, its slashes are merged, and `;…` is cut off its
+   segments, is refused: the service may read it so. To some a backslash is a slash, too.
 5. HEAD goes where GET goes; the gateway's own endpoints take none. A route takes every method that
    no composition takes there.
 
@@ -119,12 +119,14 @@ class RoutingTable:
         return WrongMethod(_methods(found)) if found else _NO_MATCH
 
     def _has_one_reading(self, route: ToRoute, method: str, segments: list[str]) -> bool:
-        """Whether a service that decodes the path and merges its slashes finds it below the same
-        prefix, and at no composition (rule 4)."""
-        if "%" not in route.below and "//" not in route.below:
+        """Whether a service finds the path below the same prefix, and at no composition, however
+        much of it that reads (rule 4)."""
+        if not any(odd in route.below for odd in ("%", "//", ";")):
             return True
-        decoded = "/".join(segments).split("/")
-        plain = [each for each in decoded[:-1] if each] + decoded[-1:]
+        start = len(segments) - route.below.count("/")
+        below = "/".join(segments[start:]).replace("\\", "/").split("/")
+        cut = [each.partition(";")[0] for each in below]
+        plain = segments[:start] + [each for each in cut[:-1] if each] + cut[-1:]
         quoted = [_quoted(each) for each in plain]
         found = _match_route(self._routes, quoted)
         at_composition = _walk(self._root, plain, quoted, _looked_up(method), [])
