@@ -19,7 +19,7 @@ COMPOSITIONS = {
         """,
     "own": """
         endpoint: GET /own/{id}
-        access: {when: '${to_string(claims.id) == to_string(params.id)}'}
+        access: {when: '${claims.id && to_string(claims.id) == to_string(params.id)}'}
         params: {id: {type: integer}}
         steps: {user: {call: shop.get_user, with: {id: '${params.id}'}}}
         """,
