@@ -70,6 +70,7 @@ def test_cookie_is_found_on_each_line(lines: Headers) -> None:
 def test_websocket_needs_a_listed_origin(more: Headers, passes: bool) -> None:
     found = refusal("GET", [COOKIE, *HANDSHAKE, *more])
     assert found is (None if passes else FOREIGN_ORIGIN)
+    assert refusal("POST", [COOKIE, *HANDSHAKE, *more]) is NO_CSRF_HEADER  # no handshake
 
 
 @pytest.mark.parametrize(

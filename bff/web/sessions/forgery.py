@@ -49,7 +49,7 @@ class ForgeryGuard:
         if request.header_values("x-csrf") == ["1"]:
             return None
         site, origin = single.get(b"sec-fetch-site"), single.get(b"origin")
-        if offers_websocket(request.headers):
+        if request.method == "GET" and offers_websocket(request.headers):
             return None if origin in self._origins else FOREIGN_ORIGIN
         if request.method == "GET" and single.get(b"accept") == b"text/event-stream":
             is_own = origin is None and site == _OWN_PAGE
