@@ -192,9 +192,10 @@ def identity_of(claims: Claims, plan: IdentityPlan) -> Identified:
     if isinstance(typed, Refusal):
         return typed
     who = [claims.kind, claims.issuer, claims.subject]
-    # Without a subject, nothing else may tell callers apart than what names the one token.
-    passing = _PASSING if claims.subject else frozenset()
-    lasting = {name: value for name, value in given.items() if name not in passing}
+    if claims.token is not None and not given.get("sub"):
+        # A service that gets the token may know by it, and by nothing else, whom it is of.
+        who.append(claims.token.reveal())
+    lasting = {name: value for name, value in given.items() if name not in _PASSING}
     roles, scopes = claims.roles, claims.scopes
     if roles is None:
         roles = _listed(given.get("roles")) if plan.roles is None else _found(plan.roles, typed)

@@ -19,6 +19,7 @@ from bff.identity.provider import (
 )
 from bff.plan.compiler.project import check_project, compile_project
 from bff.plan.model.identity import NO_IDENTITY, IdentityPlan
+from bff.secret import Secret
 from bff.web.http.refusals import refused
 from bff.web.http.requests import GatewayRequest
 from tests.support.callers import BAD_TOKEN, Credentials
@@ -118,11 +119,12 @@ def test_key_separates_what_may_differ_and_not_what_names_the_one_token() -> Non
     assert base != other.key
 
 
-def test_callers_without_a_subject_are_told_apart_by_what_names_their_token() -> None:
+@pytest.mark.parametrize("subject", ["", "client shop"])
+def test_callers_without_a_sub_are_told_apart_by_their_tokens(subject: str) -> None:
     """A service that gets the token may know by it whom it is of."""
     keys = set()
-    for sid in ("ann's", "bo's"):
-        claims = Claims("token", {"sid": sid}, "", "https://id.example")
+    for token in ("ann's", "bo's"):
+        claims = Claims("token", {}, subject, "https://id.example", token=Secret(token))
         found = identity_of(claims, NO_IDENTITY)
         assert isinstance(found, Identity)
         keys.add(found.key)
