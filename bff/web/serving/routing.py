@@ -121,7 +121,7 @@ class RoutingTable:
     def _has_one_reading(self, route: ToRoute, method: str, segments: list[str]) -> bool:
         """Whether a service finds the path below the same prefix, and at no composition, however
         much of it that reads (rule 4)."""
-        if not any(odd in route.below for odd in ("%", "//", ";")):
+        if not any(odd in route.below for odd in ("%", "//", ";", "\\")):
             return True
         start = len(segments) - route.below.count("/")
         below = "/".join(segments[start:]).replace("\\", "/").split("/")
@@ -129,8 +129,8 @@ class RoutingTable:
         plain = segments[:start] + [each for each in cut[:-1] if each] + cut[-1:]
         quoted = [_quoted(each) for each in plain]
         found = _match_route(self._routes, quoted)
-        at_composition = _walk(self._root, plain, quoted, _looked_up(method), [])
-        return found is not None and found.route is route.route and at_composition is None
+        leads_here = found is not None and found.route is route.route
+        return leads_here and _walk(self._root, plain, quoted, _looked_up(method), []) is None
 
     def allowed_methods(self, raw_path: str) -> tuple[str, ...]:
         """Every method that a path takes, for preflights; empty where nothing is."""
@@ -140,10 +140,9 @@ class RoutingTable:
             return ()
         found: list[_Node] = []
         _walk(self._root, segments, raw_segments, "", found)
-        is_own = any(node.is_own for node in found)
-        if not is_own and _match_route(self._routes, raw_segments) is not None:
-            return EVERY_METHOD
-        return _methods(found) if found else ()
+        if any(node.is_own for node in found) or _match_route(self._routes, raw_segments) is None:
+            return _methods(found) if found else ()
+        return EVERY_METHOD
 
 
 def decode_segment(raw: str) -> str:
@@ -285,9 +284,8 @@ def _walk(
             return answer
     if node.rest is None or not all(segments[depth:]):
         return None
-    text = ""
-    if method in node.rest.endpoints:
-        text = "/".join(map(_decode_in_rest, raw_segments[depth:]))
+    is_read = method in node.rest.endpoints
+    text = "/".join(map(_decode_in_rest, raw_segments[depth:])) if is_read else ""
     return _ended(node.rest, method, found, (*values, text))
 
 
