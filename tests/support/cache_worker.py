@@ -23,7 +23,7 @@ from tests.support.steady_clock import steady_seconds
 
 TTL = 30.0
 NAMESPACE = "tests"
-CALM_SECONDS = 1.0
+CALM_SECONDS = 2.0
 SLACK_SECONDS = 0.2  # of a busy machine, beside the 0.1 s that trouble with Redis may cost
 
 
