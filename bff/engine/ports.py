@@ -1,21 +1,21 @@
-"""What the engine needs from outside: callers, services that are called by name, stored replies.
+"""What the engine needs from outside: services that are called by name, and stored replies.
 
-`bff.identity` knows the callers. `bff.upstream` calls the services, and knows their addresses;
+`bff.upstream` calls the services, and knows their addresses;
 `bff.cache` stores the replies.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol
 
 from bff.deadline import Deadline, WaitBudget
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.values.freshness import Freshness
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed
+from bff.engine.values.results import Caller
 from bff.engine.values.trace import Trace
 from bff.plan.model.caching import CachePolicy
 from bff.plan.model.service import Operation
-from bff.secret import Secret
 
 Headers = Sequence[tuple[bytes, bytes]]  # names in lower case; values as they are on the wire
 
@@ -25,22 +25,6 @@ class HeaderBlock(tuple[tuple[bytes, bytes], ...]):
     makes of them in `lines`, and read these instead: they are the same for every request."""
 
     lines: bytes | None = None
-
-
-class Caller(Protocol):
-    """Who asks, as far as services may learn it. Immutable; `bff.identity` has such values."""
-
-    @property
-    def key(self) -> str:
-        """What separates callers; "" is nobody."""
-
-    @property
-    def claims(self) -> Mapping[str, Any]:
-        """What is known of the caller: JSON values."""
-
-    @property
-    def token(self) -> Secret | None:
-        """The caller's own access token."""
 
 
 # What every call makes several of is a named tuple here and in the engine: a frozen dataclass takes

@@ -16,7 +16,7 @@ from bff.deadline import Deadline, DeadlinePassed
 from bff.engine.answers import Handle, OnAnswer, answer_to
 from bff.engine.heavy_work import HeavyShare
 from bff.engine.payload.texts import weigh_reply
-from bff.engine.ports import Caller, ServiceCall, Services, UpstreamReply
+from bff.engine.ports import ServiceCall, Services, UpstreamReply
 from bff.engine.steps.bodies import (
     TOO_HEAVY,
     ReadBody,
@@ -34,6 +34,7 @@ from bff.engine.steps.requests import StepRequest
 from bff.engine.values.freshness import UNLIMITED, Freshness, read_freshness
 from bff.engine.values.limits import Budget, Limits
 from bff.engine.values.outcomes import EMPTY_LIST, NULL, Failed, Reason, Value, reason_of
+from bff.engine.values.results import Caller
 from bff.engine.values.trace import Trace
 from bff.errors import EvaluationError
 from bff.plan.model.steps import Step

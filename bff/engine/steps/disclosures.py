@@ -11,10 +11,10 @@ Rules:
 from collections.abc import Sequence
 from typing import Any
 
-from bff.engine.ports import Caller
 from bff.engine.steps.texts import plain_text
 from bff.engine.values.limits import HEADER_BYTES
 from bff.engine.values.outcomes import Failed, Reason
+from bff.engine.values.results import Caller
 from bff.errors import EvaluationError
 from bff.plan.model.service import CallerHeader, Disclosure
 from bff.plan.params.sendable import is_sendable_token, wrong_in_header, wrong_in_list

@@ -13,13 +13,13 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bff.engine.payload.joins import strict_key
-from bff.engine.ports import Caller
 from bff.engine.steps.bindings import EMPTY_INPUT, bind, checked, null_input
 from bff.engine.steps.disclosures import refused_caller
 from bff.engine.steps.requests import Renderer, StepRequest, compile_renderer
 from bff.engine.steps.texts import Unsendable
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import EMPTY_LIST, Failed, Reason, Skipped, Value, reason_of
+from bff.engine.values.results import Caller
 from bff.errors import EvaluationError
 from bff.plan.model.expressions import Root, Template
 from bff.plan.model.service import OperationParam

@@ -15,7 +15,7 @@ from pydantic_core import to_json
 
 from bff.deadline import Deadline, WaitBudget
 from bff.engine.heavy_work import HeavyShare
-from bff.engine.ports import Caller, CallResult, ReplyCache, UpstreamReply
+from bff.engine.ports import CallResult, ReplyCache, UpstreamReply
 from bff.engine.steps.calls import DirectCalls, StepPart
 from bff.engine.steps.failures import ends_by_status, may_pass
 from bff.engine.steps.reply_headers import stored_reply, stored_text
@@ -23,6 +23,7 @@ from bff.engine.steps.requests import StepRequest
 from bff.engine.values.freshness import least
 from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import NULL, Failed, Reason, Value
+from bff.engine.values.results import Caller
 from bff.engine.values.trace import Trace
 from bff.errors import EvaluationError
 from bff.plan.model.caching import ReplyCaching, evaluate_tags

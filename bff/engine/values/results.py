@@ -5,18 +5,34 @@ Values only. `bff.web` makes replies, headers and log lines of them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from bff.deadline import Deadline, WaitBudget
-from bff.engine.ports import Caller
 from bff.engine.values.freshness import UNLIMITED, Freshness
 from bff.engine.values.trace import Trace
 from bff.plan.model.caching import PurgedTags
 from bff.plan.model.payload import PLAIN, Head
 from bff.plan.model.service import Dropped
+from bff.secret import Secret
 
 WriteState = Literal["done", "failed", "unknown", "not started"]
 StepOutcome = Literal["ok", "skipped", "failed", "cancelled"]
+
+
+class Caller(Protocol):
+    """Who asks, as far as services may learn it. Immutable; `bff.identity` has such values."""
+
+    @property
+    def key(self) -> str:
+        """What separates callers; "" is nobody."""
+
+    @property
+    def claims(self) -> Mapping[str, Any]:
+        """What is known of the caller: JSON values."""
+
+    @property
+    def token(self) -> Secret | None:
+        """The caller's own access token."""
 
 
 class Inputs(NamedTuple):

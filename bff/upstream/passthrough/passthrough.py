@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from bff.engine.answers import Handle, OnAnswer, TaskCall
-from bff.engine.ports import Caller, Headers, ServiceCall
+from bff.engine.ports import Headers, ServiceCall
 from bff.engine.values.outcomes import Failed, Reason
+from bff.engine.values.results import Caller
 from bff.engine.values.trace import Trace
 from bff.plan.model.composition import Route
 from bff.plan.params.sendable import has_dot_segment

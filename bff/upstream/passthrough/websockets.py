@@ -9,8 +9,9 @@ from functools import partial
 from typing import NamedTuple
 
 from bff.engine.answers import answer_to
-from bff.engine.ports import Caller, Headers, ServiceCall, UpstreamReply
+from bff.engine.ports import Headers, ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
+from bff.engine.values.results import Caller
 from bff.engine.values.trace import Trace
 from bff.plan.model.composition import Route
 from bff.upstream.passthrough.handshake import Disagreement, Handshake, agree

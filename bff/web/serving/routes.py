@@ -8,7 +8,6 @@ from functools import lru_cache, partial
 
 from bff.cache.cache import Cache
 from bff.engine.answers import Handle, OnAnswer, TaskCall, answer_to
-from bff.engine.ports import Caller
 from bff.engine.steps.failures import (
     challenge,
     explain,
@@ -17,6 +16,7 @@ from bff.engine.steps.failures import (
     status_unjudged,
 )
 from bff.engine.values.outcomes import Failed, Reason
+from bff.engine.values.results import Caller
 from bff.methods import WRITING_METHODS
 from bff.plan.model.composition import Route
 from bff.upstream.passthrough.headers import ClientInfo

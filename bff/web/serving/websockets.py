@@ -4,8 +4,8 @@ What is a handshake, and what a service may answer, is for `bff.upstream.passthr
 say. Access is decided before, as for every request to the route.
 """
 
-from bff.engine.ports import Caller
 from bff.engine.values.outcomes import Failed
+from bff.engine.values.results import Caller
 from bff.plan.model.composition import Route
 from bff.upstream.passthrough.handshake import Handshake, offers_websocket, read_handshake
 from bff.upstream.passthrough.passthrough import ForwardedReply, Refused
