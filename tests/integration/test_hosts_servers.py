@@ -59,6 +59,17 @@ def started(command: str, project: Path) -> Iterator[tuple[Host, subprocess.Pope
         process.communicate()
 
 
+def ended(process: subprocess.Popen[bytes], stop: int, host: Host) -> tuple[bytes, int]:
+    """What a server has printed by its end, and how many signals it took beside the one: Python
+    loses a SIGINT that comes within a finalizer, and reports it. Whoever serves on has lost it."""
+    for lost in range(3):
+        process.send_signal(stop)
+        with suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=WAIT_BUDGET_SECONDS)[0], lost
+        assert host.get("/healthz").status == 200, "it neither serves nor ends"
+    return pytest.fail("it does not end")
+
+
 @pytest.mark.parametrize("name", SERVERS)
 def test_server_starts_from_the_environment_serves_and_stops_when_told(
     name: str, tmp_path: Path
@@ -83,8 +94,7 @@ def test_server_starts_from_the_environment_serves_and_stops_when_told(
             refused = host.request("GET", "/live/x", [*HANDSHAKE.items()][1:])  # without `Host`
             assert (refused.status, refused.json()["reason"]) == (501, "no_websockets")
             assert host.get("/nowhere").json()["reason"] == "no_such_path"
-            process.send_signal(signal.SIGINT if name == "flask" else signal.SIGTERM)
-            out, _ = process.communicate(timeout=WAIT_BUDGET_SECONDS)
-    assert b"Traceback" not in out, out.decode()
+            out, lost = ended(process, signal.SIGINT if name == "flask" else signal.SIGTERM, host)
+    assert out.count(b"Traceback") <= lost, out.decode()
     lines = [line for line in out.splitlines() if b'"event":"request"' in line]
     assert any(b'"composition":"home"' in line for line in lines), out.decode()
