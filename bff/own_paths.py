@@ -1,4 +1,4 @@
-"""Paths of one's own site, to which a browser may be sent after a login or a logout.
+"""Paths of the gateway's own site, to which a browser may be sent after a login or a logout.
 
 A browser reads `//evil.example` and `/\\evil.example` as another host, and drops tabs and line
 ends; a proxy before the gateway may decode a path first. So a path is good where it stays on the

@@ -1,4 +1,4 @@
-"""Tokens in requests, over every host: who is let in, and that a refusal tells nothing."""
+"""Tokens in requests, over every host: who is let in, and that a refusal repeats nothing."""
 
 import time
 from collections.abc import Iterator
@@ -145,16 +145,16 @@ def test_bad_token_is_refused_with_the_same_words_whatever_is_wrong_with_it(
 ) -> None:
     served.get("/members", f"Bearer {served.token()}")
     before = calls(served)
-    told = set()
+    refusals = set()
     for what, token in _attacks(served).items():
         for target in ("/members", "/mine"):
             answer = served.get(target, f"Bearer {token}")
             assert answer.status == 401, what
             problem = answer.json()
             assert len(token) < 2 or token not in answer.body.decode()
-            told.add((answer.header("www-authenticate"), problem["reason"], problem["detail"]))
-    assert len(told) == 1
-    ((challenge, reason, _),) = told
+            refusals.add((answer.header("www-authenticate"), problem["reason"], problem["detail"]))
+    assert len(refusals) == 1
+    ((challenge, reason, _),) = refusals
     assert reason == "invalid_token"
     assert 'error="invalid_token"' in (challenge or "")
     assert calls(served) == before

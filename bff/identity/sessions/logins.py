@@ -31,7 +31,8 @@ _HANDLE: Final = re.compile(r"[0-9a-f]{64}|")
 @dataclass(frozen=True, slots=True)
 class Login:
     """A login: `state`, `nonce` and `verifier` are what the protocol needs. `return_to` is a path
-    of one's own; `replaces` the handle of the session that the browser had, "" for none."""
+    of the gateway's site; `replaces` is the handle of the session that the browser had, "" for
+    none."""
 
     state: str
     nonce: str

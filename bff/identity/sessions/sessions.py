@@ -124,8 +124,8 @@ class Sessions:
     async def begin(
         self, return_to: str, login_key: str | None, session_id: str | None
     ) -> BegunLogin:
-        """Begin a login of the browser with these cookies; `return_to` is a path of one's own.
-        Raises `IssuerDown`."""
+        """Begin a login of the browser with these cookies; `return_to` is a path of the
+        gateway's site. Raises `IssuerDown`."""
         key = login_key or new_login_key(self._random_bytes(KEY_BYTES))
         had_session = session_id is not None and is_session_id(session_id)
         login = begin_login(

@@ -37,8 +37,8 @@ def send_on(location: str, *headers: RawHeader) -> Reply:
 
 def onward(url: str, *headers: RawHeader) -> Reply:
     """The page after a login. A redirect would still count as the issuer's navigation, from another
-    site, and the browser would not send the session's cookie, which is strict. A page of one's own
-    that navigates is of the own site."""
+    site, and the browser would not send the session's cookie, which is strict. A page of the
+    gateway's that navigates is of the own site."""
     return _page(200, _ONWARD.format(url=html.escape(url)), headers)
 
 
