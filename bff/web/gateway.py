@@ -24,6 +24,7 @@ from bff.identity.ports import IdentityProvider
 from bff.plan.compiler.project import compile_project
 from bff.plan.model.composition import CompiledProject
 from bff.settings import Settings
+from bff.telemetry.metrics.families import Metrics
 from bff.upstream.observed import Observer
 from bff.web.http.forwarding import ForwardingReader
 from bff.web.http.logs import Log
@@ -32,6 +33,7 @@ from bff.web.http.requests import GatewayRequest
 from bff.web.serving.identity import own_identity
 from bff.web.serving.pending import Pending
 from bff.web.serving.release import Release, Resources, build_release, open_resources
+from bff.web.telemetry.telemetry import Telemetry
 
 
 class Gateway:
@@ -59,6 +61,8 @@ class Gateway:
         self.project = project
         self.settings = settings
         self.log = log or Log(settings.log_level)
+        self.metrics = Metrics()
+        self.telemetry = Telemetry(self.log)
         self.url_prefix = url_prefix
         self.is_guarded = False  # a host's app decides who may ask; set before `open`
         self.resources: Resources | None = None

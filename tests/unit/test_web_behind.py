@@ -9,6 +9,7 @@ import pytest
 from bff.web.hosts.behind import Send, hand_over
 from bff.web.http.logs import Log
 from bff.web.http.requests import ClientGone, GatewayRequest
+from bff.web.telemetry.telemetry import Telemetry
 from tests.support.log_streams import Recorder
 
 
@@ -54,7 +55,7 @@ def test_client_that_leaves_breaks_a_reply_that_it_has_in_part(
         pass
 
     request = GatewayRequest("GET", "/x", "", [])
-    asyncio.run(hand_over(App(sent_bytes), request, {}, send, leave, log))  # type: ignore[arg-type]
+    asyncio.run(hand_over(App(sent_bytes), request, {}, send, leave, Telemetry(log)))  # type: ignore[arg-type]
     log.flush()
     (line,) = recorder.lines()
     assert (line["status"], line.get("broken")) == (status, broken)

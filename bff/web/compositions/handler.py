@@ -32,12 +32,15 @@ from bff.web.compositions.outcome_replies import (
     cache_status,
     failure_reply,
     forwarded,
+    hit_account,
     is_stale,
+    run_account,
     run_facts,
     run_headers,
 )
-from bff.web.compositions.request import CompositionRequest, RequestReader
+from bff.web.compositions.request import CompositionRequest, PayloadForm, RequestReader
 from bff.web.compositions.variants import Variant
+from bff.web.http.accounts import CacheState
 from bff.web.http.codings import choose_coding
 from bff.web.http.logs import Facts
 from bff.web.http.problems import problem
@@ -117,14 +120,17 @@ class CompositionHandler:
         """The reply, where memory has it; else None. Never waits."""
         if not target.key:
             return None
+        state: CacheState = "hit"
         entry = self._cache.lookup(target.key)
         if entry is None:
             job = self._job(request, target, self._deadline())
             entry = self._cache.lookup_stale(job, accepts_stale=_accepts_stale(request))
             if entry is None:
                 return None
-        variant = self._forms.at_once(entry, target.request.form, _coding(request))
-        return None if variant is None else self._hit(request, entry, variant)
+            state = "stale"
+        form = target.request.form
+        variant = self._forms.at_once(entry, form, _coding(request))
+        return None if variant is None else self._hit(request, form, entry, variant, state)
 
     async def produce_with_body(
         self, request: GatewayRequest, head: CompositionRequest, caller: Identity
@@ -168,7 +174,7 @@ class CompositionHandler:
             served = await self._cache.get(job, accepts_stale=_accepts_stale(request))
             if served.how in ("hit", "stale") and served.entry is not None:
                 variant = await self._stored(request, target, served.entry, heavy)
-                return self._hit(request, served.entry, variant)
+                return self._hit(request, target.request.form, served.entry, variant, served.how)
             # Clients may not store what the cache does not, because a purge has passed it for
             # instance. What another worker made is stored there.
             is_kept = served.stored or served.how == "error" or served.outcome is None
@@ -241,6 +247,7 @@ class CompositionHandler:
             else:
                 raise AssertionError("the cache came to nothing")
             reply = variant.written(headers) if self.writes else variant.reply(request, headers)
+        reply.account = run_account(target.request.form.view, why_forwarded, made, entry)
         facts = run_facts(self._composition.name, why_forwarded, made)
         reply.facts = {**reply.facts, **facts} if reply.facts else facts
         return reply
@@ -250,10 +257,19 @@ class CompositionHandler:
     ) -> Variant:
         return await self._forms.stored(entry, target.request.form, _coding(request), heavy)
 
-    def _hit(self, request: GatewayRequest, entry: Entry, variant: Variant) -> Reply:
+    def _hit(
+        self,
+        request: GatewayRequest,
+        form: PayloadForm,
+        entry: Entry,
+        variant: Variant,
+        state: CacheState,
+    ) -> Reply:
         age = int(self._clock() - entry.stored_at)  # may be below 0: another worker's clock
         left = int(entry.ttl_seconds) - age
-        return variant.hit(request, age if age > 0 else 0, left, self._hit_facts)
+        reply = variant.hit(request, age if age > 0 else 0, left, self._hit_facts)
+        reply.account = hit_account(form.view, state, entry.flaw)
+        return reply
 
     def _too_late(self, request: GatewayRequest) -> Reply:
         reason = Reason.DEADLINE

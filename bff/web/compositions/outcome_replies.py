@@ -17,6 +17,7 @@ from bff.engine.values.results import (
 )
 from bff.plan.model.caching import EVERYTHING
 from bff.plan.model.service import CompositionParam
+from bff.web.http.accounts import Account, CacheState, Outcome
 from bff.web.http.logs import Facts
 from bff.web.http.problems import problem
 from bff.web.http.replies import RawHeader, Reply, proxy_status, server_timing
@@ -89,6 +90,39 @@ def failure_reply(
         headers=tuple(headers),
         members=members,
     )
+
+
+@lru_cache(512)
+def hit_account(view: str, state: CacheState, flaw: tuple[Degradation, ...] | None) -> Account:
+    """What came of a request whose payload was there."""
+    return Account(view, state, "degraded" if flaw else "ok", (), flaw or ())
+
+
+def run_account(
+    view: str,
+    why_forwarded: str,
+    made: CompositionPayload | CompositionFailure | None,
+    entry: Entry | None,
+) -> Account:
+    """What came of a request that was `forwarded`: `made` for it, or by another worker; `entry` is
+    what is served where that is stored."""
+    state: CacheState = "miss"
+    if is_stale(why_forwarded):
+        state = "stale_if_error"
+    elif "collapsed" in why_forwarded:
+        state = "collapsed"
+    elif not why_forwarded.startswith("miss"):
+        state = "bypass"
+    failures: tuple[Degradation, ...] = () if entry is None else entry.flaw or ()
+    outcome: Outcome = "degraded" if failures else "ok"
+    if made is None:
+        return Account(view, state, outcome, (), failures)
+    if isinstance(made, CompositionFailure):
+        outcome = "failed" if entry is None else outcome
+        return Account(view, state, outcome, made.timings, made.failures)
+    if made.degraded and not is_stale(why_forwarded):
+        outcome = "degraded"
+    return Account(view, state, outcome, made.timings, made.degraded)
 
 
 def run_facts(

@@ -22,13 +22,15 @@ FIELDS = "fields="  # what the names of such forms begin with; no view's can
 
 class PayloadForm(NamedTuple):
     """A form of a payload: whole (no name), a view by its name, or the fields that the client
-    names. `mask` has what stays; None for a form that was written beside the payload."""
+    names. `mask` has what stays; None for a form that was written beside the payload. `view` is a
+    name of the project's, "fields" for all such fields."""
 
     name: str
     mask: MaskNode | None
+    view: str
 
 
-WHOLE = PayloadForm("", MaskNode())
+WHOLE = PayloadForm("", MaskNode(), "")
 
 
 class CompositionRequest(NamedTuple):
@@ -49,7 +51,7 @@ class RequestReader:
         self._in_head = tuple(each for each in params if each not in self._in_body)
         self._body_kind: BodyKind = "fields" if composition.body is None else composition.body.kind
         self._forms = {"": WHOLE} | {
-            name: PayloadForm(name, view.mask if isinstance(view, MaskView) else None)
+            name: PayloadForm(name, view.mask if isinstance(view, MaskView) else None, name)
             for name, view in composition.views.items()
         }
 
@@ -137,7 +139,7 @@ def _fields(
             request, 400, "bad_fields", "The query names fields that there are not.",
             members={"errors": [{"name": "fields", "in": "query", "detail": str(error)}]},
         )  # fmt: skip
-    return PayloadForm(FIELDS + _spelt(mask), mask)
+    return PayloadForm(FIELDS + _spelt(mask), mask, "fields")
 
 
 def _spelt(mask: MaskNode) -> str:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mutabl
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from bff.web.http.logs import Log
+from bff.web.http.destination import APP
 from bff.web.http.replies import Reply
 from bff.web.http.requests import (
     BEHIND_EDGE,
@@ -18,6 +18,7 @@ from bff.web.http.requests import (
     GatewayRequest,
     without_underscores,
 )
+from bff.web.telemetry.telemetry import CLIENT_LEFT, Telemetry
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -62,10 +63,11 @@ async def hand_over(
     scope: Scope,
     send: Send,
     unless_client_leaves: UnlessClientLeaves,
-    log: Log,
+    telemetry: Telemetry,
 ) -> None:
-    """Have the app behind answer; log what it doesn't log itself. `scope` is one of
+    """Have the app behind answer; see what it doesn't log itself. `scope` is one of
     `scope_for_app`. Raises what the app raises, but `ClientGone`."""
+    request.destination = APP
     status, sent_bytes, broken = 0, 0, {}  # no status is known yet
     length = -1  # of the reply, where its head states one
 
@@ -87,13 +89,13 @@ async def hand_over(
         await unless_client_leaves(answer)
     except ClientGone:
         if not status:
-            status = 499  # as `Log.abandoned`
+            status = CLIENT_LEFT
         elif sent_bytes != length:  # a client may leave once it has all, before the app knows
             broken = {"broken": "client left"}
     finally:
         if LOGGED not in scope:
             reply = Reply(status or 500, [], facts={"flask": True, **broken})
-            log.request(request, reply, sent_bytes)
+            telemetry.ended(request, reply, sent_bytes)
 
 
 def _stated_length(headers: Iterable[tuple[bytes, bytes]]) -> int:

@@ -69,15 +69,6 @@ class Log:
             else:
                 self._writer.put(line)
 
-    def abandoned(self, request: GatewayRequest) -> None:
-        """The client left, and nothing was answered. 499 is nginx's number for it."""
-        self.request(request, Reply(499, []), 0)
-
-    def broken(self, request: GatewayRequest, reply: Reply, sent_bytes: int, why: str) -> None:
-        """A reply broke off after its head was sent."""
-        half = Reply(reply.status, [], facts={**reply.facts, "broken": why})
-        self.request(request, half, sent_bytes)
-
     def bug(self, request: GatewayRequest, error: BaseException) -> None:
         """An exception that nobody foresaw, with its traceback."""
         self._log.error(

@@ -11,6 +11,7 @@ from typing import Any, Self
 from xxhash import xxh3_128_hexdigest
 
 from bff.engine.values.results import StepTiming
+from bff.web.http.accounts import Account
 from bff.web.http.quotas import Quota, quota_headers, quota_lines
 
 RawHeader = tuple[bytes, bytes]
@@ -46,7 +47,8 @@ NO_HEADERS = SharedHeaders()
 @dataclass(slots=True)
 class Reply:
     """What a client gets. A body of chunks may raise: then the client's connection must break,
-    since the reply is not whole. `facts` go into the request's log line, and nowhere else.
+    since the reply is not whole. `facts` go into the request's log line, and nowhere else;
+    `account` describes what came of a composition.
 
     `is_refusal`: the caller may not ask, or asks too often; it has an audit line.
     `headers` are its own, `shared` those that other replies have too. `cors`, `request_id`
@@ -62,6 +64,7 @@ class Reply:
     request_id: bytes = b""
     quota: Quota | None = None
     is_refusal: bool = False
+    account: Account | None = None
 
     @property
     def all_headers(self) -> list[RawHeader]:

@@ -8,14 +8,12 @@ import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from random import getrandbits
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from bff.engine.values.trace import Trace
+from bff.web.http.destination import NOWHERE, Destination
 from bff.web.http.quotas import Quota
-
-if TYPE_CHECKING:
-    from bff.web.http.cors import CrossOrigin
 
 RawHeaders = Sequence[tuple[bytes, bytes]]  # names in lower case
 
@@ -50,7 +48,7 @@ class GatewayRequest:
     `client_host` and `scheme` are the connection's, or what trusted proxies report
     (`bff.web.http.forwarding`); `forwarded_host` is what these report as the `Host`, else None.
     `subject` is the caller's, once one is identified.
-    `cross_origin` is that of the endpoint that it is for, once this is known.
+    `destination` is the endpoint that it is for, once this is known.
     `can_switch`: its host can give the connection to another protocol.
     `single` is given where the host has it: `dict(headers)`.
     """
@@ -59,7 +57,7 @@ class GatewayRequest:
         "body",
         "can_switch",
         "client_host",
-        "cross_origin",
+        "destination",
         "forwarded_host",
         "headers",
         "method",
@@ -95,7 +93,7 @@ class GatewayRequest:
         self.scheme = scheme
         self.client_host = client_host
         self.forwarded_host: bytes | None = None
-        self.cross_origin: CrossOrigin | None = None
+        self.destination: Destination = NOWHERE
         self.subject: str | None = None
         self.version = version
         self.can_switch = can_switch

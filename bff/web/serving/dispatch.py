@@ -14,6 +14,7 @@ from typing import assert_never
 from bff.plan.model.composition import CompiledProject
 from bff.web.compositions.handler import CompositionHandler
 from bff.web.http.cors import CrossOrigin, CrossOrigins, is_preflight, wanted_method
+from bff.web.http.destination import NOWHERE, Destination
 from bff.web.http.logs import Log
 from bff.web.http.problems import bad_host, bad_path, internal_error, wrong_method
 from bff.web.http.replies import Reply
@@ -70,7 +71,7 @@ class Dispatcher:
                     depends_on_caller=each.scope == "identity",
                     origins=each.cors.origins,
                 ),
-                cross_origins.of(each.cors),
+                Destination("composition", each.name, each.path_text, cross_origins.of(each.cors)),
                 self,
             )
             for each in project.compositions
@@ -86,15 +87,16 @@ class Dispatcher:
                     origins=each.cors.origins,
                     takes_navigations=each.navigation,
                 ),
-                cross_origins.of(each.cors),
+                Destination("route", each.prefix, f"{each.prefix}/*", cross_origins.of(each.cors)),
                 self,
             )
             for each in project.routes
         }
         self._own = own
+        self._own_destinations = {path: Destination("own", path, path) for path in own}
         self._cross_origin = cross_origins.of(project.cors)
         self._log = log
-        self._lines: dict[tuple[str, str, str], tuple[CrossOrigin | None, BeginLine]] = {}
+        self._lines: dict[tuple[str, str, str], tuple[Destination, BeginLine]] = {}
 
     def begin(self, request: GatewayRequest) -> Reply | Pending | None:
         """The reply, where it takes no waiting; None where nothing of the project's is there."""
@@ -109,7 +111,7 @@ class Dispatcher:
                 if line is None:
                     begun = self._begin(request)
                 else:
-                    request.cross_origin, begin_line = line
+                    request.destination, begin_line = line
                     begun = begin_line(request)
         except Exception as error:
             return self.report_bug(request, error)
@@ -121,7 +123,7 @@ class Dispatcher:
 
     def finish(self, request: GatewayRequest, reply: Reply) -> Reply:
         """What every reply has: the request's id, CORS, what limits say, and no body for HEAD."""
-        cross_origin = request.cross_origin or self._cross_origin
+        cross_origin = self._cross_origin_of(request.destination)
         if cross_origin.is_on and not reply.cors:
             reply.cors = cross_origin.headers(request.single.get(b"origin"))
         reply.request_id = request.request_id
@@ -152,6 +154,7 @@ class Dispatcher:
             return self._begin_options(request, match.allow)
         match match:
             case ToOwn(path):
+                request.destination = self._own_destinations[path]
                 return self._own[path].begin(self, request)
             case ToRoute():
                 return self._begin_route(request, match)
@@ -170,22 +173,36 @@ class Dispatcher:
         """The answer to a page that asks whether it may send a request; None where no page of
         another origin may, or nothing is there."""
         path = request.raw_path
-        request.cross_origin = cross_origin = self._cross_origin_at(wanted_method(request), path)
-        if cross_origin is None or not cross_origin.is_on:
+        destination = self._destination_at(wanted_method(request), path)
+        if destination is None:
+            return None
+        request.destination = destination
+        cross_origin = self._cross_origin_of(destination)
+        if not cross_origin.is_on:
             return None
         methods = self._table.allowed_methods(path)
-        granted = [each for each in methods if self._cross_origin_at(each, path) is cross_origin]
+        granted = [
+            each
+            for each in methods
+            if (there := self._destination_at(each, path)) is not None
+            and self._cross_origin_of(there) is cross_origin
+        ]
         return cross_origin.preflight(request, methods, granted)
 
-    def _cross_origin_at(self, method: str, raw_path: str) -> CrossOrigin | None:
+    def _cross_origin_of(self, destination: Destination) -> CrossOrigin:
+        return destination.cross_origin or self._cross_origin
+
+    def _destination_at(self, method: str, raw_path: str) -> Destination | None:
         match = self._table.match(method, raw_path)
         match match:
             case ToComposition():
-                return self._compositions[match.name].cross_origin
+                return self._compositions[match.name].destination
             case ToRoute():
-                return self._routes[match.route.prefix].cross_origin
-            case ToOwn() | WrongMethod():
-                return self._cross_origin
+                return self._routes[match.route.prefix].destination
+            case ToOwn(path):
+                return self._own_destinations[path]
+            case WrongMethod():
+                return NOWHERE
             case BadPath() | NoMatch():
                 return None
             case _:
@@ -193,12 +210,12 @@ class Dispatcher:
 
     def _begin_composition(self, request: GatewayRequest, match: ToComposition) -> Begun:
         endpoint = self._compositions[match.name]
-        request.cross_origin = endpoint.cross_origin
+        request.destination = endpoint.destination
         return endpoint.begin(request, match.params, self._remember)
 
     def _begin_route(self, request: GatewayRequest, match: ToRoute) -> Begun:
         endpoint = self._routes[match.route.prefix]
-        request.cross_origin = endpoint.cross_origin
+        request.destination = endpoint.destination
         begin_line = endpoint.line(request.method, match.below, request.raw_query)
         if request.method != "OPTIONS":  # else it may be a preflight
             self._remember(request, begin_line)
@@ -212,7 +229,7 @@ class Dispatcher:
         if not isinstance(match, ToComposition):  # an endpoint of the gateway's own
             return plain_options(allow)
         endpoint = self._compositions[match.name]
-        request.cross_origin = endpoint.cross_origin
+        request.destination = endpoint.destination
         return endpoint.begin_options(request, match.params, allow)
 
     def _remember(self, request: GatewayRequest, begin_line: BeginLine) -> None:
@@ -220,4 +237,4 @@ class Dispatcher:
             if len(self._lines) >= _MOST_REMEMBERED_LINES:
                 self._lines.clear()  # rather than an order to keep, on every request
             key = (request.method, request.raw_path, request.raw_query)
-            self._lines[key] = (request.cross_origin, begin_line)
+            self._lines[key] = (request.destination, begin_line)

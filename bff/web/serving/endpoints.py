@@ -18,7 +18,7 @@ from bff.identity.ports import NOBODY, Identity
 from bff.upstream.passthrough.passthrough import Refused
 from bff.web.compositions.handler import CompositionHandler, Target
 from bff.web.compositions.request import CompositionRequest
-from bff.web.http.cors import CrossOrigin
+from bff.web.http.destination import Destination
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.serving.access import Guard
@@ -86,10 +86,10 @@ class CompositionEndpoint:
         self,
         handler: CompositionHandler,
         guard: Guard,
-        cross_origin: CrossOrigin,
+        destination: Destination,
         finisher: Finisher,
     ) -> None:
-        self.cross_origin = cross_origin
+        self.destination = destination
         self._handler = handler
         self._guard = guard
         self._finisher = finisher
@@ -203,10 +203,10 @@ class RouteEndpoint:
         handler: RouteHandler,
         websockets: WebSocketHandler | None,
         guard: Guard,
-        cross_origin: CrossOrigin,
+        destination: Destination,
         finisher: Finisher,
     ) -> None:
-        self.cross_origin = cross_origin
+        self.destination = destination
         self._handler = handler
         self._websockets = websockets
         self._guard = guard

@@ -34,6 +34,7 @@ class Edge:
         self._gateway = gateway
         self._behind = behind
         self._log = gateway.log
+        self._telemetry = gateway.telemetry
         self._starting = asyncio.Lock()
         self._watches: ClientWatches | None = None
 
@@ -68,7 +69,7 @@ class Edge:
                 else:
                     reply = await begun.reply()
             except ClientGone:
-                self._log.abandoned(request)
+                self._telemetry.abandoned(request)
                 return
         if isinstance(reply.body, bytes):
             await self._send(request, reply, reply.body, send)
@@ -97,7 +98,7 @@ class Edge:
             {"type": "http.response.start", "status": reply.status, "headers": reply.all_headers}
         )
         await send({"type": "http.response.body", "body": body})
-        self._log.request(request, reply, len(body))
+        self._telemetry.ended(request, reply, len(body))
 
     async def _send_stream(
         self,
@@ -123,15 +124,15 @@ class Edge:
         try:
             await watches.stream_unless_client_leaves(pump, incoming, receive)
         except ClientGone:
-            self._log.broken(request, reply, sent_bytes, "client left")
+            self._telemetry.broken(request, reply, sent_bytes, "client left")
             return
         except Exception:
-            self._log.broken(request, reply, sent_bytes, "upstream broke off")
+            self._telemetry.broken(request, reply, sent_bytes, "upstream broke off")
             raise
         finally:
             await close_body(chunks)
         await send({"type": "http.response.body", "body": b""})
-        self._log.request(request, reply, sent_bytes)
+        self._telemetry.ended(request, reply, sent_bytes)
 
     async def _hand_over(
         self,
@@ -148,7 +149,7 @@ class Edge:
             await watches.stream_unless_client_leaves(answer, incoming, receive)
 
         scope = scope_for_app(request, scope, incoming)
-        await hand_over(self._behind, request, scope, send, unless_client_leaves, self._log)
+        await hand_over(self._behind, request, scope, send, unless_client_leaves, self._telemetry)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

@@ -12,18 +12,18 @@ from bff.web.hosts.flask.wsgi import (
     mark_logged,
     response_of,
 )
-from bff.web.http.logs import Log
 from bff.web.http.problems import closing, slow_body
 from bff.web.http.replies import Reply
 from bff.web.http.requests import ClientGone, GatewayRequest, SlowBody
 from bff.web.serving.pending import Pending
+from bff.web.telemetry.telemetry import Telemetry
 
 
 class Answers:
     """Makes responses, and logs their requests. Safe between threads."""
 
-    def __init__(self, log: Log) -> None:
-        self._log = log
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
         self._exchanges: set[Exchange] = set()
 
     def close(self) -> None:
@@ -60,7 +60,7 @@ class Answers:
             return self.whole(environ, request, slow_body(request))
         except ClientGone:
             mark_logged(environ)
-            self._log.abandoned(request)
+            self._telemetry.abandoned(request)
             return GatewayResponse(status=400)  # nobody is there to read it
         except Closing:
             return self.whole(environ, request, closing(request))
@@ -76,7 +76,7 @@ class Answers:
         """The response with a body that is there."""
         body = reply.body if isinstance(reply.body, bytes) else b""
         mark_logged(environ)
-        self._log.request(request, reply, len(body))
+        self._telemetry.ended(request, reply, len(body))
         return response_of(reply, body)
 
     def _streamed(
@@ -102,9 +102,9 @@ class Answers:
         def end() -> None:
             exchange.abandon()
             if why_broken is None:
-                self._log.request(request, reply, sent_bytes)
+                self._telemetry.ended(request, reply, sent_bytes)
             else:
-                self._log.broken(request, reply, sent_bytes, why_broken)
+                self._telemetry.broken(request, reply, sent_bytes, why_broken)
 
         mark_logged(environ)
         response = response_of(reply, body())

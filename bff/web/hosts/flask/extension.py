@@ -101,7 +101,7 @@ class FlaskGateway:
             raise RuntimeError("a Gateway is mounted in this app already: one app has one")
         self.app, self.core = app, core
         self.rules = FlaskRules(app)
-        self._answers = Answers(core.log)
+        self._answers = Answers(core.telemetry)
         app.extensions["bff"] = self
         health = core.url_prefix + _HEALTH
         if not any(rule.rule == health for rule in app.url_map.iter_rules()):

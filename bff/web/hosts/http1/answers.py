@@ -10,11 +10,11 @@ from bff.web.hosts.http1.replies import (
     render_shared_head,
 )
 from bff.web.hosts.http1.service import Peer, Service, Writer
-from bff.web.http.logs import Log
 from bff.web.http.problems import bad_host, problem
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.serving.pending import Pending
+from bff.web.telemetry.telemetry import Telemetry
 
 _RETRY_SECONDS: Final = b"1"
 
@@ -54,7 +54,7 @@ def answer(
 ) -> None:
     """Write a reply whose body is here, and its line in the log."""
     write_reply(service, writer, request, reply, keeps)
-    log_reply(service.gateway.log, writer, request, reply)
+    note_reply(service.gateway.telemetry, writer, request, reply)
 
 
 # By position, as what it calls: names cost a tenth of a microsecond each time.
@@ -78,12 +78,12 @@ def write_reply(
         writer.write_both(head, body)
 
 
-def log_reply(log: Log, writer: Writer, request: GatewayRequest, reply: Reply) -> None:
+def note_reply(telemetry: Telemetry, writer: Writer, request: GatewayRequest, reply: Reply) -> None:
     """Write the line of a request whose reply was written whole."""
     if writer.is_lost:
-        log.broken(request, reply, 0, "client left")
+        telemetry.broken(request, reply, 0, "client left")
     else:
-        log.request(request, reply, len(reply.body) if isinstance(reply.body, bytes) else 0)
+        telemetry.ended(request, reply, len(reply.body) if isinstance(reply.body, bytes) else 0)
 
 
 def overloaded(request: GatewayRequest) -> Reply:

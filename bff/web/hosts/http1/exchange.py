@@ -21,7 +21,7 @@ from typing import Final, Protocol
 
 from bff.engine.answers import Handle
 from bff.web.hosts.behind import hand_over, scope_for_app
-from bff.web.hosts.http1.answers import Begun, log_reply, overloaded, write_reply
+from bff.web.hosts.http1.answers import Begun, note_reply, overloaded, write_reply
 from bff.web.hosts.http1.bodies import IncomingBody
 from bff.web.hosts.http1.framing import HeaderFields, Refusal
 from bff.web.hosts.http1.messages import AppReply, scope_of
@@ -78,6 +78,7 @@ class Exchange:
         self._keeps_alive = fields.keeps_alive
         self._expects_continue = fields.expects_continue
         self._works = service.works
+        self._telemetry = service.gateway.telemetry
 
     @property
     def is_streaming(self) -> bool:
@@ -131,7 +132,7 @@ class Exchange:
         """The client left."""
         if not self._is_logged and not self._started and self._may_be_abandoned:
             self._is_logged = True
-            self._service.gateway.log.abandoned(self.request)
+            self._telemetry.abandoned(self.request)
         self._stop(cancels=self._may_be_abandoned or self._started)
 
     def ask_for_body(self) -> None:
@@ -163,9 +164,9 @@ class Exchange:
                 await self._answer(reply)
         except ClientGone:
             if not self._is_logged:
-                self._service.gateway.log.abandoned(request)
+                self._telemetry.abandoned(request)
         except Exception as error:
-            self._service.gateway.log.bug(request, error)
+            self._telemetry.bug(request, error)
             if self._started:
                 self._break()
             else:
@@ -189,7 +190,7 @@ class Exchange:
             try:
                 self._write_whole(reply, keeps=self._may_keep())
             except Exception as error:
-                self._service.gateway.log.bug(self.request, error)
+                self._telemetry.bug(self.request, error)
                 self._break()
             self._end()
         elif isinstance(reply, Reply):
@@ -198,7 +199,7 @@ class Exchange:
             self._work = task
         else:
             if not self._is_logged:
-                self._service.gateway.log.abandoned(self.request)
+                self._telemetry.abandoned(self.request)
             self._end()
 
     def _close_body_of(self, reply: Reply, task: asyncio.Task[None]) -> None:
@@ -223,7 +224,7 @@ class Exchange:
         write_reply(self._service, self._writer, self.request, reply, keeps)
         if not self._is_logged:
             self._is_logged = True
-            log_reply(self._service.gateway.log, self._writer, self.request, reply)
+            note_reply(self._telemetry, self._writer, self.request, reply)
 
     async def _stream(self, reply: Reply, pieces: AsyncIterator[bytes]) -> None:
         sent_bytes = 0
@@ -238,13 +239,13 @@ class Exchange:
         except (ClientGone, asyncio.CancelledError):
             if not self._is_logged:
                 self._is_logged = True
-                self._service.gateway.log.broken(self.request, reply, sent_bytes, "client left")
+                self._telemetry.broken(self.request, reply, sent_bytes, "client left")
             raise
         except Exception:
-            self._service.gateway.log.broken(self.request, reply, sent_bytes, "upstream broke off")
+            self._telemetry.broken(self.request, reply, sent_bytes, "upstream broke off")
             self._break()
         else:
-            self._service.gateway.log.request(self.request, reply, sent_bytes)
+            self._telemetry.ended(self.request, reply, sent_bytes)
         finally:
             await close_body(pieces)
 
@@ -281,7 +282,7 @@ class Exchange:
         request, reply = self.request, AppReply(self._writer, self._start_stream)
         scope = scope_for_app(request, scope_of(request, self._writer.peer), self.body)
         service, until_left = self._service, self._unless_client_leaves
-        await hand_over(service.behind, request, scope, reply.send, until_left, service.gateway.log)
+        await hand_over(service.behind, request, scope, reply.send, until_left, self._telemetry)
 
     async def _unless_client_leaves(self, answer: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -44,7 +44,7 @@ async def run_tunnel(
     finally:
         tunnel.abort()  # where this is cancelled
         reply.facts = {**reply.facts, **tunnel.facts()}
-        service.gateway.log.request(request, reply, tunnel.sent_bytes)
+        service.gateway.telemetry.ended(request, reply, tunnel.sent_bytes)
 
 
 class Tunnel:
