@@ -54,6 +54,11 @@ class Document(Generic[M_co]):
     _unknown: frozenset[KeyPath] = field(default=frozenset(), repr=False)
     _wrong: frozenset[KeyPath] = field(default=frozenset(), repr=False)
 
+    @property
+    def text(self) -> str:
+        """What stands in the file: names of the environment, and none of its values."""
+        return self._source.text
+
     def knows(self, path: KeyPath) -> bool:
         """Whether the model has at `path` what the file means. It has not where something wrong is
         left out, or where a key may be misspelt."""

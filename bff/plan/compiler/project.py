@@ -14,6 +14,7 @@ schemas are being imported; the result is immutable and may be shared.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
+from typing import Final
 
 from bff.declarations.documents import Wanted
 from bff.declarations.models.access import CorsDecl
@@ -41,7 +42,10 @@ from bff.plan.digests import digest_of
 from bff.plan.model.access import Access
 from bff.plan.model.composition import CompiledProject, Composition, Route, TrustedProxies
 from bff.plan.reporter import Reporter
-from bff.plan.schemas.library import load_schemas
+from bff.plan.schemas.library import SchemaLibrary, load_schemas
+from bff.version import __version__
+
+_RELEASE_DIGITS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +173,7 @@ def check_project(
             compositions=tuple(compositions),
             routes=routes,
             cors=cors,
-            digest=digest_of({each.name: each.digest for each in compositions}),
+            release=_release(files, schemas),
             namespace=namespace,
             identity=identity.plan,
             limits=limits.declared,
@@ -196,6 +200,14 @@ def _trusted_proxies(declared: TrustedProxiesDecl | None) -> TrustedProxies | No
         declared.hops,
         frozenset(each.lower() for each in declared.headers),
     )
+
+
+def _release(files: ProjectFiles, schemas: SchemaLibrary) -> str:
+    """A digest of what the files say. They name the environment's values and don't have them."""
+    documents = (files.gateway, *files.services.values(), *files.compositions.values())
+    texts = {each.file: each.text for each in documents}
+    of_modules = schemas.anything.digest  # each schema's has the texts of all modules
+    return digest_of([__version__, texts, of_modules])[:_RELEASE_DIGITS]
 
 
 def _namespace(files: ProjectFiles) -> str:

@@ -121,14 +121,19 @@ class TrustedProxies:
 
 @dataclass(frozen=True, slots=True)
 class CompiledProject:
-    """A whole project, compiled. One reference is swapped on reload; each request pins one."""
+    """A whole project, compiled. One reference is swapped on reload; each request pins one.
+
+    `release` is its name in metrics and the log: 12 hexadecimal digits, which change with any of
+    its files, and with the versions of bff and pydantic. Wherever the same files are served, it is
+    the same.
+    """
 
     name: str
     services: Mapping[str, Service]
     compositions: tuple[Composition, ...]  # sorted by name
     routes: tuple[Route, ...]
     cors: Cors  # of replies that no endpoint gives
-    digest: str
+    release: str
     namespace: str  # separates cached data, tags and purges from those of other projects
     # The names of the environment without a value and a default: with any, it can't be served.
     wanted: tuple[str, ...] = ()
