@@ -11,7 +11,7 @@ SYSTEM_PACKAGES := curl nginx-light chromium fonts-liberation
 SYSTEM := $(VENV)/.system-installed
 ISSUER := tests/system/issuer
 
-.PHONY: setup wheel demo test test-system screenshots check quick style bench crowds growth soak fuzz compliance wycheproof problems house clean
+.PHONY: setup wheel demo test test-system screenshots check quick style bench crowds growth soak fuzz compliance wycheproof problems observability house clean
 
 setup: $(STAMP)
 
@@ -71,6 +71,10 @@ fuzz: $(STAMP)
 # docs/problems.md, from the files with one mistake.
 problems: $(STAMP)
 	$(BIN)/python -m tests.problems
+
+# The tables of docs/observability.md, from the code.
+observability: $(STAMP)
+	$(BIN)/python -m tests.observability
 
 # CASES: the folder of the compliance cases of JMESPath Community.
 compliance: $(STAMP)

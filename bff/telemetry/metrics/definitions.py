@@ -33,6 +33,12 @@ class Definition(NamedTuple):
     bounds: tuple[float, ...] = ()
     merge: Literal["sum", "largest"] = "sum"
 
+    @property
+    def shown_name(self) -> str:
+        """The name that Prometheus shows; a histogram's has `_bucket`, `_sum` or `_count` after
+        it."""
+        return f"{self.name}_total" if self.kind == "counter" else self.name
+
 
 REQUESTS: Final = Definition(
     "http_server_request_duration_seconds",

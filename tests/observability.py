@@ -1,0 +1,78 @@
+"""`make observability`: writes the tables of docs/observability.md, from the code.
+
+A table stands between two marks of the page; what stands outside of them is written by hand.
+`tests/unit/test_observability_docs.py` holds the page equal to the code.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import get_args
+
+from bff.telemetry.metrics.definitions import DEFINITIONS, Definition, Row
+
+PAGE = Path(__file__).parents[1] / "docs/observability.md"
+
+_PART = re.compile(r"(?<=<!-- made: )([a-z ]+)( -->\n).*?(?=<!-- end -->)", flags=re.S)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(_cell(cell) for cell in line)} |\n" for line in lines)
+
+
+def code(words: Iterable[str]) -> str:
+    """Words in the type of code, with commas between."""
+    return ", ".join(f"`{word}`" for word in words)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _metrics() -> str:
+    return "\n".join(
+        f"### Metrics of the {row}\n\n{_metrics_of(row)}"
+        for row in get_args(Row)
+        if any(each.row == row for each in DEFINITIONS)
+    )
+
+
+def _metrics_of(row: str) -> str:
+    rows = [
+        (code([each.shown_name]), each.kind, each.unit, code(each.labels), each.help)
+        for each in DEFINITIONS
+        if each.row == row
+    ]
+    return table(("metric", "type", "unit", "labels", "what it counts"), rows)
+
+
+def _buckets() -> str:
+    by_bounds: dict[tuple[float, ...], list[Definition]] = {}
+    for each in DEFINITIONS:
+        if each.bounds:
+            by_bounds.setdefault(each.bounds, []).append(each)
+    rows = [
+        (code(each.shown_name for each in group), ", ".join(f"{bound:g}" for bound in bounds))
+        for bounds, group in by_bounds.items()
+    ]
+    return table(("histogram", "upper bounds of its buckets"), rows)
+
+
+# What makes each part of the page that stands between marks.
+PARTS: Mapping[str, Callable[[], str]] = {"metrics": _metrics, "buckets": _buckets}
+
+
+def page(text: str) -> str:
+    """The page with its parts made anew. Raises KeyError for a mark that names no part."""
+    return _PART.sub(lambda match: f"{match[1]}{match[2]}{PARTS[match[1]]()}", text)
+
+
+def parts_in(text: str) -> list[str]:
+    """The names of the parts that the page has."""
+    return [match[1] for match in _PART.finditer(text)]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text("utf-8")), encoding="utf-8")
