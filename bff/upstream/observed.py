@@ -1,12 +1,13 @@
-"""Calls as an observer sees them: what went to which instance, and what came of it.
+"""Calls as observers see them: what went to which instance, and what came of it.
 
 A transport around another one. It is opened only where somebody observes, so that calls cost
 nothing more elsewhere. It sees each attempt: every instance that a call tries, every page, every
-request for a token.
+request for a token. An exchange whose body is streamed ends, for observers, with its head.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
@@ -20,16 +21,36 @@ from bff.upstream.ports import (
     UpstreamStream,
 )
 
-T = TypeVar("T")
+Reply = UpstreamReply | UpstreamStream | SwitchedConnection
+Answer = Reply | Failed | Exception
 
-Answer = UpstreamReply | UpstreamStream | SwitchedConnection | Failed | Exception
+T = TypeVar("T", bound=Reply)
+
+
+class Server(NamedTuple):
+    """An instance, by its base URL, and where that leads: OpenTelemetry's `server.address` and
+    `server.port`. The host is as the project writes it, without the brackets of IPv6."""
+
+    base: str
+    host: str
+    port: str
+
+
+def server_at(base: str) -> Server:
+    """The server at a base URL, which may be none: then it has no host."""
+    try:
+        parts = urlsplit(base)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return Server(base, "", "")
+    return Server(base, host or "", str(port or (443 if parts.scheme == "https" else 80)))
 
 
 class ObservedCall(NamedTuple):
-    """One exchange with the instance at `base`. `answer` is None where the call was cancelled;
-    seconds are the clock's."""
+    """One exchange with an instance. `answer` is None where the call was cancelled; seconds are
+    the clock's."""
 
-    base: str
+    server: Server
     call: ServiceCall
     started_at: float
     ended_at: float
@@ -41,17 +62,20 @@ Observer = Callable[[ObservedCall], None]
 
 
 class ObservedTransport:
-    """See `Transport`. `clock` gives seconds from any start."""
+    """See `Transport`. Each of the observers sees every exchange; `clock` gives seconds from any
+    start."""
 
-    def __init__(self, transport: Transport, observe: Observer, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, transport: Transport, observers: Sequence[Observer], clock: Callable[[], float]
+    ) -> None:
         self._transport = transport
-        self._observe = observe
+        self._observers = tuple(observers)
         self._clock = clock
 
     def at(self, base: str, link: Link | None) -> Instance:
         """See `Transport.at`."""
         instance = self._transport.at(base, link)
-        watch = _Watch(base, self._observe, self._clock)
+        watch = _Watch(server_at(base), self._observers, self._clock)
         if isinstance(instance, Switching):
             return _ObservedSwitching(instance, instance, watch)
         return _ObservedInstance(instance, watch)
@@ -64,8 +88,8 @@ class ObservedTransport:
 class _Watch(NamedTuple):
     """What the exchanges with one instance share."""
 
-    base: str
-    observe: Observer
+    server: Server
+    observers: tuple[Observer, ...]
     clock: Callable[[], float]
 
 
@@ -85,7 +109,7 @@ class _ObservedInstance:
         byte_cap: int,
     ) -> Handle:
         """See `Instance.fetch`."""
-        exchange = _ObservedExchange(self._watch, call, on_answer)
+        exchange: _ObservedExchange[UpstreamReply] = _ObservedExchange(self._watch, call, on_answer)
         return exchange.follow(
             self._instance.fetch(
                 call, exchange.take, timeout_seconds=timeout_seconds, byte_cap=byte_cap
@@ -96,6 +120,7 @@ class _ObservedInstance:
         self, call: ServiceCall, on_answer: OnAnswer[UpstreamStream], *, timeout_seconds: float
     ) -> Handle:
         """See `Instance.open`."""
+        exchange: _ObservedExchange[UpstreamStream]
         exchange = _ObservedExchange(self._watch, call, on_answer)
         return exchange.follow(
             self._instance.open(call, exchange.take, timeout_seconds=timeout_seconds)
@@ -118,6 +143,7 @@ class _ObservedSwitching(_ObservedInstance):
         byte_cap: int,
     ) -> Handle:
         """See `Switching.switch`."""
+        exchange: _ObservedExchange[SwitchedConnection | UpstreamReply]
         exchange = _ObservedExchange(self._watch, call, on_answer)
         return exchange.follow(
             self._switching.switch(
@@ -128,6 +154,8 @@ class _ObservedSwitching(_ObservedInstance):
 
 class _ObservedExchange(Generic[T]):
     """An exchange under way; it is itself the handle."""
+
+    __slots__ = ("_call", "_current", "_on_answer", "_started_at", "_watch")
 
     def __init__(self, watch: _Watch, call: ServiceCall, on_answer: OnAnswer[T]) -> None:
         self._watch = watch
@@ -155,7 +183,8 @@ class _ObservedExchange(Generic[T]):
             self._report(None)
         self._current.cancel()
 
-    def _report(self, answer: object) -> None:
-        base, observe, clock = self._watch
-        assert answer is None or isinstance(answer, Answer)  # noqa: S101  (what exchanges answer)
-        observe(ObservedCall(base, self._call, self._started_at, clock(), answer))
+    def _report(self, answer: Answer | None) -> None:
+        server, observers, clock = self._watch
+        observed = ObservedCall(server, self._call, self._started_at, clock(), answer)
+        for observe in observers:
+            observe(observed)

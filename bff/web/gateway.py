@@ -42,8 +42,7 @@ class Gateway:
     `identity` identifies callers, in place of what the project declares; it is opened and closed
     with the resources. `backend` is Flask-Caching's configuration, where another store than Redis
     is meant. `clock` returns seconds since the epoch: the age of what is cached goes by it.
-    `observe` sees each upstream call; at the log level `debug` the log does, where nobody else is
-    given.
+    `observe` sees each upstream call; at the log level `debug` the log does, too.
     """
 
     def __init__(
@@ -69,9 +68,9 @@ class Gateway:
         self._identity = identity
         self._backend = backend
         self._clock = clock
-        self._observe = observe
-        if observe is None and settings.log_level == "debug":
-            self._observe = self.log.upstream_call
+        self._observers = [] if observe is None else [observe]
+        if settings.log_level == "debug":
+            self._observers.append(self.log.upstream_call)
         self._release: Release | None = None
         self._opening = asyncio.Lock()
         self._forwarding = _forwarding_reader(project)
@@ -82,7 +81,7 @@ class Gateway:
         async with self._opening:
             if self.resources is None:
                 resources = await open_resources(
-                    self.settings, self._backend, self._clock, self.log, self._observe
+                    self.settings, self._backend, self._clock, self.log, self._observers
                 )
                 try:
                     if self._identity is not None:

@@ -139,7 +139,7 @@ def _report(
 
 
 def _sent(each: ObservedCall, request: GatewayRequest, mask: Mask) -> SentRequest:
-    base, call, started_at, ended_at, answer = each
+    server, call, started_at, ended_at, answer = each
     status: int | None = None
     reason, size, caching = "", 0, ""
     match answer:
@@ -155,7 +155,7 @@ def _sent(each: ObservedCall, request: GatewayRequest, mask: Mask) -> SentReques
     return SentRequest(
         "" if call.operation is None else call.operation.name,
         call.method,
-        mask.show(base + call.target),
+        mask.show(server.base + call.target),
         status,
         reason,
         (started_at - request.started_at) * 1000,

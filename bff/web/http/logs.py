@@ -208,8 +208,12 @@ def _refusal_line(request: GatewayRequest, reply: Reply) -> bytes:
 
 def _call_facts(observed: ObservedCall) -> dict[str, Any]:
     """What there is to say of a call without values of the request or the reply."""
-    base, call, started_at, ended_at, answer = observed
-    facts: dict[str, Any] = {"service": call.service, "method": call.method, "instance": base}
+    server, call, started_at, ended_at, answer = observed
+    facts: dict[str, Any] = {
+        "service": call.service,
+        "method": call.method,
+        "instance": server.base,
+    }
     if call.operation is not None:
         facts |= {"operation": call.operation.name, "path": call.operation.path_text}
     match answer:

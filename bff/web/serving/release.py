@@ -9,7 +9,7 @@ A request uses the release that it began with. To serve another version is to bu
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -79,11 +79,11 @@ async def open_resources(
     backend: Mapping[str, Any] | None,
     clock: Callable[[], float],
     log: Log,
-    observe: Observer | None = None,
+    observers: Sequence[Observer] = (),
 ) -> Resources:
     """Open a process's resources on the running loop, after any fork. No upstream is connected to
     yet. `backend` is Flask-Caching's configuration, where another store than Redis is meant;
-    `observe` sees each upstream call."""
+    each of the `observers` sees every upstream call."""
 
     def open_cache(namespace: str) -> Cache:
         return Cache(
@@ -93,8 +93,8 @@ async def open_resources(
         )
 
     transport = open_transport(settings.transport)
-    if observe is not None:
-        transport = ObservedTransport(transport, observe, time.perf_counter)
+    if observers:
+        transport = ObservedTransport(transport, observers, time.perf_counter)
     loop = asyncio.get_running_loop()
     url = settings.redis_url
     store = None if url is None else SharedStore(url, use="identity and limits")

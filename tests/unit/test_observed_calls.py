@@ -1,0 +1,96 @@
+"""Every observer sees each exchange with an instance once, whatever came of it."""
+
+from collections.abc import Callable
+
+import pytest
+
+from bff.engine.answers import Handle, OnAnswer
+from bff.engine.ports import ServiceCall, UpstreamReply
+from bff.engine.values.outcomes import Failed, Reason
+from bff.plan.model.service import Link
+from bff.upstream.observed import ObservedCall, ObservedTransport, server_at
+from bff.upstream.ports import Instance, UpstreamStream
+
+CALL = ServiceCall("shop", "GET", "/x")
+
+
+class Held:
+    """An instance whose exchanges wait for the test; it is the transport and the handle, too."""
+
+    def __init__(self) -> None:
+        self.on_answer: OnAnswer[UpstreamReply]
+
+    def at(self, base: str, link: Link | None) -> Instance:
+        return self
+
+    def fetch(
+        self,
+        call: ServiceCall,
+        on_answer: OnAnswer[UpstreamReply],
+        *,
+        timeout_seconds: float,
+        byte_cap: int,
+    ) -> Handle:
+        self.on_answer = on_answer
+        return self
+
+    def open(
+        self, call: ServiceCall, on_answer: OnAnswer[UpstreamStream], *, timeout_seconds: float
+    ) -> Handle:
+        raise NotImplementedError
+
+    def cancel(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+def fetch(instance: Instance) -> tuple[Handle, list[object]]:
+    answers: list[object] = []
+    handle = instance.fetch(CALL, answers.append, timeout_seconds=1.0, byte_cap=100)
+    return handle, answers
+
+
+@pytest.mark.parametrize(
+    "answer", [UpstreamReply(200, (), b""), Failed(Reason.TIMEOUT), RuntimeError("a bug")]
+)
+def test_each_observer_sees_the_exchange_before_its_caller_has_the_answer(
+    answer: UpstreamReply | Failed | Exception,
+) -> None:
+    held, first, second = Held(), list[ObservedCall](), list[ObservedCall]()
+    clock: Callable[[], float] = iter((1.0, 3.5)).__next__
+    transport = ObservedTransport(held, [first.append, second.append], clock)
+    _, answers = fetch(transport.at("http://[::1]:8080/shop", None))
+    assert first == []
+    held.on_answer(answer)
+    server = server_at("http://[::1]:8080/shop")
+    assert first == second == [ObservedCall(server, CALL, 1.0, 3.5, answer)]
+    assert answers == [answer]
+
+
+def test_cancelled_exchange_is_seen_once_without_an_answer() -> None:
+    held, seen = Held(), list[ObservedCall]()
+    handle, answers = fetch(
+        ObservedTransport(held, [seen.append], lambda: 0.0).at("http://a", None)
+    )
+    handle.cancel()
+    handle.cancel()
+    assert [each.answer for each in seen] == [None]
+    assert answers == []
+
+
+@pytest.mark.parametrize(
+    ("base", "host", "port"),
+    [
+        ("http://Shop.internal", "shop.internal", "80"),
+        ("https://shop.internal/v2", "shop.internal", "443"),
+        ("http://name:secret@shop:81", "shop", "81"),
+        ("http://[2001:db8::1]:8080", "2001:db8::1", "8080"),
+        ("http://shop:99999", "", ""),
+        ("shop", "", "80"),
+    ],
+)
+def test_server_is_a_host_and_a_port_without_credentials(base: str, host: str, port: str) -> None:
+    server = server_at(base)
+    assert (server.host, server.port) == (host, port)
