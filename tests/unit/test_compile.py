@@ -304,6 +304,11 @@ def test_digest_changes_with(change: str, tmp_path: Path) -> None:
     assert changed != digest(tmp_path / "a")
 
 
+def test_digest_does_not_change_with_the_slo_so_that_what_is_cached_stays(tmp_path: Path) -> None:
+    promised = project(tmp_path / "b", {"home": f"{HOME}slo: {{availability: 99.9}}\n"})
+    assert promised.compositions[0].digest == digest(tmp_path / "a")
+
+
 def test_digest_does_not_change_with_the_address_of_a_service(tmp_path: Path) -> None:
     moved = project(
         tmp_path / "b", {"home": HOME}, services={"shop": SHOP_SERVICE.replace(":9", ":10")}

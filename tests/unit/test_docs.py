@@ -38,6 +38,7 @@ from bff.declarations.models.param import ItemsDecl, OperationParamDecl, ParamDe
 from bff.declarations.models.replies import ReplyHeaderDecl
 from bff.declarations.models.service import OperationDecl, ServiceFile, TlsDecl
 from bff.declarations.models.sessions import SessionsDecl
+from bff.declarations.models.slo import SloDecl
 from bff.declarations.models.statuses import ErrorReplyDecl, FailWhenDecl
 from bff.declarations.models.step import BatchDecl, FallbackDecl, ForEachDecl, JoinDecl, StepDecl
 from bff.declarations.models.trusted_proxies import TrustedProxiesDecl
@@ -77,6 +78,7 @@ SECTIONS = {
     OperationParamDecl: "Params",
     ItemsDecl: "Params",
     CompositionFile: "compositions/**/&lt;name&gt;.yaml",
+    SloDecl: "slo",
     StepDecl: "A step",
     ErrorReplyDecl: "statuses",
     FailWhenDecl: "fail_when",

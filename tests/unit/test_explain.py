@@ -83,6 +83,18 @@ def test_what_a_failure_comes_to_is_shown(tmp_path: Path, declared: str, shown: 
     assert f"on failure: {shown}" in below(text, "  orders: shop.list_orders")
 
 
+@pytest.mark.parametrize(
+    ("declared", "shown"),
+    [
+        ("{latency: 300ms, availability: 99.9}", "slo: 99.9 % answered within 300 ms"),
+        ("{availability: 99.95}", "slo: 99.95 % answered"),
+        ("{availability: 99}", "slo: 99 % answered"),
+    ],
+)
+def test_what_users_may_rely_on_is_shown(tmp_path: Path, declared: str, shown: str) -> None:
+    assert f"  {shown}\n" in explained(tmp_path, HEAD, USER, f"slo: {declared}")
+
+
 def test_step_that_waits_for_another_without_its_value_is_marked(tmp_path: Path) -> None:
     text = explained(tmp_path, HEAD, USER, ORDERS, PRODUCTS, "    after: user")
     assert "waits for: user (after), orders" in below(text, "  products: shop.list_products")

@@ -39,6 +39,7 @@ from bff.declarations.models.places import (
     check_incoming_values,
     wire_name,
 )
+from bff.declarations.models.slo import SloDecl
 from bff.declarations.models.step import JoinDecl, StepDecl, Validation
 
 
@@ -98,6 +99,7 @@ class CompositionFile(Declaration):
     content_type: MediaType | None = None  # of the body; as its params have it when None
     deadline: Deadline | None = None  # seconds; the gateway's default when None
     budget: BudgetDecl | None = None  # what it leaves out is the gateway's default
+    slo: SloDecl | None = None
     validate_: Validation = Field(default="full", alias="validate")
     steps: dict[str, StepDecl] = Field(min_length=1)
     joins: Annotated[tuple[JoinDecl, ...], FromList] = ()

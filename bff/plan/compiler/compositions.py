@@ -32,6 +32,7 @@ from bff.plan.compiler.roots import (
 )
 from bff.plan.compiler.services import Services
 from bff.plan.compiler.shapes import compile_shape
+from bff.plan.compiler.slo import compile_slo
 from bff.plan.compiler.steps import compile_steps
 from bff.plan.compiler.tags import compile_tags
 from bff.plan.compiler.used_replies import narrow_steps
@@ -86,6 +87,7 @@ def compile_composition(
     inputs = {"params": params_type, CLAIMS: defaults.identity.claims_at(access)}
     steps = compile_steps(reporter, inputs, services)
     budget = compile_budget(reporter, steps.steps, defaults.declared)
+    slo = compile_slo(reporter, defaults.declared)
 
     unjoined = scope_within(reporter, root_of_steps(document, inputs, steps.types, steps.headers))
     joins, joined_types = compile_joins(unjoined, steps.types)
@@ -146,6 +148,7 @@ def compile_composition(
         body=body_format(declared.params, declared.locations(), declared.content_type),
         deadline_seconds=declared.deadline or defaults.declared.deadline,
         budget=budget,
+        slo=slo,
         steps=finished,
         joins=joins,
         payload=payload,
@@ -246,7 +249,9 @@ def _digest(
     return digest_of(
         {
             "bff": __version__,
-            "composition": declared.model_dump(mode="json", by_alias=True, exclude={"limits"}),
+            "composition": declared.model_dump(
+                mode="json", by_alias=True, exclude={"limits", "slo"}
+            ),
             "operations": {name: operation.digest for name, operation in used.items()},
             # a stored Location must not outlive the list that let it out
             "redirect_origins": sorted(redirect_origins or ()) if declared.headers else [],

@@ -22,6 +22,7 @@ from bff.plan.explain.texts import (
     pages_text,
     seconds_text,
     service_text,
+    slo_text,
     source_text,
 )
 from bff.plan.model.composition import Composition
@@ -47,6 +48,7 @@ def explain(composition: Composition, services: Mapping[str, Service]) -> str:
         *([f"  {composition.summary}"] if composition.summary else []),
         f"  access: {access_text(composition.access)}",
         *(f"  limit by {limit_text(limit)}" for limit in composition.limits),
+        *([f"  slo: {slo_text(composition.slo)}"] if composition.slo else []),
         *([f"  cors: {text}"] if (text := pages_text(composition.cors)) else []),
         "",
         "params",

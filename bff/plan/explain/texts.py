@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, assert_never
 
 from bff.plan.model.access import Access, Requirement
-from bff.plan.model.composition import Cors, TrustedProxies
+from bff.plan.model.composition import Cors, Slo, TrustedProxies
 from bff.plan.model.expressions import Template
 from bff.plan.model.limits import Limit
 from bff.plan.model.service import Additions, Disclosure, Link, Service, TokenRequest
@@ -89,6 +89,13 @@ def _requirement(what: str, requirement: Requirement) -> Iterable[str]:
         yield f"{what} any of {', '.join(requirement.any)}"
     if requirement.all:
         yield f"{what} all of {', '.join(requirement.all)}"
+
+
+def slo_text(slo: Slo) -> str:
+    """What users may rely on: `99.9 % answered within 300 ms`."""
+    latency = slo.latency_seconds
+    within = "" if latency is None else f" within {seconds_text(latency)}"
+    return f"{slo.availability * 100:.10g} % answered{within}"
 
 
 def pages_text(cors: Cors) -> str:

@@ -41,6 +41,15 @@ class CallBudget:
 
 
 @dataclass(frozen=True, slots=True)
+class Slo:
+    """What users may rely on: `availability`, a share of the requests, are answered; within
+    `latency_seconds`, where it is not None."""
+
+    availability: float
+    latency_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Composition:
     """One compiled endpoint.
 
@@ -76,6 +85,7 @@ class Composition:
     writes: bool
     head: ReplyHead | None = None  # None: 200, and no headers of its own
     budget: CallBudget = CallBudget()
+    slo: Slo | None = None
     cors: Cors = NO_CORS
     limits: tuple[Limit, ...] = ()  # the project's, and its own
 

@@ -85,6 +85,32 @@ STEP_CALLS: Final = Definition(
     "screens",
     ("composition", "step"),
 )
+SLO_MISSES: Final = Definition(
+    "bff_slo_misses",
+    "counter",
+    "Requests of compositions with an `slo` that missed it: failed, or slow, which is answered, and"
+    " later than its latency.",
+    "screens",
+    ("composition", "reason"),
+)
+SLO_TARGETS: Final = Definition(
+    "bff_slo_target_ratio",
+    "gauge",
+    "The share of a composition's requests that its `slo` promises to answer.",
+    "screens",
+    ("composition",),
+    "ratio",
+    merge="largest",
+)
+SLO_LATENCIES: Final = Definition(
+    "bff_slo_latency_seconds",
+    "gauge",
+    "The latency within which a composition's `slo` promises an answer.",
+    "screens",
+    ("composition",),
+    "seconds",
+    merge="largest",
+)
 CACHE_REQUESTS: Final = Definition(
     "bff_cache_requests",
     "counter",
@@ -140,6 +166,9 @@ DEFINITIONS: Final = (
     COMPOSITION_BYTES,
     STEPS,
     STEP_CALLS,
+    SLO_MISSES,
+    SLO_TARGETS,
+    SLO_LATENCIES,
     CACHE_REQUESTS,
     DEGRADATIONS,
     SERVICE_CALLS,
