@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
-from bff.telemetry.metrics.definitions import DEFINITIONS, Definition, Row
+from bff.telemetry.metrics.definition import Definition, Row
+from bff.telemetry.metrics.definitions import DEFINITIONS
 
 PAGE = Path(__file__).parents[1] / "docs/observability.md"
 

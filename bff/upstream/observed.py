@@ -5,7 +5,7 @@ nothing more elsewhere. It sees each attempt: every instance that a call tries, 
 request for a token. An exchange whose body is streamed ends, for observers, with its head.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -14,6 +14,8 @@ from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed
 from bff.plan.model.service import Link
 from bff.upstream.ports import (
+    ArrivingBody,
+    BrokenStream,
     Instance,
     SwitchedConnection,
     Switching,
@@ -59,17 +61,25 @@ class ObservedCall(NamedTuple):
 
 # Called once for each exchange, on the event loop, when its answer is there. Raises nothing.
 Observer = Callable[[ObservedCall], None]
+# Called where a streamed body breaks off, after its exchange was observed. Raises nothing.
+BreakObserver = Callable[[Server, ServiceCall, Failed], None]
+
+
+class Observers(NamedTuple):
+    """Who sees exchanges, and who sees bodies that break off; in the order in which they do."""
+
+    of_calls: tuple[Observer, ...] = ()
+    of_breaks: tuple[BreakObserver, ...] = ()
 
 
 class ObservedTransport:
-    """See `Transport`. Each of the observers sees every exchange; `clock` gives seconds from any
-    start."""
+    """See `Transport`. `clock` gives seconds from any start."""
 
     def __init__(
-        self, transport: Transport, observers: Sequence[Observer], clock: Callable[[], float]
+        self, transport: Transport, observers: Observers, clock: Callable[[], float]
     ) -> None:
         self._transport = transport
-        self._observers = tuple(observers)
+        self._observers = observers
         self._clock = clock
 
     def at(self, base: str, link: Link | None) -> Instance:
@@ -89,7 +99,7 @@ class _Watch(NamedTuple):
     """What the exchanges with one instance share."""
 
     server: Server
-    observers: tuple[Observer, ...]
+    observers: Observers
     clock: Callable[[], float]
 
 
@@ -120,8 +130,7 @@ class _ObservedInstance:
         self, call: ServiceCall, on_answer: OnAnswer[UpstreamStream], *, timeout_seconds: float
     ) -> Handle:
         """See `Instance.open`."""
-        exchange: _ObservedExchange[UpstreamStream]
-        exchange = _ObservedExchange(self._watch, call, on_answer)
+        exchange = _ObservedStream(self._watch, call, on_answer)
         return exchange.follow(
             self._instance.open(call, exchange.take, timeout_seconds=timeout_seconds)
         )
@@ -186,5 +195,45 @@ class _ObservedExchange(Generic[T]):
     def _report(self, answer: Answer | None) -> None:
         server, observers, clock = self._watch
         observed = ObservedCall(server, self._call, self._started_at, clock(), answer)
-        for observe in observers:
+        for observe in observers.of_calls:
             observe(observed)
+
+
+class _ObservedStream(_ObservedExchange[UpstreamStream]):
+    """An exchange whose body may arrive after its answer."""
+
+    __slots__ = ()
+
+    def take(self, answer: UpstreamStream | Failed | Exception) -> None:
+        """The answer is there."""
+        if (
+            isinstance(answer, UpstreamStream)
+            and not isinstance(answer.body, bytes)
+            and self._watch.observers.of_breaks
+        ):
+            answer = answer._replace(body=_ObservedBody(answer.body, self._watch, self._call))
+        super().take(answer)
+
+
+class _ObservedBody:
+    """See `ArrivingBody`."""
+
+    def __init__(self, body: ArrivingBody, watch: _Watch, call: ServiceCall) -> None:
+        self._body = body
+        self._watch = watch
+        self._call = call
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._body)
+        except BrokenStream as broke:
+            for observe in self._watch.observers.of_breaks:
+                observe(self._watch.server, self._call, broke.failure)
+            raise
+
+    async def aclose(self) -> None:
+        """See `ArrivingBody.aclose`."""
+        await self._body.aclose()

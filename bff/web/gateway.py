@@ -25,7 +25,7 @@ from bff.plan.compiler.project import compile_project
 from bff.plan.model.composition import CompiledProject
 from bff.settings import Settings
 from bff.telemetry.metrics.families import Metrics
-from bff.upstream.observed import Observer
+from bff.upstream.observed import Observer, Observers
 from bff.web.http.forwarding import ForwardingReader
 from bff.web.http.logs import Log
 from bff.web.http.replies import Reply
@@ -68,9 +68,10 @@ class Gateway:
         self._identity = identity
         self._backend = backend
         self._clock = clock
-        self._observers = [] if observe is None else [observe]
+        of_calls = [] if observe is None else [observe]
         if settings.log_level == "debug":
-            self._observers.append(self.log.upstream_call)
+            of_calls.append(self.log.upstream_call)
+        self._observers = Observers(tuple(of_calls))
         self._release: Release | None = None
         self._opening = asyncio.Lock()
         self._forwarding = _forwarding_reader(project)
@@ -81,7 +82,12 @@ class Gateway:
         async with self._opening:
             if self.resources is None:
                 resources = await open_resources(
-                    self.settings, self._backend, self._clock, self.log, self._observers
+                    self.settings,
+                    self._backend,
+                    self._clock,
+                    self.log,
+                    self.metrics,
+                    self._observers,
                 )
                 try:
                     if self._identity is not None:

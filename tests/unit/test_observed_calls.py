@@ -8,7 +8,7 @@ from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import Link
-from bff.upstream.observed import ObservedCall, ObservedTransport, server_at
+from bff.upstream.observed import ObservedCall, ObservedTransport, Observers, server_at
 from bff.upstream.ports import Instance, UpstreamStream
 
 CALL = ServiceCall("shop", "GET", "/x")
@@ -60,7 +60,7 @@ def test_each_observer_sees_the_exchange_before_its_caller_has_the_answer(
 ) -> None:
     held, first, second = Held(), list[ObservedCall](), list[ObservedCall]()
     clock: Callable[[], float] = iter((1.0, 3.5)).__next__
-    transport = ObservedTransport(held, [first.append, second.append], clock)
+    transport = ObservedTransport(held, Observers((first.append, second.append)), clock)
     _, answers = fetch(transport.at("http://[::1]:8080/shop", None))
     assert first == []
     held.on_answer(answer)
@@ -72,7 +72,7 @@ def test_each_observer_sees_the_exchange_before_its_caller_has_the_answer(
 def test_cancelled_exchange_is_seen_once_without_an_answer() -> None:
     held, seen = Held(), list[ObservedCall]()
     handle, answers = fetch(
-        ObservedTransport(held, [seen.append], lambda: 0.0).at("http://a", None)
+        ObservedTransport(held, Observers((seen.append,)), lambda: 0.0).at("http://a", None)
     )
     handle.cancel()
     handle.cancel()

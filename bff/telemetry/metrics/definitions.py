@@ -7,38 +7,12 @@ are made of this table, so none of them can forget a metric.
 A label's values come from the project, or from a short list: never from requests.
 """
 
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
-Kind = Literal["counter", "gauge", "histogram"]
-Row = Literal["screens", "cache and degradation", "services", "limits", "process"]
-
-# https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ gives these for durations, in s.
-HTTP_SECONDS: Final = (
-    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
-)  # fmt: skip
-SHORT_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
-
-
-class Definition(NamedTuple):
-    """One metric. `name` is Prometheus's, without the `_total` of counters; `bounds` are the upper
-    bounds of a histogram's buckets; a gauge's workers are added up, or their `largest` counts.
-    `row` is its row of the dashboard."""
-
-    name: str
-    kind: Kind
-    help: str
-    row: Row
-    labels: tuple[str, ...] = ()
-    unit: str = ""
-    bounds: tuple[float, ...] = ()
-    merge: Literal["sum", "largest"] = "sum"
-
-    @property
-    def shown_name(self) -> str:
-        """The name that Prometheus shows; a histogram's has `_bucket`, `_sum` or `_count` after
-        it."""
-        return f"{self.name}_total" if self.kind == "counter" else self.name
-
+from bff.telemetry.metrics.cache_definitions import CACHE_DEFINITIONS
+from bff.telemetry.metrics.definition import HTTP_SECONDS, Definition
+from bff.telemetry.metrics.process_definitions import PROCESS_DEFINITIONS
+from bff.telemetry.metrics.service_definitions import SERVICE_DEFINITIONS
 
 REQUESTS: Final = Definition(
     "http_server_request_duration_seconds",
@@ -126,37 +100,12 @@ DEGRADATIONS: Final = Definition(
     "cache and degradation",
     ("composition", "step", "reason"),
 )
-SERVICE_CALLS: Final = Definition(
-    "http_client_request_duration_seconds",
-    "histogram",
-    "How long exchanges with instances of services took; each attempt is one.",
-    "services",
-    (
-        "service",
-        "server_address",
-        "server_port",
-        "http_request_method",
-        "http_response_status_code",
-        "error_type",
-    ),
-    "seconds",
-    HTTP_SECONDS,
-)
 ACCESS_REFUSALS: Final = Definition(
     "bff_access_refusals",
     "counter",
     "Requests that were refused because of who asked, or how often, by the reason.",
     "limits",
     ("reason",),
-)
-LOOP_LAG: Final = Definition(
-    "bff_loop_lag_seconds",
-    "histogram",
-    "How late the event loop was, looked at four times a second.",
-    "process",
-    (),
-    "seconds",
-    SHORT_SECONDS,
 )
 
 DEFINITIONS: Final = (
@@ -171,7 +120,8 @@ DEFINITIONS: Final = (
     SLO_LATENCIES,
     CACHE_REQUESTS,
     DEGRADATIONS,
-    SERVICE_CALLS,
+    *CACHE_DEFINITIONS,
+    *SERVICE_DEFINITIONS,
     ACCESS_REFUSALS,
-    LOOP_LAG,
+    *PROCESS_DEFINITIONS,
 )

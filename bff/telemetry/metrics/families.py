@@ -16,7 +16,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, NamedTuple, TypeVar
 
-from bff.telemetry.metrics.definitions import DEFINITIONS, Definition
+from bff.telemetry.metrics.definition import Definition
+from bff.telemetry.metrics.definitions import DEFINITIONS
 
 Labels = tuple[str, ...]
 Cell = list[float]
@@ -56,7 +57,11 @@ class Family:
             if values is not None:
                 gone = [each for each in self.series if each[place] not in values]
                 for labels in gone:
-                    del self.series[labels]
+                    self.forget(labels)
+
+    def forget(self, labels: Labels) -> None:
+        """The series has ended."""
+        self.series.pop(labels, None)
 
     def _new(self) -> Cell:
         return [0.0]
@@ -88,11 +93,10 @@ class Histogram(Family):
             held = self.exemplars.setdefault(labels, {})
             held[bisect_left(self.bounds, value)] = Exemplar(value, trace_id, at)
 
-    def retain(self, known: Mapping[str, Collection[str]]) -> None:
-        """See `Family.retain`."""
-        super().retain(known)
-        for labels in self.exemplars.keys() - self.series.keys():
-            del self.exemplars[labels]
+    def forget(self, labels: Labels) -> None:
+        """See `Family.forget`."""
+        super().forget(labels)
+        self.exemplars.pop(labels, None)
 
     def _new(self) -> Cell:
         return [0.0] * (len(self.bounds) + 2)
@@ -107,12 +111,13 @@ class Gauge(Family):
 
     def watch(self, labels: Labels, read: Callable[[], float]) -> None:
         """From now on read the series by this function, which is quick and waits for nothing."""
+        self.at(*labels)
         self._reads[labels] = read
 
     def forget(self, labels: Labels) -> None:
-        """The series has ended."""
+        """See `Family.forget`."""
+        super().forget(labels)
         self._reads.pop(labels, None)
-        self.series.pop(labels, None)
 
     def read_all(self) -> None:
         """Bring every series up to date."""

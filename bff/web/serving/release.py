@@ -9,7 +9,7 @@ A request uses the release that it began with. To serve another version is to bu
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -26,7 +26,8 @@ from bff.limits.meters import Meters
 from bff.plan.model.composition import CompiledProject, Composition, Route
 from bff.redis.store import SharedStore
 from bff.settings import Settings
-from bff.upstream.observed import ObservedTransport, Observer
+from bff.telemetry.metrics.families import Metrics
+from bff.upstream.observed import ObservedTransport, Observers
 from bff.upstream.passthrough.headers import RouteHeaders
 from bff.upstream.passthrough.passthrough import Passthrough
 from bff.upstream.passthrough.websockets import WebSockets
@@ -79,11 +80,12 @@ async def open_resources(
     backend: Mapping[str, Any] | None,
     clock: Callable[[], float],
     log: Log,
-    observers: Sequence[Observer] = (),
+    metrics: Metrics,
+    observers: Observers,
 ) -> Resources:
     """Open a process's resources on the running loop, after any fork. No upstream is connected to
     yet. `backend` is Flask-Caching's configuration, where another store than Redis is meant;
-    each of the `observers` sees every upstream call."""
+    what is counted goes to `metrics`, and the `observers` see each upstream call."""
 
     def open_cache(namespace: str) -> Cache:
         return Cache(
@@ -93,7 +95,7 @@ async def open_resources(
         )
 
     transport = open_transport(settings.transport)
-    if observers:
+    if observers.of_calls:
         transport = ObservedTransport(transport, observers, time.perf_counter)
     loop = asyncio.get_running_loop()
     url = settings.redis_url

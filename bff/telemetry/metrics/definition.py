@@ -1,0 +1,33 @@
+"""What describes a metric, and the buckets that histograms of durations have."""
+
+from typing import Final, Literal, NamedTuple
+
+Kind = Literal["counter", "gauge", "histogram"]
+Row = Literal["screens", "cache and degradation", "services", "limits", "process"]
+
+# https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ gives these for durations, in s.
+HTTP_SECONDS: Final = (
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+)  # fmt: skip
+SHORT_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Definition(NamedTuple):
+    """One metric. `name` is Prometheus's, without the `_total` of counters; `bounds` are the upper
+    bounds of a histogram's buckets; a gauge's workers are added up, or their `largest` counts.
+    `row` is its row of the dashboard."""
+
+    name: str
+    kind: Kind
+    help: str
+    row: Row
+    labels: tuple[str, ...] = ()
+    unit: str = ""
+    bounds: tuple[float, ...] = ()
+    merge: Literal["sum", "largest"] = "sum"
+
+    @property
+    def shown_name(self) -> str:
+        """The name that Prometheus shows; a histogram's has `_bucket`, `_sum` or `_count` after
+        it."""
+        return f"{self.name}_total" if self.kind == "counter" else self.name
