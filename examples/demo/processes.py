@@ -44,9 +44,10 @@ class DemoFailed(click.ClickException):
 @dataclass(frozen=True, slots=True)
 class DemoServers:
     """What runs: addresses without a trailing slash, and the processes by name. The gateway's is
-    the one that browsers use."""
+    the one that browsers use; its numbers are at `metrics`."""
 
     gateway: str
+    metrics: str
     services: Mapping[str, str]
     processes: Mapping[str, "DemoProcess"]
     partner_key: str
@@ -82,6 +83,7 @@ def running_demo(
     """
     ports = _choose_ports(gateway_port)
     gateway = f"http://localhost:{ports['gateway']}"  # another site than the issuer's 127.0.0.1
+    metrics_port = ports.pop("metrics")
     addresses = {name: _address(port) for name, port in ports.items()} | {"gateway": gateway}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bff-demo-")))
@@ -97,6 +99,7 @@ def running_demo(
             start(name, [*command, "--port", str(ports[name]), "--delay", delay], project, {})
         start("issuer", issuer(addresses["issuer"], gateway), project, {})
         environ = gateway_environ(addresses, folder, redis_url)
+        environ["BFF_METRICS_PORT"] = str(metrics_port)
         partner_key = _add_partner(project, folder, environ)
         serve = [*_BFF, "serve", "--project", str(project), "--workers", str(workers)]
         serve += ["--host", "127.0.0.1", "--port", str(ports["gateway"])]
@@ -106,7 +109,8 @@ def running_demo(
             process.wait_until_ready()
             say(name, process.address)
         services = {name: addresses[name] for name in SAMPLE_SERVICES}
-        yield DemoServers(gateway, services, processes, partner_key)
+        metrics = f"{_address(metrics_port)}/metrics"
+        yield DemoServers(gateway, metrics, services, processes, partner_key)
 
 
 def gateway_environ(
@@ -203,8 +207,13 @@ class DemoProcess:
         if self._process.stdin is not None:
             self._process.stdin.close()
 
+    @property
+    def output(self) -> str:
+        """All that it has written so far."""
+        return self._log.read_text("utf-8", errors="replace")
+
     def _last_words(self) -> str:
-        lines = self._log.read_text("utf-8", errors="replace").splitlines()[-12:]
+        lines = self.output.splitlines()[-12:]
         return "".join(f"\n  {line}" for line in lines)
 
 
@@ -217,7 +226,8 @@ def _choose_ports(gateway_port: int) -> dict[str, int]:
     holds its services' addresses: a Redis that outlives the demo can't answer the next one."""
     with ExitStack() as stack:  # every socket stays open, so that no port is given twice
         ports = {"gateway": _take_port(stack, gateway_port)}
-        return ports | {name: _take_port(stack, 0) for name in (*SAMPLE_SERVICES, "issuer")}
+        others = (*SAMPLE_SERVICES, "issuer", "metrics")
+        return ports | {name: _take_port(stack, 0) for name in others}
 
 
 def _take_port(stack: ExitStack, preferred: int) -> int:

@@ -1,0 +1,89 @@
+"""What a Grafana dashboard's JSON asks for: panels in rows, with queries for Prometheus.
+
+Variables are filled in as Grafana does where somebody has chosen "All"; `$__rate_interval` is
+`RATE_SECONDS`, long enough for a scrape each second.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+RATE_SECONDS: Final = 15
+
+
+class Target(NamedTuple):
+    """A query, and the form of its legend: `{{label}}` stands for a label's value."""
+
+    expression: str
+    legend: str
+
+
+class Threshold(NamedTuple):
+    """From this value on a panel has another colour; the first has no value."""
+
+    value: float | None
+    colour: str
+
+
+class Place(NamedTuple):
+    """Where a panel is, in Grafana's grid of 24 columns."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+class Panel(NamedTuple):
+    """One panel; one of the kind `row` has a title alone."""
+
+    kind: str
+    title: str
+    unit: str
+    place: Place
+    targets: tuple[Target, ...]
+    thresholds: tuple[Threshold, ...]
+
+
+def read_panels(dashboard: Mapping[str, Any]) -> list[Panel]:
+    """Every panel, those inside of rows too, in the order of the page."""
+    return [_panel(each, dashboard) for each in _flat(dashboard["panels"])]
+
+
+def fill_in(text: str, dashboard: Mapping[str, Any]) -> str:
+    """A query with the dashboard's variables filled in."""
+    known = {each["name"]: _chosen(each) for each in dashboard["templating"]["list"]}
+    known |= {"__rate_interval": f"{RATE_SECONDS}s", "__range": "5m", "__interval": "1s"}
+    return re.sub(r"\$(?:{(\w+)(?::\w+)?}|(\w+))", lambda found: known[found[1] or found[2]], text)
+
+
+def _chosen(variable: Mapping[str, Any]) -> str:
+    if variable.get("includeAll"):
+        return str(variable.get("allValue") or ".*")
+    current: str = variable.get("current", {}).get("value", "")
+    return current
+
+
+def _flat(panels: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for panel in panels:
+        yield panel
+        yield from _flat(panel.get("panels", []))
+
+
+def _panel(panel: Mapping[str, Any], dashboard: Mapping[str, Any]) -> Panel:
+    defaults = panel.get("fieldConfig", {}).get("defaults", {})
+    at = panel["gridPos"]
+    return Panel(
+        kind=panel["type"],
+        title=panel["title"],
+        unit=defaults.get("unit", "short"),
+        place=Place(at["x"], at["y"], at["w"], at["h"]),
+        targets=tuple(
+            Target(fill_in(each["expr"], dashboard), each.get("legendFormat", ""))
+            for each in panel.get("targets", [])
+        ),
+        thresholds=tuple(
+            Threshold(each["value"], each["color"])
+            for each in defaults.get("thresholds", {}).get("steps", [])
+        ),
+    )
