@@ -1,4 +1,5 @@
-"""The settings of a process, from `BFF_*` environment variables.
+"""The settings of a process, from `BFF_*` environment variables. Those of traces have the names of
+OpenTelemetry (`bff.trace_settings`).
 
 They are read once, where a process starts, and do not change after that. Everything else is in the
 project's files. This module may not read files or import other parts.
@@ -16,6 +17,7 @@ from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from bff.errors import SettingsError
+from bff.trace_settings import TraceSettings, load_trace_settings
 
 TransportName = Literal["http1", "httpx"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -157,9 +159,11 @@ class Settings:
     flask_threads: int = _setting(10, _integer(1, 1024))
     # None: nobody may purge by HTTP.
     admin_token: str | None = _setting(None, _token, repr=False)
+    # Of OpenTelemetry's variables. None: traces are off.
+    traces: TraceSettings | None = None
 
 
-_FIELDS = {f"BFF_{each.name.upper()}": each for each in fields(Settings)}
+_FIELDS = {f"BFF_{each.name.upper()}": each for each in fields(Settings) if each.metadata}
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
@@ -180,6 +184,10 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
             values[variable.removeprefix("BFF_").lower()] = parse_setting(variable, text)
         except ValueError as error:
             problems.append(f"{variable}: {error}")
+    try:
+        values["traces"] = load_trace_settings(environ)
+    except ValueError as error:
+        problems += str(error).splitlines()
     if problems:
         raise SettingsError("\n".join(sorted(problems)))
     return Settings(**values)

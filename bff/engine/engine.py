@@ -82,8 +82,10 @@ class Engine:
         """Run every step by the deadline, and merge. A cancellation cancels every call."""
         composition = prepared.composition
         run = Run(prepared, inputs, self._calls, self._shared, self._heavy_work, self._clock)
-        await run.settle_all()
         progress = run.progress
+        if inputs.trace is not None:
+            inputs.trace.begin_run(composition.name, progress.started_at)
+        await run.settle_all()
         degraded = _degradations(composition, progress) if progress.in_trouble else ()
         if progress.failed_by is not None:
             failed = progress.outcomes[progress.failed_by]

@@ -36,9 +36,9 @@ class Progress:
     """The steps of one run. `clock` gives seconds for timings alone. `sent` counts the requests of
     each step that were sent; `ready` has the steps that may begin."""
 
-    __slots__ = ("_began_at", "_clock", "_ended_at", "_started_at", "_steps",
+    __slots__ = ("_began_at", "_clock", "_ended_at", "_steps",
                  "_unsettled", "_waits", "failed_by", "in_trouble", "is_over", "outcomes", "ready",
-                 "root", "sent", "tainted", "texts")  # fmt: skip
+                 "root", "sent", "started_at", "tainted", "texts")  # fmt: skip
 
     def __init__(
         self, prepared: PreparedComposition, root: dict[str, Any], clock: Callable[[], float]
@@ -59,7 +59,7 @@ class Progress:
         self._unsettled = count
         self._began_at: list[float | None] = [None] * count
         self._ended_at: list[float | None] = [None] * count
-        self._started_at = clock()
+        self.started_at = clock()
 
     def begin_next(self) -> int:
         """The next of the steps that are ready, which begins with that."""
@@ -130,7 +130,7 @@ class Progress:
 
     def timings(self) -> tuple[StepTiming, ...]:
         """The times of each step that began, in declared order."""
-        now, start = self._clock(), self._started_at
+        now, start = self._clock(), self.started_at
         timings = []
         for index, began in enumerate(self._began_at):
             if began is not None:

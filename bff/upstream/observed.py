@@ -119,6 +119,7 @@ class _ObservedInstance:
         byte_cap: int,
     ) -> Handle:
         """See `Instance.fetch`."""
+        call = _as_attempt(call)
         exchange: _ObservedExchange[UpstreamReply] = _ObservedExchange(self._watch, call, on_answer)
         return exchange.follow(
             self._instance.fetch(
@@ -130,6 +131,7 @@ class _ObservedInstance:
         self, call: ServiceCall, on_answer: OnAnswer[UpstreamStream], *, timeout_seconds: float
     ) -> Handle:
         """See `Instance.open`."""
+        call = _as_attempt(call)
         exchange = _ObservedStream(self._watch, call, on_answer)
         return exchange.follow(
             self._instance.open(call, exchange.take, timeout_seconds=timeout_seconds)
@@ -152,6 +154,7 @@ class _ObservedSwitching(_ObservedInstance):
         byte_cap: int,
     ) -> Handle:
         """See `Switching.switch`."""
+        call = _as_attempt(call)
         exchange: _ObservedExchange[SwitchedConnection | UpstreamReply]
         exchange = _ObservedExchange(self._watch, call, on_answer)
         return exchange.follow(
@@ -237,3 +240,11 @@ class _ObservedBody:
     async def aclose(self) -> None:
         """See `ArrivingBody.aclose`."""
         await self._body.aclose()
+
+
+def _as_attempt(call: ServiceCall) -> ServiceCall:
+    """The call with the trace of this exchange alone, where its spans are recorded."""
+    trace = call.trace
+    if trace is None or (own := trace.of_attempt()) is trace:
+        return call
+    return call._replace(trace=own)

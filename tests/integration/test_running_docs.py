@@ -20,6 +20,7 @@ import trustme
 
 from bff.cli.serve import serve
 from bff.settings import Settings
+from bff.trace_settings import TRACE_VARIABLES
 from tests.support.hosts import WAIT_BUDGET_SECONDS, Host
 from tests.support.projects import write_project
 
@@ -179,7 +180,15 @@ def test_every_setting_is_listed_with_its_default() -> None:
         if (default := getattr(Settings(), field.name)) is None
         else f"`{default}`"
         for field in fields(Settings)
+        if field.metadata
     }
+
+
+def test_every_variable_of_traces_is_listed() -> None:
+    listed = re.findall(r"^\| `(OTEL_\w+)`", TEXT, flags=re.M)
+    of_traces_alone = {each for each in TRACE_VARIABLES if "_OTLP_TRACES_" in each}
+    wanted = set(TRACE_VARIABLES) - of_traces_alone - {"OTEL_SDK_DISABLED"}
+    assert set(listed) == wanted | {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}
 
 
 def test_every_option_of_serve_is_listed_beside_its_variable() -> None:

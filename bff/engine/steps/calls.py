@@ -111,7 +111,7 @@ class DirectCalls:
             arriving,
             not operation.writes,
             operation,
-            trace,
+            None if trace is None else trace.of_step(step.name),
             caller,
         )
         if step.credentials and not step.credentials.isdisjoint(request.values):

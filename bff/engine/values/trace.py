@@ -2,58 +2,91 @@
 
 Rules:
 1. `X-Request-ID` is the request's own.
-2. A `traceparent` of the client's that is well formed (W3C Trace Context) goes on, and its
-   `tracestate` with it: the gateway records no spans, so the client's span stays the parent of the
+2. Where no spans are recorded, a `traceparent` of the client's that is well formed (W3C Trace
+   Context) goes on, and its `tracestate` with it: so the client's span stays the parent of the
    services'. Of a version after 00 the part goes on that 00 has, as 00 (§4.3 there). Where there is
    none, the request begins a trace, in which each call has a span of its own. The trace's id is the
    request's, where that can be one: the gateway's own are.
-3. None of this is in a key. A reply that others share has the trace of whoever asked first.
-4. What an operation's params state themselves takes the place of this.
+3. Where spans are recorded (`bff.engine.values.recorded_trace`), each attempt sends its own.
+4. None of this is in a key. A reply that others share has the trace of whoever asked first.
+5. What an operation's params state themselves takes the place of this.
 """
 
 import re
 from collections.abc import Collection
 from random import getrandbits
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from bff.header_names import TRACE
 
 TRACE_HEADERS: Final = frozenset(name.encode() for name in TRACE)
 
-_PART: Final = rb"(-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})"
+_PART: Final = rb"-((?!0{32})[0-9a-f]{32})-((?!0{16})[0-9a-f]{16})-([0-9a-f]{2})"
 # A later version may have more behind its flags, and ff is none.
 _PARENT: Final = re.compile(rb"00%b|(?!00|ff)[0-9a-f]{2}%b(?:-.*)?" % (_PART, _PART))
 _ID: Final = re.compile(rb"(?!0{32})[0-9a-f]{32}").fullmatch
 _STATE: Final = re.compile(rb"[\x20-\x7e\t]{1,512}")  # as much as everybody has to pass on
 
 
+class SpanContext(NamedTuple):
+    """A span as others name it: 32, 16 and 2 hexadecimal digits, and the `tracestate`."""
+
+    trace_id: bytes
+    span_id: bytes
+    flags: bytes
+    state: bytes = b""
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether whoever sent it may have recorded it."""
+        return bool(int(self.flags, 16) & 1)
+
+    def lines(self) -> bytes:
+        """The lines on the wire, each with its end."""
+        state = b"tracestate: %b\r\n" % self.state if self.state else b""
+        return b"traceparent: 00-%b-%b-%b\r\n%b" % (*self[:3], state)
+
+
+def read_context(parent: bytes | None, state: bytes | None) -> SpanContext | None:
+    """The span that a `traceparent` names, with its `tracestate`; whatever they hold."""
+    found = None if parent is None else _PARENT.fullmatch(parent)
+    if found is None:
+        return None
+    trace_id, span_id, flags = found.groups()[:3] if found[1] else found.groups()[3:]
+    is_good = state is not None and _STATE.fullmatch(state)
+    return SpanContext(trace_id, span_id, flags, state or b"" if is_good else b"")
+
+
+def new_trace_id() -> bytes:
+    """The id of a trace that begins. Random, not secret: `urandom` is a system call."""
+    return b"%032x" % (getrandbits(128) or 1)
+
+
+def new_span_id() -> bytes:
+    """The id of a span."""
+    return b"%016x" % (getrandbits(64) or 1)
+
+
 class Trace:
-    """The trace of one request. Immutable."""
+    """The trace of one request, of which no spans are recorded."""
 
-    __slots__ = ("_lines", "_start")
+    __slots__ = ("_lines", "_start", "trace_id")
 
-    def __init__(
-        self, request_id: bytes, parent: bytes | None = None, state: bytes | None = None
-    ) -> None:
-        """`parent` and `state` are the client's `traceparent` and `tracestate`, whatever they
-        hold."""
+    def __init__(self, request_id: bytes, parent: SpanContext | None = None) -> None:
+        """`parent` is the client's span."""
+        own = b"x-request-id: %b\r\n" % request_id
         self._start = self._lines = b""
-        found = _PARENT.fullmatch(parent) if parent is not None else None
-        if found is not None:
-            part = found[1] or found[2]
-            lines = b"x-request-id: %b\r\ntraceparent: 00%b\r\n" % (request_id, part)
-            if state is not None and _STATE.fullmatch(state):
-                lines += b"tracestate: %b\r\n" % state
-            self._lines = lines
+        if parent is not None:
+            self.trace_id = parent.trace_id
+            self._lines = own + parent.lines()
         else:
-            # Random, not secret: `urandom` is a system call.
-            trace_id = request_id if _ID(request_id) else b"%032x" % (getrandbits(128) or 1)
-            self._start = b"x-request-id: %b\r\ntraceparent: 00-%b-" % (request_id, trace_id)
+            self.trace_id = request_id if _ID(request_id) else new_trace_id()
+            self._start = b"%btraceparent: 00-%b-" % (own, self.trace_id)
 
     def lines(self) -> bytes:
         """The lines of one call on the wire, each with its end."""
         # Sampled (01): by another flag, services that go by their caller's would record nothing.
-        return self._lines or b"%b%016x-01\r\n" % (self._start, getrandbits(64) or 1)
+        return self._lines or b"%b%b-01\r\n" % (self._start, new_span_id())
 
     def headers(self, stated: Collection[bytes] = ()) -> list[tuple[bytes, bytes]]:
         """The same as headers, without those that a call has `stated` itself."""
@@ -63,3 +96,27 @@ class Trace:
             if name not in stated and not (name == b"tracestate" and b"traceparent" in stated):
                 found.append((name, value))
         return found
+
+    def of_step(self, _: str) -> "Trace":
+        """The trace of the calls of a step, by its name."""
+        return self
+
+    def of_attempt(self) -> "Trace":
+        """The trace of one exchange with an instance."""
+        return self
+
+    def of_refresh(self) -> "Trace":
+        """The trace of what is made anew in the background because of the request."""
+        return self
+
+    def begin_cache(self) -> None:
+        """The cache is asked for what its memory has not."""
+
+    def end_cache(self, maker: "Trace | None") -> None:
+        """The cache has answered; `maker` is the trace of the request whose run was shared."""
+
+    def begin_run(self, composition: str, started_at: float) -> None:
+        """The request's run began; seconds of `perf_counter`."""
+
+    def end_run(self, made: Any) -> None:
+        """The run came to a payload, or to a failure."""

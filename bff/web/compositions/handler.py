@@ -214,7 +214,7 @@ class CompositionHandler:
             target.weight,
             deadline,
             wait_budget,
-            request.trace(),
+            request.trace,
             caller if self._discloses else None,
         )
 

@@ -73,6 +73,7 @@ class ForwardingReader:
         peer = request.client_host
         if not self._is_trusted(peer):
             return
+        request.is_trusted = True
         headers = _Headers(*[request.header_list(name) if name else None for name in self._names])
         is_short = sum(map(len, filter(None, headers))) <= _LONGEST_REMEMBERED
         client = (self._find_once if is_short else self._find)(peer, headers)

@@ -8,10 +8,10 @@ import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from random import getrandbits
-from typing import Any
+from typing import Any, Final, Protocol
 from urllib.parse import quote
 
-from bff.engine.values.trace import Trace
+from bff.engine.values.trace import Trace, read_context
 from bff.web.http.destination import NOWHERE, Destination
 from bff.web.http.quotas import Quota
 
@@ -40,6 +40,26 @@ class SlowBody(ClientGone):
     """The client sends its request's body so slowly that the host does not wait for the rest."""
 
 
+class Tracing(Protocol):
+    """What becomes of requests' traces."""
+
+    def trace_of(self, request: "GatewayRequest") -> Trace:
+        """The trace of a request."""
+
+
+class PassingOn:
+    """Traces go on as clients begin them: nobody records spans."""
+
+    def trace_of(self, request: "GatewayRequest") -> Trace:
+        """See `Tracing.trace_of`."""
+        parent = request.header_list(b"traceparent")
+        state = None if parent is None else request.header_list(b"tracestate")
+        return Trace(request.request_id, read_context(parent, state))
+
+
+PASSING_ON: Final = PassingOn()
+
+
 class GatewayRequest:
     """One request from a client.
 
@@ -49,17 +69,20 @@ class GatewayRequest:
     (`bff.web.http.forwarding`); `forwarded_host` is what these report as the `Host`, else None.
     `subject` is the caller's, once one is identified.
     `destination` is the endpoint that it is for, once this is known.
+    `is_trusted`: a trusted proxy sent it; `tracing` makes its trace.
     `can_switch`: its host can give the connection to another protocol.
     `single` is given where the host has it: `dict(headers)`.
     """
 
     __slots__ = (
+        "_trace",
         "body",
         "can_switch",
         "client_host",
         "destination",
         "forwarded_host",
         "headers",
+        "is_trusted",
         "method",
         "quota",
         "raw_path",
@@ -69,6 +92,7 @@ class GatewayRequest:
         "single",
         "started_at",
         "subject",
+        "tracing",
         "version",
     )
 
@@ -95,6 +119,9 @@ class GatewayRequest:
         self.forwarded_host: bytes | None = None
         self.destination: Destination = NOWHERE
         self.subject: str | None = None
+        self.is_trusted = False
+        self.tracing: Tracing = PASSING_ON
+        self._trace: Trace | None = None
         self.version = version
         self.can_switch = can_switch
         self.quota: Quota | None = None
@@ -109,11 +136,18 @@ class GatewayRequest:
             # Unique, not secret: `urandom` is a system call, of 1 to 2 µs.
             self.request_id = b"%032x" % getrandbits(128)
 
+    @property
     def trace(self) -> Trace:
-        """What the services get of the request."""
-        parent = self.header_list(b"traceparent")
-        state = None if parent is None else self.header_list(b"tracestate")
-        return Trace(self.request_id, parent, state)
+        """Its trace, which is made once somebody asks for it."""
+        trace = self._trace
+        if trace is None:
+            trace = self._trace = self.tracing.trace_of(self)
+        return trace
+
+    @property
+    def has_own_id(self) -> bool:
+        """Whether the gateway made the request's id: 32 hexadecimal digits."""
+        return self.single.get(b"x-request-id") is not self.request_id
 
     def header_values(self, name: str) -> list[str]:
         """Every value of the header called `name` (in lower case), in order."""

@@ -116,7 +116,7 @@ class RouteHandler:
             request.headers,
             request.body,
             client_of(request),
-            request.trace(),
+            request.trace,
             caller,
         )
 

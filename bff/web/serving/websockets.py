@@ -55,7 +55,7 @@ class WebSocketHandler:
             target=target,
             headers=request.headers,
             client=client_of(request),
-            trace=request.trace(),
+            trace=request.trace,
             caller=caller,
         )
         reply: Reply

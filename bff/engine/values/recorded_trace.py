@@ -1,0 +1,216 @@
+"""What a request notes while it runs, so that its spans can be built once its reply is out.
+
+    RecordedTrace    of a request; or of what is made anew in the background
+    CallTrace        of a step's calls
+    AttemptTrace     of one exchange, with the id of the span that its `traceparent` names
+
+Rules:
+1. A span's id exists before its end only where somebody else may name it: an attempt's, since a
+   service gets it; a run's, since others who wait for the run link to it; and the request's, where
+   something in the background links to it.
+2. What is noted are times, names of the project and statuses: no values, no bodies.
+3. A request notes `MOST_ATTEMPTS` attempts, and counts those beyond.
+
+Written to by the event loop alone. `bff.telemetry.traces` has what becomes of it.
+"""
+
+import time
+from typing import Final, NamedTuple, Protocol
+
+from bff.engine.values.results import (
+    CompositionFailure,
+    CompositionPayload,
+    Degradation,
+    StepTiming,
+)
+from bff.engine.values.trace import SpanContext, Trace, new_span_id
+from bff.plan.model.caching import PurgedTags
+
+MOST_ATTEMPTS: Final = 256
+
+
+class Attempt(NamedTuple):
+    """One exchange with an instance; seconds are of `perf_counter`. `operation` and its path
+    `template` are "" for a route's. `status` is None where no reply came; `error` is the reason's
+    word, "" where there was none."""
+
+    span_id: bytes
+    step: str
+    service: str
+    method: str
+    operation: str
+    template: str
+    host: str
+    port: str
+    started_at: float
+    ended_at: float
+    status: int | None
+    error: str
+
+
+class RecordedRun:
+    """A run of a composition; seconds are of `perf_counter`, and `ended_at` is 0 until its end."""
+
+    __slots__ = ("composition", "ended_at", "failures", "purges", "span_id", "started_at",
+                 "status", "timings")  # fmt: skip
+
+    def __init__(self, composition: str, started_at: float) -> None:
+        self.composition = composition
+        self.span_id = new_span_id()
+        self.started_at = started_at
+        self.ended_at = 0.0
+        self.timings: tuple[StepTiming, ...] = ()
+        self.failures: tuple[Degradation, ...] = ()
+        self.purges: PurgedTags = ()
+        self.status = 200
+
+
+class Tracer(Protocol):
+    """Makes traces, and takes those of the background."""
+
+    def trace_of_refresh(self, cause: "RecordedTrace") -> "RecordedTrace":
+        """The trace of what is made anew in the background because of a request."""
+
+    def refreshed(self, trace: "RecordedTrace") -> None:
+        """What a trace of the background is of is over."""
+
+
+class RecordedTrace(Trace):
+    """The trace of a request whose spans may be kept. `parent` is a trusted caller's span, `link`
+    that of any other caller; of a refresh, that of the request that it is made for. `flags` are two
+    hexadecimal digits."""
+
+    # Defaults of the class, since a hit sets none of them: slots would cost it 0.3 µs.
+    is_refresh = False
+    run: RecordedRun | None = None
+    cache_asked_at = 0.0  # of `perf_counter`; 0: it was not asked, or it answered at once
+    cache_answered_at = 0.0
+    shares: SpanContext | None = None  # the run of another request, which this one waited for
+    lost_attempts = 0
+    _attempts: list[Attempt] | None = None
+    _span_id = b""
+
+    def __init__(
+        self,
+        tracer: Tracer,
+        request_id: bytes,
+        trace_id: bytes,
+        flags: bytes,
+        parent: SpanContext | None = None,
+        link: SpanContext | None = None,
+    ) -> None:
+        self.tracer = tracer
+        self.request_id = request_id
+        self.trace_id = trace_id
+        self.flags = flags
+        self.parent = parent
+        self.link = link
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether its spans are kept, whatever comes of it."""
+        return int(self.flags, 16) & 1 == 1
+
+    @property
+    def span_id(self) -> bytes:
+        """The id of the request's own span."""
+        self._span_id = self._span_id or new_span_id()
+        return self._span_id
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """The exchanges with instances that are over, in the order of their ends."""
+        return self._attempts or []
+
+    def note(self, attempt: Attempt) -> None:
+        """An exchange is over."""
+        if self._attempts is None:
+            self._attempts = []
+        if len(self._attempts) < MOST_ATTEMPTS:
+            self._attempts.append(attempt)
+        else:
+            self.lost_attempts += 1
+
+    def lines(self) -> bytes:
+        """See `Trace.lines`; for whoever sends without being observed."""
+        return self.lines_of(new_span_id())
+
+    def lines_of(self, span_id: bytes) -> bytes:
+        """The lines of the call that this span is of."""
+        state = b"" if self.parent is None else self.parent.state
+        sent = SpanContext(self.trace_id, span_id, self.flags, state)
+        return b"x-request-id: %b\r\n%b" % (self.request_id, sent.lines())
+
+    def of_step(self, step: str) -> Trace:
+        """See `Trace.of_step`."""
+        return CallTrace(self, step)
+
+    def of_attempt(self) -> Trace:
+        """See `Trace.of_attempt`."""
+        return AttemptTrace(self, "")
+
+    def of_refresh(self) -> Trace:
+        """See `Trace.of_refresh`."""
+        return self.tracer.trace_of_refresh(self)
+
+    def begin_cache(self) -> None:
+        """See `Trace.begin_cache`."""
+        self.cache_asked_at = time.perf_counter()
+
+    def end_cache(self, maker: Trace | None) -> None:
+        """See `Trace.end_cache`."""
+        self.cache_answered_at = time.perf_counter()
+        if isinstance(maker, RecordedTrace) and maker is not self and maker.run is not None:
+            self.shares = SpanContext(maker.trace_id, maker.run.span_id, maker.flags)
+
+    def begin_run(self, composition: str, started_at: float) -> None:
+        """See `Trace.begin_run`."""
+        self.run = RecordedRun(composition, started_at)
+
+    def end_run(self, made: CompositionPayload | CompositionFailure) -> None:
+        """See `Trace.end_run`."""
+        run = self.run
+        if run is not None:
+            run.ended_at = time.perf_counter()
+            run.timings, run.purges = made.timings, made.purges
+            if isinstance(made, CompositionFailure):
+                run.status, run.failures = made.status, made.failures
+            else:
+                run.failures = made.degraded
+        if self.is_refresh:
+            self.tracer.refreshed(self)
+
+
+class CallTrace(Trace):
+    """The trace of a step's calls."""
+
+    __slots__ = ("_step", "_trace")
+
+    def __init__(self, trace: RecordedTrace, step: str) -> None:
+        self._trace = trace
+        self._step = step
+        self.trace_id = trace.trace_id
+
+    def lines(self) -> bytes:
+        """See `Trace.lines`; for whoever sends without being observed."""
+        return self._trace.lines()
+
+    def of_attempt(self) -> Trace:
+        """See `Trace.of_attempt`."""
+        return AttemptTrace(self._trace, self._step)
+
+
+class AttemptTrace(Trace):
+    """The trace of one exchange with an instance."""
+
+    __slots__ = ("span_id", "step", "trace")
+
+    def __init__(self, trace: RecordedTrace, step: str) -> None:
+        self.trace = trace
+        self.step = step
+        self.span_id = new_span_id()
+        self.trace_id = trace.trace_id
+
+    def lines(self) -> bytes:
+        """See `Trace.lines`."""
+        return self.trace.lines_of(self.span_id)
