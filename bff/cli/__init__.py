@@ -7,7 +7,18 @@ import click
 from bff.cli.env_file import env_file_option
 from bff.version import __version__
 
-_COMMANDS = ("new", "check", "plan", "routes", "call", "serve", "purge", "keys")
+_COMMANDS = (
+    "new",
+    "check",
+    "plan",
+    "routes",
+    "call",
+    "serve",
+    "purge",
+    "keys",
+    "dashboard",
+    "alerts",
+)
 
 
 class _Commands(click.Group):

@@ -1,0 +1,61 @@
+"""What an alert is, and a rule that Prometheus works out beforehand."""
+
+from typing import Final, Literal, NamedTuple
+
+from bff.telemetry import promql
+from bff.telemetry.metrics.definition import Definition
+
+JOB: Final = "job"  # Prometheus's name of who was scraped: projects are told apart by it
+
+
+class Alert(NamedTuple):
+    """Somebody is told when the expression gives a series for the time `held`. A `page` wakes
+    people, a `ticket` waits for the morning. `mend` says what to look at, and `panel` is the title
+    of the graph. Texts may name the labels `by`: `{{ $labels.service }}`."""
+
+    name: str
+    summary: str
+    expression: str
+    held: str
+    severity: Literal["page", "ticket"]
+    mend: str
+    panel: str
+    by: tuple[str, ...] = ()  # the labels of its series beside the job
+
+
+class Recording(NamedTuple):
+    """An expression whose series are stored under a name."""
+
+    name: str
+    expression: str
+
+
+def rate(definition: Definition, window: str, by: tuple[str, ...], *matchers: str) -> str:
+    """How many there are a second, of each job."""
+    return promql.rate(promql.counted(definition, *matchers), window, (JOB, *by))
+
+
+def share(
+    definition: Definition, window: str, by: tuple[str, ...], part: str, whole: str = ""
+) -> str:
+    """Which share of them are `part`; `whole` are those that count. No series without a part."""
+    matchers = (whole,) if whole else ()
+    of = rate(definition, window, by, *matchers)
+    return f"{rate(definition, window, by, part)} / {of}"
+
+
+def quantile(definition: Definition, window: str, by: tuple[str, ...], *matchers: str) -> str:
+    """What 95 % of a histogram's values stay below."""
+    buckets = promql.series(definition, *matchers, part="bucket")
+    return promql.quantile(0.95, buckets, window, (JOB, *by))
+
+
+def growth(definition: Definition, window: str, by: tuple[str, ...] = (), *matchers: str) -> str:
+    """How many there were."""
+    counter = promql.counted(definition, *matchers)
+    return promql.total(f"increase({counter}[{window}])", (JOB, *by))
+
+
+def level(definition: Definition, by: tuple[str, ...] = ()) -> str:
+    """What a gauge shows, of the gateway where it is largest."""
+    return promql.largest(promql.series(definition), (JOB, *by))

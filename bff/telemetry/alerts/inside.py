@@ -1,0 +1,141 @@
+"""Alerts of what is behind screens: services, the cache's store, limits, the process."""
+
+from typing import Final
+
+from bff.telemetry.alerts.alert import Alert, growth, level, quantile, share
+from bff.telemetry.dashboard.cache import OWED, STORE_FAILING
+from bff.telemetry.dashboard.process import HEAVY_FULL, LAG, LINES_LOST
+from bff.telemetry.dashboard.services import (
+    FAILED,
+    INSTANCE,
+    INSTANCES_FAILING,
+    INSTANCES_RESTING,
+    INSTANCES_SLOW,
+    SCHEMAS_BROKEN,
+)
+from bff.telemetry.metrics.cache_definitions import PURGES_OWED, STORE_OPERATIONS
+from bff.telemetry.metrics.process_definitions import (
+    HEAVY_REFUSALS,
+    LOG_LINES_LOST,
+    LONGEST_LOOP_LAG,
+)
+from bff.telemetry.metrics.service_definitions import (
+    RESTING_INSTANCES,
+    SCHEMA_BREAKS,
+    SERVICE_CALLS,
+)
+
+_INSTANCE: Final = "{{ $labels.service }} at {{ $labels.server_address }}:{{ $labels.server_port }}"
+
+SERVICE_ALERTS: Final = (
+    Alert(
+        "BffInstanceFailing",
+        f"More than 20 % of the calls of {_INSTANCE} fail.",
+        share(SERVICE_CALLS, "1m", INSTANCE, FAILED) + " > 0.2",
+        "15s",
+        "page",
+        "Is it this instance alone, or the whole service? The log has a line for each failed call,"
+        " with its error. Screens degrade, or fail, as their steps' `on_failure` says.",
+        INSTANCES_FAILING,
+        INSTANCE,
+    ),
+    Alert(
+        "BffInstanceSlow",
+        f"One of 20 calls of {_INSTANCE} takes more than a second.",
+        quantile(SERVICE_CALLS, "5m", INSTANCE) + " > 1",
+        "2m",
+        "ticket",
+        "Is it this instance alone, or the whole service? Steps that take longer than their"
+        " `timeout` fail.",
+        INSTANCES_SLOW,
+        INSTANCE,
+    ),
+    Alert(
+        "BffInstanceResting",
+        f"No connection can be had to {_INSTANCE}.",
+        level(RESTING_INSTANCES, INSTANCE) + " > 0",
+        "1m",
+        "ticket",
+        "Is it running, and does its address lead to it? Calls go to the other instances of the"
+        " service meanwhile.",
+        INSTANCES_RESTING,
+        INSTANCE,
+    ),
+    Alert(
+        "BffSchemaBroken",
+        "Replies to {{ $labels.operation }} of {{ $labels.service }} break their schema.",
+        growth(SCHEMA_BREAKS, "5m", ("service", "operation")) + " > 0",
+        "",
+        "ticket",
+        "The service has changed, or the schema is wrong: the log names the field. What breaks its"
+        " schema is a failure of the step.",
+        SCHEMAS_BROKEN,
+        ("service", "operation"),
+    ),
+)
+
+CACHE_ALERTS: Final = (
+    Alert(
+        "BffStoreFailing",
+        "The store that workers share fails, or is left alone.",
+        share(STORE_OPERATIONS, "1m", (), 'outcome!="ok"') + " > 0.5",
+        "30s",
+        "page",
+        "Is Redis running, and quick enough? Each worker goes on with its own memory: services get"
+        " more calls, and purges are owed.",
+        STORE_FAILING,
+    ),
+    Alert(
+        "BffPurgesOwed",
+        "{{ $value }} purges wait for the store that workers share.",
+        level(PURGES_OWED) + " > 0",
+        "1m",
+        "page",
+        "What was purged may be in the store yet, for workers that start. It is purged when Redis"
+        " answers again.",
+        OWED,
+    ),
+)
+
+PROCESS_ALERTS: Final = (
+    Alert(
+        "BffDown",
+        "{{ $labels.instance }} can't be scraped.",
+        'up{job="bff"} == 0',
+        "30s",
+        "page",
+        "Is the gateway running, and does BFF_METRICS_PORT listen where Prometheus asks? In its"
+        " configuration the job has to be called bff.",
+        "Requests now",
+        ("instance",),
+    ),
+    Alert(
+        "BffEventLoopLate",
+        "The event loop was held up for {{ $value | humanizeDuration }}.",
+        level(LONGEST_LOOP_LAG) + " > 0.25",
+        "1m",
+        "ticket",
+        "Every request of a worker waits meanwhile. Is the machine's processor used up? Else code"
+        " of an app, or of a schema, holds it up.",
+        LAG,
+    ),
+    Alert(
+        "BffHeavyWorkRefused",
+        "Heavy work was refused, since too much of it waited.",
+        growth(HEAVY_REFUSALS, "5m") + " > 0",
+        "",
+        "ticket",
+        "Large replies come faster than a worker reads them. More workers, smaller pages, or"
+        " `validate: used` help.",
+        HEAVY_FULL,
+    ),
+    Alert(
+        "BffLogLinesLost",
+        "Lines of the log were lost.",
+        growth(LOG_LINES_LOST, "5m") + " > 0",
+        "",
+        "ticket",
+        "Who reads the gateway's standard output is too slow, or its disk is full. Replies go on.",
+        LINES_LOST,
+    ),
+)

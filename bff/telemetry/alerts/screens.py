@@ -1,0 +1,115 @@
+"""Alerts of screens and of what they are promised to be (`slo`).
+
+Burn rates, windows and severities are those of the SRE workbook, "Alerting on SLOs": at a burn rate
+of 1 the error budget of 30 days lasts for 30 days. Both windows of an alert have to burn: the long
+one says that it matters, the short one that it goes on.
+"""
+
+from typing import Final, Literal, NamedTuple
+
+from bff.telemetry import promql
+from bff.telemetry.alerts.alert import JOB, Alert, Recording, quantile, rate, share
+from bff.telemetry.dashboard.cache import SCREENS_DEGRADED
+from bff.telemetry.dashboard.screens import (
+    ANSWERED,
+    ERROR_BUDGETS,
+    SCREEN,
+    SCREENS_FAILING,
+    SCREENS_SLOW,
+)
+from bff.telemetry.metrics.definitions import COMPOSITIONS, SLO_MISSES, SLO_TARGETS
+
+
+class BurnRate(NamedTuple):
+    """How fast the error budget is used up, over which windows, and what that comes to."""
+
+    rate: float
+    long: str
+    short: str
+    severity: Literal["page", "ticket"]
+    name: str
+    speed: str
+    means: str
+
+
+BURN_RATES: Final = (
+    BurnRate(14.4, "1h", "5m", "page", "Fast", "14.4 times as fast as", "2 % of it in an hour"),
+    BurnRate(6, "6h", "30m", "page", "Steadily", "6 times as fast as", "5 % of it in six hours"),
+    BurnRate(
+        1, "3d", "6h", "ticket", "Slowly", "faster than", "more than 10 % of it in three days"
+    ),
+)
+
+_SCREEN: Final = "{{ $labels.composition }}"
+
+SCREEN_ALERTS: Final = (
+    Alert(
+        "BffScreenFailing",
+        f"More than 5 % of the requests of {_SCREEN} fail.",
+        share(COMPOSITIONS, "2m", SCREEN, 'outcome="failed"', ANSWERED) + " > 0.05",
+        "30s",
+        "page",
+        "A required step fails, or the deadline ends it. Look at the steps of this screen that"
+        " fail, then at their services; the log has the request's line with `error` and"
+        f" `composition: {_SCREEN}`.",
+        SCREENS_FAILING,
+        SCREEN,
+    ),
+    Alert(
+        "BffScreenSlow",
+        f"One of 20 answers of {_SCREEN} takes more than a second.",
+        quantile(COMPOSITIONS, "5m", SCREEN, ANSWERED) + " > 1",
+        "5m",
+        "ticket",
+        "Look at the slow steps of this screen, then at their services and instances. Exemplars"
+        " lead from the graph to the trace of a slow request.",
+        SCREENS_SLOW,
+        SCREEN,
+    ),
+    Alert(
+        "BffScreenDegraded",
+        f"More than 10 % of the payloads of {_SCREEN} are degraded.",
+        share(COMPOSITIONS, "5m", SCREEN, 'outcome="degraded"', ANSWERED) + " > 0.1",
+        "2m",
+        "ticket",
+        "Users see less than there is. The graph beside it says which step, and for which reason.",
+        SCREENS_DEGRADED,
+        SCREEN,
+    ),
+)
+
+
+def _burn(burn: BurnRate) -> Alert:
+    budget = f"(1 - {promql.largest(promql.series(SLO_TARGETS), (JOB, *SCREEN))})"
+    windows = (f"{recorded(window)} > {burn.rate:g} * {budget}" for window in burn[1:3])
+    return Alert(
+        f"BffErrorBudgetBurns{burn.name}",
+        f"{_SCREEN} uses up its error budget of 30 days {burn.speed} its SLO lets it:"
+        f" {burn.means}.",
+        " and ".join(windows),
+        "",
+        burn.severity,
+        "Requests fail, or are answered later than promised: the graph beside it says which. Then"
+        " look at the steps of this screen that fail, or are slow.",
+        ERROR_BUDGETS,
+        SCREEN,
+    )
+
+
+def recorded(window: str) -> str:
+    """The name under which the share of requests that missed an SLO is stored."""
+    return f"job_composition:bff_slo_misses:ratio_rate{window}"
+
+
+def _recording(window: str) -> Recording:
+    misses = rate(SLO_MISSES, window, SCREEN)
+    return Recording(recorded(window), f"{misses} / {rate(COMPOSITIONS, window, SCREEN, ANSWERED)}")
+
+
+SLO_ALERTS: Final = tuple(map(_burn, BURN_RATES))
+SLO_RECORDINGS: Final = tuple(
+    _recording(window)
+    for window in dict.fromkeys(
+        window for each in reversed(BURN_RATES) for window in (each.short, each.long)
+    )
+)

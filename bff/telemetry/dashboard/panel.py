@@ -1,0 +1,141 @@
+"""What a panel of the dashboard is, and how those that look alike are made.
+
+Queries are filtered by the dashboard's variables: each variable has the name of the label that it
+is about.
+"""
+
+from typing import Final, Literal, NamedTuple
+
+from bff.telemetry import promql
+from bff.telemetry.metrics.definition import Definition
+from bff.telemetry.promql import SCRAPED
+
+WINDOW: Final = "$__rate_interval"  # Grafana's: four scrapes at least
+VARIABLES: Final = (*SCRAPED, "composition", "service", "server_address", "server_port")
+
+Unit = Literal["s", "reqps", "ops", "cps", "percentunit", "bytes", "Bps", "short"]
+Labels = tuple[str, ...]
+
+
+class Query(NamedTuple):
+    """A PromQL expression, and what its lines are called."""
+
+    expression: str
+    legend: str
+
+
+class Link(NamedTuple):
+    """From a line to another panel, for the values that the line has of these labels."""
+
+    labels: Labels
+    panel: str  # its title
+
+
+class Panel(NamedTuple):
+    """One graph, or a `stat`: a number. `question` is what it answers. Above `warn` a value is
+    yellow, above `alarm` red."""
+
+    title: str
+    question: str
+    queries: tuple[Query, ...]
+    unit: Unit = "short"
+    kind: Literal["timeseries", "stat"] = "timeseries"
+    warn: float | None = None
+    alarm: float | None = None
+    links: tuple[Link, ...] = ()
+    width: int = 8  # of 24
+
+
+def filtered(definition: Definition, *matchers: str, part: str = "") -> str:
+    """The series that the dashboard's variables leave."""
+    return promql.series(definition, *_filters(definition), *matchers, part=part)
+
+
+def rate(definition: Definition, by: Labels, *matchers: str, window: str = WINDOW) -> str:
+    """How many there are a second."""
+    return promql.rate(promql.counted(definition, *_filters(definition), *matchers), window, by)
+
+
+def quantile(share: float, definition: Definition, by: Labels, *matchers: str) -> str:
+    """The value that a share of a histogram's values stays below."""
+    return promql.quantile(share, filtered(definition, *matchers, part="bucket"), WINDOW, by)
+
+
+def level(definition: Definition, by: Labels, *matchers: str) -> str:
+    """What a gauge shows."""
+    gauge = filtered(definition, *matchers)
+    return (promql.largest if definition.merge == "largest" else promql.total)(gauge, by)
+
+
+def lines(by: Labels, *before: str) -> str:
+    """What lines are called that differ by some labels: `home 200`."""
+    return " ".join([*before, *(f"{{{{{label}}}}}" for label in by)])
+
+
+def graph(
+    title: str,
+    question: str,
+    by: Labels,
+    expression: str,
+    unit: Unit = "short",
+    *,
+    warn: float | None = None,
+    alarm: float | None = None,
+    links: tuple[Link, ...] = (),
+) -> Panel:
+    """A panel of one query, whose lines differ by some labels."""
+    query = Query(expression, lines(by) or title)
+    return Panel(title, question, (query,), unit, warn=warn, alarm=alarm, links=links)
+
+
+def stat(
+    title: str,
+    question: str,
+    expression: str,
+    unit: Unit,
+    warn: float | None = None,
+    alarm: float | None = None,
+) -> Panel:
+    """A number, and how it was lately."""
+    return Panel(title, question, (Query(expression, title),), unit, "stat", warn, alarm, width=4)
+
+
+def rates(title: str, question: str, definition: Definition, by: Labels = ()) -> Panel:
+    """How many there are a second, by some labels."""
+    unit: Unit = "Bps" if definition.unit == "bytes" else "ops"
+    return graph(title, question, by, rate(definition, by), unit)
+
+
+def levels(title: str, question: str, definition: Definition, by: Labels = ()) -> Panel:
+    """What a gauge shows, by some labels."""
+    return graph(title, question, by, level(definition, by), unit_of(definition))
+
+
+def quantiles(title: str, question: str, definition: Definition, by: Labels = ()) -> Panel:
+    """What 95 % of a histogram's values stay below, by some labels."""
+    return graph(title, question, by, quantile(0.95, definition, by), unit_of(definition))
+
+
+def unit_of(definition: Definition) -> Unit:
+    """Grafana's word for the unit of a metric."""
+    return _UNITS.get(definition.unit, "short")
+
+
+def panel_of(definition: Definition) -> Panel:
+    """The panel of a metric that no panel was made for."""
+    title = definition.name.removeprefix("bff_").replace("_", " ").capitalize()
+    match definition.kind:
+        case "counter":
+            return rates(title, definition.help, definition, definition.labels)
+        case "gauge":
+            return levels(title, definition.help, definition, definition.labels)
+        case "histogram":
+            return quantiles(title, definition.help, definition, definition.labels)
+
+
+def _filters(definition: Definition) -> list[str]:
+    known = {*SCRAPED, *definition.labels}
+    return [f'{label}=~"${label}"' for label in VARIABLES if label in known]
+
+
+_UNITS: Final[dict[str, Unit]] = {"seconds": "s", "bytes": "bytes", "ratio": "percentunit"}

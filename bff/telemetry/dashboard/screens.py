@@ -1,0 +1,142 @@
+"""Screens: how many ask, what fails, what is slow, what was promised, and which step it is."""
+
+from typing import Final
+
+from bff.telemetry.dashboard.panel import (
+    Link,
+    Panel,
+    Query,
+    filtered,
+    graph,
+    level,
+    levels,
+    lines,
+    quantile,
+    quantiles,
+    rate,
+    rates,
+    stat,
+)
+from bff.telemetry.metrics.definitions import (
+    COMPOSITION_BYTES,
+    COMPOSITIONS,
+    REQUESTS,
+    REQUESTS_IN_FLIGHT,
+    SLO_LATENCIES,
+    SLO_MISSES,
+    SLO_TARGETS,
+    STEP_CALLS,
+    STEPS,
+)
+from bff.telemetry.promql import share_of
+
+ANSWERED: Final = 'outcome!="refused"'  # what an SLO, and a share of failures, is about
+SCREENS_FAILING: Final = "Screens that fail"
+SCREENS_SLOW: Final = "Slow screens"
+STEPS_SLOW: Final = "Slow steps"
+STEPS_FAILING: Final = "Steps that fail"
+ERROR_BUDGETS: Final = "Error budgets"
+
+SCREEN: Final = ("composition",)
+STEP: Final = ("composition", "step")
+TO_SLOW_STEPS: Final = Link(SCREEN, STEPS_SLOW)
+TO_FAILING_STEPS: Final = Link(SCREEN, STEPS_FAILING)
+_TO_STEPS: Final = (TO_SLOW_STEPS, TO_FAILING_STEPS)
+
+
+def share_of_screens(outcome: str, by: tuple[str, ...] = ()) -> str:
+    """Which share of what is not refused comes to this."""
+    return share_of(
+        rate(COMPOSITIONS, by, f'outcome="{outcome}"'), rate(COMPOSITIONS, by, ANSWERED)
+    )
+
+
+def _burn_rate(window: str) -> Query:
+    misses = rate(SLO_MISSES, SCREEN, window=window)
+    requests = rate(COMPOSITIONS, SCREEN, ANSWERED, window=window)
+    budget = f"(1 - max by (composition) ({filtered(SLO_TARGETS)}))"
+    return Query(f"{misses} / {requests} / {budget}", lines(SCREEN, f"{window} of"))
+
+
+SCREEN_PANELS: Final = (
+    stat(
+        "Requests now", "How many requests a second are there?",
+        rate(REQUESTS, ()), "reqps",
+    ),
+    stat(
+        "Server errors now", "Which share of all requests is answered with 5xx?",
+        share_of(rate(REQUESTS, (), 'http_response_status_code=~"5.."'), rate(REQUESTS, ())),
+        "percentunit", 0.01, 0.05,
+    ),
+    stat(
+        "Failed screens now", "Which share of the screens fails?",
+        share_of_screens("failed"), "percentunit", 0.01, 0.05,
+    ),
+    stat(
+        "Degraded screens now", "Which share of the screens goes out degraded?",
+        share_of_screens("degraded"), "percentunit", 0.01, 0.1,
+    ),
+    stat(
+        "95 % of screens within", "Within which time are 95 % of the screens answered?",
+        quantile(0.95, COMPOSITIONS, (), ANSWERED), "s", 0.5, 1,
+    ),
+    stat(
+        "Requests at work now", "How many requests are being worked on?",
+        level(REQUESTS_IN_FLIGHT, ()), "short",
+    ),
+    graph(
+        "Screens asked for", "Which screens are asked for, and how often?",
+        SCREEN, rate(COMPOSITIONS, SCREEN), "reqps", links=_TO_STEPS,
+    ),
+    graph(
+        SCREENS_FAILING, "Which screen fails, and how often?",
+        SCREEN, share_of_screens("failed", SCREEN), "percentunit",
+        warn=0.01, alarm=0.05, links=(TO_FAILING_STEPS,),
+    ),
+    Panel(
+        SCREENS_SLOW, "Which screen is slow: within which time are 95 % of its answers out?",
+        (
+            Query(quantile(0.95, COMPOSITIONS, SCREEN, ANSWERED), lines(SCREEN)),
+            Query(level(SLO_LATENCIES, SCREEN), lines(SCREEN, "promised for")),
+        ),
+        "s", links=(TO_SLOW_STEPS,),
+    ),
+    Panel(
+        ERROR_BUDGETS,
+        "Is a promise (`slo`) being broken: how fast is the error budget used up? At 1 it lasts for"
+        " 30 days, at 14.4 for two.",
+        (_burn_rate("1h"), _burn_rate("6h")), warn=1, alarm=14.4, links=_TO_STEPS,
+    ),
+    graph(
+        "Promises missed", "Do requests miss the promise (`slo`) since they fail, or are slow?",
+        (*SCREEN, "reason"), rate(SLO_MISSES, (*SCREEN, "reason")), "reqps", links=_TO_STEPS,
+    ),
+    graph(
+        "What comes of screens", "Which views are asked for, and what comes of them?",
+        COMPOSITIONS.labels, rate(COMPOSITIONS, COMPOSITIONS.labels), "reqps", links=_TO_STEPS,
+    ),
+    quantiles(STEPS_SLOW, "Which step makes a screen slow?", STEPS, STEP),
+    graph(
+        STEPS_FAILING, "Which step fails, and how often?", STEP,
+        share_of(rate(STEPS, STEP, 'outcome="failed"'), rate(STEPS, STEP, 'outcome!="skipped"')),
+        "percentunit", warn=0.01, alarm=0.05,
+    ),
+    rates("What comes of steps", "Are steps skipped, failed, cancelled?", STEPS, ("outcome",)),
+    graph(
+        "Calls for a screen", "How many calls does one request of a screen cost, on average?",
+        SCREEN, f"{rate(STEP_CALLS, SCREEN)} / {rate(COMPOSITIONS, SCREEN)}", links=_TO_STEPS,
+    ),
+    rates("Bytes of screens", "Which screens send how much?", COMPOSITION_BYTES,
+          COMPOSITION_BYTES.labels),
+    rates("Requests by route and status", "What is answered, at which path, with which status?",
+          REQUESTS, ("http_route", "http_response_status_code")),
+    quantiles("Slow routes", "Which path is slow, of screens and of routes?", REQUESTS,
+              ("http_route",)),
+    graph(
+        "Errors by route", "Which paths are answered with errors, and why?",
+        ("http_route", "error_type"),
+        rate(REQUESTS, ("http_route", "error_type"), 'error_type!=""'), "reqps",
+    ),
+    levels("Requests at work", "What are the requests for that are being worked on?",
+           REQUESTS_IN_FLIGHT, ("kind",)),
+)  # fmt: skip

@@ -1,0 +1,119 @@
+"""Services: who is called, who fails, who is slow, and what connections cost."""
+
+from typing import Final
+
+from bff.telemetry.dashboard.panel import (
+    Link,
+    Panel,
+    Query,
+    graph,
+    level,
+    levels,
+    lines,
+    quantile,
+    quantiles,
+    rate,
+    rates,
+)
+from bff.telemetry.metrics.service_definitions import (
+    BROKEN_BODIES,
+    CONNECTS,
+    EQUAL_CALLS,
+    INSTANCE_RESTS,
+    ISSUER_REQUESTS,
+    OPEN_CONNECTIONS,
+    PASSED_OVER,
+    POOL_WAITING,
+    POOL_WAITS,
+    RESTING_INSTANCES,
+    REUSED_CONNECTIONS,
+    SCHEMA_BREAKS,
+    SERVICE_CALLS,
+)
+from bff.telemetry.promql import share_of
+
+INSTANCES_FAILING: Final = "Instances that fail"
+INSTANCES_SLOW: Final = "Slow instances"
+INSTANCES_RESTING: Final = "Instances at rest"
+SCHEMAS_BROKEN: Final = "Broken schemas"
+
+SERVICE: Final = ("service",)
+INSTANCE: Final = ("service", "server_address", "server_port")
+FAILED: Final = 'error_type=~"5..|[^0-9].*"'  # a 404 is no trouble of the service
+
+_POOL: Final = ("server_address", "server_port")
+_ISSUER: Final = ("server_address", "purpose")
+_TO_FAILING: Final = Link(SERVICE, INSTANCES_FAILING)
+_TO_SLOW: Final = Link(SERVICE, INSTANCES_SLOW)
+
+
+def _failing(by: tuple[str, ...]) -> str:
+    return share_of(rate(SERVICE_CALLS, by, FAILED), rate(SERVICE_CALLS, by))
+
+
+SERVICE_PANELS: Final = (
+    graph(
+        "Services asked", "Which services are called, and how often?",
+        SERVICE, rate(SERVICE_CALLS, SERVICE), "reqps", links=(_TO_FAILING, _TO_SLOW),
+    ),
+    graph(
+        "Services that fail", "Which service fails, and how often?",
+        SERVICE, _failing(SERVICE), "percentunit", warn=0.01, alarm=0.2, links=(_TO_FAILING,),
+    ),
+    graph(
+        "Slow services", "Which service is slow?",
+        SERVICE, quantile(0.95, SERVICE_CALLS, SERVICE), "s", links=(_TO_SLOW,),
+    ),
+    graph(
+        INSTANCES_FAILING, "Is it one instance that fails, or all?",
+        INSTANCE, _failing(INSTANCE), "percentunit", warn=0.01, alarm=0.2,
+    ),
+    graph(
+        INSTANCES_SLOW, "Is it one instance that is slow, or all?",
+        INSTANCE, quantile(0.95, SERVICE_CALLS, INSTANCE), "s", alarm=1,
+    ),
+    graph(
+        "What services answer", "With which statuses and errors do services answer?",
+        ("service", "http_response_status_code", "error_type"),
+        rate(SERVICE_CALLS, ("service", "http_response_status_code", "error_type")), "reqps",
+        links=(_TO_FAILING,),
+    ),
+    graph(
+        INSTANCES_RESTING, "Which instances rest, since they had no connection?",
+        INSTANCE, level(RESTING_INSTANCES, INSTANCE), alarm=1,
+    ),
+    Panel(
+        "Calls and resting instances", "Do calls make instances rest, or pass them over?",
+        (
+            Query(rate(INSTANCE_RESTS, INSTANCE), lines(INSTANCE, "made to rest:")),
+            Query(rate(PASSED_OVER, INSTANCE), lines(INSTANCE, "passed over:")),
+        ),
+        "ops",
+    ),
+    rates("Bodies that break off", "Which services break off in the middle of a reply?",
+          BROKEN_BODIES, BROKEN_BODIES.labels),
+    rates(SCHEMAS_BROKEN, "Which operations break their schemas?", SCHEMA_BREAKS,
+          SCHEMA_BREAKS.labels),
+    levels("Open connections", "How many connections to instances are there, active or idle?",
+           OPEN_CONNECTIONS, OPEN_CONNECTIONS.labels),
+    quantiles("Opening connections", "How long does opening a connection take?", CONNECTS, _POOL),
+    graph(
+        "Connections that fail", "Why can't connections be opened?", CONNECTS.labels,
+        rate(CONNECTS, CONNECTS.labels, 'error_type!=""'), "ops",
+    ),
+    graph(
+        "Connections used again", "Which share of the requests finds an open connection?", _POOL,
+        f"{rate(REUSED_CONNECTIONS, _POOL)} / {rate(SERVICE_CALLS, _POOL)}", "percentunit",
+    ),
+    levels("Waiting for a connection", "How many requests wait for a connection?", POOL_WAITING,
+           _POOL),
+    quantiles("Waits for a connection", "How long do requests wait for a connection?", POOL_WAITS,
+              _POOL),
+    rates("Calls spared", "How many calls were equal to one of the same run, and not sent?",
+          EQUAL_CALLS, SERVICE),
+    quantiles("Slow issuers", "Are issuers of tokens slow?", ISSUER_REQUESTS, _ISSUER),
+    graph(
+        "Issuers that fail", "Do issuers of tokens fail, and why?", ISSUER_REQUESTS.labels,
+        rate(ISSUER_REQUESTS, ISSUER_REQUESTS.labels, 'error_type!=""'), "ops",
+    ),
+)  # fmt: skip
