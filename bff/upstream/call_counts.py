@@ -12,8 +12,8 @@ from bff.engine.values.outcomes import Failed
 from bff.methods import KNOWN_METHODS
 from bff.telemetry.metrics.families import OTHER, Metrics
 from bff.telemetry.metrics.service_definitions import BROKEN_BODIES, SERVICE_CALLS
-from bff.upstream.observed import Answer, ObservedCall, Server
-from bff.upstream.ports import SwitchedConnection
+from bff.upstream.observed import Answer, ObservedCall
+from bff.upstream.ports import Server, SwitchedConnection
 
 _STATUSES: Final = {status: str(status) for status in range(100, 600)}
 _CANCELLED: Final = ("", "cancelled")

@@ -7,7 +7,6 @@ request for a token. An exchange whose body is streamed ends, for observers, wit
 
 from collections.abc import AsyncIterator, Callable
 from typing import Generic, NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
@@ -17,35 +16,18 @@ from bff.upstream.ports import (
     ArrivingBody,
     BrokenStream,
     Instance,
+    Server,
     SwitchedConnection,
     Switching,
     Transport,
     UpstreamStream,
+    server_at,
 )
 
 Reply = UpstreamReply | UpstreamStream | SwitchedConnection
 Answer = Reply | Failed | Exception
 
 T = TypeVar("T", bound=Reply)
-
-
-class Server(NamedTuple):
-    """An instance, by its base URL, and where that leads: OpenTelemetry's `server.address` and
-    `server.port`. The host is as the project writes it, without the brackets of IPv6."""
-
-    base: str
-    host: str
-    port: str
-
-
-def server_at(base: str) -> Server:
-    """The server at a base URL, which may be none: then it has no host."""
-    try:
-        parts = urlsplit(base)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        return Server(base, "", "")
-    return Server(base, host or "", str(port or (443 if parts.scheme == "https" else 80)))
 
 
 class ObservedCall(NamedTuple):

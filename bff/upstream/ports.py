@@ -15,6 +15,7 @@ Each transport has a folder here; tests script their own. Every transport obeys 
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Final, NamedTuple, Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import Headers, ServiceCall, UpstreamReply
@@ -22,6 +23,25 @@ from bff.engine.values.outcomes import Failed
 from bff.plan.model.service import Link
 
 WHOLE_BYTES: Final = 65_536  # a body of at most so many is not streamed
+
+
+class Server(NamedTuple):
+    """An instance, by its base URL, and where that leads: OpenTelemetry's `server.address` and
+    `server.port`. The host is as the project writes it, without the brackets of IPv6."""
+
+    base: str
+    host: str
+    port: str
+
+
+def server_at(base: str) -> Server:
+    """The server at a base URL, which may be none: then it has no host."""
+    try:
+        parts = urlsplit(base)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return Server(base, "", "")
+    return Server(base, host or "", str(port or (443 if parts.scheme == "https" else 80)))
 
 
 class ArrivingBody(Protocol):

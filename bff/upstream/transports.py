@@ -2,6 +2,7 @@
 
 from typing import Final, Literal, assert_never
 
+from bff.telemetry.metrics.families import Metrics
 from bff.upstream.http1.pool import Limits
 from bff.upstream.http1.transport import Http1Transport
 from bff.upstream.httpx.transport import HttpxTransport
@@ -18,6 +19,7 @@ IDLE_SECONDS: Final = 4.0
 
 def open_transport(
     name: TransportName,
+    metrics: Metrics | None = None,
     *,
     connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS,
     idle_seconds: float = IDLE_SECONDS,
@@ -25,10 +27,12 @@ def open_transport(
     """Open it in the process and on the loop that will use it, after any fork."""
     match name:
         case "http1":
-            return Http1Transport(Limits(connect_timeout_seconds, idle_seconds))
+            return Http1Transport(Limits(connect_timeout_seconds, idle_seconds), metrics)
         case "httpx":
             return HttpxTransport(
-                connect_timeout_seconds=connect_timeout_seconds, idle_seconds=idle_seconds
+                connect_timeout_seconds=connect_timeout_seconds,
+                idle_seconds=idle_seconds,
+                metrics=metrics,
             )
         case _:
             assert_never(name)

@@ -8,10 +8,13 @@ from collections.abc import Awaitable, Callable
 import uvloop
 
 from bff.engine.values.outcomes import Failed, Reason
+from bff.telemetry.metrics.families import Metrics
 from bff.timers import TimerWheel
 from bff.upstream.http1.addresses import Address, Origin, Resolver
 from bff.upstream.http1.connection import Connection
 from bff.upstream.http1.pool import Limits, Pool
+from bff.upstream.pool_counts import PoolCounts
+from bff.upstream.ports import server_at
 from bff.upstream.tls import TlsContexts
 from tests.support.wire import WireServer
 from tests.support.wire_scripts import never
@@ -46,6 +49,7 @@ class World:
 
     def __init__(self, server: WireServer, limits: Limits) -> None:
         loop = asyncio.get_running_loop()
+        self.metrics = Metrics()
         self.gate = threading.Event()
         self.gate.set()
         self.server = server
@@ -62,6 +66,7 @@ class World:
             None,
             limits,
             on_empty=int,
+            counts=PoolCounts(self.metrics, server_at(f"http://shop.test:{server.port}")),
         )
 
     def wait(self, seconds: float = 10, *, needs_new: bool = False) -> Waits:

@@ -7,8 +7,8 @@ from bff.engine.values.outcomes import Failed, Reason
 from bff.telemetry.metrics.families import MOST_SERIES, Metrics
 from bff.telemetry.metrics.service_definitions import BROKEN_BODIES, SERVICE_CALLS
 from bff.upstream.call_counts import CallCounts
-from bff.upstream.observed import Answer, ObservedCall, server_at
-from bff.upstream.ports import UpstreamStream
+from bff.upstream.observed import Answer, ObservedCall
+from bff.upstream.ports import UpstreamStream, server_at
 
 SERVER = server_at("http://user:secret@shop.internal:8080/v2")
 SHOP = ("shop", "shop.internal", "8080")

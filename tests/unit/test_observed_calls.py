@@ -8,8 +8,8 @@ from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import Link
-from bff.upstream.observed import ObservedCall, ObservedTransport, Observers, server_at
-from bff.upstream.ports import Instance, UpstreamStream
+from bff.upstream.observed import ObservedCall, ObservedTransport, Observers
+from bff.upstream.ports import Instance, UpstreamStream, server_at
 
 CALL = ServiceCall("shop", "GET", "/x")
 

@@ -48,7 +48,7 @@ class Http1Instance:
         self._loop = pools.loop
         self._wheel = pools.wheel
         self._requests = Requests(base, None if link is None else link.proxy)
-        self._key: PoolKey = (self._requests.origin, link)
+        self.key: PoolKey = (self._requests.origin, link)
 
     def fetch(
         self,
@@ -102,7 +102,7 @@ class Http1Instance:
 
     def wait(self, waiter: Waiter) -> None:
         """See `Connections.wait`."""
-        pool = self._pools.pools.get(self._key) or self._pools.new_pool(self._key)
+        pool = self._pools.pools.get(self.key) or self._pools.new_pool(self.key)
         if pool is None:
             self._loop.call_soon(waiter.on_failure, _NO_ORIGIN)
         else:
@@ -110,12 +110,12 @@ class Http1Instance:
 
     def leave(self, waiter: Waiter) -> None:
         """See `Connections.leave`."""
-        pool = self._pools.pools.get(self._key)
+        pool = self._pools.pools.get(self.key)
         if pool is not None:
             pool.leave(waiter)
 
     def _begin(self, exchange: WholeReply | StreamedReply) -> None:
-        pool = self._pools.pools.get(self._key)
+        pool = self._pools.pools.get(self.key)
         connection = None if pool is None else pool.take()
         if connection is not None:
             exchange.on_connection(connection)

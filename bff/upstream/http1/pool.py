@@ -18,20 +18,18 @@ Rules:
 """
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Callable
 from itertools import chain, islice
-from math import inf
 from typing import Final, NamedTuple, Protocol
 
 from bff.engine.values.outcomes import Failed, Reason
-from bff.errors import TlsFileError
 from bff.plan.model.service import Proxy
 from bff.timers import TimerWheel
-from bff.upstream.http1.addresses import Bound, Origin, Resolver, connect_first
+from bff.upstream.http1.addresses import Origin, Resolver
 from bff.upstream.http1.connection import Connection
-from bff.upstream.http1.tunnels import NoTunnel, open_tunnel
+from bff.upstream.http1.opening import Opener, Unopened
+from bff.upstream.pool_counts import PoolCounts
 
 _UPSTREAM_IDLE_SHARE: Final = 0.8
 
@@ -39,7 +37,6 @@ LINE_IS_FULL: Final = Failed(
     Reason.TIMEOUT, detail="too many requests wait for a connection", was_sent=False
 )
 _CLOSED: Final = Failed(Reason.DISCONNECTED, detail="the transport is closed", was_sent=False)
-_CLOSED_AT_ONCE: Final = Failed(Reason.DISCONNECTED, detail="closed at once", was_sent=False)
 _CLOSED_IN_EXCHANGE: Final = Failed(Reason.DISCONNECTED, detail="the transport was closed")
 
 
@@ -63,14 +60,6 @@ def expires_at(now: float, opened_at: float, stated_seconds: float | None, limit
     if stated_seconds is not None:
         seconds = min(seconds, stated_seconds * _UPSTREAM_IDLE_SHARE)
     return min(now + seconds, opened_at + limits.age_seconds)
-
-
-class _Unopened(NamedTuple):
-    """Why a connection was not opened. `seconds` are those that its request had to open one, where
-    more would have helped."""
-
-    failure: Failed | Exception
-    seconds: float = inf
 
 
 class Waiter(Protocol):
@@ -101,20 +90,23 @@ class Pool:
         proxy: Proxy | None,
         limits: Limits,
         on_empty: Callable[[], None],
+        counts: PoolCounts,
     ) -> None:
         self.origin = origin
+        self.counts = counts
         self._loop = loop
-        self._wheel = wheel
-        self._resolver = resolver
-        self._tls = tls
-        self._proxy = proxy
+        self._opener = Opener(
+            origin, loop, wheel, resolver, tls, proxy, limits.connect_seconds,
+            limits.handshake_seconds,
+        )  # fmt: skip
         self._limits = limits
         self._on_empty = on_empty
         self._idle: dict[Connection, None] = {}  # in the order of their last use
         self._open: set[Connection] = set()
         self._opening = 0
-        self._line: dict[Waiter, None] = {}  # in the order in which they came
-        self._line_for_new: dict[Waiter, None] = {}
+        # In the order in which they came, with the time when they did.
+        self._line: dict[Waiter, float] = {}
+        self._line_for_new: dict[Waiter, float] = {}
         self._openers: set[asyncio.Task[None]] = set()
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -126,6 +118,8 @@ class Pool:
         while self._idle:
             connection, _ = self._idle.popitem()
             if connection.expires_at > self._loop.time() and not connection.has_news():
+                if connection.exchanges:
+                    self.counts.reused[0] += 1
                 return connection
             connection.close()
         return None
@@ -135,17 +129,18 @@ class Pool:
         none. Neither happens before this returns."""
         if self._is_closed:
             self._loop.call_soon(waiter.on_failure, _CLOSED)
-        elif self._waiting - self._opening >= self._limits.waiting:
+        elif self.waiting - self._opening >= self._limits.waiting:
             self._loop.call_soon(waiter.on_failure, LINE_IS_FULL)
         else:
             line = self._line_for_new if waiter.needs_new else self._line
-            line[waiter] = None
+            line[waiter] = self._loop.time()
             self._open_more()
 
     def leave(self, waiter: Waiter) -> None:
         """It waits no longer."""
-        self._line.pop(waiter, None)
-        self._line_for_new.pop(waiter, None)
+        for line in (self._line, self._line_for_new):
+            if waiter in line:
+                self._take_from(line, waiter)
 
     def release(self, connection: Connection) -> None:
         """See `Home.release`."""
@@ -155,13 +150,14 @@ class Pool:
         is_new = not connection.exchanges
         if connection.expires_at <= now:
             connection.close()
-        elif is_new and self._waiting:
+        elif is_new and self.waiting:
             self._first_in_line().on_connection(connection)
         elif self._line:
             if connection.has_news():
                 connection.close()
             else:
-                _first_of(self._line).on_connection(connection)
+                self.counts.reused[0] += 1
+                self._first_of(self._line).on_connection(connection)
         elif self._line_for_new and not self._has_room():
             connection.close()
         else:
@@ -188,7 +184,18 @@ class Pool:
         await asyncio.gather(*self._openers, return_exceptions=True)
 
     @property
-    def _waiting(self) -> int:
+    def idle(self) -> int:
+        """How many connections are idle."""
+        return len(self._idle)
+
+    @property
+    def active(self) -> int:
+        """How many connections have an exchange."""
+        return len(self._open) - len(self._idle)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a connection."""
         return len(self._line) + len(self._line_for_new)
 
     def _has_room(self) -> bool:
@@ -198,16 +205,24 @@ class Pool:
         return waiter in self._line or waiter in self._line_for_new
 
     def _first_in_line(self) -> Waiter:
-        return _first_of(self._line_for_new or self._line)
+        return self._first_of(self._line_for_new or self._line)
+
+    def _first_of(self, line: dict[Waiter, float]) -> Waiter:
+        first = next(iter(line))
+        self._take_from(line, first)
+        return first
+
+    def _take_from(self, line: dict[Waiter, float], waiter: Waiter) -> None:
+        self.counts.wait(self._loop.time() - line.pop(waiter))
 
     def _refuse_line(self, failure: Failed | Exception) -> None:
-        while self._waiting:
+        while self.waiting:
             self._first_in_line().on_failure(failure)
 
     def _open_more(self) -> None:
         """Begin to open connections for those in line for whom none is being opened."""
         while (
-            self._waiting > self._opening < self._limits.opening
+            self.waiting > self._opening < self._limits.opening
             and self._has_room()
             and not self._is_closed
         ):
@@ -217,7 +232,7 @@ class Pool:
             opener = self._loop.create_task(self._open_for(waiter))
             self._openers.add(opener)
             opener.add_done_callback(self._end_opening)
-        if not (self._open or self._opening or self._waiting):
+        if not (self._open or self._opening or self.waiting):
             self._on_empty()
 
     def _end_opening(self, opener: asyncio.Task[None]) -> None:
@@ -226,17 +241,22 @@ class Pool:
         self._open_more()
 
     async def _open_for(self, waiter: Waiter) -> None:
-        opened: Connection | _Unopened
+        opened: Connection | Unopened
+        began_at = self._loop.time()
         try:
-            opened = await self._connect(waiter.ends_at)
+            opened = await self._opener.open(self, waiter.ends_at)
         except Exception as error:
-            opened = _Unopened(error)
+            opened = Unopened(error)
+        seconds = self._loop.time() - began_at
         if isinstance(opened, Connection):
+            self.counts.connect(seconds)
+            self._open.add(opened)
             self.release(opened)
         else:
+            self.counts.connect(seconds, opened.failure)
             self._refuse(waiter, opened)
 
-    def _refuse(self, waiter: Waiter, unopened: _Unopened) -> None:
+    def _refuse(self, waiter: Waiter, unopened: Unopened) -> None:
         """Refuse those who hear of a connection that was to be opened for this waiter (rule 3)."""
         before = self._loop.time() + 2 * unopened.seconds
         in_line = chain(self._line_for_new, self._line)
@@ -249,47 +269,6 @@ class Pool:
                 self.leave(each)
                 each.on_failure(unopened.failure)
 
-    async def _connect(self, ends_at: float) -> Connection | _Unopened:
-        """Opens a connection; its place is taken already."""
-        origin, limits, loop = self.origin, self._limits, self._loop
-        is_connected = False
-        own_seconds = (ends_at - loop.time()) / 2  # see rule 4 of `bff.upstream.ports`
-        by = ends_at - own_seconds
-        limit = limits.connect_seconds
-        seconds = min(limit, own_seconds)
-        try:
-            context = self._tls() if origin.is_tls else None
-            next_hop = self._proxy or origin
-            async with Bound(loop, seconds):
-                addresses = await self._resolver.addresses(
-                    next_hop.host, next_hop.port, seconds / 2
-                )
-                made = await connect_first(loop, addresses)
-            is_connected = True
-            limit = limits.handshake_seconds
-            seconds = min(limit, by - loop.time())
-            async with Bound(loop, seconds):
-                if self._proxy is not None and origin.is_tls:
-                    await open_tunnel(loop, made, self._proxy, origin)
-                _, connection = await loop.create_connection(
-                    lambda: Connection(self, loop, self._wheel),
-                    sock=made,
-                    ssl=context,
-                    server_hostname=origin.host if origin.is_tls else None,
-                )
-        except TlsFileError as error:
-            return _Unopened(Failed(Reason.PROTOCOL, detail=f"tls.{error}", was_sent=False))
-        except NoTunnel as error:
-            return _Unopened(error.failure)
-        except OSError as error:
-            failure = _why_unconnected(error, is_connected=is_connected)
-            is_own = isinstance(error, TimeoutError) and seconds < limit
-            return _Unopened(failure, own_seconds if is_own else inf)
-        if connection.is_closed:
-            return _Unopened(_CLOSED_AT_ONCE)
-        self._open.add(connection)
-        return connection
-
     def _sweep(self) -> None:
         self._sweep_timer = None
         now = self._loop.time()
@@ -297,21 +276,3 @@ class Pool:
             connection.close()
         if self._idle:
             self._sweep_timer = self._loop.call_later(self._limits.idle_seconds, self._sweep)
-
-
-def _first_of(line: dict[Waiter, None]) -> Waiter:
-    first = next(iter(line))
-    del line[first]
-    return first
-
-
-def _why_unconnected(error: OSError, *, is_connected: bool) -> Failed:
-    """The failure of a connection that did not come about; TLS comes after `is_connected`."""
-    match error:
-        case TimeoutError():
-            reason = Reason.CONNECT_TIMEOUT
-        case socket.gaierror():
-            reason = Reason.UNRESOLVED
-        case _:
-            reason = Reason.PROTOCOL if is_connected else Reason.REFUSED
-    return Failed(reason, detail=repr(error), was_sent=False)

@@ -10,6 +10,7 @@
     streams       a reply whose body is streamed
     switching     a connection that is given away, after a 101
     pool          the connections to one origin
+    opening       opens one of them
 
 Everything is done in callbacks: docs/adr/0015 and 0022.
 """
@@ -19,10 +20,13 @@ from functools import partial
 from typing import Final
 
 from bff.plan.model.service import Link
+from bff.telemetry.metrics.families import Metrics
 from bff.timers import TimerWheel
 from bff.upstream.http1.addresses import Origin, Resolver
 from bff.upstream.http1.instance import Http1Instance, PoolKey
 from bff.upstream.http1.pool import Limits, Pool
+from bff.upstream.pool_counts import OpenConnections, PoolCounts, watch_connections
+from bff.upstream.ports import Server, server_at
 from bff.upstream.tls import TlsContexts
 
 _TICK_SECONDS: Final = 0.05
@@ -32,17 +36,23 @@ _PLAIN_LINK: Final = Link()
 class Http1Transport:
     """See `Transport`. Create it after fork, on the loop that uses it."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, metrics: Metrics | None = None) -> None:
         self.loop = asyncio.get_running_loop()
         self.wheel = TimerWheel(self.loop, _TICK_SECONDS)
         self.pools: dict[PoolKey, Pool] = {}
         self._limits = limits
+        self._metrics = metrics or Metrics()
         self._resolver = Resolver(self.loop)
         self._tls_contexts = TlsContexts(self.loop.time)
 
     def at(self, base: str, link: Link | None) -> Http1Instance:
         """See `Transport.at`."""
-        return Http1Instance(self, base, link)
+        instance = Http1Instance(self, base, link)
+        server = server_at(base)
+        if instance.key in self.pools:  # its series may have ended, with a version of the project
+            self.pools[instance.key].counts = PoolCounts(self._metrics, server)
+        watch_connections(self._metrics, server, self._count)
+        return instance
 
     async def close(self) -> None:
         """See `Transport.close`."""
@@ -68,9 +78,19 @@ class Http1Transport:
             link.proxy,
             self._limits,
             on_empty=lambda: self._drop_pool(key),
+            counts=PoolCounts(self._metrics, server_at(text)),
         )
         self.pools[key] = pool
         return pool
+
+    def _count(self, server: Server) -> OpenConnections:
+        place = (server.host, server.port)
+        found = [pool for (origin, _), pool in self.pools.items() if server_at(origin)[1:] == place]
+        return OpenConnections(
+            sum(pool.active for pool in found),
+            sum(pool.idle for pool in found),
+            sum(pool.waiting for pool in found),
+        )
 
     def _drop_pool(self, key: PoolKey) -> None:
         self.pools.pop(key, None)

@@ -43,14 +43,15 @@ def failure_of(error: Exception, *, head_came: bool, is_tls: bool = False) -> Fa
     if kind is httpx.RemoteProtocolError and text.lower().startswith(_BROKEN_OFF):
         reason = Reason.INCOMPLETE if head_came else Reason.DISCONNECTED
     elif kind is httpx.ConnectError:
-        reason = _why_unconnected(error)
+        reason = why_unconnected(error)
     detail = f"{type(error).__name__}: {text}"
     if reason is Reason.DISCONNECTED and is_tls:
         detail = f"{detail}; {MAYBE_REFUSED}"
     return Failed(reason, detail=detail, was_sent=was_sent)
 
 
-def _why_unconnected(error: BaseException) -> Reason:
+def why_unconnected(error: BaseException) -> Reason:
+    """Why no connection came about."""
     for cause in _causes_of(error):
         if isinstance(cause, socket.gaierror):
             return Reason.UNRESOLVED

@@ -17,21 +17,21 @@ class LinkPool:
         self._contexts = contexts
         self._limits = limits
         self._context: ssl.SSLContext | None = None
-        self._pools: list[httpx.AsyncHTTPTransport] = []  # the new one, the one before
+        self.pools: list[httpx.AsyncHTTPTransport] = []  # the new one, the one before
 
     async def get(self) -> httpx.AsyncHTTPTransport:
         """The pool for a new exchange. Raises `TlsFileError`."""
         context = self._contexts.get(self._link.tls)
         if context is not self._context:
             self._context = context
-            self._pools.insert(0, self._open(context))
-            if len(self._pools) > 2:
-                await self._pools.pop().aclose()
-        return self._pools[0]
+            self.pools.insert(0, self._open(context))
+            if len(self.pools) > 2:
+                await self.pools.pop().aclose()
+        return self.pools[0]
 
     async def close(self) -> None:
         """Close every connection."""
-        for pool in self._pools:
+        for pool in self.pools:
             await pool.aclose()
 
     def _open(self, context: ssl.SSLContext) -> httpx.AsyncHTTPTransport:

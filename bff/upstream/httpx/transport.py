@@ -14,37 +14,41 @@ has no limit, which such connections could use up.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
-from typing import Any, Final
+from typing import Any
 
 import httpx
 
 from bff.engine.answers import Handle, OnAnswer, TaskCall
-from bff.engine.ports import Headers, ServiceCall, UpstreamReply
-from bff.engine.values.limits import Budget
+from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.errors import TlsFileError
 from bff.plan.model.service import Link
+from bff.telemetry.metrics.families import Metrics
 from bff.upstream.guards import content_length
+from bff.upstream.httpx.connections import ConnectionTrace, count_connections
 from bff.upstream.httpx.failures import UpstreamError, failure_of
 from bff.upstream.httpx.link_pools import LinkPool
+from bff.upstream.httpx.replies import byte_stream, chunks_of, fault, headers_of, read_whole
 from bff.upstream.httpx.requests import UpstreamRequest, refuse, render
-from bff.upstream.ports import WHOLE_BYTES, BrokenStream, UpstreamStream
+from bff.upstream.pool_counts import OpenConnections, PoolCounts, watch_connections
+from bff.upstream.ports import WHOLE_BYTES, BrokenStream, Server, UpstreamStream, server_at
 from bff.upstream.tls import TlsContexts
 from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength, upload_of
-
-_SWITCHED: Final = Failed(Reason.PROTOCOL, status=101, detail="switched protocols unasked")
-_WANTS_CREDENTIALS: Final = Failed(Reason.PROTOCOL, status=407, detail="407, which is a proxy's")
-_CONTRADICTORY: Final = Failed(
-    Reason.PROTOCOL,
-    detail="a transfer coding beside a length",  # RFC 9112 §6.3, rule 3
-)
 
 
 class HttpxTransport:
     """See `Transport`. Create it after fork, on the loop that uses it."""
 
-    def __init__(self, *, connect_timeout_seconds: float, idle_seconds: float) -> None:
+    def __init__(
+        self,
+        *,
+        connect_timeout_seconds: float,
+        idle_seconds: float,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self._metrics = metrics or Metrics()
         self._connect_timeout_seconds = connect_timeout_seconds
         self._closing: set[asyncio.Task[None]] = set()
         self._limits = httpx.Limits(
@@ -56,7 +60,9 @@ class HttpxTransport:
 
     def at(self, base: str, link: Link | None) -> "HttpxInstance":
         """See `Transport.at`."""
-        return HttpxInstance(self, base, link)
+        server = server_at(base)
+        watch_connections(self._metrics, server, self._count)
+        return HttpxInstance(self, base, link, PoolCounts(self._metrics, server))
 
     async def close(self) -> None:
         """See `Transport.close`."""
@@ -75,12 +81,18 @@ class HttpxTransport:
         request: UpstreamRequest,
         body: bytes | AsyncIterator[bytes] | None,
         timeout_seconds: float,
+        counts: PoolCounts,
     ) -> httpx.Response:
         """The reply once its head is there."""
         connect = min(self._connect_timeout_seconds, timeout_seconds / 2)
         outgoing = render(request, body, connect, timeout_seconds)
+        outgoing.extensions["trace"] = ConnectionTrace(counts, time.perf_counter)
         pool = await self._pool_of(request.link).get()
         return await pool.handle_async_request(outgoing)
+
+    def _count(self, server: Server) -> OpenConnections:
+        pools = [pool for each in self._pools.values() for pool in each.pools]
+        return count_connections(pools, server)
 
     def _pool_of(self, link: Link | None) -> LinkPool:
         found = self._pools.get(link)
@@ -92,8 +104,11 @@ class HttpxTransport:
 class HttpxInstance:
     """See `Instance`."""
 
-    def __init__(self, transport: HttpxTransport, base: str, link: Link | None) -> None:
+    def __init__(
+        self, transport: HttpxTransport, base: str, link: Link | None, counts: PoolCounts
+    ) -> None:
         self._transport = transport
+        self._counts = counts
         self._base = base
         self._link = link
 
@@ -116,7 +131,8 @@ class HttpxInstance:
         timeout_seconds: float,
     ) -> Handle:
         """See `Instance.open`."""
-        exchange = _Exchange(self._transport, self._request(call), call, timeout_seconds)
+        request = self._request(call)
+        exchange = _Exchange(self._transport, request, call, timeout_seconds, self._counts)
         exchange.opening = TaskCall(exchange.open(), on_answer)
         return exchange
 
@@ -131,13 +147,16 @@ class HttpxInstance:
         try:
             async with asyncio.timeout(timeout_seconds):
                 response = await self._transport.send(
-                    request, call.body if upload is None else upload, timeout_seconds
+                    request,
+                    call.body if upload is None else upload,
+                    timeout_seconds,
+                    self._counts,
                 )
                 head_came = True
                 try:
-                    return _fault(response) or await _read_whole(response, byte_cap, call.arriving)
+                    return fault(response) or await read_whole(response, byte_cap, call.arriving)
                 finally:
-                    await _byte_stream(response).aclose()
+                    await byte_stream(response).aclose()
         except TimeoutError:
             return Failed(Reason.TIMEOUT, detail="the reply was not there in time")
         except UpstreamError as error:
@@ -166,8 +185,10 @@ class _Exchange:
         request: UpstreamRequest,
         call: ServiceCall,
         timeout_seconds: float,
+        counts: PoolCounts,
     ) -> None:
         self._transport = transport
+        self._counts = counts
         self._request = request
         self._call = call
         self._timeout_seconds = timeout_seconds
@@ -205,7 +226,9 @@ class _Exchange:
         body = self._call.body if upload is None else upload
         try:
             async with self._clock_of(upload):
-                response = await self._transport.send(self._request, body, self._timeout_seconds)
+                response = await self._transport.send(
+                    self._request, body, self._timeout_seconds, self._counts
+                )
         except TimeoutError:
             return Failed(Reason.TIMEOUT, detail="no head came in time")
         except UpstreamError as error:
@@ -218,12 +241,12 @@ class _Exchange:
         finally:
             if upload is not None:
                 upload.abandon()
-        if (fault := _fault(response)) is not None:
+        if (flaw := fault(response)) is not None:
             await self._close(response)
-            return fault
+            return flaw
         self._response = response
-        self._chunks = _chunks(response)
-        headers = _headers(response)
+        self._chunks = chunks_of(response)
+        headers = headers_of(response)
         length = content_length(dict(headers).get(b"content-length", b""))
         try:
             if length is not None and length <= WHOLE_BYTES:
@@ -244,53 +267,4 @@ class _Exchange:
     async def _close(self, response: httpx.Response) -> None:
         if self._chunks is not None:
             await self._chunks.aclose()
-        await _byte_stream(response).aclose()
-
-
-def _fault(response: httpx.Response) -> Failed | None:
-    """The reason why a head that httpx takes is refused, or None."""
-    if response.status_code == 101:
-        return _SWITCHED
-    if response.status_code == 407:
-        return _WANTS_CREDENTIALS
-    if "transfer-encoding" in response.headers and "content-length" in response.headers:
-        return _CONTRADICTORY
-    return None
-
-
-async def _read_whole(
-    response: httpx.Response, byte_cap: int, arriving: Budget | None
-) -> UpstreamReply | Failed:
-    body = bytearray()
-    headers = _headers(response)
-    declared_bytes = content_length(dict(headers).get(b"content-length", b"")) or 0
-    async for chunk in _byte_stream(response):  # a reply to HEAD declares a body that it lacks
-        body += chunk
-        if (
-            len(body) > byte_cap
-            or declared_bytes > byte_cap
-            or (arriving is not None and not arriving.take(len(chunk)))
-        ):
-            return Failed(Reason.TOO_LARGE, status=response.status_code)
-    return UpstreamReply(response.status_code, headers, bytes(body))
-
-
-async def _chunks(response: httpx.Response) -> AsyncGenerator[bytes, None]:
-    stream = _byte_stream(response)
-    try:
-        async for chunk in stream:
-            yield chunk
-    except UpstreamError as error:
-        raise BrokenStream(failure_of(error, head_came=True)) from error
-    finally:
-        await stream.aclose()
-
-
-def _headers(response: httpx.Response) -> Headers:
-    return [(name.lower(), value) for name, value in response.headers.raw]
-
-
-def _byte_stream(response: httpx.Response) -> httpx.AsyncByteStream:
-    stream = response.stream
-    assert isinstance(stream, httpx.AsyncByteStream)  # noqa: S101 - httpx types it as either
-    return stream
+        await byte_stream(response).aclose()

@@ -20,6 +20,13 @@ from bff.deadline import Deadline
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall
 from bff.engine.values.outcomes import Failed, Reason
+from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.metrics.service_definitions import (
+    INSTANCE_RESTS,
+    PASSED_OVER,
+    RESTING_INSTANCES,
+)
+from bff.upstream.ports import server_at
 
 T = TypeVar("T")
 
@@ -43,15 +50,42 @@ _NO_CONNECTION: Final = frozenset(
 )
 
 
+class RestCounts:
+    """Counts the rests of one service's instances, by their base URLs."""
+
+    def __init__(self, metrics: Metrics, service: str, urls: tuple[str, ...]) -> None:
+        self._places = {url: (service, *server_at(url)[1:]) for url in urls}
+        self._resting = metrics.gauge(RESTING_INSTANCES)
+        self._rests = metrics.counter(INSTANCE_RESTS)
+        self._passed_over = metrics.counter(PASSED_OVER)
+
+    def watch(self, is_resting: Callable[[str], bool]) -> None:
+        """From now on, read by this function whether an instance rests."""
+        for url, place in self._places.items():
+            self._resting.watch(place, partial(is_resting, url))
+
+    def rest(self, url: str) -> None:
+        """A call made the instance rest."""
+        self._rests.at(*self._places[url])[0] += 1
+
+    def pass_over(self, url: str) -> None:
+        """A call passed the instance over."""
+        self._passed_over.at(*self._places[url])[0] += 1
+
+
 class Instances:
     """The instances of one service by their base URLs: whose turn it is, and which of them rest.
     `clock` gives seconds from any start."""
 
-    def __init__(self, urls: tuple[str, ...], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, urls: tuple[str, ...], clock: Callable[[], float], counts: RestCounts | None = None
+    ) -> None:
         self.urls = urls
         self.clock = clock
         self._next = 0
         self._rests_until: dict[str, float] = {}
+        self._counts = counts or RestCounts(Metrics(), "", urls)
+        self._counts.watch(self.is_resting)
 
     def in_turn(self) -> list[str]:
         """Every instance once, in the order in which a call may try them (rules 1 and 4)."""
@@ -62,17 +96,26 @@ class Instances:
             now = self.clock()
             ends = [self._rests_until.get(url, 0.0) for url in urls]
             order = sorted(range(len(urls)), key=lambda place: max(ends[place], now))
+            if ends[order[0]] <= now:
+                for place in order:
+                    if ends[place] > now:
+                        self._counts.pass_over(urls[place])
             urls = [urls[place] for place in order]
         return urls
+
+    def is_resting(self, url: str) -> bool:
+        """Whether calls pass the instance over now."""
+        return self._rests_until.get(url, 0.0) > self.clock()
 
     def begin(self, url: str) -> None:
         """A call tries the instance; where that has rested, other calls pass it over meanwhile."""
         if url in self._rests_until:
-            self.rest(url)
+            self._rests_until[url] = self.clock() + REST_SECONDS
 
     def rest(self, url: str) -> None:
         """The instance had no connection: it rests from now on."""
         self._rests_until[url] = self.clock() + REST_SECONDS
+        self._counts.rest(url)
 
     def wake(self, url: str) -> None:
         """The instance had a connection."""

@@ -27,9 +27,10 @@ from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.plan.model.composition import Route
 from bff.plan.model.service import Additions, Disclosure, Link, Service, TokenRequest
+from bff.telemetry.metrics.families import Metrics
 from bff.upstream.pipeline.additions import RenderedAdditions, added, render_additions
 from bff.upstream.pipeline.authorized import authorized
-from bff.upstream.pipeline.balance import Instances, Send, Way, balanced
+from bff.upstream.pipeline.balance import Instances, RestCounts, Send, Way, balanced
 from bff.upstream.pipeline.compression import Decoding, decoded
 from bff.upstream.pipeline.disclosure import named, relayed
 from bff.upstream.pipeline.exchange import ExchangedTokens, exchanged
@@ -101,12 +102,15 @@ class ServiceClient:
         services: Mapping[str, Service],
         byte_cap: int,
         clock: Callable[[], float],
+        metrics: Metrics | None = None,
     ) -> None:
+        metrics = metrics or Metrics()
         self._byte_cap = byte_cap
         self._decoding = Decoding(byte_cap)
         self._services = services
         self._instances = {
-            name: Instances(service.instances, clock) for name, service in services.items()
+            name: Instances(service.instances, clock, RestCounts(metrics, name, service.instances))
+            for name, service in services.items()
         }
         self._at = {
             name: {base: transport.at(base, service.link) for base in service.instances}

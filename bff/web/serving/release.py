@@ -61,6 +61,7 @@ class Resources:
     issuers: Issuers
     identities: Identities
     heavy_work: HeavyWork
+    metrics: Metrics
     clock: Callable[[], float]
 
     async def close(self) -> None:
@@ -94,7 +95,7 @@ async def open_resources(
             clock=clock,
         )
 
-    transport = open_transport(settings.transport)
+    transport = open_transport(settings.transport, metrics)
     if observers.of_calls:
         transport = ObservedTransport(transport, observers, time.perf_counter)
     loop = asyncio.get_running_loop()
@@ -110,6 +111,7 @@ async def open_resources(
         issuers,
         Identities(ProviderParts(url, store, issuers, clock, log)),
         HeavyWork(),
+        metrics,
         clock,
     )
 
@@ -145,7 +147,9 @@ def build_release(
     loop, transport = resources.loop, resources.transport
     cache = resources.caches.of(project.namespace)
     limits = Limits(reply_bytes=service_reply_bytes)
-    services = ServiceClient(transport, project.services, limits.reply_bytes, loop.time)
+    services = ServiceClient(
+        transport, project.services, limits.reply_bytes, loop.time, resources.metrics
+    )
     replies = CachedReplies(cache, resources.clock)
     engine = Engine(services, resources.heavy_work, limits=limits, replies=replies)
     provider = identity.provider
