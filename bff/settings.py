@@ -36,6 +36,7 @@ _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _OF_KUBERNETES = re.compile(
     r"BFF_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
 )
+_PORTS = ("BFF_PORT", "BFF_METRICS_PORT")
 _ADDRESS_OF_KUBERNETES = re.compile(r"(tcp|udp|sctp)://\S+")
 
 
@@ -161,6 +162,16 @@ class Settings:
     admin_token: str | None = _setting(None, _token, repr=False)
     # Of OpenTelemetry's variables. None: traces are off.
     traces: TraceSettings | None = None
+    # Where `bff serve` has the metrics of all its workers; None: nowhere.
+    metrics_port: int | None = _setting(None, _integer(1, 65535))
+    metrics_host: str = _setting("127.0.0.1", str)
+    # None: the gateway's own port has no metrics, and the one above shows them to everybody.
+    metrics_token: str | None = _setting(None, _token, repr=False)
+
+    @property
+    def has_metrics(self) -> bool:
+        """Whether somebody may ask for the metrics."""
+        return self.metrics_port is not None or self.metrics_token is not None
 
 
 _FIELDS = {f"BFF_{each.name.upper()}": each for each in fields(Settings) if each.metadata}
@@ -225,7 +236,8 @@ def parse_setting(variable: str, text: str) -> Any:
 
 def _is_of_kubernetes(variable: str, text: str) -> bool:
     if variable in _FIELDS:
-        return variable == "BFF_PORT" and bool(_ADDRESS_OF_KUBERNETES.fullmatch(text))
+        # Of services called bff and bff-metrics.
+        return variable in _PORTS and bool(_ADDRESS_OF_KUBERNETES.fullmatch(text))
     is_address = variable.endswith("_PORT") and _ADDRESS_OF_KUBERNETES.fullmatch(text)
     return bool(is_address or _OF_KUBERNETES.fullmatch(variable))
 

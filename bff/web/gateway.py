@@ -31,8 +31,14 @@ from bff.web.http.logs import Log
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.serving.identity import own_identity
+from bff.web.serving.metrics_endpoint import (
+    MetricsEndpoint,
+    RenderMetrics,
+    metrics_of_process,
+)
 from bff.web.serving.pending import Pending
 from bff.web.serving.release import Release, Resources, build_release, open_resources
+from bff.web.telemetry.domains import label_domains
 from bff.web.telemetry.telemetry import Telemetry
 
 
@@ -64,6 +70,8 @@ class Gateway:
         self.telemetry = Telemetry(self.log)
         self.url_prefix = url_prefix
         self.is_guarded = False  # a host's app decides who may ask; set before `open`
+        # Renders what /metrics shows, where that is more than this process; set before `open`.
+        self.render_metrics: RenderMetrics | None = None
         self.resources: Resources | None = None
         self._identity = identity
         self._backend = backend
@@ -92,7 +100,7 @@ class Gateway:
                 try:
                     if self._identity is not None:
                         await self._identity.open()
-                    self._release = await self._build(self.project, resources)
+                    self._assign(await self._build(self.project, resources))
                 except BaseException:
                     await self._close(resources)
                     raise
@@ -107,7 +115,7 @@ class Gateway:
         release = await self._build(project, self.resources)
         self.project = project
         self._forwarding = _forwarding_reader(project)
-        self._release = release
+        self._assign(release)
 
     def locate(self, request: GatewayRequest) -> None:
         """Have a request say who sent it, where trusted proxies stand in front. Hosts call it once,
@@ -159,7 +167,21 @@ class Gateway:
             service_reply_bytes=self.settings.service_reply_bytes,
             url_prefix=self.url_prefix,
             is_guarded=self.is_guarded,
+            metrics=self._metrics_endpoint(resources),
         )
+
+    def _metrics_endpoint(self, resources: Resources) -> MetricsEndpoint | None:
+        token = self.settings.metrics_token
+        if token is None:
+            return None
+        render = self.render_metrics or metrics_of_process(
+            self.metrics, resources.heavy_work, resources.loop
+        )
+        return MetricsEndpoint(token, render)
+
+    def _assign(self, release: Release) -> None:
+        self.metrics.retain(label_domains(release.project, release.dispatcher.http_routes()))
+        self._release = release
 
     async def _close(self, resources: Resources) -> None:
         await resources.close()

@@ -11,4 +11,5 @@ KUBERNETES = {
     "BFF_PORT_8080_TCP_ADDR": "10.0.0.1",
     "BFF_ADMIN_SERVICE_HOST": "10.0.0.2",
     "BFF_ADMIN_PORT": "tcp://10.0.0.2:80",
+    "BFF_METRICS_PORT": "tcp://10.0.0.3:9100",
 }

@@ -108,7 +108,7 @@ def test_method_that_the_static_path_lacks_is_taken_by_the_param() -> None:
 
 def test_wrong_method_names_the_right_ones() -> None:
     assert table("POST /a/{x}").match("GET", "/a/1") == WrongMethod(("OPTIONS", "POST"))
-    own = RoutingTable([], [], own={"/bff/logout": "GET"})  # which takes no HEAD
+    own = RoutingTable([], [], own={"/bff/logout": ("GET",)})  # which takes no HEAD
     assert own.match("POST", "/bff/logout") == WrongMethod(("GET", "OPTIONS"))
 
 

@@ -39,6 +39,9 @@ EXAMPLES = {
     "BFF_CACHE_MEMORY_BYTES": ("0", 0),
     "BFF_FLASK_THREADS": ("3", 3),
     "BFF_ADMIN_TOKEN": ("0123456789abcdef", "0123456789abcdef"),
+    "BFF_METRICS_PORT": ("9100", 9100),
+    "BFF_METRICS_HOST": ("0.0.0.0", "0.0.0.0"),
+    "BFF_METRICS_TOKEN": ("0123456789abcdef", "0123456789abcdef"),
 }
 
 
@@ -105,6 +108,9 @@ def test_plain_redis_url_is_taken_where_bff_has_none() -> None:
         ("BFF_ADMIN_TOKEN", "fifteen-letters"),
         ("BFF_ADMIN_TOKEN", "sixteen letters!"),
         ("BFF_ADMIN_TOKEN", "sechzehn-zeichen-ä"),
+        ("BFF_METRICS_PORT", "0"),
+        ("BFF_METRICS_PORT", "on"),
+        ("BFF_METRICS_TOKEN", "fifteen-letters"),
     ],
 )
 def test_unusable_value_is_refused_by_the_variables_name(variable: str, text: str) -> None:
@@ -124,15 +130,20 @@ def test_redis_url_may_be_of_one_server_of_sentinels_or_of_a_cluster(url: str) -
     assert load_settings({"BFF_REDIS_URL": url}).redis_url == url
 
 
-def test_refused_token_is_not_repeated() -> None:
+@pytest.mark.parametrize("variable", ["BFF_ADMIN_TOKEN", "BFF_METRICS_TOKEN"])
+def test_token_is_not_shown_with_the_settings_nor_repeated_where_it_is_refused(
+    variable: str,
+) -> None:
     with pytest.raises(SettingsError, match="openssl rand") as refused:
-        load_settings({"BFF_ADMIN_TOKEN": "hunter2"})
+        load_settings({variable: "hunter2"})
     assert "hunter2" not in str(refused.value)
+    assert "hunter2" not in repr(load_settings({variable: "hunter2hunter2hunter2"}))
 
 
-def test_token_is_not_shown_with_the_settings() -> None:
-    settings = load_settings({"BFF_ADMIN_TOKEN": "hunter2hunter2hunter2"})
-    assert "hunter2" not in repr(settings)
+def test_metrics_are_there_for_a_port_or_a_token_alone() -> None:
+    assert not load_settings({"BFF_METRICS_HOST": "0.0.0.0"}).has_metrics
+    assert load_settings({"BFF_METRICS_PORT": "9100"}).has_metrics
+    assert load_settings({"BFF_METRICS_TOKEN": "0123456789abcdef"}).has_metrics
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ Rules:
 1. Who counts holds the list of its series and adds to it: `cell[0] += 1`. A library's object takes
    up to ten times as long.
 2. A histogram's list has the count of each bucket, that of all above them, and the sum at its end.
-3. A gauge is read when somebody asks for the numbers.
+3. A gauge is read when somebody asks for the numbers, and so is a counter that others count.
 4. A family has `MOST_SERIES` at most. What comes above is counted in one series, whose labels are
    all `_OTHER`.
 
@@ -21,6 +21,9 @@ from bff.telemetry.metrics.definitions import DEFINITIONS
 
 Labels = tuple[str, ...]
 Cell = list[float]
+
+# Values that some labels may have together: {("composition", "step"): {("home", "user")}}.
+Domains = Mapping[Labels, Collection[Labels]]
 
 MOST_SERIES: Final = 10_000
 OTHER: Final = "_OTHER"
@@ -50,14 +53,17 @@ class Family:
             cell = self.series.setdefault(labels, self._new())
         return cell
 
-    def retain(self, known: Mapping[str, Collection[str]]) -> None:
-        """Drop the series whose value of a label is none that is known of it."""
-        for place, label in enumerate(self.definition.labels):
-            values = known.get(label)
-            if values is not None:
-                gone = [each for each in self.series if each[place] not in values]
-                for labels in gone:
-                    self.forget(labels)
+    def retain(self, domains: Domains) -> None:
+        """Drop the series with values that their labels' domain lacks. One without a value, or of
+        what has no series of its own, stays."""
+        own = self.definition.labels
+        for names, known in domains.items():
+            if set(names).issubset(own):
+                places = [own.index(name) for name in names]
+                for labels in list(self.series):
+                    values = tuple([labels[place] for place in places])
+                    if values not in known and "" not in values and OTHER not in values:
+                        self.forget(labels)
 
     def forget(self, labels: Labels) -> None:
         """The series has ended."""
@@ -70,8 +76,35 @@ class Family:
 F = TypeVar("F", bound=Family)
 
 
-class Counter(Family):
+class WatchedFamily(Family):
+    """Numbers that may be read where they are, when somebody asks for them."""
+
+    def __init__(self, definition: Definition) -> None:
+        super().__init__(definition)
+        self._reads: dict[Labels, Callable[[], float]] = {}
+
+    def watch(self, labels: Labels, read: Callable[[], float]) -> None:
+        """From now on read the series by this function, which is quick and waits for nothing."""
+        self.at(*labels)
+        self._reads[labels] = read
+
+    def forget(self, labels: Labels) -> None:
+        """See `Family.forget`."""
+        self._reads.pop(labels, None)
+        super().forget(labels)
+
+    def read_all(self) -> None:
+        """Bring every series that is watched up to date."""
+        for labels, read in list(self._reads.items()):
+            self.at(*labels)[0] = read()
+
+
+class Counter(WatchedFamily):
     """Numbers that only grow."""
+
+
+class Gauge(WatchedFamily):
+    """Numbers that go up and down."""
 
 
 class Histogram(Family):
@@ -102,33 +135,12 @@ class Histogram(Family):
         return [0.0] * (len(self.bounds) + 2)
 
 
-class Gauge(Family):
-    """Numbers that go up and down, and are read when somebody asks for them."""
-
-    def __init__(self, definition: Definition) -> None:
-        super().__init__(definition)
-        self._reads: dict[Labels, Callable[[], float]] = {}
-
-    def watch(self, labels: Labels, read: Callable[[], float]) -> None:
-        """From now on read the series by this function, which is quick and waits for nothing."""
-        self.at(*labels)
-        self._reads[labels] = read
-
-    def forget(self, labels: Labels) -> None:
-        """See `Family.forget`."""
-        super().forget(labels)
-        self._reads.pop(labels, None)
-
-    def read_all(self) -> None:
-        """Bring every series up to date."""
-        for labels, read in list(self._reads.items()):
-            self.at(*labels)[0] = read()
-
-
 class Metrics:
-    """The families of one process, one for each definition."""
+    """The families of one process, one for each definition. `domains` are what the labels of the
+    project may be; a label without one has a short list of values."""
 
     def __init__(self) -> None:
+        self.domains: Domains = {}
         self.families: dict[str, Family] = {
             each.name: _FAMILIES[each.kind](each) for each in DEFINITIONS
         }
@@ -145,10 +157,17 @@ class Metrics:
         """The family of a gauge."""
         return self._family(definition, Gauge)
 
-    def retain(self, known: Mapping[str, Collection[str]]) -> None:
-        """Drop every series with a label's value that the project has no more."""
+    def retain(self, domains: Domains) -> None:
+        """From now on these are the domains. Drop every series that the project has no more."""
+        self.domains = domains
         for family in self.families.values():
-            family.retain(known)
+            family.retain(domains)
+
+    def read_all(self) -> None:
+        """Bring every series that is watched up to date."""
+        for family in self.families.values():
+            if isinstance(family, WatchedFamily):
+                family.read_all()
 
     def _family(self, definition: Definition, kind: type[F]) -> F:
         family = self.families[definition.name]

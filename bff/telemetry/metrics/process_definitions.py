@@ -84,6 +84,62 @@ LOG_LINES_LOST: Final = Definition(
     "process",
 )
 
+WORKERS: Final = Definition(
+    "bff_workers",
+    "gauge",
+    "Processes of `bff serve` that serve (ready), or begin to (starting).",
+    "process",
+    ("state",),
+)
+WORKER_DEATHS: Final = Definition(
+    "bff_worker_deaths",
+    "counter",
+    "Workers that ended though nobody had asked them to.",
+    "process",
+)
+WORKER_RESTARTS: Final = Definition(
+    "bff_worker_restarts", "counter", "Workers that a restart replaced.", "process"
+)
+PROCESS_CPU: Final = Definition(
+    "process_cpu_seconds",
+    "counter",
+    "CPU time of the launcher, and of the workers together.",
+    "process",
+    ("process",),
+    "seconds",
+)
+PROCESS_RESIDENT_BYTES: Final = Definition(
+    "process_resident_memory_bytes",
+    "gauge",
+    "Resident memory of the launcher, and of the workers together.",
+    "process",
+    ("process",),
+    "bytes",
+)
+PROCESS_OPEN_FILES: Final = Definition(
+    "process_open_fds",
+    "gauge",
+    "Open file descriptors of the launcher, and of the workers together.",
+    "process",
+    ("process",),
+)
+PROCESS_MOST_FILES: Final = Definition(
+    "process_max_fds",
+    "gauge",
+    "File descriptors that the launcher may have open, and the workers together.",
+    "process",
+    ("process",),
+)
+PROCESS_START: Final = Definition(
+    "process_start_time_seconds",
+    "gauge",
+    "When the launcher began, and the youngest of the workers: seconds since the epoch.",
+    "process",
+    ("process",),
+    "seconds",
+    merge="largest",
+)
+
 PROCESS_DEFINITIONS: Final = (
     LOOP_LAG,
     LONGEST_LOOP_LAG,
@@ -96,4 +152,12 @@ PROCESS_DEFINITIONS: Final = (
     CLIENTS_ACCEPTED,
     CLIENTS_REFUSED,
     LOG_LINES_LOST,
+    WORKERS,
+    WORKER_DEATHS,
+    WORKER_RESTARTS,
+    PROCESS_CPU,
+    PROCESS_RESIDENT_BYTES,
+    PROCESS_OPEN_FILES,
+    PROCESS_MOST_FILES,
+    PROCESS_START,
 )

@@ -8,7 +8,7 @@ A bug in any of them ends in a 500 problem document and a traceback in the log, 
 worker. Knows no host.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import assert_never
 
 from bff.plan.model.composition import CompiledProject
@@ -93,7 +93,9 @@ class Dispatcher:
             for each in project.routes
         }
         self._own = own
-        self._own_destinations = {path: Destination("own", path, path) for path in own}
+        self._own_destinations = {
+            path: Destination("own", path, path, each.cross_origin) for path, each in own.items()
+        }
         self._cross_origin = cross_origins.of(project.cors)
         self._log = log
         self._lines: dict[tuple[str, str, str], tuple[Destination, BeginLine]] = {}
@@ -120,6 +122,13 @@ class Dispatcher:
     def finds(self, method: str, raw_path: str) -> bool:
         """Whether something of the project's is at this path, or refuses it."""
         return not isinstance(self._table.match(method, raw_path), NoMatch)
+
+    def http_routes(self) -> Iterator[str]:
+        """The templates of the paths at which something is."""
+        destinations = [each.destination for each in self._compositions.values()]
+        destinations += [each.destination for each in self._routes.values()]
+        destinations += self._own_destinations.values()
+        return (each.route for each in destinations)
 
     def finish(self, request: GatewayRequest, reply: Reply) -> Reply:
         """What every reply has: the request's id, CORS, what limits say, and no body for HEAD."""

@@ -1,16 +1,16 @@
-"""The gateway's own endpoints, in the routing table of a release: those of browser sessions.
-
-They are limited as every endpoint is. All are public but `/bff/user`.
+"""The gateway's own endpoints, in the routing table of a release: those of browser sessions, which
+are limited as every endpoint is. All of these are public but `/bff/user`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from bff.identity.ports import Identity
 from bff.plan.model.access import Access
 from bff.plan.model.composition import CompiledProject
 from bff.plan.model.sessions import OWN_METHODS, USER_PATH
+from bff.web.http.cors import CrossOrigin
 from bff.web.http.logs import Log
 from bff.web.http.problems import wrong_method
 from bff.web.http.replies import Reply
@@ -21,16 +21,41 @@ from bff.web.serving.pending import Finisher, Pending
 from bff.web.sessions.endpoints import Endpoint, SessionEndpoints
 
 
+class OwnEndpoint(Protocol):
+    """An endpoint of the gateway's own."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Those that it takes."""
+
+    @property
+    def cross_origin(self) -> CrossOrigin | None:
+        """Which pages of other origins may read it; None for those of the project."""
+
+    def begin(self, finisher: Finisher, request: GatewayRequest) -> Reply | Pending:
+        """Begin a request."""
+
+
 @dataclass(frozen=True, slots=True)
-class OwnEndpoint:
-    """An endpoint of the gateway's own, and who may ask for it."""
+class SessionEndpoint:
+    """An endpoint of browser sessions, and who may ask for it."""
 
     method: str
     endpoint: Endpoint
     guard: Guard
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """See `OwnEndpoint`."""
+        return (self.method,)
+
+    @property
+    def cross_origin(self) -> None:
+        """See `OwnEndpoint`."""
+        return None
+
     def begin(self, finisher: Finisher, request: GatewayRequest) -> Reply | Pending:
-        """Begin a request."""
+        """See `OwnEndpoint`."""
         endpoint = self.endpoint
         if request.method != self.method:  # HEAD would log out, too
             return wrong_method(request, (self.method, "OPTIONS"))
@@ -53,9 +78,9 @@ class OwnEndpoint:
         return permission or await self.endpoint.answer(request, caller)
 
 
-def own_endpoints(
+def session_endpoints(
     project: CompiledProject, identity: OpenIdentity, access: AccessControl, log: Log
-) -> Mapping[str, OwnEndpoint]:
+) -> dict[str, OwnEndpoint]:
     """The endpoints by their paths. Pages of the project's origins may ask who is logged in."""
     if identity.sessions is None:
         return {}
@@ -66,6 +91,6 @@ def own_endpoints(
     by_address = [each for each in limits if each.by == "address"]
     public = access.guard(Access("public"), by_address, depends_on_caller=False)
     return {
-        path: OwnEndpoint(OWN_METHODS[path], endpoint, user if path == USER_PATH else public)
+        path: SessionEndpoint(OWN_METHODS[path], endpoint, user if path == USER_PATH else public)
         for path, endpoint in SessionEndpoints(identity.sessions, log).by_path().items()
     }

@@ -42,7 +42,8 @@ from bff.web.serving.caches import Caches
 from bff.web.serving.dispatch import Dispatcher
 from bff.web.serving.identity import Identities, OpenIdentity, ProviderParts
 from bff.web.serving.limits import LimitControl
-from bff.web.serving.own_endpoints import own_endpoints
+from bff.web.serving.metrics_endpoint import METRICS_PATH, MetricsEndpoint, refuse_taken_path
+from bff.web.serving.own_endpoints import session_endpoints
 from bff.web.serving.routes import RouteHandler
 from bff.web.serving.routing import RoutingTable
 from bff.web.serving.websockets import WebSocketHandler
@@ -133,6 +134,7 @@ def build_release(
     *,
     body_bytes: int,
     service_reply_bytes: int,
+    metrics: MetricsEndpoint | None,
     url_prefix: str = "",
     is_guarded: bool = False,
 ) -> Release:
@@ -193,8 +195,11 @@ def build_release(
         LimitControl(resources.meters, project.failed_credentials, identity.costly_headers),
         None if sessions is None else sessions.plan.origin,
     )
-    own = own_endpoints(project, identity, access, log)
-    methods = {path: each.method for path, each in own.items()}
+    own = session_endpoints(project, identity, access, log)
+    if metrics is not None:
+        refuse_taken_path(project)
+        own[METRICS_PATH] = metrics
+    methods = {path: each.methods for path, each in own.items()}
     dispatcher = Dispatcher(
         project,
         RoutingTable(project.compositions, project.routes, url_prefix, methods),

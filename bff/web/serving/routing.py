@@ -11,8 +11,8 @@ Rules:
 4. A route's prefix has one spelling, the one that is forwarded: `/%72aw` is not `/raw`. A path to a
    route that goes elsewhere once it is decoded, its slashes are merged, and `;…` is cut off its
    segments, is refused: the service may read it so. To some a backslash is a slash, too.
-5. HEAD goes where GET goes; the gateway's own endpoints take none. A route takes every method that
-   no composition takes there.
+5. HEAD goes where GET goes; an endpoint of the gateway's own says itself whether it takes it. A
+   route takes every method that no composition takes there.
 
 Pure: no sockets, no Flask. Safe to share between threads.
 """
@@ -71,6 +71,7 @@ Match = ToComposition | ToOwn | ToRoute | WrongMethod | NoMatch | BadPath
 
 EVERY_METHOD = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY")
 _NOTHING: Mapping[str, str] = {}
+_NO_OWN: Mapping[str, tuple[str, ...]] = {}
 
 
 class RoutingTable:
@@ -82,7 +83,7 @@ class RoutingTable:
         compositions: Iterable[Composition],
         routes: Iterable[Route],
         url_prefix: str = "",
-        own: Mapping[str, str] = _NOTHING,
+        own: Mapping[str, tuple[str, ...]] = _NO_OWN,
     ) -> None:
         """`url_prefix` stands before every path: "/api", or "" for nothing. `own` are endpoints of
         the gateway's own: their methods by their paths."""
@@ -92,8 +93,8 @@ class RoutingTable:
         self._exact: dict[tuple[str, str], ToComposition | ToOwn] = {}
         for composition in compositions:
             _add_composition(self._root, before, composition)
-        for path, method in own.items():
-            _add_own(self._root, before, path, method)
+        for path, methods in own.items():
+            _add_own(self._root, before, path, methods)
         for route in routes:
             _add_route(self._routes, before, route)
         _collect_exact(self._root, "", self._exact)
@@ -226,11 +227,12 @@ def _add_composition(root: _Node, before: list[str], composition: Composition) -
     node.endpoints[composition.method] = (composition.name, tuple(names))
 
 
-def _add_own(root: _Node, before: list[str], path: str, method: str) -> None:
+def _add_own(root: _Node, before: list[str], path: str, methods: tuple[str, ...]) -> None:
     node = root
     for segment in (*before, *path.split("/")[1:]):
         node = node.static.setdefault(segment, _Node())
-    node.endpoints[method], node.is_own = (path, ()), True
+    node.endpoints.update(dict.fromkeys(methods, (path, ())))
+    node.is_own = True
 
 
 def _endpoint(name: str, params: Mapping[str, str]) -> ToComposition | ToOwn:

@@ -1,0 +1,177 @@
+"""The numbers of a process as plain values, and as messages to another process.
+
+    table = table_of(metrics)                 # what is rendered
+
+    changes = Changes(metrics)                # in the process that counts, once a second:
+    for message in changes.messages(): …
+    replica = Replica()                       # in the process that collects
+    replica.apply(message)
+
+Rules:
+1. A message has what changed since the one before: a series whole, the names of those that ended.
+   A series that rests costs a comparison.
+2. A message has `MOST_IN_MESSAGE` series at most, so that the loop which makes it is never long at
+   one.
+3. Who applies messages believes nothing: a message that is none, or that doesn't fit the
+   definitions, is a `BadMessage`, and no table grows above its bound.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from bff.telemetry.metrics.definition import Definition
+from bff.telemetry.metrics.definitions import DEFINITIONS
+from bff.telemetry.metrics.families import (
+    MOST_SERIES,
+    Cell,
+    Domains,
+    Exemplar,
+    Family,
+    Histogram,
+    Labels,
+    Metrics,
+)
+
+MOST_IN_MESSAGE: Final = 1000
+
+
+class Series(NamedTuple):
+    """The cell of one series, and the exemplars of its buckets by their places."""
+
+    cell: Cell
+    exemplars: dict[int, Exemplar]
+
+
+# The series of each metric, by its name.
+Table = dict[str, dict[Labels, Series]]
+
+
+class BadMessage(Exception):
+    """A message that no process of this version sends."""
+
+
+class _Changed(msgspec.Struct, frozen=True, array_like=True, tag="changed"):
+    name: str
+    series: list[tuple[Labels, Series]]
+    ended: list[Labels]
+
+
+class _Known(msgspec.Struct, frozen=True, array_like=True, tag="known"):
+    domains: list[tuple[Labels, list[Labels]]]
+
+
+_BY_NAME: Final = {each.name: each for each in DEFINITIONS}
+_NO_EXEMPLARS: Final[dict[int, Exemplar]] = {}
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(_Changed | _Known).decode
+
+
+def table_of(metrics: Metrics) -> Table:
+    """The numbers of this moment. Runs where gauges may be read: on the loop."""
+    metrics.read_all()
+    return {
+        name: {labels: _copied(family, labels, cell) for labels, cell in _series(family)}
+        for name, family in metrics.families.items()
+    }
+
+
+class Changes:
+    """What changes in the numbers of this process, for one other process."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._sent: Table = {name: {} for name in metrics.families}
+        self._domains: Domains | None = None
+
+    def messages(self) -> Iterator[bytes | None]:
+        """What changed since the last call; None for a part that rests. To be read to its end
+        before the next call; whoever reads may do something else between two."""
+        if self._metrics.domains is not self._domains:
+            self._domains = self._metrics.domains
+            known = [(names, list(values)) for names, values in self._domains.items()]
+            yield _encode(_Known(known))
+        self._metrics.read_all()
+        for name, family in self._metrics.families.items():
+            yield from self._messages_of(name, family, self._sent[name])
+
+    def _messages_of(
+        self, name: str, family: Family, sent: dict[Labels, Series]
+    ) -> Iterator[bytes | None]:
+        ended = [labels for labels in sent if labels not in family.series]
+        for labels in ended:
+            del sent[labels]
+        series = iter(_series(family))
+        while part := list(islice(series, MOST_IN_MESSAGE)):
+            changed = []
+            for labels, cell in part:
+                before = sent.get(labels)
+                exemplars = _exemplars(family, labels)
+                if before is None or before.cell != cell or before.exemplars != exemplars:
+                    sent[labels] = now = Series(cell.copy(), exemplars.copy())
+                    changed.append((labels, now))
+            yield _encode(_Changed(name, changed, ended)) if changed or ended else None
+            ended = []
+        if ended:
+            yield _encode(_Changed(name, [], ended))
+
+
+class Replica:
+    """The numbers of another process, as it last sent them. `domains` is None until it has said
+    what its labels may be."""
+
+    def __init__(self) -> None:
+        self.table: Table = {}
+        self.domains: Domains | None = None
+
+    def apply(self, message: bytes) -> None:
+        """Take a message of its. Raises `BadMessage`."""
+        try:
+            read: Any = _decode(message)
+        except msgspec.DecodeError as error:
+            raise BadMessage(str(error)) from None
+        if isinstance(read, _Known):
+            self.domains = {names: frozenset(known) for names, known in read.domains}
+            return
+        definition = _BY_NAME.get(read.name)
+        if definition is None:
+            raise BadMessage("a metric of another version")
+        series = self.table.setdefault(read.name, {})
+        for labels in read.ended:
+            series.pop(labels, None)
+        for labels, each in read.series:
+            if not _fits(definition, labels, each):
+                raise BadMessage(f"a series of {read.name} of another version")
+            series[labels] = each
+        if len(series) > MOST_SERIES + 1:
+            raise BadMessage(f"more series of {read.name} than a process has")
+
+
+def cell_size(definition: Definition) -> int:
+    """How many numbers a series of the metric has."""
+    return len(definition.bounds) + 2 if definition.kind == "histogram" else 1
+
+
+def _fits(definition: Definition, labels: Labels, series: Series) -> bool:
+    size = cell_size(definition)
+    return (
+        len(labels) == len(definition.labels)
+        and len(series.cell) == size
+        and all(0 <= place < size - 1 for place in series.exemplars)
+    )
+
+
+def _series(family: Family) -> Iterable[tuple[Labels, Cell]]:
+    return list(family.series.items())  # another thread may add one
+
+
+def _exemplars(family: Family, labels: Labels) -> dict[int, Exemplar]:
+    if isinstance(family, Histogram):
+        return family.exemplars.get(labels, _NO_EXEMPLARS)
+    return _NO_EXEMPLARS
+
+
+def _copied(family: Family, labels: Labels, cell: Cell) -> Series:
+    return Series(cell.copy(), _exemplars(family, labels).copy())

@@ -1,0 +1,56 @@
+"""What the labels of metrics may be in a version of the project: a series whose labels are none of
+these has ended."""
+
+from collections.abc import Collection, Iterable, Iterator
+from urllib.parse import urlsplit
+
+from bff.plan.model.composition import CompiledProject, Composition
+from bff.plan.model.service import Service, TokenRequest
+from bff.telemetry.metrics.families import Domains, Labels
+from bff.upstream.observed import server_at
+
+_BY_FIELDS = "fields"  # the view of a client that named fields
+
+
+def label_domains(project: CompiledProject, http_routes: Iterable[str]) -> Domains:
+    """The domains of a project's labels. `http_routes` are the templates of all that is served."""
+    compositions, services = project.compositions, project.services.values()
+    servers = {each.name: frozenset(_servers(each)) for each in services}
+    domains: dict[Labels, Collection[Labels]] = {
+        ("composition",): _each(each.name for each in compositions),
+        ("composition", "view"): frozenset(
+            (each.name, view) for each in compositions for view in _views(each)
+        ),
+        ("composition", "step"): frozenset(
+            (each.name, step.name) for each in compositions for step in each.steps
+        ),
+        ("service",): _each(servers),
+        ("service", "server_address", "server_port"): frozenset(
+            (name, *server) for name, own in servers.items() for server in own
+        ),
+        ("server_address", "server_port"): frozenset().union(*servers.values()),
+        ("http_route",): _each(http_routes),
+    }
+    return domains
+
+
+def _each(values: Iterable[str]) -> frozenset[Labels]:
+    return frozenset((each,) for each in values)
+
+
+def _views(composition: Composition) -> Iterator[str]:
+    yield from composition.views
+    yield _BY_FIELDS
+
+
+def _servers(service: Service) -> Iterator[Labels]:
+    """Where the service's calls go, those for its tokens included."""
+    token = None if service.disclosure is None else service.disclosure.token
+    requests = [None if service.additions is None else service.additions.tokens, token]
+    urls = [each.url for each in requests if isinstance(each, TokenRequest)]
+    for base in (
+        *service.instances,
+        *("{0.scheme}://{0.netloc}".format(urlsplit(url)) for url in urls),
+    ):
+        server = server_at(base)
+        yield server.host, server.port

@@ -1,0 +1,58 @@
+"""What the system knows of this process is what it does."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.metrics.process import started_at, watch_process
+
+is_linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="Linux alone tells")
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    metrics = Metrics()
+    watch_process(metrics, "worker")
+    return metrics
+
+
+def number(metrics: Metrics, name: str) -> float:
+    metrics.read_all()
+    return metrics.families[name].series["worker",][0]
+
+
+@is_linux
+def test_descriptors_count_exactly(metrics: Metrics) -> None:
+    before = number(metrics, "process_open_fds")
+    descriptors = os.pipe()
+    during = number(metrics, "process_open_fds")
+    for each in descriptors:
+        os.close(each)
+    assert during == before + 2 < number(metrics, "process_max_fds")
+
+
+@is_linux
+def test_memory_grows_by_what_is_held(metrics: Metrics) -> None:
+    before = number(metrics, "process_resident_memory_bytes")
+    held = b"x" * 32 * 1024 * 1024
+    grown = number(metrics, "process_resident_memory_bytes") - before
+    assert grown >= 0.9 * len(held)
+
+
+@is_linux
+def test_process_began_in_the_past(metrics: Metrics) -> None:
+    began = number(metrics, "process_start_time_seconds")
+    assert time.time() - 24 * 3600 < began <= time.time() + 1
+
+
+def test_processor_time_grows_by_work(metrics: Metrics) -> None:
+    before = number(metrics, "process_cpu_seconds")
+    while number(metrics, "process_cpu_seconds") < before + 0.02:
+        pass
+
+
+def test_system_without_proc_tells_no_beginning(tmp_path: Path) -> None:
+    assert started_at(tmp_path) == 0.0
