@@ -6,8 +6,8 @@ STAMP := $(VENV)/.installed
 AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo)
 
 # Programs of Debian's that the tests of tests/system run, and the packages that have them.
-SYSTEM_PROGRAMS := curl nginx chromium npm
-SYSTEM_PACKAGES := curl nginx-light chromium fonts-liberation
+SYSTEM_PROGRAMS := curl nginx chromium npm prometheus
+SYSTEM_PACKAGES := curl nginx-light chromium fonts-liberation prometheus
 SYSTEM := $(VENV)/.system-installed
 ISSUER := tests/system/issuer
 
