@@ -13,6 +13,7 @@ All but the work itself belongs to one event loop.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import Empty, Full, Queue
@@ -20,6 +21,13 @@ from threading import Thread
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 from bff.deadline import Deadline, DeadlinePassed
+from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.metrics.process_definitions import (
+    HEAVY_DURATIONS,
+    HEAVY_REFUSALS,
+    HEAVY_WAITING,
+    HEAVY_WAITS,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,14 +39,21 @@ MOST_WAITING: Final = 256
 class _Task(NamedTuple):
     future: Future[Any]
     work: Callable[[], Any]
+    queued_at: float
 
 
 class HeavyWork:
-    """The thread and its queue. One per process and event loop; `close` it at the end."""
+    """The thread and its queue. One per process and event loop; `close` it at the end. What it
+    does is counted in `metrics`."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: Metrics | None = None) -> None:
         self._queue: Queue[_Task | None] = Queue(MOST_WAITING)
         self._thread: Thread | None = None
+        metrics = metrics or Metrics()
+        metrics.gauge(HEAVY_WAITING).watch((), self._queue.qsize)
+        self._waits = metrics.histogram(HEAVY_WAITS)
+        self._durations = metrics.histogram(HEAVY_DURATIONS)
+        self._refusals = metrics.counter(HEAVY_REFUSALS).at()
 
     def share(self, deadline: Deadline) -> "HeavyShare":
         """The part of the thread's time that one request may have until its deadline."""
@@ -51,8 +66,9 @@ class HeavyWork:
             self._thread.start()
         future: Future[R] = Future()
         try:
-            self._queue.put_nowait(_Task(future, work))
+            self._queue.put_nowait(_Task(future, work, time.perf_counter()))
         except Full:
+            self._refusals[0] += 1
             raise DeadlinePassed("too much work is waiting") from None
         return future
 
@@ -70,11 +86,21 @@ class HeavyWork:
     def _run(self) -> None:
         while (task := self._queue.get()) is not None:
             if task.future.set_running_or_notify_cancel():
-                try:
-                    task.future.set_result(task.work())
-                except BaseException as error:
-                    task.future.set_exception(error)
+                self._work_on(task)
             del task  # or a large value stays until the next task
+
+    def _work_on(self, task: _Task) -> None:
+        """Do the work, and count it before anybody has its result."""
+        began_at = time.perf_counter()
+        self._waits.observe(self._waits.at(), began_at - task.queued_at)
+        try:
+            result = task.work()
+        except BaseException as error:
+            self._durations.observe(self._durations.at(), time.perf_counter() - began_at)
+            task.future.set_exception(error)
+        else:
+            self._durations.observe(self._durations.at(), time.perf_counter() - began_at)
+            task.future.set_result(result)
 
 
 class HeavyShare:

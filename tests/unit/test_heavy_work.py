@@ -8,13 +8,21 @@ import pytest
 
 from bff.deadline import Deadline, DeadlinePassed
 from bff.engine.heavy_work import MOST_WAITING, HeavyWork
+from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.metrics.process_definitions import (
+    HEAVY_DURATIONS,
+    HEAVY_REFUSALS,
+    HEAVY_WAITING,
+    HEAVY_WAITS,
+)
 
 
 class Thread:
     """Heavy work on a running loop, and a gate that holds whatever `block` runs."""
 
     def __init__(self):
-        self.heavy_work = HeavyWork()
+        self.metrics = Metrics()
+        self.heavy_work = HeavyWork(self.metrics)
         self.began = threading.Event()
         self.gate = threading.Event()
         self.done = []
@@ -25,6 +33,15 @@ class Thread:
     def block(self):
         self.began.set()
         assert self.gate.wait(10)
+
+    def counted(self):
+        """How many pieces wait, have begun, are done and were refused."""
+        self.metrics.read_all()
+        begun, done = (
+            sum(self.metrics.histogram(each).at()[:-1]) for each in (HEAVY_WAITS, HEAVY_DURATIONS)
+        )
+        waiting, refused = self.metrics.gauge(HEAVY_WAITING), self.metrics.counter(HEAVY_REFUSALS)
+        return waiting.at()[0], begun, done, refused.at()[0]
 
     async def blocked(self):
         task = asyncio.create_task(self.share().run(self.block))
@@ -56,6 +73,7 @@ def test_work_gives_its_result_and_raises_its_error():
         assert await thread.share().run(divmod, 7, 2) == (3, 1)
         with pytest.raises(ZeroDivisionError):
             await thread.share().run(divmod, 7, 0)
+        assert thread.counted() == (0, 2, 2, 0)
 
     on_a_loop(test)
 
@@ -108,8 +126,10 @@ def test_work_beyond_the_bound_of_the_queue_is_refused_at_once():
         await asyncio.sleep(0)
         with pytest.raises(DeadlinePassed, match="too much work is waiting"):
             await thread.share().run(thread.note, "refused")
+        assert thread.counted() == (MOST_WAITING, 1, 0, 1)
         thread.gate.set()
         await asyncio.gather(blocking, *waiting)
+        assert thread.counted() == (0, MOST_WAITING + 1, MOST_WAITING + 1, 1)
         assert thread.done == list(range(MOST_WAITING))
 
     on_a_loop(test)

@@ -27,6 +27,7 @@ from bff.plan.model.composition import CompiledProject, Composition, Route
 from bff.redis.store import SharedStore
 from bff.settings import Settings
 from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.process_watch import ProcessWatch
 from bff.upstream.observed import ObservedTransport, Observers
 from bff.upstream.passthrough.headers import RouteHeaders
 from bff.upstream.passthrough.passthrough import Passthrough
@@ -63,6 +64,7 @@ class Resources:
     identities: Identities
     heavy_work: HeavyWork
     metrics: Metrics
+    process_watch: ProcessWatch
     clock: Callable[[], float]
 
     async def close(self) -> None:
@@ -75,6 +77,7 @@ class Resources:
             await self.store.close()
         await self.transport.close()
         self.heavy_work.close()
+        self.process_watch.stop()
 
 
 async def open_resources(
@@ -111,8 +114,9 @@ async def open_resources(
         Meters(store, settings.workers),
         issuers,
         Identities(ProviderParts(url, store, issuers, clock, log)),
-        HeavyWork(),
+        HeavyWork(metrics),
         metrics,
+        ProcessWatch(loop, metrics),
         clock,
     )
 
