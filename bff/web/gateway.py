@@ -25,6 +25,7 @@ from bff.plan.compiler.project import compile_project
 from bff.plan.model.composition import CompiledProject
 from bff.settings import Settings
 from bff.telemetry.metrics.families import Metrics
+from bff.upstream.call_counts import CallCounts
 from bff.upstream.observed import Observer, Observers
 from bff.web.http.forwarding import ForwardingReader
 from bff.web.http.logs import Log
@@ -76,10 +77,7 @@ class Gateway:
         self._identity = identity
         self._backend = backend
         self._clock = clock
-        of_calls = [] if observe is None else [observe]
-        if settings.log_level == "debug":
-            of_calls.append(self.log.upstream_call)
-        self._observers = Observers(tuple(of_calls))
+        self._observers = self._observers_with(observe)
         self._release: Release | None = None
         self._opening = asyncio.Lock()
         self._forwarding = _forwarding_reader(project)
@@ -182,6 +180,16 @@ class Gateway:
     def _assign(self, release: Release) -> None:
         self.metrics.retain(label_domains(release.project, release.dispatcher.http_routes()))
         self._release = release
+
+    def _observers_with(self, observe: Observer | None) -> Observers:
+        of_calls, of_breaks = [] if observe is None else [observe], []
+        if self.settings.log_level == "debug":
+            of_calls.append(self.log.upstream_call)
+        if self.settings.has_metrics:
+            counts = CallCounts(self.metrics)
+            of_calls.append(counts.observe)
+            of_breaks.append(counts.observe_break)
+        return Observers(tuple(of_calls), tuple(of_breaks))
 
     async def _close(self, resources: Resources) -> None:
         await resources.close()

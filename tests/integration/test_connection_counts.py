@@ -165,7 +165,7 @@ def test_series_of_an_instance_end_with_it_and_begin_anew_when_it_comes_back() -
             place = (server.host, server.port)
             for _ in range(2):
                 await get_from(transport, wire.url)
-            metrics.retain({"server_address": ["other"]})
+            metrics.retain({("server_address", "server_port"): [("other", "1")]})
             for family in metrics.families.values():
                 assert not any(place == labels[:2] for labels in family.series), family.definition
             metrics.gauge(OPEN_CONNECTIONS).read_all()

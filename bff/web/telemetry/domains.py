@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from bff.plan.model.composition import CompiledProject, Composition
 from bff.plan.model.service import Service, TokenRequest
 from bff.telemetry.metrics.families import Domains, Labels
-from bff.upstream.observed import server_at
+from bff.upstream.ports import server_at
 
 _BY_FIELDS = "fields"  # the view of a client that named fields
 
