@@ -28,6 +28,7 @@ from bff.limits.bucket import RedisBuckets, Taken, exceeded
 from bff.limits.ports import Admitted, Exceeded, Meter, Verdict
 from bff.plan.model.limits import Limit
 from bff.redis.store import SharedStore, StoreDown
+from bff.telemetry.metrics.families import Cell
 
 MOST_LEASES: Final = 32_768
 _IDLE_SECONDS: Final = 1.0
@@ -64,13 +65,15 @@ class _Lease:
 
 
 class LeasedMeter:
-    """Counts for one limit on Redis. `otherwise` counts when Redis is away."""
+    """Counts for one limit on Redis. `otherwise` counts when Redis is away. `asked` counts how
+    often Redis is asked for tokens."""
 
     def __init__(
         self,
         limit: Limit,
         store: SharedStore,
         otherwise: Meter,
+        asked: Cell,
         loop: asyncio.AbstractEventLoop,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -85,6 +88,7 @@ class LeasedMeter:
         )
         self._buckets = RedisBuckets(store, limit)
         self._otherwise = otherwise
+        self._asked = asked
         self._loop = loop
         self._clock = clock
         self._most_leases = most_leases
@@ -180,6 +184,7 @@ class LeasedMeter:
     async def _fill(self, key: str, lease: _Lease) -> None:
         wanted = max(min(lease.grows_to, self._most_held) - lease.held, lease.waiting, 1)
         asked_at = self._clock()
+        self._asked[0] += 1
         try:
             taken = await self._buckets.take(key, wanted)
         except StoreDown:

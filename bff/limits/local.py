@@ -9,12 +9,13 @@ Rules:
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from bff.limits.bucket import exceeded
-from bff.limits.ports import UNAVAILABLE, UNCOUNTED, Admitted, Exceeded, Verdict
+from bff.limits.ports import UNAVAILABLE, UNCOUNTED, Admitted, Exceeded, Meter, Verdict
 from bff.plan.model.limits import Limit
+from bff.telemetry.metrics.families import Cell
 
 MOST_BUCKETS: Final = 32_768
 _LOOKED_AT: Final = 4  # oldest buckets, for each newcomer to a full table
@@ -48,6 +49,25 @@ class ClosedMeter(OpenMeter):
     def take(self, key: str) -> Verdict:
         """Refuse."""
         return UNAVAILABLE
+
+
+class FallbackMeter:
+    """Another meter, for as long as Redis is away: what it decides is counted in `decided`."""
+
+    def __init__(self, meter: Meter, decided: Cell) -> None:
+        self._meter = meter
+        self._decided = decided
+        self.used_up = meter.used_up
+        self.give_back = meter.give_back
+        self.close = meter.close
+
+    def __len__(self) -> int:
+        return len(self._meter)
+
+    def take(self, key: str) -> Verdict | Awaitable[Verdict]:
+        """See `Meter.take`."""
+        self._decided[0] += 1
+        return self._meter.take(key)
 
 
 class LocalMeter:

@@ -2,30 +2,40 @@
 
 import asyncio
 import weakref
+from functools import partial
 from typing import assert_never
 
 from bff.limits.leases import LeasedMeter
-from bff.limits.local import ClosedMeter, LocalMeter, OpenMeter
+from bff.limits.local import ClosedMeter, FallbackMeter, LocalMeter, OpenMeter
 from bff.limits.ports import Meter
 from bff.plan.model.limits import Limit
 from bff.redis.store import SharedStore
+from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.metrics.limit_definitions import LIMIT_CALLERS, LIMIT_FALLBACKS, LIMIT_LEASES
 
 
 class Meters:
     """One meter for each limit that some release uses. For the loop that it is made on. `workers`
-    share a limit that this process counts by itself."""
+    share a limit that this process counts by itself. What Redis is asked, and what it is away for,
+    is counted in `metrics`."""
 
-    def __init__(self, store: SharedStore | None, workers: int) -> None:
+    def __init__(self, store: SharedStore | None, workers: int, metrics: Metrics) -> None:
         self._store = store
         self._workers = workers
+        self._leases = metrics.counter(LIMIT_LEASES)
+        self._fallbacks = metrics.counter(LIMIT_FALLBACKS)
+        self._callers = metrics.gauge(LIMIT_CALLERS)
         self._loop = asyncio.get_running_loop()
-        self._meters: weakref.WeakValueDictionary[str, Meter] = weakref.WeakValueDictionary()
+        self._meters: weakref.WeakValueDictionary[tuple[str, str], Meter]
+        self._meters = weakref.WeakValueDictionary()  # by the limit's name and digest
 
     def of(self, limit: Limit) -> Meter:
         """The meter of the limit: the one that counts for it already, where there is one."""
-        meter = self._meters.get(limit.digest)
+        key = (limit.name, limit.digest)
+        meter = self._meters.get(key)
         if meter is None:
-            meter = self._meters[limit.digest] = self._meter(limit)
+            meter = self._meters[key] = self._meter(limit)
+        self._callers.watch((limit.name,), partial(self._remembered, limit.name))
         return meter
 
     async def close(self) -> None:
@@ -36,12 +46,18 @@ class Meters:
         otherwise = self._without_redis(limit)
         if self._store is None:
             return otherwise
+        otherwise = FallbackMeter(otherwise, self._fallbacks.at(limit.name))
+        asked = self._leases.at(limit.name)
         if limit.counting == "sliding":
             # Here, since it takes 50 ms and most projects have none.
             from bff.limits.windows import WindowMeter
 
-            return WindowMeter(limit, self._store, otherwise)
-        return LeasedMeter(limit, self._store, otherwise, self._loop)
+            return WindowMeter(limit, self._store, otherwise, asked)
+        return LeasedMeter(limit, self._store, otherwise, asked, self._loop)
+
+    def _remembered(self, name: str) -> int:
+        """How many callers the limits of this name remember."""
+        return sum(len(meter) for (each, _), meter in self._meters.items() if each == name)
 
     def _without_redis(self, limit: Limit) -> Meter:
         match limit.without_redis:

@@ -18,23 +18,27 @@ from bff.limits.bucket import exceeded, redis_key
 from bff.limits.ports import Admitted, Exceeded, Meter, Verdict
 from bff.plan.model.limits import Limit
 from bff.redis.store import Script, SharedStore, StoreDown
+from bff.telemetry.metrics.families import Cell
 
 _HIT: Final = Script(RedisBridge.SCRIPT_ACQUIRE_SLIDING_WINDOW.decode())
 _STATE: Final = Script(RedisBridge.SCRIPT_SLIDING_WINDOW.decode())
 
 
 class WindowMeter:
-    """Counts for one limit; `otherwise` counts when Redis is away."""
+    """Counts for one limit; `otherwise` counts when Redis is away. `asked` counts how often Redis
+    is asked."""
 
-    def __init__(self, limit: Limit, store: SharedStore, otherwise: Meter) -> None:
+    def __init__(self, limit: Limit, store: SharedStore, otherwise: Meter, asked: Cell) -> None:
         self._limit = limit
         self._item: RateLimitItem = RateLimitItemPerSecond(limit.count, limit.per_seconds)
         self._windows = SlidingWindowCounterRateLimiter(_Windows(store))
         self._otherwise = otherwise
+        self._asked = asked
 
     async def take(self, key: str) -> Verdict:
         """See `Meter.take`."""
         name = redis_key(self._limit, key)
+        self._asked[0] += 1
         try:
             is_admitted = await self._windows.hit(self._item, name)
             stats = await self._windows.get_window_stats(self._item, name)

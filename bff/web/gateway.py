@@ -68,7 +68,7 @@ class Gateway:
         self.settings = settings
         self.log = log or Log(settings.log_level)
         self.metrics = Metrics()
-        self.telemetry = Telemetry(self.log)
+        self.telemetry = Telemetry(self.log, self.metrics if settings.has_metrics else None)
         self.url_prefix = url_prefix
         self.is_guarded = False  # a host's app decides who may ask; set before `open`
         # Renders what /metrics shows, where that is more than this process; set before `open`.
@@ -91,7 +91,7 @@ class Gateway:
                     self.settings,
                     self._backend,
                     self._clock,
-                    self.log,
+                    self.telemetry,
                     self.metrics,
                     self._observers,
                 )
@@ -160,7 +160,7 @@ class Gateway:
             project,
             resources,
             await identities.of(plan) if own is None else own_identity(own, plan),
-            self.log,
+            self.telemetry,
             body_bytes=self.settings.body_bytes,
             service_reply_bytes=self.settings.service_reply_bytes,
             url_prefix=self.url_prefix,

@@ -266,7 +266,7 @@ def test_newcomers_push_the_oldest_callers_out_and_let_none_in_by_that(
     async def run() -> None:
         store = SharedStore(server.url, use="tests", seconds=CALM_SECONDS)
         loop = asyncio.get_running_loop()
-        worker = LeasedMeter(counted, store, OpenMeter(), loop, most_leases=100)
+        worker = LeasedMeter(counted, store, OpenMeter(), [0.0], loop, most_leases=100)
         for number in range(300):
             assert isinstance(await take(worker, f"caller{number}"), Admitted)
         assert len(worker) <= 100

@@ -9,6 +9,7 @@ from bff.limits.ports import Admitted, Meter, Verdict
 from bff.plan.model.limits import Limit
 from bff.redis.health import store_breaker
 from bff.redis.store import SharedStore
+from bff.telemetry.metrics.families import Metrics
 from tests.support.fake_time import Clock
 
 CALM_SECONDS = 2.0
@@ -57,7 +58,7 @@ def with_workers(
             SharedStore(url, use="tests", seconds=seconds, breaker=store_breaker(Clock(0.0)))
             for _ in range(workers)
         ]
-        books = [Meters(store, workers) for store in stores]
+        books = [Meters(store, workers, Metrics()) for store in stores]
         try:
             await test(*(book.of(counted) for book in books))
         finally:

@@ -26,6 +26,7 @@ from bff.web.serving.dispatch import Dispatcher
 from bff.web.serving.pending import Pending
 from bff.web.serving.routes import RouteHandler
 from bff.web.serving.routing import RoutingTable
+from bff.web.telemetry.telemetry import Telemetry
 from tests.support.engine_runs import service_client
 from tests.support.log_streams import Recorder
 from tests.support.projects import HOME, write_project
@@ -125,7 +126,7 @@ class Gateway:
             {},
             cross_origins,
             AccessControl(Anonymous()),
-            self._log,
+            Telemetry(self._log),
         )
 
     def clock(self) -> float:

@@ -8,9 +8,10 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
 
-from bff.telemetry.metrics.definitions import ACCESS_REFUSALS, COMPOSITIONS, DEFINITIONS
+from bff.telemetry.metrics.definitions import COMPOSITIONS, DEFINITIONS
 from bff.telemetry.metrics.exposition import Rendition, choose_rendition, render
 from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.metrics.limit_definitions import LIMIT_LEASES
 from bff.telemetry.metrics.process_definitions import LONGEST_LOOP_LAG
 from bff.telemetry.metrics.snapshots import table_of
 
@@ -25,7 +26,7 @@ def metrics() -> Metrics:
     for seconds in (0.004, 0.03, 0.03, 60.0):
         durations.observe(durations.at(*HOME), seconds)
     durations.exemplify(HOME, 0.03, "4bf92f3577b34da6a3ce929d0e0e4736", 1795886400.25)
-    metrics.counter(ACCESS_REFUSALS).at(ODD)[0] = 12_345_678.0
+    metrics.counter(LIMIT_LEASES).at(ODD)[0] = 12_345_678.0
     metrics.gauge(LONGEST_LOOP_LAG).watch((), lambda: 0.25)
     return metrics
 
@@ -53,7 +54,7 @@ def test_numbers_come_back_as_they_were(metrics: Metrics, form: Any) -> None:
     assert counts == [1, 1, 1, *[3] * 11, 4]
     assert value(f"{name}_count", **own) == 4
     assert value(f"{name}_sum", **own) == 60.064
-    assert value("bff_access_refusals_total", reason=ODD) == 12_345_678
+    assert value("bff_limit_leases_total", limit=ODD) == 12_345_678
     assert value("bff_loop_longest_lag_seconds") == 0.25
 
 

@@ -9,6 +9,7 @@ from bff.limits.ports import Admitted, Exceeded, Verdict
 from bff.plan.model.expressions import Template
 from bff.plan.model.limits import Limit
 from bff.plan.types import kinds as t
+from bff.telemetry.metrics.families import Metrics
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.serving.limits import EndpointLimits, LimitControl, address_of
@@ -56,7 +57,7 @@ class Recorders:
 
 def endpoint(*limits: Limit, **recorders: Recorder) -> EndpointLimits:
     meters: Any = Recorders(**recorders)
-    made = LimitControl(meters, None).of(limits)
+    made = LimitControl(meters, Metrics(), None).of(limits)
     assert made is not None
     return made
 

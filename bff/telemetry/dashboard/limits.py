@@ -3,7 +3,7 @@
 from typing import Final
 
 from bff.telemetry.dashboard.panel import rates
-from bff.telemetry.metrics.definitions import ACCESS_REFUSALS
+from bff.telemetry.metrics.limit_definitions import ACCESS_REFUSALS
 
 REFUSALS: Final = "Refusals"
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from bff.telemetry.metrics.cache_definitions import CACHE_DEFINITIONS
 from bff.telemetry.metrics.definition import HTTP_SECONDS, Definition
+from bff.telemetry.metrics.limit_definitions import LIMIT_DEFINITIONS
 from bff.telemetry.metrics.process_definitions import PROCESS_DEFINITIONS
 from bff.telemetry.metrics.service_definitions import SERVICE_DEFINITIONS
 
@@ -19,17 +20,29 @@ REQUESTS: Final = Definition(
     "histogram",
     "How long requests took, from their heads to the ends of their replies.",
     "screens",
-    ("http_request_method", "http_route", "http_response_status_code", "error_type"),
+    (
+        "kind",
+        "http_request_method",
+        "url_scheme",
+        "http_route",
+        "http_response_status_code",
+        "error_type",
+    ),
     "seconds",
     HTTP_SECONDS,
 )
 REQUESTS_IN_FLIGHT: Final = Definition(
-    "bff_requests_in_flight", "gauge", "Requests at work.", "screens", ("kind",)
+    "bff_requests_in_flight",
+    "gauge",
+    "Requests that wait for a reply, or still get it; WebSockets as long as they are open.",
+    "screens",
+    ("kind",),
 )
 COMPOSITIONS: Final = Definition(
     "bff_composition_duration_seconds",
     "histogram",
-    "How long compositions took, by what came of them: ok, degraded, failed, refused.",
+    "How long compositions took, by what clients got: ok, degraded, refused (a 4xx), failed (a"
+    " 5xx), or abandoned, where they left before.",
     "screens",
     ("composition", "view", "outcome"),
     "seconds",
@@ -42,6 +55,13 @@ COMPOSITION_BYTES: Final = Definition(
     "screens",
     ("composition", "view"),
     "bytes",
+)
+RUNS: Final = Definition(
+    "bff_runs",
+    "counter",
+    "Runs of compositions, in the background too, by what they came to: ok, degraded, failed.",
+    "screens",
+    ("composition", "outcome"),
 )
 STEPS: Final = Definition(
     "bff_step_duration_seconds",
@@ -96,16 +116,36 @@ CACHE_REQUESTS: Final = Definition(
 DEGRADATIONS: Final = Definition(
     "bff_degradations",
     "counter",
-    "Steps that degraded a payload, or failed it, by the reason.",
+    "Steps that degraded a payload, or failed it, by the reason: once for each run. The step is"
+    " empty where the whole payload failed.",
     "cache and degradation",
     ("composition", "step", "reason"),
 )
-ACCESS_REFUSALS: Final = Definition(
-    "bff_access_refusals",
+DROPPED_ELEMENTS: Final = Definition(
+    "bff_dropped_elements",
     "counter",
-    "Requests that were refused because of who asked, or how often, by the reason.",
-    "limits",
-    ("reason",),
+    "Elements of services' lists that were left out, since they break the schema.",
+    "cache and degradation",
+    ("composition", "step"),
+)
+RELEASE_INFO: Final = Definition(
+    "bff_release_info",
+    "gauge",
+    "The release that requests begin with: 1.",
+    "process",
+    ("release",),
+    merge="largest",
+)
+RELEASE_LOADED: Final = Definition(
+    "bff_release_loaded_timestamp_seconds",
+    "gauge",
+    "When it was loaded, in seconds since the epoch; of several workers, the latest.",
+    "process",
+    unit="seconds",
+    merge="largest",
+)
+RELEASES: Final = Definition(
+    "bff_releases", "counter", "Releases that workers have begun to serve.", "process"
 )
 
 DEFINITIONS: Final = (
@@ -113,6 +153,7 @@ DEFINITIONS: Final = (
     REQUESTS_IN_FLIGHT,
     COMPOSITIONS,
     COMPOSITION_BYTES,
+    RUNS,
     STEPS,
     STEP_CALLS,
     SLO_MISSES,
@@ -120,8 +161,12 @@ DEFINITIONS: Final = (
     SLO_LATENCIES,
     CACHE_REQUESTS,
     DEGRADATIONS,
+    DROPPED_ELEMENTS,
     *CACHE_DEFINITIONS,
     *SERVICE_DEFINITIONS,
-    ACCESS_REFUSALS,
+    *LIMIT_DEFINITIONS,
+    RELEASE_INFO,
+    RELEASE_LOADED,
+    RELEASES,
     *PROCESS_DEFINITIONS,
 )

@@ -46,6 +46,7 @@ from bff.web.http.logs import Facts
 from bff.web.http.problems import problem
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
+from bff.web.telemetry.run_counts import RunCounts
 
 
 class Target(NamedTuple):
@@ -63,7 +64,7 @@ class CompositionHandler:
     """Serves one composition on `loop`, which `engine` and `cache` were made on; `read`, `target`
     and `lookup` are safe on any thread. `caller_headers` are the headers by which callers are
     identified, `origins` those of `cors`. `clock` gives seconds since the epoch, as the cache's own
-    does."""
+    does. `runs` counts runs, where somebody does."""
 
     def __init__(
         self,
@@ -77,6 +78,7 @@ class CompositionHandler:
         body_bytes: int,
         origins: Collection[str] = (),
         clock: Callable[[], float],
+        runs: RunCounts | None = None,
     ) -> None:
         self.writes = composition.writes
         self.takes_body = composition.method != "GET"
@@ -95,6 +97,7 @@ class CompositionHandler:
         self._prepared = engine.prepare(composition)
         self._forms = PayloadForms(composition, vary, engine.limits.off_loop_bytes)
         self._engine = engine
+        self._run = engine.run if runs is None else runs.counting(engine.run)
         self._heavy_work = heavy_work
         self._cache = cache
         self._loop = loop
@@ -162,7 +165,7 @@ class CompositionHandler:
         heavy = self._heavy_work.share(deadline)
         try:
             if not target.key:
-                made = await self._engine.run(
+                made = await self._run(
                     self._prepared, self._inputs(request, target, deadline, None)
                 )
                 if made.purges:
@@ -193,7 +196,7 @@ class CompositionHandler:
 
         async def run(deadline: Deadline) -> RunResult:
             inputs = self._inputs(request, target, deadline, wait_budget)
-            return payload_result(await self._engine.run(self._prepared, inputs), scope)
+            return payload_result(await self._run(self._prepared, inputs), scope)
 
         if self._policy is None:
             raise AssertionError("what isn't cached has no job")

@@ -18,7 +18,7 @@ from bff.web.http.requests import (
     GatewayRequest,
     without_underscores,
 )
-from bff.web.telemetry.telemetry import CLIENT_LEFT, Telemetry
+from bff.web.telemetry.telemetry import Telemetry
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -68,7 +68,7 @@ async def hand_over(
     """Have the app behind answer; see what it doesn't log itself. `scope` is one of
     `scope_for_app`. Raises what the app raises, but `ClientGone`."""
     request.destination = APP
-    status, sent_bytes, broken = 0, 0, {}  # no status is known yet
+    status, sent_bytes, has_left = 0, 0, False  # no status is known yet
     length = -1  # of the reply, where its head states one
 
     async def send_and_note(message: Message) -> None:
@@ -85,17 +85,22 @@ async def hand_over(
     async def answer() -> None:
         await app(scope, send_and_note)
 
+    telemetry.begin_work(request)
     try:
         await unless_client_leaves(answer)
     except ClientGone:
-        if not status:
-            status = CLIENT_LEFT
-        elif sent_bytes != length:  # a client may leave once it has all, before the app knows
-            broken = {"broken": "client left"}
+        # A client may leave once it has all, before the app knows.
+        has_left = not status or sent_bytes != length
     finally:
+        telemetry.end_work(request)
         if LOGGED not in scope:
-            reply = Reply(status or 500, [], facts={"flask": True, **broken})
-            telemetry.ended(request, reply, sent_bytes)
+            reply = Reply(status or 500, [], facts={"flask": True})
+            if not has_left:
+                telemetry.ended(request, reply, sent_bytes)
+            elif status:
+                telemetry.broken(request, reply, sent_bytes, "client left")
+            else:
+                telemetry.abandoned(request)
 
 
 def _stated_length(headers: Iterable[tuple[bytes, bytes]]) -> int:

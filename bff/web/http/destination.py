@@ -5,6 +5,8 @@ Metrics, traces and the log take their names from it, so that no request can mak
 
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from bff.plan.model.composition import Slo
+
 if TYPE_CHECKING:
     from bff.web.http.cors import CrossOrigin
 
@@ -14,10 +16,10 @@ DestinationKind = Literal["composition", "route", "own", "app", "none"]
 class Destination:
     """An endpoint. `name` is the composition's, the route's prefix, or the path of one of the
     gateway's own; `route` is the template of its paths, as OpenTelemetry's `http.route`.
-    `cross_origin` is None where the project's own counts. `cells` has what somebody counts of its
-    requests, by what came of them; one process's own."""
+    `cross_origin` is None where the project's own counts. `slo` is the composition's. `cells` has
+    what somebody counts of its requests, by what came of them; one process's own."""
 
-    __slots__ = ("cells", "cross_origin", "kind", "name", "route")
+    __slots__ = ("cells", "cross_origin", "kind", "name", "route", "slo")
 
     def __init__(
         self,
@@ -25,11 +27,13 @@ class Destination:
         name: str = "",
         route: str = "",
         cross_origin: "CrossOrigin | None" = None,
+        slo: Slo | None = None,
     ) -> None:
         self.kind = kind
         self.name = name
         self.route = route
         self.cross_origin = cross_origin
+        self.slo = slo
         self.cells: dict[Any, Any] = {}
 
 

@@ -70,12 +70,14 @@ class GatewayRequest:
     `subject` is the caller's, once one is identified.
     `destination` is the endpoint that it is for, once this is known.
     `is_trusted`: a trusted proxy sent it; `tracing` makes its trace.
+    `at_work` counts it where it takes waiting; None where nobody counts, or it takes none.
     `can_switch`: its host can give the connection to another protocol.
     `single` is given where the host has it: `dict(headers)`.
     """
 
     __slots__ = (
         "_trace",
+        "at_work",
         "body",
         "can_switch",
         "client_host",
@@ -118,6 +120,7 @@ class GatewayRequest:
         self.client_host = client_host
         self.forwarded_host: bytes | None = None
         self.destination: Destination = NOWHERE
+        self.at_work: list[float] | None = None
         self.subject: str | None = None
         self.is_trusted = False
         self.tracing: Tracing = PASSING_ON

@@ -15,7 +15,6 @@ from bff.plan.model.composition import CompiledProject
 from bff.web.compositions.handler import CompositionHandler
 from bff.web.http.cors import CrossOrigin, CrossOrigins, is_preflight, wanted_method
 from bff.web.http.destination import NOWHERE, Destination
-from bff.web.http.logs import Log
 from bff.web.http.problems import bad_host, bad_path, internal_error, wrong_method
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
@@ -40,6 +39,7 @@ from bff.web.serving.routing import (
     WrongMethod,
 )
 from bff.web.serving.websockets import WebSocketHandler
+from bff.web.telemetry.telemetry import Telemetry
 
 _MOST_REMEMBERED_LINES = 4096
 _LONGEST_REMEMBERED_LINE = 512  # characters of path and query
@@ -59,7 +59,7 @@ class Dispatcher:
         own: Mapping[str, OwnEndpoint],
         cross_origins: CrossOrigins,
         access: AccessControl,
-        log: Log,
+        telemetry: Telemetry,
     ) -> None:
         self._table = table
         self._compositions = {
@@ -71,7 +71,13 @@ class Dispatcher:
                     depends_on_caller=each.scope == "identity",
                     origins=each.cors.origins,
                 ),
-                Destination("composition", each.name, each.path_text, cross_origins.of(each.cors)),
+                Destination(
+                    "composition",
+                    each.name,
+                    each.path_text,
+                    cross_origins.of(each.cors),
+                    each.slo,
+                ),
                 self,
             )
             for each in project.compositions
@@ -97,7 +103,7 @@ class Dispatcher:
             path: Destination("own", path, path, each.cross_origin) for path, each in own.items()
         }
         self._cross_origin = cross_origins.of(project.cors)
-        self._log = log
+        self._telemetry = telemetry
         self._lines: dict[tuple[str, str, str], tuple[Destination, BeginLine]] = {}
 
     def begin(self, request: GatewayRequest) -> Reply | Pending | None:
@@ -138,7 +144,7 @@ class Dispatcher:
         reply.request_id = request.request_id
         reply.quota = request.quota
         if reply.is_refusal:
-            self._log.refusal(request, reply)
+            self._telemetry.refused(request, reply)
             reply.is_refusal = False  # where admission waited, a reply is finished twice
         if request.method == "HEAD" and isinstance(reply.body, bytes):
             reply.body = b""
@@ -146,7 +152,7 @@ class Dispatcher:
 
     def report_bug(self, request: GatewayRequest, error: Exception) -> Reply:
         """Log an exception that nobody foresaw, and give the reply to it."""
-        self._log.bug(request, error)
+        self._telemetry.bug(request, error)
         return self.finish(request, internal_error(request))
 
     def _begin(self, request: GatewayRequest) -> Reply | Pending | None:

@@ -34,8 +34,8 @@ from bff.identity.tokens import Tokens
 from bff.plan.model.identity import NO_REDIS, ApiKeysPlan, IdentityPlan, KeyFile, SharedKeys
 from bff.plan.model.sessions import SessionsPlan
 from bff.redis.store import SharedStore
-from bff.web.http.logs import Log
 from bff.web.serving.users import Users
+from bff.web.telemetry.telemetry import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class ProviderParts:
     store: SharedStore | None
     issuers: Issuers
     clock: Callable[[], float]
-    log: Log
+    telemetry: Telemetry
 
 
 class OpenIdentity(NamedTuple):
@@ -85,7 +85,7 @@ def _build_sessions(plan: SessionsPlan, parts: ProviderParts) -> Sessions:
 
     def note(event: Event, subject: str, outcome: str) -> None:
         who = subject_of("session", plan.issuer, subject)
-        parts.log.audit(event, who=who, origin=None, outcome=outcome)
+        parts.telemetry.audit(event, who=who, origin=None, outcome=outcome)
 
     return Sessions(plan, url, parts.issuers, note=note, clock=parts.clock)
 

@@ -22,6 +22,8 @@ from bff.identity.ports import Identity
 from bff.limits.meters import Meters
 from bff.limits.ports import Admitted, Exceeded, Meter, Unavailable, Uncounted, Verdict
 from bff.plan.model.limits import Limit
+from bff.telemetry.metrics.families import Cell, Metrics
+from bff.telemetry.metrics.limit_definitions import LIMIT_DECISIONS
 from bff.web.http.problems import FixedProblem
 from bff.web.http.quotas import Quota, policies, remaining_item
 from bff.web.http.replies import Reply
@@ -33,6 +35,15 @@ _TYPES: Final = "https://iana.org/assignments/http-problem-types#"
 _LONGEST_KEY: Final = 200  # characters; a longer text counts by its digest
 
 
+class _Decisions(NamedTuple):
+    """How often a limit has decided what; the last two where nobody could count."""
+
+    allowed: Cell
+    refused: Cell
+    uncounted: Cell
+    unavailable: Cell
+
+
 class _Counter(NamedTuple):
     """One limit, what counts for it, and the replies to who has used it up, or can't be counted."""
 
@@ -40,12 +51,13 @@ class _Counter(NamedTuple):
     meter: Meter
     over: FixedProblem
     uncounted: FixedProblem
+    decisions: _Decisions
 
 
 _Keys = Sequence[str | None]  # that the request counts under; None: it does not count
 
 
-def _counter(limit: Limit, meters: Meters) -> _Counter:
+def _counter(limit: Limit, meters: Meters, metrics: Metrics) -> _Counter:
     """The problem types are those of draft-ietf-httpapi-ratelimit-headers-11, section 5."""
     named = {"violated-policies": [limit.name]}
     over = {"type": f"{_TYPES}quota-exceeded", "title": "The quota is used up", **named}
@@ -58,6 +70,7 @@ def _counter(limit: Limit, meters: Meters) -> _Counter:
         "title": "Requests can't be counted",
         **named,
     }
+    decided = metrics.counter(LIMIT_DECISIONS)
     return _Counter(
         limit,
         meters.of(limit),
@@ -65,6 +78,7 @@ def _counter(limit: Limit, meters: Meters) -> _Counter:
         FixedProblem(
             503, "limits_unavailable", "Requests can't be counted for now.", members=uncounted
         ),
+        _Decisions(*[decided.at(limit.name, each) for each in _Decisions._fields]),
     )
 
 
@@ -72,19 +86,24 @@ class LimitControl:
     """Builds the limits of a release's endpoints."""
 
     def __init__(
-        self, meters: Meters, failed_credentials: Limit | None, costly_headers: Sequence[str] = ()
+        self,
+        meters: Meters,
+        metrics: Metrics,
+        failed_credentials: Limit | None,
+        costly_headers: Sequence[str] = (),
     ) -> None:
         self._meters = meters
+        self._metrics = metrics
         self.failed = None
         if failed_credentials is not None:
-            counter = _counter(failed_credentials, meters)
+            counter = _counter(failed_credentials, meters, metrics)
             self.failed = FailedCredentials(counter, costly_headers)
 
     def of(self, limits: Sequence[Limit]) -> "EndpointLimits | None":
         """The limits of one endpoint; None where it has none."""
         if not limits:
             return None
-        return EndpointLimits([_counter(limit, self._meters) for limit in limits])
+        return EndpointLimits([_counter(limit, self._meters, self._metrics) for limit in limits])
 
 
 class EndpointLimits:
@@ -231,6 +250,7 @@ def _count(
         counter = counters[index]
         verdict = counter.meter.take(key)
         if type(verdict) is Admitted:
+            counter.decisions.allowed[0] += 1
             quota.append(remaining_item(counter.limit, verdict[0], verdict[1]))
         elif isinstance(verdict, tuple):
             refusal = _judge(request, quota, counters, keys, index, verdict)
@@ -266,12 +286,14 @@ def _judge(
     verdict: Verdict,
 ) -> Permission:
     """The problem document where the verdict refuses; what others counted goes back then."""
-    limit = counters[index].limit
+    limit, decisions = counters[index].limit, counters[index].decisions
     match verdict:
         case Admitted():
+            decisions.allowed[0] += 1
             quota.append(remaining_item(limit, verdict.remaining, verdict.seconds))
             return None
         case Uncounted():
+            decisions.uncounted[0] += 1
             return None
         case Exceeded():
             quota.append(remaining_item(limit, 0, verdict.seconds))
@@ -287,8 +309,11 @@ def _judge(
 
 
 def _refused(request: GatewayRequest, counter: _Counter, verdict: Exceeded | Unavailable) -> Reply:
-    problem = counter.over if isinstance(verdict, Exceeded) else counter.uncounted
-    return problem.reply(request, verdict.seconds)
+    if isinstance(verdict, Exceeded):
+        counter.decisions.refused[0] += 1
+        return counter.over.reply(request, verdict.seconds)
+    counter.decisions.unavailable[0] += 1
+    return counter.uncounted.reply(request, verdict.seconds)
 
 
 def _depends_on_caller(limit: Limit) -> bool:

@@ -11,7 +11,6 @@ from bff.plan.model.access import Access
 from bff.plan.model.composition import CompiledProject
 from bff.plan.model.sessions import OWN_METHODS, USER_PATH
 from bff.web.http.cors import CrossOrigin
-from bff.web.http.logs import Log
 from bff.web.http.problems import wrong_method
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
@@ -19,6 +18,7 @@ from bff.web.serving.access import AccessControl, Guard
 from bff.web.serving.identity import OpenIdentity
 from bff.web.serving.pending import Finisher, Pending
 from bff.web.sessions.endpoints import Endpoint, SessionEndpoints
+from bff.web.telemetry.telemetry import Telemetry
 
 
 class OwnEndpoint(Protocol):
@@ -79,7 +79,7 @@ class SessionEndpoint:
 
 
 def session_endpoints(
-    project: CompiledProject, identity: OpenIdentity, access: AccessControl, log: Log
+    project: CompiledProject, identity: OpenIdentity, access: AccessControl, telemetry: Telemetry
 ) -> dict[str, OwnEndpoint]:
     """The endpoints by their paths. Pages of the project's origins may ask who is logged in."""
     if identity.sessions is None:
@@ -92,5 +92,5 @@ def session_endpoints(
     public = access.guard(Access("public"), by_address, depends_on_caller=False)
     return {
         path: SessionEndpoint(OWN_METHODS[path], endpoint, user if path == USER_PATH else public)
-        for path, endpoint in SessionEndpoints(identity.sessions, log).by_path().items()
+        for path, endpoint in SessionEndpoints(identity.sessions, telemetry).by_path().items()
     }

@@ -37,7 +37,6 @@ from bff.upstream.ports import Transport
 from bff.upstream.transports import open_transport
 from bff.web.compositions.handler import CompositionHandler
 from bff.web.http.cors import CrossOrigins
-from bff.web.http.logs import Log
 from bff.web.serving.access import AccessControl
 from bff.web.serving.caches import Caches
 from bff.web.serving.dispatch import Dispatcher
@@ -48,6 +47,7 @@ from bff.web.serving.own_endpoints import session_endpoints
 from bff.web.serving.routes import RouteHandler
 from bff.web.serving.routing import RoutingTable
 from bff.web.serving.websockets import WebSocketHandler
+from bff.web.telemetry.telemetry import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ async def open_resources(
     settings: Settings,
     backend: Mapping[str, Any] | None,
     clock: Callable[[], float],
-    log: Log,
+    telemetry: Telemetry,
     metrics: Metrics,
     observers: Observers,
 ) -> Resources:
@@ -111,9 +111,9 @@ async def open_resources(
         transport,
         Caches(open_cache),
         store,
-        Meters(store, settings.workers),
+        Meters(store, settings.workers, metrics),
         issuers,
-        Identities(ProviderParts(url, store, issuers, clock, log)),
+        Identities(ProviderParts(url, store, issuers, clock, telemetry)),
         HeavyWork(metrics),
         metrics,
         ProcessWatch(loop, metrics),
@@ -134,7 +134,7 @@ def build_release(
     project: CompiledProject,
     resources: Resources,
     identity: OpenIdentity,
-    log: Log,
+    telemetry: Telemetry,
     *,
     body_bytes: int,
     service_reply_bytes: int,
@@ -171,6 +171,7 @@ def build_release(
             body_bytes=body_bytes,
             origins=each.cors.origins,
             clock=resources.clock,
+            runs=telemetry.runs,
         )
         for each in compositions
     }
@@ -196,10 +197,15 @@ def build_release(
     sessions = identity.sessions
     access = AccessControl(
         provider,
-        LimitControl(resources.meters, project.failed_credentials, identity.costly_headers),
+        LimitControl(
+            resources.meters,
+            resources.metrics,
+            project.failed_credentials,
+            identity.costly_headers,
+        ),
         None if sessions is None else sessions.plan.origin,
     )
-    own = session_endpoints(project, identity, access, log)
+    own = session_endpoints(project, identity, access, telemetry)
     if metrics is not None:
         refuse_taken_path(project)
         own[METRICS_PATH] = metrics
@@ -213,7 +219,7 @@ def build_release(
         own,
         cross_origins,
         access,
-        log,
+        telemetry,
     )
     # Requests in flight hold the dispatcher.
     resources.caches.keep_for(dispatcher, project.namespace)

@@ -46,12 +46,13 @@ from bff.plan.model.sessions import (
 )
 from bff.redis.store import StoreDown
 from bff.web.compositions.bodies import BodyReader
-from bff.web.http.logs import AuditAction, Log
+from bff.web.http.logs import AuditAction
 from bff.web.http.problems import problem
 from bff.web.http.refusals import refused
 from bff.web.http.replies import JSON, Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.sessions.pages import PRIVATE, failure, onward, send_on
+from bff.web.telemetry.telemetry import Telemetry
 
 _MOST_PARAMS = 32  # of a query or a form
 _LOGOUT_BYTES = 16 * 1024
@@ -73,10 +74,10 @@ class Endpoint:
 class SessionEndpoints:
     """Answers browsers about the sessions of one release."""
 
-    def __init__(self, sessions: Sessions, log: Log) -> None:
+    def __init__(self, sessions: Sessions, telemetry: Telemetry) -> None:
         self._sessions = sessions
         self._plan = sessions.plan
-        self._log = log
+        self._telemetry = telemetry
         form = BodyFormat("form", "application/x-www-form-urlencoded")
         self._body = BodyReader(form, _LOGOUT_BYTES)
 
@@ -220,7 +221,7 @@ class SessionEndpoints:
         **facts: Any,
     ) -> None:
         who = None if subject is None else subject_of("session", self._plan.issuer, subject)
-        self._log.audit(action, who=who, origin=request.client_host, outcome=outcome, **facts)
+        self._telemetry.audit(action, who=who, origin=request.client_host, outcome=outcome, **facts)
 
 
 def _session_id(request: GatewayRequest) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from urllib.parse import urlsplit
 
 from bff.plan.model.composition import CompiledProject, Composition
+from bff.plan.model.limits import Limit
 from bff.plan.model.service import Service, TokenRequest
 from bff.telemetry.metrics.families import Domains, Labels
 from bff.upstream.ports import server_at
@@ -30,6 +31,7 @@ def label_domains(project: CompiledProject, http_routes: Iterable[str]) -> Domai
         ),
         ("server_address", "server_port"): frozenset().union(*servers.values()),
         ("http_route",): _each(http_routes),
+        ("limit",): _each(each.name for each in _limits(project)),
     }
     return domains
 
@@ -41,6 +43,16 @@ def _each(values: Iterable[str]) -> frozenset[Labels]:
 def _views(composition: Composition) -> Iterator[str]:
     yield from composition.views
     yield _BY_FIELDS
+
+
+def _limits(project: CompiledProject) -> Iterator[Limit]:
+    yield from project.limits
+    for composition in project.compositions:
+        yield from composition.limits
+    for route in project.routes:
+        yield from route.limits
+    if project.failed_credentials is not None:
+        yield project.failed_credentials
 
 
 def _servers(service: Service) -> Iterator[Labels]:

@@ -1,34 +1,88 @@
-"""What is seen of a request once its reply is out: its line in the log.
+"""What is seen of a request: its line in the log, and what is counted of it.
 
-Hosts call one of these methods once a request, after they have sent the reply. None of them raises.
+Hosts call one of `ended`, `abandoned` and `broken` once a request, after they have sent the reply.
+Of a request that takes waiting they say so before: `begin_work`, and in the end `end_work`. None of
+the methods raises.
 """
 
-from bff.web.http.logs import Log
+from typing import Any
+
+from bff.telemetry.metrics.families import Metrics
+from bff.web.http.logs import AuditAction, Log
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
-
-CLIENT_LEFT = 499  # nginx's number for it
+from bff.web.telemetry.request_counts import CLIENT_LEFT, BrokenBy, RequestCounts, WorkKind
+from bff.web.telemetry.run_counts import RunCounts
 
 
 class Telemetry:
-    """Sees the requests of one process. Safe to share between threads."""
+    """Sees the requests of one process. Safe to share between threads. Without `metrics` nothing is
+    counted. `runs` counts runs, which the loop makes."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, metrics: Metrics | None = None) -> None:
         self._log = log
+        self._counts = None if metrics is None else RequestCounts(metrics)
+        self.runs = None if metrics is None else RunCounts(metrics)
+
+    def begin_work(self, request: GatewayRequest, kind: WorkKind | None = None) -> None:
+        """The request takes waiting; its kind is that of its destination, where none is given."""
+        if self._counts is not None:
+            self._counts.begin_work(request, kind or request.destination.kind)
+
+    def end_work(self, request: GatewayRequest) -> None:
+        """It takes no more waiting, if it did."""
+        if self._counts is not None:
+            self._counts.end_work(request)
 
     def ended(self, request: GatewayRequest, reply: Reply, sent_bytes: int) -> None:
         """The reply is out, with so many bytes of its body."""
         self._log.request(request, reply, sent_bytes)
+        if self._counts is not None:
+            try:
+                self._counts.count(request, reply, sent_bytes)
+            except Exception as error:
+                self._log.bug(request, error)
 
     def abandoned(self, request: GatewayRequest) -> None:
         """The client left, and nothing was answered."""
-        self.ended(request, Reply(CLIENT_LEFT, []), 0)
+        self._broken(request, Reply(CLIENT_LEFT, []), 0, "client left")
 
-    def broken(self, request: GatewayRequest, reply: Reply, sent_bytes: int, why: str) -> None:
+    def broken(self, request: GatewayRequest, reply: Reply, sent_bytes: int, why: BrokenBy) -> None:
         """A reply broke off after its head was sent."""
-        half = Reply(reply.status, [], facts={**reply.facts, "broken": why}, account=reply.account)
-        self.ended(request, half, sent_bytes)
+        facts = {**reply.facts, "broken": why}
+        half = Reply(reply.status, [], facts=facts, account=reply.account)
+        self._broken(request, half, sent_bytes, why)
+
+    def refused(self, request: GatewayRequest, reply: Reply) -> None:
+        """Access or a limit refuses the request."""
+        self._log.refusal(request, reply)
+        if self._counts is not None:
+            self._counts.count_refusal(request, reply)
+
+    def audit(
+        self,
+        action: AuditAction,
+        *,
+        who: str | None,
+        origin: str | None,
+        outcome: str,
+        **facts: Any,
+    ) -> None:
+        """Something was done, or refused, that has an audit line."""
+        self._log.audit(action, who=who, origin=origin, outcome=outcome, **facts)
+        if self._counts is not None:
+            self._counts.count_action(action, outcome)
 
     def bug(self, request: GatewayRequest, error: BaseException) -> None:
-        """An exception that nobody foresaw, in a host. The request ends beside it."""
+        """An exception that nobody foresaw. The request ends beside it."""
         self._log.bug(request, error)
+
+    def _broken(
+        self, request: GatewayRequest, reply: Reply, sent_bytes: int, why: BrokenBy
+    ) -> None:
+        self._log.request(request, reply, sent_bytes)
+        if self._counts is not None:
+            try:
+                self._counts.count(request, reply, sent_bytes, why)
+            except Exception as error:
+                self._log.bug(request, error)

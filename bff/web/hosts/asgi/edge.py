@@ -24,6 +24,7 @@ from bff.web.hosts.garbage import sparing_what_stays
 from bff.web.http.problems import no_websockets
 from bff.web.http.replies import Reply, close_body
 from bff.web.http.requests import ClientGone, GatewayRequest
+from bff.web.serving.pending import Pending
 
 
 class Edge:
@@ -56,21 +57,37 @@ class Edge:
         if begun is None:
             await self._hand_over(request, scope, watches, receive, send)
             return
-        incoming = None
         if isinstance(begun, Reply):
-            reply = begun
-        else:
-            if begun.reads_body and has_body(request, scope):
-                incoming = IncomingBody(receive)
-                request.body = incoming.chunks()
-            try:
-                if begun.may_be_abandoned:
-                    reply = await watches.unless_client_leaves(begun.reply(), incoming, receive)
-                else:
-                    reply = await begun.reply()
-            except ClientGone:
-                self._telemetry.abandoned(request)
-                return
+            assert isinstance(begun.body, bytes)  # noqa: S101  (what begins as a reply is whole)
+            await self._send(request, begun, begun.body, send)
+            return
+        self._telemetry.begin_work(request)
+        try:
+            await self._serve_pending(request, begun, scope, watches, receive, send)
+        finally:
+            self._telemetry.end_work(request)
+
+    async def _serve_pending(
+        self,
+        request: GatewayRequest,
+        pending: Pending,
+        scope: Scope,
+        watches: ClientWatches,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        incoming = None
+        if pending.reads_body and has_body(request, scope):
+            incoming = IncomingBody(receive)
+            request.body = incoming.chunks()
+        try:
+            if pending.may_be_abandoned:
+                reply = await watches.unless_client_leaves(pending.reply(), incoming, receive)
+            else:
+                reply = await pending.reply()
+        except ClientGone:
+            self._telemetry.abandoned(request)
+            return
         if isinstance(reply.body, bytes):
             await self._send(request, reply, reply.body, send)
         else:

@@ -44,7 +44,7 @@ def add_admin(app: flask.Flask, gateway: Gateway, token: str, at_work: AtWork) -
         if reply is None:
             who = "admin token"
             reply = _purge(request, at_work)
-        gateway.log.audit(
+        gateway.telemetry.audit(
             "purge",
             who=who,
             origin=request.client_host,

@@ -16,6 +16,7 @@ from bff.web.http.problems import closing, slow_body
 from bff.web.http.replies import Reply
 from bff.web.http.requests import ClientGone, GatewayRequest, SlowBody
 from bff.web.serving.pending import Pending
+from bff.web.telemetry.request_counts import BrokenBy
 from bff.web.telemetry.telemetry import Telemetry
 
 
@@ -51,11 +52,15 @@ class Answers:
         elif begun.reads_body and visit is not None:
             request.body = visit.body
         self._exchanges.add(exchange)
+        if visit is None:  # else it is at work as the app's
+            self._telemetry.begin_work(request)
+        is_streamed = False
         try:
             exchange.begin(begun.reply)
             if visit is not None and begun.may_be_abandoned:
                 visit.when_left(exchange.abandon)
             reply = exchange.reply()
+            is_streamed = not isinstance(reply.body, bytes)
         except SlowBody:
             return self.whole(environ, request, slow_body(request))
         except ClientGone:
@@ -66,6 +71,8 @@ class Answers:
             return self.whole(environ, request, closing(request))
         finally:
             self._exchanges.discard(exchange)
+            if not is_streamed:
+                self._telemetry.end_work(request)
         if isinstance(reply.body, bytes):
             return self.whole(environ, request, reply)
         if visit is not None:
@@ -83,7 +90,7 @@ class Answers:
         self, environ: Environ, request: GatewayRequest, reply: Reply, exchange: Exchange
     ) -> GatewayResponse:
         sent_bytes = 0
-        why_broken: str | None = "client left"
+        why_broken: BrokenBy | None = "client left"
 
         def body() -> Iterator[bytes]:
             nonlocal sent_bytes, why_broken
@@ -101,6 +108,7 @@ class Answers:
 
         def end() -> None:
             exchange.abandon()
+            self._telemetry.end_work(request)
             if why_broken is None:
                 self._telemetry.ended(request, reply, sent_bytes)
             else:

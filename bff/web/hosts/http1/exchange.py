@@ -111,6 +111,7 @@ class Exchange:
                 else:
                     self.body.drop()
             self._may_be_abandoned = begun.may_be_abandoned
+            self._telemetry.begin_work(self.request, "websocket" if begun.switches else None)
             if isinstance(begun, PendingCall):
                 self._work = begun.begin(self._take)
                 self._works.hold(self._work)
@@ -147,6 +148,7 @@ class Exchange:
             self.body.break_off()
         if self._work is not None and cancels:
             self._works.cancel(self._work)
+            self._telemetry.end_work(self.request)
 
     def _end_with(self, reply: Reply) -> None:
         """Answer in this callback."""
@@ -177,6 +179,7 @@ class Exchange:
 
     def _end(self) -> None:
         self._work = None
+        self._telemetry.end_work(self.request)
         if self.body is not None:
             self.body.drop()
         self.ended = True

@@ -1,0 +1,193 @@
+"""What is counted of requests, once their replies are out, and of those that are at work.
+
+Rules:
+1. Labels are the project's words, or some of a short list: methods of OpenTelemetry's, `_OTHER` for
+   those of a client's own; words of the code for what went wrong.
+2. What a request counts into is found once and held by its destination. A hit of the cache pays one
+   look-up and some additions.
+3. A request to a composition is counted by what the client got: its status decides, not the run.
+"""
+
+import re
+from bisect import bisect_left
+from math import inf
+from time import perf_counter
+from typing import Final, Literal, NamedTuple
+
+from bff.methods import METHODS
+from bff.telemetry.metrics.definition import HTTP_SECONDS
+from bff.telemetry.metrics.definitions import (
+    CACHE_REQUESTS,
+    COMPOSITION_BYTES,
+    COMPOSITIONS,
+    REQUESTS,
+    REQUESTS_IN_FLIGHT,
+    SLO_MISSES,
+)
+from bff.telemetry.metrics.families import OTHER, Cell, Metrics
+from bff.telemetry.metrics.limit_definitions import ACCESS_REFUSALS, ACTIONS
+from bff.web.http.accounts import CacheState, Outcome
+from bff.web.http.destination import APP, NOWHERE, Destination, DestinationKind
+from bff.web.http.replies import Reply
+from bff.web.http.requests import GatewayRequest
+
+CLIENT_LEFT: Final = 499  # nginx's number for a client that got nothing
+
+BrokenBy = Literal["client left", "upstream broke off", "gateway closed"]
+WorkKind = DestinationKind | Literal["websocket"]
+
+MOST_REASONS: Final = 64
+_METHODS: Final = frozenset((*METHODS, "HEAD", "OPTIONS", "CONNECT", "TRACE"))
+_SCHEMES: Final = frozenset(("http", "https"))
+_NO_ACCOUNT: Final = (None, None, None, (), ())
+_WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class _Way(NamedTuple):
+    """How a request went, as far as that is counted. `broken` is how its reply broke; `view`, the
+    `cache` and the `outcome` are those of an account, None without one."""
+
+    method: str
+    scheme: str
+    status: int
+    broken: BrokenBy | None
+    view: str | None
+    cache: CacheState | None
+    outcome: Outcome | None
+
+
+class _Cells(NamedTuple):
+    """What requests that went alike count into. What is no composition's has none of the rest, and
+    what did not come as far as the cache none of that. One that takes longer than `most_seconds`
+    has missed what the composition's `slo` promises."""
+
+    requests: Cell
+    composition: Cell | None
+    sent_bytes: Cell
+    cache: Cell | None
+    most_seconds: float
+    missed: Cell
+
+
+class RequestCounts:
+    """Counts the requests of one process. Safe to share between threads."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._requests = metrics.histogram(REQUESTS)
+        self._at_work = metrics.gauge(REQUESTS_IN_FLIGHT)
+        self._compositions = metrics.histogram(COMPOSITIONS)
+        self._sent_bytes = metrics.counter(COMPOSITION_BYTES)
+        self._cache = metrics.counter(CACHE_REQUESTS)
+        self._refusals = metrics.counter(ACCESS_REFUSALS)
+        self._actions = metrics.counter(ACTIONS)
+        self._missed = metrics.counter(SLO_MISSES)
+        self._reasons: set[str] = set()
+        # Destinations that all gateways of a process share hold nothing of one.
+        self._shared: dict[str, dict[_Way, _Cells]] = {NOWHERE.kind: {}, APP.kind: {}}
+
+    def begin_work(self, request: GatewayRequest, kind: WorkKind) -> None:
+        """The request takes waiting from now on, until `end_work`."""
+        request.at_work = cell = self._at_work.at(kind)
+        cell[0] += 1
+
+    def end_work(self, request: GatewayRequest) -> None:
+        """It waits no more; to say so twice does nothing."""
+        cell, request.at_work = request.at_work, None
+        if cell is not None:
+            cell[0] -= 1
+
+    def count(
+        self, request: GatewayRequest, reply: Reply, sent_bytes: int, broken: BrokenBy | None = None
+    ) -> None:
+        """Count a request whose reply is out, or `broken` off."""
+        destination, account = request.destination, reply.account
+        view, cache, outcome, _, _ = account or _NO_ACCOUNT
+        way = (request.method, request.scheme, reply.status, broken, view, cache, outcome)
+        cells = destination.cells.get(way)
+        if cells is None:
+            cells = self._cells(destination, _Way(*way))
+        requests, composition, sent, cached, most_seconds, missed = cells
+        seconds = perf_counter() - request.started_at
+        bucket = bisect_left(HTTP_SECONDS, seconds)
+        requests[bucket] += 1
+        requests[-1] += seconds
+        if composition is not None:
+            composition[bucket] += 1
+            composition[-1] += seconds
+            sent[0] += sent_bytes
+            if cached is not None:
+                cached[0] += 1
+            if seconds > most_seconds:
+                missed[0] += 1
+
+    def count_refusal(self, request: GatewayRequest, reply: Reply) -> None:
+        """Count a request that was refused because of who asked, or how often."""
+        route, reason = request.destination.route, self._word(str(reply.facts["reason"]))
+        self._refusals.at(route, reason)[0] += 1
+
+    def count_action(self, action: str, outcome: str) -> None:
+        """Count what an audit line reports."""
+        self._actions.at(_spelt(action), _spelt(outcome))[0] += 1
+
+    def _word(self, reason: str) -> str:
+        """The reason as a label. An embedder's provider may give any text, a client's perhaps: so
+        it is a word, and the first ones alone count by themselves."""
+        if reason in self._reasons:
+            return reason
+        if len(self._reasons) >= MOST_REASONS or _WORD.fullmatch(reason) is None:
+            return OTHER
+        self._reasons.add(reason)
+        return reason
+
+    def _cells(self, destination: Destination, way: _Way) -> _Cells:
+        """The cells of a way that was not gone yet, or that clients can make up."""
+        known = way._replace(
+            method=way.method if way.method in _METHODS else OTHER,
+            scheme=way.scheme if way.scheme in _SCHEMES else OTHER,
+        )
+        held = self._shared.get(destination.kind, destination.cells)
+        cells = held.get(known)
+        if cells is None:
+            cells = held[known] = self._new_cells(destination, known)
+        return cells
+
+    def _new_cells(self, destination: Destination, way: _Way) -> _Cells:
+        status = "" if _is_abandoned(way) else str(way.status)
+        error = _spelt(way.broken) if way.broken else status if way.status >= 500 else ""
+        kind, route = destination.kind, destination.route
+        requests = self._requests.at(kind, way.method, way.scheme, route, status, error)
+        outcome = _client_outcome(way)
+        if kind != "composition" or outcome is None:
+            return _Cells(requests, None, [0.0], None, inf, [0.0])
+        name, view, slo = destination.name, way.view or "", destination.slo
+        most_seconds, missed = inf, [0.0]
+        if slo is not None and outcome == "failed":
+            most_seconds, missed = -1.0, self._missed.at(name, "failed")
+        elif slo is not None and slo.latency_seconds is not None and way.status < 400:
+            most_seconds, missed = slo.latency_seconds, self._missed.at(name, "slow")
+        return _Cells(
+            requests,
+            self._compositions.at(name, view, outcome),
+            self._sent_bytes.at(name, view),
+            None if way.cache is None else self._cache.at(name, way.cache),
+            most_seconds,
+            missed,
+        )
+
+
+def _is_abandoned(way: _Way) -> bool:
+    return way.broken is not None and way.status == CLIENT_LEFT
+
+
+def _client_outcome(way: _Way) -> str | None:
+    """What a client got of a composition; None of what is no payload's, such as an answer to
+    OPTIONS."""
+    if _is_abandoned(way):
+        return "abandoned"
+    if way.status >= 400:
+        return "failed" if way.status >= 500 else "refused"
+    return way.outcome
+
+
+def _spelt(text: str) -> str:
+    return text.replace(" ", "_")
