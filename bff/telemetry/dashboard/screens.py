@@ -30,7 +30,8 @@ from bff.telemetry.metrics.definitions import (
 )
 from bff.telemetry.promql import share_of
 
-ANSWERED: Final = 'outcome!="refused"'  # what an SLO, and a share of failures, is about
+# What an SLO, and a share of failures, is about: neither a caller's mistakes nor who has left.
+ANSWERED: Final = 'outcome=~"ok|degraded|failed"'
 SCREENS_FAILING: Final = "Screens that fail"
 SCREENS_SLOW: Final = "Slow screens"
 STEPS_SLOW: Final = "Slow steps"

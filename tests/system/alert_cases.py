@@ -1,0 +1,163 @@
+"""Series that make an alert fire, and series that don't, for `promtool test rules`.
+
+Values are promtool's: `0+6x40` begins at 0 and grows by 6, 40 times, a step each 15 seconds.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+GATEWAY = 'job="bff", instance="bff-1:9464"'
+HOME = f'{GATEWAY}, composition="home", view=""'
+USERS = f'{GATEWAY}, service="users", server_address="10.0.0.7", server_port="8000"'
+OF_HOME = {"composition": "home"}
+OF_USERS = {"service": "users", "server_address": "10.0.0.7", "server_port": "8000"}
+
+
+class Case(NamedTuple):
+    """What Prometheus has scraped, and whether the alert fires at a time: with these labels and
+    this summary, or not at all."""
+
+    series: Mapping[str, str]
+    at: str = "10m"
+    labels: Mapping[str, str] | None = None
+    summary: str = ""
+    step: str = "15s"
+
+
+def home(outcome: str, values: str) -> dict[str, str]:
+    """How often the screen has come to this."""
+    return {f'bff_composition_duration_seconds_count{{{HOME}, outcome="{outcome}"}}': values}
+
+
+def users(error: str, values: str) -> dict[str, str]:
+    """How often a call of the instance has come to this."""
+    return {f'http_client_request_duration_seconds_count{{{USERS}, error_type="{error}"}}': values}
+
+
+def buckets(name: str, labels: str, quick: str, slow: str) -> dict[str, str]:
+    """A histogram: what took up to a second, and everything."""
+    return {
+        f'{name}_bucket{{{labels}, le="1.0"}}': quick,
+        f'{name}_bucket{{{labels}, le="2.5"}}': slow,
+        f'{name}_bucket{{{labels}, le="+Inf"}}': slow,
+    }
+
+
+def promised(misses: str) -> dict[str, str]:
+    """A screen that promises 99.9 %, with a thousand requests a step."""
+    return {
+        f'bff_slo_target_ratio{{{GATEWAY}, composition="home"}}': "0.999x6000",
+        f'bff_slo_misses_total{{{GATEWAY}, composition="home", reason="slow"}}': misses,
+        **home("ok", "0+1000x6000"),
+    }
+
+
+def counter(name: str, labels: str, values: str) -> dict[str, str]:
+    """One series of the gateway."""
+    return {f"{name}{{{GATEWAY}{labels}}}": values}
+
+
+_BUDGET = "home uses up its error budget of 30 days"
+
+# Each alert's cases: the first fires, the others don't.
+CASES: Mapping[str, tuple[Case, ...]] = {
+    "BffErrorBudgetBurnsFast": (
+        Case(promised("0+20x6000"), "2h", OF_HOME,
+             f"{_BUDGET} 14.4 times as fast as its SLO lets it: 2 % of it in an hour.", "1m"),
+        Case(promised("0+14x6000"), "2h", step="1m"),
+        Case(promised("0+40x110 4400x6000"), "2h", step="1m"),  # it is over
+        Case(promised("0x110 0+100x6000"), "115m", step="1m"),  # it has only begun
+    ),
+    "BffErrorBudgetBurnsSteadily": (
+        Case(promised("0+8x6000"), "7h", OF_HOME,
+             f"{_BUDGET} 6 times as fast as its SLO lets it: 5 % of it in six hours.", "2m"),
+        Case(promised("0+5x6000"), "7h", step="2m"),
+        Case(promised("0+20x190 3800x6000"), "7h", step="2m"),
+    ),
+    "BffErrorBudgetBurnsSlowly": (
+        Case(promised("0+2x6000"), "80h", OF_HOME,
+             f"{_BUDGET} faster than its SLO lets it: more than 10 % of it in three days.", "10m"),
+        Case(promised("0x6000"), "80h", step="10m"),
+        Case(promised("0+5x430 2150x6000"), "80h", step="10m"),
+    ),
+    "BffScreenFailing": (
+        Case({**home("failed", "0+6x40"), **home("ok", "0+94x40")}, labels=OF_HOME,
+             summary="More than 5 % of the requests of home fail."),
+        Case({**home("failed", "0+4x40"), **home("ok", "0+96x40")}),
+        # callers' own mistakes don't count
+        Case({**home("refused", "0+50x40"), **home("failed", "0x40"), **home("ok", "0+50x40")}),
+    ),
+    "BffScreenSlow": (
+        Case(buckets("bff_composition_duration_seconds", f'{HOME}, outcome="ok"',
+                     "0+90x80", "0+100x80"), "15m", OF_HOME,
+             "One of 20 answers of home takes more than a second."),
+        Case(buckets("bff_composition_duration_seconds", f'{HOME}, outcome="ok"',
+                     "0+96x80", "0+100x80"), "15m"),
+    ),
+    "BffScreenDegraded": (
+        Case({**home("degraded", "0+11x40"), **home("ok", "0+89x40")}, labels=OF_HOME,
+             summary="More than 10 % of the payloads of home are degraded."),
+        Case({**home("degraded", "0+9x40"), **home("ok", "0+91x40")}),
+    ),
+    "BffInstanceFailing": (
+        # every call fails from the fifth minute on: it is known 45 seconds later
+        Case({**users("timeout", "0x20 100+100x20"), **users("", "0+100x20 2000x20")}, "5m45s",
+             OF_USERS, "More than 20 % of the calls of users at 10.0.0.7:8000 fail."),
+        Case({**users("503", "0x20 0+15x20"), **users("", "0+90x40")}, "8m"),
+        Case({**users("404", "0+90x40"), **users("", "0+10x40")}, "6m"),  # what isn't there
+    ),
+    "BffInstanceSlow": (
+        Case(buckets("http_client_request_duration_seconds", USERS, "0+90x40", "0+100x40"),
+             labels=OF_USERS,
+             summary="One of 20 calls of users at 10.0.0.7:8000 takes more than a second."),
+        Case(buckets("http_client_request_duration_seconds", USERS, "0+96x40", "0+100x40")),
+    ),
+    "BffInstanceResting": (
+        Case({f"bff_instance_resting{{{USERS}}}": "0x10 1x30"}, labels=OF_USERS,
+             summary="No connection can be had to users at 10.0.0.7:8000."),
+        Case({f"bff_instance_resting{{{USERS}}}": "0x10 1x2 0x30"}),
+    ),
+    "BffSchemaBroken": (
+        Case(counter("bff_schema_breaks_total", ', service="users", operation="get_user"',
+                     "3x20 4x20"), "6m", {"service": "users", "operation": "get_user"},
+             "Replies to get_user of users break their schema."),
+        Case(counter("bff_schema_breaks_total", ', service="users", operation="get_user"', "3x40")),
+    ),
+    "BffStoreFailing": (
+        Case({**counter("bff_store_operation_duration_seconds_count",
+                        ', operation="find", outcome="failed"', "0+60x40"),
+              **counter("bff_store_operation_duration_seconds_count",
+                        ', operation="find", outcome="ok"', "0+40x40")}, labels={},
+             summary="The store that workers share fails, or is left alone."),
+        Case({**counter("bff_store_operation_duration_seconds_count",
+                        ', operation="find", outcome="failed"', "0+4x40"),
+              **counter("bff_store_operation_duration_seconds_count",
+                        ', operation="find", outcome="ok"', "0+96x40")}),
+    ),
+    "BffPurgesOwed": (
+        Case(counter("bff_purges_owed", "", "0x10 3x30"), labels={},
+             summary="3 purges wait for the store that workers share."),
+        Case(counter("bff_purges_owed", "", "0x10 3x2 0x30")),
+    ),
+    "BffDown": (
+        Case(counter("up", "", "1x20 0x20"), labels={"instance": "bff-1:9464"},
+             summary="bff-1:9464 can't be scraped."),
+        Case(counter("up", "", "1x40")),
+        Case({'up{job="node", instance="n:9100"}': "0x40"}),  # another's job
+    ),
+    "BffEventLoopLate": (
+        Case(counter("bff_loop_longest_lag_seconds", "", "0.01x10 0.5x30"), labels={},
+             summary="The event loop was held up for 500ms."),
+        Case(counter("bff_loop_longest_lag_seconds", "", "0.01x10 0.5x2 0.01x30")),
+    ),
+    "BffHeavyWorkRefused": (
+        Case(counter("bff_heavy_work_refusals_total", "", "0x20 2x20"), "6m", {},
+             "Heavy work was refused, since too much of it waited."),
+        Case(counter("bff_heavy_work_refusals_total", "", "2x40")),
+    ),
+    "BffLogLinesLost": (
+        Case(counter("bff_log_lines_lost_total", "", "0x20 2x20"), "6m", {},
+             "Lines of the log were lost."),
+        Case(counter("bff_log_lines_lost_total", "", "2x40")),
+    ),
+}  # fmt: skip
