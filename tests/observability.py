@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
+from bff.telemetry.alerts.prometheus import ALERTS
+from bff.telemetry.dashboard.panel import WINDOW
+from bff.telemetry.dashboard.rows import DashboardRow, dashboard_rows
 from bff.telemetry.metrics.definition import Definition, Row
 from bff.telemetry.metrics.definitions import DEFINITIONS
 
@@ -61,8 +64,45 @@ def _buckets() -> str:
     return table(("histogram", "upper bounds of its buckets"), rows)
 
 
+def _alerts() -> str:
+    rows = [
+        (code([each.name]), _plain(each.summary), each.severity, each.held or "at once", each.panel)
+        for each in ALERTS
+    ]
+    return table(("alert", "fires when", "severity", "held for", "graph"), rows)
+
+
+def _plain(text: str) -> str:
+    """An alert's text for readers, without Prometheus's templates."""
+    named = re.sub(r"{{ \$labels\.(\w+) }}", lambda found: f"`{found[1]}`", text)
+    return re.sub(r"{{ \$value[^}]*}}", "…", named)
+
+
+def _questions() -> str:
+    return "\n".join(f"### {row.title}\n\n{_questions_of(row)}" for row in dashboard_rows())
+
+
+def _questions_of(row: DashboardRow) -> str:
+    rows = [
+        (panel.question, panel.title, code(map(_bare, (each.expression for each in panel.queries))))
+        for panel in row.panels
+    ]
+    return table(("question", "graph", "query"), rows)
+
+
+def _bare(expression: str) -> str:
+    """A query without the dashboard's variables, to be asked of Prometheus itself."""
+    bare = re.sub(r'\w+=~"\$\w+"(, )?', "", expression).replace(WINDOW, "5m")
+    return bare.replace(", }", "}").replace("{}", "")
+
+
 # What makes each part of the page that stands between marks.
-PARTS: Mapping[str, Callable[[], str]] = {"metrics": _metrics, "buckets": _buckets}
+PARTS: Mapping[str, Callable[[], str]] = {
+    "metrics": _metrics,
+    "buckets": _buckets,
+    "alerts": _alerts,
+    "questions": _questions,
+}
 
 
 def page(text: str) -> str:
