@@ -33,7 +33,7 @@ from bff.settings import load_settings
 
 if TYPE_CHECKING:
     from bff.plan.model.identity import IdentityPlan
-    from bff.web.http.logs import AuditAction
+    from bff.telemetry.logs.events import AuditAction
 
 T = TypeVar("T")
 
@@ -212,9 +212,9 @@ class _Opened:
         try:
             self._run(lambda store: store.update(change))
         except click.ClickException:
-            audit_command(action, "failed", key=id_)
+            audit_command(action, "failed", {"bff.key": id_})
             raise
-        audit_command(action, "done", key=id_)
+        audit_command(action, "done", {"bff.key": id_})
 
     def _run(self, work: Callable[[KeyStore], Awaitable[T]]) -> T:
         try:

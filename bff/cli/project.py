@@ -4,7 +4,7 @@ import getpass
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +16,7 @@ from bff.errors import Problem, ProjectError
 if TYPE_CHECKING:
     from bff.environment import Environment
     from bff.plan.model.composition import CompiledProject
-    from bff.web.http.logs import AuditAction
+    from bff.telemetry.logs.events import AuditAction
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -55,12 +55,19 @@ def print_problems(problems: tuple[Problem, ...]) -> None:
     click.echo(f"\n{count} problem{'s' if count != 1 else ''}.", err=True)
 
 
-def audit_command(action: "AuditAction", outcome: str, **facts: Any) -> None:
+def audit_command(action: "AuditAction", outcome: str, facts: Mapping[str, Any]) -> None:
     """Print the audit line of a command on standard error: the user of the system did this."""
-    from bff.web.http.logs import audit_line
+    from bff.telemetry.logs.events import OWN, audit_event, json_line
 
-    line = audit_line(action, who=_user(), origin=socket.gethostname(), outcome=outcome, **facts)
-    click.echo(line.decode(), nl=False, err=True)
+    line = audit_event(
+        action,
+        who=_user(),
+        address={"client.address": socket.gethostname()},
+        outcome=outcome,
+        facts=facts,
+        origin=OWN,
+    )
+    click.echo(json_line(line).decode(), nl=False, err=True)
 
 
 def _user() -> str:

@@ -61,9 +61,9 @@ def _purge_in_redis(url: str, namespace: str, tags: tuple[str, ...]) -> int:
         refuse_bad_url(url)
         gone = RedisStoreClient(url, namespace, seconds=_SECONDS).purge(tags)
     except (SettingsError, RedisError, OSError) as error:
-        audit_command("purge", "failed", tags=about)
+        audit_command("purge", "failed", {"bff.tags": about})
         raise click.ClickException(f"nothing was purged: {error}") from None
-    audit_command("purge", "done", tags=about, purged=gone)
+    audit_command("purge", "done", {"bff.tags": about, "bff.entries": gone})
     return gone
 
 

@@ -28,9 +28,9 @@ from bff.telemetry.metrics.families import Metrics
 from bff.upstream.call_counts import CallCounts
 from bff.upstream.observed import Observer, Observers
 from bff.web.http.forwarding import ForwardingReader
-from bff.web.http.logs import Log
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
+from bff.web.logs.log import Log
 from bff.web.serving.identity import own_identity
 from bff.web.serving.metrics_endpoint import (
     MetricsEndpoint,

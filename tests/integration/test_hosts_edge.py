@@ -257,7 +257,7 @@ def test_redis_that_is_gone_is_noticed_in_the_log_alone(
         with serving(loop_host, tmp_path, settings=settings) as host:
             for _ in range(6):
                 assert host.get("/home/1").status == 200
-    assert b'"logger":"bff.redis.' in capfdbinary.readouterr().out
+    assert b'"log.logger":"bff.redis.' in capfdbinary.readouterr().out
 
 
 def test_view_that_still_runs_when_the_edge_stops_runs_to_its_end(

@@ -8,6 +8,7 @@ import pytest
 
 from bff.settings import Settings
 from tests.support.hosts import HOSTS, serving
+from tests.support.log_lines import written
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 from tests.support.wire import WireServer
 from tests.support.wire_scripts import head, json_reply, reply, then_reset
@@ -49,41 +50,49 @@ def lines(
             host.get("/raw/none", x_request_id="none")
             with pytest.raises(Exception):  # noqa: B017, PT011 - each client has its own
                 host.get("/raw/half", x_request_id="half")
-    return [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
+    return written(capfdbinary)
 
 
 def test_each_request_has_one_line_that_says_what_it_came_to(lines: list[dict[str, Any]]) -> None:
-    by_id = {line["request_id"]: line for line in lines}
+    by_id = {line["http.request.id"]: line for line in lines}
     # In any order: a line is written once the reply has gone out, and the client has it by then.
-    assert sorted(line["request_id"] for line in lines) == [
+    assert sorted(line["http.request.id"] for line in lines) == [
         "bad", "half", "hit", "miss", "none", "nowhere", "raw", "soft",
     ]  # fmt: skip
-    assert {line["event"] for line in lines} == {"request"}
-    assert [by_id[each]["status"] for each in ("miss", "bad", "nowhere", "raw")] == [
-        200, 400, 404, 200,
-    ]  # fmt: skip
-    for line in lines:
-        assert line["duration_ms"] > 0
-        assert line["timestamp"].endswith("Z")
+    assert {line["event.dataset"] for line in lines} == {"bff.access"}
+    statuses = {name: line["http.response.status_code"] for name, line in by_id.items()}
+    assert [statuses[each] for each in ("miss", "bad", "nowhere", "raw")] == [200, 400, 404, 200]
+    assert min(line["event.duration"] for line in lines) > 0
     miss, hit = by_id["miss"], by_id["hit"]
-    assert (miss["composition"], miss["cache"], miss["steps"]) == (
-        "home", "miss; stored", {"user": "ok"},
-    )  # fmt: skip
-    assert (hit["composition"], hit["cache"]) == ("home", "hit")
-    assert miss["bytes"] == hit["bytes"] > 0
-    assert (by_id["bad"]["composition"], by_id["bad"]["reason"]) == ("home", "bad_params")
-    assert by_id["soft"]["steps"] == {"user": "failed"}
-    (failure,) = by_id["soft"]["failures"]
-    assert (failure["step"], failure["reason"], failure["status"]) == ("user", "status", 503)
-    assert (by_id["raw"]["route"], by_id["raw"]["bytes"]) == ("/raw", 3)
-    none = by_id["none"]  # a head, and not a byte of its body
-    assert (none["status"], none["route"], none["reason"]) == (502, "/raw", "incomplete")
-    assert by_id["half"]["broken"] == "upstream broke off"
+    assert (miss["bff.composition"], miss["bff.cache"], miss["bff.stored"]) == (
+        "home",
+        "miss",
+        True,
+    )
+    assert (miss["bff.steps.ok"], miss["bff.calls"], miss["bff.outcome"]) == (["user"], 1, "ok")
+    assert (hit["bff.composition"], hit["bff.cache"], hit["bff.outcome"]) == ("home", "hit", "ok")
+    assert miss["bff.release"] == hit["bff.release"] != ""
+    assert miss["http.response.body.bytes"] == hit["http.response.body.bytes"] > 0
+    bad = by_id["bad"]
+    assert (bad["bff.composition"], bad["error.type"]) == ("home", "bad_params")
+    assert (bad["event.outcome"], miss["event.outcome"]) == ("failure", "success")
+    soft = by_id["soft"]
+    assert (soft["bff.outcome"], soft["bff.steps.failed"]) == ("degraded", ["user"])
+    assert soft["bff.degraded"] == ["user:status"]
+    (failure,) = soft["bff.failures"]
+    assert failure.startswith("user: status 503")
+    raw, none = by_id["raw"], by_id["none"]
+    assert (raw["bff.route"], raw["http.response.body.bytes"]) == ("/raw", 3)
+    # A head, and not a byte of its body.
+    assert (none["http.response.status_code"], none["bff.route"]) == (502, "/raw")
+    assert none["error.type"] == "incomplete"
+    half = by_id["half"]
+    assert (half["bff.broken"], half["event.outcome"]) == ("upstream broke off", "failure")
 
 
 def test_no_line_holds_a_query_or_a_header_and_paths_are_cut(lines: list[dict[str, Any]]) -> None:
     assert "hush" not in json.dumps(lines)
-    assert max(len(line["path"]) for line in lines) == 200
+    assert max(len(line["url.path"]) for line in lines) == 200
 
 
 @pytest.mark.parametrize("name", HOSTS)

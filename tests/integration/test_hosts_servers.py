@@ -1,6 +1,7 @@
 """The two applications as an operator starts them: processes, settings from the environment."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import flask
 import pytest
 
 from tests.support.hosts import WAIT_BUDGET_SECONDS, Host
+from tests.support.log_lines import of, read_lines
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 from tests.support.websockets import HANDSHAKE, ORIGIN
 from tests.support.wire import WireServer
@@ -96,5 +98,5 @@ def test_server_starts_from_the_environment_serves_and_stops_when_told(
             assert host.get("/nowhere").json()["reason"] == "no_such_path"
             out, lost = ended(process, signal.SIGINT if name == "flask" else signal.SIGTERM, host)
     assert out.count(b"Traceback") <= lost, out.decode()
-    lines = [line for line in out.splitlines() if b'"event":"request"' in line]
-    assert any(b'"composition":"home"' in line for line in lines), out.decode()
+    lines = of("access", read_lines(b"\n".join(re.findall(rb"^\{.*\}$", out, re.M))))
+    assert any(line.get("bff.composition") == "home" for line in lines), out.decode()

@@ -127,4 +127,4 @@ def test_warning_of_a_part_does_not_wait_for_the_reader_of_standard_error(tmp_pa
             timeout=WAIT_BUDGET_SECONDS,
         )
     assert ended.returncode == 0
-    assert b'"logger":"bff.redis.' in ended.stdout
+    assert b'"log.logger":"bff.redis.' in ended.stdout

@@ -1,6 +1,5 @@
 """Tunnels of our own server: their times and bounds, the server's end, their log lines."""
 
-import json
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -12,6 +11,7 @@ import pytest
 from bff.settings import Settings
 from bff.web.applications import create_server
 from tests.support.hosts import Host, http1_server
+from tests.support.log_lines import written
 from tests.support.websockets import (
     Client,
     connected,
@@ -183,9 +183,8 @@ def test_line_at_the_end_has_the_bytes_and_who_closed(
             case _:
                 kept = stack.pop_all()
     kept.close()
-    lines = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
-    (line,) = [line for line in lines if line.get("event") == "request"]
-    assert line["status"] == 101
-    assert (line["bytes"], line["received_bytes"], line["closed_by"]) == (10, 5, closed_by)
-    assert line["route"] == "/live"
-    assert line["duration_ms"] > (500 if closed_by == "idle" else 0)
+    (line,) = written(capfdbinary, "access")
+    assert line["http.response.status_code"] == 101
+    assert (line["http.response.body.bytes"], line["bff.received_bytes"]) == (10, 5)
+    assert (line["bff.closed_by"], line["bff.route"]) == (closed_by, "/live")
+    assert line["event.duration"] > (500_000_000 if closed_by == "idle" else 0)

@@ -8,8 +8,11 @@ from typing import Any, get_args
 import pytest
 
 from bff.settings import Settings
+from bff.telemetry.logs.fields import ECS_VERSION
 from bff.upstream.transports import TransportName
+from bff.version import __version__
 from tests.support.hosts import Answer
+from tests.support.log_lines import written
 from tests.support.screens import Screen, Screens, user
 from tests.support.structured_fields import read_list
 from tests.support.wire import Script
@@ -34,8 +37,7 @@ def calls(capfdbinary: pytest.CaptureFixture[bytes]) -> Lines:
     """The log's lines on upstream calls, once the screen has ended."""
 
     def read() -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
-        return [line for line in lines if line["event"] == "upstream call"]
+        return written(capfdbinary, "upstream")
 
     return read
 
@@ -64,21 +66,33 @@ def test_each_call_is_a_line_by_its_template_and_without_values(
     assert asked(screen).status == 200
     assert asked(screen, "/raw/users/4711?name=hush").status == 200
     of_step, of_route = calls()
-    assert of_step.pop("duration_ms") > 0
-    assert of_step.pop("timestamp")
+    assert of_step.pop("event.duration") > 0
+    assert of_step.pop("@timestamp")
     body = b'{"id": 4711, "first_name": "Hush"}'
+    host, port = screen.upstream.url.removeprefix("http://").split(":")
     assert of_step == {
-        "event": "upstream call",
-        "level": "debug",
-        "service": "shop",
-        "instance": screen.upstream.url,
-        "operation": "shop.get_user",
-        "method": "GET",
-        "path": "/users/{id}",
-        "status": 200,
-        "bytes": len(body),
+        "log.level": "debug",
+        "message": "call of shop.get_user",
+        "ecs.version": ECS_VERSION,
+        "event.dataset": "bff.upstream",
+        "event.kind": "event",
+        "event.category": ["web"],
+        "event.type": ["access"],
+        "event.outcome": "success",
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+        "http.response.body.bytes": len(body),
+        "service.name": "bff",
+        "service.version": __version__,
+        "server.address": host,
+        "server.port": int(port),
+        "bff.service": "shop",
+        "bff.instance": screen.upstream.url,
+        "bff.operation": "shop.get_user",
+        "bff.template": "/users/{id}",
     }
-    assert (of_route["service"], of_route["method"], of_route["status"]) == ("shop", "GET", 200)
+    names = ("bff.service", "http.request.method", "http.response.status_code")
+    assert tuple(map(of_route.get, names)) == ("shop", "GET", 200)
     text = json.dumps([of_step, of_route]).lower()
     assert "hush" not in text
     assert "4711" not in text
@@ -105,8 +119,8 @@ def test_slow_reply_is_a_timeout_of_the_reply_and_not_of_connecting(
     ((_, status),) = read_list(answer.header("proxy-status") or "")
     assert status["error"] == "http_response_timeout"
     (call,) = calls()
-    assert call["reason"] == "timeout"
-    assert 250 < call["duration_ms"] < 3000
+    assert call["error.type"] == "timeout"
+    assert 250e6 < call["event.duration"] < 3000e6
 
 
 @pytest.mark.parametrize("transport", get_args(TransportName))
@@ -125,7 +139,7 @@ def test_connection_that_hangs_is_a_timeout_of_connecting(
     ((_, status),) = read_list(answer.header("proxy-status") or "")
     assert status["error"] == "connection_timeout"
     (call,) = calls()
-    assert call["reason"] == "connect_timeout"
+    assert call["error.type"] == "connect_timeout"
 
 
 FAR = """
@@ -148,7 +162,5 @@ def test_call_that_is_cancelled_is_a_line(screens: Screens, calls: Lines) -> Non
         both, {"/users/1": never(), "/users/2": reply(500)}, settings=Settings(log_level="debug")
     )
     assert asked(screen, "/screen").status == 502
-    assert sorted((each.get("reason", ""), each.get("status")) for each in calls()) == [
-        ("", 500),
-        ("cancelled", None),
-    ]
+    names = ("error.type", "http.response.status_code")
+    assert {tuple(map(each.get, names)) for each in calls()} == {(None, 500), ("cancelled", None)}

@@ -20,6 +20,7 @@ from websockets.sync.server import ServerConnection, serve
 from bff.settings import Settings
 from bff.web.applications import create_server
 from tests.support.hosts import WAIT_BUDGET_SECONDS, http1_server
+from tests.support.log_lines import written
 from tests.support.websockets import ORIGIN, live_project
 
 Handler = Callable[[ServerConnection], None]
@@ -87,9 +88,8 @@ def test_websocket_passes_while_the_log_has_a_line_for_each_call(
         client.send("hello")
         assert client.recv() == "hello"
         client.close()
-    lines = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
-    (call,) = [line for line in lines if line["event"] == "upstream call"]
-    assert (call["method"], call["status"]) == ("GET", 101)
+    (call,) = written(capfdbinary, "upstream")
+    assert (call["http.request.method"], call["http.response.status_code"]) == ("GET", 101)
 
 
 def test_tls_at_both_ends_passes_messages_and_the_end(

@@ -19,7 +19,7 @@ from bff.environment import Environment
 from bff.plan.compiler.project import compile_project
 from bff.settings import Settings
 from bff.web import gateway as core
-from bff.web.http.logs import Log
+from bff.web.logs.log import Log
 from tests.support.access_matrix import (
     ENDPOINTS,
     METHODS,

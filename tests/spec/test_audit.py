@@ -1,12 +1,10 @@
 """Who was refused what, from where, and why, in the lines of the log, in every host."""
 
-import json
-from typing import Any
-
 import pytest
 
 from bff.settings import Settings
 from tests.support.callers import ByName, bearer
+from tests.support.log_lines import written
 from tests.support.screens import Screens, user
 
 COMPOSITIONS = {
@@ -63,12 +61,15 @@ def test_each_refusal_has_one_audit_line_and_nothing_else_has(
             answer = screen.get(target, **({} if caller is None else bearer(caller)))
             assert (answer.status, answer.json()["reason"]) == (status, outcome), target
     screen.host.app.extensions["bff"].core.log.flush()
-    lines: list[dict[str, Any]] = [*map(json.loads, capfdbinary.readouterr().out.splitlines())]
-    names = ("event", "action", "outcome", "status", "from", "method", "path")
+    lines = written(capfdbinary)
+    names = (
+        "event.dataset", "event.action", "event.reason", "http.response.status_code",
+        "client.ip", "http.request.method", "url.path",
+    )  # fmt: skip
     assert [tuple(map(line.get, names)) for line in lines] == 2 * [
-        ("audit", "refusal", outcome, status, "127.0.0.1", "GET", target.partition("?")[0])
+        ("bff.audit", "refusal", outcome, status, "127.0.0.1", "GET", target.partition("?")[0])
         for target, _, outcome, status, _ in REFUSED
     ]
-    assert [line["who"] for line in lines] == 2 * [
+    assert [line.get("user.id") for line in lines] == 2 * [
         caller if says_who else None for _, caller, _, _, says_who in REFUSED
     ]

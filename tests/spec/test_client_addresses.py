@@ -1,11 +1,9 @@
 """Who sent a request, as services, the log and audit lines learn it, in every host."""
 
-import json
-from typing import Any
-
 import pytest
 
 from bff.settings import Settings
+from tests.support.log_lines import of, written
 from tests.support.screens import Screen, Screens
 from tests.support.wire_scripts import reply
 
@@ -65,6 +63,6 @@ def test_log_and_audit_lines_name_the_client(
     for method, target in (("GET", "/raw/x"), ("GET", "/none"), ("POST", "/admin/purge")):
         screen.request(method, target, FORWARDED)
     screen.host.app.extensions["bff"].core.log.flush()
-    lines: list[dict[str, Any]] = [*map(json.loads, capfdbinary.readouterr().out.splitlines())]
-    assert {line["client"] for line in lines if line["event"] == "request"} == {client}
-    assert [line["from"] for line in lines if line["event"] == "audit"] == [client]
+    lines = written(capfdbinary)
+    assert {line["client.ip"] for line in of("access", lines)} == {client}
+    assert [line["client.ip"] for line in of("audit", lines)] == [client]

@@ -19,7 +19,7 @@ from bff import Gateway
 from bff.plan.compiler.project import compile_project
 from bff.settings import Settings
 from bff.web import gateway as core
-from bff.web.http.logs import Log
+from bff.web.logs.log import Log
 from tests.support.callers import ByName
 from tests.support.doors import DOORS, Ask, Headers
 from tests.support.hosts import HOSTS, Answer

@@ -1,7 +1,6 @@
 """What is purged is made anew: by what writes, by operators, and by `bff purge`."""
 
 import getpass
-import json
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +12,7 @@ from bff.cli import bff
 from bff.settings import Settings
 from tests.support.cache_answers import cache_facts, is_hit, until
 from tests.support.hosts import Answer
+from tests.support.log_lines import read_lines, written
 from tests.support.redis_server import RedisServer, free_port
 from tests.support.screens import Screen, Screens, order, product, value_reply
 from tests.support.wire import Script
@@ -177,15 +177,13 @@ def test_each_purge_and_each_refusal_of_one_has_an_audit_line(
     purge(screen, b'{"tags": ["shelves"]}', f"{TOKEN}x")
     purge(screen, b"{")
     screen.host.app.extensions["bff"].core.log.flush()
-    lines = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
-    told = [
-        tuple(map(line.get, ("event", "action", "outcome", "who", "from", "tags")))
-        for line in lines
-    ]
+    lines = written(capfdbinary)
+    names = ("event.dataset", "event.action", "event.reason", "user.id", "client.ip", "bff.tags")
+    told = [tuple(map(line.get, names)) for line in lines]
     assert told == [
-        ("audit", "purge", "done", "admin token", "127.0.0.1", "shelves, product:1"),
-        ("audit", "purge", "no_token", None, "127.0.0.1", None),
-        ("audit", "purge", "bad_tags", "admin token", "127.0.0.1", None),
+        ("bff.audit", "purge", None, "admin token", "127.0.0.1", "shelves, product:1"),
+        ("bff.audit", "purge", "no_token", None, "127.0.0.1", None),
+        ("bff.audit", "purge", "bad_tags", "admin token", "127.0.0.1", None),
     ]
     assert TOKEN not in str(lines)
 
@@ -250,9 +248,10 @@ def test_command_purges_in_redis_and_every_worker_hears_of_it(
     assert (other_project.exit_code, other_project.stdout) == (0, "0 purged\n")
     done = command("product:1", "--project", str(screen.folder), BFF_REDIS_URL=redis.url)
     assert (done.exit_code, done.stdout) == (0, "2 purged\n")
-    line = json.loads(done.stderr)
-    assert (line["action"], line["outcome"], line["tags"]) == ("purge", "done", "product:1")
-    assert (line["who"], line["from"]) == (getpass.getuser(), socket.gethostname())
+    (line,) = read_lines(done.stderr)
+    assert (line["event.action"], line["event.outcome"]) == ("purge", "success")
+    assert (line["bff.tags"], line["bff.entries"]) == ("product:1", 2)
+    assert (line["user.id"], line["client.address"]) == (getpass.getuser(), socket.gethostname())
     until(lambda: screen.get("/best"), lambda each: each.json()["best"][0]["title"] == "Cap")
     until(lambda: screen.get("/parts/1"), lambda each: each.json()["it"]["title"] == "Cap")
     assert titles(screen)["/parts/9"] == "Hat"

@@ -1,13 +1,13 @@
 """Streams for a log to write to: one that stalls, one that fails for a while, one that counts."""
 
 import io
-import json
 import os
 import threading
 from types import TracebackType
 from typing import Any
 
 from bff.web.http.requests import GatewayRequest
+from tests.support.log_lines import read_lines
 
 
 class Recorder(io.RawIOBase):
@@ -24,10 +24,10 @@ class Recorder(io.RawIOBase):
         return len(data)
 
     def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in b"".join(self.pieces).splitlines()]
+        return read_lines(b"".join(self.pieces))
 
     def paths(self) -> list[str]:
-        return [line["path"] for line in self.lines()]
+        return [line["url.path"] for line in self.lines()]
 
 
 class FailingRecorder(Recorder):
@@ -62,12 +62,12 @@ class StalledPipe:
         self._reader.close()  # a thread that still writes gets EPIPE
         self.stream.close()
 
-    def read_lines(self, until_event: str) -> list[dict[str, Any]]:
-        """All lines up to the first of this event."""
+    def read_lines(self, until: str) -> list[dict[str, Any]]:
+        """All lines up to the first of this kind."""
         lines = []
         for line in self._reader:
-            lines.append(json.loads(line))
-            if lines[-1]["event"] == until_event:
+            lines += read_lines(line)
+            if lines[-1]["event.dataset"] == f"bff.{until}":
                 break
         return lines
 

@@ -18,9 +18,9 @@ from bff.upstream.passthrough.headers import RouteHeaders
 from bff.upstream.passthrough.passthrough import Passthrough
 from bff.web.compositions.handler import CompositionHandler
 from bff.web.http.cors import CrossOrigins
-from bff.web.http.logs import Log
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
+from bff.web.logs.log import Log
 from bff.web.serving.access import AccessControl
 from bff.web.serving.dispatch import Dispatcher
 from bff.web.serving.pending import Pending

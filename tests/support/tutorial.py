@@ -36,6 +36,9 @@ _VARYING = (
 )
 
 
+_TIMES = ("@timestamp", "event.duration")
+
+
 class Reader:
     """Reads in an empty `folder`. `variables` are those of its terminals, `shown_ports` those that
     the document names; each stands for a free one."""
@@ -168,7 +171,7 @@ def _steady(text: str) -> list[str]:
 
 
 def _untimed(line: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: each for name, each in line.items() if name not in ("duration_ms", "timestamp")}
+    return {name: each for name, each in line.items() if name not in _TIMES}
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -60,7 +60,7 @@ def test_end_that_is_closing_when_the_tunnel_opens_closes_the_other(
         await ends.tunnel.closed
         assert ends.client.ended
         assert ends.upstream.written == b""
-        assert ends.tunnel.facts()["closed_by"] == "service"
+        assert ends.tunnel.facts()["bff.closed_by"] == "service"
         assert not ends.service.connections
 
     run(scenario)
@@ -128,7 +128,7 @@ def test_idle_time_begins_anew_with_each_byte_and_lingering_has_an_end(
         ends.client.holds = False
         ends.tunnel.check(began + 100 + idle_seconds + LINGER_SECONDS)
         await ends.tunnel.closed
-        assert ends.tunnel.facts()["closed_by"] == "idle"
+        assert ends.tunnel.facts()["bff.closed_by"] == "idle"
 
     run(scenario)
 

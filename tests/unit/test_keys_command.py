@@ -12,6 +12,7 @@ from bff.cli import bff
 from bff.identity.api_keys.records import read_table
 from bff.identity.api_keys.texts import digest_of, is_whole
 from tests.integration.test_running_docs import KEYS
+from tests.support.log_lines import of, read_lines
 from tests.support.projects import SHOP_SCHEMAS, write_project
 from tests.support.redis_server import RedisServer
 
@@ -51,9 +52,8 @@ def listed(folder: Path, **environ: str) -> list[dict[str, object]]:
 
 def audit_of(result: Result) -> dict[str, object]:
     (line,) = [each for each in result.stderr.splitlines() if each.startswith("{")]
-    found: dict[str, object] = json.loads(line)
-    assert found["event"] == "audit"
-    return {name: found[name] for name in ("action", "outcome", "key")}
+    (found,) = of("audit", read_lines(line))
+    return {name: found[name] for name in ("event.action", "event.outcome", "bff.key")}
 
 
 def test_key_alone_is_on_standard_output_and_all_else_is_beside_it(project: Path) -> None:
@@ -61,7 +61,11 @@ def test_key_alone_is_on_standard_output_and_all_else_is_beside_it(project: Path
     key = result.stdout.removesuffix("\n")
     assert is_whole(key)
     assert key not in result.stderr
-    assert audit_of(result) == {"action": "key added", "outcome": "done", "key": "partner-1"}
+    assert audit_of(result) == {
+        "event.action": "key added",
+        "event.outcome": "success",
+        "bff.key": "partner-1",
+    }
     assert re.search(
         r"^This key is shown this once\. Callers send it as x-api-key\. It expires at \S+Z\.$",
         result.stderr,
@@ -117,14 +121,18 @@ def test_rotation_says_until_when_the_key_before_is_good(project: Path) -> None:
     first = done(project, "add", "--id", "a").stdout
     result = done(project, "rotate", "a")
     assert result.stdout != first
-    assert audit_of(result) == {"action": "key rotated", "outcome": "done", "key": "a"}
+    assert audit_of(result) == {
+        "event.action": "key rotated",
+        "event.outcome": "success",
+        "bff.key": "a",
+    }
     assert re.search(
         r"This key is shown this once, and never expires\. The one before ends at", result.stderr
     )
     refused = keys(project, "rotate", "a")
     assert refused.exit_code == 1
     assert "has two secrets until" in refused.stderr
-    assert audit_of(refused)["outcome"] == "failed"
+    assert audit_of(refused)["event.outcome"] == "failure"
     result = done(project, "rotate", "a", "--grace", "0s", "--expires", "1d")
     assert "This key is shown this once, and expires at" in result.stderr
     assert listed(project)[0]["before_ends"] is None
@@ -135,7 +143,11 @@ def test_revocation_is_reported(project: Path) -> None:
     result = done(project, "revoke", "a")
     assert result.stdout == ""
     assert result.stderr.endswith("a is revoked.\n")
-    assert audit_of(result) == {"action": "key revoked", "outcome": "done", "key": "a"}
+    assert audit_of(result) == {
+        "event.action": "key revoked",
+        "event.outcome": "success",
+        "bff.key": "a",
+    }
 
 
 REFUSED = {

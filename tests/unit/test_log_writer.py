@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import json
 import logging
 import os
 import subprocess
@@ -14,9 +13,10 @@ from typing import IO, Any, cast
 
 import pytest
 
-from bff.web.http.log_writer import PIECE_BYTES, QUEUE_LINES, QUEUE_URGENT_BYTES
-from bff.web.http.logs import Log
+from bff.telemetry.logs.writer import PIECE_BYTES, QUEUE_LINES, QUEUE_URGENT_BYTES
 from bff.web.http.replies import Reply
+from bff.web.logs.log import Log
+from tests.support.log_lines import of, read_lines
 from tests.support.log_streams import FailingRecorder, Recorder, StalledPipe, request
 
 _OK = Reply(200, [])
@@ -103,13 +103,13 @@ def test_stalled_reader_delays_nobody_and_learns_later_how_many_lines_it_lost() 
             log.request(request("/a"), _OK, 1)
         log.flush()  # ends although nobody reads
         log.bug(request("/last"), ValueError("x"))
-        lines = pipe.read_lines(until_event="bug")
-        written = sum(line["event"] == "request" for line in lines)
-        losses = [line for line in lines if line["event"] == "log lines lost"]
-        lost = sum(line["lines"] for line in losses)
+        lines = pipe.read_lines(until="bug")
+        written = len(of("access", lines))
+        losses = of("lost", lines)
+        lost = sum(line["bff.count"] for line in losses)
         assert written + lost == requests
         assert 0 < lost <= requests - QUEUE_LINES
-        assert {line["level"] for line in losses} == {"warning"}
+        assert {line["log.level"] for line in losses} == {"warning"}
 
 
 def test_urgent_lines_of_a_stalled_reader_are_bounded_by_their_bytes() -> None:
@@ -119,11 +119,11 @@ def test_urgent_lines_of_a_stalled_reader_are_bounded_by_their_bytes() -> None:
         bugs = QUEUE_URGENT_BYTES // 7000 * 2
         for _ in range(bugs):
             log.bug(request("/a"), bug)
-        lines = pipe.read_lines(until_event="log lines lost")
+        lines = pipe.read_lines(until="lost")
         log.request(request("/last"), _OK, 1)
-        lines += pipe.read_lines(until_event="request")
-        written = sum(line["event"] == "bug" for line in lines)
-        lost = sum(line["lines"] for line in lines if line["event"] == "log lines lost")
+        lines += pipe.read_lines(until="access")
+        written = len(of("bug", lines))
+        lost = sum(line["bff.count"] for line in of("lost", lines))
         assert written + lost == bugs
         assert written * 7000 < QUEUE_URGENT_BYTES + 128 * 1024
 
@@ -147,8 +147,8 @@ def test_full_pipe_that_does_not_block_loses_nothing() -> None:
             log.request(request(f"/{number}"), _OK, 1)
         log.flush()
         log.bug(request("/last"), ValueError("x"))
-        lines = pipe.read_lines(until_event="bug")
-        assert [line["path"] for line in lines] == [*(f"/{n}" for n in range(1000)), "/last"]
+        lines = pipe.read_lines(until="bug")
+        assert [line["url.path"] for line in lines] == [*(f"/{n}" for n in range(1000)), "/last"]
 
 
 def test_closed_stream_takes_nothing_and_harms_nobody() -> None:
@@ -182,14 +182,14 @@ def test_library_lines_go_the_same_way_until_their_handler_is_removed() -> None:
     library.warning("and nobody cares")
     log.flush()
     (line,) = stream.lines()
-    assert (line["event"], line["level"], line["logger"]) == (
+    assert (line["message"], line["log.level"], line["log.logger"]) == (
         "the store at a place is down", "warning", "bff.cache.anything",
     )  # fmt: skip
 
 
 _SETUP = """
 import asyncio, os, sys
-from bff.web.http.logs import Log
+from bff.web.logs.log import Log
 from bff.web.http.replies import Reply
 from tests.support.log_streams import request
 log = Log("info")
@@ -237,7 +237,7 @@ if child: assert os.waitpid(child, 0)[1] == 0
 """
     ended = run_script(fork, stdout=subprocess.PIPE)
     assert ended.returncode == 0
-    paths = sorted(json.loads(line)["path"] for line in ended.stdout.splitlines())
+    paths = sorted(line["url.path"] for line in read_lines(ended.stdout))
     assert paths == ["/before", "/child", "/parent"]
 
 
@@ -279,7 +279,7 @@ def test_line_that_can_not_be_made_is_lost_and_the_next_is_written() -> None:
 
     stream = Recorder()
     log = Log("info", stream)
-    log.request(request("/a"), Reply(200, [], facts={"broken": Broken()}), 1)
+    log.request(request("/a"), Reply(200, [], facts={"bff.broken": Broken()}), 1)
     log.request(request("/b"), _OK, 1)
     log.flush()
-    assert [each.get("path", each["event"]) for each in stream.lines()] == ["log lines lost", "/b"]
+    assert [each.get("url.path", "lost") for each in stream.lines()] == ["lost", "/b"]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bff.web.hosts.behind import Send, hand_over
-from bff.web.http.logs import Log
 from bff.web.http.requests import ClientGone, GatewayRequest
+from bff.web.logs.log import Log
 from bff.web.telemetry.telemetry import Telemetry
 from tests.support.log_streams import Recorder
 
@@ -58,4 +58,4 @@ def test_client_that_leaves_breaks_a_reply_that_it_has_in_part(
     asyncio.run(hand_over(App(sent_bytes), request, {}, send, leave, Telemetry(log)))  # type: ignore[arg-type]
     log.flush()
     (line,) = recorder.lines()
-    assert (line["status"], line.get("broken")) == (status, broken)
+    assert (line["http.response.status_code"], line.get("bff.broken")) == (status, broken)

@@ -19,6 +19,7 @@ from bff.web.http.requests import GatewayRequest
 from bff.web.serving.access import IDENTIFY_SECONDS, AccessControl
 from bff.web.serving.pending import Pending, PendingCall, after_admission
 from tests.support.fake_time import run_in_fake_time
+from tests.support.log_lines import of
 from tests.support.scripted_gateway import ANN, HOST, Gateway, Script
 
 
@@ -52,8 +53,9 @@ def test_bug_is_a_problem_for_the_client_and_a_traceback_in_the_log(
         assert b"secret" not in reply.body
         assert b"Traceback" not in reply.body
         (line,) = gateway.lines()
-        assert (line["event"], line["level"], line["request_id"]) == ("bug", "error", "the-bug")
-        assert "ZeroDivisionError: secret-of-the-house" in line["exception"]
+        assert line["event.dataset"] == "bff.bug"
+        assert (line["log.level"], line["http.request.id"]) == ("error", "the-bug")
+        assert "ZeroDivisionError: secret-of-the-house" in line["error.stack_trace"]
 
     at_work(tmp_path, test, bug)
 
@@ -73,7 +75,7 @@ def test_bug_in_a_route_is_a_problem_for_a_host_of_callbacks_too(tmp_path: Path)
             reply = await answered
             assert isinstance(reply, Reply)
             assert reply.status == 500
-        assert [line["event"] for line in gateway.lines()] == ["bug", "bug"]
+        assert [line["event.dataset"] for line in gateway.lines()] == ["bff.bug", "bff.bug"]
 
     def bug(_: ServiceCall) -> UpstreamReply:
         raise ZeroDivisionError
@@ -217,7 +219,7 @@ def test_refusal_after_an_admission_that_waited_has_one_audit_line(tmp_path: Pat
             )
 
         await pending(lambda: after_admission(admit(), lambda _: pending(refuse))).reply()
-        assert [each["action"] for each in gateway.lines() if "action" in each] == ["refusal"]
+        assert [each["event.action"] for each in of("audit", gateway.lines())] == ["refusal"]
 
     at_work(tmp_path, test)
 

@@ -5,9 +5,14 @@ from typing import Any
 
 import pytest
 
-from bff.web.http.logs import Facts, Log, _target
+from bff.telemetry.logs.fields import ECS_VERSION
+from bff.telemetry.logs.texts import Facts
+from bff.version import __version__
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
+from bff.web.logs.json_lines import _head
+from bff.web.logs.log import Log
+from tests.support.log_lines import read_lines
 from tests.support.log_streams import Recorder, request
 
 _LINE_BYTES = 16 * 1024
@@ -51,14 +56,14 @@ HOSTILE = (
 @pytest.mark.parametrize("text", HOSTILE)
 def test_character_of_a_value_neither_ends_a_line_nor_acts_on_a_terminal(text: str) -> None:
     value = f"a{text}b"
-    (line,) = logged(Reply(200, [], facts={"detail": value}), path=f"/{value}")
-    (shared,) = logged(Reply(200, [], facts=Facts(detail=value)))
+    (line,) = logged(Reply(200, [], facts={"error.message": value}), path=f"/{value}")
+    (shared,) = logged(Reply(200, [], facts=Facts({"error.message": value})))
     failed = bug(ValueError(value))
     assert line.isascii()
     assert line.decode().isprintable()
-    assert (json.loads(line)["detail"], json.loads(line)["path"]) == (value, f"/{value}")
-    assert json.loads(shared)["detail"] == value
-    assert value in failed["exception"]
+    assert (json.loads(line)["error.message"], json.loads(line)["url.path"]) == (value, f"/{value}")
+    assert json.loads(shared)["error.message"] == value
+    assert value in failed["error.stack_trace"]
 
 
 def test_traceback_keeps_its_head_and_its_tail() -> None:
@@ -73,7 +78,7 @@ def test_traceback_keeps_its_head_and_its_tail() -> None:
     try:
         descend(200)
     except ValueError as error:
-        exception = bug(error)["exception"]
+        exception = bug(error)["error.stack_trace"]
     assert exception.startswith("Traceback (most recent call last)")
     assert exception.endswith("ValueError: at the bottom\n")
     assert len(exception) == 8 * 1024
@@ -81,13 +86,13 @@ def test_traceback_keeps_its_head_and_its_tail() -> None:
 
 @pytest.mark.parametrize("text", ["x" * 100_000, "\x85" * 100_000, "\ud800" * 100_000])
 def test_entry_is_bounded_whatever_is_in_it(text: str) -> None:
-    assert bug(ValueError(text))["event"] == "bug"
-    facts = {"detail": text, "failures": [{"detail": text}], "composition": "home"}
+    assert bug(ValueError(text))["event.dataset"] == "bff.bug"
+    facts = {"error.message": text, "bff.failures": [text], "bff.step": "user"}
     (line,) = logged(Reply(200, [], facts=facts))
     assert len(line) < _LINE_BYTES
-    members = json.loads(line)
-    assert (members["composition"], members["status"]) == ("home", 200)
-    assert text[:200] in members["detail"]
+    (fields,) = read_lines(line)
+    assert (fields["bff.step"], fields["http.response.status_code"]) == ("user", 200)
+    assert text[:200] in fields["error.message"]
 
 
 def test_method_and_path_are_cut() -> None:
@@ -96,35 +101,40 @@ def test_method_and_path_are_cut() -> None:
     log.request(GatewayRequest("M" * 20_000, "/p" * 20_000, "", ()), Reply(200, []), 1)
     log.flush()
     (line,) = stream.lines()
-    assert (line["method"], line["path"]) == ("M" * 32, "/p" * 100)
+    assert (line["http.request.method"], line["url.path"]) == ("M" * 32, "/p" * 100)
 
 
 def test_what_is_cached_of_a_path_is_what_is_written_of_it() -> None:
     for number in range(3):
         logged(Reply(200, []), path="/a" * 100 + str(number) * 30_000)
-    hits_before = _target.cache_info().hits
+    hits_before = _head.cache_info().hits
     logged(Reply(200, []), path="/a" * 100 + "another end")
-    assert _target.cache_info().hits == hits_before + 1
+    assert _head.cache_info().hits == hits_before + 1
 
 
 def test_audit_line_is_written_at_every_level_and_each_value_is_cut() -> None:
     stream = Recorder()
     log = Log("error", stream)
-    log.audit("login", who="s" * 1000, origin=None, outcome="done", request_id=b"r1", tags=3)
+    facts = {"http.request.id": b"r1", "bff.sessions": 3}
+    log.audit("login", who="s" * 1000, origin=None, outcome="done", facts=facts)
     refused = GatewayRequest("M" * 99, "/p" * 20_000, "secret", (), client_host="::1")
-    log.refusal(refused, Reply(401, [], facts={"reason": "\ud800\n" + "r" * 1000}))
+    log.refusal(refused, Reply(401, [], facts={"error.type": "\ud800\n" + "r" * 1000}))
     log.flush()
     assert b"".join(stream.pieces).count(b"\n") == 2
     assert b"secret" not in b"".join(stream.pieces)
     login, refusal = stream.lines()
-    assert login.pop("timestamp")
+    assert login.pop("@timestamp")
     assert login == {
-        "action": "login", "outcome": "done", "who": "s" * 199 + "…", "from": None,
-        "request_id": "r1", "tags": 3, "event": "audit", "level": "info",
+        "log.level": "info", "message": "login", "ecs.version": ECS_VERSION,
+        "event.dataset": "bff.audit", "event.kind": "event", "event.category": ["authentication"],
+        "event.type": ["start"], "event.action": "login", "event.outcome": "success",
+        "user.id": "s" * 199 + "…", "http.request.id": "r1", "bff.sessions": 3,
+        "service.name": "bff", "service.version": __version__,
     }  # fmt: skip
-    assert (refusal["event"], refusal["action"], refusal["status"]) == ("audit", "refusal", 401)
-    assert (refusal["who"], refusal["from"], len(refusal["outcome"])) == (None, "::1", 200)
-    assert (refusal["method"], len(refusal["path"])) == ("M" * 32, 200)
+    assert (refusal["event.action"], refusal["http.response.status_code"]) == ("refusal", 401)
+    assert (refusal["client.ip"], len(refusal["event.reason"])) == ("::1", 200)
+    assert (refusal["http.request.method"], len(refusal["url.path"])) == ("M" * 32, 200)
+    assert "user.id" not in refusal
 
 
 def test_audit_line_that_can_not_be_made_is_counted_and_ends_nothing() -> None:
@@ -134,7 +144,7 @@ def test_audit_line_that_can_not_be_made_is_counted_and_ends_nothing() -> None:
 
     stream = Recorder()
     log = Log("error", stream)
-    log.audit("purge", who=None, origin=None, outcome="done", tags=Broken())
+    log.audit("purge", who=None, origin=None, outcome="done", facts={"bff.tags": Broken()})
     log.audit("purge", who=None, origin=None, outcome="done")
     log.flush()
-    assert [line["event"] for line in stream.lines()] == ["log lines lost", "audit"]
+    assert [line["event.dataset"] for line in stream.lines()] == ["bff.lost", "bff.audit"]

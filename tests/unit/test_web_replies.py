@@ -2,11 +2,12 @@
 
 from bff.engine.values.results import CompositionPayload, StepTiming
 from bff.plan.model.service import Dropped
-from bff.web.compositions.outcome_replies import run_facts
+from bff.web.compositions.outcome_replies import run_account
 from bff.web.http.replies import (
     server_timing,
     structured_string,
 )
+from bff.web.logs.accounts import account_fields
 
 
 def test_string_of_a_header_holds_printable_ascii_with_quotes_escaped() -> None:
@@ -28,6 +29,5 @@ def test_server_timing_tells_steps_and_the_total_in_milliseconds() -> None:
 def test_log_names_what_was_dropped_and_why_the_first_was() -> None:
     timing = StepTiming("best", 0.0, 1.0, 1, "ok", Dropped(3, "0.price: missing"))
     made = CompositionPayload(b"{}", {}, (), (timing,))
-    assert run_facts("screen", "miss", made)["dropped"] == [
-        {"step": "best", "elements": 3, "detail": "0.price: missing"}
-    ]
+    account = run_account("", "miss", made, None)
+    assert account_fields(account)["bff.dropped"] == ["best: 3, the first: 0.price: missing"]

@@ -17,10 +17,10 @@ from bff.secret import Secret
 from bff.settings import Settings
 from bff.upstream.observed import ObservedCall
 from bff.web.gateway import Gateway
-from bff.web.http.logs import Log
 from bff.web.http.problems import not_found
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
+from bff.web.logs.log import Log
 from bff.web.serving.pending import Pending
 
 
@@ -134,7 +134,7 @@ def _report(
         tuple(_sent(each, request, mask) for each in observed),
         tuple(_stored(composition, reply, observed)),
         tuple(_failures(composition, reply, body, observed, mask)),
-        reply.facts.get("ambiguous_matches", {}),
+        dict(() if reply.account is None else reply.account.ambiguous),
     )
 
 
@@ -168,7 +168,8 @@ def _sent(each: ObservedCall, request: GatewayRequest, mask: Mask) -> SentReques
 def _stored(
     composition: Composition, reply: Reply, observed: Sequence[ObservedCall]
 ) -> Iterable[str]:
-    outcomes = reply.facts.get("steps", {})
+    timings = () if reply.account is None else reply.account.timings
+    outcomes = {each.step: each.outcome for each in timings}
     called = {each.call.operation.name for each in observed if each.call.operation is not None}
     for step in composition.steps:
         has_value = outcomes.get(step.name) == "ok"
@@ -183,26 +184,21 @@ def _failures(
     observed: Sequence[ObservedCall],
     mask: Mask,
 ) -> Iterable[Failure]:
-    facts = reply.facts
+    failures = () if reply.account is None else reply.account.failures
     steps = {step.name: step for step in composition.steps}
-    for each in facts.get("failures", ()):
-        operation = steps[each["step"]].operation
-        words = _words(operation.name, operation.service, each["status"], observed, mask)
-        yield Failure(
-            f"step {each['step']}",
-            each["reason"],
-            each["status"],
-            mask.show(each["detail"]),
-            words,
-        )
+    for failed in failures:
+        operation = steps[failed.step].operation
+        status = failed.received_status
+        words = _words(operation.name, operation.service, status, observed, mask)
+        yield Failure(f"step {failed.step}", failed.reason, status, mask.show(failed.detail), words)
     if reply.status < 400:
         return
     document = json.loads(body) if body else {}
     for each in document.get("errors", ()):
         what = f"param {each['name']}" if "name" in each else "the body"
         yield Failure(what, document["reason"], None, each["detail"], "")
-    if not facts.get("failures") and "errors" not in document:
-        detail = mask.show(facts.get("detail", "") or document.get("detail", ""))
+    if not failures and "errors" not in document:
+        detail = mask.show(reply.facts.get("error.message", "") or document.get("detail", ""))
         yield Failure("the screen", document.get("reason", ""), None, detail, "")
 
 

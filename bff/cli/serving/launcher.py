@@ -21,7 +21,7 @@ from bff.cli.serving.tls import server_context
 from bff.errors import SettingsError
 from bff.redis.embedded import RunningRedis, start_embedded_redis
 from bff.settings import Settings, describe_ignored, load_settings
-from bff.web.http.logs import Log
+from bff.web.logs.log import Log
 
 _START_SECONDS = 120.0  # for a worker; five thousand compositions take ten
 _STOP_SECONDS = 15.0  # for a worker, after its requests at work; views of an app have ten of them

@@ -42,7 +42,6 @@ from bff.web.compositions.request import CompositionRequest, PayloadForm, Reques
 from bff.web.compositions.variants import Variant
 from bff.web.http.accounts import CacheState
 from bff.web.http.codings import choose_coding
-from bff.web.http.logs import Facts
 from bff.web.http.problems import problem
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
@@ -105,12 +104,10 @@ class CompositionHandler:
         self._clock = clock
         # RFC 9211 §2.2: a write goes forward for its method, what isn't cached passes by.
         self._uncached = "method" if composition.writes else "bypass"
-        self._hit_facts = Facts(composition=composition.name, cache="hit")
 
     def read(self, request: GatewayRequest, path: Mapping[str, str]) -> CompositionRequest | Reply:
         """What a request asks for outside of its body, or the problem with it."""
-        read = self._reader.read_head(request, path)
-        return self._named(read) if isinstance(read, Reply) else read
+        return self._reader.read_head(request, path)
 
     def target(self, read: CompositionRequest, caller: Identity, weight: int = 0) -> Target:
         """What the caller asks for, once the whole request is read."""
@@ -141,7 +138,7 @@ class CompositionHandler:
         """As `produce`, for a request of which only the head is read. Raises `ClientGone`."""
         body = await self._body_reader.read(request)
         if isinstance(body, Reply):
-            return self._named(body)
+            return body
         deadline = self._deadline()
         weight = WEIGHT_PER_BYTE * len(body)
         if weight <= self._engine.limits.off_loop_bytes:
@@ -153,7 +150,7 @@ class CompositionHandler:
             except DeadlinePassed:
                 return self._too_late(request)
         if isinstance(read, Reply):
-            return self._named(read)
+            return read
         return await self.produce(request, self.target(read, caller, weight), deadline)
 
     async def produce(
@@ -251,7 +248,7 @@ class CompositionHandler:
                 raise AssertionError("the cache came to nothing")
             reply = variant.written(headers) if self.writes else variant.reply(request, headers)
         reply.account = run_account(target.request.form.view, why_forwarded, made, entry)
-        facts = run_facts(self._composition.name, why_forwarded, made)
+        facts = run_facts(why_forwarded, made)
         reply.facts = {**reply.facts, **facts} if reply.facts else facts
         return reply
 
@@ -270,18 +267,14 @@ class CompositionHandler:
     ) -> Reply:
         age = int(self._clock() - entry.stored_at)  # may be below 0: another worker's clock
         left = int(entry.ttl_seconds) - age
-        reply = variant.hit(request, age if age > 0 else 0, left, self._hit_facts)
+        reply = variant.hit(request, age if age > 0 else 0, left)
         reply.account = hit_account(form.view, state, entry.flaw)
         return reply
 
     def _too_late(self, request: GatewayRequest) -> Reply:
         reason = Reason.DEADLINE
         text = f"The composition failed: {reason.explanation}."
-        return self._named(problem(request, reason.client_status, reason.word, text))
-
-    def _named(self, reply: Reply) -> Reply:
-        reply.facts = {"composition": self._composition.name, **reply.facts}
-        return reply
+        return problem(request, reason.client_status, reason.word, text)
 
 
 def _coding(request: GatewayRequest) -> str:

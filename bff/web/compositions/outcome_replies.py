@@ -5,7 +5,7 @@ Only public names get out: `detail` of a failure goes to the log.
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from bff.cache.entries import Entry
 from bff.cache.results import CacheResult
@@ -13,15 +13,16 @@ from bff.engine.values.results import (
     CompositionFailure,
     CompositionPayload,
     Degradation,
-    StepOutcome,
 )
 from bff.plan.model.caching import EVERYTHING
 from bff.plan.model.service import CompositionParam
+from bff.telemetry.logs.texts import NO_FACTS, Facts
 from bff.web.http.accounts import Account, CacheState, Outcome
-from bff.web.http.logs import Facts
 from bff.web.http.problems import problem
 from bff.web.http.replies import RawHeader, Reply, proxy_status, server_timing
 from bff.web.http.requests import GatewayRequest
+
+_STORED: Final = Facts({"bff.stored": True})
 
 
 def run_headers(
@@ -122,58 +123,27 @@ def run_account(
         return Account(view, state, outcome, made.timings, made.failures)
     if made.degraded and not is_stale(why_forwarded):
         outcome = "degraded"
-    return Account(view, state, outcome, made.timings, made.degraded)
+    ambiguous = tuple(made.ambiguous_matches.items())
+    return Account(view, state, outcome, made.timings, made.degraded, ambiguous)
 
 
 def run_facts(
-    composition: str, why_forwarded: str, made: CompositionPayload | CompositionFailure | None
+    why_forwarded: str, made: CompositionPayload | CompositionFailure | None
 ) -> Mapping[str, Any]:
-    """The log's own: why there was a run, each step's outcome, and why those that failed did."""
+    """The log's own beside the account: what is to be said of few runs."""
+    is_stored = why_forwarded.endswith("; stored")
     if made is None:
-        return {"composition": composition, "cache": why_forwarded}
-    facts = _plain_facts(
-        composition, why_forwarded, tuple([(each.step, each.outcome) for each in made.timings])
-    )
-    added = _added_facts(made)
-    return {**facts, **added} if added else facts
-
-
-@lru_cache(512)
-def _plain_facts(
-    composition: str, why_forwarded: str, outcomes: tuple[tuple[str, StepOutcome], ...]
-) -> Facts:
-    return Facts(composition=composition, cache=why_forwarded, steps=dict(outcomes))
-
-
-def _added_facts(made: CompositionPayload | CompositionFailure) -> dict[str, Any]:
-    """What is to be said of few runs."""
+        return _STORED if is_stored else NO_FACTS
     facts: dict[str, Any] = {}
-    failures = made.degraded if isinstance(made, CompositionPayload) else made.failures
-    if failures:
-        facts["failures"] = [
-            {
-                "step": failure.step,
-                "reason": failure.reason,
-                "status": failure.received_status,
-                "detail": failure.detail,
-            }
-            for failure in failures
-        ]
-    dropped = [(each.step, each.dropped) for each in made.timings if each.dropped is not None]
-    if dropped:
-        facts["dropped"] = [
-            {"step": step, "elements": each.elements, "detail": each.detail}
-            for step, each in dropped
-        ]
     if isinstance(made, CompositionFailure) and made.detail:
-        facts["detail"] = made.detail
+        facts["error.message"] = made.detail
     if made.purges is EVERYTHING:
-        facts["purged"] = EVERYTHING.value
+        facts["bff.purged"] = EVERYTHING.value
     if isinstance(made, CompositionPayload) and made.untagged:
-        facts["not_stored"] = made.untagged
-    if isinstance(made, CompositionPayload) and made.ambiguous_matches:
-        facts["ambiguous_matches"] = made.ambiguous_matches
-    return facts
+        facts["bff.not_stored"] = made.untagged
+    if facts:
+        return {**_STORED, **facts} if is_stored else facts
+    return _STORED if is_stored else NO_FACTS
 
 
 def _member(failure: Degradation) -> tuple[str, str, str, int | None]:

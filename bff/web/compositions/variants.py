@@ -11,7 +11,6 @@ from pydantic_core import from_json, to_json
 from bff.engine.payload.merge import apply_mask
 from bff.plan.model.payload import PLAIN, Head, MaskNode
 from bff.web.http.codings import IDENTITY, encode
-from bff.web.http.logs import Facts
 from bff.web.http.replies import (
     JSON,
     NO_HEADERS,
@@ -85,7 +84,7 @@ class Variant:
         own.append((b"content-length", b"%d" % len(self.body)))
         return Reply(self.head.status, own, self.body, shared=_WRITTEN)
 
-    def hit(self, request: GatewayRequest, age: int, ttl: int, facts: Facts) -> Reply:
+    def hit(self, request: GatewayRequest, age: int, ttl: int) -> Reply:
         """As `reply`, out of the cache. The headers are built once a second.
         `age` and `ttl` are whole seconds, `ttl` below zero for what is stale."""
         if age != self._hit_tick:
@@ -96,8 +95,8 @@ class Variant:
             self._hit_unchanged = SharedHeaders([*self._unchanged(), *headers])
             self._hit_tick = age
         if self._known_to(request):
-            return Reply(304, (), b"", facts, self._hit_unchanged)
-        return Reply(self.head.status, (), self.body, facts, self._hit_full)
+            return Reply(304, (), shared=self._hit_unchanged)
+        return Reply(self.head.status, (), self.body, shared=self._hit_full)
 
     def _unchanged(self) -> list[RawHeader]:
         return [(b"etag", self.tag), *self.head.headers]

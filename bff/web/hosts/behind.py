@@ -94,7 +94,7 @@ async def hand_over(
     finally:
         telemetry.end_work(request)
         if LOGGED not in scope:
-            reply = Reply(status or 500, [], facts={"flask": True})
+            reply = Reply(status or 500, [])
             if not has_left:
                 telemetry.ended(request, reply, sent_bytes)
             elif status:

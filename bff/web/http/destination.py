@@ -3,9 +3,10 @@
 Metrics, traces and the log take their names from it, so that no request can make up new ones.
 """
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, assert_never
 
 from bff.plan.model.composition import Slo
+from bff.telemetry.logs.texts import Facts
 
 if TYPE_CHECKING:
     from bff.web.http.cors import CrossOrigin
@@ -14,12 +15,13 @@ DestinationKind = Literal["composition", "route", "own", "app", "none"]
 
 
 class Destination:
-    """An endpoint. `name` is the composition's, the route's prefix, or the path of one of the
-    gateway's own; `route` is the template of its paths, as OpenTelemetry's `http.route`.
-    `cross_origin` is None where the project's own counts. `slo` is the composition's. `cells` has
-    what somebody counts of its requests, by what came of them; one process's own."""
+    """An endpoint, of a `release` of the project. `name` is the composition's, the route's prefix,
+    or the path of one of the gateway's own; `route` is the template of its paths, as
+    OpenTelemetry's `http.route`. `cross_origin` is None where the project's own counts. `slo` is
+    the composition's. `cells` has what somebody counts of its requests, by what came of them; one
+    process's own. `facts` are its fields in lines of the log."""
 
-    __slots__ = ("cells", "cross_origin", "kind", "name", "route", "slo")
+    __slots__ = ("cells", "cross_origin", "facts", "kind", "name", "route", "slo")
 
     def __init__(
         self,
@@ -28,6 +30,7 @@ class Destination:
         route: str = "",
         cross_origin: "CrossOrigin | None" = None,
         slo: Slo | None = None,
+        release: str = "",
     ) -> None:
         self.kind = kind
         self.name = name
@@ -35,6 +38,21 @@ class Destination:
         self.cross_origin = cross_origin
         self.slo = slo
         self.cells: dict[Any, Any] = {}
+        self.facts = _facts(kind, name, release)
+
+
+def _facts(kind: DestinationKind, name: str, release: str) -> Facts:
+    facts: dict[str, Any] = {"bff.release": release} if release else {}
+    match kind:
+        case "composition" | "route":
+            facts[f"bff.{kind}"] = name
+        case "app":
+            facts["bff.app"] = True
+        case "own" | "none":
+            pass
+        case _:
+            assert_never(kind)
+    return Facts(facts)
 
 
 NOWHERE: Final = Destination("none")  # nothing of the project's is there

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from bff.web.http.logs import Facts
+from bff.telemetry.logs.texts import Facts
 from bff.web.http.replies import (
     NO_HEADERS,
     NO_STORE,
@@ -63,7 +63,7 @@ def problem(
             *headers,
         ],
         body,
-        {"reason": reason, **({"step": members["step"]} if "step" in members else {})},
+        {"error.type": reason, **({"bff.step": members["step"]} if "step" in members else {})},
     )
 
 
@@ -92,7 +92,7 @@ class FixedProblem:
         self._status = status
         self._begin = to_json(document).removesuffix(b'"}')
         self._headers = ((b"content-type", PROBLEM_JSON), NO_STORE, NOSNIFF, *headers)
-        self._facts = Facts(reason=reason)
+        self._facts = Facts({"error.type": reason})
         self._shared: tuple[int, int | None, SharedHeaders] = (0, None, NO_HEADERS)  # of the last
 
     def reply(self, request: GatewayRequest, retry_after: int | None = None) -> Reply:

@@ -148,6 +148,19 @@ class GatewayRequest:
         return trace
 
     @property
+    def trace_id(self) -> bytes:
+        """The id of its trace: 32 hexadecimal digits."""
+        single = self.single
+        if (
+            self._trace is None
+            and self.tracing is PASSING_ON
+            and b"traceparent" not in single
+            and single.get(b"x-request-id") is not self.request_id
+        ):
+            return self.request_id  # as its trace would have it; most hits make none
+        return self.trace.trace_id
+
+    @property
     def has_own_id(self) -> bool:
         """Whether the gateway made the request's id: 32 hexadecimal digits."""
         return self.single.get(b"x-request-id") is not self.request_id

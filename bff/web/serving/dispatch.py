@@ -77,6 +77,7 @@ class Dispatcher:
                     each.path_text,
                     cross_origins.of(each.cors),
                     each.slo,
+                    project.release,
                 ),
                 self,
             )
@@ -93,14 +94,21 @@ class Dispatcher:
                     origins=each.cors.origins,
                     takes_navigations=each.navigation,
                 ),
-                Destination("route", each.prefix, f"{each.prefix}/*", cross_origins.of(each.cors)),
+                Destination(
+                    "route",
+                    each.prefix,
+                    f"{each.prefix}/*",
+                    cross_origins.of(each.cors),
+                    release=project.release,
+                ),
                 self,
             )
             for each in project.routes
         }
         self._own = own
         self._own_destinations = {
-            path: Destination("own", path, path, each.cross_origin) for path, each in own.items()
+            path: Destination("own", path, path, each.cross_origin, release=project.release)
+            for path, each in own.items()
         }
         self._cross_origin = cross_origins.of(project.cors)
         self._telemetry = telemetry

@@ -28,7 +28,6 @@ from bff.upstream.passthrough.passthrough import (
 )
 from bff.upstream.ports import UpstreamStream
 from bff.web.http.cors import CrossOrigin
-from bff.web.http.logs import Facts
 from bff.web.http.problems import problem
 from bff.web.http.replies import NO_HEADERS, Reply, proxy_status
 from bff.web.http.requests import GatewayRequest
@@ -54,7 +53,6 @@ class RouteHandler:
         self._cross_origin = cross_origin
         self._cache = cache
         self._exposing = cross_origin.exposing(route.expose) if route.expose else {}
-        self._facts = Facts(route=route.prefix)
 
     def target(self, method: str, below: str, raw_query: str) -> str | Refused:
         """What is requested of the service; `below` is the request's path under the prefix."""
@@ -62,9 +60,7 @@ class RouteHandler:
 
     def refuse(self, request: GatewayRequest, refused: Refused) -> Reply:
         """The problem with a request that is not forwarded."""
-        reply = problem(request, refused.status, refused.reason, refused.detail)
-        reply.facts = {"route": self._route.prefix, **reply.facts}
-        return reply
+        return problem(request, refused.status, refused.reason, refused.detail)
 
     def purges_after(self, method: str) -> bool:
         """Whether a request of this method purges tags once it went through."""
@@ -93,7 +89,7 @@ class RouteHandler:
         if isinstance(answer, UpstreamStream):
             passed = self._passthrough.passed_headers(request.method, answer)
             headers = self._cross_origin.without_upstreams(passed)
-            reply = Reply(answer.status, headers, answer.body, self._facts)
+            reply = Reply(answer.status, headers, answer.body)
             if self._exposing:
                 reply.cors = self._exposing.get(request.single.get(b"origin"), NO_HEADERS)
             return reply
@@ -183,5 +179,6 @@ def failed_route(request: GatewayRequest, prefix: str, failed: Failed) -> Reply:
         f"The route failed: {explain(failed)}.",
         headers=tuple(headers),
     )
-    reply.facts = {"route": prefix, **reply.facts, "detail": failed.detail}
+    if failed.detail:
+        reply.facts = {**reply.facts, "error.message": failed.detail}
     return reply

@@ -66,7 +66,6 @@ class WebSocketHandler:
                 reply = Reply(status, self._cross_origin.without_upstreams(headers), body)
             case Failed():
                 reply = failed_route(request, prefix, answer)
-        reply.facts = {"route": prefix, **reply.facts}
         return reply
 
 

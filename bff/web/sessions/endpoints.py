@@ -45,8 +45,8 @@ from bff.plan.model.sessions import (
     USER_PATH,
 )
 from bff.redis.store import StoreDown
+from bff.telemetry.logs.events import AuditAction
 from bff.web.compositions.bodies import BodyReader
-from bff.web.http.logs import AuditAction
 from bff.web.http.problems import problem
 from bff.web.http.refusals import refused
 from bff.web.http.replies import JSON, Reply
@@ -184,7 +184,7 @@ class SessionEndpoints:
             return problem(
                 request, 400, "bad_logout_token", "This is no logout token, or one that was used."
             )
-        self._audit("logout", request, None, "done", sessions=ended)
+        self._audit("logout", request, None, "done", {"bff.sessions": ended})
         return Reply(200, [(b"content-length", b"0"), *PRIVATE])
 
     def _refuse_login(self, request: GatewayRequest, reason: str) -> Reply:
@@ -218,10 +218,11 @@ class SessionEndpoints:
         request: GatewayRequest,
         subject: str | None,
         outcome: str,
-        **facts: Any,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         who = None if subject is None else subject_of("session", self._plan.issuer, subject)
-        self._telemetry.audit(action, who=who, origin=request.client_host, outcome=outcome, **facts)
+        origin = request.client_host
+        self._telemetry.audit(action, who=who, origin=origin, outcome=outcome, facts=facts)
 
 
 def _session_id(request: GatewayRequest) -> str | None:

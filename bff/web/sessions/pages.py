@@ -56,7 +56,7 @@ def failure(
         return problem(request, status, reason, text, headers=headers)
     page = _FAILURE.format(title=title, text=text, url=html.escape(login_url))
     reply = _page(status, page, headers)
-    reply.facts = {"reason": reason}
+    reply.facts = {"error.type": reason}
     return reply
 
 

@@ -122,7 +122,7 @@ class RequestCounts:
 
     def count_refusal(self, request: GatewayRequest, reply: Reply) -> None:
         """Count a request that was refused because of who asked, or how often."""
-        route, reason = request.destination.route, self._word(str(reply.facts["reason"]))
+        route, reason = request.destination.route, self._word(str(reply.facts["error.type"]))
         self._refusals.at(route, reason)[0] += 1
 
     def count_action(self, action: str, outcome: str) -> None:

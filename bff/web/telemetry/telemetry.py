@@ -5,12 +5,14 @@ Of a request that takes waiting they say so before: `begin_work`, and in the end
 the methods raises.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
+from bff.telemetry.logs.events import AuditAction
 from bff.telemetry.metrics.families import Metrics
-from bff.web.http.logs import AuditAction, Log
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
+from bff.web.logs.log import Log
 from bff.web.telemetry.request_counts import CLIENT_LEFT, BrokenBy, RequestCounts, WorkKind
 from bff.web.telemetry.run_counts import RunCounts
 
@@ -49,7 +51,7 @@ class Telemetry:
 
     def broken(self, request: GatewayRequest, reply: Reply, sent_bytes: int, why: BrokenBy) -> None:
         """A reply broke off after its head was sent."""
-        facts = {**reply.facts, "broken": why}
+        facts = {**reply.facts, "bff.broken": why}
         half = Reply(reply.status, [], facts=facts, account=reply.account)
         self._broken(request, half, sent_bytes, why)
 
@@ -66,10 +68,10 @@ class Telemetry:
         who: str | None,
         origin: str | None,
         outcome: str,
-        **facts: Any,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         """Something was done, or refused, that has an audit line."""
-        self._log.audit(action, who=who, origin=origin, outcome=outcome, **facts)
+        self._log.audit(action, who=who, origin=origin, outcome=outcome, facts=facts)
         if self._counts is not None:
             self._counts.count_action(action, outcome)
 

@@ -23,6 +23,7 @@ PURGE_PATH = "/admin/purge"
 
 _SECONDS = 5.0
 _MOST_BYTES = 1024 * 1024
+_PURGE_FIELDS = ("bff.tags", "bff.entries")
 
 AtWork = Callable[[], tuple[asyncio.AbstractEventLoop, Cache]]
 
@@ -48,9 +49,11 @@ def add_admin(app: flask.Flask, gateway: Gateway, token: str, at_work: AtWork) -
             "purge",
             who=who,
             origin=request.client_host,
-            outcome=reply.facts.get("reason", "done"),
-            request_id=request.request_id,
-            **{name: reply.facts[name] for name in ("tags", "purged") if name in reply.facts},
+            outcome=reply.facts.get("error.type", "done"),
+            facts={
+                "http.request.id": request.request_id,
+                **{name: each for name, each in reply.facts.items() if name in _PURGE_FIELDS},
+            },
         )
         body = reply.body if isinstance(reply.body, bytes) else b""
         return response_of(reply, body)
@@ -92,5 +95,5 @@ def _purge(request: GatewayRequest, at_work: AtWork) -> Reply:
             " hear of it when it answers again.",
             headers=((b"retry-after", b"1"),),
         )
-    facts = {"tags": ", ".join(tags), "purged": gone}
+    facts = {"bff.tags": ", ".join(tags), "bff.entries": gone}
     return Reply(200, [(b"content-type", JSON), NO_STORE], b'{"purged":%d}' % gone, facts)

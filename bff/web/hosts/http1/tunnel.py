@@ -84,7 +84,10 @@ class Tunnel:
 
     def facts(self) -> Mapping[str, Any]:
         """What the log reports of it at its end."""
-        return {"received_bytes": self._client.received_bytes, "closed_by": self._cause}
+        return {
+            "bff.received_bytes": self._client.received_bytes,
+            "bff.closed_by": self._cause,
+        }
 
     @property
     def sent_bytes(self) -> int:

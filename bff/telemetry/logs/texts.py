@@ -2,27 +2,53 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import to_json
 
+LINE_BYTES: Final = 16 * 1024
+_FACTS_BYTES: Final = LINE_BYTES - 4096  # what else is in a line takes less
+_SHORT: Final = 300  # no more than 40 fields of it have room in a line
 _ELLIPSIS = " … "
+
+
+class Facts(dict[str, Any]):
+    """Fields of a line by their names, which many lines share, rendered once. They may not change
+    any more."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        super().__init__(facts)
+        self.text = members(facts)
+
+
+def members(facts: Mapping[str, Any]) -> bytes:
+    """The facts as members of a JSON object, each followed by a comma."""
+    if not facts:
+        return b""
+    return b"%b," % bounded_json(facts, _FACTS_BYTES)[1:-1].encode()
 
 
 def bounded_json(members: Mapping[str, Any], most: int) -> str:
     """An object as JSON of at most `most` characters. Where it is longer, the longest values are
-    cut, and what is not a text becomes the text of its JSON."""
+    cut: texts, lists of texts, and what is neither as the text of its JSON."""
     text = json_text(members)
     if len(text) <= most:
         return text
-    room = most // len(members) - 64  # for names and punctuation
-    return json_text({name: _cut_value(value, room) for name, value in members.items()})
+    lengths = {name: len(json_text(value)) for name, value in members.items()}
+    long = [name for name, length in lengths.items() if length > _SHORT]
+    room = most - len(text) + sum(lengths[name] for name in long)
+    cut_values = {name: _cut_value(members[name], room // len(long)) for name in long}
+    return json_text({**members, **cut_values})
 
 
 def _cut_value(value: Any, most: int) -> Any:
     text = json_text(value)
     if len(text) <= most:
         return value
+    if isinstance(value, list):  # of a field that has lists in other lines
+        return [_cut_value(text, most - 4)]
     source = value if isinstance(value, str) else text
     length = most
     while (
@@ -46,3 +72,6 @@ def json_text(value: Any) -> str:
         return to_json(value, ensure_ascii=True, fallback=repr).decode()
     except ValueError:  # a surrogate alone, which pydantic refuses; json takes four times as long
         return json.dumps(value, default=repr)
+
+
+NO_FACTS: Final = Facts({})

@@ -1,0 +1,67 @@
+"""What came of a composition, as fields of its request's line. Pure."""
+
+from functools import lru_cache
+from typing import Any, Final, get_args
+
+from bff.engine.values.results import Degradation, StepOutcome
+from bff.telemetry.logs.texts import Facts, members
+from bff.web.http.accounts import Account, CacheState, Outcome
+
+_Steps = tuple[tuple[str, StepOutcome, int], ...]  # name, outcome, calls
+
+_OUTCOMES: Final = get_args(StepOutcome)
+
+
+def account_text(account: Account) -> bytes:
+    """The fields as members of a JSON object, each followed by a comma."""
+    plain = _plain(*_plain_parts(account))
+    added = _added_fields(account)
+    return plain.text + members(added) if added else plain.text
+
+
+def account_fields(account: Account) -> dict[str, Any]:
+    """The fields by their names."""
+    return {**_plain(*_plain_parts(account)), **_added_fields(account)}
+
+
+def _plain_parts(account: Account) -> tuple[str, CacheState, Outcome, _Steps]:
+    steps = tuple([(each.step, each.outcome, each.calls) for each in account.timings])
+    return account.view, account.cache, account.outcome, steps
+
+
+@lru_cache(512)
+def _plain(view: str, cache: CacheState, outcome: Outcome, steps: _Steps) -> Facts:
+    fields: dict[str, Any] = {"bff.cache": cache, "bff.outcome": outcome}
+    if view:
+        fields["bff.view"] = view
+    for each in _OUTCOMES:
+        names = [step for step, came_to, _ in steps if came_to == each]
+        if names:
+            fields[f"bff.steps.{each}"] = names
+    if steps:
+        fields["bff.calls"] = sum(calls for _, _, calls in steps)
+    return Facts(fields)
+
+
+def _added_fields(account: Account) -> dict[str, Any]:
+    """What is to be said of few requests."""
+    fields: dict[str, Any] = {}
+    if account.failures:
+        if account.outcome != "ok":  # else what is served is an older payload, which is complete
+            name = "bff.degraded" if account.outcome == "degraded" else "bff.failed"
+            fields[name] = [f"{each.step}:{each.reason}" for each in account.failures]
+        fields["bff.failures"] = [_failure_text(each) for each in account.failures]
+    dropped = [(each.step, each.dropped) for each in account.timings if each.dropped is not None]
+    if dropped:
+        fields["bff.dropped"] = [
+            f"{step}: {each.elements}, the first: {each.detail}" for step, each in dropped
+        ]
+    if account.ambiguous:
+        fields["bff.ambiguous"] = [f"{path}: {count}" for path, count in account.ambiguous]
+    return fields
+
+
+def _failure_text(failure: Degradation) -> str:
+    status = "" if failure.received_status is None else f" {failure.received_status}"
+    detail = f": {failure.detail}" if failure.detail else ""
+    return f"{failure.step}: {failure.reason}{status}{detail}"

@@ -1,0 +1,206 @@
+"""The log: one line a request, and lines beside it for what somebody has to see.
+
+The log never holds query strings, header values or bodies, since those may hold secrets. A path may
+hold ids; it is cut at 200 characters. A line is ASCII, so that no character of a value can break
+it, and has at most 16 KiB. `bff.telemetry.logs` has the fields and the thread that writes.
+
+Audit lines report who did what, from where, and the outcome. They are written at every level.
+
+A line is made by the thread that logs it: the log's own thread would take Python's lock for it from
+the loop that answers.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import IO, Any, Final
+
+from bff.engine.values.outcomes import Failed
+from bff.settings import LogLevel
+from bff.telemetry.logs.events import (
+    OWN,
+    AuditAction,
+    Level,
+    Origin,
+    audit_event,
+    error_fields,
+    event,
+)
+from bff.telemetry.logs.fields import Dataset
+from bff.telemetry.logs.writer import LogWriter, standard_output
+from bff.upstream.observed import ObservedCall
+from bff.upstream.ports import SwitchedConnection
+from bff.web.http.replies import Reply
+from bff.web.http.requests import GatewayRequest
+from bff.web.logs.json_lines import JsonLines, client_fields, request_fields
+
+_LEVELS: Final[Mapping[Level, int]] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+
+class Log:
+    """The log of a process. Safe to share between threads.
+
+    Without a `stream` it writes to standard output. A `stream` has no buffer.
+    """
+
+    def __init__(
+        self, level: LogLevel, stream: IO[bytes] | None = None, origin: Origin = OWN
+    ) -> None:
+        self._level = _LEVELS[level]
+        self._writes_requests = self._level <= logging.INFO
+        self._origin = origin
+        self._lines = JsonLines(origin)
+        self._writer = LogWriter(standard_output() if stream is None else stream, self._loss)
+        self._library_lines = _LibraryLines(self)
+
+    def request(self, request: GatewayRequest, reply: Reply, sent_bytes: int) -> None:
+        """Write the request's one line, once its reply is out."""
+        if self._writes_requests:
+            try:
+                line = self._lines.request(request, reply, sent_bytes)
+            except Exception:  # a bug here must not end the reply
+                self._writer.lose()
+            else:
+                self._writer.put(line)
+
+    def bug(self, request: GatewayRequest, error: BaseException) -> None:
+        """An exception that nobody foresaw, with its traceback."""
+        what = f"bug: {type(error).__name__}"
+        self.event("error", "bff.bug", what, {**request_fields(request), **error_fields(error)})
+
+    def audit(
+        self,
+        action: AuditAction,
+        *,
+        who: str | None,
+        origin: str | None,
+        outcome: str,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write an audit line, as `audit_event` makes it, without delay."""
+        try:
+            line = audit_event(
+                action,
+                who=who,
+                address=client_fields(origin),
+                outcome=outcome,
+                facts=facts or {},
+                origin=self._origin,
+            )
+            self._writer.put_urgent(self._lines.event(line))
+        except Exception:  # a bug here must not end the reply
+            self._writer.lose()
+
+    def refusal(self, request: GatewayRequest, reply: Reply) -> None:
+        """Write the audit line of a request that is refused."""
+        try:
+            line = self._lines.refusal(request, reply)
+        except Exception:  # a bug here must not end the reply
+            self._writer.lose()
+        else:
+            self._writer.put(line)
+
+    def upstream_call(self, observed: ObservedCall) -> None:
+        """Write a line on a call by its template, without values: a debug line."""
+        try:
+            call = observed.call
+            what = call.service if call.operation is None else call.operation.name
+            self.event("debug", "bff.upstream", f"call of {what}", _call_fields(observed))
+        except Exception:  # a bug here must not end the call
+            self._writer.lose()
+
+    def event(
+        self, level: Level, dataset: Dataset, message: str, fields: Mapping[str, Any]
+    ) -> None:
+        """Write a line of any kind, from its level on."""
+        if self._level <= _LEVELS[level]:
+            try:
+                line = self._lines.event(event(level, dataset, message, fields, self._origin))
+            except Exception:  # a bug here must not end what is reported
+                self._writer.lose()
+            else:  # of debug lines there are many
+                put = self._writer.put if level == "debug" else self._writer.put_urgent
+                put(line)
+
+    def flush(self) -> None:
+        """Wait until what was logged is written, for a second at most."""
+        self._writer.flush()
+
+    def take_library_lines(self) -> None:
+        """From now on, also write what bff's other parts log with `logging`."""
+        logging.getLogger("bff").addHandler(self._library_lines)
+
+    def leave_library_lines(self) -> None:
+        """No longer write what bff's other parts log."""
+        logging.getLogger("bff").removeHandler(self._library_lines)
+
+    def _loss(self, lines: int) -> bytes:
+        what = f"{lines} lines of the log were lost"
+        fields = {"bff.count": lines}
+        return self._lines.event(event("warning", "bff.lost", what, fields, self._origin))
+
+
+class _LibraryLines(logging.Handler):
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            fields: dict[str, Any] = {"log.logger": record.name}
+            error = record.exc_info and record.exc_info[1]
+            if error:
+                fields |= error_fields(error)
+            self._log.event(_level_of(record.levelno), "bff.library", record.getMessage(), fields)
+        except Exception:
+            self.handleError(record)
+
+
+def _level_of(number: int) -> Level:
+    return next((level for level in _LEVELS if number <= _LEVELS[level]), "error")
+
+
+def _call_fields(observed: ObservedCall) -> dict[str, Any]:
+    """What there is to say of a call without values of the request or the reply."""
+    server, call, started_at, ended_at, answer = observed
+    fields: dict[str, Any] = {
+        "event.category": ["web"],
+        "event.type": ["access"],
+        "event.duration": int((ended_at - started_at) * 1e9),
+        "http.request.method": call.method,
+        "bff.service": call.service,
+        "bff.instance": server.base,
+    }
+    if server.host:
+        fields |= {"server.address": server.host, "server.port": int(server.port)}
+    if call.operation is not None:
+        fields |= {
+            "bff.operation": call.operation.name,
+            "bff.template": call.operation.path_text,
+        }
+    status: int | None = None
+    reason: str | None = None
+    match answer:
+        case None:
+            reason = "cancelled"
+        case Failed():
+            reason, status = answer.reason.word, answer.status
+        case Exception():
+            reason = "bug"
+        case SwitchedConnection():
+            status = 101
+        case _:
+            status = answer.status
+            if isinstance(answer.body, bytes):
+                fields["http.response.body.bytes"] = len(answer.body)
+    is_good = reason is None and (status or 0) < 400
+    return {
+        **fields,
+        "http.response.status_code": status,
+        "event.outcome": "success" if is_good else "failure",
+        "error.type": reason,
+    }
