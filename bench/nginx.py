@@ -38,9 +38,13 @@ http {{
 
 # What the gateway's own line holds, and written as seldom as its thread writes them.
 _LOG = """\
-  log_format line escape=json '{"event":"request","method":"$request_method","path":"$uri",'
-    '"status":$status,"duration_ms":$request_time,"timestamp":"$time_iso8601",'
-    '"bytes":$body_bytes_sent,"request_id":"$request_id","cache":"$upstream_cache_status"}';
+  log_format line escape=json '{"@timestamp":"$time_iso8601","log.level":"info",'
+    '"message":"$request_method $uri $status","ecs.version":"8.17.0","event.dataset":"bff.access",'
+    '"event.kind":"event","event.category":["web"],"event.type":["access"],'
+    '"http.request.method":"$request_method","url.path":"$uri","http.response.status_code":$status,'
+    '"event.duration":$request_time,"http.response.body.bytes":$body_bytes_sent,'
+    '"client.address":"$remote_addr","client.ip":"$remote_addr","trace.id":"$request_id",'
+    '"http.request.id":"$request_id","bff.cache":"$upstream_cache_status","service.name":"nginx"}';
   access_log /dev/stdout line buffer=64k flush=1s;"""
 _NO_LOG = "  access_log off;"
 

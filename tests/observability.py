@@ -12,6 +12,7 @@ from typing import get_args
 from bff.telemetry.alerts.prometheus import ALERTS
 from bff.telemetry.dashboard.panel import WINDOW
 from bff.telemetry.dashboard.rows import DashboardRow, dashboard_rows
+from bff.telemetry.logs.fields import DATASETS, FIELDS
 from bff.telemetry.metrics.definition import Definition, Row
 from bff.telemetry.metrics.definitions import DEFINITIONS
 
@@ -96,12 +97,28 @@ def _bare(expression: str) -> str:
     return bare.replace(", }", "}").replace("{}", "")
 
 
+def _datasets() -> str:
+    return table(
+        ("`event.dataset`", "its lines"), [(f"`{name}`", DATASETS[name]) for name in DATASETS]
+    )
+
+
+def _fields() -> str:
+    rows = [
+        (f"`{each.name}`", each.type, ", ".join(each.datasets) or "all", each.meaning)
+        for each in FIELDS
+    ]
+    return table(("field", "type", "in lines of", "what it holds"), rows)
+
+
 # What makes each part of the page that stands between marks.
 PARTS: Mapping[str, Callable[[], str]] = {
     "metrics": _metrics,
     "buckets": _buckets,
     "alerts": _alerts,
     "questions": _questions,
+    "datasets": _datasets,
+    "fields": _fields,
 }
 
 

@@ -184,7 +184,7 @@ FIELDS: Final = (
     Field(
         "bff.purged",
         "keyword",
-        "`everything`: a run had too many tags to purge one by one",
+        "`everything that has tags`: a run had too many tags to purge one by one",
         ("access",),
     ),
     Field("bff.broken", "keyword", "why the reply broke off", ("access",)),
