@@ -39,7 +39,7 @@ WorkKind = DestinationKind | Literal["websocket"]
 MOST_REASONS: Final = 64
 _METHODS: Final = frozenset((*METHODS, "HEAD", "OPTIONS", "CONNECT", "TRACE"))
 _SCHEMES: Final = frozenset(("http", "https"))
-_NO_ACCOUNT: Final = (None, None, None, (), ())
+_NO_ACCOUNT: Final = (None, None, None, (), (), ())
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -101,7 +101,7 @@ class RequestCounts:
     ) -> None:
         """Count a request whose reply is out, or `broken` off."""
         destination, account = request.destination, reply.account
-        view, cache, outcome, _, _ = account or _NO_ACCOUNT
+        view, cache, outcome, _, _, _ = account or _NO_ACCOUNT
         way = (request.method, request.scheme, reply.status, broken, view, cache, outcome)
         cells = destination.cells.get(way)
         if cells is None:
