@@ -119,7 +119,7 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     ),
     "BffSchemaBroken": (
         Case(counter("bff_schema_breaks_total", ', service="users", operation="get_user"',
-                     "3x20 4x20"), "6m", {"service": "users", "operation": "get_user"},
+                     "_x20 1x20"), "6m", {"service": "users", "operation": "get_user"},
              "Replies to get_user of users break their schema."),
         Case(counter("bff_schema_breaks_total", ', service="users", operation="get_user"', "3x40")),
     ),
@@ -139,11 +139,21 @@ CASES: Mapping[str, tuple[Case, ...]] = {
              summary="3 purges wait for the store that workers share."),
         Case(counter("bff_purges_owed", "", "0x10 3x2 0x30")),
     ),
+    "BffLimitsWithoutRedis": (
+        Case(counter("bff_limit_fallbacks_total", ', limit="address"', "0x20 0+5x20"), "8m",
+             {"limit": "address"}, "The limit address decides without Redis."),
+        Case(counter("bff_limit_fallbacks_total", ', limit="address"', "5x40"), "8m"),
+    ),
     "BffDown": (
         Case(counter("up", "", "1x20 0x20"), labels={"instance": "bff-1:9464"},
              summary="bff-1:9464 can't be scraped."),
         Case(counter("up", "", "1x40")),
         Case({'up{job="node", instance="n:9100"}': "0x40"}),  # another's job
+    ),
+    "BffWorkersDying": (
+        Case(counter("bff_worker_deaths_total", "", "0x10 1x5 2x5 3x30"), "8m", {},
+             "Workers die, one after the other."),
+        Case(counter("bff_worker_deaths_total", "", "4x10 5x40"), "8m"),  # one, once
     ),
     "BffEventLoopLate": (
         Case(counter("bff_loop_longest_lag_seconds", "", "0.01x10 0.5x30"), labels={},

@@ -50,10 +50,18 @@ def quantile(definition: Definition, window: str, by: tuple[str, ...], *matchers
     return promql.quantile(0.95, buckets, window, (JOB, *by))
 
 
-def growth(definition: Definition, window: str, by: tuple[str, ...] = (), *matchers: str) -> str:
-    """How many there were."""
-    counter = promql.counted(definition, *matchers)
-    return promql.total(f"increase({counter}[{window}])", (JOB, *by))
+def growth(definition: Definition, window: str) -> str:
+    """By how much a counter grew."""
+    return promql.total(f"increase({promql.series(definition)}[{window}])", (JOB,))
+
+
+def grew(definition: Definition, window: str, by: tuple[str, ...] = ()) -> str:
+    """The series of a counter that grew, or were not there before and are more than nothing: of
+    these Prometheus can't say by how much they grew."""
+    counter, labels = promql.series(definition), (JOB, *by)
+    grown = promql.total(f"increase({counter}[{window}])", labels)
+    now, before = (promql.total(each, labels) for each in (counter, f"{counter} offset {window}"))
+    return f"{grown} > 0 or ({now} > 0 unless {before})"
 
 
 def level(definition: Definition, by: tuple[str, ...] = ()) -> str:

@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from bff.telemetry.alerts.alert import Alert, growth, level, quantile, share
+from bff.telemetry.alerts.alert import Alert, grew, growth, level, quantile, share
 from bff.telemetry.dashboard.cache import OWED, STORE_FAILING
-from bff.telemetry.dashboard.process import HEAVY_FULL, LAG, LINES_LOST
+from bff.telemetry.dashboard.limits import WITHOUT_REDIS
+from bff.telemetry.dashboard.process import HEAVY_FULL, LAG, LINES_LOST, WORKERS_ENDING
 from bff.telemetry.dashboard.services import (
     FAILED,
     INSTANCE,
@@ -14,10 +15,12 @@ from bff.telemetry.dashboard.services import (
     SCHEMAS_BROKEN,
 )
 from bff.telemetry.metrics.cache_definitions import PURGES_OWED, STORE_OPERATIONS
+from bff.telemetry.metrics.limit_definitions import LIMIT_FALLBACKS
 from bff.telemetry.metrics.process_definitions import (
     HEAVY_REFUSALS,
     LOG_LINES_LOST,
     LONGEST_LOOP_LAG,
+    WORKER_DEATHS,
 )
 from bff.telemetry.metrics.service_definitions import (
     RESTING_INSTANCES,
@@ -42,7 +45,7 @@ SERVICE_ALERTS: Final = (
     Alert(
         "BffInstanceSlow",
         f"One of 20 calls of {_INSTANCE} takes more than a second.",
-        quantile(SERVICE_CALLS, "5m", INSTANCE) + " > 1",
+        quantile(SERVICE_CALLS, "5m", INSTANCE) + " > 1.5",
         "2m",
         "ticket",
         "Is it this instance alone, or the whole service? Steps that take longer than their"
@@ -64,7 +67,7 @@ SERVICE_ALERTS: Final = (
     Alert(
         "BffSchemaBroken",
         "Replies to {{ $labels.operation }} of {{ $labels.service }} break their schema.",
-        growth(SCHEMA_BREAKS, "5m", ("service", "operation")) + " > 0",
+        grew(SCHEMA_BREAKS, "5m", ("service", "operation")),
         "",
         "ticket",
         "The service has changed, or the schema is wrong: the log names the field. What breaks its"
@@ -97,6 +100,20 @@ CACHE_ALERTS: Final = (
     ),
 )
 
+LIMIT_ALERTS: Final = (
+    Alert(
+        "BffLimitsWithoutRedis",
+        "The limit {{ $labels.limit }} decides without Redis.",
+        grew(LIMIT_FALLBACKS, "2m", ("limit",)),
+        "1m",
+        "ticket",
+        "Is Redis running, and quick enough? Until then each worker counts for itself, lets all in"
+        " or refuses all, as the limit's `without_redis` says.",
+        WITHOUT_REDIS,
+        ("limit",),
+    ),
+)
+
 PROCESS_ALERTS: Final = (
     Alert(
         "BffDown",
@@ -108,6 +125,16 @@ PROCESS_ALERTS: Final = (
         " configuration the job has to be called bff.",
         "Requests now",
         ("instance",),
+    ),
+    Alert(
+        "BffWorkersDying",
+        "Workers die, one after the other.",
+        growth(WORKER_DEATHS, "10m") + " > 1.5",  # one is 1 and a bit, by extrapolation
+        "",
+        "page",
+        "The launcher starts others, after a growing pause. Its lines in the log have the exit"
+        " status; a killed worker may have run out of memory.",
+        WORKERS_ENDING,
     ),
     Alert(
         "BffEventLoopLate",
@@ -122,7 +149,7 @@ PROCESS_ALERTS: Final = (
     Alert(
         "BffHeavyWorkRefused",
         "Heavy work was refused, since too much of it waited.",
-        growth(HEAVY_REFUSALS, "5m") + " > 0",
+        grew(HEAVY_REFUSALS, "5m"),
         "",
         "ticket",
         "Large replies come faster than a worker reads them. More workers, smaller pages, or"
@@ -132,7 +159,7 @@ PROCESS_ALERTS: Final = (
     Alert(
         "BffLogLinesLost",
         "Lines of the log were lost.",
-        growth(LOG_LINES_LOST, "5m") + " > 0",
+        grew(LOG_LINES_LOST, "5m"),
         "",
         "ticket",
         "Who reads the gateway's standard output is too slow, or its disk is full. Replies go on.",

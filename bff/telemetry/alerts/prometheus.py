@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from bff.telemetry.alerts.alert import JOB, Alert, Recording
-from bff.telemetry.alerts.inside import CACHE_ALERTS, PROCESS_ALERTS, SERVICE_ALERTS
+from bff.telemetry.alerts.inside import CACHE_ALERTS, LIMIT_ALERTS, PROCESS_ALERTS, SERVICE_ALERTS
 from bff.telemetry.alerts.screens import SCREEN_ALERTS, SLO_ALERTS, SLO_RECORDINGS
 from bff.telemetry.dashboard.grafana import PATH, panel_ids
 from bff.telemetry.dashboard.panel import VARIABLES
@@ -15,6 +15,7 @@ GROUPS: Final[Mapping[str, tuple[Alert, ...]]] = {
     "bff screens": SCREEN_ALERTS,
     "bff services": SERVICE_ALERTS,
     "bff cache": CACHE_ALERTS,
+    "bff limits": LIMIT_ALERTS,
     "bff process": PROCESS_ALERTS,
 }
 ALERTS: Final = tuple(alert for alerts in GROUPS.values() for alert in alerts)

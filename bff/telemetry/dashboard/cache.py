@@ -19,7 +19,7 @@ from bff.telemetry.metrics.cache_definitions import (
     STORE_HEARS,
     STORE_OPERATIONS,
 )
-from bff.telemetry.metrics.definitions import CACHE_REQUESTS, DEGRADATIONS
+from bff.telemetry.metrics.definitions import CACHE_REQUESTS, DEGRADATIONS, DROPPED_ELEMENTS
 from bff.telemetry.promql import share_of
 
 SCREENS_DEGRADED: Final = "Degraded screens"
@@ -41,6 +41,8 @@ CACHE_PANELS: Final = (
         DEGRADATIONS.labels, rate(DEGRADATIONS, DEGRADATIONS.labels), "ops",
         links=(TO_FAILING_STEPS,),
     ),
+    rates("Elements left out", "Which steps leave out elements that break their schema?",
+          DROPPED_ELEMENTS, DROPPED_ELEMENTS.labels),
     graph(
         "Screens from the cache", "Which share of a screen's requests does the cache answer?",
         SCREEN,

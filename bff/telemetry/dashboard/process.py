@@ -1,8 +1,19 @@
-"""The process: its event loop, its thread for heavy work, its clients, its log."""
+"""The process: workers and releases, event loop, thread for heavy work, clients and log."""
 
 from typing import Final
 
-from bff.telemetry.dashboard.panel import Panel, Query, level, levels, quantile, quantiles, rates
+from bff.telemetry.dashboard.panel import (
+    Panel,
+    Query,
+    graph,
+    level,
+    levels,
+    quantile,
+    quantiles,
+    rate,
+    rates,
+)
+from bff.telemetry.metrics.definitions import RELEASE_INFO, RELEASE_LOADED, RELEASES
 from bff.telemetry.metrics.process_definitions import (
     CLIENT_CONNECTIONS,
     CLIENTS_ACCEPTED,
@@ -15,14 +26,58 @@ from bff.telemetry.metrics.process_definitions import (
     LOG_LINES_LOST,
     LONGEST_LOOP_LAG,
     LOOP_LAG,
+    PROCESS_CPU,
+    PROCESS_MOST_FILES,
+    PROCESS_OPEN_FILES,
+    PROCESS_RESIDENT_BYTES,
+    PROCESS_START,
+    WORKER_DEATHS,
+    WORKER_RESTARTS,
+    WORKERS,
 )
 
+WORKERS_SERVING: Final = "Workers"
+WORKERS_ENDING: Final = "Workers that end"
 LAG: Final = "Lag of the event loop"
 HEAVY_QUEUE: Final = "Heavy work that waits"
 HEAVY_FULL: Final = "Heavy work refused"
 LINES_LOST: Final = "Log lines lost"
 
+_PROCESS: Final = ("process",)
+_RELEASE: Final = ("instance", "release")
+
 PROCESS_PANELS: Final = (
+    levels(WORKERS_SERVING, "How many workers serve, and how many start?", WORKERS, ("state",)),
+    Panel(
+        WORKERS_ENDING, "Do workers die, or are they restarted?",
+        (
+            Query(rate(WORKER_DEATHS, ()), "died"),
+            Query(rate(WORKER_RESTARTS, ()), "restarted"),
+        ),
+        "ops",
+    ),
+    graph(
+        "Releases served", "Which gateway serves which release of the project?", _RELEASE,
+        level(RELEASE_INFO, _RELEASE),
+    ),
+    rates("Releases begun", "Was a release begun when something changed?", RELEASES),
+    graph(
+        "Age of the release", "How old is what is served?", ("instance",),
+        f"time() - {level(RELEASE_LOADED, ('instance',))}", "s",
+    ),
+    graph(
+        "Processor", "How many processors are used?", _PROCESS, rate(PROCESS_CPU, _PROCESS),
+    ),
+    levels("Memory", "How much memory is used?", PROCESS_RESIDENT_BYTES, _PROCESS),
+    graph(
+        "File descriptors", "Which share of the file descriptors is used?", _PROCESS,
+        f"{level(PROCESS_OPEN_FILES, _PROCESS)} / {level(PROCESS_MOST_FILES, _PROCESS)}",
+        "percentunit", warn=0.7, alarm=0.9,
+    ),
+    graph(
+        "Age of the processes", "When was the gateway started, or a worker last?",
+        ("instance", *_PROCESS), f"time() - {level(PROCESS_START, ('instance', *_PROCESS))}", "s",
+    ),
     Panel(
         LAG, "Does something hold up the event loop, and so every request?",
         (
