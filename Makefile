@@ -72,7 +72,7 @@ fuzz: $(STAMP)
 problems: $(STAMP)
 	$(BIN)/python -m tests.problems
 
-# The tables of docs/observability.md, from the code.
+# The tables of docs/observability.md and the files of examples/observability, from the code.
 observability: $(STAMP)
 	$(BIN)/python -m tests.observability
 

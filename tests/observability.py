@@ -1,7 +1,8 @@
-"""`make observability`: writes the tables of docs/observability.md, from the code.
+"""`make observability`: writes the tables of docs/observability.md, and the dashboard and rules of
+examples/observability, from the code.
 
 A table stands between two marks of the page; what stands outside of them is written by hand.
-`tests/unit/test_observability_docs.py` holds the page equal to the code.
+`tests/unit/test_observability_docs.py` holds them equal to the code.
 """
 
 import re
@@ -9,6 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
+from click.testing import CliRunner
+
+from bff.cli import bff
 from bff.telemetry.alerts.prometheus import ALERTS
 from bff.telemetry.dashboard.panel import WINDOW
 from bff.telemetry.dashboard.rows import DashboardRow, dashboard_rows
@@ -16,7 +20,9 @@ from bff.telemetry.logs.fields import DATASETS, FIELDS
 from bff.telemetry.metrics.definition import Definition, Row
 from bff.telemetry.metrics.definitions import DEFINITIONS
 
-PAGE = Path(__file__).parents[1] / "docs/observability.md"
+_ROOT = Path(__file__).parents[1]
+PAGE = _ROOT / "docs/observability.md"
+EXAMPLES = _ROOT / "examples/observability"
 
 _PART = re.compile(r"(?<=<!-- made: )([a-z ]+)( -->\n).*?(?=<!-- end -->)", flags=re.S)
 
@@ -132,5 +138,16 @@ def parts_in(text: str) -> list[str]:
     return [match[1] for match in _PART.finditer(text)]
 
 
+def examples() -> Mapping[Path, str]:
+    """The files of examples/observability that commands print."""
+    runner = CliRunner()
+    return {
+        EXAMPLES / file: runner.invoke(bff, [command], catch_exceptions=False).stdout
+        for file, command in (("dashboard.json", "dashboard"), ("alerts.yml", "alerts"))
+    }
+
+
 if __name__ == "__main__":
     PAGE.write_text(page(PAGE.read_text("utf-8")), encoding="utf-8")
+    for path, text in examples().items():
+        path.write_text(text, encoding="utf-8")
