@@ -14,6 +14,7 @@ Rules:
 import asyncio
 import os
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ from bff.web.serving.metrics_endpoint import (
 from bff.web.serving.pending import Pending
 from bff.web.serving.release import Release, Resources, build_release, open_resources
 from bff.web.telemetry.domains import label_domains
+from bff.web.telemetry.served_release import note_release
 from bff.web.telemetry.telemetry import Telemetry
 
 
@@ -178,8 +180,13 @@ class Gateway:
         return MetricsEndpoint(token, render)
 
     def _assign(self, release: Release) -> None:
+        """Serve a release from now on, and end the series of what it has no more: again when the
+        last request of the one before is over, which may have begun some anew."""
+        before, self._release = self._release, release
         self.metrics.retain(label_domains(release.project, release.dispatcher.http_routes()))
-        self._release = release
+        note_release(self.metrics, release.project, self._clock())
+        if before is not None:
+            weakref.finalize(before.dispatcher, self.metrics.retain_known).atexit = False
 
     def _observers_with(self, observe: Observer | None) -> Observers:
         of_calls, of_breaks = [] if observe is None else [observe], []

@@ -163,6 +163,10 @@ class Metrics:
         for family in self.families.values():
             family.retain(domains)
 
+    def retain_known(self) -> None:
+        """As `retain`, with the domains that it was given last."""
+        self.retain(self.domains)
+
     def read_all(self) -> None:
         """Bring every series that is watched up to date."""
         for family in self.families.values():

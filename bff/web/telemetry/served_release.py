@@ -1,0 +1,42 @@
+"""What metrics report of the release that requests begin with: its name, and what it promises."""
+
+from collections.abc import Mapping
+
+from bff.plan.model.composition import CompiledProject
+from bff.telemetry.metrics.definition import Definition
+from bff.telemetry.metrics.definitions import (
+    RELEASE_INFO,
+    RELEASE_LOADED,
+    RELEASES,
+    SLO_LATENCIES,
+    SLO_TARGETS,
+)
+from bff.telemetry.metrics.families import Labels, Metrics
+
+
+def note_release(metrics: Metrics, project: CompiledProject, now: float) -> None:
+    """From now on requests begin with this version of the project. `now` is in seconds since the
+    epoch."""
+    promises = {each.name: each.slo for each in project.compositions if each.slo is not None}
+    metrics.counter(RELEASES).at()[0] += 1
+    _set(metrics, RELEASE_LOADED, {(): now})
+    _set(metrics, RELEASE_INFO, {(project.release,): 1.0})
+    _set(metrics, SLO_TARGETS, {(name,): slo.availability for name, slo in promises.items()})
+    _set(
+        metrics,
+        SLO_LATENCIES,
+        {
+            (name,): slo.latency_seconds
+            for name, slo in promises.items()
+            if slo.latency_seconds is not None
+        },
+    )
+
+
+def _set(metrics: Metrics, definition: Definition, values: Mapping[Labels, float]) -> None:
+    """Have these series and no others."""
+    gauge = metrics.gauge(definition)
+    for labels in [each for each in gauge.series if each not in values]:
+        gauge.forget(labels)
+    for labels, value in values.items():
+        gauge.at(*labels)[0] = value
