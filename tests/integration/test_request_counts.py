@@ -18,7 +18,9 @@ from bff.telemetry.metrics.definitions import (
     REQUESTS,
     REQUESTS_IN_FLIGHT,
     RUNS,
+    SLO_LATENCIES,
     SLO_MISSES,
+    SLO_TARGETS,
     STEP_CALLS,
     STEPS,
 )
@@ -66,6 +68,11 @@ COMPOSITIONS_OF_SHOP = {
         params: {id: {type: integer}}
         steps: {user: {call: shop.get_user, with: {id: '${params.id}'}}}
         slo: {availability: 99.9}
+        """,
+    "late": """
+        endpoint: GET /late
+        steps: {user: {call: shop.get_user, with: {id: 1}}}
+        slo: {availability: 99.9, latency: 0.01ms}
         """,
     "buy": """
         endpoint: POST /buy
@@ -247,6 +254,30 @@ def test_failed_run_is_a_refusal_or_a_failure_by_what_the_client_gets(
         f"{DEGRADATIONS.name} composition=hard step=user reason=status",
     ):  # fmt: skip
         shop.host.get(target)
+
+
+def test_answer_that_is_later_than_promised_misses_the_slo(shop: Shop) -> None:
+    size = len(shop.host.get("/late").body)
+    with shop.moves(
+        asked("/late", 200), screen("late", "ok"), sent("late", size),
+        *run("late", "ok", user="ok"), cache("late", "bypass"),
+        f"{SLO_MISSES.name} composition=late reason=slow",
+    ):  # fmt: skip
+        shop.host.get("/late")
+
+
+def test_promises_are_shown_and_what_misses_them_begins_at_nothing(shop: Shop) -> None:
+    shown = {SLO_TARGETS: {}, SLO_LATENCIES: {}}
+    for definition, found in shown.items():
+        for labels, cell in shop.metrics.gauge(definition).series.items():
+            found[labels] = cell[0]
+    assert shown == {
+        SLO_TARGETS: {("cached",): 0.999, ("hard",): 0.999, ("late",): 0.999},
+        SLO_LATENCIES: {("cached",): 5.0, ("late",): 0.00001},
+    }
+    misses = shop.metrics.counter(SLO_MISSES).series
+    assert misses[("cached", "slow")] == misses[("cached", "failed")] == [0.0]
+    assert ("hard", "slow") not in misses
 
 
 def test_write_passes_the_cache_by(shop: Shop) -> None:

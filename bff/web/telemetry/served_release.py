@@ -9,6 +9,7 @@ from bff.telemetry.metrics.definitions import (
     RELEASE_LOADED,
     RELEASES,
     SLO_LATENCIES,
+    SLO_MISSES,
     SLO_TARGETS,
 )
 from bff.telemetry.metrics.families import Labels, Metrics
@@ -21,6 +22,10 @@ def note_release(metrics: Metrics, project: CompiledProject, now: float) -> None
     metrics.counter(RELEASES).at()[0] += 1
     _set(metrics, RELEASE_LOADED, {(): now})
     _set(metrics, RELEASE_INFO, {(project.release,): 1.0})
+    for name, slo in promises.items():  # from 0 on: Prometheus counts from a series' second value
+        metrics.counter(SLO_MISSES).at(name, "failed")
+        if slo.latency_seconds is not None:
+            metrics.counter(SLO_MISSES).at(name, "slow")
     _set(metrics, SLO_TARGETS, {(name,): slo.availability for name, slo in promises.items()})
     _set(
         metrics,
