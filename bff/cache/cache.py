@@ -27,8 +27,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import assert_never
 
+from bff.cache.counts import CacheCounts
 from bff.cache.entries import Entry
-from bff.cache.flights import Flight
+from bff.cache.flights import Flight, Flights
 from bff.cache.freshness import Verdict, decide, is_fresh, stored_seconds
 from bff.cache.landing import (
     Forget,
@@ -43,11 +44,12 @@ from bff.cache.landing import (
 from bff.cache.memory import MemoryLayer
 from bff.cache.purges import Purges
 from bff.cache.redis.leases import Lease
-from bff.cache.results import CacheResult, Job, RunResult
+from bff.cache.results import CacheResult, CacheSize, Job, RunResult
 from bff.cache.search import StoreSearch, longest_wait
 from bff.cache.shared.store import EntryStore
 from bff.deadline import Deadline
 from bff.plan.model.caching import EVERYTHING, MOST_TAGS, PurgedTags, bounded_tags
+from bff.telemetry.metrics.families import Metrics
 
 _log = logging.getLogger(__name__)
 
@@ -66,20 +68,37 @@ class Cache:
         memory_bytes: int = _MEMORY_BYTES,
         clock: Callable[[], float] = time.time,
         dice: Callable[[], float] = random.random,
+        metrics: Metrics | None = None,
     ) -> None:
-        """`open_store` is called with `purged` and `missed` (see `EntryStore`)."""
+        """`open_store` is called with `purged`, `missed` and `metrics` (see `EntryStore`)."""
         self._loop = asyncio.get_running_loop()
-        self._memory = MemoryLayer(memory_bytes)
+        metrics = metrics or Metrics()
+        self._counts = CacheCounts(metrics)
+        self._memory = MemoryLayer(memory_bytes, self._counts.evictions)
         self._purges = Purges()
         self._clock = clock
         self._dice = dice
-        self._flights: dict[str, Flight] = {}
-        self._flying: set[asyncio.Task[CacheResult]] = set()
-        self._due: set[str] = set()  # keys that other threads want made anew
         self._warned_at: dict[str, float] = {}
-        self._store = open_store(purged=self._take_purge, missed=self._take_loss)
+        self._store = store = open_store(
+            purged=self._take_purge, missed=self._take_loss, metrics=metrics
+        )
         self._search = (
-            None if self._store is None else StoreSearch(self._store, self._purges, clock)
+            None if store is None else StoreSearch(store, self._purges, clock, self._counts)
+        )
+        # With a store every flight ends by itself: other workers may wait for it.
+        self._flights = Flights(
+            self._fly, self._purges, self._counts, finishes=self._store is not None
+        )
+
+    def size(self) -> CacheSize:
+        """What there is of it now. Safe from any thread."""
+        store = self._store
+        has_channel = store is not None and store.knows_tags
+        return CacheSize(
+            len(self._memory),
+            self._memory.size_bytes,
+            None if store is None or not has_channel else store.hears_purges,
+            0 if store is None else store.purges_owed,
         )
 
     def lookup(self, key: str) -> Entry | None:
@@ -95,8 +114,8 @@ class Cache:
         verdict = decide(entry, now, job.policy, accepts_stale=accepts_stale)
         if entry is None or verdict is not Verdict.STALE:
             return None
-        if not entry.is_resting(now) and job.key not in self._flights:
-            self._refresh_soon(job)
+        if not entry.is_resting(now):
+            self._flights.refresh_soon(job)
         return entry
 
     async def get(self, job: Job, *, accepts_stale: bool = True) -> CacheResult:
@@ -108,17 +127,17 @@ class Cache:
                 return held
             flight = self._flights.get(job.key)
             if flight is None:
-                flight = self._begin(job, job.deadline, accepts_stale=accepts_stale)
+                flight = self._flights.begin(job, job.deadline, accepts_stale=accepts_stale)
                 await flight.lands_within(None)
                 return flight.result()
+            self._counts.joined_flights[0] += 1
             if await flight.lands_within(longest_wait(job.deadline)):
                 shared = flight.shared_result()
                 if not (may_fly_anew and self._may_be_purged(shared, flight)):
                     return shared
                 may_fly_anew = False  # we may have come after the purge: the first of us flies
                 continue
-            if self._flights.get(job.key) is flight:  # too slow for us: others fly with us anew
-                del self._flights[job.key]
+            self._flights.leave(job.key, flight)  # too slow for us: others fly with us anew
 
     async def purge(self, tags: PurgedTags, seconds: float | None = None) -> int | None:
         """Delete what has one of the tags, here, in the store, and in every worker: everything that
@@ -132,15 +151,13 @@ class Cache:
                 f"a purge of more than {MOST_TAGS} tags, or of unknown ones: "
                 f"{EVERYTHING.value} is purged"
             )
+        self._counts.purge("everything" if tags is EVERYTHING else "tags")
         self._take_purge(tags, self._clock())
         return 0 if self._store is None else await self._store.purge(tags, seconds)
 
     async def close(self) -> None:
         """End every flight, and let the store finish."""
-        tasks = list(self._flying)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._flights.close()
         if self._store is not None:
             await self._store.close()
 
@@ -154,7 +171,7 @@ class Cache:
                 return CacheResult(entry, None, "hit")
             case Verdict.STALE:
                 if entry is not None and not entry.is_resting(now):
-                    self._refresh(job)
+                    self._flights.refresh(job)
                 return CacheResult(entry, None, "stale")
             case Verdict.STALE_IF_ERROR if entry is not None and entry.is_resting(now):
                 return CacheResult(entry, entry.failure, "error")
@@ -195,45 +212,6 @@ class Cache:
 
     # ------------------------------------------------------------------ flights
 
-    def _refresh_soon(self, job: Job) -> None:
-        if job.key not in self._due:  # or each hit leaves a call while the loop is held
-            self._due.add(job.key)
-            self._loop.call_soon_threadsafe(self._refresh, job)
-
-    def _refresh(self, job: Job) -> None:
-        self._due.discard(job.key)
-        if job.key not in self._flights:
-            self._begin(job, job.deadline.renewed(), accepts_stale=False, in_background=True)
-
-    def _begin(
-        self, job: Job, deadline: Deadline, *, accepts_stale: bool, in_background: bool = False
-    ) -> Flight:
-        task = self._loop.create_task(self._fly(job, deadline, accepts_stale))
-
-        def forget() -> None:
-            if self._flights.get(job.key) is flight:
-                del self._flights[job.key]
-
-        finishes = in_background or self._store is not None
-        flight = self._flights[job.key] = Flight(
-            task, None if finishes else forget, self._purges.noted
-        )
-        self._flying.add(task)
-
-        def landed(task: asyncio.Task[CacheResult]) -> None:
-            self._flying.discard(task)
-            forget()
-            if task.cancelled():
-                return
-            error = task.exception()  # looked at, or asyncio reports it when all have gone
-            if error is None and task.result().how == "stale":  # it came out of the store
-                self._refresh(job)
-            if in_background and (error is not None or task.result().how == "error"):
-                _log.warning("%s: making it anew in the background failed", job.name)
-
-        task.add_done_callback(landed)
-        return flight
-
     async def _fly(self, job: Job, deadline: Deadline, accepts_stale: bool) -> CacheResult:
         began_at = self._clock()
         held = [self._memory.get(job.key)]
@@ -272,6 +250,7 @@ class Cache:
         verdict = decide(older, now, job.policy)
         landing = decide_landing(result, entry, older, verdict, was_purged=was_purged)
         if result.untagged:
+            self._counts.not_store("untagged")
             self._warn(f"{job.name}: not stored: {result.untagged}")
         if isinstance(landing, Store):
             return CacheResult(landing.entry, outcome, "miss", self._put(landing.entry, job, lease))
@@ -292,6 +271,8 @@ class Cache:
             case ServeNewer(newer):
                 return CacheResult(newer, None, "collapsed")
             case PassOn(void):
+                if was_purged:
+                    self._counts.not_store("purged")
                 return CacheResult(void, outcome, "miss")
             case _:
                 assert_never(landing)
@@ -299,9 +280,16 @@ class Cache:
     def _put(self, entry: Entry, job: Job, lease: Lease) -> bool:
         """Store the entry in memory and for other workers; whether one of them has it."""
         is_held = self._remember(entry, entry.observed_at)
-        if self._store is None:
-            return is_held
-        return self._store.put(entry, stored_seconds(entry, job.policy), lease) or is_held
+        if not is_held:
+            self._counts.not_store("memory")
+        is_shared = False
+        if self._store is not None:
+            is_shared = self._store.put(entry, stored_seconds(entry, job.policy), lease)
+            if not is_shared:
+                self._counts.not_store("store")
+        if is_held or is_shared:
+            self._counts.store(entry.size_bytes)
+        return is_held or is_shared
 
     def _release(self, lease: Lease) -> None:
         if self._store is not None:

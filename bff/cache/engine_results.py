@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bff.cache.cache import Cache
+from bff.cache.counts import ReplyCounts
 from bff.cache.results import Job, RunResult
 from bff.deadline import Deadline, WaitBudget
 from bff.engine.ports import CachedReply, CallResult, SendCall, UpstreamReply
@@ -12,6 +13,8 @@ from bff.engine.values.freshness import UNLIMITED, Freshness
 from bff.engine.values.results import CompositionFailure, CompositionPayload, Degradation
 from bff.plan.model.caching import CachePolicy, Scope
 from bff.plan.model.payload import PLAIN
+from bff.plan.model.service import Operation
+from bff.telemetry.metrics.families import Metrics
 
 # A failure that is stored for a second has these parts alone, so that it stays small.
 _MOST_DEGRADATIONS = 16
@@ -41,12 +44,16 @@ class CachedReplies:
     """The engine's `ReplyCache`: replies lie in `cache` beside payloads. `clock` returns seconds
     since the epoch, as the cache's own does."""
 
-    def __init__(self, cache: Cache, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, cache: Cache, clock: Callable[[], float], metrics: Metrics | None = None
+    ) -> None:
+        self._counts = ReplyCounts(metrics or Metrics())
         self._cache = cache
         self._clock = clock
 
     async def get(
         self,
+        operation: Operation,
         key: str,
         policy: CachePolicy,
         send: SendCall,
@@ -68,6 +75,7 @@ class CachedReplies:
             )
 
         served = await self._cache.get(Job("a reply", key, policy, run, deadline, wait_budget))
+        self._counts.count(operation, served.how)
         entry, called = served.entry, served.outcome
         if entry is None:
             return CachedReply(None, UNLIMITED, called)

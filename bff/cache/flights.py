@@ -1,10 +1,17 @@
-"""A run under way, and those that wait for it. One event loop's; knows neither keys nor stores."""
+"""Runs under way, by their keys, and those that wait for them. One event loop's; knows no store."""
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
-from bff.cache.results import CacheResult
+from bff.cache.counts import CacheCounts
+from bff.cache.purges import Purges
+from bff.cache.results import CacheResult, Job
+from bff.deadline import Deadline
+
+_log = logging.getLogger(__name__)
 
 
 class Flight:
@@ -45,3 +52,83 @@ class Flight:
         """The same for another caller."""
         result = self._task.result()
         return replace(result, how="collapsed") if result.how == "miss" else result
+
+
+Fly = Callable[[Job, Deadline, bool], Coroutine[Any, Any, CacheResult]]
+
+
+class Flights:
+    """The flights of a cache. `fly` makes a job's value by a deadline, from a stale one where
+    this is accepted; where it `finishes`, a flight goes on when nobody waits."""
+
+    def __init__(self, fly: Fly, purges: Purges, counts: CacheCounts, *, finishes: bool) -> None:
+        self._fly = fly
+        self._purges = purges
+        self._counts = counts
+        self._finishes = finishes
+        self._loop = asyncio.get_running_loop()
+        self._flights: dict[str, Flight] = {}
+        self._flying: set[asyncio.Task[CacheResult]] = set()
+        self._due: set[str] = set()  # keys that other threads want made anew
+
+    def get(self, key: str) -> Flight | None:
+        """The flight that a caller may join."""
+        return self._flights.get(key)
+
+    def leave(self, key: str, flight: Flight) -> None:
+        """From now on, nobody joins this flight."""
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+
+    def refresh_soon(self, job: Job) -> None:
+        """Make a value anew in the background. Safe from any thread."""
+        if job.key not in self._flights and job.key not in self._due:
+            self._due.add(job.key)  # or each hit leaves a call while the loop is held
+            self._loop.call_soon_threadsafe(self.refresh, job)
+
+    def refresh(self, job: Job) -> None:
+        """Make a value anew in the background, unless somebody does."""
+        self._due.discard(job.key)
+        if job.key not in self._flights:
+            self.begin(job, job.deadline.renewed(), accepts_stale=False, in_background=True)
+
+    def begin(
+        self, job: Job, deadline: Deadline, *, accepts_stale: bool, in_background: bool = False
+    ) -> Flight:
+        """Begin a flight, which others may join."""
+        task = self._loop.create_task(self._fly(job, deadline, accepts_stale))
+
+        def forget() -> None:
+            self.leave(job.key, flight)
+
+        finishes = in_background or self._finishes
+        flight = self._flights[job.key] = Flight(
+            task, None if finishes else forget, self._purges.noted
+        )
+        self._flying.add(task)
+
+        def landed(task: asyncio.Task[CacheResult]) -> None:
+            self._flying.discard(task)
+            forget()
+            if task.cancelled():
+                return
+            error = task.exception()  # looked at, or asyncio reports it when all have gone
+            if error is None and task.result().how == "stale":  # it came out of the store
+                self.refresh(job)
+            if in_background:
+                self._note_refresh(job, is_ok=error is None and task.result().how != "error")
+
+        task.add_done_callback(landed)
+        return flight
+
+    async def close(self) -> None:
+        """End every flight."""
+        tasks = list(self._flying)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _note_refresh(self, job: Job, *, is_ok: bool) -> None:
+        self._counts.refresh("ok" if is_ok else "failed")
+        if not is_ok:
+            _log.warning("%s: making it anew in the background failed", job.name)

@@ -9,13 +9,16 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 from bff.cache.entries import Entry
+from bff.telemetry.metrics.families import Cell
 
 
 class MemoryLayer:
     """Holds entries of at most `max_bytes` in all; finished replies count as in `Entry.keep`."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, evictions: Cell | None = None) -> None:
+        """`evictions` counts the entries that go to make room."""
         self._max_bytes = max_bytes
+        self._evictions = [0.0] if evictions is None else evictions
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._keys_by_tag: dict[str, set[str]] = {}
         self._changing = threading.Lock()
@@ -75,6 +78,7 @@ class MemoryLayer:
         while self.size_bytes > self._max_bytes:
             # In one step: between finding the first and taking it, a look-up may move it.
             self._count_out(self._entries.popitem(last=False)[1])
+            self._evictions[0] += 1
 
     def _forget(self, key: str) -> None:
         entry = self._entries.pop(key, None)

@@ -63,3 +63,13 @@ class CacheResult:
     outcome: Any
     how: Literal["hit", "stale", "miss", "collapsed", "error"]
     stored: bool = False
+
+
+class CacheSize(NamedTuple):
+    """What a cache has in memory, whether it hears of purges (None where nobody else makes any),
+    and how many purges its store has yet to make."""
+
+    entries: int
+    bytes: int
+    hears_purges: bool | None
+    purges_owed: int

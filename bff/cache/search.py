@@ -6,6 +6,7 @@ For one event loop, but for the verdicts on entries: the store's threads ask for
 import asyncio
 from collections.abc import Callable
 
+from bff.cache.counts import CacheCounts
 from bff.cache.entries import Entry
 from bff.cache.freshness import Verdict, decide
 from bff.cache.purges import Purges
@@ -22,8 +23,11 @@ class StoreSearch:
     """Asks a store; `clock` returns seconds since the epoch. What a purge made void is a miss,
     though the store may hold it for a moment."""
 
-    def __init__(self, store: EntryStore, purges: Purges, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, store: EntryStore, purges: Purges, clock: Callable[[], float], counts: CacheCounts
+    ) -> None:
         self._store = store
+        self._counts = counts
         self._purges = purges
         self._clock = clock
         self._loop = asyncio.get_running_loop()
@@ -49,17 +53,20 @@ class StoreSearch:
         self, key: str, is_wanted: Callable[[Entry], bool], seconds: float
     ) -> Entry | None:
         """What another worker makes of it; None when it gave up, or takes too long."""
-        gives_up_at = self._loop.time() + seconds
+        began_at = self._loop.time()
         pause = _FIRST_PAUSE_SECONDS
-        while self._loop.time() < gives_up_at:
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
-            entry, is_leased = await self._store.look(key)
-            if entry is not None and is_wanted(entry):
-                return entry
-            if not is_leased:
-                return None
-        return None
+        try:
+            while self._loop.time() < began_at + seconds:
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
+                entry, is_leased = await self._store.look(key)
+                if entry is not None and is_wanted(entry):
+                    return entry
+                if not is_leased:
+                    return None
+            return None
+        finally:
+            self._counts.wait_for_lease(self._loop.time() - began_at)
 
     def _wanted(
         self, job: Job, verdicts: tuple[Verdict, ...], accepts_stale: bool

@@ -110,11 +110,12 @@ class ReplyCache(Protocol):
 
     async def get(
         self,
+        operation: Operation,
         key: str,
         policy: CachePolicy,
         send: SendCall,
         deadline: Deadline,
         wait_budget: WaitBudget,
     ) -> CachedReply:
-        """The reply under `key`, or the result of `send`, by the deadline; `wait_budget` bounds the
-        waiting for other workers."""
+        """The operation's reply under `key`, or the result of `send`, by the deadline;
+        `wait_budget` bounds the waiting for other workers."""

@@ -17,6 +17,7 @@ from bff.engine.values.results import CompositionPayload
 from bff.plan.model.caching import CachePolicy
 from bff.redis.clients import KEY_PREFIX
 from bff.redis.health import LONGEST_PAUSE_SECONDS, store_breaker
+from bff.telemetry.metrics.families import Metrics
 from tests.support.fake_time import Clock
 from tests.support.payload_runs import FAILURE, Runs, payload
 from tests.support.steady_clock import steady_seconds
@@ -64,6 +65,7 @@ class Worker:
     ) -> None:
         self.patient_seconds = seconds
         self.pauses = Clock(0.0)
+        self.metrics = Metrics()
         self.clock = clock or Clock(time.time() if now is None else now)
         breaker = store_breaker(self.pauses)
 
@@ -74,7 +76,7 @@ class Worker:
             )
             return self.store
 
-        self.cache = Cache(open_store, clock=self.clock, dice=lambda: 0.0)
+        self.cache = Cache(open_store, clock=self.clock, dice=lambda: 0.0, metrics=self.metrics)
 
     async def __aenter__(self) -> "Worker":
         return self

@@ -9,6 +9,7 @@ from typing import Any
 
 from bff.cache.cache import Cache
 from bff.cache.results import CacheResult, Job
+from bff.telemetry.metrics.families import Metrics
 from tests.support.cache_worker import job, policy
 from tests.support.fake_time import Clock
 from tests.support.payload_runs import Runs
@@ -30,10 +31,19 @@ def run_quietly(test: Callable[[], Awaitable[None]]) -> None:
 
 
 def memory_cache(
-    clock: Callable[[], float] = time.time, memory_bytes: int = 1 << 20, dice: float = 0.0
+    clock: Callable[[], float] = time.time,
+    memory_bytes: int = 1 << 20,
+    dice: float = 0.0,
+    metrics: Metrics | None = None,
 ) -> Cache:
     """A cache with nothing to share."""
-    return Cache(lambda **_: None, memory_bytes=memory_bytes, clock=clock, dice=lambda: dice)
+    return Cache(
+        lambda **_: None,
+        memory_bytes=memory_bytes,
+        clock=clock,
+        dice=lambda: dice,
+        metrics=metrics,
+    )
 
 
 async def start(count: int, cache: Cache, runs: Runs) -> list[asyncio.Task[CacheResult]]:

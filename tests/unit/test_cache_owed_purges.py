@@ -186,7 +186,7 @@ def test_questions_that_nobody_waits_for_any_longer_are_not_asked() -> None:
         server.gate.clear()
         await asyncio.gather(*(store.look(f"k{number}") for number in range(100)))
         server.gate.set()
-        store._readers.shutdown()
+        store._questions.threads.shutdown()
         assert server.reads == 4  # one for each reader
 
     with_store(test)
@@ -201,7 +201,7 @@ def test_questions_whose_callers_have_gone_are_not_asked() -> None:
             caller.cancel()
         await asyncio.gather(*callers, return_exceptions=True)
         server.gate.set()
-        store._readers.shutdown()
+        store._questions.threads.shutdown()
         assert server.reads == 4
 
     with_store(test)
@@ -213,7 +213,7 @@ def test_answer_that_fails_after_everybody_has_gone_is_nothing_to_complain_of() 
         server.is_up = False
         await asyncio.gather(*(store.look(f"k{number}") for number in range(3)))
         server.gate.set()
-        store._readers.shutdown()
+        store._questions.threads.shutdown()
         await asyncio.sleep(0.01)  # what the threads told the loop comes through
         gc.collect()
 

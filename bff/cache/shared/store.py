@@ -15,9 +15,10 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar, TypeVarTuple
+from typing import Any, Literal, NamedTuple, TypeVarTuple
 
 from bff.breaker import Breaker
+from bff.cache.counts import StoreCounts
 from bff.cache.entries import Entry
 from bff.cache.freshness import CLOCK_SKEW_SECONDS
 from bff.cache.redis.leases import Lease
@@ -25,15 +26,15 @@ from bff.cache.redis.purge_channel import Purged
 from bff.cache.shared.backends import open_backend
 from bff.cache.shared.envelope import MAX_TTL_SECONDS, MAX_VALUE_BYTES
 from bff.cache.shared.owed_purges import THREADS, OwedPurges
+from bff.cache.shared.questions import Questions
 from bff.cache.shared.store_clients import RedisStoreClient, StoreClient
 from bff.deadline import WAIT_BUDGET_SECONDS, WaitBudget
 from bff.plan.model.caching import PurgedTags
 from bff.redis.health import StoreHealth, store_breaker
+from bff.telemetry.metrics.families import Metrics
 
-T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-_READERS = 4
 _WAITING_WRITES = 256
 _WAITING_BYTES = 32 * 1024 * 1024
 _CLOSE_SECONDS = 1.0
@@ -54,6 +55,7 @@ def open_store(
     *,
     purged: Purged,
     missed: Callable[[], None],
+    metrics: Metrics | None = None,
 ) -> "EntryStore | None":
     """The store at a Redis URL, or the one that Flask-Caching's own configuration names; None
     without either. Connects on first use, so it may be made while Redis is down. Raises
@@ -64,7 +66,7 @@ def open_store(
         client = RedisStoreClient(redis_url, namespace, seconds=WAIT_BUDGET_SECONDS)
     else:
         return None
-    return EntryStore(client, purged=purged, missed=missed)
+    return EntryStore(client, purged=purged, missed=missed, metrics=metrics)
 
 
 class EntryStore:
@@ -81,12 +83,12 @@ class EntryStore:
         breaker: Breaker | None = None,
         clock: Callable[[], float] = time.time,
         seconds: float = WAIT_BUDGET_SECONDS,
+        metrics: Metrics | None = None,
     ) -> None:
         self._client = client
         self._seconds = seconds  # for each answer
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._readers = ThreadPoolExecutor(_READERS, "bff-cache-read")
         self._writer = ThreadPoolExecutor(1, "bff-cache-write")
         self._writes: set[asyncio.Future[Any]] = set()
         self._waiting_bytes = 0
@@ -94,8 +96,10 @@ class EntryStore:
         self._health = StoreHealth(
             client.name, breaker or store_breaker(), client.disconnect, lambda: self._owed.settle()
         )
+        self._counts = StoreCounts(metrics or Metrics())
+        self._questions = Questions(self._health, seconds, self._counts)
         self._owed = OwedPurges(
-            client.purge,
+            self._purge,
             self._purgers,
             admits=self._health.admits,
             answered=self._health.note_answer,
@@ -108,6 +112,16 @@ class EntryStore:
 
         call = self._call_on_loop
         client.listen(lambda *news: call(purged, *news), lambda: call(lost_or_back))
+
+    @property
+    def purges_owed(self) -> int:
+        """How many purges Redis has yet to make."""
+        return len(self._owed)
+
+    @property
+    def knows_tags(self) -> bool:
+        """Whether it stores what has tags, and hears of their purges."""
+        return self._client.knows_tags
 
     @property
     def hears_purges(self) -> bool:
@@ -138,7 +152,7 @@ class EntryStore:
                         return Found(made, None)
             return Found(entry, lease)
 
-        found = await self._ask(find, self._release_unused, patience)
+        found = await self._questions.ask("find", find, self._release_unused, patience)
         return found or Found(None, self.own_lease(key))
 
     async def look(self, key: str) -> tuple[Entry | None, bool]:
@@ -148,7 +162,7 @@ class EntryStore:
             is_leased = self._client.is_leased(key)  # first: a worker stores, then releases
             return self._read(key)[0], is_leased
 
-        return await self._ask(look) or (None, False)
+        return await self._questions.ask("look", look) or (None, False)
 
     def own_lease(self, key: str) -> Lease:
         """A lease that nobody else knows of, begun by our own clock: early enough for a purge with
@@ -204,7 +218,7 @@ class EntryStore:
         every connection and thread."""
         finishing = self._loop.create_task(self._owed.finish())
         await asyncio.wait((finishing, *self._writes), timeout=_CLOSE_SECONDS)
-        executors = (self._readers, self._writer, self._purgers)
+        executors = (self._questions.threads, self._writer, self._purgers)
         for executor in executors:
             executor.shutdown(wait=False, cancel_futures=True)
 
@@ -230,41 +244,15 @@ class EntryStore:
         with suppress(RuntimeError):  # closed by now
             self._queue(lambda: self._client.release_lease(lease), 0)
 
-    async def _ask(
-        self,
-        question: Callable[[], T],
-        late: Callable[[Future[T]], None] | None = None,
-        patience: WaitBudget | None = None,
-    ) -> T | None:
-        """The answer, had in a thread in time; None in trouble, which is noted. One that comes too
-        late, or when the caller has gone, goes to `late`, on the thread."""
-        patience = patience or WaitBudget(self._seconds)
-        seconds = min(self._seconds, patience.left(self._loop.time()))
-        if seconds <= 0 or not self._health.admits():
-            return None
-        asked = self._readers.submit(question)
-        patience.begin(self._loop.time())
-        try:
-            answer = await _in_time(asked, seconds)
-        except BaseException as error:
-            if late is not None:
-                asked.add_done_callback(late)
-            if not isinstance(error, Exception):
-                raise
-            self._health.note_trouble(error)  # the payload can be had without the store
-            return None
-        finally:
-            patience.end(self._loop.time())
-        self._health.note_answer()
-        return answer
-
     def _write(self, write: Callable[[], None], size: int) -> bool:
         if len(self._writes) >= _WAITING_WRITES or not self._health.admits():
+            self._counts.refuse("write")
             return False
         self._queue(write, size)
         return True
 
     def _queue(self, write: Callable[[], None], size: int) -> None:
+        began_at = time.perf_counter()
         future = self._loop.run_in_executor(self._writer, write)
         self._writes.add(future)
         self._waiting_bytes += size
@@ -275,12 +263,24 @@ class EntryStore:
             if future.cancelled():
                 return
             error = future.exception()
+            seconds = time.perf_counter() - began_at
+            self._counts.answer("write", "ok" if error is None else "failed", seconds)
             if error is None:
                 self._health.note_answer()
             else:
                 self._health.note_trouble(error)
 
         future.add_done_callback(done)
+
+    def _purge(self, tags: PurgedTags) -> int:
+        began_at = time.perf_counter()
+        outcome: Literal["ok", "failed"] = "failed"
+        try:
+            gone = self._client.purge(tags)
+            outcome = "ok"
+            return gone
+        finally:
+            self._counts.answer("purge", outcome, time.perf_counter() - began_at)
 
     def _read(self, key: str) -> tuple[Entry | None, bool]:
         """The entry under the key, unless an owed purge names it, and whether what is there is not
@@ -297,24 +297,3 @@ class EntryStore:
         """From a thread; nothing happens when the loop is closed."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(call, *about)
-
-
-async def _in_time(asked: Future[T], seconds: float) -> T:
-    """The answer within so many seconds, without those that the loop itself was held for: five
-    hundred requests at once hold it for 0.1 s and more. Raises `TimeoutError`.
-
-    A question that nobody waits for any longer is not asked where it has not been yet.
-    """
-    loop = asyncio.get_running_loop()
-    answer = asyncio.wrap_future(asked)
-    ends_at = loop.time() + seconds
-    try:
-        await asyncio.wait((answer,), timeout=seconds)
-        if not asked.done() and loop.time() > ends_at + seconds / 4:
-            await asyncio.wait((answer,), timeout=seconds)
-        if not asked.done():
-            raise TimeoutError("no answer in time")
-        return asked.result()
-    finally:
-        if not answer.cancel() and not answer.cancelled():
-            answer.exception()  # looked at, or asyncio reports it

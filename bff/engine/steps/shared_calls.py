@@ -63,7 +63,9 @@ class SharedCalls:
             own = await self._calls.part_of(step, reply, budget, heavy)
             return _result(step, caching, request, reply, own)
 
-        cached = await self._replies.get(key, caching.policy, send, deadline, wait_budget)
+        cached = await self._replies.get(
+            step.operation, key, caching.policy, send, deadline, wait_budget
+        )
         if cached.result is not None and own is None:
             own = await self._calls.part_of(step, cached.result.reply, budget, heavy)
         if cached.body is None:

@@ -37,8 +37,8 @@ NOT_STORED: Final = Definition(
     "bff_cache_not_stored",
     "counter",
     "Results that could not be stored: their tags were too many or not to be had (untagged), a"
-    " purge came meanwhile (purged), memory takes none of this size (memory), the store that"
-    " workers share doesn't (store).",
+    " purge came meanwhile (purged), memory takes none of this size, or none with tags while purges"
+    " go unheard (memory), the store that workers share takes none now (store).",
     "cache and degradation",
     ("reason",),
 )
@@ -60,7 +60,7 @@ REFRESHES: Final = Definition(
 JOINED_FLIGHTS: Final = Definition(
     "bff_cache_joined_flights",
     "counter",
-    "Requests that waited for the run of another request of the same worker.",
+    "Requests, and calls whose replies are shared, that waited for another one's in their worker.",
     "cache and degradation",
 )
 LEASE_WAITS: Final = Definition(

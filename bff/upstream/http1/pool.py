@@ -19,6 +19,7 @@ Rules:
 
 import asyncio
 import ssl
+import time
 from collections.abc import Callable
 from itertools import chain, islice
 from typing import Final, NamedTuple, Protocol
@@ -104,7 +105,7 @@ class Pool:
         self._idle: dict[Connection, None] = {}  # in the order of their last use
         self._open: set[Connection] = set()
         self._opening = 0
-        # In the order in which they came, with the time when they did.
+        # In the order in which they came, with the time when they did (uvloop's has milliseconds).
         self._line: dict[Waiter, float] = {}
         self._line_for_new: dict[Waiter, float] = {}
         self._openers: set[asyncio.Task[None]] = set()
@@ -133,7 +134,7 @@ class Pool:
             self._loop.call_soon(waiter.on_failure, LINE_IS_FULL)
         else:
             line = self._line_for_new if waiter.needs_new else self._line
-            line[waiter] = self._loop.time()
+            line[waiter] = time.perf_counter()
             self._open_more()
 
     def leave(self, waiter: Waiter) -> None:
@@ -213,7 +214,7 @@ class Pool:
         return first
 
     def _take_from(self, line: dict[Waiter, float], waiter: Waiter) -> None:
-        self.counts.wait(self._loop.time() - line.pop(waiter))
+        self.counts.wait(time.perf_counter() - line.pop(waiter))
 
     def _refuse_line(self, failure: Failed | Exception) -> None:
         while self.waiting:
@@ -242,12 +243,12 @@ class Pool:
 
     async def _open_for(self, waiter: Waiter) -> None:
         opened: Connection | Unopened
-        began_at = self._loop.time()
+        began_at = time.perf_counter()
         try:
             opened = await self._opener.open(self, waiter.ends_at)
         except Exception as error:
             opened = Unopened(error)
-        seconds = self._loop.time() - began_at
+        seconds = time.perf_counter() - began_at
         if isinstance(opened, Connection):
             self.counts.connect(seconds)
             self._open.add(opened)

@@ -5,20 +5,39 @@ addresses that stand for it change. A cache that no release uses any more is clo
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
+from typing import Any, Final
 
 from bff.cache.cache import Cache
+from bff.cache.results import CacheSize
+from bff.telemetry.metrics.cache_definitions import (
+    MEMORY_BYTES,
+    MEMORY_ENTRIES,
+    PURGES_OWED,
+    STORE_HEARS,
+)
+from bff.telemetry.metrics.definition import Definition
+from bff.telemetry.metrics.families import Metrics
 from bff.web.serving.users import Users
+
+_SIZES: Final[Mapping[Definition, Callable[[CacheSize], float]]] = {
+    MEMORY_BYTES: lambda size: size.bytes,
+    MEMORY_ENTRIES: lambda size: size.entries,
+    PURGES_OWED: lambda size: size.purges_owed,
+}
 
 
 class Caches:
     """The caches of one event loop, made on it; each has memory of its own. Its methods are for
     that loop alone."""
 
-    def __init__(self, open_cache: Callable[[str], Cache]) -> None:
+    def __init__(self, open_cache: Callable[[str], Cache], metrics: Metrics | None = None) -> None:
         self._open_cache = open_cache
+        self._metrics = metrics or Metrics()
         self._caches: dict[str, Cache] = {}
+        for gauge, read in _SIZES.items():
+            self._metrics.gauge(gauge).watch((), partial(self._sum, read))
         self._users = Users(self._take)
 
     def __len__(self) -> int:
@@ -29,6 +48,8 @@ class Caches:
         cache = self._caches.get(namespace)
         if cache is None:
             cache = self._caches[namespace] = self._open_cache(namespace)
+            if cache.size().hears_purges is not None:
+                self._metrics.gauge(STORE_HEARS).watch((), self._hears)
         return cache
 
     def keep_for(self, user: object, namespace: str) -> None:
@@ -39,6 +60,12 @@ class Caches:
         """Close every cache."""
         caches, self._caches = list(self._caches.values()), {}
         await asyncio.gather(*(cache.close() for cache in caches), self._users.close())
+
+    def _sum(self, read: Callable[[CacheSize], float]) -> float:
+        return sum(read(cache.size()) for cache in list(self._caches.values()))
+
+    def _hears(self) -> float:
+        return all(cache.size().hears_purges for cache in list(self._caches.values()))
 
     def _take(self, namespace: str) -> Coroutine[Any, Any, None] | None:
         cache = self._caches.pop(namespace, None)

@@ -97,6 +97,7 @@ async def open_resources(
             partial(open_store, settings.redis_url, namespace, backend),
             memory_bytes=settings.cache_memory_bytes,
             clock=clock,
+            metrics=metrics,
         )
 
     transport = open_transport(settings.transport, metrics)
@@ -109,7 +110,7 @@ async def open_resources(
     return Resources(
         loop,
         transport,
-        Caches(open_cache),
+        Caches(open_cache, metrics),
         store,
         Meters(store, settings.workers, metrics),
         issuers,
@@ -156,7 +157,7 @@ def build_release(
     services = ServiceClient(
         transport, project.services, limits.reply_bytes, loop.time, resources.metrics
     )
-    replies = CachedReplies(cache, resources.clock)
+    replies = CachedReplies(cache, resources.clock, resources.metrics)
     engine = Engine(services, resources.heavy_work, limits=limits, replies=replies)
     provider = identity.provider
     cross_origins = CrossOrigins(project, provider.headers)
