@@ -45,6 +45,13 @@ def share_of(part: str, whole: str) -> str:
     return f"({part} or 0 * {whole}) / {whole}"
 
 
+def labelled(expression: str, info: str, on: Iterable[str], labels: Iterable[str]) -> str:
+    """The series with more labels, which those of a gauge of ones have that agree in `on`."""
+    shared = ", ".join(on)
+    one = f"topk by ({shared}) (1, {info})"  # while a release begins there may be two
+    return f"{expression} * on ({shared}) group_left ({', '.join(labels)}) {one}"
+
+
 def _aggregate(how: str, expression: str, by: Iterable[str]) -> str:
     labels = ", ".join(by)
     return f"{how} by ({labels}) ({expression})" if labels else f"{how}({expression})"

@@ -22,6 +22,7 @@ from bff.telemetry.metrics.definitions import (
     SLO_MISSES,
     SLO_TARGETS,
     STEP_CALLS,
+    STEP_INFO,
     STEPS,
 )
 from bff.telemetry.metrics.families import Metrics
@@ -264,6 +265,13 @@ def test_answer_that_is_later_than_promised_misses_the_slo(shop: Shop) -> None:
         f"{SLO_MISSES.name} composition=late reason=slow",
     ):  # fmt: skip
         shop.host.get("/late")
+
+
+def test_each_step_is_shown_with_the_operation_that_it_calls(shop: Shop) -> None:
+    shown = shop.metrics.gauge(STEP_INFO).series
+    assert shown[("soft", "best", "shop", "best")] == [1.0]
+    assert shown[("buy", "order", "shop", "create_order")] == [1.0]
+    assert len(shown) == len(COMPOSITIONS_OF_SHOP) + 1
 
 
 def test_promises_are_shown_and_what_misses_them_begins_at_nothing(shop: Shop) -> None:

@@ -15,7 +15,11 @@ KNOWN = {f"{each.shown_name}{part}": each for each in DEFINITIONS for part in _P
 
 def metrics_of(expression: str) -> list[Definition]:
     """The metrics that an expression is about. Raises KeyError for a name that isn't there."""
-    outside = re.sub(r"\{[^}]*\}|by \([^)]*\)|\[[^\]]*\]|job_composition:\w+:\w+", "", expression)
+    outside = re.sub(
+        r"\{[^}]*\}|(?:by|on|group_left) \([^)]*\)|\[[^\]]*\]|job_composition:\w+:\w+",
+        "",
+        expression,
+    )
     named = re.findall(r"(?<![\w.$])[a-z]\w*_\w+", outside.replace("histogram_quantile(", "("))
     return [KNOWN[name] for name in named]
 
@@ -31,8 +35,8 @@ def unknown_labels(expression: str) -> set[str]:
 
 
 def labels_by(expression: str) -> list[str]:
-    """The labels by which an expression adds up."""
-    groups = re.findall(r"by \(([^)]*)\)", expression)
+    """The labels by which an expression adds up, and those that it adds."""
+    groups = re.findall(r"(?:by|group_left) \(([^)]*)\)", expression)
     return [label for group in groups for label in group.split(", ")]
 
 

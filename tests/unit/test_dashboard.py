@@ -88,13 +88,14 @@ def test_each_panel_answers_a_question_of_its_own() -> None:
     assert all(question.rstrip(".")[:1].isupper() for question in questions)
 
 
-def test_one_comes_from_a_screen_to_its_steps_and_from_a_service_to_its_instances(
+def test_one_comes_from_a_screen_to_its_steps_their_services_and_instances(
     printed: dict[str, Any],
 ) -> None:
     ids = {panel["title"]: panel["id"] for panel in printed["panels"]}
     for title, label, to in [
         ("Slow screens", "composition", "Slow steps"),
         ("Degraded screens", "composition", "Steps that fail"),
+        ("Slow steps", "service", "Slow instances"),
         ("Services that fail", "service", "Instances that fail"),
     ]:
         panel = next(each for each in printed["panels"] if each["title"] == title)

@@ -17,6 +17,7 @@ from bff.telemetry.dashboard.panel import (
     rates,
     stat,
 )
+from bff.telemetry.dashboard.services import INSTANCES_FAILING, INSTANCES_SLOW
 from bff.telemetry.metrics.definitions import (
     COMPOSITION_BYTES,
     COMPOSITIONS,
@@ -27,9 +28,10 @@ from bff.telemetry.metrics.definitions import (
     SLO_MISSES,
     SLO_TARGETS,
     STEP_CALLS,
+    STEP_INFO,
     STEPS,
 )
-from bff.telemetry.promql import share_of
+from bff.telemetry.promql import labelled, share_of
 
 # What an SLO, and a share of failures, is about: neither a caller's mistakes nor who has left.
 ANSWERED: Final = 'outcome=~"ok|degraded|failed"'
@@ -40,7 +42,8 @@ STEPS_FAILING: Final = "Steps that fail"
 ERROR_BUDGETS: Final = "Error budgets"
 
 SCREEN: Final = ("composition",)
-STEP: Final = ("composition", "step")
+_STEP_OF_JOB: Final = ("job", "composition", "step")
+_CALLED: Final = ("composition", "step", "service")
 TO_SLOW_STEPS: Final = Link(SCREEN, STEPS_SLOW)
 TO_FAILING_STEPS: Final = Link(SCREEN, STEPS_FAILING)
 _TO_STEPS: Final = (TO_SLOW_STEPS, TO_FAILING_STEPS)
@@ -51,6 +54,11 @@ def share_of_screens(outcome: str, by: tuple[str, ...] = ()) -> str:
     return share_of(
         rate(COMPOSITIONS, by, f'outcome="{outcome}"'), rate(COMPOSITIONS, by, ANSWERED)
     )
+
+
+def _with_services(expression: str) -> str:
+    """Of steps, with the service that each calls."""
+    return labelled(f"({expression})", filtered(STEP_INFO), _STEP_OF_JOB, ("service",))
 
 
 def _burn_rate(window: str) -> Query:
@@ -117,11 +125,18 @@ SCREEN_PANELS: Final = (
         "What comes of screens", "Which views are asked for, and what comes of them?",
         COMPOSITIONS.labels, rate(COMPOSITIONS, COMPOSITIONS.labels), "reqps", links=_TO_STEPS,
     ),
-    quantiles(STEPS_SLOW, "Which step makes a screen slow?", STEPS, STEP),
     graph(
-        STEPS_FAILING, "Which step fails, and how often?", STEP,
-        share_of(rate(STEPS, STEP, 'outcome="failed"'), rate(STEPS, STEP, 'outcome!="skipped"')),
-        "percentunit", warn=0.01, alarm=0.05,
+        STEPS_SLOW, "Which step makes a screen slow, and which service does it call?", _CALLED,
+        _with_services(quantile(0.95, STEPS, _STEP_OF_JOB)), "s",
+        links=(Link(("service",), INSTANCES_SLOW),),
+    ),
+    graph(
+        STEPS_FAILING, "Which step fails, how often, and which service does it call?", _CALLED,
+        _with_services(share_of(
+            rate(STEPS, _STEP_OF_JOB, 'outcome="failed"'),
+            rate(STEPS, _STEP_OF_JOB, 'outcome!="skipped"'),
+        )),
+        "percentunit", warn=0.01, alarm=0.05, links=(Link(("service",), INSTANCES_FAILING),),
     ),
     rates("What comes of steps", "Are steps skipped, failed, cancelled?", STEPS, ("outcome",)),
     graph(

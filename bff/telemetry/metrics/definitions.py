@@ -79,6 +79,14 @@ STEP_CALLS: Final = Definition(
     "screens",
     ("composition", "step"),
 )
+STEP_INFO: Final = Definition(
+    "bff_step_info",
+    "gauge",
+    "Which operation a step calls, of which service: 1.",
+    "screens",
+    ("composition", "step", "service", "operation"),
+    merge="largest",
+)
 SLO_MISSES: Final = Definition(
     "bff_slo_misses",
     "counter",
@@ -156,6 +164,7 @@ DEFINITIONS: Final = (
     RUNS,
     STEPS,
     STEP_CALLS,
+    STEP_INFO,
     SLO_MISSES,
     SLO_TARGETS,
     SLO_LATENCIES,

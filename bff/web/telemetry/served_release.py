@@ -11,6 +11,7 @@ from bff.telemetry.metrics.definitions import (
     SLO_LATENCIES,
     SLO_MISSES,
     SLO_TARGETS,
+    STEP_INFO,
 )
 from bff.telemetry.metrics.families import Labels, Metrics
 
@@ -18,10 +19,16 @@ from bff.telemetry.metrics.families import Labels, Metrics
 def note_release(metrics: Metrics, project: CompiledProject, now: float) -> None:
     """From now on requests begin with this version of the project. `now` is in seconds since the
     epoch."""
+    steps = [(each.name, step) for each in project.compositions for step in each.steps]
     promises = {each.name: each.slo for each in project.compositions if each.slo is not None}
     metrics.counter(RELEASES).at()[0] += 1
     _set(metrics, RELEASE_LOADED, {(): now})
     _set(metrics, RELEASE_INFO, {(project.release,): 1.0})
+    called: dict[Labels, float] = {
+        (name, step.name, step.operation.service, step.operation.name.partition(".")[2]): 1.0
+        for name, step in steps
+    }
+    _set(metrics, STEP_INFO, called)
     for name, slo in promises.items():  # from 0 on: Prometheus counts from a series' second value
         metrics.counter(SLO_MISSES).at(name, "failed")
         if slo.latency_seconds is not None:
