@@ -154,6 +154,8 @@ class Settings:
     redis_url: str | None = _setting(None, check_redis_url, repr=False)
     transport: TransportName = _setting("http1", _choice(TransportName))
     log_level: LogLevel = _setting("info", _choice(LogLevel))
+    # Of requests that take longer, the traces are kept.
+    slow_seconds: float = _setting(1.0, _seconds(0, 3600))
     # In each worker.
     cache_memory_bytes: int = _setting(64 * 1024 * 1024, _integer(0, 1 << 40))
     # In each worker, behind the ASGI edge.

@@ -43,6 +43,7 @@ TRACE_VARIABLES: Final = (
     "OTEL_EXPORTER_OTLP_COMPRESSION",
     "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
     "OTEL_EXPORTER_OTLP_CERTIFICATE",
+    "OTEL_BSP_SCHEDULE_DELAY",
     "OTEL_SERVICE_NAME",
     "OTEL_RESOURCE_ATTRIBUTES",
     "OTEL_TRACES_SAMPLER",
@@ -72,11 +73,13 @@ class Sampler:
 @dataclass(frozen=True, slots=True)
 class TraceSettings:
     """Where spans go, and of which requests. `attributes` describe this process; they have
-    `service.name`. `certificate` is a PEM file of authorities, in place of the system's."""
+    `service.name`. `certificate` is a PEM file of authorities, in place of the system's; spans wait
+    for `delay_seconds` for others."""
 
     endpoint: str = field(repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     timeout_seconds: float = 10.0
+    delay_seconds: float = 5.0
     compression: Compression = "gzip"
     certificate: Path | None = None
     attributes: Mapping[str, str] = field(default_factory=lambda: {"service.name": "bff"})
@@ -108,6 +111,7 @@ def load_trace_settings(environ: Mapping[str, str]) -> TraceSettings | None:
         endpoint,
         reader.read_exporters(_headers, (), "HEADERS"),
         reader.read_exporters(_milliseconds, 10_000, "TIMEOUT") / 1000,
+        reader.read(_milliseconds, 5_000, "OTEL_BSP_SCHEDULE_DELAY") / 1000,
         reader.read_exporters(_choice(COMPRESSIONS), "gzip", "COMPRESSION"),
         reader.read_exporters(Path, None, "CERTIFICATE"),
         {**pairs, "service.name": name},

@@ -16,19 +16,22 @@ _log = logging.getLogger(__name__)
 
 class Flight:
     """A run under way. Where nobody waits for it any more, `forget` is called and it is cancelled;
-    without `forget` it finishes. `purges_before` is the count of purges noted when it began."""
+    without `forget` it finishes. `purges_before` is the count of purges noted when it began;
+    `maker` is its job's."""
 
-    __slots__ = ("_forget", "_task", "_waiting", "purges_before")
+    __slots__ = ("_forget", "_maker", "_task", "_waiting", "purges_before")
 
     def __init__(
         self,
         task: asyncio.Task[CacheResult],
         forget: Callable[[], None] | None,
         purges_before: int,
+        maker: object = None,
     ) -> None:
         self.purges_before = purges_before
         self._task = task
         self._forget = forget
+        self._maker = maker
         self._waiting = 0
 
     async def lands_within(self, seconds: float | None) -> bool:
@@ -51,7 +54,9 @@ class Flight:
     def shared_result(self) -> CacheResult:
         """The same for another caller."""
         result = self._task.result()
-        return replace(result, how="collapsed") if result.how == "miss" else result
+        if result.how != "miss":
+            return result
+        return replace(result, how="collapsed", maker=self._maker)
 
 
 Fly = Callable[[Job, Deadline, bool], Coroutine[Any, Any, CacheResult]]
@@ -96,6 +101,8 @@ class Flights:
         self, job: Job, deadline: Deadline, *, accepts_stale: bool, in_background: bool = False
     ) -> Flight:
         """Begin a flight, which others may join."""
+        if in_background and job.refresh is not None:
+            job = replace(job, run=job.refresh)
         task = self._loop.create_task(self._fly(job, deadline, accepts_stale))
 
         def forget() -> None:
@@ -103,7 +110,7 @@ class Flights:
 
         finishes = in_background or self._finishes
         flight = self._flights[job.key] = Flight(
-            task, None if finishes else forget, self._purges.noted
+            task, None if finishes else forget, self._purges.noted, job.maker
         )
         self._flying.add(task)
 

@@ -40,7 +40,8 @@ Run = Callable[[Deadline], Awaitable[RunResult]]
 class Job:
     """How to make a key's value, and for how long it is good. `run` is called at most once in a
     flight, with the first caller's context; `deadline` bounds all waiting for it; `patience` bounds
-    the waiting for the store; `name` is for the log."""
+    the waiting for the store; `name` is for the log. `refresh` makes it in the background, where
+    that is another work than `run`; `maker` is whom those who share the result wait for."""
 
     name: str
     key: str
@@ -48,6 +49,8 @@ class Job:
     run: Run
     deadline: Deadline
     patience: WaitBudget = field(default_factory=WaitBudget)
+    refresh: Run | None = None
+    maker: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +59,14 @@ class CacheResult:
 
     `how`: "hit" and "stale" (nothing was run for it), "miss" (its own run), "collapsed" (another
     caller's, or another worker's), "error" (a run failed, and the entry is what is left). `stored`
-    reports that the run's value was stored.
+    reports that the run's value was stored; `maker` is that of the job whose run was shared.
     """
 
     entry: Entry | None
     outcome: Any
     how: Literal["hit", "stale", "miss", "collapsed", "error"]
     stored: bool = False
+    maker: Any = None
 
 
 class CacheSize(NamedTuple):

@@ -17,7 +17,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bff.cache.cache import Cache
 from bff.environment import Environment
@@ -43,6 +43,9 @@ from bff.web.serving.release import Release, Resources, build_release, open_reso
 from bff.web.telemetry.domains import label_domains
 from bff.web.telemetry.served_release import note_release
 from bff.web.telemetry.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from bff.web.telemetry.tracer import RequestTracer
 
 
 class Gateway:
@@ -70,7 +73,9 @@ class Gateway:
         self.settings = settings
         self.log = log or Log(settings.log_level)
         self.metrics = Metrics()
-        self.telemetry = Telemetry(self.log, self.metrics if settings.has_metrics else None)
+        self.tracer = _tracer(project, settings, self.metrics)
+        counted = self.metrics if settings.has_metrics else None
+        self.telemetry = Telemetry(self.log, counted, self.tracer)
         self.url_prefix = url_prefix
         self.is_guarded = False  # a host's app decides who may ask; set before `open`
         # Renders what /metrics shows, where that is more than this process; set before `open`.
@@ -89,6 +94,8 @@ class Gateway:
         nothing where that is done. Raises `SettingsError`."""
         async with self._opening:
             if self.resources is None:
+                if self.tracer is not None:
+                    self.tracer.sender.open()
                 resources = await open_resources(
                     self.settings,
                     self._backend,
@@ -122,6 +129,8 @@ class Gateway:
         before anything else is made of the request."""
         if self._forwarding is not None:
             self._forwarding.locate(request)
+        if self.tracer is not None:
+            request.tracing = self.tracer
 
     def begin(self, request: GatewayRequest) -> Reply | Pending | None:
         """The reply, where memory has it or the request is refused; else what takes waiting; None
@@ -153,6 +162,8 @@ class Gateway:
         closing them."""
         resources, self.resources, self._release = self.resources, None, None
         self._opening = asyncio.Lock()
+        if self.tracer is not None:
+            self.tracer.sender.abandon()
         return resources
 
     async def _build(self, project: CompiledProject, resources: Resources) -> Release:
@@ -187,6 +198,8 @@ class Gateway:
         note_release(self.metrics, release.project, self._clock())
         if before is not None:
             weakref.finalize(before.dispatcher, self.metrics.retain_known).atexit = False
+        if self.tracer is not None:
+            self.tracer.release = release.project.release
 
     def _observers_with(self, observe: Observer | None) -> Observers:
         of_calls, of_breaks = [] if observe is None else [observe], []
@@ -196,18 +209,32 @@ class Gateway:
             counts = CallCounts(self.metrics)
             of_calls.append(counts.observe)
             of_breaks.append(counts.observe_break)
+        if self.tracer is not None:
+            of_calls.append(self.tracer.note)
         return Observers(tuple(of_calls), tuple(of_breaks))
 
     async def _close(self, resources: Resources) -> None:
         await resources.close()
         if self._identity is not None:
             await self._identity.close()
+        if self.tracer is not None:
+            await asyncio.to_thread(self.tracer.sender.close)
 
     @property
     def _current(self) -> Release:
         if self._release is None:
             raise RuntimeError("the gateway is not open")
         return self._release
+
+
+def _tracer(
+    project: CompiledProject, settings: Settings, metrics: Metrics
+) -> "RequestTracer | None":
+    if settings.traces is None:
+        return None
+    from bff.web.telemetry.tracer import RequestTracer  # 50 ms and 10 MB that others don't pay
+
+    return RequestTracer(settings.traces, metrics, settings.slow_seconds, project.release)
 
 
 def _forwarding_reader(project: CompiledProject) -> ForwardingReader | None:

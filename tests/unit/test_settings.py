@@ -36,6 +36,7 @@ EXAMPLES = {
     "BFF_REDIS_URL": ("redis://cache:6379/1", "redis://cache:6379/1"),
     "BFF_TRANSPORT": ("httpx", "httpx"),
     "BFF_LOG_LEVEL": ("warning", "warning"),
+    "BFF_SLOW_SECONDS": ("0.25", 0.25),
     "BFF_CACHE_MEMORY_BYTES": ("0", 0),
     "BFF_FLASK_THREADS": ("3", 3),
     "BFF_ADMIN_TOKEN": ("0123456789abcdef", "0123456789abcdef"),

@@ -60,11 +60,16 @@ def test_traces_are_off_without_an_endpoint_or_where_they_are_switched_off(
                 "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
                 "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
                 "OTEL_EXPORTER_OTLP_TIMEOUT": "2500",
+                "OTEL_BSP_SCHEDULE_DELAY": "100",
                 "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION": "none",
                 "OTEL_EXPORTER_OTLP_CERTIFICATE": "ca.pem",
             },
             TraceSettings(
-                TRACES, timeout_seconds=2.5, compression="none", certificate=Path("ca.pem")
+                TRACES,
+                timeout_seconds=2.5,
+                delay_seconds=0.1,
+                compression="none",
+                certificate=Path("ca.pem"),
             ),
         ),
         (

@@ -24,7 +24,7 @@ TRACE_HEADERS: Final = frozenset(name.encode() for name in TRACE)
 _PART: Final = rb"-((?!0{32})[0-9a-f]{32})-((?!0{16})[0-9a-f]{16})-([0-9a-f]{2})"
 # A later version may have more behind its flags, and ff is none.
 _PARENT: Final = re.compile(rb"00%b|(?!00|ff)[0-9a-f]{2}%b(?:-.*)?" % (_PART, _PART))
-_ID: Final = re.compile(rb"(?!0{32})[0-9a-f]{32}").fullmatch
+_ID: Final = re.compile(rb"(?!0{32})[0-9a-f]{32}")
 _STATE: Final = re.compile(rb"[\x20-\x7e\t]{1,512}")  # as much as everybody has to pass on
 
 
@@ -57,6 +57,11 @@ def read_context(parent: bytes | None, state: bytes | None) -> SpanContext | Non
     return SpanContext(trace_id, span_id, flags, state or b"" if is_good else b"")
 
 
+def is_trace_id(text: bytes) -> bool:
+    """Whether a trace may have this id."""
+    return _ID.fullmatch(text) is not None
+
+
 def new_trace_id() -> bytes:
     """The id of a trace that begins. Random, not secret: `urandom` is a system call."""
     return b"%032x" % (getrandbits(128) or 1)
@@ -80,7 +85,7 @@ class Trace:
             self.trace_id = parent.trace_id
             self._lines = own + parent.lines()
         else:
-            self.trace_id = request_id if _ID(request_id) else new_trace_id()
+            self.trace_id = request_id if is_trace_id(request_id) else new_trace_id()
             self._start = b"%btraceparent: 00-%b-" % (own, self.trace_id)
 
     def lines(self) -> bytes:

@@ -139,6 +139,17 @@ PROCESS_START: Final = Definition(
     "seconds",
     merge="largest",
 )
+SPANS_SENT: Final = Definition(
+    "bff_spans_sent", "counter", "Spans of traces that the collector has taken.", "process"
+)
+SPANS_DROPPED: Final = Definition(
+    "bff_spans_dropped",
+    "counter",
+    "Spans that were not sent, by the reason: queue_full (each request that found no room is one),"
+    " rejected, refused, unreachable, bug.",
+    "process",
+    ("reason",),
+)
 
 PROCESS_DEFINITIONS: Final = (
     LOOP_LAG,
@@ -160,4 +171,6 @@ PROCESS_DEFINITIONS: Final = (
     PROCESS_OPEN_FILES,
     PROCESS_MOST_FILES,
     PROCESS_START,
+    SPANS_SENT,
+    SPANS_DROPPED,
 )

@@ -24,6 +24,7 @@ from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyShare, HeavyWork
 from bff.engine.values.outcomes import Reason
 from bff.engine.values.results import CompositionFailure, CompositionPayload, Inputs
+from bff.engine.values.trace import Trace
 from bff.identity.ports import NOBODY, Identity
 from bff.plan.model.composition import Composition
 from bff.web.compositions.bodies import WEIGHT_PER_BYTE, BodyReader
@@ -162,16 +163,16 @@ class CompositionHandler:
         heavy = self._heavy_work.share(deadline)
         try:
             if not target.key:
-                made = await self._run(
-                    self._prepared, self._inputs(request, target, deadline, None)
-                )
+                made = await self._run_for(target, request.trace, deadline, None)
                 if made.purges:
                     await self._cache.purge(made.purges)
                 if self.writes:  # only the reply reports what was written: it has its own time
                     heavy = self._heavy_work.share(deadline.renewed())
                 return await self._made(request, target, made, None, self._uncached, heavy)
             job = self._job(request, target, deadline)
+            request.trace.begin_cache()
             served = await self._cache.get(job, accepts_stale=_accepts_stale(request))
+            request.trace.end_cache(served.maker)
             if served.how in ("hit", "stale") and served.entry is not None:
                 variant = await self._stored(request, target, served.entry, heavy)
                 return self._hit(request, target.request.form, served.entry, variant, served.how)
@@ -188,35 +189,42 @@ class CompositionHandler:
         return Deadline.after(self._composition.deadline_seconds, self._loop.time)
 
     def _job(self, request: GatewayRequest, target: Target, deadline: Deadline) -> Job:
-        wait_budget = WaitBudget()
+        wait_budget, trace = WaitBudget(), request.trace
         scope = self._composition.scope
 
         async def run(deadline: Deadline) -> RunResult:
-            inputs = self._inputs(request, target, deadline, wait_budget)
-            return payload_result(await self._run(self._prepared, inputs), scope)
+            return payload_result(await self._run_for(target, trace, deadline, wait_budget), scope)
+
+        async def refresh(deadline: Deadline) -> RunResult:
+            anew = trace.of_refresh()
+            return payload_result(await self._run_for(target, anew, deadline, wait_budget), scope)
 
         if self._policy is None:
             raise AssertionError("what isn't cached has no job")
-        return Job(self._composition.name, target.key, self._policy, run, deadline, wait_budget)
+        name, policy = self._composition.name, self._policy
+        return Job(name, target.key, policy, run, deadline, wait_budget, refresh, trace)
 
-    def _inputs(
+    async def _run_for(
         self,
-        request: GatewayRequest,
         target: Target,
+        trace: Trace,
         deadline: Deadline,
         wait_budget: WaitBudget | None,
-    ) -> Inputs:
+    ) -> CompositionPayload | CompositionFailure:
         caller = target.caller
-        return Inputs(
+        inputs = Inputs(
             target.request.params,
             caller.claims,
             caller.key,
             target.weight,
             deadline,
             wait_budget,
-            request.trace,
+            trace,
             caller if self._discloses else None,
         )
+        made = await self._run(self._prepared, inputs)
+        trace.end_run(made)
+        return made
 
     async def _made(
         self,

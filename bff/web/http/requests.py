@@ -153,7 +153,6 @@ class GatewayRequest:
         single = self.single
         if (
             self._trace is None
-            and self.tracing is PASSING_ON
             and b"traceparent" not in single
             and single.get(b"x-request-id") is not self.request_id
         ):

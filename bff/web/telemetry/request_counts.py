@@ -11,7 +11,7 @@ Rules:
 import re
 from bisect import bisect_left
 from math import inf
-from time import perf_counter
+from time import perf_counter, time
 from typing import Final, Literal, NamedTuple
 
 from bff.methods import METHODS
@@ -24,7 +24,7 @@ from bff.telemetry.metrics.definitions import (
     REQUESTS_IN_FLIGHT,
     SLO_MISSES,
 )
-from bff.telemetry.metrics.families import OTHER, Cell, Metrics
+from bff.telemetry.metrics.families import OTHER, Cell, Labels, Metrics
 from bff.telemetry.metrics.limit_definitions import ACCESS_REFUSALS, ACTIONS
 from bff.web.http.accounts import CacheState, Outcome
 from bff.web.http.destination import APP, NOWHERE, Destination, DestinationKind
@@ -98,8 +98,8 @@ class RequestCounts:
 
     def count(
         self, request: GatewayRequest, reply: Reply, sent_bytes: int, broken: BrokenBy | None = None
-    ) -> None:
-        """Count a request whose reply is out, or `broken` off."""
+    ) -> float:
+        """Count a request whose reply is out, or `broken` off. Returns the seconds that it took."""
         destination, account = request.destination, reply.account
         view, cache, outcome, _, _, _ = account or _NO_ACCOUNT
         way = (request.method, request.scheme, reply.status, broken, view, cache, outcome)
@@ -119,6 +119,25 @@ class RequestCounts:
                 cached[0] += 1
             if seconds > most_seconds:
                 missed[0] += 1
+        return seconds
+
+    def exemplify(
+        self,
+        request: GatewayRequest,
+        reply: Reply,
+        broken: BrokenBy | None,
+        seconds: float,
+        trace_id: str,
+    ) -> None:
+        """Name the trace of a request that was counted as one of so many seconds."""
+        destination, now = request.destination, time()
+        view, cache, outcome, *_ = reply.account or _NO_ACCOUNT
+        way = _Way(request.method, request.scheme, reply.status, broken, view, cache, outcome)
+        known = _known(way)
+        self._requests.exemplify(_request_labels(destination, known), seconds, trace_id, now)
+        labels = _composition_labels(destination, known)
+        if labels is not None:
+            self._compositions.exemplify(labels, seconds, trace_id, now)
 
     def count_refusal(self, request: GatewayRequest, reply: Reply) -> None:
         """Count a request that was refused because of who asked, or how often."""
@@ -141,10 +160,7 @@ class RequestCounts:
 
     def _cells(self, destination: Destination, way: _Way) -> _Cells:
         """The cells of a way that was not gone yet, or that clients can make up."""
-        known = way._replace(
-            method=way.method if way.method in _METHODS else OTHER,
-            scheme=way.scheme if way.scheme in _SCHEMES else OTHER,
-        )
+        known = _known(way)
         held = self._shared.get(destination.kind, destination.cells)
         cells = held.get(known)
         if cells is None:
@@ -152,14 +168,11 @@ class RequestCounts:
         return cells
 
     def _new_cells(self, destination: Destination, way: _Way) -> _Cells:
-        status = "" if _is_abandoned(way) else str(way.status)
-        error = _spelt(way.broken) if way.broken else status if way.status >= 500 else ""
-        kind, route = destination.kind, destination.route
-        requests = self._requests.at(kind, way.method, way.scheme, route, status, error)
-        outcome = _client_outcome(way)
-        if kind != "composition" or outcome is None:
+        requests = self._requests.at(*_request_labels(destination, way))
+        labels = _composition_labels(destination, way)
+        if labels is None:
             return _Cells(requests, None, [0.0], None, inf, [0.0])
-        name, view, slo = destination.name, way.view or "", destination.slo
+        (name, view, outcome), slo = labels, destination.slo
         most_seconds, missed = inf, [0.0]
         if slo is not None and outcome == "failed":
             most_seconds, missed = -1.0, self._missed.at(name, "failed")
@@ -167,12 +180,34 @@ class RequestCounts:
             most_seconds, missed = slo.latency_seconds, self._missed.at(name, "slow")
         return _Cells(
             requests,
-            self._compositions.at(name, view, outcome),
+            self._compositions.at(*labels),
             self._sent_bytes.at(name, view),
             None if way.cache is None else self._cache.at(name, way.cache),
             most_seconds,
             missed,
         )
+
+
+def _known(way: _Way) -> _Way:
+    """The way in words of a short list."""
+    return way._replace(
+        method=way.method if way.method in _METHODS else OTHER,
+        scheme=way.scheme if way.scheme in _SCHEMES else OTHER,
+    )
+
+
+def _request_labels(destination: Destination, way: _Way) -> Labels:
+    status = "" if _is_abandoned(way) else str(way.status)
+    error = _spelt(way.broken) if way.broken else status if way.status >= 500 else ""
+    return destination.kind, way.method, way.scheme, destination.route, status, error
+
+
+def _composition_labels(destination: Destination, way: _Way) -> tuple[str, str, str] | None:
+    """None of what is no payload's."""
+    outcome = _client_outcome(way)
+    if destination.kind != "composition" or outcome is None:
+        return None
+    return destination.name, way.view or "", outcome
 
 
 def _is_abandoned(way: _Way) -> bool:

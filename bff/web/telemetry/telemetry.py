@@ -1,4 +1,4 @@
-"""What is seen of a request: its line in the log, and what is counted of it.
+"""What is seen of a request: its line in the log, what is counted of it, and its spans.
 
 Hosts call one of `ended`, `abandoned` and `broken` once a request, after they have sent the reply.
 Of a request that takes waiting they say so before: `begin_work`, and in the end `end_work`. None of
@@ -6,7 +6,7 @@ the methods raises.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bff.telemetry.logs.events import AuditAction
 from bff.telemetry.metrics.families import Metrics
@@ -16,13 +16,19 @@ from bff.web.logs.log import Log
 from bff.web.telemetry.request_counts import CLIENT_LEFT, BrokenBy, RequestCounts, WorkKind
 from bff.web.telemetry.run_counts import RunCounts
 
+if TYPE_CHECKING:
+    from bff.web.telemetry.tracer import RequestTracer
+
 
 class Telemetry:
     """Sees the requests of one process. Safe to share between threads. Without `metrics` nothing is
-    counted. `runs` counts runs, which the loop makes."""
+    counted, without a `tracer` there are no spans. `runs` counts runs, which the loop makes."""
 
-    def __init__(self, log: Log, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self, log: Log, metrics: Metrics | None = None, tracer: "RequestTracer | None" = None
+    ) -> None:
         self._log = log
+        self._tracer = tracer
         self._counts = None if metrics is None else RequestCounts(metrics)
         self.runs = None if metrics is None else RunCounts(metrics)
 
@@ -39,21 +45,20 @@ class Telemetry:
     def ended(self, request: GatewayRequest, reply: Reply, sent_bytes: int) -> None:
         """The reply is out, with so many bytes of its body."""
         self._log.request(request, reply, sent_bytes)
-        if self._counts is not None:
-            try:
-                self._counts.count(request, reply, sent_bytes)
-            except Exception as error:
-                self._log.bug(request, error)
+        self._see(request, reply, sent_bytes, None)
 
     def abandoned(self, request: GatewayRequest) -> None:
         """The client left, and nothing was answered."""
-        self._broken(request, Reply(CLIENT_LEFT, []), 0, "client left")
+        reply = Reply(CLIENT_LEFT, [])
+        self._log.request(request, reply, 0)
+        self._see(request, reply, 0, "client left")
 
     def broken(self, request: GatewayRequest, reply: Reply, sent_bytes: int, why: BrokenBy) -> None:
         """A reply broke off after its head was sent."""
         facts = {**reply.facts, "bff.broken": why}
         half = Reply(reply.status, [], facts=facts, account=reply.account)
-        self._broken(request, half, sent_bytes, why)
+        self._log.request(request, half, sent_bytes)
+        self._see(request, half, sent_bytes, why)
 
     def refused(self, request: GatewayRequest, reply: Reply) -> None:
         """Access or a limit refuses the request."""
@@ -79,12 +84,14 @@ class Telemetry:
         """An exception that nobody foresaw. The request ends beside it."""
         self._log.bug(request, error)
 
-    def _broken(
-        self, request: GatewayRequest, reply: Reply, sent_bytes: int, why: BrokenBy
+    def _see(
+        self, request: GatewayRequest, reply: Reply, sent_bytes: int, why: BrokenBy | None
     ) -> None:
-        self._log.request(request, reply, sent_bytes)
-        if self._counts is not None:
-            try:
-                self._counts.count(request, reply, sent_bytes, why)
-            except Exception as error:
-                self._log.bug(request, error)
+        try:
+            counts, tracer = self._counts, self._tracer
+            seconds = None if counts is None else counts.count(request, reply, sent_bytes, why)
+            kept = None if tracer is None else tracer.ended(request, reply, why or "")
+            if counts is not None and seconds is not None and kept is not None:
+                counts.exemplify(request, reply, why, seconds, kept.trace_id.decode())
+        except Exception as error:
+            self._log.bug(request, error)

@@ -1,0 +1,144 @@
+"""Batches of spans on their way to a collector: OTLP over HTTP, with retries.
+
+https://opentelemetry.io/docs/specs/otlp/#otlphttp. Called from the sender's own thread, which may
+wait. What to do about an answer is decided by `decide`, which is pure.
+"""
+
+import gzip
+import random
+import ssl
+import time
+from collections.abc import Callable
+from typing import Final, Literal, NamedTuple
+
+import httpx
+
+from bff.errors import SettingsError
+from bff.telemetry.traces.otlp import rejected_spans
+from bff.trace_settings import TraceSettings
+from bff.version import __version__
+
+MOST_ATTEMPTS: Final = 5
+_FIRST_PAUSE_SECONDS: Final = 1.0  # doubled after each attempt
+_MOST_PAUSE_SECONDS: Final = 30.0
+_MOST_REPLY_BYTES: Final = 64 * 1024
+_MAY_PASS: Final = frozenset({429, 502, 503, 504})
+
+
+class Delivered(NamedTuple):
+    """The collector has the batch, but for so many spans; `why` is its own word for it."""
+
+    rejected: int
+    why: str
+
+
+class Lost(NamedTuple):
+    """The collector has not got the batch, and will not."""
+
+    reason: Literal["refused", "unreachable"]
+    why: str
+
+
+class Again(NamedTuple):
+    """The batch is to be sent again after a pause."""
+
+    pause_seconds: float
+    why: str
+
+
+class Answered(NamedTuple):
+    """What came of one attempt: a reply; or `trouble`, with status 0."""
+
+    status: int
+    body: bytes
+    retry_after: str | None
+    trouble: str = ""
+
+
+def decide(answer: Answered, attempt: int, dice: float) -> Delivered | Lost | Again:
+    """What becomes of a batch after its attempt of this number, from 1 on. `dice` is from 0 up to
+    1: pauses are half chance, so that workers don't come back together."""
+    status, body, retry_after, trouble = answer
+    if 200 <= status < 300:
+        return Delivered(*rejected_spans(body))
+    why = trouble or f"it answered {status}"
+    may_pass = not status or status in _MAY_PASS
+    if not may_pass:
+        return Lost("refused", why)
+    if attempt >= MOST_ATTEMPTS:
+        return Lost("unreachable", why)
+    pause = _FIRST_PAUSE_SECONDS * 2.0 ** (attempt - 1) * (0.5 + dice / 2)
+    if retry_after is not None and retry_after.isascii() and retry_after.isdigit():
+        pause = max(pause, float(retry_after[:9]))
+    return Again(min(pause, _MOST_PAUSE_SECONDS), why)
+
+
+class Collector:
+    """A collector, as one thread calls it. Raises `SettingsError` where it can't be called."""
+
+    def __init__(self, settings: TraceSettings) -> None:
+        self._settings = settings
+        self._headers = {
+            "user-agent": f"OTel-OTLP-Exporter-bff/{__version__}",
+            **dict(settings.headers),
+            "content-type": "application/x-protobuf",
+        }
+        if settings.compression == "gzip":
+            self._headers["content-encoding"] = "gzip"
+        # Proxies of the environment count, as for the SDKs' exporters; redirects are not followed.
+        self._client = httpx.Client(
+            verify=_verification(settings),
+            timeout=settings.timeout_seconds,
+            follow_redirects=False,
+            limits=httpx.Limits(max_connections=1),
+        )
+
+    def send(self, body: bytes) -> Answered:
+        """One attempt to send a batch."""
+        if self._settings.compression == "gzip":
+            body = gzip.compress(body, 1)
+        url, headers = self._settings.endpoint, self._headers
+        try:
+            with self._client.stream("POST", url, content=body, headers=headers) as reply:
+                received = b""
+                ends_at = time.monotonic() + self._settings.timeout_seconds
+                for piece in reply.iter_bytes():
+                    received += piece
+                    if len(received) > _MOST_REPLY_BYTES or time.monotonic() > ends_at:
+                        break
+                return Answered(reply.status_code, received, reply.headers.get("retry-after"))
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            return Answered(0, b"", None, type(error).__name__)  # its text may have the address
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+
+def deliver(
+    send: Callable[[bytes], Answered],
+    body: bytes,
+    pause: Callable[[float], bool],
+    dice: Callable[[], float] = random.random,
+) -> Delivered | Lost:
+    """Send a batch, as often as it takes. `pause` waits so many seconds, and returns whether
+    nothing more is to be tried."""
+    attempt = 1
+    while True:
+        verdict = decide(send(body), attempt, dice())
+        if not isinstance(verdict, Again):
+            return verdict
+        if pause(verdict.pause_seconds):
+            return Lost("unreachable", verdict.why)
+        attempt += 1
+
+
+def _verification(settings: TraceSettings) -> ssl.SSLContext | bool:
+    if settings.certificate is None:
+        return settings.endpoint.startswith("https")  # a context takes 20 ms
+    try:
+        return ssl.create_default_context(cafile=settings.certificate)
+    except OSError:
+        raise SettingsError(
+            "OTEL_EXPORTER_OTLP_CERTIFICATE: must be a PEM file with certificates of authorities"
+        ) from None

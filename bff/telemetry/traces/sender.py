@@ -1,0 +1,135 @@
+"""Sends spans in batches, on a thread of its own, so that a collector that hangs costs nothing.
+
+Rules:
+1. What waits is bounded: `MOST_WAITING` requests. Beyond that they are lost, and counted.
+2. A batch goes out when it has `BATCH_SPANS` spans, or when the settings' delay is over.
+3. Spans are built and encoded on the thread, for `PIECE_SECONDS` at a time: then the thread sleeps
+   as long, since the event loop waits for Python's lock meanwhile.
+4. The same trouble has one line a minute in the log.
+5. At the end what waits is sent once, within a bound.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from threading import Event, Thread
+from typing import Any, Final
+
+from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.metrics.process_definitions import SPANS_DROPPED, SPANS_SENT
+from bff.telemetry.traces.delivery import Collector, Delivered, deliver
+from bff.telemetry.traces.otlp import Encoder, span_message
+from bff.telemetry.traces.spans import Attributes, Span
+from bff.trace_settings import TraceSettings
+
+_log = logging.getLogger(__name__)
+
+MOST_WAITING: Final = 2048
+BATCH_SPANS: Final = 512
+CLOSE_SECONDS: Final = 3.0
+PIECE_SECONDS: Final = 0.001
+_WAKING: Final = 128  # requests that wait
+_WARNING_SECONDS: Final = 60.0
+
+# Builds the spans of one request.
+Build = Callable[[], Sequence[Span]]
+
+
+class SpanSender:
+    """`put` is safe from any thread. One per process: `open` it after any fork."""
+
+    def __init__(self, settings: TraceSettings, attributes: Attributes, metrics: Metrics) -> None:
+        self._settings = settings
+        self._encoder = Encoder(attributes)
+        self._waiting: deque[Build] = deque()
+        self._wanted, self._ending = Event(), Event()
+        self._collector: Collector | None = None
+        self._thread: Thread | None = None
+        self._sent = metrics.counter(SPANS_SENT).at()
+        dropped = metrics.counter(SPANS_DROPPED)
+        self._dropped = {
+            reason: dropped.at(reason)
+            for reason in ("queue_full", "rejected", "refused", "unreachable", "bug")
+        }
+        self._warned_at: dict[str, float] = {}
+
+    def open(self) -> None:
+        """Start sending. Raises `SettingsError`."""
+        self._ending.clear()
+        self._collector = Collector(self._settings)
+        self._thread = Thread(target=self._run, args=(self._collector,), name="bff-spans")
+        self._thread.daemon = True
+        self._thread.start()
+
+    def put(self, build: Build) -> None:
+        """Have a request's spans built and sent."""
+        waiting = self._waiting
+        if len(waiting) >= MOST_WAITING:
+            self._dropped["queue_full"][0] += 1
+            return
+        waiting.append(build)
+        if len(waiting) == _WAKING:
+            self._wanted.set()
+
+    def close(self, seconds: float = CLOSE_SECONDS) -> None:
+        """Send what waits, for so many seconds at most. It may be opened again."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._ending.set()
+            self._wanted.set()
+            thread.join(seconds)
+
+    def abandon(self) -> None:
+        """In a forked child, which has no such thread: forget it, and what waits."""
+        self._thread = None
+        self._waiting = deque()
+        self._wanted, self._ending = Event(), Event()
+
+    def _run(self, collector: Collector) -> None:
+        try:
+            while not self._ending.is_set():
+                self._wanted.wait(self._settings.delay_seconds)
+                self._wanted.clear()
+                while self._waiting:
+                    self._send_batch(collector)
+        finally:
+            collector.close()
+
+    def _send_batch(self, collector: Collector) -> None:
+        messages = self._batch()
+        if not messages:
+            return
+        body = self._encoder.encode(messages)
+        outcome = deliver(collector.send, body, self._ending.wait)
+        count = len(messages)
+        if not isinstance(outcome, Delivered):
+            self._dropped[outcome.reason][0] += count
+            self._warn(outcome.reason, f"spans were not sent: {outcome.why}")
+            return
+        rejected = min(outcome.rejected, count)
+        self._sent[0] += count - rejected
+        if rejected:
+            self._dropped["rejected"][0] += rejected
+            self._warn("rejected", f"the collector rejected spans: {outcome.why[:200]}")
+
+    def _batch(self) -> list[Any]:
+        messages: list[Any] = []
+        rest_at = time.perf_counter() + PIECE_SECONDS
+        while self._waiting and len(messages) < BATCH_SPANS:
+            build = self._waiting.popleft()
+            try:
+                messages += map(span_message, build())
+            except Exception as error:  # a bug here must not end the thread
+                self._dropped["bug"][0] += 1
+                self._warn("bug", f"spans could not be built: {error!r}")
+            if time.perf_counter() > rest_at and not self._ending.is_set():
+                time.sleep(PIECE_SECONDS)
+                rest_at = time.perf_counter() + PIECE_SECONDS
+        return messages
+
+    def _warn(self, kind: str, text: str) -> None:
+        now = time.monotonic()
+        if now >= self._warned_at.get(kind, -_WARNING_SECONDS) + _WARNING_SECONDS:
+            self._warned_at[kind] = now
+            _log.warning("%s (%d so far)", text, self._dropped[kind][0])

@@ -1,0 +1,158 @@
+"""The spans of a request, from what it noted while it ran. Pure.
+
+    request (server)  →  cache  →  run  →  step  →  attempt (client)
+
+What was not there has no span: a route's attempts are the request's, a composition without `cache`
+has none of the cache, and who shares another's run has a link to it.
+
+Names of attributes are those of OpenTelemetry's stable HTTP conventions, where these have them, and
+else begin with `bff.`. Values are the project's own, statuses and times. Of the client there are
+what the log has too: its address, its `Host`, the path without the query.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from bff.engine.values.recorded_trace import RecordedTrace
+from bff.engine.values.results import Degradation
+from bff.engine.values.trace import new_span_id
+from bff.methods import KNOWN_METHODS
+from bff.telemetry.traces.spans import Span
+from bff.web.http.accounts import Account
+from bff.web.http.destination import Destination
+from bff.web.http.replies import RawHeader
+from bff.web.telemetry.call_spans import OTHER, SpanAttributes, SpanBuilder, degradation_event
+
+_PATH_LENGTH: Final = 200
+_CLIENT_LEFT: Final = 499
+
+
+class KeptRequest(NamedTuple):
+    """A request whose spans are to be built. Seconds are of `perf_counter`, which was 0 at
+    `clock_zero` seconds since the epoch. `kept_for` is the reason; `broken` says that the reply is
+    not whole. `host` is what the client asked for."""
+
+    trace: RecordedTrace
+    destination: Destination
+    method: str
+    path: str
+    scheme: str
+    host: bytes | None
+    client: str | None
+    version: str
+    status: int
+    headers: Sequence[RawHeader]
+    account: Account | None
+    broken: str
+    kept_for: str
+    release: str
+    started_at: float
+    ended_at: float
+    clock_zero: float
+
+
+def request_spans(kept: KeptRequest) -> list[Span]:
+    """The spans of a request, parents first."""
+    trace, account = kept.trace, kept.account
+    builder = SpanBuilder(trace, kept.clock_zero, kept.ended_at)
+    parent = _add_request(builder, kept)
+    view = ""
+    if account is not None:
+        view = account.view
+        if account.cache != "bypass":
+            failures = account.failures if trace.run is None else ()
+            parent = _add_cache(builder, kept, parent, account.cache, failures)
+    builder.calls(parent, kept.release, view)
+    return builder.spans
+
+
+def _add_request(builder: SpanBuilder, kept: KeptRequest) -> bytes:
+    """The request's own span; its id."""
+    trace, route = kept.trace, kept.destination.route
+    method = kept.method if kept.method in KNOWN_METHODS else OTHER
+    is_error = kept.status >= 500 or bool(kept.broken)
+    attributes: SpanAttributes = [
+        ("http.request.method", method),
+        ("url.scheme", kept.scheme),
+        ("url.path", kept.path[:_PATH_LENGTH]),
+        ("network.protocol.version", kept.version),
+        ("bff.request.id", trace.request_id.decode("ascii")),
+        ("bff.release", kept.release),
+    ]
+    if kept.kept_for != "sampled":
+        attributes.append(("bff.kept_for", kept.kept_for))
+    if kept.status != _CLIENT_LEFT:
+        attributes.append(("http.response.status_code", kept.status))
+    if route:
+        attributes.append(("http.route", route))
+    if is_error:
+        attributes.append(("error.type", kept.broken or str(kept.status)))
+    elif kept.status == _CLIENT_LEFT:
+        attributes.append(("error.type", "client left"))
+    if kept.client:
+        attributes.append(("client.address", kept.client))
+    if kept.host:
+        attributes += _server(kept.host)
+    if kept.account is not None:
+        attributes += [
+            ("bff.composition", kept.destination.name),
+            ("bff.view", kept.account.view),
+            ("bff.outcome", kept.account.outcome),
+        ]
+    if trace.lost_attempts:
+        attributes.append(("bff.attempts.lost", trace.lost_attempts))
+    parent = trace.parent
+    builder.add(
+        trace.span_id,
+        b"" if parent is None else parent.span_id,
+        f"{method} {route}" if route else method,
+        "server",
+        (kept.started_at, kept.ended_at),
+        attributes,
+        is_error=is_error,
+        links=builder.links(trace.link),
+    )
+    return trace.span_id
+
+
+def _add_cache(
+    builder: SpanBuilder,
+    kept: KeptRequest,
+    parent: bytes,
+    state: str,
+    failures: Sequence[Degradation],
+) -> bytes:
+    """The span of the look-up, and of the wait for a run that was shared; its id."""
+    trace = kept.trace
+    began = trace.cache_asked_at or kept.started_at
+    ended = trace.cache_answered_at or kept.ended_at
+    attributes: SpanAttributes = [("bff.cache.state", state)]
+    for name, value in kept.headers:
+        if name == b"cache-status":
+            attributes += [
+                ("bff.cache.collapsed", b"; collapsed" in value),
+                ("bff.cache.stored", b"; stored" in value),
+            ]
+        elif name == b"age" and value.isdigit():
+            attributes.append(("bff.cache.age", int(value)))
+    at = builder.nanoseconds(kept.ended_at)
+    span_id = new_span_id()
+    builder.add(
+        span_id,
+        parent,
+        "cache",
+        "internal",
+        (began, ended),
+        attributes,
+        events=[degradation_event(each, at) for each in failures],
+        links=builder.links(trace.shares),
+    )
+    return span_id
+
+
+def _server(host: bytes) -> SpanAttributes:
+    """The server that the client asked for (RFC 9110 §7.2)."""
+    name, colon, port = host.decode("latin-1").rpartition(":")
+    if not colon or port.endswith("]") or not port.isdigit():
+        return [("server.address", host.decode("latin-1").strip("[]"))]
+    return [("server.address", name.strip("[]")), ("server.port", int(port))]

@@ -1,0 +1,182 @@
+"""Requests' traces: which context each has, what it notes, and whether its spans are kept.
+
+Rules:
+1. The span of a trusted caller, by `trusted_proxies`, is the request's parent. That of anybody else
+   is a link: a client may name any trace, and would be sampled by its own word.
+2. A trace is sampled by its parent and its id, when it begins; services are told. Requests that end
+   in a 5xx, are degraded, break off or take long are kept whatever was said: then the services'
+   spans may be missing.
+3. Every request notes what its spans would need, since how it ends is not known before. Spans are
+   built for those that are kept, once the reply is out, by the sender's thread.
+"""
+
+import time
+from functools import partial
+from uuid import uuid4
+
+from bff.engine.ports import UpstreamReply
+from bff.engine.values.outcomes import Failed
+from bff.engine.values.recorded_trace import Attempt, AttemptTrace, RecordedTrace
+from bff.engine.values.trace import SpanContext, is_trace_id, new_trace_id, read_context
+from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.traces.sender import SpanSender
+from bff.telemetry.traces.spans import trace_sampler
+from bff.trace_settings import TraceSettings
+from bff.upstream.observed import ObservedCall
+from bff.upstream.ports import SwitchedConnection, UpstreamStream
+from bff.version import __version__
+from bff.web.http.replies import Reply
+from bff.web.http.requests import GatewayRequest
+from bff.web.telemetry.call_spans import refresh_spans
+from bff.web.telemetry.request_spans import KeptRequest, request_spans
+
+
+class RequestTracer:
+    """Traces the requests of one process. Safe to share between threads. `slow_seconds`: requests
+    that take longer are kept. `release` is the name of the project's version."""
+
+    def __init__(
+        self, settings: TraceSettings, metrics: Metrics, slow_seconds: float, release: str
+    ) -> None:
+        attributes = {
+            "telemetry.sdk.name": "bff",
+            "telemetry.sdk.language": "python",
+            "telemetry.sdk.version": __version__,
+            "service.instance.id": str(uuid4()),
+            **settings.attributes,
+        }
+        self.release = release
+        self.sender = SpanSender(settings, [*attributes.items()], metrics)
+        self._follows_parent = settings.sampler.follows_parent
+        self._samples = trace_sampler(settings.sampler)
+        self._slow_seconds = slow_seconds
+
+    def trace_of(self, request: GatewayRequest) -> RecordedTrace:
+        """See `Tracing.trace_of`."""
+        client = None
+        if b"traceparent" in request.single:
+            state = request.header_list(b"tracestate")
+            client = read_context(request.header_list(b"traceparent"), state)
+        if client is not None and request.is_trusted:
+            trace_id = client.trace_id
+            is_sampled = client.is_sampled if self._follows_parent else self._samples(trace_id)
+            # The second bit of a parent's flags goes on: its trace's id is random (level 2).
+            flags = b"%02x" % (int(client.flags, 16) & 2 | is_sampled)
+            return RecordedTrace(self, request.request_id, trace_id, flags, client)
+        trace_id = request.request_id
+        if not (request.has_own_id or (request.is_trusted and is_trace_id(trace_id))):
+            trace_id = new_trace_id()
+        flags = b"01" if self._samples(trace_id) else b"00"
+        return RecordedTrace(self, request.request_id, trace_id, flags, None, client)
+
+    def trace_of_refresh(self, cause: RecordedTrace) -> RecordedTrace:
+        """See `Tracer.trace_of_refresh`."""
+        trace_id = new_trace_id()
+        flags = b"01" if self._samples(trace_id) else b"00"
+        link = SpanContext(cause.trace_id, cause.span_id, cause.flags)
+        trace = RecordedTrace(self, cause.request_id, trace_id, flags, None, link)
+        trace.is_refresh = True
+        return trace
+
+    def note(self, observed: ObservedCall) -> None:
+        """See `Observer`: note an attempt, where it is a request's."""
+        server, call, started_at, ended_at, answer = observed
+        of = call.trace
+        if not isinstance(of, AttemptTrace):
+            return
+        status, error = None, ""
+        match answer:
+            case UpstreamReply() | UpstreamStream():
+                status = answer.status
+            case SwitchedConnection():
+                status = 101
+            case Failed():
+                status, error = answer.status, answer.reason.word
+            case Exception():
+                error = "bug"
+            case None:
+                error = "cancelled"
+        operation = call.operation
+        name, template = ("", "") if operation is None else (operation.name, operation.path_text)
+        of.trace.note(
+            Attempt(
+                of.span_id,
+                of.step,
+                call.service,
+                call.method,
+                name,
+                template,
+                server.host,
+                server.port,
+                started_at,
+                ended_at,
+                status,
+                error,
+            )
+        )
+
+    def ended(
+        self, request: GatewayRequest, reply: Reply, broken: str = ""
+    ) -> RecordedTrace | None:
+        """A request is over, `broken` where its reply is not whole. Returns its trace where its
+        spans are kept."""
+        trace = request.trace
+        if type(trace) is not RecordedTrace:
+            return None  # the request began before traces did
+        ended_at = time.perf_counter()
+        if trace.flags in _SAMPLED:
+            kept_for = "sampled"
+        else:
+            kept_for = self._exception(request, reply, broken, ended_at)
+            if not kept_for:
+                return None
+        _ = trace.span_id  # there from now on: something in the background may link to it
+        kept = KeptRequest(
+            trace,
+            request.destination,
+            request.method,
+            request.raw_path,
+            request.scheme,
+            request.host if request.has_good_host() else None,
+            request.client_host,
+            request.version,
+            reply.status,
+            (*reply.shared, *reply.headers),
+            reply.account,
+            broken,
+            kept_for,
+            self.release,
+            request.started_at,
+            ended_at,
+            time.time() - ended_at,
+        )
+        self.sender.put(partial(request_spans, kept))
+        return trace
+
+    def refreshed(self, trace: RecordedTrace) -> None:
+        """See `Tracer.refreshed`."""
+        run, ended_at = trace.run, time.perf_counter()
+        if run is None:
+            return
+        is_slow = ended_at - run.started_at > self._slow_seconds
+        if trace.is_sampled or run.failures or run.status >= 500 or is_slow:
+            clock_zero = time.time() - ended_at
+            self.sender.put(partial(refresh_spans, trace, self.release, clock_zero, ended_at))
+
+    def _exception(
+        self, request: GatewayRequest, reply: Reply, broken: str, ended_at: float
+    ) -> str:
+        """Why a request is kept although its trace is not sampled; "" where it is not."""
+        if reply.status >= 500 or (broken and reply.status != _CLIENT_LEFT):
+            return "error"
+        account = reply.account
+        if account is not None and account.outcome != "ok":
+            return account.outcome
+        # A WebSocket lasts as long as somebody wants it.
+        if reply.status != 101 and ended_at - request.started_at > self._slow_seconds:
+            return "slow"
+        return ""
+
+
+_CLIENT_LEFT = 499
+_SAMPLED = frozenset((b"01", b"03"))
