@@ -13,6 +13,7 @@ from bff.telemetry.metrics.definitions import (
     CACHE_REQUESTS,
     COMPOSITION_BYTES,
     COMPOSITIONS,
+    DEFINITIONS,
     DEGRADATIONS,
     DROPPED_ELEMENTS,
     REQUESTS,
@@ -74,6 +75,11 @@ COMPOSITIONS_OF_SHOP = {
         endpoint: GET /late
         steps: {user: {call: shop.get_user, with: {id: 1}}}
         slo: {availability: 99.9, latency: 0.01ms}
+        """,
+    "some": """
+        endpoint: GET /some
+        steps: {user: {call: shop.get_user, with: {id: 1}}}
+        fields: {max: 20}
         """,
     "buy": """
         endpoint: POST /buy
@@ -378,3 +384,42 @@ def test_client_that_leaves_has_no_status_and_abandons_its_screen(shop: Shop) ->
     GATE.set()
     none = counted(shop.metrics, REQUESTS_IN_FLIGHT)
     assert set(none.values()) == {0}
+
+
+def hostile(host: Host, word: str) -> None:
+    """Requests with a word of a client's own wherever one may stand."""
+    hexa = word.encode().hex().ljust(32, "0")[:32]
+    lines = [
+        (word.upper(), "/cached/1"), ("GET", f"/{word}"), ("GET", f"/cached/{word}"),
+        ("GET", f"/cached/1?view={word}"), ("GET", f"/cached/1?{word}={word}"),
+        ("GET", f"/some?fields={word}"), ("GET", f"/some?fields=user({word})"),
+        ("OPTIONS", f"/raw/{word}"), ("GET", f"/raw/{word}"), ("GET", f"/bff/{word}"),
+        ("POST", f"/metrics/{word}"), ("GET", "/cached/1"), ("GET", "/members"),
+        ("GET", "/metrics"),
+    ]  # fmt: skip
+    for method, target in lines:
+        for name, value in [
+            ("Host", f"{word}.example"), ("Authorization", f"Bearer {word}"), ("Cookie", word),
+            ("traceparent", f"00-{hexa}-{hexa[:16]}-01"), ("tracestate", f"{word}={word}"),
+            ("X-Request-Id", word), ("X-Forwarded-Proto", word), ("Origin", f"https://{word}"),
+            ("Accept", f"{word}/{word}"), ("User-Agent", word),
+        ]:  # fmt: skip
+            with host.connect() as connection:
+                connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+                if name != "Host":
+                    connection.putheader("Host", "here")
+                connection.putheader(name, value)
+                connection.endheaders()
+                connection.getresponse().read()
+
+
+def test_no_word_of_a_clients_is_in_a_label_and_none_makes_a_series(shop: Shop) -> None:
+    """Of no metric, whoever counts it."""
+    hostile(shop.host, "qzwa")
+    known = set(counted(shop.metrics, *OURS))
+    for number in range(3):
+        hostile(shop.host, f"qzw{number}")
+    assert set(counted(shop.metrics, *OURS)) == known
+    everything = counted(shop.metrics, *DEFINITIONS)
+    assert not [name for name in everything if "qzw" in name.lower()]
+    assert any("method=_OTHER" in name for name in known)
