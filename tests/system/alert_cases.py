@@ -105,6 +105,7 @@ CASES: Mapping[str, tuple[Case, ...]] = {
              OF_USERS, "More than 20 % of the calls of users at 10.0.0.7:8000 fail."),
         Case({**users("503", "0x20 0+15x20"), **users("", "0+90x40")}, "8m"),
         Case({**users("404", "0+90x40"), **users("", "0+10x40")}, "6m"),  # what isn't there
+        Case({**users("cancelled", "0+90x40"), **users("", "0+10x40")}, "6m"),  # clients left
     ),
     "BffInstanceSlow": (
         Case(buckets("http_client_request_duration_seconds", USERS, "0+90x40", "0+100x40"),

@@ -39,7 +39,8 @@ SCHEMAS_BROKEN: Final = "Broken schemas"
 
 SERVICE: Final = ("service",)
 INSTANCE: Final = ("service", "server_address", "server_port")
-FAILED: Final = 'error_type=~"5..|[^0-9].*"'  # a 404 is no trouble of the service
+# A 404 is no trouble of the service, and what the gateway itself cut short is none either.
+FAILED: Final = 'error_type=~"5..|[^0-9].*", error_type!="cancelled"'
 
 _POOL: Final = ("server_address", "server_port")
 _ISSUER: Final = ("server_address", "purpose")
