@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from bff.deadline import DeadlinePassed
+from bff.engine.counts import EngineCounts
 from bff.engine.heavy_work import HeavyWork
 from bff.engine.payload.joins import Bounds
 from bff.engine.payload.merge import merge
@@ -46,6 +47,7 @@ from bff.plan.model.caching import EVERYTHING, PurgedTags, bounded_tags
 from bff.plan.model.composition import Composition
 from bff.plan.model.expressions import Root
 from bff.plan.model.steps import ErrorReply, Step
+from bff.telemetry.metrics.families import Metrics
 
 _MAY_HAVE_WRITTEN: Final = frozenset[WriteState]({"done", "unknown"})
 
@@ -65,9 +67,10 @@ class Engine:
         replies: ReplyCache | None = None,
         limits: Limits | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        metrics: Metrics | None = None,
     ) -> None:
         self.limits = limits or Limits()
-        self._calls = DirectCalls(services, self.limits)
+        self._calls = DirectCalls(services, self.limits, EngineCounts(metrics or Metrics()))
         self._shared = None if replies is None else SharedCalls(self._calls, replies)
         self._heavy_work = heavy_work
         self._clock = clock

@@ -234,7 +234,7 @@ class Run:
             left, arriving = left + self._reserved, self._arriving
             if prepared.may_be_equal:
                 send = partial(self._calls.begin, step, request, left, arriving, trace, caller)
-                equal = self._equal = self._equal or EqualCalls()
+                equal = self._equal = self._equal or EqualCalls(self._calls.counts)
                 handle, is_sent = equal.begin(step, request, send, on_reply)
                 progress.sent[index] += is_sent
                 return handle

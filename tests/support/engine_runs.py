@@ -50,13 +50,16 @@ def run(
     scripts: Mapping[str, Script],
     params: Mapping[str, Any] | None = None,
     limits: Limits | None = None,
+    **options: Any,
 ) -> Ended:
-    """Run the composition once, to its end; fails when it leaves a task running."""
+    """Run the composition once, to its end; fails when it leaves a task running. `options` are the
+    engine's."""
 
     async def main() -> Ended:
         transport = ScriptedTransport(scripts)
         inputs = Inputs(params or {})
-        return Ended(await run_over(transport, composition, inputs, limits=limits), transport)
+        made = await run_over(transport, composition, inputs, limits=limits, **options)
+        return Ended(made, transport)
 
     return run_in_fake_time(main())
 

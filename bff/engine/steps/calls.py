@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from bff.deadline import Deadline, DeadlinePassed
 from bff.engine.answers import Handle, OnAnswer, answer_to
+from bff.engine.counts import EngineCounts
 from bff.engine.heavy_work import HeavyShare
 from bff.engine.payload.texts import weigh_reply
 from bff.engine.ports import ServiceCall, Services, UpstreamReply
@@ -27,7 +28,7 @@ from bff.engine.steps.bodies import (
     read_reply,
     too_large,
 )
-from bff.engine.steps.failures import OF_CREDENTIALS, ends_by_status, refuses_gateway
+from bff.engine.steps.failures import ends_by_status, is_undeclared_refusal
 from bff.engine.steps.inputs import CallPlan
 from bff.engine.steps.reply_headers import with_headers
 from bff.engine.steps.requests import StepRequest
@@ -65,6 +66,7 @@ class HeavyBody(NamedTuple):
     most: int
     budget: Budget
     freshness: Freshness
+    counts: EngineCounts
 
     async def read(self, heavy: HeavyShare) -> StepPart:
         """The part that it makes."""
@@ -78,14 +80,16 @@ class HeavyBody(NamedTuple):
                 too_large(self.step, self.reply, _TOGETHER), self.weight, self.freshness
             )
         value = with_headers(self.step.reply_headers, self.reply, read.value)
+        self.counts.read(self.step, value)
         return StepPart(value, weight, self.freshness, read.text)
 
 
 class DirectCalls:
     """Sends steps' requests and reads the replies. One per event loop; shared by all its runs."""
 
-    def __init__(self, services: Services, limits: Limits) -> None:
+    def __init__(self, services: Services, limits: Limits, counts: EngineCounts) -> None:
         self.limits = limits
+        self.counts = counts
         self._services = services
 
     def begin(
@@ -138,15 +142,17 @@ class DirectCalls:
         if judged is not None:
             if isinstance(judged, Failed):
                 _log_refusal(step, judged)
-            return StepPart(with_headers(step.reply_headers, reply, judged), 0, freshness)
-        most = self.limits.reply_bytes
+            judged = with_headers(step.reply_headers, reply, judged)
+            self.counts.read(step, judged)
+            return StepPart(judged, 0, freshness)
+        most, counts = self.limits.reply_bytes, self.counts
         weight = weigh_reply(reply.body, most)
         if weight > most:
             return StepPart(too_large(step, reply, TOO_HEAVY), 0, freshness)
         if not budget.take(weight):
             return StepPart(too_large(step, reply, _TOGETHER), 0, freshness)
         if decodes_first or weight > self.limits.off_loop_bytes:
-            return HeavyBody(step, reply, decodes_first, weight, most, budget, freshness)
+            return HeavyBody(step, reply, decodes_first, weight, most, budget, freshness, counts)
         value = read_body(step, reply)
         text = None
         if isinstance(value, Failed):
@@ -154,6 +160,7 @@ class DirectCalls:
             value, _, text = mend_body(step, reply, value, most)
         if step.reply_headers:
             value = with_headers(step.reply_headers, reply, value)
+        counts.read(step, value)
         return StepPart(value, weight, freshness, text)
 
     async def reply_to(
@@ -291,11 +298,8 @@ class StepCalls(ManyCalls):
 
 
 def _log_refusal(step: Step, failed: Failed) -> None:
-    """Log that a service refuses the gateway, which somebody has to mend, unless it is declared
-    what that means."""
-    status = failed.judged_status
-    if refuses_gateway(failed) and status in OF_CREDENTIALS and status not in step.statuses:
-        name = step.operation.name
+    if is_undeclared_refusal(step, failed):
+        name, status = step.operation.name, failed.judged_status
         _log.error("%s refuses the gateway's credentials, or wants some: %d", name, status)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Hashable
 from typing import Final
 
 from bff.engine.answers import Handle, OnAnswer
+from bff.engine.counts import EngineCounts
 from bff.engine.ports import UpstreamReply
 from bff.engine.steps.requests import StepRequest
 from bff.engine.values.outcomes import Failed
@@ -36,9 +37,10 @@ def request_shape(operation: Operation) -> Hashable:
 class EqualCalls:
     """The calls of a run, by what goes on the wire."""
 
-    __slots__ = ("_calls",)
+    __slots__ = ("_calls", "_counts")
 
-    def __init__(self) -> None:
+    def __init__(self, counts: EngineCounts) -> None:
+        self._counts = counts
         self._calls: dict[Hashable, _EqualCall] = {}
 
     def begin(
@@ -49,6 +51,7 @@ class EqualCalls:
         key = (operation.service, operation.method, timeout, *request[:3])
         known = self._calls.get(key)
         if known is not None and not known.is_cancelled:
+            self._counts.share(step)
             return known.join(on_answer), False
         self._calls[key] = call = _EqualCall()
         handle = call.join(on_answer)

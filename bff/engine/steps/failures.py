@@ -175,3 +175,10 @@ def _retry_after(text: str | None) -> str | None:
     except (ValueError, OverflowError):  # the latter of a year beyond C's integers
         return None
     return text
+
+
+def is_undeclared_refusal(step: Step, failed: Failed) -> bool:
+    """Whether a service refuses the gateway, and the step doesn't declare what that means: somebody
+    has to mend it."""
+    status = failed.judged_status
+    return refuses_gateway(failed) and status in OF_CREDENTIALS and status not in step.statuses

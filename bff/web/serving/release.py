@@ -158,7 +158,13 @@ def build_release(
         transport, project.services, limits.reply_bytes, loop.time, resources.metrics
     )
     replies = CachedReplies(cache, resources.clock, resources.metrics)
-    engine = Engine(services, resources.heavy_work, limits=limits, replies=replies)
+    engine = Engine(
+        services,
+        resources.heavy_work,
+        limits=limits,
+        replies=replies,
+        metrics=resources.metrics,
+    )
     provider = identity.provider
     cross_origins = CrossOrigins(project, provider.headers)
     handlers = {

@@ -26,6 +26,11 @@ def label_domains(project: CompiledProject, http_routes: Iterable[str]) -> Domai
             (each.name, step.name) for each in compositions for step in each.steps
         ),
         ("service",): _each(servers),
+        ("service", "operation"): frozenset(
+            (step.operation.service, step.operation.name)
+            for each in compositions
+            for step in each.steps
+        ),
         ("service", "server_address", "server_port"): frozenset(
             (name, *server) for name, own in servers.items() for server in own
         ),
