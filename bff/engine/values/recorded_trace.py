@@ -28,6 +28,8 @@ from bff.plan.model.caching import PurgedTags
 
 MOST_ATTEMPTS: Final = 256
 
+_SAMPLED: Final = frozenset((b"01", b"03"))  # of two bits; see `RecordedTrace.flags`
+
 
 class Attempt(NamedTuple):
     """One exchange with an instance; seconds are of `perf_counter`. `operation` and its path
@@ -78,7 +80,7 @@ class Tracer(Protocol):
 class RecordedTrace(Trace):
     """The trace of a request whose spans may be kept. `parent` is a trusted caller's span, `link`
     that of any other caller; of a refresh, that of the request that it is made for. `flags` are two
-    hexadecimal digits."""
+    hexadecimal digits: 1, the trace is sampled; 2, its id is random."""
 
     # Defaults of the class, since a hit sets none of them: slots would cost it 0.3 µs.
     is_refresh = False
@@ -103,13 +105,9 @@ class RecordedTrace(Trace):
         self.request_id = request_id
         self.trace_id = trace_id
         self.flags = flags
+        self.is_sampled = flags in _SAMPLED
         self.parent = parent
         self.link = link
-
-    @property
-    def is_sampled(self) -> bool:
-        """Whether its spans are kept, whatever comes of it."""
-        return int(self.flags, 16) & 1 == 1
 
     @property
     def span_id(self) -> bytes:

@@ -77,6 +77,8 @@ class Trace:
 
     __slots__ = ("_lines", "_start", "trace_id")
 
+    is_sampled = False  # nothing is recorded of it
+
     def __init__(self, request_id: bytes, parent: SpanContext | None = None) -> None:
         """`parent` is the client's span."""
         own = b"x-request-id: %b\r\n" % request_id

@@ -1,6 +1,6 @@
 """Spans as OTLP's messages (https://opentelemetry.io/docs/specs/otlp/), by the published proto."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -9,9 +9,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Status
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from bff.telemetry.traces.spans import Attributes, AttributeValue, Kind, Link, Span
 from bff.version import __version__
@@ -28,44 +27,46 @@ _KNOWS_PARENT: Final = 0x100
 _REMOTE_PARENT: Final = 0x200
 
 
-class Encoder:
-    """Encodes the spans of one process, which the `attributes` describe."""
+class Batch:
+    """Spans that go out together; `attributes` describe the process. `add` takes 10 µs a span."""
 
     def __init__(self, attributes: Attributes) -> None:
-        self._resource = Resource(attributes=_members(attributes))
+        self._request = ExportTraceServiceRequest()
+        of_process = self._request.resource_spans.add()
+        of_process.resource.attributes.extend(_members(attributes))
+        scoped = of_process.scope_spans.add(scope=_SCOPE)
+        self._spans = scoped.spans
 
-    def encode(self, spans: Iterable[SpanMessage]) -> bytes:
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def add(self, span: Span) -> None:
+        """Add a span."""
+        message = self._spans.add(
+            trace_id=bytes.fromhex(span.trace_id.decode()),
+            span_id=bytes.fromhex(span.span_id.decode()),
+            trace_state=span.state.decode("latin-1"),
+            parent_span_id=bytes.fromhex(span.parent_id.decode()),
+            flags=int(span.flags, 16)
+            | _KNOWS_PARENT
+            | (_REMOTE_PARENT if span.has_remote_parent else 0),
+            name=span.name,
+            kind=_KINDS[span.kind],
+            start_time_unix_nano=span.started_at,
+            end_time_unix_nano=span.ended_at,
+            attributes=_members(span.attributes),
+        )
+        if span.is_error:
+            message.status.CopyFrom(_ERROR)
+        for name, at, attributes in span.events:
+            message.events.add(name=name, time_unix_nano=at, attributes=_members(attributes))
+        for link in span.links:
+            message.links.append(_link_message(link))
+
+    def encoded(self) -> bytes:
         """The bytes of a request to a collector."""
-        scoped = ScopeSpans(scope=_SCOPE, spans=spans)
-        resource_spans = ResourceSpans(resource=self._resource, scope_spans=[scoped])
-        request = ExportTraceServiceRequest(resource_spans=[resource_spans])
-        encoded: bytes = request.SerializeToString()
+        encoded: bytes = self._request.SerializeToString()
         return encoded
-
-
-def span_message(span: Span) -> SpanMessage:
-    """A span's message."""
-    message = SpanMessage(
-        trace_id=bytes.fromhex(span.trace_id.decode()),
-        span_id=bytes.fromhex(span.span_id.decode()),
-        trace_state=span.state.decode("latin-1"),
-        parent_span_id=bytes.fromhex(span.parent_id.decode()),
-        flags=int(span.flags, 16)
-        | _KNOWS_PARENT
-        | (_REMOTE_PARENT if span.has_remote_parent else 0),
-        name=span.name,
-        kind=_KINDS[span.kind],
-        start_time_unix_nano=span.started_at,
-        end_time_unix_nano=span.ended_at,
-        attributes=_members(span.attributes),
-    )
-    if span.is_error:
-        message.status.CopyFrom(_ERROR)
-    for name, at, attributes in span.events:
-        message.events.add(name=name, time_unix_nano=at, attributes=_members(attributes))
-    for link in span.links:
-        message.links.append(_link_message(link))
-    return message
 
 
 def rejected_spans(body: bytes) -> tuple[int, str]:

@@ -14,12 +14,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Event, Thread
-from typing import Any, Final
+from typing import Final
 
 from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.metrics.process_definitions import SPANS_DROPPED, SPANS_SENT
 from bff.telemetry.traces.delivery import Collector, Delivered, deliver
-from bff.telemetry.traces.otlp import Encoder, span_message
+from bff.telemetry.traces.otlp import Batch
 from bff.telemetry.traces.spans import Attributes, Span
 from bff.trace_settings import TraceSettings
 
@@ -41,7 +41,7 @@ class SpanSender:
 
     def __init__(self, settings: TraceSettings, attributes: Attributes, metrics: Metrics) -> None:
         self._settings = settings
-        self._encoder = Encoder(attributes)
+        self._attributes = attributes
         self._waiting: deque[Build] = deque()
         self._wanted, self._ending = Event(), Event()
         self._collector: Collector | None = None
@@ -97,12 +97,11 @@ class SpanSender:
             collector.close()
 
     def _send_batch(self, collector: Collector) -> None:
-        messages = self._batch()
-        if not messages:
+        batch = self._batch()
+        count = len(batch)
+        if not count:
             return
-        body = self._encoder.encode(messages)
-        outcome = deliver(collector.send, body, self._ending.wait)
-        count = len(messages)
+        outcome = deliver(collector.send, batch.encoded(), self._ending.wait)
         if not isinstance(outcome, Delivered):
             self._dropped[outcome.reason][0] += count
             self._warn(outcome.reason, f"spans were not sent: {outcome.why}")
@@ -113,20 +112,21 @@ class SpanSender:
             self._dropped["rejected"][0] += rejected
             self._warn("rejected", f"the collector rejected spans: {outcome.why[:200]}")
 
-    def _batch(self) -> list[Any]:
-        messages: list[Any] = []
+    def _batch(self) -> Batch:
+        batch = Batch(self._attributes)
         rest_at = time.perf_counter() + PIECE_SECONDS
-        while self._waiting and len(messages) < BATCH_SPANS:
+        while self._waiting and len(batch) < BATCH_SPANS:
             build = self._waiting.popleft()
             try:
-                messages += map(span_message, build())
+                for span in build():
+                    batch.add(span)
             except Exception as error:  # a bug here must not end the thread
                 self._dropped["bug"][0] += 1
                 self._warn("bug", f"spans could not be built: {error!r}")
             if time.perf_counter() > rest_at and not self._ending.is_set():
                 time.sleep(PIECE_SECONDS)
                 rest_at = time.perf_counter() + PIECE_SECONDS
-        return messages
+        return batch
 
     def _warn(self, kind: str, text: str) -> None:
         now = time.monotonic()

@@ -150,14 +150,18 @@ class GatewayRequest:
     @property
     def trace_id(self) -> bytes:
         """The id of its trace: 32 hexadecimal digits."""
+        return self.request_id if self.has_new_trace else self.trace.trace_id
+
+    @property
+    def has_new_trace(self) -> bool:
+        """Whether its trace is not made yet, and will have the request's own id. Most hits need
+        none."""
         single = self.single
-        if (
+        return (
             self._trace is None
             and b"traceparent" not in single
             and single.get(b"x-request-id") is not self.request_id
-        ):
-            return self.request_id  # as its trace would have it; most hits make none
-        return self.trace.trace_id
+        )
 
     @property
     def has_own_id(self) -> bool:

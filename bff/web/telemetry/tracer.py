@@ -120,16 +120,15 @@ class RequestTracer:
     ) -> RecordedTrace | None:
         """A request is over, `broken` where its reply is not whole. Returns its trace where its
         spans are kept."""
-        trace = request.trace
-        if type(trace) is not RecordedTrace:
-            return None  # the request began before traces did
         ended_at = time.perf_counter()
-        if trace.flags in _SAMPLED:
-            kept_for = "sampled"
+        if request.has_new_trace:  # a hit, mostly: its trace is made where it is kept
+            is_sampled = self._samples(request.request_id)
         else:
-            kept_for = self._exception(request, reply, broken, ended_at)
-            if not kept_for:
-                return None
+            is_sampled = request.trace.is_sampled
+        kept_for = "sampled" if is_sampled else self._exception(request, reply, broken, ended_at)
+        trace = request.trace if kept_for else None
+        if type(trace) is not RecordedTrace:  # or the request is one of a host without `locate`
+            return None
         _ = trace.span_id  # there from now on: something in the background may link to it
         kept = KeptRequest(
             trace,
@@ -172,11 +171,9 @@ class RequestTracer:
         account = reply.account
         if account is not None and account.outcome != "ok":
             return account.outcome
-        # A WebSocket lasts as long as somebody wants it.
-        if reply.status != 101 and ended_at - request.started_at > self._slow_seconds:
-            return "slow"
+        if ended_at - request.started_at > self._slow_seconds and reply.status != 101:
+            return "slow"  # a WebSocket lasts as long as somebody wants it
         return ""
 
 
 _CLIENT_LEFT = 499
-_SAMPLED = frozenset((b"01", b"03"))
