@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from bff.cache.cache import Cache
 from bff.cache.counts import ReplyCounts
@@ -57,24 +58,15 @@ class CachedReplies:
         key: str,
         policy: CachePolicy,
         send: SendCall,
+        refresh: SendCall,
         deadline: Deadline,
         wait_budget: WaitBudget,
     ) -> CachedReply:
         """See `ReplyCache.get`."""
 
-        async def run(deadline: Deadline) -> RunResult:
-            called = await send(deadline)
-            return RunResult(
-                called,
-                called.body,
-                tags=called.tags,
-                freshness=called.freshness,
-                failed=called.failed,
-                failure=_without_bulk(called),
-                untagged=called.untagged,
-            )
-
-        served = await self._cache.get(Job("a reply", key, policy, run, deadline, wait_budget))
+        run, anew = partial(_made_by, send), partial(_made_by, refresh)
+        job = Job("a reply", key, policy, run, deadline, wait_budget, anew)
+        served = await self._cache.get(job)
         self._counts.count(operation, served.how)
         entry, called = served.entry, served.outcome
         if entry is None:
@@ -83,6 +75,19 @@ class CachedReplies:
         freshness = Freshness(left, may_be_stale=entry.may_be_stale, observed_at=entry.observed_at)
         is_made = served.how in ("miss", "collapsed") and called is not None
         return CachedReply(None if is_made else entry.body, freshness, called)
+
+
+async def _made_by(send: SendCall, deadline: Deadline) -> RunResult:
+    called = await send(deadline)
+    return RunResult(
+        called,
+        called.body,
+        tags=called.tags,
+        freshness=called.freshness,
+        failed=called.failed,
+        failure=_without_bulk(called),
+        untagged=called.untagged,
+    )
 
 
 def _brief(degraded: tuple[Degradation, ...]) -> tuple[Degradation, ...]:

@@ -114,6 +114,7 @@ class ReplyCache(Protocol):
         key: str,
         policy: CachePolicy,
         send: SendCall,
+        refresh: SendCall,
         deadline: Deadline,
         wait_budget: WaitBudget,
     ) -> CachedReply:

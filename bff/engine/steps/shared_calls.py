@@ -9,6 +9,7 @@ time, or under other tags, has another key.
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, replace
+from functools import partial
 from typing import Any
 
 from pydantic_core import to_json
@@ -57,14 +58,27 @@ class SharedCalls:
         and an earlier reply is good enough, that is the failure's `stand_in`."""
         own: StepPart | None = None
 
-        async def send(deadline: Deadline) -> CallResult:
+        async def send(trace: Trace | None, deadline: Deadline) -> CallResult:
             nonlocal own
             reply = await self._calls.reply_to(step, request, deadline, trace, caller)
             own = await self._calls.part_of(step, reply, budget, heavy)
             return _result(step, caching, request, reply, own)
 
+        async def refresh(deadline: Deadline) -> CallResult:
+            anew = None if trace is None else trace.of_refresh()
+            called = await send(anew, deadline)
+            if anew is not None:
+                anew.end_refresh()
+            return called
+
         cached = await self._replies.get(
-            step.operation, key, caching.policy, send, deadline, wait_budget
+            step.operation,
+            key,
+            caching.policy,
+            partial(send, trace),
+            refresh,
+            deadline,
+            wait_budget,
         )
         if cached.result is not None and own is None:
             own = await self._calls.part_of(step, cached.result.reply, budget, heavy)

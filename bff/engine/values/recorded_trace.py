@@ -51,7 +51,8 @@ class Attempt(NamedTuple):
 
 
 class RecordedRun:
-    """A run of a composition; seconds are of `perf_counter`, and `ended_at` is 0 until its end."""
+    """A run of a composition, or of "": a call whose reply others share. Seconds are of
+    `perf_counter`, and `ended_at` is 0 until its end."""
 
     __slots__ = ("composition", "ended_at", "failures", "purges", "span_id", "started_at",
                  "status", "timings")  # fmt: skip
@@ -176,7 +177,13 @@ class RecordedTrace(Trace):
             else:
                 run.failures = made.degraded
         if self.is_refresh:
-            self.tracer.refreshed(self)
+            self.end_refresh()
+
+    def end_refresh(self) -> None:
+        """See `Trace.end_refresh`."""
+        if self.run is not None:
+            self.run.ended_at = time.perf_counter()
+        self.tracer.refreshed(self)
 
 
 class CallTrace(Trace):
@@ -196,6 +203,10 @@ class CallTrace(Trace):
     def of_attempt(self) -> Trace:
         """See `Trace.of_attempt`."""
         return AttemptTrace(self._trace, self._step)
+
+    def of_refresh(self) -> Trace:
+        """See `Trace.of_refresh`."""
+        return self._trace.of_refresh()
 
 
 class AttemptTrace(Trace):

@@ -116,6 +116,9 @@ class Trace:
         """The trace of what is made anew in the background because of the request."""
         return self
 
+    def end_refresh(self) -> None:
+        """What was made anew in the background is there, or failed."""
+
     def begin_cache(self) -> None:
         """The cache is asked for what its memory has not."""
 

@@ -52,10 +52,9 @@ class SpanBuilder:
             self._attempt(attempt, by_step.get(attempt.step, parent))
 
     def _run(self, run: RecordedRun, parent: bytes, release: str, view: str) -> None:
-        attributes: SpanAttributes = [
-            ("bff.composition", run.composition),
-            ("bff.release", release),
-        ]
+        attributes: SpanAttributes = [("bff.release", release)]
+        if run.composition:
+            attributes.append(("bff.composition", run.composition))
         if view:
             attributes.append(("bff.view", view))
         is_error = run.status >= 500
@@ -64,7 +63,7 @@ class SpanBuilder:
         self.add(
             run.span_id,
             parent,
-            f"run {run.composition}",
+            f"run {run.composition}" if run.composition else "refresh",
             "internal",
             (run.started_at, run.ended_at or self._ended_at),
             attributes,

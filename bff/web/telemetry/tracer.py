@@ -76,6 +76,7 @@ class RequestTracer:
         link = SpanContext(cause.trace_id, cause.span_id, cause.flags)
         trace = RecordedTrace(self, cause.request_id, trace_id, flags, None, link)
         trace.is_refresh = True
+        trace.begin_run("", time.perf_counter())  # which a composition's takes the place of
         return trace
 
     def note(self, observed: ObservedCall) -> None:
