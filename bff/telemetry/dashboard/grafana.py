@@ -7,7 +7,7 @@ from bff.telemetry.dashboard.panel import VARIABLES, Link, Panel, Query
 from bff.telemetry.dashboard.rows import DashboardRow
 from bff.telemetry.metrics.definitions import COMPOSITIONS, REQUESTS
 from bff.telemetry.metrics.service_definitions import SERVICE_CALLS
-from bff.telemetry.promql import SCRAPED
+from bff.telemetry.promql import SCRAPED, series
 
 UID: Final = "bff"
 PATH: Final = f"/d/{UID}/bff"  # of the dashboard, behind Grafana's own address
@@ -77,15 +77,14 @@ def _variable(label: str) -> dict[str, Any]:
     metric = _METRIC_OF[label]
     before = VARIABLES[: VARIABLES.index(label)]
     narrowed = [each for each in before if each in (*SCRAPED, *metric.labels)]
-    matchers = ", ".join(f'{each}=~"${each}"' for each in narrowed)
-    query = f"label_values({metric.name}_count{{{matchers}}}, {label})"
+    known = series(metric, *(f'{each}=~"${each}"' for each in narrowed), part="count")
+    query = f"label_values({known}, {label})"
     return {
         "name": label,
         "label": _TITLES[label],
         "type": "query",
         "datasource": _SOURCE,
         "query": {"query": query, "refId": label},
-        "definition": query,
         "refresh": 2,  # whenever the shown time changes
         "sort": 1,
         "multi": True,
