@@ -26,6 +26,7 @@ from bff.plan.compiler.project import compile_project
 from bff.plan.model.composition import CompiledProject
 from bff.settings import Settings
 from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.metrics.process import watch_process
 from bff.upstream.call_counts import CallCounts
 from bff.upstream.observed import Observer, Observers
 from bff.web.http.forwarding import ForwardingReader
@@ -111,6 +112,7 @@ class Gateway:
                 except BaseException:
                     await self._close(resources)
                     raise
+                watch_process(self.metrics, "worker")
                 self.resources = resources  # last: from now on other threads may `begin`
             return self.resources
 

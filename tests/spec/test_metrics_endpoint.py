@@ -2,16 +2,21 @@
 
 import asyncio
 import gzip
+import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from bff import Gateway, create_app
 from bff.errors import SettingsError
 from bff.settings import Settings
+from bff.telemetry.metrics.exposition import Rendition
 from bff.telemetry.metrics.process_definitions import HEAVY_REFUSALS
 from bff.web.gateway import load_gateway
+from tests.support.hosts import HOSTS, serving
 from tests.support.projects import write_project
 from tests.support.screens import Screen, Screens, user
 
@@ -108,6 +113,32 @@ def test_metrics_stand_before_a_param_and_a_route_of_the_project(screens: Screen
     assert screen.get("/others").json()["user"]["id"] == 1
     screen.get("/users/1")
     assert screen.calls()[-1] == "GET /users/1"
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_numbers_that_nobody_collects_in_time_are_503(tmp_path: Path, name: str) -> None:
+    async def collect(_: Rendition) -> None:
+        return None
+
+    app = create_app(write_project(tmp_path), Settings(log_level="error", metrics_token=TOKEN))
+    app.extensions["bff"].core.render_metrics = collect
+    with serving(name, tmp_path, app=app) as host:
+        answer = host.get("/metrics", **BEARER)
+    assert (answer.status, answer.header("retry-after")) == (503, "1")
+    assert answer.json()["reason"] == "metrics_delayed"
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_view_of_the_app_at_the_path_is_the_apps_and_is_warned_of(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = Flask("shop", static_folder=None)
+    app.add_url_rule("/metrics", "own", lambda: "mine")
+    settings = Settings(log_level="error", metrics_token=TOKEN)
+    Gateway(app, write_project(tmp_path), settings)
+    with caplog.at_level(logging.WARNING, "bff"), serving(name, tmp_path, app=app) as host:
+        assert host.get("/metrics").body == b"mine"
+    assert "GET /metrics is hidden: the app's own rule /metrics (view own)" in caplog.text
 
 
 async def open_gateway(folder: Path) -> None:

@@ -7,7 +7,16 @@ import sys
 
 import pytest
 
-from bff.cli.serving.listening import CannotListen, listen, refuse_connections, shown, why
+from bff.cli.serving.listening import (
+    OF_GATEWAY,
+    OF_METRICS,
+    CannotListen,
+    is_of_this_machine,
+    listen,
+    refuse_connections,
+    shown,
+    why,
+)
 
 
 def free_port() -> int:
@@ -31,6 +40,21 @@ def test_port_that_is_listened_at_is_refused() -> None:
             " Stop what listens there, or choose another with --port or BFF_PORT."
         )
         assert "the port is taken" in refusal("0.0.0.0", port)
+
+
+def test_port_for_metrics_is_refused_by_its_own_name() -> None:
+    with listen("127.0.0.1", free_port(), 1) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(CannotListen, match="choose another with BFF_METRICS_PORT"):
+            listen("127.0.0.1", port, 1, OF_METRICS)
+    with pytest.raises(CannotListen, match="Choose one with BFF_METRICS_HOST: "):
+        listen("gateway.invalid", port, 1, OF_METRICS)
+
+
+@pytest.mark.parametrize(("host", "is_ours"), [("127.0.0.1", True), ("0.0.0.0", False)])
+def test_address_that_others_can_reach_is_told_apart(host: str, is_ours: bool) -> None:
+    with listen(host, free_port(), 1) as listener:
+        assert is_of_this_machine(listener) is is_ours
 
 
 def test_port_is_refused_though_its_listener_would_share_it() -> None:
@@ -113,11 +137,11 @@ def test_ipv6_is_listened_at_too() -> None:
         (errno.EPERM, "may not listen at that port. Choose one from 1024 on with --port"),
         (errno.EADDRNOTAVAIL, "no address of this machine. Choose one with --host or BFF_HOST"),
         (errno.EAFNOSUPPORT, "no address of this machine. Choose one with --host or BFF_HOST"),
-        (errno.ENOBUFS, "No buffer space available. Choose another address with --host and"),
+        (errno.ENOBUFS, "No buffer space available. Choose another address with --host or"),
     ],
 )
 def test_each_reason_says_how_to_mend_it(number: int, message: str) -> None:
-    assert message in why(OSError(number, os.strerror(number)))
+    assert message in why(OSError(number, os.strerror(number)), OF_GATEWAY)
 
 
 @pytest.mark.parametrize(

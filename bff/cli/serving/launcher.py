@@ -10,10 +10,20 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from bff.cli.serving.checks import describe_or_exit
-from bff.cli.serving.listening import listen, refuse_connections, shown
-from bff.cli.serving.processes import start_worker
+from bff.cli.serving.listening import (
+    OF_METRICS,
+    is_of_this_machine,
+    listen,
+    refuse_connections,
+    shown,
+)
+from bff.cli.serving.metrics_collector import MetricsCollector
+from bff.cli.serving.metrics_server import MOST_CONNECTIONS, MetricsServer
+from bff.cli.serving.processes import Worker, start_worker
 from bff.cli.serving.shares import ConnectionCounts
 from bff.cli.serving.streams import print_line
 from bff.cli.serving.supervisor import Supervisor
@@ -21,6 +31,8 @@ from bff.cli.serving.tls import server_context
 from bff.errors import SettingsError
 from bff.redis.embedded import RunningRedis, start_embedded_redis
 from bff.settings import Settings, describe_ignored, load_settings
+from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.metrics.process import watch_process
 from bff.web.logs.log import Log
 
 _START_SECONDS = 120.0  # for a worker; five thousand compositions take ten
@@ -38,18 +50,34 @@ def launch(environ: dict[str, str]) -> int:
     _allow_open_files()
     what = describe_or_exit(settings)
     backlog = max(_LEAST_BACKLOG, settings.requests_in_flight)
-    with listen(settings.host, settings.port, backlog) as listener:
-        return asyncio.run(_serve(settings, environ, listener, what))
+    with (
+        listen(settings.host, settings.port, backlog) as listener,
+        _listening_for_scrapes(settings) as scrapes,
+    ):
+        return asyncio.run(_serve(settings, environ, what, listener, scrapes))
 
 
 async def _serve(
-    settings: Settings, environ: dict[str, str], listener: socket.socket, what: str
+    settings: Settings,
+    environ: dict[str, str],
+    what: str,
+    listener: socket.socket,
+    scrapes: socket.socket | None,
 ) -> int:
     counts = ConnectionCounts.create(2 * settings.workers)
+    metrics = Metrics()
+    watch_process(metrics, "launcher")
+    collector = MetricsCollector(metrics)
+    server = MetricsServer(collector.render, settings.metrics_token)
+
+    async def start(place: int) -> Worker:
+        if not settings.has_metrics:
+            return await start_worker(listener, counts, place, _START_SECONDS, None)
+        with collector.link() as link:
+            return await start_worker(listener, counts, place, _START_SECONDS, link)
+
     supervisor = Supervisor(
-        lambda place: start_worker(listener, counts, place, _START_SECONDS),
-        settings.workers,
-        settings.grace_seconds + _STOP_SECONDS,
+        start, settings.workers, settings.grace_seconds + _STOP_SECONDS, metrics
     )
     log = Log(settings.log_level)
     log.take_library_lines()
@@ -60,6 +88,8 @@ async def _serve(
         scheme = "http" if settings.certfile is None else "https"
         address = shown(settings.host, settings.port)
         print_line(f"{what} at {scheme}://{address}, cache: {redis.description}")
+        if scrapes is not None:
+            await server.start(scrapes)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, supervisor.end)
@@ -68,8 +98,26 @@ async def _serve(
         refuse_connections(listener)
         listener.close()  # from now on the workers alone have it, and close it when it is empty
         await supervisor.stop()
+        server.close()
     log.flush()
     return status
+
+
+@contextmanager
+def _listening_for_scrapes(settings: Settings) -> Iterator[socket.socket | None]:
+    """The socket that metrics are asked for at, where there is a port for it."""
+    host, port = settings.metrics_host, settings.metrics_port
+    if port is None:
+        yield None
+        return
+    with listen(host, port, MOST_CONNECTIONS, OF_METRICS) as listener:
+        print_line(f"metrics at http://{shown(host, port)}/metrics")
+        if settings.metrics_token is None and not is_of_this_machine(listener):
+            print_line(
+                "BFF_METRICS_HOST: whoever reaches this address may read them. Set"
+                " BFF_METRICS_TOKEN, or have them at 127.0.0.1."
+            )
+        yield listener
 
 
 def _allow_open_files() -> None:

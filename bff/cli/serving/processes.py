@@ -96,19 +96,24 @@ class Worker:
 
 
 async def start_worker(
-    listener: socket.socket, counts: ConnectionCounts, place: int, start_seconds: float
+    listener: socket.socket,
+    counts: ConnectionCounts,
+    place: int,
+    start_seconds: float,
+    metrics: socket.socket | None,
 ) -> Worker:
     """Start a worker at this place, which serves within `start_seconds`. It has this process's
-    environment. Raises `OSError`."""
+    environment, and sends its metrics, where there is a socket for them. Raises `OSError`."""
     own, of_worker = socket.socketpair()
     with of_worker:
-        descriptors = (listener.fileno(), counts.descriptor, of_worker.fileno())
+        descriptors = [listener.fileno(), counts.descriptor, of_worker.fileno()]
+        more = [] if metrics is None else [metrics.fileno()]
         try:
             process = await asyncio.create_subprocess_exec(
                 # -P: the current folder is not where modules are imported from.
                 *(sys.executable, "-P", "-m", "bff.cli.serving.worker"),
-                *map(str, (*descriptors, place)),
-                pass_fds=descriptors,
+                *map(str, (*descriptors, place, *more)),
+                pass_fds=descriptors + more,
                 # A terminal sends SIGINT to its whole group; the launcher alone ends workers.
                 process_group=0,
                 env=os.environ,

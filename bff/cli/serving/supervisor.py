@@ -19,6 +19,8 @@ from typing import Final
 
 from bff.cli.serving.processes import Worker
 from bff.cli.serving.streams import print_line
+from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.metrics.process_definitions import WORKER_DEATHS, WORKER_RESTARTS, WORKERS
 
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 30.0
@@ -32,7 +34,7 @@ _log = logging.getLogger(__name__)
 class Supervisor:
     """Runs `count` workers, which `start` starts at places from 0 to 2 · `count` - 1."""
 
-    def __init__(self, start: Start, count: int, stop_seconds: float) -> None:
+    def __init__(self, start: Start, count: int, stop_seconds: float, metrics: Metrics) -> None:
         self._start = start
         self._stop_seconds = stop_seconds
         self._current: list[Worker | None] = [None] * count
@@ -42,6 +44,11 @@ class Supervisor:
         self._ending = asyncio.Event()
         self._started = asyncio.Event()
         self._restart_wanted = asyncio.Event()
+        self._deaths = metrics.counter(WORKER_DEATHS).at()
+        self._restarts = metrics.counter(WORKER_RESTARTS).at()
+        workers = metrics.gauge(WORKERS)
+        workers.watch(("ready",), lambda: self._count(is_ready=True))
+        workers.watch(("starting",), lambda: self._count(is_ready=False))
 
     def end(self) -> None:
         """Have `run` stop the workers and return. May be called again."""
@@ -90,12 +97,16 @@ class Supervisor:
                     self._status = 1
                     self.end()
                 return
+            self._deaths[0] += 1
             deaths = 1 if loop.time() - began > _STEADY_SECONDS else deaths + 1
             pause = pause_seconds(deaths)
             _report(worker)
             _log.warning("%s; another starts in %g s", _described(worker, status), pause)
             await asyncio.sleep(pause)
             worker = await self._start_one()
+
+    def _count(self, *, is_ready: bool) -> float:
+        return float(sum(each.is_ready is is_ready for each in self._alive))
 
     def _serves_without(self, worker: Worker) -> bool:
         """Whether the gateway has started, and serves though this worker can't."""
@@ -123,6 +134,7 @@ class Supervisor:
                 return
             if worker in self._alive:
                 self._current[slot] = successor
+                self._restarts[0] += 1
                 await self._stop(worker)
             else:
                 await self._stop(successor)

@@ -96,7 +96,7 @@ class WatchedFamily(Family):
     def read_all(self) -> None:
         """Bring every series that is watched up to date."""
         for labels, read in list(self._reads.items()):
-            self.at(*labels)[0] = read()
+            self.at(*labels)[0] = float(read())
 
 
 class Counter(WatchedFamily):

@@ -35,6 +35,7 @@ from bff.web.hosts.flask.rules import FlaskRules, guards_of, mark_ours
 from bff.web.hosts.flask.wsgi import Environ, GatewayResponse, is_behind_edge, request_of
 from bff.web.http.problems import not_found, wrong_method
 from bff.web.http.requests import GatewayRequest
+from bff.web.serving.metrics_endpoint import METRICS_PATH
 
 _HEALTH = "/healthz"
 _VIEW = "bff_project"  # without a dot, which would make it a blueprint's
@@ -140,7 +141,8 @@ class FlaskGateway:
         if self._has_warned:
             return
         self._has_warned = True
-        for name, rule in self.rules.hidden(self.project, self.core.url_prefix):
+        own = [] if self.core.settings.metrics_token is None else [METRICS_PATH]
+        for name, rule in self.rules.hidden(self.project, self.core.url_prefix, own):
             _log.warning(
                 "%s is hidden: the app's own rule %s (view %s) takes its requests",
                 name, rule.rule, rule.endpoint,

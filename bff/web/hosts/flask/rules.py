@@ -46,10 +46,16 @@ class FlaskRules:
         except Exception:  # a converter's bug is the app's to report
             return True
 
-    def hidden(self, project: CompiledProject, url_prefix: str) -> Iterator[tuple[str, Rule]]:
+    def hidden(
+        self, project: CompiledProject, url_prefix: str, own: Iterable[str]
+    ) -> Iterator[tuple[str, Rule]]:
         """The compositions and routes that a view of the app's takes the requests of, and its rule:
-        `("GET /screens/home/{user_id}", <Rule '/<path:path>'>)`."""
-        for name, method, path in _samples(project):
+        `("GET /screens/home/{user_id}", <Rule '/<path:path>'>)`. `own` are paths of the gateway's
+        own, which take GET."""
+        for name, method, path in (
+            *_samples(project),
+            *((f"GET {each}", "GET", each) for each in own),
+        ):
             rule = self._match("", "http", url_prefix + path, method)
             if rule is not None:
                 yield name, rule

@@ -1,0 +1,86 @@
+"""Collects the metrics of all workers in the launcher, and renders them.
+
+Rules:
+1. What a worker sends is believed as little as what a stranger sends: what is too long, or no
+   message, ends its link with a line in the log, and the worker counts as one that has ended.
+2. A link ends with its worker, and then the worker's numbers are among those of the ended.
+3. One rendition is made at a time, on a thread.
+"""
+
+import asyncio
+import logging
+import socket
+
+import msgspec
+
+from bff.cli.serving.metrics_link import (
+    ANSWER,
+    ASK,
+    MOST_ANSWER_BYTES,
+    MOST_NUMBERS_BYTES,
+    NUMBERS,
+    frame,
+    read_frame,
+)
+from bff.telemetry.metrics.exposition import Rendition, render
+from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.metrics.snapshots import BadMessage
+from bff.telemetry.metrics.totals import Totals
+
+_decode_question = msgspec.msgpack.Decoder(Rendition).decode
+
+_log = logging.getLogger(__name__)
+
+
+class MetricsCollector:
+    """The numbers of the launcher, `own`, and of its workers. For one event loop."""
+
+    def __init__(self, own: Metrics) -> None:
+        self._totals = Totals(own)
+        self._rendering = asyncio.Lock()
+        self._links: set[asyncio.Task[None]] = set()
+
+    def link(self) -> socket.socket:
+        """The end for a new worker, from which is collected until it closes everywhere. To be
+        closed here once the worker has it."""
+        own, of_worker = socket.socketpair()
+        task = asyncio.create_task(self._collect(own))
+        self._links.add(task)
+        task.add_done_callback(self._links.discard)
+        return of_worker
+
+    async def render(self, rendition: Rendition) -> bytes:
+        """The numbers of this moment."""
+        async with self._rendering:
+            return await asyncio.to_thread(render, self._totals.table(), rendition)
+
+    async def _collect(self, link: socket.socket) -> None:
+        reader, writer = await asyncio.open_unix_connection(sock=link)
+        replica = self._totals.join()
+        try:
+            while (read := await read_frame(reader, MOST_NUMBERS_BYTES)) is not None:
+                kind, content = read
+                if kind == NUMBERS:
+                    self._totals.apply(replica, content)
+                elif kind == ASK:
+                    await self._answer(writer, content)
+                else:
+                    raise BadMessage(f"a frame of kind {kind}")
+        except BadMessage as error:
+            _log.warning("a worker's metrics are ignored from now on: it sent %s", error)
+        except OSError:
+            pass
+        finally:
+            self._totals.leave(replica)
+            writer.close()
+
+    async def _answer(self, writer: asyncio.StreamWriter, question: bytes) -> None:
+        try:
+            rendition = _decode_question(question)
+        except msgspec.DecodeError as error:
+            raise BadMessage(f"a question that is none: {error}") from None
+        body = await self.render(rendition)
+        if len(body) > MOST_ANSWER_BYTES:
+            raise BadMessage(f"a question, whose answer has {len(body)} bytes")
+        writer.write(frame(ANSWER, body))
+        await writer.drain()

@@ -1,0 +1,195 @@
+"""A worker and the launcher, on a socket pair: what is counted arrives, and nobody hangs."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from bff.cli.serving.metrics_collector import MetricsCollector
+from bff.cli.serving.metrics_link import (
+    ASK,
+    MOST_NUMBERS_BYTES,
+    NUMBERS,
+    MetricsLink,
+    frame,
+)
+from bff.telemetry.metrics.definitions import STEP_CALLS
+from bff.telemetry.metrics.exposition import Rendition
+from bff.telemetry.metrics.families import Metrics
+
+TEXT = Rendition()
+SECONDS = 20.0
+
+
+async def until(has_come: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(SECONDS):
+        while True:
+            if await has_come():
+                return
+            await asyncio.sleep(0.005)
+
+
+async def calls(collector: MetricsCollector) -> float:
+    """The calls of all workers, as they are rendered."""
+    text = (await collector.render(TEXT)).decode()
+    lines = [each for each in text.splitlines() if each.startswith("bff_step_calls_total{")]
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+class Worker:
+    """What counts, at its end of the link."""
+
+    def __init__(self, link: MetricsLink, metrics: Metrics) -> None:
+        self.link = link
+        self.calls = metrics.counter(STEP_CALLS).at("home", "user")
+
+
+@asynccontextmanager
+async def worker_of(collector: MetricsCollector) -> AsyncIterator[Worker]:
+    metrics = Metrics()
+    link = await MetricsLink.open(metrics, collector.link())
+    try:
+        yield Worker(link, metrics)
+    finally:
+        await link.close()
+
+
+@asynccontextmanager
+async def raw_worker(
+    collector: MetricsCollector,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A worker that sends what it likes."""
+    reader, writer = await asyncio.open_unix_connection(sock=collector.link())
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+def test_every_worker_that_asks_gets_the_numbers_of_all() -> None:
+    async def main() -> None:
+        collector = MetricsCollector(Metrics())
+        async with worker_of(collector) as first, worker_of(collector) as second:
+            first.calls[0] += 3
+            second.calls[0] += 4
+            assert await first.link.render(TEXT) is not None
+            body = await second.link.render(TEXT)
+            assert body is not None
+            assert b'bff_step_calls_total{composition="home",step="user"} 7.0\n' in body
+            packed = await second.link.render(Rendition("openmetrics", "gzip"))
+            assert packed is not None
+            assert packed[:2] == b"\x1f\x8b"
+
+    asyncio.run(main())
+
+
+def test_numbers_arrive_without_a_question_and_the_last_ones_at_the_end() -> None:
+    async def main() -> None:
+        collector = MetricsCollector(Metrics())
+        async with worker_of(collector) as worker:
+            worker.calls[0] = 3
+
+            async def has_come() -> bool:
+                return await calls(collector) == 3
+
+            await until(has_come)
+            worker.calls[0] = 5
+
+        async def has_ended() -> bool:
+            return await calls(collector) == 5
+
+        await until(has_ended)
+
+    asyncio.run(main())
+
+
+def test_equal_questions_at_once_are_answered_by_one_and_outlive_who_asked_first() -> None:
+    async def main() -> None:
+        collector = MetricsCollector(Metrics())
+        async with worker_of(collector) as worker:
+            asked = [asyncio.create_task(worker.link.render(TEXT)) for _ in range(100)]
+            await asyncio.sleep(0)
+            asked[0].cancel()
+            bodies = await asyncio.gather(*asked[1:])
+            assert len({id(body) for body in bodies}) == 1  # one answer, passed on
+
+    asyncio.run(main())
+
+
+def test_launcher_that_does_not_answer_costs_a_bounded_wait_and_bounded_memory() -> None:
+    async def main() -> None:
+        launcher, of_worker = socket.socketpair()
+        metrics = Metrics()
+        streams = await asyncio.open_unix_connection(sock=of_worker)
+        link = MetricsLink(metrics, *streams, answer_seconds=0.05)
+        with launcher:  # nothing reads there
+            for number in range(20_000):
+                metrics.counter(STEP_CALLS).at("home", "x" * 100 + str(number))
+            for _ in range(3):
+                assert await link.render(TEXT) is None
+            assert streams[1].transport.get_write_buffer_size() < 1_000_000
+        await link.close()
+
+    asyncio.run(main())
+
+
+def test_questions_have_no_answer_once_the_link_is_broken() -> None:
+    async def main() -> None:
+        launcher, of_worker = socket.socketpair()
+        link = await MetricsLink.open(Metrics(), of_worker)
+        asked = asyncio.create_task(link.render(TEXT))
+        await asyncio.sleep(0)
+        launcher.close()
+        assert await asked is None
+        assert await link.render(TEXT) is None
+        await link.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        frame(NUMBERS, b"no message"),
+        frame(ASK, b"no question"),
+        frame(7, b""),
+        (MOST_NUMBERS_BYTES + 1).to_bytes(4, "big") + b"\0",
+    ],
+    ids=["numbers", "question", "kind", "too-long"],
+)
+def test_frame_that_is_none_ends_the_link_with_one_line_and_leaves_the_others(
+    sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        collector = MetricsCollector(Metrics())
+        async with worker_of(collector) as worker, raw_worker(collector) as (reader, writer):
+            worker.calls[0] += 3
+            writer.write(sent + b"more" * 1000)
+            assert await reader.read() == b""  # closed
+            assert await worker.link.render(TEXT) is not None
+            assert await calls(collector) == 3
+
+    with caplog.at_level(logging.WARNING, "bff"):
+        asyncio.run(main())
+    (line,) = caplog.messages
+    assert line.startswith("a worker's metrics are ignored from now on: it sent ")
+
+
+def test_worker_that_dies_in_a_frame_leaves_what_it_had_sent() -> None:
+    async def main() -> None:
+        collector = MetricsCollector(Metrics())
+        async with worker_of(collector) as worker:
+            worker.calls[0] += 3
+            await worker.link.render(TEXT)
+        async with raw_worker(collector) as (_, writer):
+            writer.write(frame(NUMBERS, b"x" * 1000)[:500])
+
+        async def has_come() -> bool:
+            return await calls(collector) == 3
+
+        await until(has_come)
+
+    asyncio.run(main())
