@@ -61,21 +61,24 @@ HEAVY_REFUSALS: Final = Definition(
 CLIENT_CONNECTIONS: Final = Definition(
     "bff_client_connections",
     "gauge",
-    "Open connections of clients: HTTP, or tunnels of WebSockets.",
+    "Open connections of clients of `bff serve`: http, or tunnels of WebSockets (websocket).",
     "process",
     ("kind",),
 )
 CLIENTS_ACCEPTED: Final = Definition(
-    "bff_client_connections_accepted", "counter", "Connections of clients.", "process"
+    "bff_client_connections_accepted",
+    "counter",
+    "Connections of clients that `bff serve` accepted.",
+    "process",
 )
 CLIENTS_REFUSED: Final = Definition(
     "bff_client_refusals",
     "counter",
-    "What the server refused before anything read it: connections or requests beyond the bounds"
-    " (connections, requests, websockets), heads that are no HTTP or too long (head), and clients"
-    " that were too slow (slow).",
+    "What `bff serve` refused before the gateway saw it: connections and requests beyond its bounds"
+    " (connections, requests, app_requests, websockets), and what is no request that it takes, by"
+    " the word of the problem document: bad_request, slow_request, long_target, large_head.",
     "process",
-    ("reason", "http_response_status_code"),
+    ("reason",),
 )
 LOG_LINES_LOST: Final = Definition(
     "bff_log_lines_lost",

@@ -24,6 +24,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
+from bff.telemetry.metrics.families import Cell
+
 _MOST_A_TURN: Final = 64
 _WAIT_SECONDS: Final = 0.005
 _MOST_WAITS: Final = 10  # for one connection
@@ -65,7 +67,7 @@ class WholeShare:
 
 class Acceptor:
     """Accepts connections on the running loop, `most` at a time. `connect` makes a connection's
-    protocol; `count` returns how many there are."""
+    protocol; `count` returns how many there are. It adds to `accepted` and `refused`."""
 
     def __init__(
         self,
@@ -75,6 +77,8 @@ class Acceptor:
         share: Share,
         *,
         most: int,
+        accepted: Cell,
+        refused: Cell,
         tls: ssl.SSLContext | None,
         handshake_seconds: float,
     ) -> None:
@@ -84,6 +88,8 @@ class Acceptor:
         self._count = count
         self._share = share
         self._most = most
+        self._accepted = accepted
+        self._refused = refused
         self._tls = tls
         self._tls_seconds: dict[str, Any] = {}
         if tls is not None:
@@ -159,7 +165,9 @@ class Acceptor:
             if error.errno in _NO_ROOM:
                 raise
             return True  # this one is gone; Linux reports errors of its network here, accept(2)
+        self._accepted[0] += 1
         if self._taken() >= self._most:
+            self._refused[0] += 1
             accepted.close()
             return True
         accepted.setblocking(False)

@@ -101,6 +101,7 @@ class Exchange:
         elif begun.switches:
             self._works = service.tunnels
         if not self._works.has_room:
+            self._works.refused[0] += 1
             self._end_with(service.gateway.finish(self.request, overloaded(self.request)))
         elif begun is None:
             self._work = self._works.start(self._run(self._hand_over))

@@ -68,12 +68,11 @@ class Connection(asyncio.Protocol):
         service = self._service
         self._transport = transport
         self._writer = Writer(transport, service.loop)
-        service.connections.add(self)
-        if len(service.connections) > service.settings.connections:
+        if service.has_room_for(self):
+            service.wheel.schedule_in(self, service.settings.idle_seconds)
+        else:
             self._writer.write(FULL)
             self._linger()
-        else:
-            service.wheel.schedule_in(self, service.settings.idle_seconds)
 
     def data_received(self, data: bytes) -> None:
         if self._is_ending:
@@ -290,6 +289,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer what is no request, and end."""
+        self._service.refused(refusal.reason)[0] += 1
         if self._exchange is not None:
             self._exchange.refuse(refusal)
         else:

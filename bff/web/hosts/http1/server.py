@@ -48,6 +48,8 @@ class Http1Server:
             lambda: len(service.connections),
             share or WholeShare(),
             most=self._settings.connections + MOST_TURNED_AWAY,
+            accepted=service.accepted,
+            refused=service.refused("connections"),
             tls=tls,
             handshake_seconds=self._settings.head_seconds,
         )

@@ -9,6 +9,12 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from bff.engine.answers import Handle
 from bff.settings import Settings
+from bff.telemetry.metrics.families import Cell
+from bff.telemetry.metrics.process_definitions import (
+    CLIENT_CONNECTIONS,
+    CLIENTS_ACCEPTED,
+    CLIENTS_REFUSED,
+)
 from bff.timers import TimerWheel
 from bff.web.gateway import Gateway
 from bff.web.hosts.behind import AppBehind
@@ -35,13 +41,18 @@ class Closable(Protocol):
 
 class Works:
     """Requests at work, of one kind: `most` at a time. Held here, since a write goes on when its
-    connection is gone. A work is a task, or a call that answers by a callback."""
+    connection is gone. A work is a task, or a call that answers by a callback. Whoever finds no
+    room adds to `refused`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, most: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, most: int, refused: Cell) -> None:
         self._loop = loop
         self._most = most
+        self.refused = refused
         self._at_work: set[Handle] = set()
         self._is_empty: asyncio.Future[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._at_work)
 
     @property
     def has_room(self) -> bool:
@@ -107,9 +118,17 @@ class Service:
         self.loop = loop
         self.wheel = TimerWheel(loop, _TICK_SECONDS)
         self.date = DateHeader()
-        self.works = Works(loop, settings.requests_in_flight)
-        self.tunnels = Works(loop, settings.websockets)  # each for as long as it lasts
-        self.app_works = Works(loop, settings.requests_in_flight)
+        metrics = gateway.metrics
+        self._refusals = metrics.counter(CLIENTS_REFUSED)
+        self.accepted: Cell = metrics.counter(CLIENTS_ACCEPTED).at()
+        most = settings.requests_in_flight
+        self.works = Works(loop, most, self.refused("requests"))
+        self.app_works = Works(loop, most, self.refused("app_requests"))
+        # Each for as long as it lasts.
+        self.tunnels = Works(loop, settings.websockets, self.refused("websockets"))
+        open_now = metrics.gauge(CLIENT_CONNECTIONS)
+        open_now.watch(("http",), lambda: len(self.connections))
+        open_now.watch(("websocket",), lambda: len(self.tunnels))
         self.connections: set[Closable] = set()
         self.is_closing = False
         self._is_empty: asyncio.Future[None] | None = None
@@ -118,6 +137,18 @@ class Service:
     def idle_seconds(self) -> float:
         """How long a connection may rest between two requests."""
         return 0.0 if self.is_closing else self.settings.idle_seconds
+
+    def refused(self, reason: str) -> Cell:
+        """The count of what is refused for this reason; a word of the program's own."""
+        return self._refusals.at(reason)
+
+    def has_room_for(self, connection: Closable) -> bool:
+        """Take a new connection; whether it may have requests."""
+        self.connections.add(connection)
+        if len(self.connections) <= self.settings.connections:
+            return True
+        self.refused("connections")[0] += 1
+        return False
 
     def forget(self, connection: Closable) -> None:
         """The connection is closed."""
