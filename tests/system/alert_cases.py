@@ -166,6 +166,11 @@ CASES: Mapping[str, tuple[Case, ...]] = {
              "Heavy work was refused, since too much of it waited."),
         Case(counter("bff_heavy_work_refusals_total", "", "2x40")),
     ),
+    "BffSpansLost": (
+        Case(counter("bff_spans_dropped_total", ', reason="unreachable"', "0x20 50x20"), "6m",
+             {"reason": "unreachable"}, "Spans of traces were lost: unreachable."),
+        Case(counter("bff_spans_dropped_total", ', reason="unreachable"', "50x40")),
+    ),
     "BffLogLinesLost": (
         Case(counter("bff_log_lines_lost_total", "", "0x20 2x20"), "6m", {},
              "Lines of the log were lost."),

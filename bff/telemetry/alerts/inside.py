@@ -5,7 +5,7 @@ from typing import Final
 from bff.telemetry.alerts.alert import Alert, grew, growth, level, quantile, share
 from bff.telemetry.dashboard.cache import OWED, STORE_FAILING
 from bff.telemetry.dashboard.limits import WITHOUT_REDIS
-from bff.telemetry.dashboard.process import HEAVY_FULL, LAG, LINES_LOST, WORKERS_ENDING
+from bff.telemetry.dashboard.process import HEAVY_FULL, LAG, LINES_LOST, SPANS_LOST, WORKERS_ENDING
 from bff.telemetry.dashboard.services import (
     FAILED,
     INSTANCE,
@@ -20,6 +20,7 @@ from bff.telemetry.metrics.process_definitions import (
     HEAVY_REFUSALS,
     LOG_LINES_LOST,
     LONGEST_LOOP_LAG,
+    SPANS_DROPPED,
     WORKER_DEATHS,
 )
 from bff.telemetry.metrics.service_definitions import (
@@ -155,6 +156,16 @@ PROCESS_ALERTS: Final = (
         "Large replies come faster than a worker reads them. More workers, smaller pages, or"
         " `validate: used` help.",
         HEAVY_FULL,
+    ),
+    Alert(
+        "BffSpansLost",
+        "Spans of traces were lost: {{ $labels.reason }}.",
+        grew(SPANS_DROPPED, "5m", ("reason",)),
+        "",
+        "ticket",
+        "Is the collector at OTEL_EXPORTER_OTLP_ENDPOINT running, and quick enough? Replies go on.",
+        SPANS_LOST,
+        ("reason",),
     ),
     Alert(
         "BffLogLinesLost",

@@ -31,6 +31,8 @@ from bff.telemetry.metrics.process_definitions import (
     PROCESS_OPEN_FILES,
     PROCESS_RESIDENT_BYTES,
     PROCESS_START,
+    SPANS_DROPPED,
+    SPANS_SENT,
     WORKER_DEATHS,
     WORKER_RESTARTS,
     WORKERS,
@@ -41,6 +43,7 @@ WORKERS_ENDING: Final = "Workers that end"
 LAG: Final = "Lag of the event loop"
 HEAVY_QUEUE: Final = "Heavy work that waits"
 HEAVY_FULL: Final = "Heavy work refused"
+SPANS_LOST: Final = "Spans lost"
 LINES_LOST: Final = "Log lines lost"
 
 _PROCESS: Final = ("process",)
@@ -97,5 +100,7 @@ PROCESS_PANELS: Final = (
     rates("Clients that connect", "How many clients connect a second?", CLIENTS_ACCEPTED),
     rates("Clients refused by the server", "What does the server refuse before anything reads it?",
           CLIENTS_REFUSED, ("reason", "http_response_status_code")),
+    rates("Spans sent", "Does the collector take the spans of traces?", SPANS_SENT),
+    rates(SPANS_LOST, "Were spans of traces lost, and why?", SPANS_DROPPED, ("reason",)),
     rates(LINES_LOST, "Were lines of the log lost?", LOG_LINES_LOST),
 )  # fmt: skip
