@@ -1,0 +1,109 @@
+"""Every query of the dashboard gives a line where its metrics have series, in a real Prometheus:
+those too that a shop which is well never has."""
+
+import math
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from bff.telemetry.dashboard.grafana import grafana_dashboard
+from bff.telemetry.dashboard.rows import dashboard_rows
+from bff.telemetry.metrics.definitions import DEFINITIONS
+from bff.telemetry.metrics.exposition import choose_rendition, render
+from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.metrics.snapshots import table_of
+from tests.system.dashboards.panels import read_panels
+from tests.system.prometheus import Prometheus, prometheus
+
+WAIT_SECONDS = 20.0
+# Words of labels that queries tell apart; other labels have one value.
+WORDS = {
+    "outcome": ("ok", "degraded", "failed"),
+    "error_type": ("", "503"),
+    "cache": ("hit", "miss"),
+    "decision": ("allowed", "refused"),
+    "http_response_status_code": ("200", "503"),
+}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """A Prometheus that has seen everything happen three times."""
+    with everything() as target:
+        folder = tmp_path_factory.mktemp("prometheus")
+        with prometheus(folder, target, "groups: []") as store:
+            ends = time.monotonic() + WAIT_SECONDS
+            while not any(each.value > 2 for each in store.query("bff_runs_total")):
+                assert time.monotonic() < ends
+                time.sleep(0.2)
+            yield store
+
+
+@contextmanager
+def everything() -> Iterator[str]:
+    """The address of a gateway to which everything happens once more at each scrape."""
+    metrics = Metrics()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            happen(metrics)
+            rendition = choose_rendition(self.headers["accept"].encode(), None)
+            body = render(table_of(metrics), rendition)
+            self.send_response(200)
+            for name, value in rendition.headers():
+                self.send_header(name.decode(), value.decode())
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def happen(metrics: Metrics) -> None:
+    """Every series of every metric grows by one, in the bucket of its least values."""
+    for definition in DEFINITIONS:
+        family = metrics.families[definition.name]
+        for labels in product(*(WORDS.get(each, ("one",)) for each in definition.labels)):
+            family.at(*labels)[0] += 1
+
+
+def test_every_query_of_every_panel_gives_a_line(store: Prometheus) -> None:
+    """And not one of nothing: a share is 0 where no series is of its part."""
+    targets = [
+        (panel.title, target.expression)
+        for panel in read_panels(grafana_dashboard(dashboard_rows()))
+        for target in panel.targets
+    ]
+    assert len(targets) > len(DEFINITIONS)
+    without = [
+        (title, query)
+        for title, query in targets
+        if not any(each.value and math.isfinite(each.value) for each in store.query(query))
+    ]
+    assert without == []
+
+
+def test_queries_of_the_page_are_asked_as_they_stand_there(store: Prometheus) -> None:
+    """They are the panels' without the dashboard's variables, so they have lines of the same."""
+    page = (Path(__file__).parents[2] / "docs/observability.md").read_text("utf-8")
+    part = page.split("<!-- made: questions -->")[1].split("<!-- end -->")[0]
+    cells = [line.rstrip(" |").rpartition(" | ")[2] for line in part.splitlines() if "`" in line]
+    queries = [each for cell in cells for each in cell.strip("`").split("`, `")]
+    assert len(queries) > len(DEFINITIONS)
+    for query in queries:
+        assert store.query(query.replace("\\|", "|")), query
