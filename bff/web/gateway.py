@@ -27,6 +27,7 @@ from bff.plan.model.composition import CompiledProject
 from bff.settings import Settings
 from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.metrics.process import watch_process
+from bff.telemetry.metrics.process_definitions import LOG_LINES_LOST
 from bff.upstream.call_counts import CallCounts
 from bff.upstream.observed import Observer, Observers
 from bff.web.http.forwarding import ForwardingReader
@@ -74,6 +75,7 @@ class Gateway:
         self.settings = settings
         self.log = log or Log(settings.log_level)
         self.metrics = Metrics()
+        self.metrics.counter(LOG_LINES_LOST).watch((), lambda: self.log.lost_lines)
         self.tracer = _tracer(project, settings, self.metrics)
         counted = self.metrics if settings.has_metrics else None
         self.telemetry = Telemetry(self.log, counted, self.tracer)

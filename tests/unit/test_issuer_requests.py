@@ -10,11 +10,16 @@ import trustme
 
 from bff.identity.issuers.issuers import Issuers, metadata_name
 from bff.identity.issuers.metadata import may_ask
-from bff.identity.issuers.requests import AT_ONCE, REPLY_BYTES, IssuerClient, IssuerDown
+from bff.identity.issuers.requests import AT_ONCE, REPLY_BYTES, IssuerClient, IssuerDown, Question
 from bff.secret import Secret
+from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.metrics.service_definitions import ISSUER_REQUESTS
 from bff.tls import TlsFiles, client_context
 from tests.support.issuers import StandInIssuer, stand_in_issuer
 from tests.support.tls_servers import ca_file, tls_server
+
+KEYS = Question("https://id.example", "keys")
+TOKENS = Question("https://id.example", "tokens")
 
 
 def test_metadata_comes_from_the_issuer_itself(issuer: StandInIssuer) -> None:
@@ -32,7 +37,7 @@ def test_metadata_comes_from_the_issuer_itself(issuer: StandInIssuer) -> None:
 async def _get(issuer: StandInIssuer, path: str) -> Any:
     client = IssuerClient()
     try:
-        return await client.get(issuer.url + path)
+        return await client.get(issuer.url + path, KEYS)
     finally:
         await client.close()
 
@@ -69,7 +74,7 @@ def test_form_has_the_gateways_credentials_in_a_header_and_cookies_are_not_kept(
         form = {"token": "a b", "hint": "ü"}
         for _ in range(2):
             reply = await client.post(
-                f"{issuer.url}/token", form, client=("shop:1", Secret("se cret"))
+                f"{issuer.url}/token", form, TOKENS, client=("shop:1", Secret("se cret"))
             )
             assert reply == (400, {"error": "x"})
         await client.close()
@@ -86,13 +91,46 @@ def test_issuer_that_hangs_or_is_gone_is_down_within_bounds(issuer: StandInIssue
         client = IssuerClient()
         issuer.hold.clear()
         with pytest.raises(IssuerDown, match="took too long"):
-            await client.post(f"{issuer.url}/slow", {}, timeout_seconds=0.05)
+            await client.post(f"{issuer.url}/slow", {}, TOKENS, timeout_seconds=0.05)
         issuer.hold.set()
         with pytest.raises(IssuerDown, match="can't be reached"):
-            await client.get("http://127.0.0.1:1/")
+            await client.get("http://127.0.0.1:1/", KEYS)
         await client.close()
 
     asyncio.run(run())
+
+
+def test_each_request_counts_by_the_issuer_its_purpose_and_what_went_wrong(
+    issuer: StandInIssuer,
+) -> None:
+    metrics = Metrics()
+
+    async def run() -> None:
+        client = IssuerClient(metrics=metrics)
+        issuer.give("/token", {"error": "x"}, 400)
+        issuer.give("/keys", {"keys": []})
+        issuer.give("/odd", b"no JSON")
+        await client.get(f"{issuer.url}/keys", KEYS)
+        await client.post(f"{issuer.url}/token", {}, TOKENS)
+        for url in (f"{issuer.url}/odd", "http://127.0.0.1:1/"):
+            with pytest.raises(IssuerDown):
+                await client.get(url, KEYS)
+        issuer.hold.clear()
+        with pytest.raises(IssuerDown):
+            await client.post(f"{issuer.url}/token", {}, TOKENS, timeout_seconds=0.05)
+        issuer.hold.set()
+        await client.close()
+
+    asyncio.run(run())
+    series = metrics.histogram(ISSUER_REQUESTS).series
+    assert {labels: sum(cell[:-1]) for labels, cell in series.items()} == {
+        (*KEYS, ""): 1,
+        (*KEYS, "protocol"): 1,
+        (*KEYS, "unreachable"): 1,
+        (*TOKENS, "400"): 1,
+        (*TOKENS, "timeout"): 1,
+    }
+    assert series[*TOKENS, "timeout"][-1] >= 0.05
 
 
 def test_issuer_that_hangs_holds_up_no_other(issuer: StandInIssuer) -> None:
@@ -100,11 +138,12 @@ def test_issuer_that_hangs_holds_up_no_other(issuer: StandInIssuer) -> None:
         client = IssuerClient()
         issuer.hold.clear()
         hanging = [
-            asyncio.create_task(client.post(f"{issuer.url}/slow", {})) for _ in range(AT_ONCE)
+            asyncio.create_task(client.post(f"{issuer.url}/slow", {}, TOKENS))
+            for _ in range(AT_ONCE)
         ]
         await asyncio.sleep(0)
         other.give("/keys", {"keys": []})
-        assert await client.get(f"{other.url}/keys") == {"keys": []}
+        assert await client.get(f"{other.url}/keys", KEYS) == {"keys": []}
         assert not any(each.done() for each in hanging)
         issuer.hold.set()
         await asyncio.gather(*hanging, return_exceptions=True)
@@ -122,7 +161,7 @@ def test_address_that_only_looks_like_one_is_trouble_of_the_issuers(url: str) ->
 
     async def run() -> None:
         client = IssuerClient()
-        for asked in (client.get(url), client.post(url, {})):
+        for asked in (client.get(url, KEYS), client.post(url, {}, TOKENS)):
             with pytest.raises(IssuerDown, match="an address that can't be asked"):
                 await asked
         await client.close()
@@ -147,9 +186,9 @@ def test_issuer_whose_certificate_nobody_vouches_for_is_down(tmp_path: Path) -> 
     async def run() -> None:
         client = IssuerClient(lambda: context)
         async with tls_server(trusted, "127.0.0.1") as right, tls_server(other, "127.0.0.1") as bad:
-            assert await client.get(f"https://127.0.0.1:{right.port}/jwks") == 12
+            assert await client.get(f"https://127.0.0.1:{right.port}/jwks", KEYS) == 12
             with pytest.raises(IssuerDown, match="can't be reached"):
-                await client.get(f"https://127.0.0.1:{bad.port}/jwks")
+                await client.get(f"https://127.0.0.1:{bad.port}/jwks", KEYS)
             assert bad.heads == []
         await client.close()
 

@@ -108,6 +108,7 @@ def test_stalled_reader_delays_nobody_and_learns_later_how_many_lines_it_lost() 
         losses = of("lost", lines)
         lost = sum(line["bff.count"] for line in losses)
         assert written + lost == requests
+        assert log.lost_lines == lost
         assert 0 < lost <= requests - QUEUE_LINES
         assert {line["log.level"] for line in losses} == {"warning"}
 
@@ -125,6 +126,7 @@ def test_urgent_lines_of_a_stalled_reader_are_bounded_by_their_bytes() -> None:
         written = len(of("bug", lines))
         lost = sum(line["bff.count"] for line in of("lost", lines))
         assert written + lost == bugs
+        assert log.lost_lines == lost
         assert written * 7000 < QUEUE_URGENT_BYTES + 128 * 1024
 
 
@@ -283,3 +285,4 @@ def test_line_that_can_not_be_made_is_lost_and_the_next_is_written() -> None:
     log.request(request("/b"), _OK, 1)
     log.flush()
     assert [each.get("url.path", "lost") for each in stream.lines()] == ["lost", "/b"]
+    assert log.lost_lines == 1

@@ -27,7 +27,7 @@ from bff.identity.introspection.replies import Inactive, NoAnswer, read_reply
 from bff.identity.issuers.issuers import Issuers, metadata_name
 from bff.identity.issuers.metadata import IssuerMetadata
 from bff.identity.issuers.remote import RemoteDocument
-from bff.identity.issuers.requests import IssuerDown
+from bff.identity.issuers.requests import IssuerDown, Question
 from bff.identity.memory import (
     BYTES_A_CHARACTER,
     MOST_BYTES,
@@ -169,7 +169,11 @@ class Introspection:
             plan.client_secret,
         )
         reply = await self._issuers.client.post(
-            url, form, client=client, timeout_seconds=self._answer_seconds
+            url,
+            form,
+            Question(plan.issuer, "introspection"),
+            client=client,
+            timeout_seconds=self._answer_seconds,
         )
         return read_reply(reply, token, plan, self._clock())
 

@@ -18,7 +18,8 @@ from typing import Any, Final, TypeVar
 
 from bff.identity.issuers.metadata import IssuerMetadata, metadata_url, read_metadata
 from bff.identity.issuers.remote import RemoteDocument
-from bff.identity.issuers.requests import IssuerClient
+from bff.identity.issuers.requests import IssuerClient, Question
+from bff.telemetry.metrics.families import Metrics
 
 _LOOK_SECONDS: Final = 1.0
 
@@ -32,10 +33,11 @@ class Issuers:
         self,
         client: IssuerClient | None = None,
         *,
+        metrics: Metrics | None = None,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self.client = client or IssuerClient()
+        self.client = client or IssuerClient(metrics=metrics)
         self._clock = clock
         self._jitter = jitter
         self._timer: asyncio.TimerHandle | None = None
@@ -81,7 +83,8 @@ class Issuers:
         """The metadata of an issuer; leave it by `metadata_name`."""
 
         async def fetch(before: IssuerMetadata | None) -> IssuerMetadata:
-            return read_metadata(issuer, await self.client.get(metadata_url(issuer)))
+            question = Question(issuer, "metadata")
+            return read_metadata(issuer, await self.client.get(metadata_url(issuer), question))
 
         return self.use(metadata_name(issuer), fetch)
 

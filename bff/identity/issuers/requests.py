@@ -16,8 +16,9 @@ import asyncio
 import base64
 import json
 import ssl
+import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import quote, urlencode
 from weakref import WeakValueDictionary
 
@@ -25,6 +26,8 @@ import httpx
 
 from bff.plan.schemas.json_texts import may_be_deep
 from bff.secret import Secret
+from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.metrics.service_definitions import ISSUER_REQUESTS
 from bff.tls import TlsFiles, client_context
 
 TIMEOUT_SECONDS: Final = 5.0
@@ -35,7 +38,20 @@ AT_ONCE: Final = 32
 
 
 class IssuerDown(Exception):
-    """An issuer gave no usable answer; the text is for the log."""
+    """An issuer gave no usable answer; the text is for the log, the `word` for counts."""
+
+    def __init__(
+        self, text: str, word: Literal["timeout", "unreachable", "protocol"] = "protocol"
+    ) -> None:
+        super().__init__(text)
+        self.word = word
+
+
+class Question(NamedTuple):
+    """Which issuer is asked, as the project names it, and for what."""
+
+    issuer: str
+    purpose: Literal["metadata", "keys", "introspection", "tokens"]
 
 
 class IssuerReply(NamedTuple):
@@ -46,18 +62,22 @@ class IssuerReply(NamedTuple):
 
 
 class IssuerClient:
-    """Asks issuers. `open_context` makes the TLS context, at the first https request."""
+    """Asks issuers. `open_context` makes the TLS context, at the first https request. Requests
+    are counted in `metrics`."""
 
     def __init__(
-        self, open_context: Callable[[], ssl.SSLContext] = lambda: client_context(TlsFiles())
+        self,
+        open_context: Callable[[], ssl.SSLContext] = lambda: client_context(TlsFiles()),
+        metrics: Metrics | None = None,
     ) -> None:
         self._open_context = open_context
+        self._seconds = (metrics or Metrics()).histogram(ISSUER_REQUESTS)
         self._transports: dict[bool, httpx.AsyncHTTPTransport] = {}
         self._slots: WeakValueDictionary[bytes, asyncio.Semaphore] = WeakValueDictionary()
 
-    async def get(self, url: str) -> Any:
+    async def get(self, url: str, question: Question) -> Any:
         """The JSON at an address that answers 200. Raises `IssuerDown`."""
-        reply = await self._ask(_request("GET", url, _HEADERS))
+        reply = await self._ask(question, _request("GET", url, _HEADERS))
         if reply.status != 200:
             raise IssuerDown(f"answered {reply.status}")
         return reply.document
@@ -66,6 +86,7 @@ class IssuerClient:
         self,
         url: str,
         form: Mapping[str, str],
+        question: Question,
         *,
         client: tuple[str, Secret] | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
@@ -76,7 +97,7 @@ class IssuerClient:
         if client is not None:
             headers["authorization"] = _basic(*client)
         request = _request("POST", url, headers, urlencode(form).encode())
-        return await self._ask(request, timeout_seconds)
+        return await self._ask(question, request, timeout_seconds)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -85,8 +106,23 @@ class IssuerClient:
             await transport.aclose()
 
     async def _ask(
-        self, request: httpx.Request, timeout_seconds: float = TIMEOUT_SECONDS
+        self, question: Question, request: httpx.Request, timeout_seconds: float = TIMEOUT_SECONDS
     ) -> IssuerReply:
+        """The reply; counted, unless who asks leaves before it is there."""
+        began_at = time.perf_counter()
+        try:
+            reply = await self._send(request, timeout_seconds)
+        except IssuerDown as down:
+            self._count(question, down.word, began_at)
+            raise
+        self._count(question, str(reply.status) if 400 <= reply.status < 600 else "", began_at)
+        return reply
+
+    def _count(self, question: Question, error: str, began_at: float) -> None:
+        cell = self._seconds.at(*question, error)
+        self._seconds.observe(cell, time.perf_counter() - began_at)
+
+    async def _send(self, request: httpx.Request, timeout_seconds: float) -> IssuerReply:
         request.extensions["timeout"] = {
             "connect": min(_CONNECT_SECONDS, timeout_seconds),
             "read": timeout_seconds,
@@ -101,9 +137,9 @@ class IssuerClient:
                 finally:
                     await response.aclose()
         except (TimeoutError, httpx.TimeoutException):
-            raise IssuerDown("took too long") from None
+            raise IssuerDown("took too long", "timeout") from None
         except (httpx.HTTPError, OSError) as error:
-            raise IssuerDown(f"can't be reached ({type(error).__name__})") from None
+            raise IssuerDown(f"can't be reached ({type(error).__name__})", "unreachable") from None
 
     def _slots_of(self, host: bytes) -> asyncio.Semaphore:
         """Kept by those who use it: metadata may name ever other hosts."""

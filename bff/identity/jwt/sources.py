@@ -6,7 +6,7 @@ from typing import Protocol
 
 from bff.identity.issuers.issuers import Issuers, metadata_name
 from bff.identity.issuers.remote import RemoteDocument
-from bff.identity.issuers.requests import IssuerDown
+from bff.identity.issuers.requests import IssuerDown, Question
 from bff.identity.jwt.keys import KeySet, end_lost_keys, read_key_set, secret_key
 from bff.plan.model.identity import SharedSecret, TokenIssuer
 
@@ -85,7 +85,8 @@ class PublishedSource:
             url = (await self._metadata.get()).jwks_uri
         if url is None:
             raise IssuerDown("its metadata names no jwks_uri")
-        document = await self._issuers.client.get(url)
+        question = Question(self._issuer.issuer, "keys")
+        document = await self._issuers.client.get(url, question)
         found = read_key_set(document, self._issuer.algorithms, before)
         if found.skipped and (before is None or found.skipped != before.skipped):
             _log.warning("%s: not used: %s", self._name, "; ".join(found.skipped))

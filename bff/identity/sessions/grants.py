@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 from bff.identity.issuers.metadata import IssuerMetadata
 from bff.identity.issuers.remote import RemoteDocument
-from bff.identity.issuers.requests import IssuerClient, IssuerDown
+from bff.identity.issuers.requests import IssuerClient, IssuerDown, Question
 from bff.identity.sessions.logins import Login
 from bff.plan.model.sessions import SessionsPlan
 from bff.plan.params.sendable import is_sendable_token
@@ -139,13 +139,16 @@ class IssuersGrants:
         self, url: str, form: dict[str, str], metadata: IssuerMetadata
     ) -> tuple[int, Any]:
         plan, methods = self._plan, metadata.token_endpoint_auth_methods
+        question = Question(plan.issuer, "tokens")
         # Basic where nothing is stated (OpenID Connect Discovery 1.0 §3).
         if "client_secret_post" in methods and "client_secret_basic" not in methods:
             secret = plan.client_secret.reveal()
             form = {**form, "client_id": plan.client_id, "client_secret": secret}
-            return await self._client.post(url, form, timeout_seconds=ANSWER_SECONDS)
+            return await self._client.post(url, form, question, timeout_seconds=ANSWER_SECONDS)
         client = (plan.client_id, plan.client_secret)
-        return await self._client.post(url, form, client=client, timeout_seconds=ANSWER_SECONDS)
+        return await self._client.post(
+            url, form, question, client=client, timeout_seconds=ANSWER_SECONDS
+        )
 
 
 def read_grant(document: Any, now: float) -> Grant:

@@ -99,7 +99,7 @@ PROCESS_PANELS: Final = (
            ("kind",)),
     rates("Clients that connect", "How many clients connect a second?", CLIENTS_ACCEPTED),
     rates("Clients refused by the server", "What does the server refuse before anything reads it?",
-          CLIENTS_REFUSED, ("reason", "http_response_status_code")),
+          CLIENTS_REFUSED, ("reason",)),
     rates("Spans sent", "Does the collector take the spans of traces?", SPANS_SENT),
     rates(SPANS_LOST, "Were spans of traces lost, and why?", SPANS_DROPPED, ("reason",)),
     rates(LINES_LOST, "Were lines of the log lost?", LOG_LINES_LOST),

@@ -43,7 +43,7 @@ INSTANCE: Final = ("service", "server_address", "server_port")
 FAILED: Final = 'error_type=~"5..|[^0-9].*", error_type!="cancelled"'
 
 _POOL: Final = ("server_address", "server_port")
-_ISSUER: Final = ("server_address", "purpose")
+_ISSUER: Final = ("issuer", "purpose")
 _TO_FAILING: Final = Link(SERVICE, INSTANCES_FAILING)
 _TO_SLOW: Final = Link(SERVICE, INSTANCES_SLOW)
 

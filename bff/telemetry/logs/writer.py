@@ -41,13 +41,15 @@ class _UrgentLine(bytes):
 class LogWriter:
     """Writes lines to an unbuffered stream. Safe to share between threads.
 
-    `render_loss` makes the line that reports a number of lost lines.
+    `render_loss` makes the line that reports a number of lost lines. `lost_lines` are those that
+    were lost so far.
     """
 
     def __init__(self, stream: IO[bytes], render_loss: Callable[[int], bytes]) -> None:
         self._stream = stream
         self._piece_bytes = FILE_PIECE_BYTES if _is_file(stream) else PIECE_BYTES
         self._render_loss = render_loss
+        self.lost_lines = 0
         self.renew()
         _WRITERS.add(self)
 
@@ -75,6 +77,7 @@ class LogWriter:
         with self._lock:
             if self._urgent_bytes + len(line) > QUEUE_URGENT_BYTES:
                 self._lost += 1
+                self.lost_lines += 1
                 return
             self._urgent_bytes += len(line)
         self._queue.append(_UrgentLine(line))
@@ -85,6 +88,7 @@ class LogWriter:
         """Count a line that is not written."""
         with self._lock:
             self._lost += 1
+            self.lost_lines += 1
 
     def flush(self) -> None:
         """Wait until all that is queued now is written, for a second at most."""

@@ -102,10 +102,11 @@ EQUAL_CALLS: Final = Definition(
 ISSUER_REQUESTS: Final = Definition(
     "bff_issuer_request_duration_seconds",
     "histogram",
-    "How long requests to issuers of tokens took, by what they were for: metadata, key set,"
-    " introspection. The error is a status from 400 on, or why no reply came.",
+    "How long requests to issuers of callers' tokens took, by what they were for: metadata, keys,"
+    " introspection, tokens. The error is a status from 400 on, or why no reply came: timeout,"
+    " unreachable, protocol.",
     "services",
-    ("server_address", "purpose", "error_type"),
+    ("issuer", "purpose", "error_type"),
     "seconds",
     HTTP_SECONDS,
 )

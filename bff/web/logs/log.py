@@ -126,6 +126,11 @@ class Log:
                 put = self._writer.put if level == "debug" else self._writer.put_urgent
                 put(line)
 
+    @property
+    def lost_lines(self) -> int:
+        """How many lines could not be written so far."""
+        return self._writer.lost_lines
+
     def flush(self) -> None:
         """Wait until what was logged is written, for a second at most."""
         self._writer.flush()

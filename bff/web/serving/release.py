@@ -106,7 +106,7 @@ async def open_resources(
     loop = asyncio.get_running_loop()
     url = settings.redis_url
     store = None if url is None else SharedStore(url, use="identity and limits")
-    issuers = Issuers()
+    issuers = Issuers(metrics=metrics)
     return Resources(
         loop,
         transport,

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from urllib.parse import urlsplit
 
 from bff.plan.model.composition import CompiledProject, Composition
+from bff.plan.model.identity import IdentityPlan
 from bff.plan.model.limits import Limit
 from bff.plan.model.service import Service, TokenRequest
 from bff.telemetry.metrics.families import Domains, Labels
@@ -35,6 +36,7 @@ def label_domains(project: CompiledProject, http_routes: Iterable[str]) -> Domai
             (name, *server) for name, own in servers.items() for server in own
         ),
         ("server_address", "server_port"): frozenset().union(*servers.values()),
+        ("issuer",): _each(_issuers(project.identity)),
         ("http_route",): _each(http_routes),
         ("limit",): _each(each.name for each in _limits(project)),
     }
@@ -48,6 +50,13 @@ def _each(values: Iterable[str]) -> frozenset[Labels]:
 def _views(composition: Composition) -> Iterator[str]:
     yield from composition.views
     yield _BY_FIELDS
+
+
+def _issuers(identity: IdentityPlan) -> Iterator[str]:
+    yield from (each.issuer for each in identity.jwt)
+    for each in (identity.sessions, identity.introspection):
+        if each is not None:
+            yield each.issuer
 
 
 def _limits(project: CompiledProject) -> Iterator[Limit]:
