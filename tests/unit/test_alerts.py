@@ -22,8 +22,10 @@ RECORDED = {each.name: each.expression for each in SLO_RECORDINGS}
 @pytest.fixture(scope="module")
 def printed() -> dict[str, Any]:
     """The rules that `bff alerts` prints, in a folder that is no project."""
-    run = CliRunner().invoke(bff, ["alerts"], catch_exceptions=False)
-    assert run.exit_code == 0
+    runner = CliRunner()
+    with runner.isolated_filesystem():
+        run = runner.invoke(bff, ["alerts"], catch_exceptions=False)
+    assert (run.exit_code, run.stderr) == (0, "")
     rules: dict[str, Any] = yaml.safe_load(run.stdout)
     return rules
 

@@ -21,8 +21,10 @@ PANELS = {panel.title: panel for row in ROWS for panel in row.panels}
 @pytest.fixture(scope="module")
 def printed() -> dict[str, Any]:
     """What `bff dashboard` prints, in a folder that is no project."""
-    run = CliRunner().invoke(bff, ["dashboard"], catch_exceptions=False)
-    assert run.exit_code == 0
+    runner = CliRunner()
+    with runner.isolated_filesystem():
+        run = runner.invoke(bff, ["dashboard"], catch_exceptions=False)
+    assert (run.exit_code, run.stderr) == (0, "")
     found: dict[str, Any] = json.loads(run.stdout)
     return found
 
