@@ -20,11 +20,11 @@ RECORDED = {each.name: each.expression for each in SLO_RECORDINGS}
 
 
 @pytest.fixture(scope="module")
-def printed() -> dict[str, Any]:
+def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The rules that `bff alerts` prints, in a folder that is no project."""
-    runner = CliRunner()
-    with runner.isolated_filesystem():
-        run = runner.invoke(bff, ["alerts"], catch_exceptions=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("nowhere"))
+        run = CliRunner().invoke(bff, ["alerts"], catch_exceptions=False)
     assert (run.exit_code, run.stderr) == (0, "")
     rules: dict[str, Any] = yaml.safe_load(run.stdout)
     return rules

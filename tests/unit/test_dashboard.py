@@ -19,11 +19,11 @@ PANELS = {panel.title: panel for row in ROWS for panel in row.panels}
 
 
 @pytest.fixture(scope="module")
-def printed() -> dict[str, Any]:
+def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What `bff dashboard` prints, in a folder that is no project."""
-    runner = CliRunner()
-    with runner.isolated_filesystem():
-        run = runner.invoke(bff, ["dashboard"], catch_exceptions=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("nowhere"))
+        run = CliRunner().invoke(bff, ["dashboard"], catch_exceptions=False)
     assert (run.exit_code, run.stderr) == (0, "")
     found: dict[str, Any] = json.loads(run.stdout)
     return found
