@@ -45,7 +45,13 @@ class Telemetry:
     def ended(self, request: GatewayRequest, reply: Reply, sent_bytes: int) -> None:
         """The reply is out, with so many bytes of its body."""
         self._log.request(request, reply, sent_bytes)
-        self._see(request, reply, sent_bytes, None)
+        if self._tracer is not None:
+            self._see(request, reply, sent_bytes, None)
+        elif self._counts is not None:  # as `_see` does, for hits of the cache
+            try:
+                self._counts.count(request, reply, sent_bytes)
+            except Exception as error:
+                self._log.bug(request, error)
 
     def abandoned(self, request: GatewayRequest) -> None:
         """The client left, and nothing was answered."""
