@@ -94,6 +94,8 @@ def _wrong_to_forward(name: str) -> _Wrong:
         return _of_connection(name)
     if spelling in TRACE or _OF_FORWARDING.fullmatch(spelling):
         return f"the header '{name}' is the gateway's own to set", "Leave it out."
+    if spelling == "baggage":
+        return "baggage does not pass: each service would read what others put in", "Leave it out."
     if spelling != name:
         return f"no header with '_' or '.' gets in, so '{name}' never comes", f"Write {spelling}."
     return _usual(name) if name in FORWARDED else None

@@ -44,7 +44,6 @@ class SpanSender:
         self._attributes = attributes
         self._waiting: deque[Build] = deque()
         self._wanted, self._ending = Event(), Event()
-        self._collector: Collector | None = None
         self._thread: Thread | None = None
         self._sent = metrics.counter(SPANS_SENT).at()
         dropped = metrics.counter(SPANS_DROPPED)
@@ -56,11 +55,16 @@ class SpanSender:
 
     def open(self) -> None:
         """Start sending. Raises `SettingsError`."""
-        self._ending.clear()
-        self._collector = Collector(self._settings)
-        self._thread = Thread(target=self._run, args=(self._collector,), name="bff-spans")
-        self._thread.daemon = True
+        collector = Collector(self._settings)
+        self._wanted, self._ending = Event(), Event()  # a thread that hangs at its end has others
+        work = (collector, self._wanted, self._ending)
+        self._thread = Thread(target=self._run, args=work, name="bff-spans", daemon=True)
         self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """How many requests' spans wait to be sent."""
+        return len(self._waiting)
 
     def put(self, build: Build) -> None:
         """Have a request's spans built and sent."""
@@ -84,24 +88,23 @@ class SpanSender:
         """In a forked child, which has no such thread: forget it, and what waits."""
         self._thread = None
         self._waiting = deque()
-        self._wanted, self._ending = Event(), Event()
 
-    def _run(self, collector: Collector) -> None:
+    def _run(self, collector: Collector, wanted: Event, ending: Event) -> None:
         try:
-            while not self._ending.is_set():
-                self._wanted.wait(self._settings.delay_seconds)
-                self._wanted.clear()
+            while not ending.is_set():
+                wanted.wait(self._settings.delay_seconds)
+                wanted.clear()
                 while self._waiting:
-                    self._send_batch(collector)
+                    self._send_batch(collector, ending)
         finally:
             collector.close()
 
-    def _send_batch(self, collector: Collector) -> None:
-        batch = self._batch()
+    def _send_batch(self, collector: Collector, ending: Event) -> None:
+        batch = self._batch(ending)
         count = len(batch)
         if not count:
             return
-        outcome = deliver(collector.send, batch.encoded(), self._ending.wait)
+        outcome = deliver(collector.send, batch.encoded(), ending.wait)
         if not isinstance(outcome, Delivered):
             self._dropped[outcome.reason][0] += count
             self._warn(outcome.reason, f"spans were not sent: {outcome.why}")
@@ -112,7 +115,7 @@ class SpanSender:
             self._dropped["rejected"][0] += rejected
             self._warn("rejected", f"the collector rejected spans: {outcome.why[:200]}")
 
-    def _batch(self) -> Batch:
+    def _batch(self, ending: Event) -> Batch:
         batch = Batch(self._attributes)
         rest_at = time.perf_counter() + PIECE_SECONDS
         while self._waiting and len(batch) < BATCH_SPANS:
@@ -123,7 +126,7 @@ class SpanSender:
             except Exception as error:  # a bug here must not end the thread
                 self._dropped["bug"][0] += 1
                 self._warn("bug", f"spans could not be built: {error!r}")
-            if time.perf_counter() > rest_at and not self._ending.is_set():
+            if time.perf_counter() > rest_at and not ending.is_set():
                 time.sleep(PIECE_SECONDS)
                 rest_at = time.perf_counter() + PIECE_SECONDS
         return batch

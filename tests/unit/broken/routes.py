@@ -60,6 +60,10 @@ ROWS = {
     ),
     "forward of what a proxy says": _route("forward: [▶Forwarded]", _own("forward", "Forwarded")),
     "forward of a trace": _route("forward: [▶traceparent]", _own("forward", "traceparent")),
+    "forward of baggage": _route(
+        "forward: [▶Baggage]",
+        f"forward[0]: baggage does not pass: each service would read what others put in. {_OUT}",
+    ),
     "forward of an id": _route("forward: [▶X-Request-ID]", _own("forward", "X-Request-ID")),
     "forward with an underscore": _route(
         "forward: [▶X_Key]",
