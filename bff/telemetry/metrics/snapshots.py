@@ -64,7 +64,7 @@ class _Known(msgspec.Struct, frozen=True, array_like=True, tag="known"):
 
 
 _BY_NAME: Final = {each.name: each for each in DEFINITIONS}
-_NO_EXEMPLARS: Final[dict[int, Exemplar]] = {}
+_NO_EXEMPLARS: Final[dict[int, Exemplar]] = {}  # many series share it; nobody adds to it
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(_Changed | _Known).decode
 
@@ -73,7 +73,9 @@ def table_of(metrics: Metrics) -> Table:
     """The numbers of this moment. Runs where gauges may be read: on the loop."""
     metrics.read_all()
     return {
-        name: {labels: _copied(family, labels, cell) for labels, cell in _series(family)}
+        name: {
+            labels: _copied(cell, _exemplars(family, labels)) for labels, cell in _series(family)
+        }
         for name, family in metrics.families.items()
     }
 
@@ -110,7 +112,7 @@ class Changes:
                 before = sent.get(labels)
                 exemplars = _exemplars(family, labels)
                 if before is None or before.cell != cell or before.exemplars != exemplars:
-                    sent[labels] = now = Series(cell.copy(), exemplars.copy())
+                    sent[labels] = now = _copied(cell, exemplars)
                     changed.append((labels, now))
             yield _encode(_Changed(name, changed, ended)) if changed or ended else None
             ended = []
@@ -173,5 +175,5 @@ def _exemplars(family: Family, labels: Labels) -> dict[int, Exemplar]:
     return _NO_EXEMPLARS
 
 
-def _copied(family: Family, labels: Labels, cell: Cell) -> Series:
-    return Series(cell.copy(), _exemplars(family, labels).copy())
+def _copied(cell: Cell, exemplars: dict[int, Exemplar]) -> Series:
+    return Series(cell.copy(), exemplars.copy() if exemplars else _NO_EXEMPLARS)
