@@ -82,6 +82,10 @@ class Prometheus:
         except httpx.TransportError:
             return False
 
+    def close(self) -> None:
+        """Ask no more."""
+        self._client.close()
+
     def _get(self, what: str) -> httpx.Response:
         return self._client.get(f"/api/v1/{what}")
 
@@ -109,8 +113,8 @@ def prometheus(folder: Path, target: str, rules: str) -> Iterator[Prometheus]:
             stdout=output,
             stderr=output,
         )
+    server = Prometheus(f"http://{address}")
     try:
-        server = Prometheus(f"http://{address}")
         ends = time.monotonic() + WAIT_SECONDS
         while not server.is_ready():
             if process.poll() is not None or time.monotonic() > ends:
@@ -118,6 +122,7 @@ def prometheus(folder: Path, target: str, rules: str) -> Iterator[Prometheus]:
             time.sleep(0.05)
         yield server
     finally:
+        server.close()
         process.send_signal(signal.SIGTERM)
         process.wait(WAIT_SECONDS)
 
