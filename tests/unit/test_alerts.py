@@ -57,6 +57,18 @@ def test_alert_says_what_is_wrong_what_to_do_and_which_graph_shows_it(
     assert rule["labels"]["severity"] in ("page", "ticket")
 
 
+def test_graph_is_red_where_its_alert_fires() -> None:
+    graphs = {panel.title: panel for row in dashboard_rows() for panel in row.panels}
+    compared = set()
+    for alert in ALERTS:
+        alarm = graphs[alert.panel].alarm
+        above = re.search(r" > ([\d.]+)$", alert.expression)
+        if alarm is not None and above is not None:
+            compared.add(alert.name)
+            assert alarm in (float(above[1]), float(above[1]) + 1)  # whole numbers above 0
+    assert {"BffScreenFailing", "BffScreenSlow", "BffInstanceFailing", "BffPurgesOwed"} <= compared
+
+
 def test_burn_rates_are_those_of_the_workbook() -> None:
     assert [each[:4] for each in BURN_RATES] == [
         (14.4, "1h", "5m", "page"),

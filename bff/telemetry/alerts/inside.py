@@ -46,7 +46,7 @@ SERVICE_ALERTS: Final = (
     Alert(
         "BffInstanceSlow",
         f"One of 20 calls of {_INSTANCE} takes more than a second.",
-        quantile(SERVICE_CALLS, "5m", INSTANCE) + " > 1.5",
+        quantile(SERVICE_CALLS, "5m", INSTANCE) + " > 1",
         "2m",
         "ticket",
         "Is it this instance alone, or the whole service? Steps that take longer than their"

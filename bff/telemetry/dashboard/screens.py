@@ -109,7 +109,7 @@ SCREEN_PANELS: Final = (
             Query(quantile(0.95, COMPOSITIONS, SCREEN, ANSWERED), lines(SCREEN)),
             Query(level(SLO_LATENCIES, SCREEN), lines(SCREEN, "promised for")),
         ),
-        "s", links=(TO_SLOW_STEPS,),
+        "s", alarm=1, links=(TO_SLOW_STEPS,),
     ),
     Panel(
         ERROR_BUDGETS,
