@@ -17,10 +17,11 @@ from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from bff.errors import SettingsError
-from bff.trace_settings import TraceSettings, load_trace_settings
+from bff.trace_settings import TraceSettings, load_trace_settings, service_name
 
 TransportName = Literal["http1", "httpx"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["json", "text"]
 
 _REDIS_SCHEMES = frozenset(
     f"{name}{tls}{kind}"
@@ -60,6 +61,12 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
         return float(text)
 
     return parse
+
+
+def _share(text: str) -> float:
+    if _DECIMAL.fullmatch(text) is None or float(text) > 1:
+        raise ValueError(f"must be a share from 0 to 1, as 0.1, not {text!r}")
+    return float(text)
 
 
 def _app_name(text: str) -> str:
@@ -154,7 +161,10 @@ class Settings:
     redis_url: str | None = _setting(None, check_redis_url, repr=False)
     transport: TransportName = _setting("http1", _choice(TransportName))
     log_level: LogLevel = _setting("info", _choice(LogLevel))
-    # Of requests that take longer, the traces are kept.
+    log_format: LogFormat = _setting("json", _choice(LogFormat))
+    # Of the lines of good requests.
+    log_sample: float = _setting(1.0, _share)
+    # From when on a step or a request is slow: it is reported, and its trace is kept; 0: none is.
     slow_seconds: float = _setting(1.0, _seconds(0, 3600))
     # In each worker.
     cache_memory_bytes: int = _setting(64 * 1024 * 1024, _integer(0, 1 << 40))
@@ -164,6 +174,7 @@ class Settings:
     admin_token: str | None = _setting(None, _token, repr=False)
     # Of OpenTelemetry's variables. None: traces are off.
     traces: TraceSettings | None = None
+    service_name: str = "bff"
     # Where `bff serve` has the metrics of all its workers; None: nowhere.
     metrics_port: int | None = _setting(None, _integer(1, 65535))
     metrics_host: str = _setting("127.0.0.1", str)
@@ -198,6 +209,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         except ValueError as error:
             problems.append(f"{variable}: {error}")
     try:
+        values["service_name"] = service_name(environ)
         values["traces"] = load_trace_settings(environ)
     except ValueError as error:
         problems += str(error).splitlines()

@@ -50,6 +50,7 @@ TRACE_VARIABLES: Final = (
     "OTEL_TRACES_SAMPLER_ARG",
 )
 
+_SERVICE_NAME: Final = "bff"
 _MOST_PAIRS: Final = 128
 _MOST_MILLISECONDS: Final = 600_000
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,255}")
@@ -86,6 +87,11 @@ class TraceSettings:
     sampler: Sampler = Sampler()
 
 
+def service_name(environ: Mapping[str, str]) -> str:
+    """What the log calls the process; `OTEL_SERVICE_NAME` counts although traces are off."""
+    return environ.get("OTEL_SERVICE_NAME") or _SERVICE_NAME
+
+
 def load_trace_settings(environ: Mapping[str, str]) -> TraceSettings | None:
     """The settings in environment variables; None where traces are off. An empty variable counts
     as unset, and one with `TRACES` in it comes before the one without.
@@ -106,7 +112,7 @@ def load_trace_settings(environ: Mapping[str, str]) -> TraceSettings | None:
     sampler = reader.read(_choice(SAMPLERS), "parentbased_always_on", "OTEL_TRACES_SAMPLER")
     ratio = reader.read(_ratio, 1.0, "OTEL_TRACES_SAMPLER_ARG") if "ratio" in sampler else 1.0
     pairs: dict[str, str] = reader.read(_attributes, {}, "OTEL_RESOURCE_ATTRIBUTES")
-    name = reader.text("OTEL_SERVICE_NAME") or pairs.get("service.name") or "bff"
+    name = reader.text("OTEL_SERVICE_NAME") or pairs.get("service.name") or _SERVICE_NAME
     settings = TraceSettings(
         endpoint,
         reader.read_exporters(_headers, (), "HEADERS"),

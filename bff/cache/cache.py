@@ -49,12 +49,12 @@ from bff.cache.search import StoreSearch, longest_wait
 from bff.cache.shared.store import EntryStore
 from bff.deadline import Deadline
 from bff.plan.model.caching import EVERYTHING, MOST_TAGS, PurgedTags, bounded_tags
+from bff.telemetry.logs.repeats import Repeats, warnings_of
 from bff.telemetry.metrics.families import Metrics
 
 _log = logging.getLogger(__name__)
 
 _MEMORY_BYTES = 64 * 1024 * 1024
-_WARNING_SECONDS = 60.0  # between two warnings that say the same
 
 
 class Cache:
@@ -78,7 +78,7 @@ class Cache:
         self._purges = Purges()
         self._clock = clock
         self._dice = dice
-        self._warned_at: dict[str, float] = {}
+        self._warnings = Repeats(warnings_of(_log), "other warnings of the cache")
         self._store = store = open_store(
             purged=self._take_purge, missed=self._take_loss, metrics=metrics
         )
@@ -147,7 +147,7 @@ class Cache:
         if tags is not EVERYTHING:
             tags = bounded_tags(tags)
         if tags is EVERYTHING:
-            self._warn(
+            self._warnings.note(
                 f"a purge of more than {MOST_TAGS} tags, or of unknown ones: "
                 f"{EVERYTHING.value} is purged"
             )
@@ -160,6 +160,7 @@ class Cache:
         await self._flights.close()
         if self._store is not None:
             await self._store.close()
+        self._warnings.close()
 
     # ------------------------------------------------------------------ memory
 
@@ -251,7 +252,7 @@ class Cache:
         landing = decide_landing(result, entry, older, verdict, was_purged=was_purged)
         if result.untagged:
             self._counts.not_store("untagged")
-            self._warn(f"{job.name}: not stored: {result.untagged}")
+            self._warnings.note(f"{job.name}: not stored: {result.untagged}")
         if isinstance(landing, Store):
             return CacheResult(landing.entry, outcome, "miss", self._put(landing.entry, job, lease))
         if isinstance(landing, Forget):
@@ -294,10 +295,3 @@ class Cache:
     def _release(self, lease: Lease) -> None:
         if self._store is not None:
             self._store.release(lease)
-
-    def _warn(self, text: str) -> None:
-        """Log a warning, once a minute for each text."""
-        now = self._loop.time()
-        if now >= self._warned_at.get(text, -math.inf) + _WARNING_SECONDS:
-            self._warned_at[text] = now
-            _log.warning("%s", text)

@@ -33,7 +33,7 @@ from bff.upstream.observed import Observer, Observers
 from bff.web.http.forwarding import ForwardingReader
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
-from bff.web.logs.log import Log
+from bff.web.logs.log import Log, log_of
 from bff.web.serving.identity import own_identity
 from bff.web.serving.metrics_endpoint import (
     MetricsEndpoint,
@@ -73,12 +73,12 @@ class Gateway:
     ) -> None:
         self.project = project
         self.settings = settings
-        self.log = log or Log(settings.log_level)
+        self.log = log or log_of(settings)
         self.metrics = Metrics()
         self.metrics.counter(LOG_LINES_LOST).watch((), lambda: self.log.lost_lines)
         self.tracer = _tracer(project, settings, self.metrics)
         counted = self.metrics if settings.has_metrics else None
-        self.telemetry = Telemetry(self.log, counted, self.tracer)
+        self.telemetry = Telemetry(self.log, counted, self.tracer, settings.slow_seconds)
         self.url_prefix = url_prefix
         self.is_guarded = False  # a host's app decides who may ask; set before `open`
         # Renders what /metrics shows, where that is more than this process; set before `open`.
@@ -166,6 +166,7 @@ class Gateway:
         closing them."""
         resources, self.resources, self._release = self.resources, None, None
         self._opening = asyncio.Lock()
+        self.telemetry.renew()
         if self.tracer is not None:
             self.tracer.sender.abandon()
         return resources
@@ -219,6 +220,7 @@ class Gateway:
 
     async def _close(self, resources: Resources) -> None:
         await resources.close()
+        self.telemetry.close()
         if self._identity is not None:
             await self._identity.close()
         if self.tracer is not None:

@@ -181,7 +181,7 @@ def test_nothing_that_callers_and_issuers_send_in_confidence_shows(
         said.err.decode("latin-1"),
         (tmp_path / "keys.json").read_text(),
     ]
-    assert '"action":"login"' in texts[-3]
+    assert '"event.action":"login"' in texts[-3]
     assert {answer.status for answer in answers} >= {200, 303, 400, 401, 502, 503}
     with server.client() as client:
         client.config_set("rdbcompression", "no")

@@ -83,7 +83,8 @@ async def call_screen(
     """Make the call against the real services, as the `caller` where one is played. Raises
     `SettingsError`."""
     observed: list[ObservedCall] = []
-    log = Log(settings.log_level, sys.stderr.buffer)
+    # What goes wrong is shown: the log has bugs alone, and calls where these are wanted.
+    log = Log("debug" if settings.log_level == "debug" else "error", sys.stderr.buffer)
     gateway = Gateway(project, settings, identity=caller, log=log, observe=observed.append)
     await gateway.open()
     try:

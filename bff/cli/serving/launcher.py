@@ -33,7 +33,7 @@ from bff.redis.embedded import RunningRedis, start_embedded_redis
 from bff.settings import Settings, describe_ignored, load_settings
 from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.metrics.process import watch_process
-from bff.web.logs.log import Log
+from bff.web.logs.log import log_of
 
 _START_SECONDS = 120.0  # for a worker; five thousand compositions take ten
 _STOP_SECONDS = 15.0  # for a worker, after its requests at work; views of an app have ten of them
@@ -79,7 +79,7 @@ async def _serve(
     supervisor = Supervisor(
         start, settings.workers, settings.grace_seconds + _STOP_SECONDS, metrics
     )
-    log = Log(settings.log_level)
+    log = log_of(settings)
     log.take_library_lines()
     with _running_redis(environ) as redis:
         if redis.url is not None:

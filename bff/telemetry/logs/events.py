@@ -20,6 +20,7 @@ AuditFacts = Mapping[str, Any]
 _AUDIT_TEXT_LENGTH: Final = 200
 _TRACEBACK_BYTES: Final = 8 * 1024
 _MESSAGE_LENGTH: Final = 1024
+_NAME_LENGTH: Final = 200
 _ALERTS: Final = frozenset({"bff.bug", "bff.fault", "bff.lost"})
 
 # The categories and types of ECS, by what was done.
@@ -41,7 +42,7 @@ class Origin(NamedTuple):
 
     def fields(self) -> dict[str, str]:
         """The fields that name it."""
-        return {"service.name": self.service, "service.version": self.version}
+        return {"service.name": self.service[:_NAME_LENGTH], "service.version": self.version}
 
 
 OWN: Final = Origin()

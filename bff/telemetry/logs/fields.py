@@ -113,8 +113,9 @@ FIELDS: Final = (
     Field(
         "error.type",
         "keyword",
-        "the word of the problem document, or of a failed call; the class of a bug",
-        ("access", "bug", "library", "upstream"),
+        "the word of the problem document, or of a failed call; the class of a bug; of a schema"
+        " break what is wrong, in pydantic's word",
+        ("access", "bug", "fault", "library", "upstream"),
     ),
     Field(
         "error.message",
@@ -179,6 +180,12 @@ FIELDS: Final = (
         "bff.ambiguous",
         "texts",
         "how many keys the source of a join repeats, of which the first counts: `path: count`",
+        ("access",),
+    ),
+    Field(
+        "bff.weight",
+        "float",
+        "how many requests the line stands for, where `BFF_LOG_SAMPLE` leaves lines out",
         ("access",),
     ),
     Field(

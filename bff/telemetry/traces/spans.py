@@ -3,16 +3,12 @@
 https://opentelemetry.io/docs/specs/otel/trace/api/ and …/trace/sdk/
 """
 
-from collections.abc import Callable, Sequence
-from typing import Final, Literal, NamedTuple
-
-from bff.trace_settings import Sampler
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 AttributeValue = str | int | float | bool
 Attributes = Sequence[tuple[str, AttributeValue]]
 Kind = Literal["internal", "server", "client"]
-
-_IDS: Final = 1 << 64
 
 
 class Event(NamedTuple):
@@ -53,22 +49,3 @@ class Span(NamedTuple):
     has_remote_parent: bool = False
     events: Sequence[Event] = ()
     links: Sequence[Link] = ()
-
-
-def trace_sampler(sampler: Sampler) -> Callable[[bytes], bool]:
-    """Whether a trace that begins here is sampled, by its id.
-
-    The rule of OpenTelemetry's SDKs (`TraceIdRatioBased`): the last 64 bits of the id are below the
-    ratio's share of all. So every part of a system with the same ratio, and every part with a
-    larger one, samples the same traces.
-    """
-    bound = round(sampler.ratio * _IDS)
-    if bound in (0, _IDS):
-        return lambda _: bound > 0
-
-    digits = b"%016x" % bound  # as texts they have the order of the numbers, and cost less
-
-    def samples(trace_id: bytes) -> bool:
-        return trace_id[16:] < digits
-
-    return samples

@@ -46,7 +46,7 @@ from bff.web.http.codings import choose_coding
 from bff.web.http.problems import problem
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
-from bff.web.telemetry.run_counts import RunCounts
+from bff.web.telemetry.runs import RunObserver, observed
 
 
 class Target(NamedTuple):
@@ -64,7 +64,7 @@ class CompositionHandler:
     """Serves one composition on `loop`, which `engine` and `cache` were made on; `read`, `target`
     and `lookup` are safe on any thread. `caller_headers` are the headers by which callers are
     identified, `origins` those of `cors`. `clock` gives seconds since the epoch, as the cache's own
-    does. `runs` counts runs, where somebody does."""
+    does. `observers` see its runs."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class CompositionHandler:
         body_bytes: int,
         origins: Collection[str] = (),
         clock: Callable[[], float],
-        runs: RunCounts | None = None,
+        observers: Sequence[RunObserver] = (),
     ) -> None:
         self.writes = composition.writes
         self.takes_body = composition.method != "GET"
@@ -97,7 +97,7 @@ class CompositionHandler:
         self._prepared = engine.prepare(composition)
         self._forms = PayloadForms(composition, vary, engine.limits.off_loop_bytes)
         self._engine = engine
-        self._run = engine.run if runs is None else runs.counting(engine.run)
+        self._run = observed(engine.run, observers)
         self._heavy_work = heavy_work
         self._cache = cache
         self._loop = loop

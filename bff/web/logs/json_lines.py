@@ -28,14 +28,17 @@ class JsonLines:
     """Makes lines of JSON. Safe to share between threads."""
 
     def __init__(self, origin: Origin) -> None:
-        self._origin = members(origin.fields())[:-1]
+        self._origin = members(origin.fields())
+        self._tails = {1.0: self._tail(1.0)}  # by weights, of which there are two
 
     def event(self, fields: Mapping[str, Any]) -> bytes:
         """The line of an event."""
         return json_line(fields)
 
-    def request(self, request: GatewayRequest, reply: Reply, sent_bytes: int) -> bytes:
-        """The line of a request."""
+    def request(
+        self, request: GatewayRequest, reply: Reply, sent_bytes: int, weight: float
+    ) -> bytes:
+        """The line of a request, which stands for `weight` requests."""
         facts, account = reply.facts, reply.account
         is_plain = account is None or not account.timings  # nothing of it is the request's own
         head = _head(
@@ -59,7 +62,7 @@ class JsonLines:
             (time.perf_counter() - request.started_at) * 1e9,
             sent_bytes,
             facts.text if type(facts) is Facts else members(facts),
-            self._origin,
+            self._tails.get(weight) or self._tail(weight),
         )
 
     def refusal(self, request: GatewayRequest, reply: Reply) -> bytes:
@@ -78,8 +81,11 @@ class JsonLines:
             _client(request.client_host),
             _user(request.subject),
             request.destination.facts.text,
-            self._origin,
+            self._origin[:-1],
         )
+
+    def _tail(self, weight: float) -> bytes:
+        return b'%b"bff.weight":%a' % (self._origin, weight)
 
 
 def client_fields(address: str | None) -> dict[str, str]:
@@ -104,6 +110,18 @@ def request_fields(request: GatewayRequest) -> dict[str, Any]:
         "url.path": request.raw_path[:PATH_LENGTH],
         "trace.id": request.trace_id.decode(),
         **request.destination.facts,
+    }
+
+
+def refusal_fields(reason: str, status: int) -> dict[str, Any]:
+    """What an audit line says of a refusal."""
+    return {
+        "event.category": ["api"],
+        "event.type": ["denied"],
+        "event.action": "refusal",
+        "event.outcome": "failure",
+        "event.reason": reason,
+        "http.response.status_code": status,
     }
 
 
@@ -145,14 +163,9 @@ def _refusal_head(method: str, path: str, status: int, reason: str) -> bytes:
             "ecs.version": ECS_VERSION,
             "event.dataset": "bff.audit",
             "event.kind": "event",
-            "event.category": ["api"],
-            "event.type": ["denied"],
-            "event.action": "refusal",
-            "event.outcome": "failure",
-            "event.reason": reason,
+            **refusal_fields(reason, status),
             "http.request.method": method,
             "url.path": path,
-            "http.response.status_code": status,
         }
     )
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import IO, Any, Final
 
 from bff.engine.values.outcomes import Failed
-from bff.settings import LogLevel
+from bff.settings import LogFormat, LogLevel, Settings
 from bff.telemetry.logs.events import (
     OWN,
     AuditAction,
@@ -26,12 +26,15 @@ from bff.telemetry.logs.events import (
     event,
 )
 from bff.telemetry.logs.fields import Dataset
+from bff.telemetry.logs.repeats import COUNT
 from bff.telemetry.logs.writer import LogWriter, standard_output
 from bff.upstream.observed import ObservedCall
 from bff.upstream.ports import SwitchedConnection
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.logs.json_lines import JsonLines, client_fields, request_fields
+from bff.web.logs.sampling import ALL, Sampling
+from bff.web.logs.text_lines import TextLines
 
 _LEVELS: Final[Mapping[Level, int]] = {
     "debug": logging.DEBUG,
@@ -41,31 +44,46 @@ _LEVELS: Final[Mapping[Level, int]] = {
 }
 
 
+Lines = JsonLines | TextLines
+
+
 class Log:
     """The log of a process. Safe to share between threads.
 
-    Without a `stream` it writes to standard output. A `stream` has no buffer.
+    Without a `stream` it writes to standard output. A `stream` has no buffer. `sampling` is which
+    lines of requests are written.
     """
 
     def __init__(
-        self, level: LogLevel, stream: IO[bytes] | None = None, origin: Origin = OWN
+        self,
+        level: LogLevel,
+        stream: IO[bytes] | None = None,
+        *,
+        form: LogFormat = "json",
+        sampling: Sampling = ALL,
+        origin: Origin = OWN,
     ) -> None:
+        stream = standard_output() if stream is None else stream
         self._level = _LEVELS[level]
         self._writes_requests = self._level <= logging.INFO
+        self._sampling = sampling
         self._origin = origin
-        self._lines = JsonLines(origin)
-        self._writer = LogWriter(standard_output() if stream is None else stream, self._loss)
+        self._lines: Lines = JsonLines(origin)
+        if form == "text":
+            self._lines = TextLines(origin, colored=stream.isatty())
+        self._writer = LogWriter(stream, self._loss)
         self._library_lines = _LibraryLines(self)
 
     def request(self, request: GatewayRequest, reply: Reply, sent_bytes: int) -> None:
         """Write the request's one line, once its reply is out."""
         if self._writes_requests:
             try:
-                line = self._lines.request(request, reply, sent_bytes)
+                weight = self._sampling.weight(request, reply)
+                if weight:
+                    line = self._lines.request(request, reply, sent_bytes, weight)
+                    self._writer.put(line)
             except Exception:  # a bug here must not end the reply
                 self._writer.lose()
-            else:
-                self._writer.put(line)
 
     def bug(self, request: GatewayRequest, error: BaseException) -> None:
         """An exception that nobody foresaw, with its traceback."""
@@ -149,6 +167,17 @@ class Log:
         return self._lines.event(event("warning", "bff.lost", what, fields, self._origin))
 
 
+def log_of(settings: Settings, stream: IO[bytes] | None = None) -> Log:
+    """The log that a process's settings ask for."""
+    return Log(
+        settings.log_level,
+        stream,
+        form=settings.log_format,
+        sampling=Sampling(settings.log_sample, settings.slow_seconds),
+        origin=Origin(settings.service_name),
+    )
+
+
 class _LibraryLines(logging.Handler):
     def __init__(self, log: Log) -> None:
         super().__init__()
@@ -157,6 +186,9 @@ class _LibraryLines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             fields: dict[str, Any] = {"log.logger": record.name}
+            count = getattr(record, COUNT, None)
+            if count is not None:
+                fields["bff.count"] = count
             error = record.exc_info and record.exc_info[1]
             if error:
                 fields |= error_fields(error)

@@ -178,7 +178,7 @@ def build_release(
             body_bytes=body_bytes,
             origins=each.cors.origins,
             clock=resources.clock,
-            runs=telemetry.runs,
+            observers=telemetry.run_observers,
         )
         for each in compositions
     }

@@ -1,15 +1,9 @@
-"""What is counted of runs: each once, whoever waits for it, and whether or not a request does.
-
-Runs are counted where the engine gives their results, since a run may serve many requests, and one
-that makes a stale payload anew serves none. A run that is cancelled has no result, and counts
-nothing.
-"""
+"""What is counted of runs; see `bff.web.telemetry.runs` for which there are."""
 
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable
 
-from bff.engine.prepared import PreparedComposition
-from bff.engine.values.results import CompositionFailure, CompositionPayload, Inputs
+from bff.engine.values.results import CompositionPayload
+from bff.plan.model.composition import Composition
 from bff.telemetry.metrics.definition import HTTP_SECONDS
 from bff.telemetry.metrics.definitions import (
     DEGRADATIONS,
@@ -19,9 +13,7 @@ from bff.telemetry.metrics.definitions import (
     STEPS,
 )
 from bff.telemetry.metrics.families import Metrics
-
-Made = CompositionPayload | CompositionFailure
-RunComposition = Callable[[PreparedComposition, Inputs], Awaitable[Made]]
+from bff.web.telemetry.runs import Made
 
 
 class RunCounts:
@@ -34,18 +26,9 @@ class RunCounts:
         self._degradations = metrics.counter(DEGRADATIONS)
         self._dropped = metrics.counter(DROPPED_ELEMENTS)
 
-    def counting(self, run: RunComposition) -> RunComposition:
-        """The same, which counts each run that ends."""
-
-        async def run_and_count(prepared: PreparedComposition, inputs: Inputs) -> Made:
-            made = await run(prepared, inputs)
-            self.count(prepared.composition.name, made)
-            return made
-
-        return run_and_count
-
-    def count(self, composition: str, made: Made) -> None:
+    def count(self, observed: Composition, made: Made) -> None:
         """Count a run of the composition by its result."""
+        composition = observed.name
         if isinstance(made, CompositionPayload):
             failures, outcome = made.degraded, "degraded" if made.degraded else "ok"
         else:

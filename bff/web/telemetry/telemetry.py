@@ -5,7 +5,7 @@ Of a request that takes waiting they say so before: `begin_work`, and in the end
 the methods raises.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bff.telemetry.logs.events import AuditAction
@@ -15,6 +15,8 @@ from bff.web.http.requests import GatewayRequest
 from bff.web.logs.log import Log
 from bff.web.telemetry.request_counts import CLIENT_LEFT, BrokenBy, RequestCounts, WorkKind
 from bff.web.telemetry.run_counts import RunCounts
+from bff.web.telemetry.run_faults import RunFaults
+from bff.web.telemetry.runs import RunObserver
 
 if TYPE_CHECKING:
     from bff.web.telemetry.tracer import RequestTracer
@@ -22,15 +24,36 @@ if TYPE_CHECKING:
 
 class Telemetry:
     """Sees the requests of one process. Safe to share between threads. Without `metrics` nothing is
-    counted, without a `tracer` there are no spans. `runs` counts runs, which the loop makes."""
+    counted, without a `tracer` there are no spans. Steps are slow from `slow_seconds` on; 0: none
+    is."""
 
     def __init__(
-        self, log: Log, metrics: Metrics | None = None, tracer: "RequestTracer | None" = None
+        self,
+        log: Log,
+        metrics: Metrics | None = None,
+        tracer: "RequestTracer | None" = None,
+        slow_seconds: float = 0.0,
     ) -> None:
         self._log = log
         self._tracer = tracer
+        self._slow_seconds = slow_seconds
         self._counts = None if metrics is None else RequestCounts(metrics)
-        self.runs = None if metrics is None else RunCounts(metrics)
+        self._run_counts = None if metrics is None else RunCounts(metrics)
+        self._faults = RunFaults(log, slow_seconds)
+
+    @property
+    def run_observers(self) -> Sequence[RunObserver]:
+        """What sees each run, on the loop."""
+        counts = [] if self._run_counts is None else [self._run_counts.count]
+        return (*counts, self._faults.note)
+
+    def close(self) -> None:
+        """Report the faults that are counted and not yet reported. Runs on the loop."""
+        self._faults.close()
+
+    def renew(self) -> None:
+        """In a forked child: leave the faults of before to the parent."""
+        self._faults = RunFaults(self._log, self._slow_seconds)
 
     def begin_work(self, request: GatewayRequest, kind: WorkKind | None = None) -> None:
         """The request takes waiting; its kind is that of its destination, where none is given."""

@@ -19,8 +19,8 @@ from bff.engine.values.outcomes import Failed
 from bff.engine.values.recorded_trace import Attempt, AttemptTrace, RecordedTrace
 from bff.engine.values.trace import SpanContext, is_trace_id, new_trace_id, read_context
 from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.sampling import ratio_sampler
 from bff.telemetry.traces.sender import SpanSender
-from bff.telemetry.traces.spans import trace_sampler
 from bff.trace_settings import TraceSettings
 from bff.upstream.observed import ObservedCall
 from bff.upstream.ports import SwitchedConnection, UpstreamStream
@@ -33,7 +33,7 @@ from bff.web.telemetry.request_spans import KeptRequest, request_spans
 
 class RequestTracer:
     """Traces the requests of one process. Safe to share between threads. `slow_seconds`: requests
-    that take longer are kept. `release` is the name of the project's version."""
+    that take longer are kept; 0: none is slow. `release` is the name of the project's version."""
 
     def __init__(
         self, settings: TraceSettings, metrics: Metrics, slow_seconds: float, release: str
@@ -48,8 +48,8 @@ class RequestTracer:
         self.release = release
         self.sender = SpanSender(settings, [*attributes.items()], metrics)
         self._follows_parent = settings.sampler.follows_parent
-        self._samples = trace_sampler(settings.sampler)
-        self._slow_seconds = slow_seconds
+        self._samples = ratio_sampler(settings.sampler.ratio)
+        self._slow_seconds = slow_seconds or float("inf")
 
     def trace_of(self, request: GatewayRequest) -> RecordedTrace:
         """See `Tracing.trace_of`."""

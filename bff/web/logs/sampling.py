@@ -1,0 +1,39 @@
+"""Which requests have a line: all that somebody may have to look into, and a share of the rest.
+
+Every worker and every service decides alike of one trace (`bff.telemetry.sampling`).
+"""
+
+from typing import Final
+
+from bff.telemetry.sampling import ratio_sampler
+from bff.web.http.replies import Reply
+from bff.web.http.requests import GatewayRequest
+
+_SWITCHED: Final = 101  # a WebSocket, whose time is its use
+
+
+class Sampling:
+    """`share` is the part of good, quick, complete requests that is written, from 0 to 1. What
+    takes `slow_seconds` is slow; 0: nothing is."""
+
+    def __init__(self, share: float = 1.0, slow_seconds: float = 0.0) -> None:
+        self._share = share
+        self._samples = ratio_sampler(share)
+        self._slow_ms = slow_seconds * 1000 or float("inf")
+
+    def weight(self, request: GatewayRequest, reply: Reply) -> float:
+        """How many requests the line of this one stands for; 0: it has none."""
+        if self._share == 1 or self._is_remarkable(request, reply):
+            return 1.0
+        return 1 / self._share if self._samples(request.trace_id) else 0.0
+
+    def _is_remarkable(self, request: GatewayRequest, reply: Reply) -> bool:
+        account = reply.account
+        if reply.status >= 400 or "bff.broken" in reply.facts:
+            return True
+        if account is not None and (account.outcome != "ok" or account.failures):
+            return True
+        return request.elapsed_ms >= self._slow_ms and reply.status != _SWITCHED
+
+
+ALL: Final = Sampling()
