@@ -89,7 +89,7 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     ),
     "BffScreenSlow": (
         Case(buckets("bff_composition_duration_seconds", f'{HOME}, outcome="ok"',
-                     "0+90x80", "0+100x80"), "15m", OF_HOME,
+                     "0+94x80", "0+100x80"), "15m", OF_HOME,
              "One of 20 answers of home takes more than a second."),
         Case(buckets("bff_composition_duration_seconds", f'{HOME}, outcome="ok"',
                      "0+96x80", "0+100x80"), "15m"),
@@ -108,7 +108,7 @@ CASES: Mapping[str, tuple[Case, ...]] = {
         Case({**users("cancelled", "0+90x40"), **users("", "0+10x40")}, "6m"),  # clients left
     ),
     "BffInstanceSlow": (
-        Case(buckets("http_client_request_duration_seconds", USERS, "0+90x40", "0+100x40"),
+        Case(buckets("http_client_request_duration_seconds", USERS, "0+94x40", "0+100x40"),
              labels=OF_USERS,
              summary="One of 20 calls of users at 10.0.0.7:8000 takes more than a second."),
         Case(buckets("http_client_request_duration_seconds", USERS, "0+96x40", "0+100x40")),
@@ -126,14 +126,14 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     ),
     "BffStoreFailing": (
         Case({**counter("bff_store_operation_duration_seconds_count",
-                        ', operation="find", outcome="failed"', "0+60x40"),
+                        ', operation="find", outcome="failed"', "0+52x40"),
               **counter("bff_store_operation_duration_seconds_count",
-                        ', operation="find", outcome="ok"', "0+40x40")}, labels={},
+                        ', operation="find", outcome="ok"', "0+48x40")}, labels={},
              summary="The store that workers share fails, or is left alone."),
         Case({**counter("bff_store_operation_duration_seconds_count",
-                        ', operation="find", outcome="failed"', "0+4x40"),
+                        ', operation="find", outcome="failed"', "0+48x40"),
               **counter("bff_store_operation_duration_seconds_count",
-                        ', operation="find", outcome="ok"', "0+96x40")}),
+                        ', operation="find", outcome="ok"', "0+52x40")}),
     ),
     "BffPurgesOwed": (
         Case(counter("bff_purges_owed", "", "0x10 3x30"), labels={},
