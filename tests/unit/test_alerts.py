@@ -13,6 +13,7 @@ from bff.telemetry.alerts.prometheus import ALERTS
 from bff.telemetry.alerts.screens import BURN_RATES, SLO_ALERTS, SLO_RECORDINGS, recorded
 from bff.telemetry.dashboard.grafana import panel_ids
 from bff.telemetry.dashboard.rows import dashboard_rows
+from bff.telemetry.logs.fields import FIELDS
 from tests.support.promql import labels_by, metrics_of, unknown_labels
 
 PANELS = panel_ids(dashboard_rows())
@@ -55,6 +56,11 @@ def test_alert_says_what_is_wrong_what_to_do_and_which_graph_shows_it(
     assert notes["panel"] in PANELS
     assert f"viewPanel={PANELS[notes['panel']]}&var-job=" in notes["dashboard"]
     assert rule["labels"]["severity"] in ("page", "ticket")
+
+
+def test_fields_of_the_log_that_an_alert_names_are_there() -> None:
+    named = {field for alert in ALERTS for field in re.findall(r"`(bff\.\w+)`", alert.mend)}
+    assert {"bff.failures", "bff.field"} <= named <= {field.name for field in FIELDS}
 
 
 def test_graph_is_red_where_its_alert_fires() -> None:

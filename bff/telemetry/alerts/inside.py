@@ -38,8 +38,8 @@ SERVICE_ALERTS: Final = (
         share(SERVICE_CALLS, "1m", INSTANCE, FAILED) + " > 0.2",
         "15s",
         "page",
-        "Is it this instance alone, or the whole service? The log has a line for each failed call,"
-        " with its error. Screens degrade, or fail, as their steps' `on_failure` says.",
+        "Is it this instance alone, or the whole service? Lines of the log say in `bff.failures`"
+        " what it answered. Screens degrade, or fail, as their steps' `on_failure` says.",
         INSTANCES_FAILING,
         INSTANCE,
     ),
@@ -71,8 +71,8 @@ SERVICE_ALERTS: Final = (
         grew(SCHEMA_BREAKS, "5m", ("service", "operation")),
         "",
         "ticket",
-        "The service has changed, or the schema is wrong: the log names the field. What breaks its"
-        " schema is a failure of the step.",
+        "The service has changed, or the schema is wrong: a line of the log names the place in"
+        " `bff.field`. What breaks its schema is a failure of the step.",
         SCHEMAS_BROKEN,
         ("service", "operation"),
     ),

@@ -50,8 +50,8 @@ SCREEN_ALERTS: Final = (
         "30s",
         "page",
         "A required step fails, or the deadline ends it. Look at the steps of this screen that"
-        " fail, then at their services; the log has the request's line with `error` and"
-        f" `composition: {_SCREEN}`.",
+        " fail, then at their services. Lines of the log with `bff.composition` "
+        f"{_SCREEN} and `bff.outcome` failed say why in `bff.failures`.",
         SCREENS_FAILING,
         SCREEN,
     ),
@@ -72,7 +72,8 @@ SCREEN_ALERTS: Final = (
         share(COMPOSITIONS, "5m", SCREEN, 'outcome="degraded"', ANSWERED) + " > 0.1",
         "2m",
         "ticket",
-        "Users see less than there is. The graph beside it says which step, and for which reason.",
+        "Users see less than there is. The graph beside it says which step, and for which reason;"
+        " so does `bff.degraded` in the log.",
         SCREENS_DEGRADED,
         SCREEN,
     ),
