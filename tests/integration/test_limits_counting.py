@@ -10,7 +10,10 @@ from bff.limits.leases import LeasedMeter
 from bff.limits.local import LocalMeter, OpenMeter
 from bff.limits.ports import Admitted, Exceeded, Meter, Unavailable, Uncounted
 from bff.redis.store import SharedStore
+from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.metrics.limit_definitions import LIMIT_CALLERS, LIMIT_FALLBACKS, LIMIT_LEASES
 from tests.support.cache_worker import eventually
+from tests.support.counted import counted as numbers
 from tests.support.limits import CALM_SECONDS, admitted_of, limit, take, with_workers
 from tests.support.redis_server import RedisServer
 from tests.support.redis_topologies import Cluster
@@ -220,7 +223,9 @@ def test_a_flushed_script_and_a_restarted_redis_are_no_trouble(server: RedisServ
 def test_with_redis_away_the_limit_does_what_it_says(
     server: RedisServer, without_redis: str, kinds: set[type]
 ) -> None:
-    """Here there is none from the beginning; `local` is a worker's share: half of ten for each."""
+    """Here there is none from the beginning; `local` is a worker's share: half of ten for each.
+    Each decision is counted as one without Redis."""
+    metrics = Metrics()
 
     async def test(first: Meter, second: Meter) -> None:
         for worker in (first, second):
@@ -231,9 +236,10 @@ def test_with_redis_away_the_limit_does_what_it_says(
     server.stop()
     try:
         counted = limit(count=10, without_redis=without_redis)
-        with_workers(server.url, counted, test, workers=2)
+        with_workers(server.url, counted, test, workers=2, metrics=metrics)
     finally:
         server.start()
+    assert numbers(metrics, LIMIT_FALLBACKS) == {f"{LIMIT_FALLBACKS.name} limit=address": 16}
 
 
 def test_a_sliding_window_admits_its_count_and_says_when_it_goes_on(server: RedisServer) -> None:
@@ -255,6 +261,26 @@ def test_in_a_cluster_buckets_and_windows_count_too() -> None:
         for counting in ("exact", "leased", "sliding"):
             counted = limit(count=10, counting=counting, digest=counting)
             with_workers(cluster.url, counted, test)
+
+
+@pytest.mark.parametrize("counting", ["leased", "exact", "sliding"])
+def test_questions_to_redis_are_counted_and_who_is_remembered(
+    server: RedisServer, counting: str
+) -> None:
+    metrics = Metrics()
+
+    async def test(worker: Meter) -> None:
+        for caller in ("ann", "bo"):
+            await take(worker, caller)
+        metrics.read_all()
+
+    with_workers(server.url, limit(counting=counting), test, metrics=metrics)
+    remembered = 0 if counting == "sliding" else 2  # by Redis alone
+    assert numbers(metrics, LIMIT_LEASES, LIMIT_FALLBACKS, LIMIT_CALLERS) == {
+        f"{LIMIT_LEASES.name} limit=address": 2,
+        f"{LIMIT_FALLBACKS.name} limit=address": 0,
+        f"{LIMIT_CALLERS.name} limit=address": remembered,
+    }
 
 
 def test_newcomers_push_the_oldest_callers_out_and_let_none_in_by_that(

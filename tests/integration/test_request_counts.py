@@ -5,8 +5,10 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from flask import Flask
 
 from bff.settings import Settings
 from bff.telemetry.metrics.definitions import (
@@ -27,15 +29,17 @@ from bff.telemetry.metrics.definitions import (
     STEPS,
 )
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.limit_definitions import ACCESS_REFUSALS, LIMIT_DECISIONS
+from bff.telemetry.metrics.limit_definitions import ACCESS_REFUSALS, ACTIONS, LIMIT_DECISIONS
+from bff.web.applications import create_server
 from tests.support.callers import ByName, bearer
-from tests.support.counted import counted, settled
+from tests.support.counted import counted, moved, settled
 from tests.support.fake_time import Clock
-from tests.support.hosts import HOSTS, LOOP_HOSTS, Host, serving
+from tests.support.hosts import HOSTS, LOOP_HOSTS, Host, http1_server, serving
 from tests.support.projects import SHOP_SERVICE, write_project
 from tests.support.screens import product, user, value_reply
+from tests.support.websockets import echo, live_project, opened, switching
 from tests.support.wire import WireServer
-from tests.support.wire_scripts import head, held, json_reply, reply, then_reset
+from tests.support.wire_scripts import flood, head, held, json_reply, reply, then_reset
 
 TOKEN = "t" * 32
 OURS = (
@@ -48,6 +52,9 @@ SERVICE = f"""{SHOP_SERVICE}
     request: GET /best
     returns: list[schemas.shop:Product]
     invalid: drop
+  pay:
+    request: POST /pay
+    returns: schemas.shop:Order
 """
 COMPOSITIONS_OF_SHOP = {
     "cached": """
@@ -85,6 +92,10 @@ COMPOSITIONS_OF_SHOP = {
         endpoint: POST /buy
         steps: {order: {call: shop.create_order, with: {user_id: 1}}}
         """,
+    "write": """
+        endpoint: POST /write
+        steps: {paid: {call: shop.pay}}
+        """,
     "members": """
         endpoint: GET /members
         access: {roles: {any: [member]}}
@@ -101,6 +112,8 @@ SCRIPTS = {
     "/users/404": reply(404),
     "/best": value_reply([product(1), {}, {"id": "x"}]),
     "/orders": json_reply('{"id": 1, "total": 1, "items": []}'),
+    "/pay": held(GATE, json_reply('{"id": 1, "total": 1, "items": []}')),
+    "/endless": flood(head(200, [("Content-Length", str(10**9))]), 10**9),
     "/x": reply(200, [], b"raw"),
     "/teapot": reply(418),
     "/none": then_reset(head(200, [("Content-Length", "100")])),
@@ -111,11 +124,18 @@ SCRIPTS = {
 class Shop:
     """The shop in a host, and what it counts."""
 
-    def __init__(self, host: Host, upstream: WireServer, clock: Clock) -> None:
+    def __init__(self, host: Host, upstream: WireServer, clock: Clock, metrics: Metrics) -> None:
         self.host = host
         self.upstream = upstream
         self.clock = clock
-        self.metrics: Metrics = host.app.extensions["bff"].core.metrics
+        self.metrics = metrics
+
+    def at_work(self, wanted: Mapping[str, float]) -> Mapping[str, float]:
+        """How many requests of each kind are at work, once it is so many as are wanted."""
+        prefix = f"{REQUESTS_IN_FLIGHT.name} kind="
+        series = {f"{prefix}{kind}": count for kind, count in wanted.items()}
+        found = settled(self.metrics, {}, series, REQUESTS_IN_FLIGHT)
+        return {name.removeprefix(prefix): count for name, count in found.items()}
 
     @contextmanager
     def moves(self, *wanted: str) -> Iterator[None]:
@@ -137,11 +157,14 @@ def shop(
     with WireServer(SCRIPTS) as upstream:
         services = {"shop": SERVICE.replace("http://127.0.0.1:9", upstream.url)}
         write_project(folder, COMPOSITIONS_OF_SHOP, services=services, gateway=GATEWAY)
-        settings = Settings(log_level="error", metrics_token=TOKEN)
+        settings = Settings(log_level="error", metrics_token=TOKEN, admin_token=TOKEN)
         with serving(
             request.param, folder, settings=settings, clock=clock, identity=ByName()
         ) as host:
-            yield Shop(host, upstream, clock)
+            shop = Shop(host, upstream, clock, host.app.extensions["bff"].core.metrics)
+            yield shop
+            GATE.set()
+            assert shop.at_work({}) == {}
 
 
 def asked(route: str, status: int, *, method: str = "GET", kind: str = "", error: str = "") -> str:
@@ -212,8 +235,6 @@ def test_run_in_the_background_counts_once_and_has_no_request(shop: Shop) -> Non
 
 def test_requests_that_wait_for_one_run_count_it_once(shop: Shop) -> None:
     GATE.clear()
-    at_work = counted(shop.metrics, REQUESTS_IN_FLIGHT)
-    name = f"{REQUESTS_IN_FLIGHT.name} kind=composition"
     with ThreadPoolExecutor(3) as threads:
         series = [
             asked("/cached/{id}", 200) + " *3", screen("cached", "ok") + " *3",
@@ -223,11 +244,10 @@ def test_requests_that_wait_for_one_run_count_it_once(shop: Shop) -> None:
         ]  # fmt: skip
         with shop.moves(*series):
             asking = [threads.submit(shop.host.get, "/cached/99") for _ in range(3)]
-            wanted = {name: 3.0}
-            assert settled(shop.metrics, at_work, wanted, REQUESTS_IN_FLIGHT) == wanted
+            assert shop.at_work({"composition": 3}) == {"composition": 3}
             GATE.set()
             assert {each.result().status for each in asking} == {200}
-    assert settled(shop.metrics, at_work, {}, REQUESTS_IN_FLIGHT) == {}
+    assert shop.at_work({}) == {}
 
 
 def test_degraded_payload_counts_its_failures_when_it_is_made(shop: Shop) -> None:
@@ -382,8 +402,60 @@ def test_client_that_leaves_has_no_status_and_abandons_its_screen(shop: Shop) ->
         connection.request("GET", "/hard/99")
         shop.upstream.wait_for_requests(arrived + 1)
     GATE.set()
-    none = counted(shop.metrics, REQUESTS_IN_FLIGHT)
-    assert set(none.values()) == {0}
+    assert shop.at_work({}) == {}
+
+
+def test_reply_that_a_client_leaves_is_not_at_work_any_more(shop: Shop) -> None:
+    """However it leaves; a write runs to its end, and is at work until then."""
+    GATE.clear()
+    with shop.host.connect() as connection:
+        connection.request("GET", "/raw/endless")
+        assert connection.getresponse().read(1) == b"x"
+        assert shop.at_work({"route": 1}) == {"route": 1}
+    assert shop.at_work({}) == {}
+    with shop.host.connect() as connection:
+        connection.putrequest("POST", "/buy")
+        connection.putheader("Content-Type", "application/json")
+        connection.putheader("Content-Length", "100")
+        connection.endheaders(b"{")
+        assert shop.at_work({"composition": 1}) == {"composition": 1}
+    assert shop.at_work({}) == {}
+    arrived = len(shop.upstream.requests)
+    with shop.host.connect() as connection:
+        connection.request("POST", "/write", b"{}", {"Content-Type": "application/json"})
+        shop.upstream.wait_for_requests(arrived + 1)
+    assert shop.at_work({"composition": 1}) == {"composition": 1}
+    GATE.set()
+    assert shop.at_work({}) == {}
+
+
+def test_purges_are_counted_by_what_came_of_them(shop: Shop) -> None:
+    def purge(token: str) -> int:
+        sent = [("Authorization", f"Bearer {token}"), ("Content-Type", "application/json")]
+        return shop.host.request("POST", "/admin/purge", sent, b'{"tags": ["a"]}').status
+
+    before = counted(shop.metrics, ACTIONS)
+    assert [purge(TOKEN), purge("wrong")] == [200, 401]
+    assert moved(before, counted(shop.metrics, ACTIONS)) == {
+        f"{ACTIONS.name} action=purge outcome=done": 1,
+        f"{ACTIONS.name} action=purge outcome=no_token": 1,
+    }
+
+
+def test_websocket_is_at_work_as_long_as_it_is_open(tmp_path: Path) -> None:
+    with WireServer(switching(echo)) as upstream:
+        settings = Settings(log_level="error", metrics_token=TOKEN)
+        server = create_server(live_project(tmp_path, upstream.url), settings)
+        with http1_server(server) as port:
+            host = Host("http1", port, Flask("elsewhere"))
+            shop = Shop(host, upstream, Clock(), server.gateway.metrics)
+            with opened(host) as client:
+                client.send(b"hello")
+                assert client.read(5) == b"hello"
+                assert shop.at_work({"websocket": 1}) == {"websocket": 1}
+            with shop.moves(asked("/live/*", 101, kind="route")):
+                pass
+            assert shop.at_work({}) == {}
 
 
 def hostile(host: Host, word: str) -> None:

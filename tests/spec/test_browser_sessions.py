@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from bff.telemetry.metrics.limit_definitions import ACTIONS
 from tests.support.browsers import (
     HTML,
     NAVIGATES,
@@ -16,6 +17,7 @@ from tests.support.browsers import (
     backchannel,
     serving_sessions,
 )
+from tests.support.counted import counted
 from tests.support.hosts import HOSTS, Header
 from tests.support.log_lines import of, read_lines
 from tests.support.oidc_issuer import OidcIssuer
@@ -226,7 +228,16 @@ def test_logins_logouts_and_their_refusals_have_audit_lines_without_secrets(
         browser.request("GET", target)
         browser.log_in()
         browser.request("GET", logout_target(browser))
-        served.host.app.extensions["bff"].core.log.flush()
+        core = served.host.app.extensions["bff"].core
+        core.log.flush()
+    came_to = f"{ACTIONS.name} action={{}} outcome={{}}".format
+    assert counted(core.metrics, ACTIONS) == {
+        came_to("login", "unknown_login"): 1,
+        came_to("login", "done"): 2,
+        came_to("logout", "wrong_sid"): 1,
+        came_to("logout", "bad_logout_token"): 1,
+        came_to("logout", "done"): 2,
+    }
     out = capfdbinary.readouterr().out
     audit = of("audit", read_lines(out))
     assert [(each["event.action"], each.get("event.reason", "done")) for each in audit] == [

@@ -170,7 +170,12 @@ def serving_sessions(
             schemas={"auth": CLAIMS, "shop": SHOP_SCHEMAS},
             gateway=gateway + more,
         )
-        settings = Settings(log_level="error", redis_url=redis.url, secrets_dir=folder)
+        settings = Settings(
+            log_level="error",
+            redis_url=redis.url,
+            secrets_dir=folder,
+            metrics_token="t" * 32,
+        )
         with serving(name, project, settings=settings) as host:
             yield Served(host, issuer, redis, upstream)
 

@@ -50,15 +50,17 @@ def with_workers(
     workers: int = 1,
     *,
     seconds: float = CALM_SECONDS,
+    metrics: Metrics | None = None,
 ) -> None:
-    """Run the test with a meter of each worker; all are closed at the end."""
+    """Run the test with a meter of each worker; all are closed at the end. They count in
+    `metrics`."""
 
     async def run() -> None:
         stores = [
             SharedStore(url, use="tests", seconds=seconds, breaker=store_breaker(Clock(0.0)))
             for _ in range(workers)
         ]
-        books = [Meters(store, workers, Metrics()) for store in stores]
+        books = [Meters(store, workers, metrics or Metrics()) for store in stores]
         try:
             await test(*(book.of(counted) for book in books))
         finally:

@@ -5,14 +5,16 @@ from typing import Any
 import pytest
 
 from bff.identity.ports import NOBODY, Identity
-from bff.limits.ports import Admitted, Exceeded, Verdict
+from bff.limits.ports import UNAVAILABLE, UNCOUNTED, Admitted, Exceeded, Verdict
 from bff.plan.model.expressions import Template
 from bff.plan.model.limits import Limit
 from bff.plan.types import kinds as t
 from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.metrics.limit_definitions import LIMIT_DECISIONS
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.serving.limits import EndpointLimits, LimitControl, address_of
+from tests.support.counted import counted
 from tests.support.limits import limit
 
 ANN = Identity("key", {"tenant": "north"}, "ann", kind="token")
@@ -20,16 +22,20 @@ PARTNER = Identity("other key", {"tenant": ["no", "scalar"]}, "partner", kind="a
 
 
 class Recorder:
-    """Admits everything but the keys that it is told to refuse, and notes what it counts."""
+    """Admits everything but the keys that it is told to refuse, and notes what it counts. It says
+    `verdict` where one is given."""
 
-    def __init__(self, *refused: str) -> None:
+    def __init__(self, *refused: str, verdict: Verdict | None = None) -> None:
         self.counted: list[str] = []
         self._refused = refused
+        self._verdict = verdict
 
     def __len__(self) -> int:
         return 0
 
     def take(self, key: str) -> Verdict:
+        if self._verdict is not None:
+            return self._verdict
         if key in self._refused:
             return Exceeded(7)
         self.counted.append(key)
@@ -55,9 +61,11 @@ class Recorders:
         return self._recorders.setdefault(counted.name, Recorder())
 
 
-def endpoint(*limits: Limit, **recorders: Recorder) -> EndpointLimits:
+def endpoint(
+    *limits: Limit, metrics: Metrics | None = None, **recorders: Recorder
+) -> EndpointLimits:
     meters: Any = Recorders(**recorders)
-    made = LimitControl(meters, Metrics(), None).of(limits)
+    made = LimitControl(meters, metrics or Metrics(), None).of(limits)
     assert made is not None
     return made
 
@@ -140,3 +148,35 @@ def test_windows_are_asked_last_since_they_have_no_way_back() -> None:
     )
     assert isinstance(limits.count_caller(request(), ANN, {}), Reply)
     assert window.counted == []
+
+
+@pytest.mark.parametrize(
+    ("verdict", "decision"),
+    [
+        (Admitted(1, 1), "allowed"),
+        (Exceeded(7), "refused"),
+        (UNCOUNTED, "uncounted"),
+        (UNAVAILABLE, "unavailable"),
+    ],
+)
+def test_each_decision_is_counted_by_what_it_was(verdict: Verdict, decision: str) -> None:
+    metrics = Metrics()
+    limits = endpoint(limit(name="one"), metrics=metrics, one=Recorder(verdict=verdict))
+    limits.count_address(request())
+    assert {name: by for name, by in counted(metrics, LIMIT_DECISIONS).items() if by} == {
+        f"{LIMIT_DECISIONS.name} limit=one decision={decision}": 1
+    }
+
+
+def test_wrong_credentials_are_counted_as_the_limit_of_them_decides() -> None:
+    metrics, meters = Metrics(), Recorders(failed=Recorder("a:203.0.113.7"))
+    failed_limit = limit(name="failed", by="failed_credentials")
+    made: Any = meters
+    failed = LimitControl(made, metrics, failed_limit).failed
+    assert failed is not None
+    for host in ("203.0.113.7", "203.0.113.8"):
+        failed.count(request(host), Reply(401, []))
+    name = f"{LIMIT_DECISIONS.name} limit=failed decision="
+    assert {each: by for each, by in counted(metrics, LIMIT_DECISIONS).items() if by} == {
+        f"{name}refused": 1, f"{name}allowed": 1,
+    }  # fmt: skip

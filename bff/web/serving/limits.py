@@ -43,6 +43,20 @@ class _Decisions(NamedTuple):
     uncounted: Cell
     unavailable: Cell
 
+    def note(self, verdict: Verdict) -> None:
+        """Count a decision."""
+        match verdict:
+            case Admitted():
+                self.allowed[0] += 1
+            case Exceeded():
+                self.refused[0] += 1
+            case Uncounted():
+                self.uncounted[0] += 1
+            case Unavailable():
+                self.unavailable[0] += 1
+            case _:
+                assert_never(verdict)
+
 
 class _Counter(NamedTuple):
     """One limit, what counts for it, and the replies to who has used it up, or can't be counted."""
@@ -162,7 +176,10 @@ class FailedCredentials:
         if not any(name in request.single for name in self._costly_headers):
             return None
         verdict = self._meter.used_up(address_of(request))
-        return None if verdict is None else _refused(request, self._counter, verdict)
+        if verdict is None:
+            return None
+        self._counter.decisions.note(verdict)
+        return _refused(request, self._counter, verdict)
 
     def count(self, request: GatewayRequest, refusal: Reply) -> Reply | Awaitable[Reply]:
         """Count a failure: the `refusal`, or another where the limit is used up."""
@@ -177,6 +194,7 @@ class FailedCredentials:
         return self._reply(request, refusal, await waiting)
 
     def _reply(self, request: GatewayRequest, refusal: Reply, verdict: Verdict) -> Reply:
+        self._counter.decisions.note(verdict)
         if isinstance(verdict, Exceeded):
             return _refused(request, self._counter, verdict)
         return refusal
@@ -286,14 +304,13 @@ def _judge(
     verdict: Verdict,
 ) -> Permission:
     """The problem document where the verdict refuses; what others counted goes back then."""
-    limit, decisions = counters[index].limit, counters[index].decisions
+    limit = counters[index].limit
+    counters[index].decisions.note(verdict)
     match verdict:
         case Admitted():
-            decisions.allowed[0] += 1
             quota.append(remaining_item(limit, verdict.remaining, verdict.seconds))
             return None
         case Uncounted():
-            decisions.uncounted[0] += 1
             return None
         case Exceeded():
             quota.append(remaining_item(limit, 0, verdict.seconds))
@@ -309,11 +326,8 @@ def _judge(
 
 
 def _refused(request: GatewayRequest, counter: _Counter, verdict: Exceeded | Unavailable) -> Reply:
-    if isinstance(verdict, Exceeded):
-        counter.decisions.refused[0] += 1
-        return counter.over.reply(request, verdict.seconds)
-    counter.decisions.unavailable[0] += 1
-    return counter.uncounted.reply(request, verdict.seconds)
+    problem = counter.over if isinstance(verdict, Exceeded) else counter.uncounted
+    return problem.reply(request, verdict.seconds)
 
 
 def _depends_on_caller(limit: Limit) -> bool:
