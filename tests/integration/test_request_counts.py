@@ -295,8 +295,8 @@ def test_answer_that_is_later_than_promised_misses_the_slo(shop: Shop) -> None:
 
 def test_each_step_is_shown_with_the_operation_that_it_calls(shop: Shop) -> None:
     shown = shop.metrics.gauge(STEP_INFO).series
-    assert shown[("soft", "best", "shop", "best")] == [1.0]
-    assert shown[("buy", "order", "shop", "create_order")] == [1.0]
+    assert shown[("soft", "best", "shop", "shop.best")] == [1.0]
+    assert shown[("buy", "order", "shop", "shop.create_order")] == [1.0]
     assert len(shown) == len(COMPOSITIONS_OF_SHOP) + 1
 
 

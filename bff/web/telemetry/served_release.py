@@ -25,8 +25,7 @@ def note_release(metrics: Metrics, project: CompiledProject, now: float) -> None
     _set(metrics, RELEASE_LOADED, {(): now})
     _set(metrics, RELEASE_INFO, {(project.release,): 1.0})
     called: dict[Labels, float] = {
-        (name, step.name, step.operation.service, step.operation.name.partition(".")[2]): 1.0
-        for name, step in steps
+        (name, step.name, step.operation.service, step.operation.name): 1.0 for name, step in steps
     }
     _set(metrics, STEP_INFO, called)
     for name, slo in promises.items():  # from 0 on: Prometheus counts from a series' second value
