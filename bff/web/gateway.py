@@ -216,6 +216,7 @@ class Gateway:
             of_breaks.append(counts.observe_break)
         if self.tracer is not None:
             of_calls.append(self.tracer.note)
+            of_breaks.append(self.tracer.note_break)
         return Observers(tuple(of_calls), tuple(of_breaks))
 
     async def _close(self, resources: Resources) -> None:

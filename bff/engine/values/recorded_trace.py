@@ -130,6 +130,13 @@ class RecordedTrace(Trace):
         else:
             self.lost_attempts += 1
 
+    def note_break(self, span_id: bytes, error: str) -> None:
+        """The body of a reply broke off, whose exchange was noted."""
+        for place, attempt in enumerate(self.attempts):
+            if attempt.span_id == span_id:
+                ended_at = time.perf_counter()
+                self.attempts[place] = attempt._replace(ended_at=ended_at, error=error)
+
     def lines(self) -> bytes:
         """See `Trace.lines`; for whoever sends without being observed."""
         return self.lines_of(new_span_id())

@@ -14,7 +14,7 @@ import time
 from functools import partial
 from uuid import uuid4
 
-from bff.engine.ports import UpstreamReply
+from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed
 from bff.engine.values.recorded_trace import Attempt, AttemptTrace, RecordedTrace
 from bff.engine.values.trace import SpanContext, is_trace_id, new_trace_id, read_context
@@ -23,7 +23,7 @@ from bff.telemetry.sampling import ratio_sampler
 from bff.telemetry.traces.sender import SpanSender
 from bff.trace_settings import TraceSettings
 from bff.upstream.observed import ObservedCall
-from bff.upstream.ports import SwitchedConnection, UpstreamStream
+from bff.upstream.ports import Server, SwitchedConnection, UpstreamStream
 from bff.version import __version__
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
@@ -116,6 +116,11 @@ class RequestTracer:
             )
         )
 
+    def note_break(self, server: Server, call: ServiceCall, failure: Failed) -> None:
+        """See `BreakObserver`: the attempt has failed after all."""
+        if isinstance(call.trace, AttemptTrace):
+            call.trace.trace.note_break(call.trace.span_id, failure.reason.word)
+
     def ended(
         self, request: GatewayRequest, reply: Reply, broken: str = ""
     ) -> RecordedTrace | None:
@@ -170,8 +175,8 @@ class RequestTracer:
         if reply.status >= 500 or (broken and reply.status != _CLIENT_LEFT):
             return "error"
         account = reply.account
-        if account is not None and account.outcome != "ok":
-            return account.outcome
+        if account is not None and account.outcome == "degraded":
+            return "degraded"
         if ended_at - request.started_at > self._slow_seconds and reply.status != 101:
             return "slow"  # a WebSocket lasts as long as somebody wants it
         return ""

@@ -1,0 +1,143 @@
+"""Which context a request's trace has, and which requests are kept."""
+
+import pytest
+
+from bff.engine.ports import ServiceCall, UpstreamReply
+from bff.engine.values.recorded_trace import MOST_ATTEMPTS, RecordedTrace
+from bff.telemetry.metrics.families import Metrics
+from bff.trace_settings import Sampler, TraceSettings
+from bff.upstream.observed import ObservedCall, server_at
+from bff.web.http.accounts import Account, Outcome
+from bff.web.http.replies import Reply
+from bff.web.http.requests import GatewayRequest
+from bff.web.telemetry.tracer import RequestTracer
+
+TRACE_ID, SPAN_ID = b"0af7651916cd43dd8448eb211c80319c", b"b7ad6b7169203331"
+LOW, HIGH = b"a" * 16 + b"1" * 16, b"a" * 16 + b"e" * 16  # below and above one half
+
+
+def tracer(sampler: Sampler, slow_seconds: float = 60.0) -> RequestTracer:
+    settings = TraceSettings("http://127.0.0.1:9", sampler=sampler)
+    return RequestTracer(settings, Metrics(), slow_seconds, "r1")
+
+
+def request(
+    parent: bytes | None = None, *, trusted: bool = False, request_id: bytes | None = None
+) -> GatewayRequest:
+    headers = [(b"host", b"shop.example")]
+    if parent is not None:
+        headers += [(b"traceparent", parent), (b"tracestate", b"a=1")]
+    if request_id is not None:
+        headers.append((b"x-request-id", request_id))
+    made = GatewayRequest("GET", "/", "", headers)
+    made.is_trusted = trusted
+    return made
+
+
+def context(trace_id: bytes = TRACE_ID, flags: bytes = b"01") -> bytes:
+    return b"00-%b-%b-%b" % (trace_id, SPAN_ID, flags)
+
+
+def trace(sampler: Sampler, made: GatewayRequest) -> RecordedTrace:
+    made.tracing = tracer(sampler)
+    found = made.trace
+    assert isinstance(found, RecordedTrace)
+    assert made.trace is found
+    assert made.trace_id == found.trace_id
+    return found
+
+
+@pytest.mark.parametrize(
+    ("sampler", "parent", "flags"),
+    [
+        (Sampler(True, 0.0), context(flags=b"01"), b"01"),
+        (Sampler(True, 1.0), context(flags=b"00"), b"00"),
+        (Sampler(True, 1.0), context(flags=b"02"), b"02"),  # the id is random, says level 2
+        (Sampler(True, 1.0), context(flags=b"ff"), b"03"),
+        (Sampler(False, 0.0), context(flags=b"03"), b"02"),
+        (Sampler(False, 1.0), context(flags=b"00"), b"01"),
+        (Sampler(False, 0.5), context(LOW, b"00"), b"01"),
+        (Sampler(False, 0.5), context(HIGH, b"01"), b"00"),
+    ],
+)
+def test_trusted_callers_flags_count_as_the_sampler_says(
+    sampler: Sampler, parent: bytes, flags: bytes
+) -> None:
+    found = trace(sampler, request(parent, trusted=True))
+    assert (found.flags, found.is_sampled) == (flags, flags in (b"01", b"03"))
+    assert found.trace_id == parent[3:35]
+    assert found.parent is not None
+    assert found.link is None
+
+
+@pytest.mark.parametrize("flags", [b"00", b"01", b"03"])
+@pytest.mark.parametrize("chosen", [LOW, HIGH])
+def test_anybody_else_chooses_neither_the_id_nor_the_sampling(flags: bytes, chosen: bytes) -> None:
+    made = request(context(chosen, flags), request_id=chosen)
+    found = trace(Sampler(True, 0.0), made)
+    assert found.trace_id != chosen
+    assert (found.flags, found.parent) == (b"00", None)
+    assert found.link == (chosen, SPAN_ID, flags, b"a=1")
+    assert b"a=1" not in found.lines()
+
+
+@pytest.mark.parametrize(
+    "parent",
+    [b"", b"x", context().upper(), context() + b"-x", context() + b", " + context(),
+     context(b"0" * 32), b"00-" * 100_000],
+)  # fmt: skip
+@pytest.mark.parametrize("trusted", [True, False])
+def test_context_that_is_malformed_counts_as_none(parent: bytes, trusted: bool) -> None:
+    found = trace(Sampler(), request(parent, trusted=trusted))
+    assert (found.parent, found.link) == (None, None)
+    assert TRACE_ID not in found.lines()
+    assert b"tracestate" not in found.lines()
+
+
+def test_trace_has_the_requests_id_where_the_gateway_or_a_trusted_caller_made_it() -> None:
+    made = request()
+    assert trace(Sampler(), made).trace_id == made.request_id
+    assert trace(Sampler(), request(request_id=TRACE_ID, trusted=True)).trace_id == TRACE_ID
+    assert trace(Sampler(), request(request_id=TRACE_ID)).trace_id != TRACE_ID
+    assert trace(Sampler(), request(request_id=b"mine", trusted=True)).trace_id != b"mine"
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "broken", "slow_seconds", "kept_for"),
+    [
+        (200, "ok", "", 60.0, None),
+        (404, "failed", "", 60.0, None),  # of a composition whose step came to it
+        (404, None, "", 60.0, None),
+        (429, None, "", 60.0, None),
+        (499, None, "client left", 60.0, None),
+        (499, None, "client left", 0.0, "slow"),
+        (500, None, "", 60.0, "error"),
+        (503, None, "", 60.0, "error"),
+        (200, None, "client left", 60.0, "error"),
+        (200, None, "upstream broke off", 60.0, "error"),
+        (200, "degraded", "", 60.0, "degraded"),
+        (304, "degraded", "", 60.0, "degraded"),
+        (200, "ok", "", 0.0, "slow"),
+        (101, None, "", 0.0, None),
+    ],
+)
+def test_request_that_is_not_sampled_is_kept_for_how_it_ends(
+    status: int, outcome: Outcome | None, broken: str, slow_seconds: float, kept_for: str | None
+) -> None:
+    made, account = request(), None if outcome is None else Account("", "miss", outcome)
+    traces = tracer(Sampler(True, 0.0), slow_seconds)
+    made.tracing = traces
+    kept = traces.ended(made, Reply(status, [], account=account), broken)
+    assert (kept is not None) == (kept_for is not None) == (traces.sender.waiting == 1)
+
+
+def test_attempts_of_one_request_are_bounded_and_those_beyond_are_counted() -> None:
+    made, traces = request(), tracer(Sampler())
+    made.tracing = traces
+    for number in range(MOST_ATTEMPTS + 7):
+        call = ServiceCall("shop", "GET", f"/{number}", trace=made.trace.of_step("a").of_attempt())
+        answer = UpstreamReply(200, [], b"")
+        traces.note(ObservedCall(server_at("http://127.0.0.1:9"), call, 1.0, 2.0, answer))
+    kept = traces.ended(made, Reply(200, []))
+    assert kept is not None
+    assert (len(kept.attempts), kept.lost_attempts) == (MOST_ATTEMPTS, 7)
