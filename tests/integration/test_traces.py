@@ -46,7 +46,7 @@ def server(spans: list[ReceivedSpan]) -> ReceivedSpan:
 def test_websocket_has_a_span_for_as_long_as_it_lasts_and_its_handshake_an_attempt(
     tmp_path: Path, collector: Collector
 ) -> None:
-    settings = {"traces": collector.settings(OTEL_TRACES_SAMPLER="always_on"), "slow_seconds": 0}
+    settings = {"traces": collector.settings(OTEL_TRACES_SAMPLER="always_on"), "slow_seconds": 1e-9}
     with live(tmp_path, switching(echo), **settings) as (host, upstream):
         with opened(host) as client:
             client.send(b"hello")
@@ -64,7 +64,10 @@ def test_websocket_has_a_span_for_as_long_as_it_lasts_and_its_handshake_an_attem
 
 
 def test_websocket_is_not_kept_for_being_long(tmp_path: Path, collector: Collector) -> None:
-    settings = {"traces": collector.settings(OTEL_TRACES_SAMPLER="always_off"), "slow_seconds": 0}
+    settings = {
+        "traces": collector.settings(OTEL_TRACES_SAMPLER="always_off"),
+        "slow_seconds": 1e-9,
+    }
     with live(tmp_path, switching(echo), **settings) as (host, _):
         with opened(host) as client:
             client.send(b"hello")
