@@ -11,7 +11,7 @@ from bff.limits.local import LocalMeter, OpenMeter
 from bff.limits.ports import Admitted, Exceeded, Meter, Unavailable, Uncounted
 from bff.redis.store import SharedStore
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.limit_definitions import LIMIT_CALLERS, LIMIT_FALLBACKS, LIMIT_LEASES
+from bff.telemetry.metrics.limit_definitions import LIMIT_FALLBACKS
 from tests.support.cache_worker import eventually
 from tests.support.counted import counted as numbers
 from tests.support.limits import CALM_SECONDS, admitted_of, limit, take, with_workers
@@ -261,26 +261,6 @@ def test_in_a_cluster_buckets_and_windows_count_too() -> None:
         for counting in ("exact", "leased", "sliding"):
             counted = limit(count=10, counting=counting, digest=counting)
             with_workers(cluster.url, counted, test)
-
-
-@pytest.mark.parametrize("counting", ["leased", "exact", "sliding"])
-def test_questions_to_redis_are_counted_and_who_is_remembered(
-    server: RedisServer, counting: str
-) -> None:
-    metrics = Metrics()
-
-    async def test(worker: Meter) -> None:
-        for caller in ("ann", "bo"):
-            await take(worker, caller)
-        metrics.read_all()
-
-    with_workers(server.url, limit(counting=counting), test, metrics=metrics)
-    remembered = 0 if counting == "sliding" else 2  # by Redis alone
-    assert numbers(metrics, LIMIT_LEASES, LIMIT_FALLBACKS, LIMIT_CALLERS) == {
-        f"{LIMIT_LEASES.name} limit=address": 2,
-        f"{LIMIT_FALLBACKS.name} limit=address": 0,
-        f"{LIMIT_CALLERS.name} limit=address": remembered,
-    }
 
 
 def test_newcomers_push_the_oldest_callers_out_and_let_none_in_by_that(

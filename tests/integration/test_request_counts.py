@@ -1,205 +1,40 @@
-"""What each request moves in the metrics, and nothing else: exactly, in every host."""
+"""What each request to a composition moves in the metrics, and nothing else, in every host."""
 
-import http.client
-import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from flask import Flask
 
-from bff.settings import Settings
 from bff.telemetry.metrics.definitions import (
-    CACHE_REQUESTS,
-    COMPOSITION_BYTES,
-    COMPOSITIONS,
-    DEFINITIONS,
     DEGRADATIONS,
     DROPPED_ELEMENTS,
-    REQUESTS,
-    REQUESTS_IN_FLIGHT,
-    RUNS,
     SLO_LATENCIES,
     SLO_MISSES,
     SLO_TARGETS,
-    STEP_CALLS,
     STEP_INFO,
-    STEPS,
 )
-from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.limit_definitions import ACCESS_REFUSALS, ACTIONS, LIMIT_DECISIONS
-from bff.web.applications import create_server
-from tests.support.callers import ByName, bearer
-from tests.support.counted import counted, moved, settled
-from tests.support.fake_time import Clock
-from tests.support.hosts import HOSTS, LOOP_HOSTS, Host, http1_server, serving
-from tests.support.projects import SHOP_SERVICE, write_project
-from tests.support.screens import product, user, value_reply
-from tests.support.websockets import echo, live_project, opened, switching
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import flood, head, held, json_reply, reply, then_reset
-
-TOKEN = "t" * 32
-OURS = (
-    REQUESTS, COMPOSITIONS, COMPOSITION_BYTES, RUNS, STEPS, STEP_CALLS, SLO_MISSES, CACHE_REQUESTS,
-    DEGRADATIONS, DROPPED_ELEMENTS, ACCESS_REFUSALS, LIMIT_DECISIONS,
-)  # fmt: skip
-
-SERVICE = f"""{SHOP_SERVICE}
-  best:
-    request: GET /best
-    returns: list[schemas.shop:Product]
-    invalid: drop
-  pay:
-    request: POST /pay
-    returns: schemas.shop:Order
-"""
-COMPOSITIONS_OF_SHOP = {
-    "cached": """
-        endpoint: GET /cached/{id}
-        params: {id: {type: integer}}
-        steps: {user: {call: shop.get_user, with: {id: '${params.id}'}}}
-        views: {short: [user.id]}
-        cache: {ttl: 10s, stale: 30s}
-        slo: {availability: 99.9, latency: 5s}
-        """,
-    "soft": """
-        endpoint: GET /soft
-        steps:
-          user: {call: shop.get_user, with: {id: 404}, on_failure: optional}
-          best: {call: shop.best}
-        cache: {ttl: 5m}
-        """,
-    "hard": """
-        endpoint: GET /hard/{id}
-        params: {id: {type: integer}}
-        steps: {user: {call: shop.get_user, with: {id: '${params.id}'}}}
-        slo: {availability: 99.9}
-        """,
-    "late": """
-        endpoint: GET /late
-        steps: {user: {call: shop.get_user, with: {id: 1}}}
-        slo: {availability: 99.9, latency: 0.01ms}
-        """,
-    "some": """
-        endpoint: GET /some
-        steps: {user: {call: shop.get_user, with: {id: 1}}}
-        fields: {max: 20}
-        """,
-    "buy": """
-        endpoint: POST /buy
-        steps: {order: {call: shop.create_order, with: {user_id: 1}}}
-        """,
-    "write": """
-        endpoint: POST /write
-        steps: {paid: {call: shop.pay}}
-        """,
-    "members": """
-        endpoint: GET /members
-        access: {roles: {any: [member]}}
-        limits: [{by: identity, rate: 2/hour}]
-        steps: {user: {call: shop.get_user, with: {id: 1}}}
-        """,
-}
-GATEWAY = "routes: {/raw: {service: shop, strip: true}}\ndefaults: {access: public}\n"
-GATE = threading.Event()
-SCRIPTS = {
-    **{f"/users/{number}": user(number) for number in range(1, 10)},
-    "/users/50": reply(503),
-    "/users/99": held(GATE, user(99)),
-    "/users/404": reply(404),
-    "/best": value_reply([product(1), {}, {"id": "x"}]),
-    "/orders": json_reply('{"id": 1, "total": 1, "items": []}'),
-    "/pay": held(GATE, json_reply('{"id": 1, "total": 1, "items": []}')),
-    "/endless": flood(head(200, [("Content-Length", str(10**9))]), 10**9),
-    "/x": reply(200, [], b"raw"),
-    "/teapot": reply(418),
-    "/none": then_reset(head(200, [("Content-Length", "100")])),
-    "/half": then_reset(head(200, [("Content-Length", "100000")]) + b"half"),
-}
-
-
-class Shop:
-    """The shop in a host, and what it counts."""
-
-    def __init__(self, host: Host, upstream: WireServer, clock: Clock, metrics: Metrics) -> None:
-        self.host = host
-        self.upstream = upstream
-        self.clock = clock
-        self.metrics = metrics
-
-    def at_work(self, wanted: Mapping[str, float]) -> Mapping[str, float]:
-        """How many requests of each kind are at work, once it is so many as are wanted."""
-        prefix = f"{REQUESTS_IN_FLIGHT.name} kind="
-        series = {f"{prefix}{kind}": count for kind, count in wanted.items()}
-        found = settled(self.metrics, {}, series, REQUESTS_IN_FLIGHT)
-        return {name.removeprefix(prefix): count for name, count in found.items()}
-
-    @contextmanager
-    def moves(self, *wanted: str) -> Iterator[None]:
-        """What is done within moves these series, each by one or by what stands behind a `*`."""
-        expected = {}
-        for each in wanted:
-            name, _, by = each.partition(" *")
-            expected[name] = float(by or 1)
-        before = counted(self.metrics, *OURS)
-        yield
-        assert settled(self.metrics, before, expected, *OURS) == expected
+from bff.telemetry.metrics.limit_definitions import ACCESS_REFUSALS, LIMIT_DECISIONS
+from tests.support.callers import bearer
+from tests.support.counted_shop import (
+    COMPOSITIONS_OF_SHOP,
+    GATE,
+    Shop,
+    asked,
+    cache,
+    run,
+    screen,
+    sent,
+    serving_shop,
+)
+from tests.support.hosts import HOSTS
 
 
 @pytest.fixture(scope="module", params=HOSTS)
 def shop(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Shop]:
-    folder, clock = tmp_path_factory.mktemp("shop"), Clock()
-    with WireServer(SCRIPTS) as upstream:
-        services = {"shop": SERVICE.replace("http://127.0.0.1:9", upstream.url)}
-        write_project(folder, COMPOSITIONS_OF_SHOP, services=services, gateway=GATEWAY)
-        settings = Settings(log_level="error", metrics_token=TOKEN, admin_token=TOKEN)
-        with serving(
-            request.param, folder, settings=settings, clock=clock, identity=ByName()
-        ) as host:
-            shop = Shop(host, upstream, clock, host.app.extensions["bff"].core.metrics)
-            yield shop
-            GATE.set()
-            assert shop.at_work({}) == {}
-
-
-def asked(route: str, status: int, *, method: str = "GET", kind: str = "", error: str = "") -> str:
-    """The series of requests to a place."""
-    kind = kind or ("route" if route.startswith("/raw") else "composition" if route else "none")
-    place = f" http_route={route}" if route else ""
-    came_to = f" http_response_status_code={status}" if status else ""
-    error = error or (str(status) if status >= 500 else "")
-    return (
-        f"{REQUESTS.name} kind={kind} http_request_method={method} url_scheme=http{place}{came_to}"
-        + (f" error_type={error}" if error else "")
-    )
-
-
-def screen(name: str, outcome: str, view: str = "") -> str:
-    shown = f" view={view}" if view else ""
-    return f"{COMPOSITIONS.name} composition={name}{shown} outcome={outcome}"
-
-
-def sent(name: str, count: int, view: str = "") -> str:
-    shown = f" view={view}" if view else ""
-    return f"{COMPOSITION_BYTES.name} composition={name}{shown} *{count}"
-
-
-def run(name: str, outcome: str, **steps: str) -> list[str]:
-    """A run, whose steps each made a call."""
-    series = [f"{RUNS.name} composition={name} outcome={outcome}"]
-    for step, came_to in steps.items():
-        series.append(f"{STEPS.name} composition={name} step={step} outcome={came_to}")
-        series.append(f"{STEP_CALLS.name} composition={name} step={step}")
-    return series
-
-
-def cache(name: str, state: str) -> str:
-    return f"{CACHE_REQUESTS.name} composition={name} cache={state}"
+    with serving_shop(request.param, tmp_path_factory.mktemp("shop")) as served:
+        yield served
 
 
 def test_payload_comes_out_of_a_run_and_then_out_of_the_cache(shop: Shop) -> None:
@@ -358,140 +193,3 @@ def test_access_and_limits_count_whom_they_refuse_and_why(shop: Shop) -> None:
         shop.host.get("/members", **bearer("ann"))
     with shop.moves(*refused(429, "over_limit", bearer("ann")), f"{decided}=refused"):
         shop.host.get("/members", **bearer("ann"))
-
-
-@pytest.mark.parametrize(
-    ("target", "status", "error"),
-    [("/raw/x", 200, ""), ("/raw/teapot", 418, ""), ("/raw/none", 502, "")],
-)
-def test_route_counts_what_its_service_answers(
-    shop: Shop, target: str, status: int, error: str
-) -> None:
-    with shop.moves(asked("/raw/*", status, error=error)):
-        shop.host.get(target)
-
-
-def test_reply_that_breaks_off_is_an_error_with_the_status_that_was_sent(shop: Shop) -> None:
-    broke_off = asked("/raw/*", 200, error="upstream_broke_off")
-    with shop.moves(broke_off), pytest.raises((http.client.HTTPException, OSError)):
-        shop.host.get("/raw/half")
-
-
-def test_place_of_nobody_is_counted_without_its_path(shop: Shop) -> None:
-    for path in ("/nowhere", "/nobody/knows"):
-        with shop.moves(asked("", 404)):
-            shop.host.get(path)
-
-
-def test_gateways_own_endpoints_and_the_app_behind_are_told_apart(shop: Shop) -> None:
-    with shop.moves(asked("/metrics", 200, kind="own")):
-        shop.host.get("/metrics", **bearer(TOKEN))
-    behind = shop.host.name in LOOP_HOSTS
-    with shop.moves(*[asked("", 200, kind="app")] if behind else []):
-        shop.host.get("/healthz")
-
-
-def test_client_that_leaves_has_no_status_and_abandons_its_screen(shop: Shop) -> None:
-    """A WSGI server does not see it leave."""
-    if shop.host.name not in LOOP_HOSTS:
-        return
-    GATE.clear()
-    arrived = len(shop.upstream.requests)
-    left = [asked("/hard/{id}", 0, error="client_left"), screen("hard", "abandoned")]
-    with shop.moves(*left), shop.host.connect() as connection:
-        connection.request("GET", "/hard/99")
-        shop.upstream.wait_for_requests(arrived + 1)
-    GATE.set()
-    assert shop.at_work({}) == {}
-
-
-def test_reply_that_a_client_leaves_is_not_at_work_any_more(shop: Shop) -> None:
-    """However it leaves; a write runs to its end, and is at work until then."""
-    GATE.clear()
-    with shop.host.connect() as connection:
-        connection.request("GET", "/raw/endless")
-        assert connection.getresponse().read(1) == b"x"
-        assert shop.at_work({"route": 1}) == {"route": 1}
-    assert shop.at_work({}) == {}
-    with shop.host.connect() as connection:
-        connection.putrequest("POST", "/buy")
-        connection.putheader("Content-Type", "application/json")
-        connection.putheader("Content-Length", "100")
-        connection.endheaders(b"{")
-        assert shop.at_work({"composition": 1}) == {"composition": 1}
-    assert shop.at_work({}) == {}
-    arrived = len(shop.upstream.requests)
-    with shop.host.connect() as connection:
-        connection.request("POST", "/write", b"{}", {"Content-Type": "application/json"})
-        shop.upstream.wait_for_requests(arrived + 1)
-    assert shop.at_work({"composition": 1}) == {"composition": 1}
-    GATE.set()
-    assert shop.at_work({}) == {}
-
-
-def test_purges_are_counted_by_what_came_of_them(shop: Shop) -> None:
-    def purge(token: str) -> int:
-        sent = [("Authorization", f"Bearer {token}"), ("Content-Type", "application/json")]
-        return shop.host.request("POST", "/admin/purge", sent, b'{"tags": ["a"]}').status
-
-    before = counted(shop.metrics, ACTIONS)
-    assert [purge(TOKEN), purge("wrong")] == [200, 401]
-    assert moved(before, counted(shop.metrics, ACTIONS)) == {
-        f"{ACTIONS.name} action=purge outcome=done": 1,
-        f"{ACTIONS.name} action=purge outcome=no_token": 1,
-    }
-
-
-def test_websocket_is_at_work_as_long_as_it_is_open(tmp_path: Path) -> None:
-    with WireServer(switching(echo)) as upstream:
-        settings = Settings(log_level="error", metrics_token=TOKEN)
-        server = create_server(live_project(tmp_path, upstream.url), settings)
-        with http1_server(server) as port:
-            host = Host("http1", port, Flask("elsewhere"))
-            shop = Shop(host, upstream, Clock(), server.gateway.metrics)
-            with opened(host) as client:
-                client.send(b"hello")
-                assert client.read(5) == b"hello"
-                assert shop.at_work({"websocket": 1}) == {"websocket": 1}
-            with shop.moves(asked("/live/*", 101, kind="route")):
-                pass
-            assert shop.at_work({}) == {}
-
-
-def hostile(host: Host, word: str) -> None:
-    """Requests with a word of a client's own wherever one may stand."""
-    hexa = word.encode().hex().ljust(32, "0")[:32]
-    lines = [
-        (word.upper(), "/cached/1"), ("GET", f"/{word}"), ("GET", f"/cached/{word}"),
-        ("GET", f"/cached/1?view={word}"), ("GET", f"/cached/1?{word}={word}"),
-        ("GET", f"/some?fields={word}"), ("GET", f"/some?fields=user({word})"),
-        ("OPTIONS", f"/raw/{word}"), ("GET", f"/raw/{word}"), ("GET", f"/bff/{word}"),
-        ("POST", f"/metrics/{word}"), ("GET", "/cached/1"), ("GET", "/members"),
-        ("GET", "/metrics"),
-    ]  # fmt: skip
-    for method, target in lines:
-        for name, value in [
-            ("Host", f"{word}.example"), ("Authorization", f"Bearer {word}"), ("Cookie", word),
-            ("traceparent", f"00-{hexa}-{hexa[:16]}-01"), ("tracestate", f"{word}={word}"),
-            ("X-Request-Id", word), ("X-Forwarded-Proto", word), ("Origin", f"https://{word}"),
-            ("Accept", f"{word}/{word}"), ("User-Agent", word),
-        ]:  # fmt: skip
-            with host.connect() as connection:
-                connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-                if name != "Host":
-                    connection.putheader("Host", "here")
-                connection.putheader(name, value)
-                connection.endheaders()
-                connection.getresponse().read()
-
-
-def test_no_word_of_a_clients_is_in_a_label_and_none_makes_a_series(shop: Shop) -> None:
-    """Of no metric, whoever counts it."""
-    hostile(shop.host, "qzwa")
-    known = set(counted(shop.metrics, *OURS))
-    for number in range(3):
-        hostile(shop.host, f"qzw{number}")
-    assert set(counted(shop.metrics, *OURS)) == known
-    everything = counted(shop.metrics, *DEFINITIONS)
-    assert not [name for name in everything if "qzw" in name.lower()]
-    assert any("method=_OTHER" in name for name in known)

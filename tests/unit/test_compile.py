@@ -1,13 +1,11 @@
 """What a compiled plan knows: what is read, what is spliced, what is nullable, what its key is."""
 
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from bff.environment import Environment
 from bff.plan.compiler.project import compile_project
 from bff.plan.model.composition import CompiledProject, Composition
 from bff.plan.model.payload import Computed, Splice
@@ -319,34 +317,3 @@ def test_digest_does_not_change_with_the_address_of_a_service(tmp_path: Path) ->
 def test_digest_does_not_change_with_another_composition(tmp_path: Path) -> None:
     both = project(tmp_path / "b", {"home": HOME, "screen": SCREEN}).compositions
     assert both[0].digest == digest(tmp_path / "a")
-
-
-def release(folder: Path, **variables: str) -> str:
-    """The release of a project with an address and a secret of the environment."""
-    service = SHOP_SERVICE.replace(
-        "base: http://127.0.0.1:9", 'base: "${env.SHOP}"\nauth: {bearer: "${secret.TOKEN}"}'
-    )
-    write_project(folder, {"home": HOME}, services={"shop": service})
-    return compile_project(folder, Environment(variables)).release
-
-
-def test_release_is_the_same_in_every_environment(tmp_path: Path) -> None:
-    here = release(tmp_path / "a", SHOP="http://127.0.0.1:9", TOKEN="t" * 40)
-    there = release(tmp_path / "b", SHOP="http://127.0.0.1:10", TOKEN="u" * 40)
-    assert re.fullmatch("[0-9a-f]{12}", here)
-    assert here == there
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        *CHANGES.values(),
-        {"gateway": "cors: {origins: ['https://shop.example']}"},
-        {"compositions": {"home": HOME, "screen": SCREEN}},
-    ],
-    ids=[*CHANGES, "the gateway's file", "one composition more"],
-)
-def test_release_changes_with(change: dict[str, object], tmp_path: Path) -> None:
-    files: dict[str, object] = {"compositions": {"home": HOME}, **change}
-    changed = compile_project(write_project(tmp_path / "b", **files))  # type: ignore[arg-type]
-    assert changed.release != project(tmp_path / "a", {"home": HOME}).release

@@ -15,85 +15,25 @@ import hashlib
 import ipaddress
 from collections.abc import Awaitable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, assert_never
+from typing import Any, Final, assert_never
 
 from bff.errors import EvaluationError
 from bff.identity.ports import Identity
 from bff.limits.meters import Meters
-from bff.limits.ports import Admitted, Exceeded, Meter, Unavailable, Uncounted, Verdict
+from bff.limits.ports import Admitted, Exceeded, Unavailable, Uncounted, Verdict
 from bff.plan.model.limits import Limit
-from bff.telemetry.metrics.families import Cell, Metrics
-from bff.telemetry.metrics.limit_definitions import LIMIT_DECISIONS
-from bff.web.http.problems import FixedProblem
+from bff.telemetry.metrics.families import Metrics
 from bff.web.http.quotas import Quota, policies, remaining_item
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
+from bff.web.serving.limit_counters import LimitCounter, counter_of
 
 Permission = Reply | None
 
-_TYPES: Final = "https://iana.org/assignments/http-problem-types#"
 _LONGEST_KEY: Final = 200  # characters; a longer text counts by its digest
 
 
-class _Decisions(NamedTuple):
-    """How often a limit has decided what; the last two where nobody could count."""
-
-    allowed: Cell
-    refused: Cell
-    uncounted: Cell
-    unavailable: Cell
-
-    def note(self, verdict: Verdict) -> None:
-        """Count a decision."""
-        match verdict:
-            case Admitted():
-                self.allowed[0] += 1
-            case Exceeded():
-                self.refused[0] += 1
-            case Uncounted():
-                self.uncounted[0] += 1
-            case Unavailable():
-                self.unavailable[0] += 1
-            case _:
-                assert_never(verdict)
-
-
-class _Counter(NamedTuple):
-    """One limit, what counts for it, and the replies to who has used it up, or can't be counted."""
-
-    limit: Limit
-    meter: Meter
-    over: FixedProblem
-    uncounted: FixedProblem
-    decisions: _Decisions
-
-
 _Keys = Sequence[str | None]  # that the request counts under; None: it does not count
-
-
-def _counter(limit: Limit, meters: Meters, metrics: Metrics) -> _Counter:
-    """The problem types are those of draft-ietf-httpapi-ratelimit-headers-11, section 5."""
-    named = {"violated-policies": [limit.name]}
-    over = {"type": f"{_TYPES}quota-exceeded", "title": "The quota is used up", **named}
-    reason, detail = "over_limit", "A limit of requests is used up."
-    if limit.by == "failed_credentials":
-        over |= {"type": f"{_TYPES}abnormal-usage-detected", "title": "Too many failures"}
-        reason, detail = "too_many_failures", "Too many credentials of this address were wrong."
-    uncounted = {
-        "type": f"{_TYPES}temporary-reduced-capacity",
-        "title": "Requests can't be counted",
-        **named,
-    }
-    decided = metrics.counter(LIMIT_DECISIONS)
-    return _Counter(
-        limit,
-        meters.of(limit),
-        FixedProblem(429, reason, detail, members=over),
-        FixedProblem(
-            503, "limits_unavailable", "Requests can't be counted for now.", members=uncounted
-        ),
-        _Decisions(*[decided.at(limit.name, each) for each in _Decisions._fields]),
-    )
 
 
 class LimitControl:
@@ -110,20 +50,20 @@ class LimitControl:
         self._metrics = metrics
         self.failed = None
         if failed_credentials is not None:
-            counter = _counter(failed_credentials, meters, metrics)
+            counter = counter_of(failed_credentials, meters, metrics)
             self.failed = FailedCredentials(counter, costly_headers)
 
     def of(self, limits: Sequence[Limit]) -> "EndpointLimits | None":
         """The limits of one endpoint; None where it has none."""
         if not limits:
             return None
-        return EndpointLimits([_counter(limit, self._meters, self._metrics) for limit in limits])
+        return EndpointLimits([counter_of(limit, self._meters, self._metrics) for limit in limits])
 
 
 class EndpointLimits:
     """The limits of one endpoint. Immutable; safe between threads."""
 
-    def __init__(self, counters: Sequence[_Counter]) -> None:
+    def __init__(self, counters: Sequence[LimitCounter]) -> None:
         ordered = sorted(counters, key=lambda each: each.limit.counting == "sliding")
         self._policies = policies(each.limit for each in counters)
         self._by_address = [each for each in ordered if each.limit.by == "address"]
@@ -160,7 +100,7 @@ class FailedCredentials:
     """Counts wrong credentials by address. `costly_headers`, in lower case, bring those that take
     work to verify."""
 
-    def __init__(self, counter: _Counter, costly_headers: Sequence[str]) -> None:
+    def __init__(self, counter: LimitCounter, costly_headers: Sequence[str]) -> None:
         self._costly_headers = [name.encode() for name in costly_headers]
         self._counter = counter
         self._meter = counter.meter
@@ -179,7 +119,7 @@ class FailedCredentials:
         if verdict is None:
             return None
         self._counter.decisions.note(verdict)
-        return _refused(request, self._counter, verdict)
+        return self._counter.refusal(request, verdict)
 
     def count(self, request: GatewayRequest, refusal: Reply) -> Reply | Awaitable[Reply]:
         """Count a failure: the `refusal`, or another where the limit is used up."""
@@ -196,7 +136,7 @@ class FailedCredentials:
     def _reply(self, request: GatewayRequest, refusal: Reply, verdict: Verdict) -> Reply:
         self._counter.decisions.note(verdict)
         if isinstance(verdict, Exceeded):
-            return _refused(request, self._counter, verdict)
+            return self._counter.refusal(request, verdict)
         return refusal
 
 
@@ -256,7 +196,7 @@ def _evaluated(limit: Limit, caller: Identity, params: Mapping[str, Any]) -> str
 def _count(
     request: GatewayRequest,
     quota: Quota,
-    counters: Sequence[_Counter],
+    counters: Sequence[LimitCounter],
     keys: _Keys,
     start: int = 0,
 ) -> Permission | Awaitable[Permission]:
@@ -282,7 +222,7 @@ def _count(
 async def _count_later(
     request: GatewayRequest,
     quota: Quota,
-    counters: Sequence[_Counter],
+    counters: Sequence[LimitCounter],
     keys: _Keys,
     index: int,
     waiting: Awaitable[Verdict],
@@ -298,7 +238,7 @@ async def _count_later(
 def _judge(
     request: GatewayRequest,
     quota: Quota,
-    counters: Sequence[_Counter],
+    counters: Sequence[LimitCounter],
     keys: _Keys,
     index: int,
     verdict: Verdict,
@@ -322,12 +262,7 @@ def _judge(
         key = keys[before]
         if key is not None:
             counters[before].meter.give_back(key)
-    return _refused(request, counters[index], verdict)
-
-
-def _refused(request: GatewayRequest, counter: _Counter, verdict: Exceeded | Unavailable) -> Reply:
-    problem = counter.over if isinstance(verdict, Exceeded) else counter.uncounted
-    return problem.reply(request, verdict.seconds)
+    return counters[index].refusal(request, verdict)
 
 
 def _depends_on_caller(limit: Limit) -> bool:

@@ -1,0 +1,77 @@
+"""Which requests count as at work, in every host: those that take waiting, until their ends."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from bff.settings import Settings
+from bff.web.applications import create_server
+from tests.support.counted_shop import GATE, TOKEN, Shop, asked, screen, serving_shop
+from tests.support.fake_time import Clock
+from tests.support.hosts import HOSTS, LOOP_HOSTS, Host, http1_server
+from tests.support.websockets import echo, live_project, opened, switching
+from tests.support.wire import WireServer
+
+
+@pytest.fixture(scope="module", params=HOSTS)
+def shop(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Shop]:
+    with serving_shop(request.param, tmp_path_factory.mktemp("shop")) as served:
+        yield served
+
+
+def test_client_that_leaves_has_no_status_and_abandons_its_screen(shop: Shop) -> None:
+    """A WSGI server does not see it leave."""
+    if shop.host.name not in LOOP_HOSTS:
+        return
+    GATE.clear()
+    arrived = len(shop.upstream.requests)
+    left = [asked("/hard/{id}", 0, error="client_left"), screen("hard", "abandoned")]
+    with shop.moves(*left), shop.host.connect() as connection:
+        connection.request("GET", "/hard/99")
+        shop.upstream.wait_for_requests(arrived + 1)
+    GATE.set()
+    assert shop.at_work({}) == {}
+
+
+def test_reply_that_a_client_leaves_is_not_at_work_any_more(shop: Shop) -> None:
+    """However it leaves; a write runs to its end, and is at work until then."""
+    GATE.clear()
+    with shop.host.connect() as connection:
+        connection.request("GET", "/raw/endless")
+        assert connection.getresponse().read(1) == b"x"
+        assert shop.at_work({"route": 1}) == {"route": 1}
+    assert shop.at_work({}) == {}
+    with shop.host.connect() as connection:
+        connection.putrequest("POST", "/buy")
+        connection.putheader("Content-Type", "application/json")
+        connection.putheader("Content-Length", "100")
+        connection.endheaders(b"{")
+        assert shop.at_work({"composition": 1}) == {"composition": 1}
+    assert shop.at_work({}) == {}
+    arrived = len(shop.upstream.requests)
+    with shop.host.connect() as connection:
+        connection.request("POST", "/write", b"{}", {"Content-Type": "application/json"})
+        shop.upstream.wait_for_requests(arrived + 1)
+    assert shop.at_work({"composition": 1}) == {"composition": 1}
+    GATE.set()
+    assert shop.at_work({}) == {}
+
+
+def test_websocket_is_at_work_as_long_as_it_is_open(tmp_path: Path) -> None:
+    with WireServer(switching(echo)) as upstream:
+        settings = Settings(log_level="error", metrics_token=TOKEN)
+        server = create_server(live_project(tmp_path, upstream.url), settings)
+        with http1_server(server) as port:
+            host = Host("http1", port, Flask("elsewhere"))
+            shop = Shop(host, upstream, Clock(), server.gateway.metrics)
+            with opened(host) as client:
+                client.send(b"hello")
+                assert client.read(5) == b"hello"
+                assert shop.at_work({"websocket": 1}) == {"websocket": 1}
+            with shop.moves(asked("/live/*", 101, kind="route")):
+                pass
+            assert shop.at_work({}) == {}
