@@ -119,10 +119,10 @@ CASES: Mapping[str, tuple[Case, ...]] = {
         Case({f"bff_instance_resting{{{USERS}}}": "0x10 1x2 0x30"}),
     ),
     "BffSchemaBroken": (
-        Case(counter("bff_schema_breaks_total", ', service="users", operation="get_user"',
-                     "_x20 1x20"), "6m", {"service": "users", "operation": "get_user"},
-             "Replies to get_user of users break their schema."),
-        Case(counter("bff_schema_breaks_total", ', service="users", operation="get_user"', "3x40")),
+        Case(counter("bff_schema_breaks_total", ', service="users", operation="users.get_user"',
+                     "_x20 1x20"), "6m", {"service": "users", "operation": "users.get_user"},
+             "Replies to users.get_user break their schema."),
+        Case(counter("bff_schema_breaks_total", ', service="users", operation="users.get_user"', "3x40")),
     ),
     "BffStoreFailing": (
         Case({**counter("bff_store_operation_duration_seconds_count",

@@ -67,7 +67,7 @@ SERVICE_ALERTS: Final = (
     ),
     Alert(
         "BffSchemaBroken",
-        "Replies to {{ $labels.operation }} of {{ $labels.service }} break their schema.",
+        "Replies to {{ $labels.operation }} break their schema.",
         grew(SCHEMA_BREAKS, "5m", ("service", "operation")),
         "",
         "ticket",

@@ -27,7 +27,7 @@ STEPS_DEGRADED: Final = "Why screens are degraded"
 STORE_FAILING: Final = "Store that fails"
 OWED: Final = "Purges owed"
 
-_OPERATION: Final = ("service", "operation")
+_OPERATION: Final = ("operation",)  # its name has the service's
 _SERVED: Final = 'cache=~"hit|stale|stale_if_error"'
 
 CACHE_PANELS: Final = (

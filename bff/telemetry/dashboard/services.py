@@ -94,7 +94,7 @@ SERVICE_PANELS: Final = (
     rates("Bodies that break off", "Which services break off in the middle of a reply?",
           BROKEN_BODIES, BROKEN_BODIES.labels),
     rates(SCHEMAS_BROKEN, "Which operations break their schemas?", SCHEMA_BREAKS,
-          SCHEMA_BREAKS.labels),
+          ("operation",)),
     levels("Open connections", "How many connections to instances are there, active or idle?",
            OPEN_CONNECTIONS, OPEN_CONNECTIONS.labels),
     quantiles("Opening connections", "How long does opening a connection take?", CONNECTS, _POOL),
