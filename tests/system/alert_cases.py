@@ -57,6 +57,7 @@ def counter(name: str, labels: str, values: str) -> dict[str, str]:
     return {f"{name}{{{GATEWAY}{labels}}}": values}
 
 
+_GET_USER = ', service="users", operation="users.get_user"'
 _BUDGET = "home uses up its error budget of 30 days"
 
 # Each alert's cases: the first fires, the others don't.
@@ -119,10 +120,10 @@ CASES: Mapping[str, tuple[Case, ...]] = {
         Case({f"bff_instance_resting{{{USERS}}}": "0x10 1x2 0x30"}),
     ),
     "BffSchemaBroken": (
-        Case(counter("bff_schema_breaks_total", ', service="users", operation="users.get_user"',
-                     "_x20 1x20"), "6m", {"service": "users", "operation": "users.get_user"},
+        Case(counter("bff_schema_breaks_total", _GET_USER, "_x20 1x20"), "6m",
+             {"service": "users", "operation": "users.get_user"},
              "Replies to users.get_user break their schema."),
-        Case(counter("bff_schema_breaks_total", ', service="users", operation="users.get_user"', "3x40")),
+        Case(counter("bff_schema_breaks_total", _GET_USER, "3x40")),
     ),
     "BffStoreFailing": (
         Case({**counter("bff_store_operation_duration_seconds_count",
