@@ -97,8 +97,6 @@ class Gateway:
         nothing where that is done. Raises `SettingsError`."""
         async with self._opening:
             if self.resources is None:
-                if self.tracer is not None:
-                    self.tracer.sender.open()
                 resources = await open_resources(
                     self.settings,
                     self._backend,
@@ -108,6 +106,8 @@ class Gateway:
                     self._observers,
                 )
                 try:
+                    if self.tracer is not None:
+                        self.tracer.sender.open()
                     if self._identity is not None:
                         await self._identity.open()
                     self._assign(await self._build(self.project, resources))

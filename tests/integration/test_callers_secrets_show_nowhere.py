@@ -2,7 +2,7 @@
 
 Every place of a request has a canary of its own: headers, cookies, the query, the body, tokens, API
 keys and sessions, good ones and bad ones. The issuer, the key set and the services repeat what they
-got. Then the log at `debug`, replies, Redis, key files and plans are searched.
+got. Then the log at `debug`, spans, replies, Redis, key files and plans are searched.
 """
 
 import json
@@ -17,6 +17,7 @@ from bff.cli import bff
 from bff.settings import Settings
 from tests.integration.test_secrets_show_nowhere import CANARY, is_clean, leak
 from tests.support.browsers import Browser
+from tests.support.collector import Collector
 from tests.support.hosts import HOSTS, Answer, Header, Host, serving
 from tests.support.oidc_issuer import OidcIssuer
 from tests.support.projects import SHOP_SCHEMAS, write_project
@@ -136,6 +137,7 @@ def test_nothing_that_callers_and_issuers_send_in_confidence_shows(
     with (
         WireServer(scripts) as upstream,
         OidcIssuer() as issuer,
+        Collector() as collector,
         pytest.MonkeyPatch.context() as env,
     ):
         gateway = GATEWAY.replace("ISSUER", issuer.url).replace("LEAKY", upstream.url)
@@ -152,7 +154,10 @@ def test_nothing_that_callers_and_issuers_send_in_confidence_shows(
         made = CliRunner().invoke(bff, ["keys", "add", "--id", "partner", *at])
         key = made.stdout.strip()
         settings = Settings(
-            log_level="debug", admin_token=f"{CANARY}admin-token", redis_url=server.url
+            log_level="debug",
+            admin_token=f"{CANARY}admin-token",
+            redis_url=server.url,
+            traces=collector.settings(OTEL_EXPORTER_OTLP_HEADERS=f"api-key={CANARY}"),
         )
         with serving(name, project, settings=settings) as host:
             answers = [*forms(host, key)]
@@ -167,6 +172,8 @@ def test_nothing_that_callers_and_issuers_send_in_confidence_shows(
             answers.append(started.request("GET", started.begin_login(), ("Accept", "text/html")))
             host.app.extensions["bff"].core.log.flush()
             said = capfdbinary.readouterr()
+        texts = [str(span) for span in collector.spans]  # what waited went out at the end
+        assert len(texts) > 30
         commands = [
             ("routes",),
             ("plan", "mine"),
@@ -174,7 +181,7 @@ def test_nothing_that_callers_and_issuers_send_in_confidence_shows(
             ("keys", "list"),
             ("keys", "list", "--json"),
         ]
-        texts = [CliRunner().invoke(bff, [*words, *at]).output for words in commands]
+        texts += [CliRunner().invoke(bff, [*words, *at]).output for words in commands]
     tokens = [*issuer.valid_refresh_tokens, key, cookie]
     texts += [
         said.out.decode("latin-1"),
