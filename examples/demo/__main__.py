@@ -17,8 +17,15 @@ from rich.text import Text
 
 from bff.redis.embedded import start_embedded_redis
 from examples.demo.callers import USER, AttemptResult, log_in, try_all
+from examples.demo.numbers import read_numbers
 from examples.demo.processes import DemoFailed, DemoServers, running_demo
-from examples.demo.scenes import draw_addresses, draw_attempts, draw_scene, draw_summary
+from examples.demo.scenes import (
+    draw_addresses,
+    draw_attempts,
+    draw_numbers,
+    draw_scene,
+    draw_summary,
+)
 from examples.demo.show import ACTS, ActResult, perform
 
 _WIDTH = 100
@@ -73,6 +80,7 @@ def play(running: DemoServers, console: Console) -> tuple[list[ActResult], list[
     console.print(draw_summary(show))
     tried = try_all(running, login)
     console.print(draw_attempts(tried))
+    console.print(draw_numbers(read_numbers(running), running.metrics))
     return show, tried
 
 

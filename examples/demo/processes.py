@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import click
 import httpx
@@ -73,13 +74,14 @@ def running_demo(
     issuer: Callable[[str, str], list[str]] = stand_in_issuer,
     workers: int = 1,
     gateway_port: int = 0,
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[DemoServers]:
     """The sample services, an issuer, and a gateway over `project` that knows where they are.
 
     `say(name, address)` is called as each is ready. `issuer` gives the command of the issuer, from
     its own address and the gateway's. The gateway is at `gateway_port` where that is free, else at
-    any. Raises `DemoFailed` with the process's last words when one does not start. Everything is
-    stopped on the way out, whatever happened.
+    any; `variables` are more of its environment's. Raises `DemoFailed` with the process's last
+    words when one does not start. Everything is stopped on the way out, whatever happened.
     """
     ports = _choose_ports(gateway_port)
     gateway = f"http://localhost:{ports['gateway']}"  # another site than the issuer's 127.0.0.1
@@ -99,7 +101,7 @@ def running_demo(
             start(name, [*command, "--port", str(ports[name]), "--delay", delay], project, {})
         start("issuer", issuer(addresses["issuer"], gateway), project, {})
         environ = gateway_environ(addresses, folder, redis_url)
-        environ["BFF_METRICS_PORT"] = str(metrics_port)
+        environ |= {"BFF_METRICS_PORT": str(metrics_port), **variables}
         partner_key = _add_partner(project, folder, environ)
         serve = [*_BFF, "serve", "--project", str(project), "--workers", str(workers)]
         serve += ["--host", "127.0.0.1", "--port", str(ports["gateway"])]

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from bff.cli.calling.waterfall import draw_track, draw_waterfall
 from examples.demo.callers import AttemptResult
+from examples.demo.numbers import Numbers
 from examples.demo.processes import DemoServers
 from examples.demo.show import ACTS, Act, ActResult
 
@@ -87,6 +88,20 @@ def draw_attempts(tried: Sequence[AttemptResult]) -> RenderableType:
             Text(result.said, style=_DIM),
         )
     title = Rule(Text("Who may ask", style="bold"), align="left", style=_DIM, characters="─")
+    return Padding(Group(Text(), title, table), (0, 1))
+
+
+def draw_numbers(numbers: Numbers, address: str) -> RenderableType:
+    """What the show cost, and where all of the gateway's numbers are."""
+    step, seconds = numbers.slowest
+    degraded = ", ".join(f"{name} {count} ×" for name, count in numbers.degraded.items())
+    share = f"{numbers.from_cache / max(numbers.requests, 1):.0%}".replace("%", " %")
+    table = Table.grid(padding=(0, 2), pad_edge=False)
+    table.add_row(Text("from the cache", "bold"), f"{share} of {numbers.requests} requests")
+    table.add_row(Text("slowest step", "bold"), f"{step}, {seconds * 1000:.0f} ms on average")
+    table.add_row(Text("degraded by", "bold"), degraded or "nothing")
+    table.add_row(Text("all numbers", "bold"), address)
+    title = Rule(Text("What it cost", style="bold"), align="left", style=_DIM, characters="─")
     return Padding(Group(Text(), title, table), (0, 1))
 
 

@@ -107,10 +107,18 @@ def test_every_kind_of_caller_is_shown_with_what_came_of_it(shown: tuple[str, Pa
         assert re.search(rf"✓ +{who} .* {status} ", table), who
 
 
+def test_show_ends_with_what_it_cost_by_the_gateway_s_own_numbers(shown: tuple[str, Path]) -> None:
+    output, _ = shown
+    _, _, cost = output.partition("What it cost")
+    assert re.search(r"from the cache +[1-9]\d % of \d\d requests", cost)
+    assert re.search(r"slowest step +\S+, [1-9]\d* ms on average", cost)
+    assert re.search(r"degraded by +.*home\.orders [1-9] ×", cost)
+
+
 def test_nothing_of_the_demo_is_left_running(shown: tuple[str, Path]) -> None:
     output, _ = shown
     addresses = addresses_in(output)
-    assert len(addresses) >= 6
+    assert len(addresses) >= 7
     assert not [address for address in addresses if is_listening(address)]
 
 
@@ -152,9 +160,9 @@ def test_it_stays_up_until_a_signal_and_then_everything_ends(
         process.send_signal(number)
         output += process.stdout.read().decode()
         assert process.wait(30) == status, output
-        assert len(connections) == 6, output
+        assert len(connections) == 7, output
         # A connection ends when its server does; waiting for that is waiting for the process.
-        assert [connection.recv(1) for connection in connections] == [b""] * 6
+        assert [connection.recv(1) for connection in connections] == [b""] * 7
 
 
 # ------------------------------------------------------------------------------- who may ask
