@@ -32,13 +32,14 @@ demo: $(STAMP)
 test check: style
 	$(BIN)/python -m pytest $(ARGS)
 
-# What holds together with programs of others: nginx, Chromium, a certified issuer.
+# What holds together with programs of others: nginx, Chromium, Prometheus, a certified issuer.
 test-system: $(SYSTEM)
 	$(BIN)/python -m pytest tests/system $(ARGS)
 
-# The pictures of docs/identity.md.
+# The pictures of docs/identity.md, and those of docs/observability.md with its figures: five minutes.
 screenshots: $(SYSTEM)
 	$(BIN)/python -m tests.system.screenshots
+	$(BIN)/python -m tests.system.observability_pictures
 
 # Installs what is missing: Debian's packages as root, and npm where there is none.
 $(SYSTEM): $(STAMP) $(ISSUER)/package-lock.json

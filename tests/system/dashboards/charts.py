@@ -28,11 +28,13 @@ _GRID = "#e3e6ea"
 
 
 class Window(NamedTuple):
-    """The time that is shown, in seconds since the epoch, and how far its points are apart."""
+    """The time that is shown, in seconds since the epoch, and how far its points are apart; `marks`
+    are times at which something happened."""
 
     begin: float
     end: float
     step: float
+    marks: tuple[float, ...] = ()
 
 
 def draw_chart(
@@ -44,7 +46,7 @@ def draw_chart(
 ) -> str:
     """An SVG, `size` wide and high, of what the lines were."""
     width, height = size
-    top = round_up(max(line.largest for line in lines))
+    top = top_of_scale(max(line.largest for line in lines), unit)
 
     def x_of(at: float) -> float:
         share = (at - window.begin) / (window.end - window.begin)
@@ -64,11 +66,31 @@ def draw_chart(
         if threshold.value is not None and 0 < threshold.value <= top:
             y, colour = y_of(threshold.value), colour_of(threshold.colour)
             parts.append(_rule(y, width - _RIGHT, colour, ' stroke-dasharray="5 4"'))
+    for at in window.marks:
+        parts.append(
+            f'<line x1="{x_of(at):.1f}" y1="{_TOP}" x2="{x_of(at):.1f}" y2="{y_of(0):.1f}"'
+            f' stroke="{colour_of("red")}" stroke-dasharray="2 3"/>'
+        )
     for place, line in reversed(list(enumerate(lines))):
         colour = COLOURS[place % len(COLOURS)]
         for stretch in _stretches(line.points, window.step):
             points = " ".join(f"{x_of(at):.1f},{y_of(value):.1f}" for at, value in stretch)
             parts.append(f'<polyline points="{points}" stroke="{colour}"/>')
+    return "".join([*parts, "</svg>"])
+
+
+def draw_spark(line: Line, size: tuple[float, float], window: Window, colour: str) -> str:
+    """An SVG of a line alone, without a scale."""
+    width, height = size
+    top = top_of_scale(line.largest, "")
+    length = window.end - window.begin
+    parts = [f'<svg width="{width:g}" height="{height:g}">']
+    for stretch in _stretches(line.points, window.step):
+        points = " ".join(
+            f"{width * (at - window.begin) / length:.1f},{height - height * value / top:.1f}"
+            for at, value in stretch
+        )
+        parts.append(f'<polyline points="{points}" stroke="{colour}"/>')
     return "".join([*parts, "</svg>"])
 
 
@@ -89,11 +111,12 @@ def format_value(value: float, unit: str) -> str:
             return _large(value).strip()
 
 
-def round_up(value: float) -> float:
-    """The next of 1, 2, 4 and 8 times a power of ten that leaves some room; 1 for nothing."""
-    if value <= 0:
+def top_of_scale(largest: float, unit: str) -> float:
+    """The next of 1, 2, 4 and 8 times a power of ten that leaves some room; a share's ends at
+    100 %."""
+    if largest <= 0 or (unit == "percentunit" and 0.8 < largest <= 1):
         return 1.0
-    wanted = value * 1.05
+    wanted = largest * 1.05
     power = 10.0 ** math.floor(math.log10(wanted))
     return next(power * each for each in (1, 2, 4, 8, 10) if power * each >= wanted)
 

@@ -1,8 +1,8 @@
 """A dashboard as one page: its grid, its panels, and what Prometheus has for each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any, Final
+from typing import Final
 
 from tests.system.dashboards.answers import Line, lines_of
 from tests.system.dashboards.charts import (
@@ -10,13 +10,14 @@ from tests.system.dashboards.charts import (
     Window,
     colour_of,
     draw_chart,
+    draw_spark,
     format_value,
 )
-from tests.system.dashboards.panels import Panel, read_panels
+from tests.system.dashboards.panels import Panel
 from tests.system.prometheus import Prometheus
 
 PAGE_WIDTH: Final = 1400
-_EDGE, _GAP, _ROW_HEIGHT, _LINE_HEIGHT = 12, 8, 30, 17
+_EDGE, _GAP, _ROW_HEIGHT, _LINE_HEIGHT, _BIG_HEIGHT = 12, 8, 34, 17, 50
 _COLUMN = (PAGE_WIDTH - 2 * _EDGE - 23 * _GAP) / 24
 _AROUND = (20, 40)  # what a panel's edge and title take of its width and height
 
@@ -39,33 +40,24 @@ th { text-align: left; color: #6a737d; font-weight: normal; }
 .value { text-align: right; width: 72px; }
 td i { display: inline-block; width: 12px; height: 3px; margin: 0 6px 3px 0; }
 td.bar i { height: 11px; margin: 2px 0 0; border-radius: 2px; }
-p { text-align: center; color: #6a737d; } p.big { font-size: 34px; margin: 0; }
+p { font-size: 34px; height: 50px; margin: 0; text-align: center; }
 """
 
 
-def draw_page(
-    dashboard: Mapping[str, Any], store: Prometheus, window: Window, rows: Sequence[str] = ()
-) -> str:
-    """The page of what was in a window of time; of the rows with these titles, where some are
-    given."""
+def draw_page(title: str, panels: Sequence[Panel], store: Prometheus, window: Window) -> str:
+    """The page of what the panels show of a window of time; those that have nothing to show are
+    left out."""
     drawn = []
-    for panel in _of_rows(read_panels(dashboard), rows):
-        drawn.append(_draw(panel, lines_of(panel, store, *window), window))
-    minutes = (window.end - window.begin) / 60
+    for panel in panels:
+        lines = lines_of(panel, store, *window[:3])
+        if lines or panel.kind == "row":
+            drawn.append(_draw(panel, lines, window))
     return (
         f'<!doctype html><meta charset="utf-8"><style>{_STYLE}</style>'
-        f"<h1>{escape(dashboard['title'])}<small>the last {minutes:g} minutes</small></h1>"
+        f"<h1>{escape(title)}<small>{window.end - window.begin:.0f} seconds, in UTC"
+        "</small></h1>"
         f"<main>{''.join(drawn)}</main>"
     )
-
-
-def _of_rows(panels: Sequence[Panel], rows: Sequence[str]) -> list[Panel]:
-    chosen, row = [], ""
-    for panel in panels:
-        row = panel.title if panel.kind == "row" else row
-        if not rows or row in rows:
-            chosen.append(panel)
-    return chosen
 
 
 def _draw(panel: Panel, lines: Sequence[Line], window: Window) -> str:
@@ -75,7 +67,7 @@ def _draw(panel: Panel, lines: Sequence[Line], window: Window) -> str:
     height = at.height * _ROW_HEIGHT
     inside = (_COLUMN * at.width + _GAP * (at.width - 1) - _AROUND[0], height - _AROUND[1])
     return (
-        f'<section style="grid-column: {at.x + 1} / span {at.width}; height: {height}px">'
+        f'<section style="grid-column: span {at.width}; height: {height}px">'
         f"<h3>{escape(panel.title)}</h3>{_draw_inside(panel, lines, inside, window)}</section>"
     )
 
@@ -83,18 +75,17 @@ def _draw(panel: Panel, lines: Sequence[Line], window: Window) -> str:
 def _draw_inside(
     panel: Panel, lines: Sequence[Line], size: tuple[float, float], window: Window
 ) -> str:
-    if not lines:
-        return "<p>No data</p>"
     width, height = size
     match panel.kind:
         case "timeseries":
-            legend = _draw_legend(lines, panel.unit, int(height * 0.45 / _LINE_HEIGHT))
+            legend = _draw_legend(lines, panel.unit, int(height * 0.5 / _LINE_HEIGHT))
             left = height - legend.count("<tr>") * _LINE_HEIGHT
             chart = draw_chart(lines, panel.unit, panel.thresholds, (width, left), window)
             return chart + legend
         case "stat" | "gauge":
             value, colour = format_value(lines[0].last, panel.unit), _colour(panel, lines[0].last)
-            return f'<p class="big" style="color: {colour}">{value}</p>'
+            spark = draw_spark(lines[0], (width, height - _BIG_HEIGHT), window, colour)
+            return f'<p style="color: {colour}">{value}</p>{spark}'
         case "bargauge" | "table":
             return _draw_bars(panel, lines[: int(height / _LINE_HEIGHT)])
         case other:

@@ -5,7 +5,7 @@ Variables are filled in as Grafana does where somebody has chosen "All"; `$__rat
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 RATE_SECONDS: Final = 15
@@ -48,6 +48,22 @@ class Panel(NamedTuple):
 def read_panels(dashboard: Mapping[str, Any]) -> list[Panel]:
     """Every panel, those inside of rows too, in the order of the page."""
     return [_panel(each, dashboard) for each in _flat(dashboard["panels"])]
+
+
+def rows_titled(panels: Sequence[Panel], titles: Collection[str]) -> list[Panel]:
+    """The rows with these titles, and all panels in them."""
+    chosen, row = [], ""
+    for panel in panels:
+        row = panel.title if panel.kind == "row" else row
+        if row in titles:
+            chosen.append(panel)
+    return chosen
+
+
+def panels_titled(panels: Sequence[Panel], titles: Sequence[str]) -> list[Panel]:
+    """The panels with these titles, in their order."""
+    by_title = {panel.title: panel for panel in panels}
+    return [by_title[title] for title in titles]
 
 
 def fill_in(text: str, dashboard: Mapping[str, Any]) -> str:
