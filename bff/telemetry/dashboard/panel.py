@@ -68,8 +68,12 @@ def level(definition: Definition, by: Labels, *matchers: str) -> str:
 
 
 def lines(by: Labels, *before: str) -> str:
-    """What lines are called that differ by some labels: `home 200`."""
-    return " ".join([*before, *(f"{{{{{label}}}}}" for label in by)])
+    """What lines are called that differ by some labels: `home · orders`, `10.0.0.7:8000`."""
+    names = " · ".join(f"{{{{{label}}}}}" for label in by)
+    names = names.replace(
+        "{{server_address}} · {{server_port}}", "{{server_address}}:{{server_port}}"
+    )
+    return " ".join([*before, names])
 
 
 def graph(

@@ -44,8 +44,13 @@ FAILED: Final = 'error_type=~"5..|[^0-9].*", error_type!="cancelled"'
 
 _POOL: Final = ("server_address", "server_port")
 _ISSUER: Final = ("issuer", "purpose")
+_ANSWER: Final = ("service", "http_response_status_code")
+_FAILURE: Final = ("service", "error_type")
 _TO_FAILING: Final = Link(SERVICE, INSTANCES_FAILING)
 _TO_SLOW: Final = Link(SERVICE, INSTANCES_SLOW)
+
+
+_REUSED: Final = rate(REUSED_CONNECTIONS, _POOL)
 
 
 def _failing(by: tuple[str, ...]) -> str:
@@ -74,10 +79,13 @@ SERVICE_PANELS: Final = (
         INSTANCE, quantile(0.95, SERVICE_CALLS, INSTANCE), "s", alarm=1,
     ),
     graph(
-        "What services answer", "With which statuses and errors do services answer?",
-        ("service", "http_response_status_code", "error_type"),
-        rate(SERVICE_CALLS, ("service", "http_response_status_code", "error_type")), "reqps",
+        "What services answer", "With which statuses do services answer?", _ANSWER,
+        rate(SERVICE_CALLS, _ANSWER, 'http_response_status_code!=""'), "reqps",
         links=(_TO_FAILING,),
+    ),
+    graph(
+        "Why calls fail", "Why do calls of services fail: a status, or no reply at all?", _FAILURE,
+        rate(SERVICE_CALLS, _FAILURE, 'error_type!=""'), "reqps", links=(_TO_FAILING,),
     ),
     graph(
         INSTANCES_RESTING, "Which instances rest, since they had no connection?",
@@ -104,7 +112,7 @@ SERVICE_PANELS: Final = (
     ),
     graph(
         "Connections used again", "Which share of the requests finds an open connection?", _POOL,
-        f"{rate(REUSED_CONNECTIONS, _POOL)} / {rate(SERVICE_CALLS, _POOL)}", "percentunit",
+        f"{_REUSED} / ({_REUSED} + {rate(POOL_WAITS, _POOL)})", "percentunit",
     ),
     levels("Waiting for a connection", "How many requests wait for a connection?", POOL_WAITING,
            _POOL),
