@@ -102,7 +102,7 @@ def _histogram(definition: Definition, named: dict[str, str], series: Series) ->
     from prometheus_client import samples
 
     count = 0.0
-    for place, bound in enumerate((*map(str, definition.bounds), "+Inf")):
+    for place, bound in enumerate((*(str(float(each)) for each in definition.bounds), "+Inf")):
         count += series.cell[place]
         held = series.exemplars.get(place)
         exemplar = None
