@@ -69,7 +69,7 @@ def test_each_request_has_one_line_that_says_what_it_came_to(lines: list[dict[st
         "miss",
         True,
     )
-    assert (miss["bff.steps.ok"], miss["bff.calls"], miss["bff.outcome"]) == (["user"], 1, "ok")
+    assert (miss["bff.steps.ok"], miss["bff.attempts"], miss["bff.outcome"]) == (["user"], 1, "ok")
     assert (hit["bff.composition"], hit["bff.cache"], hit["bff.outcome"]) == ("home", "hit", "ok")
     assert miss["bff.release"] == hit["bff.release"] != ""
     assert miss["http.response.body.bytes"] == hit["http.response.body.bytes"] > 0

@@ -69,6 +69,7 @@ def test_each_call_is_a_line_by_its_template_and_without_values(
     assert of_step.pop("event.duration") > 0
     assert of_step.pop("@timestamp")
     body = b'{"id": 4711, "first_name": "Hush"}'
+    assert len(of_step.pop("trace.id")) == 32
     host, port = screen.upstream.url.removeprefix("http://").split(":")
     assert of_step == {
         "log.level": "debug",

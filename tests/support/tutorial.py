@@ -36,7 +36,7 @@ _VARYING = (
 )
 
 
-_TIMES = ("@timestamp", "event.duration")
+_TIMES = ("@timestamp", "event.duration", "trace.id")
 
 
 class Reader:

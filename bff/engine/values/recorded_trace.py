@@ -84,6 +84,7 @@ class RecordedTrace(Trace):
     hexadecimal digits: 1, the trace is sampled; 2, its id is random."""
 
     # Defaults of the class, since a hit sets none of them: slots would cost it 0.3 µs.
+    moves = 0
     is_refresh = False
     run: RecordedRun | None = None
     cache_asked_at = 0.0  # of `perf_counter`; 0: it was not asked, or it answered at once
@@ -206,6 +207,10 @@ class CallTrace(Trace):
     def lines(self) -> bytes:
         """See `Trace.lines`; for whoever sends without being observed."""
         return self._trace.lines()
+
+    def count_move(self) -> None:
+        """See `Trace.count_move`."""
+        self._trace.count_move()
 
     def of_attempt(self) -> Trace:
         """See `Trace.of_attempt`."""

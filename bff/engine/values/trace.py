@@ -73,15 +73,17 @@ def new_span_id() -> bytes:
 
 
 class Trace:
-    """The trace of one request, of which no spans are recorded."""
+    """The trace of one request, of which no spans are recorded. `moves` counts attempts that found
+    no connection and went on to another instance."""
 
-    __slots__ = ("_lines", "_start", "trace_id")
+    __slots__ = ("_lines", "_start", "moves", "trace_id")
 
     is_sampled = False  # nothing is recorded of it
 
     def __init__(self, request_id: bytes, parent: SpanContext | None = None) -> None:
         """`parent` is the client's span."""
         own = b"x-request-id: %b\r\n" % request_id
+        self.moves = 0
         self._start = self._lines = b""
         if parent is not None:
             self.trace_id = parent.trace_id
@@ -103,6 +105,10 @@ class Trace:
             if name not in stated and not (name == b"tracestate" and b"traceparent" in stated):
                 found.append((name, value))
         return found
+
+    def count_move(self) -> None:
+        """An attempt found no connection, and the call goes on to another instance."""
+        self.moves += 1
 
     def of_step(self, _: str) -> "Trace":
         """The trace of the calls of a step, by its name."""

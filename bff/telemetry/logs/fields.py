@@ -108,7 +108,7 @@ FIELDS: Final = (
         "trace.id",
         "keyword",
         "the trace that the services of the request are told, 32 hexadecimal digits",
-        ("access", "audit", "bug"),
+        _CALL,
     ),
     Field(
         "error.type",
@@ -144,7 +144,18 @@ FIELDS: Final = (
     Field("bff.steps.skipped", "keywords", "steps that were not called", ("access",)),
     Field("bff.steps.failed", "keywords", "steps that failed", ("access",)),
     Field("bff.steps.cancelled", "keywords", "steps that were cut short", ("access",)),
-    Field("bff.calls", "long", "calls that the steps sent to services", ("access",)),
+    Field(
+        "bff.attempts",
+        "long",
+        "exchanges with instances: the calls of the steps, and the failed attempts",
+        ("access",),
+    ),
+    Field(
+        "bff.failed_attempts",
+        "long",
+        "failed attempts: they found no connection, and their calls went on to another instance",
+        ("access",),
+    ),
     Field(
         "bff.degraded",
         "keywords",
@@ -202,7 +213,7 @@ FIELDS: Final = (
         "of a WebSocket: `client`, `service`, `idle` or `gateway`",
         ("access",),
     ),
-    Field("bff.app", "boolean", "true: the app behind the gateway answered", ("access",)),
+    Field("bff.app", "boolean", "true: the app behind the gateway answered", _REQUEST),
     Field("bff.tags", "text", "the tags of a purge, with commas between", ("audit",)),
     Field("bff.entries", "long", "how many entries a purge deleted", ("audit",)),
     Field("bff.sessions", "long", "how many sessions a logout ended", ("audit",)),

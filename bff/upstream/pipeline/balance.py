@@ -173,6 +173,8 @@ class _Tries(Generic[T]):
             is_lost = self._body is not None and self._body.was_read
             if self._left and seconds > 0 and not is_lost:
                 self._url = self._left.pop(0)
+                if self._call.trace is not None:
+                    self._call.trace.count_move()
                 self._try(seconds)
                 return
         on_answer = self._on_answer

@@ -148,6 +148,11 @@ class GatewayRequest:
         return trace
 
     @property
+    def moves(self) -> int:
+        """How many attempts of its calls found no connection, and went on to another instance."""
+        return 0 if self._trace is None else self._trace.moves
+
+    @property
     def trace_id(self) -> bytes:
         """The id of its trace: 32 hexadecimal digits."""
         return self.request_id if self.has_new_trace else self.trace.trace_id

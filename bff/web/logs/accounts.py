@@ -12,16 +12,17 @@ _Steps = tuple[tuple[str, StepOutcome, int], ...]  # name, outcome, calls
 _OUTCOMES: Final = get_args(StepOutcome)
 
 
-def account_text(account: Account) -> bytes:
-    """The fields as members of a JSON object, each followed by a comma."""
-    plain = _plain(*_plain_parts(account))
+def account_text(account: Account, moves: int) -> bytes:
+    """The fields as members of a JSON object, each followed by a comma; `moves` are the request's
+    failed attempts."""
+    plain = _plain(*_plain_parts(account), moves)
     added = _added_fields(account)
     return plain.text + members(added) if added else plain.text
 
 
-def account_fields(account: Account) -> dict[str, Any]:
+def account_fields(account: Account, moves: int = 0) -> dict[str, Any]:
     """The fields by their names."""
-    return {**_plain(*_plain_parts(account)), **_added_fields(account)}
+    return {**_plain(*_plain_parts(account), moves), **_added_fields(account)}
 
 
 def _plain_parts(account: Account) -> tuple[str, CacheState, Outcome, _Steps]:
@@ -30,7 +31,7 @@ def _plain_parts(account: Account) -> tuple[str, CacheState, Outcome, _Steps]:
 
 
 @lru_cache(512)
-def _plain(view: str, cache: CacheState, outcome: Outcome, steps: _Steps) -> Facts:
+def _plain(view: str, cache: CacheState, outcome: Outcome, steps: _Steps, moves: int) -> Facts:
     fields: dict[str, Any] = {"bff.cache": cache, "bff.outcome": outcome}
     if view:
         fields["bff.view"] = view
@@ -39,7 +40,9 @@ def _plain(view: str, cache: CacheState, outcome: Outcome, steps: _Steps) -> Fac
         if names:
             fields[f"bff.steps.{each}"] = names
     if steps:
-        fields["bff.calls"] = sum(calls for _, _, calls in steps)
+        fields["bff.attempts"] = sum(calls for _, _, calls in steps) + moves
+    if moves:
+        fields["bff.failed_attempts"] = moves
     return Facts(fields)
 
 

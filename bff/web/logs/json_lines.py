@@ -49,13 +49,17 @@ class JsonLines:
             request.destination,
             account if is_plain else None,
         )
+        if account is None:
+            came_to = _moved(request.moves)
+        else:
+            came_to = b"" if is_plain else account_text(account, request.moves)
         return (
             b'{"@timestamp":"%b",%b%b%b"trace.id":"%b","http.request.id":"%b","event.duration":%d,'
             b'"http.response.body.bytes":%d,%b%b}\n'
         ) % (
             moment_text(time.time()),
             head,
-            b"" if account is None or is_plain else account_text(account),
+            came_to,
             _client(request.client_host),
             request.trace_id,
             request.request_id,
@@ -168,6 +172,11 @@ def _refusal_head(method: str, path: str, status: int, reason: str) -> bytes:
             "url.path": path,
         }
     )
+
+
+def _moved(moves: int) -> bytes:
+    """The attempts of a route's call, where there was more than one."""
+    return members({"bff.attempts": moves + 1, "bff.failed_attempts": moves}) if moves else b""
 
 
 @lru_cache(1024)

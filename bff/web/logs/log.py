@@ -214,6 +214,8 @@ def _call_fields(observed: ObservedCall) -> dict[str, Any]:
     }
     if server.host:
         fields |= {"server.address": server.host, "server.port": int(server.port)}
+    if call.trace is not None:
+        fields["trace.id"] = call.trace.trace_id.decode()
     if call.operation is not None:
         fields |= {
             "bff.operation": call.operation.name,

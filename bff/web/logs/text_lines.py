@@ -60,7 +60,7 @@ class TextLines:
         """The line of a request."""
         fields = {**reply.facts}
         if reply.account is not None:
-            fields |= account_fields(reply.account)
+            fields |= account_fields(reply.account, request.moves)
         status = str(reply.status)
         if self._colored:
             status = f"\x1b[{_COLORS.get(reply.status // 100, '0')}m{status}\x1b[0m"
