@@ -15,27 +15,37 @@ from bff.telemetry.metrics.service_definitions import BROKEN_BODIES, SERVICE_CAL
 from bff.upstream.observed import Answer, ObservedCall
 from bff.upstream.ports import Server, SwitchedConnection
 
-_STATUSES: Final = {status: str(status) for status in range(100, 600)}
+# By OpenTelemetry's rule for clients the error of a status from 400 on is that status.
+_OF_STATUS: Final = {
+    status: (str(status), "" if status < 400 else str(status)) for status in range(100, 600)
+}
+_OF_NO_STATUS: Final = (OTHER, OTHER)
 _CANCELLED: Final = ("", "cancelled")
 _BUG: Final = ("", "bug")
 _SWITCHED: Final = ("101", "")
 
 
 class CallCounts:
-    """The counts of one process's exchanges. It takes 1 µs a call."""
+    """The counts of one process's exchanges. A call counts in 0.7 µs."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._calls = metrics.histogram(SERVICE_CALLS)
+        self._series = self._calls.series
+        self._bounds = self._calls.bounds
         self._broken = metrics.counter(BROKEN_BODIES)
 
     def observe(self, observed: ObservedCall) -> None:
         """See `Observer`."""
         (_, host, port), call, started_at, ended_at, answer = observed
-        calls = self._calls
-        seconds = ended_at - started_at
         method = call.method if call.method in KNOWN_METHODS else OTHER
-        cell = calls.at(call.service, host, port, method, *_status_and_error(answer))
-        cell[bisect_left(calls.bounds, seconds)] += 1
+        if type(answer) is UpstreamReply:  # as most are: a match takes three times as long
+            status, error = _OF_STATUS.get(answer.status, _OF_NO_STATUS)
+        else:
+            status, error = _status_and_error(answer)
+        labels = (call.service, host, port, method, status, error)
+        cell = self._series.get(labels) or self._calls.at(*labels)
+        seconds = ended_at - started_at
+        cell[bisect_left(self._bounds, seconds)] += 1
         cell[-1] += seconds
 
     def observe_break(self, server: Server, call: ServiceCall, failure: Failed) -> None:
@@ -44,23 +54,16 @@ class CallCounts:
 
 
 def _status_and_error(answer: Answer | None) -> tuple[str, str]:
-    """The labels `http_response_status_code` and `error_type`: by OpenTelemetry's rule for clients
-    the error of a status from 400 on is that status."""
-    if type(answer) is UpstreamReply:  # as most are: a match takes three times as long
-        return _of_status(answer.status)
+    """The labels `http_response_status_code` and `error_type`."""
     match answer:
         case None:
             return _CANCELLED
         case Failed(reason=reason, status=status):
-            return "" if status is None else _of_status(status)[0], reason.word
+            text, _ = ("", "") if status is None else _OF_STATUS.get(status, _OF_NO_STATUS)
+            return text, reason.word
         case Exception():
             return _BUG
         case SwitchedConnection():
             return _SWITCHED
         case _:
-            return _of_status(answer.status)
-
-
-def _of_status(status: int) -> tuple[str, str]:
-    text = _STATUSES.get(status, OTHER)
-    return text, text if status >= 400 else ""
+            return _OF_STATUS.get(answer.status, _OF_NO_STATUS)
