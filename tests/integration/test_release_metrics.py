@@ -14,6 +14,7 @@ from bff.telemetry.metrics.definitions import (
     RELEASE_INFO,
     RELEASE_LOADED,
     RELEASES,
+    REQUESTS,
     RUNS,
     SLO_LATENCIES,
     SLO_TARGETS,
@@ -112,3 +113,16 @@ def test_series_of_what_a_project_has_no_more_end_and_what_stays_counts_on(tmp_p
             await gateway.close()
 
     asyncio.run(main())
+
+
+def test_route_of_a_request_has_the_prefix_that_all_paths_have(tmp_path: Path) -> None:
+    async def main() -> set[str]:
+        gateway = Gateway(
+            version(tmp_path, "http://127.0.0.1:9", home=HOME), SETTINGS, url_prefix="/api"
+        )
+        await gateway.open()
+        assert (await ask(gateway, "/api/home/x")).status == 400
+        await gateway.close()
+        return {labels[3] for labels in gateway.metrics.families[REQUESTS.name].series}
+
+    assert asyncio.run(main()) == {"/api/home/{user_id}"}

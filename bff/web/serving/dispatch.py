@@ -60,7 +60,9 @@ class Dispatcher:
         cross_origins: CrossOrigins,
         access: AccessControl,
         telemetry: Telemetry,
+        url_prefix: str = "",
     ) -> None:
+        """`url_prefix` stands before every public path, as `table` has it."""
         self._table = table
         self._compositions = {
             each.name: CompositionEndpoint(
@@ -74,7 +76,7 @@ class Dispatcher:
                 Destination(
                     "composition",
                     each.name,
-                    each.path_text,
+                    url_prefix + each.path_text,
                     cross_origins.of(each.cors),
                     each.slo,
                     project.release,
@@ -97,7 +99,7 @@ class Dispatcher:
                 Destination(
                     "route",
                     each.prefix,
-                    f"{each.prefix}/*",
+                    f"{url_prefix}{each.prefix}/*",
                     cross_origins.of(each.cors),
                     release=project.release,
                 ),
@@ -107,7 +109,9 @@ class Dispatcher:
         }
         self._own = own
         self._own_destinations = {
-            path: Destination("own", path, path, each.cross_origin, release=project.release)
+            path: Destination(
+                "own", path, url_prefix + path, each.cross_origin, release=project.release
+            )
             for path, each in own.items()
         }
         self._cross_origin = cross_origins.of(project.cors)

@@ -227,6 +227,7 @@ def build_release(
         cross_origins,
         access,
         telemetry,
+        url_prefix,
     )
     # Requests in flight hold the dispatcher.
     resources.caches.keep_for(dispatcher, project.namespace)
