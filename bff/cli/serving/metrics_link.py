@@ -88,13 +88,13 @@ class MetricsLink:
         self._writer.close()
 
     async def _ask(self, rendition: Rendition) -> bytes | None:
+        answer: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         try:
             await self._send_numbers()
+            self._unanswered.append(answer)  # before it is asked for: it may come at once
             await self._send(ASK, msgspec.msgpack.encode(rendition))
         except OSError:
             return None
-        answer: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
-        self._unanswered.append(answer)
         return await answer
 
     async def _send_each_second(self) -> None:
@@ -129,12 +129,17 @@ class MetricsLink:
     async def _read_answers(self, reader: asyncio.StreamReader) -> None:
         try:
             while (answer := await read_frame(reader, MOST_ANSWER_BYTES)) is not None:
-                self._unanswered.popleft().set_result(answer[1])
+                _resolve(self._unanswered.popleft(), answer[1])
         except (BadMessage, OSError):
             pass
         finally:
             for future in self._unanswered:
-                future.set_result(None)
+                _resolve(future, None)
+
+
+def _resolve(future: asyncio.Future[bytes | None], answer: bytes | None) -> None:
+    if not future.done():  # else whoever asked was cancelled, at the end
+        future.set_result(answer)
 
 
 def frame(kind: int, content: bytes) -> bytes:

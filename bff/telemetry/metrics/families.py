@@ -54,8 +54,8 @@ class Family:
         return cell
 
     def retain(self, domains: Domains) -> None:
-        """Drop the series with values that their labels' domain lacks. One without a value, or of
-        what has no series of its own, stays."""
+        """Drop the series with values that their labels' domain lacks. Where one of the values is
+        empty or `_OTHER`, this domain says nothing."""
         own = self.definition.labels
         for names, known in domains.items():
             if set(names).issubset(own):

@@ -151,13 +151,8 @@ class Replica:
             raise BadMessage(f"more series of {read.name} than a process has")
 
 
-def cell_size(definition: Definition) -> int:
-    """How many numbers a series of the metric has."""
-    return len(definition.bounds) + 2 if definition.kind == "histogram" else 1
-
-
 def _fits(definition: Definition, labels: Labels, series: Series) -> bool:
-    size = cell_size(definition)
+    size = len(definition.bounds) + 2 if definition.kind == "histogram" else 1
     return (
         len(labels) == len(definition.labels)
         and len(series.cell) == size
