@@ -33,6 +33,8 @@ class CacheCounts:
         self._not_stored = metrics.counter(NOT_STORED)
         self._purges = metrics.counter(PURGES)
         self._refreshes = metrics.counter(REFRESHES)
+        for outcome in ("ok", "failed"):  # from 0 on, so that Prometheus sees the first one
+            self._refreshes.at(outcome)
 
     def store(self, size_bytes: int) -> None:
         """An entry of this size was stored."""
