@@ -124,7 +124,7 @@ def test_shared_replies_count_by_operation_and_what_the_cache_had() -> None:
         async def get() -> None:
             deadline = Deadline.after(5.0, asyncio.get_running_loop().time)
             caching = policy(stale=10.0, stale_if_error=60.0)
-            await replies.get(GET, "k", caching, send, deadline, WaitBudget())
+            await replies.get(GET, "k", caching, send, send, deadline, WaitBudget())
 
         await asyncio.gather(get(), get())  # miss and collapsed
         await get()
