@@ -112,6 +112,8 @@ def _run_rows(
                 seconds=asked.seconds,
                 tell=tell,
             )
+            if watched := stage.watched():
+                console.print(f"the watcher saw {watched}", style="dim")
             return results, stage.cache
 
 

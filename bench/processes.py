@@ -127,7 +127,11 @@ class Process:
 
 
 def _is_setting(variable: str) -> bool:
-    return variable.startswith("BFF_") or variable in ("REDIS_URL", "NODE_OPTIONS", "GOGC")
+    return variable.startswith(("BFF_", "OTEL_")) or variable in (
+        "REDIS_URL",
+        "NODE_OPTIONS",
+        "GOGC",
+    )
 
 
 def thread_seconds(process: int) -> dict[str, float]:

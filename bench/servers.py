@@ -32,6 +32,8 @@ class Place:
     nginx: list[str]
     upstream_port: int
     port: int
+    watcher_port: int = 0
+    metrics_port: int = 0
 
     @property
     def upstream_url(self) -> str:
@@ -51,6 +53,17 @@ def _gateway(place: Place, _: str) -> Launch:
             *("--project", str(place.project), "--port", str(place.port), "--workers", "1"),
         ]
     )
+
+
+def _watched(place: Place, _: str) -> Launch:
+    """The gateway with metrics that are scraped, and with traces of a hundredth of its requests."""
+    environ = {
+        "BFF_METRICS_PORT": str(place.metrics_port),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{place.watcher_port}",
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": "0.01",
+    }
+    return Launch(_gateway(place, _).command, environ)
 
 
 def _reference(place: Place, _: str) -> Launch:
@@ -106,6 +119,7 @@ def _fill_in(name: str, place: Place) -> Path:
 
 LAUNCHES: dict[Server, Callable[[Place, str], Launch]] = {
     "gateway": _gateway,
+    "gateway-watched": _watched,
     "by-hand": _gunicorn(THREADS),
     "by-hand-few": _gunicorn(FEW_THREADS),
     "reference": _reference,

@@ -6,6 +6,7 @@ The gateway is started as its users start it, through its command; its log lines
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.callers import SECRET
-from bench.exchange import Request
+from bench.exchange import Request, open_client
 from bench.machine import Cores, choose_ports
 from bench.nginx import write_upstream
 from bench.payloads import documents, expected_home
@@ -22,6 +23,7 @@ from bench.provision import Peers
 from bench.rows import Row, Server
 from bench.servers import Launch, Place, plan_launch
 
+_ANSWER_SECONDS = 5.0
 _ROOT = Path(__file__).parent.parent
 _PROJECT = Path(__file__).parent / "project"
 
@@ -42,6 +44,18 @@ class Stage:
     servers: dict[Server, Process]
     ports: dict[Server, int]
     unmeasured: dict[str, Unmeasured]
+    watcher_url: str = ""
+
+    def watched(self) -> str:
+        """What the watcher saw of the gateway; empty where there is none. Raises `StartFailed`
+        where it saw nothing."""
+        if not self.watcher_url:
+            return ""
+        with open_client(_ANSWER_SECONDS) as client:
+            seen = client.get(self.watcher_url).json()
+        if not all(seen.values()):
+            raise StartFailed(f"nobody watched the gateway: {seen}")
+        return f"{seen['scrapes']} scrapes, {seen['spans']} spans"
 
     @property
     def cache(self) -> str:
@@ -64,7 +78,7 @@ def open_stage(
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bff-bench-")))
         names = list(dict.fromkeys(row.server for row in rows if row.server not in peers.missing))
-        upstream_port, *rest = choose_ports(1 + len(names))
+        upstream_port, watcher_port, metrics_port, *rest = choose_ports(3 + len(names))
         ports: dict[Server, int] = dict(zip(names, rest, strict=True))
         upstream_url = f"http://127.0.0.1:{upstream_port}"
         environ = {
@@ -92,11 +106,16 @@ def open_stage(
             upstream_url + documents()["user"].path, Request()
         )
         project = copy_project(folder, upstream_url)
+        watcher_url = f"http://127.0.0.1:{watcher_port}/" if "gateway-watched" in names else ""
+        if watcher_url:
+            command = [sys.executable, "-m", "bench.watcher", str(watcher_port), str(metrics_port)]
+            watcher = start("watcher", Launch(command), cores.others)
+            watcher.wait_until_it_answers(watcher_url, Request())
         servers = {}
         for server, port in ports.items():
-            place = Place(folder, project, nginx, upstream_port, port)
+            place = Place(folder, project, nginx, upstream_port, port, watcher_port, metrics_port)
             servers[server] = start(server, plan_launch(server, place, peers), cores.tested)
-        stage = Stage(servers, ports, {})
+        stage = Stage(servers, ports, {}, watcher_url)
         for row in rows:  # the first answer from a cache is none
             if row.server in peers.missing:
                 stage.unmeasured[row.key] = Unmeasured(peers.missing[row.server], is_wrong=False)
