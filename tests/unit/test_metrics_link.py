@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -176,6 +177,24 @@ def test_frame_that_is_none_ends_the_link_with_one_line_and_leaves_the_others(
         asyncio.run(main())
     (line,) = caplog.messages
     assert line.startswith("a worker's metrics are ignored from now on: it sent ")
+
+
+def test_hundreds_of_links_that_ended_leave_their_counts_and_no_descriptor() -> None:
+    async def main() -> None:
+        collector = MetricsCollector(Metrics())
+        before = len(os.listdir("/dev/fd"))
+        for _ in range(300):
+            async with worker_of(collector) as worker:
+                worker.calls[0] += 1
+                assert await worker.link.render(TEXT) is not None
+
+        async def have_ended() -> bool:
+            return len(os.listdir("/dev/fd")) == before
+
+        await until(have_ended)
+        assert await calls(collector) == 300
+
+    asyncio.run(main())
 
 
 def test_worker_that_dies_in_a_frame_leaves_what_it_had_sent() -> None:

@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from bff.cli.serving.checks import describe_or_exit
 from bff.cli.serving.listening import (
@@ -26,7 +26,7 @@ from bff.cli.serving.metrics_server import MOST_CONNECTIONS, MetricsServer
 from bff.cli.serving.processes import Worker, start_worker
 from bff.cli.serving.shares import ConnectionCounts
 from bff.cli.serving.streams import print_line
-from bff.cli.serving.supervisor import Supervisor
+from bff.cli.serving.supervisor import Start, Supervisor
 from bff.cli.serving.tls import server_context
 from bff.errors import SettingsError
 from bff.redis.embedded import RunningRedis, start_embedded_redis
@@ -69,15 +69,11 @@ async def _serve(
     watch_process(metrics, "launcher")
     collector = MetricsCollector(metrics)
     server = MetricsServer(collector.render, settings.metrics_token)
-
-    async def start(place: int) -> Worker:
-        if not settings.has_metrics:
-            return await start_worker(listener, counts, place, _START_SECONDS, None)
-        with collector.link() as link:
-            return await start_worker(listener, counts, place, _START_SECONDS, link)
-
     supervisor = Supervisor(
-        start, settings.workers, settings.grace_seconds + _STOP_SECONDS, metrics
+        _start_of(listener, counts, collector if settings.has_metrics else None),
+        settings.workers,
+        settings.grace_seconds + _STOP_SECONDS,
+        metrics,
     )
     log = log_of(settings)
     log.take_library_lines()
@@ -101,6 +97,18 @@ async def _serve(
         server.close()
     log.flush()
     return status
+
+
+def _start_of(
+    listener: socket.socket, counts: ConnectionCounts, collector: MetricsCollector | None
+) -> Start:
+    """What starts a worker, and has its metrics collected, where somebody may ask for them."""
+
+    async def start(place: int) -> Worker:
+        with nullcontext() if collector is None else collector.link() as metrics:
+            return await start_worker(listener, counts, place, _START_SECONDS, metrics)
+
+    return start
 
 
 @contextmanager
