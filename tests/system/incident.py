@@ -61,8 +61,9 @@ def find_slow_trace(shop: ObservedShop, composition: str, seconds: float) -> lis
         exemplars = shop.store.exemplars(buckets, shop.began, time.time())
         slow = {each["labels"]["trace_id"] for each in exemplars if float(each["value"]) > seconds}
         spans = [each for each in shop.collector.spans if each.trace_id in slow]
-        if spans:
-            return [each for each in spans if each.trace_id == spans[-1].trace_id]
+        request = next((each for each in spans if each.kind == "server"), None)
+        if request is not None:
+            return [each for each in spans if each.trace_id == request.trace_id]
         time.sleep(_LOOK_SECONDS)
     pytest.fail(f"no exemplar of {composition} leads to a trace")
 

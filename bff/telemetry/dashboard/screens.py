@@ -42,6 +42,8 @@ STEPS_FAILING: Final = "Steps that fail"
 ERROR_BUDGETS: Final = "Error budgets"
 
 SCREEN: Final = ("composition",)
+# 501 is what a method gets that nobody knows: a client's own doing.
+_SERVER_ERRORS: Final = 'http_response_status_code=~"5..", http_response_status_code!="501"'
 _STEP_OF_JOB: Final = ("job", "composition", "step")
 _CALLED: Final = ("composition", "step", "service")
 TO_SLOW_STEPS: Final = Link(SCREEN, STEPS_SLOW)
@@ -74,8 +76,8 @@ SCREEN_PANELS: Final = (
         rate(REQUESTS, ()), "reqps",
     ),
     stat(
-        "Server errors now", "Which share of all requests is answered with 5xx?",
-        share_of(rate(REQUESTS, (), 'http_response_status_code=~"5.."'), rate(REQUESTS, ())),
+        "Server errors now", "Which share of all requests is answered with 5xx, other than 501?",
+        share_of(rate(REQUESTS, (), _SERVER_ERRORS), rate(REQUESTS, ())),
         "percentunit", 0.01, 0.05,
     ),
     stat(
