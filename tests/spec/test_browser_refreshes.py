@@ -8,7 +8,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from bff.telemetry.metrics.limit_definitions import ACTIONS
 from tests.support.browsers import CSRF, Browser, Served, serving_sessions
+from tests.support.counted import counted, moved
 from tests.support.hosts import HOSTS
 from tests.support.oidc_issuer import OidcIssuer
 from tests.support.redis_server import RedisServer
@@ -39,12 +41,16 @@ def eventually(is_so: Callable[[], bool]) -> None:
 
 def test_service_gets_a_good_token_and_never_the_cookie(served: Served, ended: Browser) -> None:
     before = len(tokens_at(served))
+    metrics = served.host.app.extensions["bff"].core.metrics
+    actions = counted(metrics, ACTIONS)
     assert [ended.get("/relayed").status for _ in range(2)] == [200, 200]
     first, second = tokens_at(served)[before:]
     assert first == second
     assert first is not None
     assert first.startswith("Bearer ")
     assert served.issuer.refreshes == 1
+    refreshed = moved(actions, counted(metrics, ACTIONS))
+    assert refreshed == {f"{ACTIONS.name} action=refresh outcome=done": 1}
 
 
 def test_client_that_leaves_amid_a_refresh_loses_nothing(served: Served, ended: Browser) -> None:

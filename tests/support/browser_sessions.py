@@ -96,6 +96,7 @@ async def worker_of(
         redis_url,
         issuers,
         note=note,
+        count_refresh=lambda outcome: None,
         clock=clock,
         store_seconds=CALM_SECONDS,
     )

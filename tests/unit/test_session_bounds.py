@@ -36,6 +36,7 @@ def refreshes() -> Refreshes:
         verify=nothing,
         give_back=lambda token: None,
         note_end=lambda session: None,
+        count=lambda outcome: None,
         clock=lambda: 5.0,
         new_word=lambda: "word",
     )

@@ -293,7 +293,12 @@ def test_sessions_that_were_never_opened_are_closed_without_a_word(tmp_path: Pat
     async def close_twice() -> None:
         issuers = Issuers()
         sessions = Sessions(
-            plan, "redis://127.0.0.1:1", issuers, note=lambda *_: None, clock=lambda: NOW
+            plan,
+            "redis://127.0.0.1:1",
+            issuers,
+            note=lambda *_: None,
+            count_refresh=lambda outcome: None,
+            clock=lambda: NOW,
         )
         await sessions.close()
         await sessions.open()

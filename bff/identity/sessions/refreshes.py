@@ -39,6 +39,8 @@ _MOST_AHEAD_SECONDS: Final = 60.0
 Refreshed = StoredSession | Literal["failed", "ended"]
 """What a session is after a refresh: good, with a token that has ended, or no more."""
 
+RefreshOutcome = Literal["done", "failed", "ended"]
+
 _log = logging.getLogger(__name__)
 
 
@@ -75,8 +77,9 @@ class Refreshes:
 
     `ask` asks the issuer; it raises `Refused` and `IssuerDown`. `verify` returns the claims of an
     id token that a refresh brought; None where it is not the session's. `give_back` gets refresh
-    tokens that nobody needs, `note_end` sessions that the issuer has ended. `clock` returns seconds
-    since the epoch, `new_word` a random word.
+    tokens that nobody needs, `note_end` sessions that the issuer has ended, `count` what came of
+    each refresh that this worker made. `clock` returns seconds since the epoch, `new_word` a random
+    word.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class Refreshes:
         verify: Callable[[Secret, Session], Awaitable[dict[str, Any] | None]],
         give_back: Callable[[Secret | None], None],
         note_end: Callable[[Session], None],
+        count: Callable[[RefreshOutcome], None],
         clock: Callable[[], float],
         new_word: Callable[[], str],
     ) -> None:
@@ -95,6 +99,7 @@ class Refreshes:
         self._verify = verify
         self._give_back = give_back
         self._note_end = note_end
+        self._count = count
         self._clock = clock
         self._new_word = new_word
         self._tasks: dict[str, asyncio.Task[Refreshed]] = {}
@@ -143,7 +148,9 @@ class Refreshes:
         while loop.time() < gives_up_at:
             locked = await self._store.lock(handle, stored.version, word)
             if locked == "yours":
-                return await self._renew(handle, stored.session, word)
+                renewed = await self._renew(handle, stored.session, word)
+                self._count(renewed if isinstance(renewed, str) else "done")
+                return renewed
             if locked != "busy":
                 return locked
             await asyncio.sleep(POLL_SECONDS)

@@ -28,7 +28,12 @@ from bff.identity.sessions.logins import (
     new_login_key,
     resume_login,
 )
-from bff.identity.sessions.refreshes import Refreshed, Refreshes, session_of
+from bff.identity.sessions.refreshes import (
+    Refreshed,
+    Refreshes,
+    RefreshOutcome,
+    session_of,
+)
 from bff.identity.sessions.revocations import Revocations
 from bff.identity.sessions.session import (
     ID_BYTES,
@@ -76,6 +81,7 @@ class FinishedLogin:
 class Sessions:
     """The browser sessions of a project, in the Redis at `redis_url`. `note` gets what happens to
     sessions without a request of the browser's: the event, the session's subject, an outcome.
+    `count_refresh` gets the outcome of each refresh of a token.
     `clock` returns seconds since the epoch, `random_bytes` as many random bytes as are asked
     for."""
 
@@ -86,6 +92,7 @@ class Sessions:
         issuers: Issuers,
         *,
         note: Callable[[Event, str, str], None],
+        count_refresh: Callable[[RefreshOutcome], None],
         clock: Callable[[], float],
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
         store_seconds: float = STORE_SECONDS,
@@ -95,6 +102,7 @@ class Sessions:
         self._store_seconds = store_seconds
         self._issuers = issuers
         self._note = note
+        self._count_refresh = count_refresh
         self._clock = clock
         self._random_bytes = random_bytes
         self._is_open = False
@@ -115,6 +123,7 @@ class Sessions:
             ask=self._grants.refresh,
             verify=self._verify_refresh,
             give_back=self._revocations.begin,
+            count=self._count_refresh,
             note_end=lambda session: self._note("logout", session.subject, "ended by the issuer"),
             clock=clock,
             new_word=lambda: self._random_bytes(16).hex(),

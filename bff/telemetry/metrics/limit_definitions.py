@@ -14,7 +14,7 @@ ACCESS_REFUSALS: Final = Definition(
 ACTIONS: Final = Definition(
     "bff_audited_actions",
     "counter",
-    "Logins, logouts and purges, by what came of them.",
+    "Logins, logouts, purges, and refreshes of sessions' tokens, by what came of them.",
     "limits",
     ("action", "outcome"),
 )

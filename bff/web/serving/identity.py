@@ -87,7 +87,14 @@ def _build_sessions(plan: SessionsPlan, parts: ProviderParts) -> Sessions:
         who = subject_of("session", plan.issuer, subject)
         parts.telemetry.audit(event, who=who, origin=None, outcome=outcome)
 
-    return Sessions(plan, url, parts.issuers, note=note, clock=parts.clock)
+    return Sessions(
+        plan,
+        url,
+        parts.issuers,
+        note=note,
+        count_refresh=parts.telemetry.count_refresh,
+        clock=parts.clock,
+    )
 
 
 def _tokens(plan: IdentityPlan, parts: ProviderParts) -> Authenticator | None:

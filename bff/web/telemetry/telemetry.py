@@ -109,6 +109,11 @@ class Telemetry:
         if self._counts is not None:
             self._counts.count_action(action, outcome)
 
+    def count_refresh(self, outcome: str) -> None:
+        """A token of a browser's session was renewed, or could not be."""
+        if self._counts is not None:
+            self._counts.count_action("refresh", outcome)
+
     def bug(self, request: GatewayRequest, error: BaseException) -> None:
         """An exception that nobody foresaw. The request ends beside it."""
         self._log.bug(request, error)
