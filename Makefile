@@ -11,7 +11,7 @@ SYSTEM_PACKAGES := curl nginx-light chromium fonts-liberation prometheus
 SYSTEM := $(VENV)/.system-installed
 ISSUER := tests/system/issuer
 
-.PHONY: setup wheel demo test test-system screenshots check quick style bench crowds growth soak fuzz compliance wycheproof problems observability house clean
+.PHONY: setup wheel demo test test-system collector screenshots check quick style bench crowds growth soak fuzz compliance wycheproof problems observability house clean
 
 setup: $(STAMP)
 
@@ -35,6 +35,13 @@ test check: style
 # What holds together with programs of others: nginx, Chromium, Prometheus, a certified issuer.
 test-system: $(SYSTEM)
 	$(BIN)/python -m pytest tests/system $(ARGS)
+
+# OpenTelemetry's collector, for tests/system/test_collector.py: by Go, in some minutes.
+collector: $(VENV)/collector/collector
+
+$(VENV)/collector/collector: tests/system/collector.yaml $(STAMP)
+	GOBIN=$(abspath $(VENV)/go) go install go.opentelemetry.io/collector/cmd/builder@v0.115.0
+	$(VENV)/go/builder --config $<
 
 # The pictures of docs/identity.md, and those of docs/observability.md with its figures: five minutes.
 screenshots: $(SYSTEM)

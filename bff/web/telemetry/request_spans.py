@@ -30,7 +30,8 @@ _CLIENT_LEFT: Final = 499
 class KeptRequest(NamedTuple):
     """A request whose spans are to be built. Seconds are of `perf_counter`, which was 0 at
     `clock_zero` seconds since the epoch. `kept_for` is the reason; `broken` says that the reply is
-    not whole. `host` is what the client asked for."""
+    not whole. `host` is what the client asked for; `headers` are those of a
+    composition's reply."""
 
     trace: RecordedTrace
     destination: Destination

@@ -146,7 +146,7 @@ class RequestTracer:
             request.client_host,
             request.version,
             reply.status,
-            (*reply.shared, *reply.headers),
+            () if reply.account is None else (*reply.shared, *reply.headers),
             reply.account,
             broken,
             kept_for,
