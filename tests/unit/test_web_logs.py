@@ -10,7 +10,7 @@ from bff.telemetry.logs.texts import Facts
 from bff.version import __version__
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
-from bff.web.logs.json_lines import _head
+from bff.web.logs.json_lines import _target
 from bff.web.logs.log import Log
 from tests.support.log_lines import read_lines
 from tests.support.log_streams import Recorder, request
@@ -107,9 +107,9 @@ def test_method_and_path_are_cut() -> None:
 def test_what_is_cached_of_a_path_is_what_is_written_of_it() -> None:
     for number in range(3):
         logged(Reply(200, []), path="/a" * 100 + str(number) * 30_000)
-    hits_before = _head.cache_info().hits
+    hits_before = _target.cache_info().hits
     logged(Reply(200, []), path="/a" * 100 + "another end")
-    assert _head.cache_info().hits == hits_before + 1
+    assert _target.cache_info().hits == hits_before + 1
 
 
 def test_audit_line_is_written_at_every_level_and_each_value_is_cut() -> None:

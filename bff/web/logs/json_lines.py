@@ -39,26 +39,27 @@ class JsonLines:
         self, request: GatewayRequest, reply: Reply, sent_bytes: int, weight: float
     ) -> bytes:
         """The line of a request, which stands for `weight` requests."""
-        facts, account = reply.facts, reply.account
+        facts, account, status = reply.facts, reply.account, reply.status
         is_plain = account is None or not account.timings  # nothing of it is the request's own
-        head = _head(
-            request.method[:METHOD_LENGTH],
-            request.raw_path[:PATH_LENGTH],
-            reply.status,
-            "bff.broken" in facts,
-            request.destination,
-            account if is_plain else None,
-        )
         if account is None:
             came_to = _moved(request.moves)
         else:
             came_to = b"" if is_plain else account_text(account, request.moves)
+        message, target = _target(request.method[:METHOD_LENGTH], request.raw_path[:PATH_LENGTH])
         return (
-            b'{"@timestamp":"%b",%b%b%b"trace.id":"%b","http.request.id":"%b","event.duration":%d,'
-            b'"http.response.body.bytes":%d,%b%b}\n'
+            b'{"@timestamp":"%b","log.level":"info","message":"%b %d",%b%b%b%b"trace.id":"%b",'
+            b'"http.request.id":"%b","event.duration":%d,"http.response.body.bytes":%d,%b%b}\n'
         ) % (
             moment_text(time.time()),
-            head,
+            message,
+            status,
+            _common(
+                status,
+                "bff.broken" in facts,
+                request.destination,
+                account if is_plain else None,
+            ),
+            target,
             came_to,
             _client(request.client_host),
             request.trace_id,
@@ -72,19 +73,16 @@ class JsonLines:
     def refusal(self, request: GatewayRequest, reply: Reply) -> bytes:
         """The audit line of a request that is refused."""
         # By hand too: whoever is refused may ask often.
-        return b'{"@timestamp":"%b",%b"trace.id":"%b","http.request.id":"%b",%b%b%b%b}\n' % (
+        _, target = _target(request.method[:METHOD_LENGTH], request.raw_path[:PATH_LENGTH])
+        reason = reply.facts["error.type"][:_TEXT_LENGTH]
+        return b'{"@timestamp":"%b",%b%b"trace.id":"%b","http.request.id":"%b",%b%b%b}\n' % (
             moment_text(time.time()),
-            _refusal_head(
-                request.method[:METHOD_LENGTH],
-                request.raw_path[:PATH_LENGTH],
-                reply.status,
-                reply.facts["error.type"][:_TEXT_LENGTH],
-            ),
+            _refusal(reason, reply.status, request.destination),
+            target,
             request.trace_id,
             request.request_id,
             _client(request.client_host),
             _user(request.subject),
-            request.destination.facts.text,
             self._origin[:-1],
         )
 
@@ -129,28 +127,28 @@ def refusal_fields(reason: str, status: int) -> dict[str, Any]:
     }
 
 
-# Most requests have the target of an earlier one, and come to the same.
+# Most requests have the target of an earlier one.
 @lru_cache(1024)
-def _head(
-    method: str,
-    path: str,
-    status: int,
-    is_broken: bool,
-    destination: Destination,
-    account: Account | None,
+def _target(method: str, path: str) -> tuple[bytes, bytes]:
+    """The text of both within a JSON string, and the fields of each."""
+    method_text, path_text = json_text(method), json_text(path)
+    fields = f'"http.request.method":{method_text},"url.path":{path_text},'
+    return f"{method_text[1:-1]} {path_text[1:-1]}".encode(), fields.encode()
+
+
+# Few things come of requests, while each may have a path of its own.
+@lru_cache(1024)
+def _common(
+    status: int, is_broken: bool, destination: Destination, account: Account | None
 ) -> bytes:
     return members(
         {
-            "log.level": "info",
-            "message": f"{method} {path} {status}",
             "ecs.version": ECS_VERSION,
             "event.dataset": "bff.access",
             "event.kind": "event",
             "event.category": ["web"],
             "event.type": ["access"],
             "event.outcome": "failure" if is_broken or status >= 400 else "success",
-            "http.request.method": method,
-            "url.path": path,
             "http.response.status_code": status,
             **destination.facts,
             **({} if account is None else account_fields(account)),
@@ -159,7 +157,7 @@ def _head(
 
 
 @lru_cache(1024)
-def _refusal_head(method: str, path: str, status: int, reason: str) -> bytes:
+def _refusal(reason: str, status: int, destination: Destination) -> bytes:
     return members(
         {
             "log.level": "info",
@@ -168,8 +166,7 @@ def _refusal_head(method: str, path: str, status: int, reason: str) -> bytes:
             "event.dataset": "bff.audit",
             "event.kind": "event",
             **refusal_fields(reason, status),
-            "http.request.method": method,
-            "url.path": path,
+            **destination.facts,
         }
     )
 
