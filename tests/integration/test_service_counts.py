@@ -1,5 +1,6 @@
 """What a gateway counts of its calls to services, from its clients to real sockets."""
 
+import asyncio
 import json
 import socket
 from collections.abc import Iterator
@@ -8,16 +9,27 @@ from pathlib import Path
 import flask
 import pytest
 
+from bff.plan.compiler.project import compile_project
 from bff.settings import Settings
+from bff.telemetry.metrics.definition import Definition
 from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.metrics.service_definitions import (
     BROKEN_BODIES,
+    CONNECTS,
     OPEN_CONNECTIONS,
+    POOL_WAITING,
+    POOL_WAITS,
+    RESTING_INSTANCES,
+    REUSED_CONNECTIONS,
     SCHEMA_BREAKS,
     SERVICE_CALLS,
 )
 from bff.upstream.ports import server_at
 from bff.web.applications import create_server
+from bff.web.gateway import Gateway
+from bff.web.http.replies import Reply
+from bff.web.http.requests import GatewayRequest
+from bff.web.serving.pending import Pending
 from tests.support.hosts import WAIT_BUDGET_SECONDS, Host, http1_server
 from tests.support.http1_server import read_all
 from tests.support.projects import SHOP_SERVICE, write_project
@@ -159,3 +171,47 @@ def test_without_anybody_who_may_ask_no_call_is_observed(tmp_path: Path) -> None
         with http1_server(made) as port:
             assert Host("http1", port, flask.Flask("elsewhere")).get("/home/1").status == 200
             assert made.gateway.metrics.histogram(SERVICE_CALLS).series == {}
+
+
+def test_series_of_an_instance_end_with_the_release_that_had_it(tmp_path: Path) -> None:
+    async def main() -> None:
+        answer = json_reply('{"id": 1, "first_name": "Ann"}')
+        with WireServer(answer) as old, WireServer(answer) as new:
+            versions = [
+                compile_project(
+                    write_project(
+                        tmp_path / name,
+                        services={"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", wire.url)},
+                    )
+                )
+                for name, wire in (("old", old), ("new", new))
+            ]
+            gateway = Gateway(versions[0], Settings(log_level="error", metrics_port=1))
+            await gateway.open()
+            for version in versions:
+                await gateway.serve(version)
+                assert (await ask(gateway)).status == 200
+            ports = [server_at(each.url).port for each in (old, new)]
+            found = [_series_at(gateway.metrics, port) for port in ports]
+            assert found == [set(), {SERVICE_CALLS, OPEN_CONNECTIONS, POOL_WAITING, *_OF_POOLS}]
+            await gateway.close()
+
+    asyncio.run(main())
+
+
+_OF_POOLS = (CONNECTS, POOL_WAITS, REUSED_CONNECTIONS, RESTING_INSTANCES)
+
+
+async def ask(gateway: Gateway) -> Reply:
+    begun = gateway.begin(GatewayRequest("GET", "/home/1", "", [(b"host", b"a")]))
+    assert isinstance(begun, Pending)
+    return await begun.reply()
+
+
+def _series_at(metrics: Metrics, port: str) -> set[Definition]:
+    """The metrics that have series of the instance at this port."""
+    return {
+        family.definition
+        for family in metrics.families.values()
+        if any(port in labels for labels in family.series)
+    }
