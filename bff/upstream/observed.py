@@ -6,7 +6,8 @@ request for a token. An exchange whose body is streamed ends, for observers, wit
 """
 
 from collections.abc import AsyncIterator, Callable
-from typing import Generic, NamedTuple, TypeVar
+from functools import partial
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
@@ -40,6 +41,8 @@ class ObservedCall(NamedTuple):
     ended_at: float
     answer: Answer | None
 
+
+_observed: Final[Callable[[tuple[Any, ...]], ObservedCall]] = partial(tuple.__new__, ObservedCall)
 
 # Called once for each exchange, on the event loop, when its answer is there. Raises nothing.
 Observer = Callable[[ObservedCall], None]
@@ -90,6 +93,7 @@ class _ObservedInstance:
 
     def __init__(self, instance: Instance, watch: _Watch) -> None:
         self._instance = instance
+        self._fetch = instance.fetch
         self._watch = watch
 
     def fetch(
@@ -103,11 +107,10 @@ class _ObservedInstance:
         """See `Instance.fetch`."""
         call = _as_attempt(call)
         exchange: _ObservedExchange[UpstreamReply] = _ObservedExchange(self._watch, call, on_answer)
-        return exchange.follow(
-            self._instance.fetch(
-                call, exchange.take, timeout_seconds=timeout_seconds, byte_cap=byte_cap
-            )
+        exchange.current = self._fetch(
+            call, exchange.take, timeout_seconds=timeout_seconds, byte_cap=byte_cap
         )
+        return exchange
 
     def open(
         self, call: ServiceCall, on_answer: OnAnswer[UpstreamStream], *, timeout_seconds: float
@@ -115,9 +118,8 @@ class _ObservedInstance:
         """See `Instance.open`."""
         call = _as_attempt(call)
         exchange = _ObservedStream(self._watch, call, on_answer)
-        return exchange.follow(
-            self._instance.open(call, exchange.take, timeout_seconds=timeout_seconds)
-        )
+        exchange.current = self._instance.open(call, exchange.take, timeout_seconds=timeout_seconds)
+        return exchange
 
 
 class _ObservedSwitching(_ObservedInstance):
@@ -139,36 +141,30 @@ class _ObservedSwitching(_ObservedInstance):
         call = _as_attempt(call)
         exchange: _ObservedExchange[SwitchedConnection | UpstreamReply]
         exchange = _ObservedExchange(self._watch, call, on_answer)
-        return exchange.follow(
-            self._switching.switch(
-                call, exchange.take, timeout_seconds=timeout_seconds, byte_cap=byte_cap
-            )
+        exchange.current = self._switching.switch(
+            call, exchange.take, timeout_seconds=timeout_seconds, byte_cap=byte_cap
         )
+        return exchange
 
 
 class _ObservedExchange(Generic[T]):
-    """An exchange under way; it is itself the handle."""
+    """An exchange under way; it is itself the handle, and `current` is the transport's."""
 
-    __slots__ = ("_call", "_current", "_on_answer", "_started_at", "_watch")
+    __slots__ = ("_call", "_on_answer", "_started_at", "_watch", "current")
 
     def __init__(self, watch: _Watch, call: ServiceCall, on_answer: OnAnswer[T]) -> None:
         self._watch = watch
         self._call = call
         self._on_answer: OnAnswer[T] | None = on_answer
         self._started_at = watch.clock()
-        self._current: Handle
-
-    def follow(self, current: Handle) -> Handle:
-        """The handle of the call, which has begun."""
-        self._current = current
-        return self
+        self.current: Handle
 
     def take(self, answer: T | Failed | Exception) -> None:
         """The answer is there."""
         on_answer, self._on_answer = self._on_answer, None
-        # As `_report` does: a call of it costs as much as a count.
+        # As `_report` does, without calls in Python: each costs as much as a count.
         server, (of_calls, _), clock = self._watch
-        observed = ObservedCall(server, self._call, self._started_at, clock(), answer)
+        observed = _observed((server, self._call, self._started_at, clock(), answer))
         for observe in of_calls:
             observe(observed)
         if on_answer is not None:
@@ -179,7 +175,7 @@ class _ObservedExchange(Generic[T]):
         if self._on_answer is not None:
             self._on_answer = None
             self._report(None)
-        self._current.cancel()
+        self.current.cancel()
 
     def _report(self, answer: Answer | None) -> None:
         server, observers, clock = self._watch
