@@ -17,6 +17,7 @@ SOURCES = (
     "web/telemetry/request_spans.py",
     "web/telemetry/call_spans.py",
     "web/telemetry/tracer.py",
+    "telemetry/traces/sender.py",
 )
 NAMES = re.compile(r'"((?:[a-z]+\.)+[a-z_]+)"')
 # Of the conventions, but not stable in the release that we compare with.

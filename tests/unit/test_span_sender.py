@@ -21,7 +21,7 @@ from bff.telemetry.traces.delivery import (
     decide,
     deliver,
 )
-from bff.telemetry.traces.sender import BATCH_SPANS, MOST_WAITING, SpanSender
+from bff.telemetry.traces.sender import BATCH_SPANS, MOST_SPANS, MOST_WAITING, SpanSender
 from bff.telemetry.traces.spans import Span
 from bff.trace_settings import TraceSettings, load_trace_settings
 from tests.support.collector import Collector
@@ -115,7 +115,7 @@ def test_request_to_the_collector_is_otlp_over_http_with_the_headers_of_the_sett
     with Collector() as collector:
         settings = collector.settings(OTEL_EXPORTER_OTLP_HEADERS="api-key=hunter2")
         sending = Sending(settings)
-        sending.sender.put(lambda: spans(2))
+        sending.sender.put(lambda: spans(2), 2)
         collector.wait(lambda: len(collector.spans) == 2)
         sending.sender.close()
         ((path, headers),) = collector.requests
@@ -126,6 +126,7 @@ def test_request_to_the_collector_is_otlp_over_http_with_the_headers_of_the_sett
     assert headers["user-agent"].startswith("OTel-OTLP-Exporter-bff/")
     (one, other) = collector.spans
     assert one == other
+    assert one.resource.pop("service.instance.id")
     assert one.resource == {"service.name": "bff"}
     assert one.attributes == {"n": 1, "b": True}
     assert type(one.attributes["n"]) is int
@@ -137,14 +138,14 @@ def test_what_waits_goes_out_at_the_end_in_batches() -> None:
     with Collector() as collector:
         sending = Sending(collector.settings(**NEVER))
         for _ in range(100):  # fewer than wake it
-            sending.sender.put(lambda: spans(11))
+            sending.sender.put(lambda: spans(11), 11)
         assert collector.requests == []
         sending.sender.close()
         assert len(collector.spans) == 1100
         assert len(collector.requests) == 3  # a request's spans stay together
         assert 2 * BATCH_SPANS < 1100
         sending.sender.open()
-        sending.sender.put(spans)
+        sending.sender.put(spans, 1)
         sending.sender.close()
         assert len(collector.spans) == 1101
     assert sending.sent == 1101
@@ -154,7 +155,7 @@ def test_many_that_wait_go_out_before_the_delay_is_over() -> None:
     with Collector() as collector:
         sending = Sending(collector.settings(**NEVER))
         for _ in range(200):
-            sending.sender.put(spans)
+            sending.sender.put(spans, 1)
         collector.wait(lambda: len(collector.spans) >= 128)
         sending.sender.close()
 
@@ -163,12 +164,16 @@ def test_collector_that_hangs_costs_a_bounded_queue_and_does_not_hold_up_the_end
     with Collector() as collector:
         collector.gate.clear()
         sending = Sending(collector.settings())
-        sending.sender.put(spans)
+        sending.sender.put(spans, 1)
         until(lambda: not sending.sender.waiting)  # the batch is on its way
         for _ in range(MOST_WAITING + 7):
-            sending.sender.put(spans)
+            sending.sender.put(spans, 1)
         assert sending.sender.waiting == MOST_WAITING
         assert sending.dropped("queue_full") == 7
+        heavy = Sending(collector.settings(**NEVER))
+        heavy.sender.put(spans, MOST_SPANS)
+        heavy.sender.put(spans, 9)
+        assert (heavy.sender.waiting, heavy.dropped("queue_full")) == (1, 9)
         began = time.monotonic()
         sending.sender.close(0.1)
         assert time.monotonic() - began < 2
@@ -181,7 +186,7 @@ def test_refusals_are_counted_and_have_one_line_in_the_log(
         collector.answers.extend([(400, {}, b"")] * 2 + [(307, {"location": collector.url}, b"")])
         sending = Sending(collector.settings(OTEL_EXPORTER_OTLP_HEADERS="api-key=hunter2"))
         for batch in range(1, 4):
-            sending.sender.put(lambda: spans(3))
+            sending.sender.put(lambda: spans(3), 3)
             until(lambda batch=batch: sending.dropped("refused") == 3 * batch)  # type: ignore[misc]
         sending.sender.close()
         assert len(collector.requests) == 3  # the redirect is not followed
@@ -197,7 +202,7 @@ def test_spans_that_a_collector_rejects_are_counted_apart(
     with Collector() as collector, caplog.at_level(logging.WARNING, NAME):
         collector.answers.append((200, {}, body))
         sending = Sending(collector.settings())
-        sending.sender.put(lambda: spans(5))
+        sending.sender.put(lambda: spans(5), 5)
         until(lambda: sending.sent == 3)
         sending.sender.close()
     assert sending.dropped("rejected") == 2
@@ -212,7 +217,7 @@ def test_collector_that_is_gone_loses_what_waits_at_the_end(
     sending = Sending(settings)
     with caplog.at_level(logging.WARNING, NAME):
         for _ in range(3):
-            sending.sender.put(lambda: spans(BATCH_SPANS))
+            sending.sender.put(lambda: spans(BATCH_SPANS), BATCH_SPANS)
         sending.sender.close()
     assert sending.dropped("unreachable") == 3 * BATCH_SPANS
     assert caplog.messages == ["spans were not sent: ConnectError (512 so far)"]
@@ -225,10 +230,10 @@ def test_bug_in_one_requests_spans_loses_these_alone(caplog: pytest.LogCaptureFi
     with Collector() as collector, caplog.at_level(logging.WARNING, NAME):
         sending = Sending(collector.settings(**NEVER))
         for build in (broken, spans, broken):
-            sending.sender.put(build)
+            sending.sender.put(build, 4)
         sending.sender.close()
         assert len(collector.spans) == 1
-    assert sending.dropped("bug") == 2
+    assert sending.dropped("bug") == 8
     assert len(caplog.records) == 1
 
 

@@ -148,8 +148,7 @@ SPANS_SENT: Final = Definition(
 SPANS_DROPPED: Final = Definition(
     "bff_spans_dropped",
     "counter",
-    "Spans that were not sent, by the reason: queue_full (each request that found no room is one),"
-    " rejected, refused, unreachable, bug.",
+    "Spans that were not sent, by the reason: queue_full, rejected, refused, unreachable, bug.",
     "process",
     ("reason",),
 )

@@ -1,7 +1,8 @@
 """Sends spans in batches, on a thread of its own, so that a collector that hangs costs nothing.
 
 Rules:
-1. What waits is bounded: `MOST_WAITING` requests. Beyond that they are lost, and counted.
+1. What waits is bounded: `MOST_WAITING` requests, `MOST_SPANS` spans. Beyond that they are lost,
+   and counted.
 2. A batch goes out when it has `BATCH_SPANS` spans, or when the settings' delay is over.
 3. Spans are built and encoded on the thread, for `PIECE_SECONDS` at a time: then the thread sleeps
    as long, since the event loop waits for Python's lock meanwhile.
@@ -13,8 +14,9 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from threading import Event, Thread
-from typing import Final
+from threading import Event, Lock, Thread
+from typing import Final, Literal, get_args
+from uuid import uuid4
 
 from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.metrics.process_definitions import SPANS_DROPPED, SPANS_SENT
@@ -26,38 +28,42 @@ from bff.trace_settings import TraceSettings
 _log = logging.getLogger(__name__)
 
 MOST_WAITING: Final = 2048
+MOST_SPANS: Final = 32_768  # about 10 MB
 BATCH_SPANS: Final = 512
 CLOSE_SECONDS: Final = 3.0
 PIECE_SECONDS: Final = 0.001
 _WAKING: Final = 128  # requests that wait
 _WARNING_SECONDS: Final = 60.0
 
+DropReason = Literal["queue_full", "rejected", "refused", "unreachable", "bug"]
 # Builds the spans of one request.
 Build = Callable[[], Sequence[Span]]
 
 
 class SpanSender:
-    """`put` is safe from any thread. One per process: `open` it after any fork."""
+    """`put` is safe from any thread. One per process, which the `attributes` describe: `open` it
+    after any fork."""
 
     def __init__(self, settings: TraceSettings, attributes: Attributes, metrics: Metrics) -> None:
         self._settings = settings
         self._attributes = attributes
-        self._waiting: deque[Build] = deque()
+        self._lock = Lock()  # over the next two
+        self._waiting: deque[tuple[Build, int]] = deque()
+        self._waiting_spans = 0
         self._wanted, self._ending = Event(), Event()
         self._thread: Thread | None = None
         self._sent = metrics.counter(SPANS_SENT).at()
         dropped = metrics.counter(SPANS_DROPPED)
-        self._dropped = {
-            reason: dropped.at(reason)
-            for reason in ("queue_full", "rejected", "refused", "unreachable", "bug")
-        }
+        self._dropped = {reason: dropped.at(reason) for reason in get_args(DropReason)}
         self._warned_at: dict[str, float] = {}
 
     def open(self) -> None:
         """Start sending. Raises `SettingsError`."""
         collector = Collector(self._settings)
         self._wanted, self._ending = Event(), Event()  # a thread that hangs at its end has others
-        work = (collector, self._wanted, self._ending)
+        own_id = ("service.instance.id", str(uuid4()))
+        attributes = [*dict([own_id, *self._attributes]).items()]
+        work = (collector, attributes, self._wanted, self._ending)
         self._thread = Thread(target=self._run, args=work, name="bff-spans", daemon=True)
         self._thread.start()
 
@@ -66,14 +72,16 @@ class SpanSender:
         """How many requests' spans wait to be sent."""
         return len(self._waiting)
 
-    def put(self, build: Build) -> None:
-        """Have a request's spans built and sent."""
-        waiting = self._waiting
-        if len(waiting) >= MOST_WAITING:
-            self._dropped["queue_full"][0] += 1
-            return
-        waiting.append(build)
-        if len(waiting) == _WAKING:
+    def put(self, build: Build, spans: int) -> None:
+        """Have a request's spans built and sent: about so many."""
+        with self._lock:
+            waiting = len(self._waiting)
+            if waiting >= MOST_WAITING or self._waiting_spans + spans > MOST_SPANS:
+                self._dropped["queue_full"][0] += spans
+                return
+            self._waiting.append((build, spans))
+            self._waiting_spans += spans
+        if waiting >= _WAKING and not self._wanted.is_set():
             self._wanted.set()
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
@@ -87,52 +95,57 @@ class SpanSender:
     def abandon(self) -> None:
         """In a forked child, which has no such thread: forget it, and what waits."""
         self._thread = None
+        self._lock = Lock()
         self._waiting = deque()
+        self._waiting_spans = 0
 
-    def _run(self, collector: Collector, wanted: Event, ending: Event) -> None:
-        try:
-            while not ending.is_set():
-                wanted.wait(self._settings.delay_seconds)
-                wanted.clear()
-                while self._waiting:
-                    self._send_batch(collector, ending)
-        finally:
-            collector.close()
+    def _run(
+        self, collector: Collector, attributes: Attributes, wanted: Event, ending: Event
+    ) -> None:
+        while not ending.is_set():
+            wanted.wait(self._settings.delay_seconds)
+            wanted.clear()
+            while self._waiting:
+                batch = Batch(attributes)
+                try:
+                    self._fill(batch, ending)
+                    self._send(batch, collector, ending)
+                except Exception as error:  # a bug here must not end the thread
+                    self._lose("bug", len(batch), f"spans were not sent: {error!r}")
+        collector.close()
 
-    def _send_batch(self, collector: Collector, ending: Event) -> None:
-        batch = self._batch(ending)
+    def _fill(self, batch: Batch, ending: Event) -> None:
+        rest_at = time.perf_counter() + PIECE_SECONDS
+        while self._waiting and len(batch) < BATCH_SPANS:
+            with self._lock:
+                build, spans = self._waiting.popleft()
+                self._waiting_spans -= spans
+            try:
+                for span in build():
+                    batch.add(span)
+            except Exception as error:
+                self._lose("bug", spans, f"spans could not be built: {error!r}")
+            if time.perf_counter() > rest_at and not ending.is_set():
+                time.sleep(PIECE_SECONDS)
+                rest_at = time.perf_counter() + PIECE_SECONDS
+
+    def _send(self, batch: Batch, collector: Collector, ending: Event) -> None:
         count = len(batch)
         if not count:
             return
         outcome = deliver(collector.send, batch.encoded(), ending.wait)
         if not isinstance(outcome, Delivered):
-            self._dropped[outcome.reason][0] += count
-            self._warn(outcome.reason, f"spans were not sent: {outcome.why}")
+            self._lose(outcome.reason, count, f"spans were not sent: {outcome.why}")
             return
         rejected = min(outcome.rejected, count)
         self._sent[0] += count - rejected
         if rejected:
-            self._dropped["rejected"][0] += rejected
-            self._warn("rejected", f"the collector rejected spans: {outcome.why[:200]}")
+            self._lose("rejected", rejected, f"the collector rejected spans: {outcome.why[:200]}")
 
-    def _batch(self, ending: Event) -> Batch:
-        batch = Batch(self._attributes)
-        rest_at = time.perf_counter() + PIECE_SECONDS
-        while self._waiting and len(batch) < BATCH_SPANS:
-            build = self._waiting.popleft()
-            try:
-                for span in build():
-                    batch.add(span)
-            except Exception as error:  # a bug here must not end the thread
-                self._dropped["bug"][0] += 1
-                self._warn("bug", f"spans could not be built: {error!r}")
-            if time.perf_counter() > rest_at and not ending.is_set():
-                time.sleep(PIECE_SECONDS)
-                rest_at = time.perf_counter() + PIECE_SECONDS
-        return batch
-
-    def _warn(self, kind: str, text: str) -> None:
+    def _lose(self, reason: DropReason, spans: int, text: str) -> None:
+        """Count spans that are lost, and say so once a minute for each reason."""
+        self._dropped[reason][0] += spans
         now = time.monotonic()
-        if now >= self._warned_at.get(kind, -_WARNING_SECONDS) + _WARNING_SECONDS:
-            self._warned_at[kind] = now
-            _log.warning("%s (%d so far)", text, self._dropped[kind][0])
+        if now >= self._warned_at.get(reason, -_WARNING_SECONDS) + _WARNING_SECONDS:
+            self._warned_at[reason] = now
+            _log.warning("%s (%d so far)", text, self._dropped[reason][0])

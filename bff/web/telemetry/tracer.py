@@ -12,7 +12,6 @@ Rules:
 
 import time
 from functools import partial
-from uuid import uuid4
 
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed
@@ -42,7 +41,6 @@ class RequestTracer:
             "telemetry.sdk.name": "bff",
             "telemetry.sdk.language": "python",
             "telemetry.sdk.version": __version__,
-            "service.instance.id": str(uuid4()),
             **settings.attributes,
         }
         self.release = release
@@ -155,7 +153,7 @@ class RequestTracer:
             ended_at,
             time.time() - ended_at,
         )
-        self.sender.put(partial(request_spans, kept))
+        self.sender.put(partial(request_spans, kept), _count(trace))
         return trace
 
     def refreshed(self, trace: RecordedTrace) -> None:
@@ -166,7 +164,8 @@ class RequestTracer:
         is_slow = ended_at - run.started_at > self._slow_seconds
         if trace.is_sampled or run.failures or run.status >= 500 or is_slow:
             clock_zero = time.time() - ended_at
-            self.sender.put(partial(refresh_spans, trace, self.release, clock_zero, ended_at))
+            build = partial(refresh_spans, trace, self.release, clock_zero, ended_at)
+            self.sender.put(build, _count(trace))
 
     def _exception(
         self, request: GatewayRequest, reply: Reply, broken: str, ended_at: float
@@ -183,3 +182,8 @@ class RequestTracer:
 
 
 _CLIENT_LEFT = 499
+
+
+def _count(trace: RecordedTrace) -> int:
+    """How many spans a trace comes to: the request's, the cache's and the run's among them."""
+    return 3 + len(trace.attempts) + (0 if trace.run is None else len(trace.run.timings))
