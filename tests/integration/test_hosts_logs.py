@@ -1,6 +1,7 @@
 """One structured line a request, from both hosts, without what may be secret."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +103,28 @@ def test_warning_level_leaves_request_lines_out(
     with serving(name, write_project(tmp_path), settings=Settings(log_level="warning")) as host:
         host.get("/nowhere")
     assert capfdbinary.readouterr().out == b""
+
+
+def test_text_is_for_people(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    settings = Settings(log_format="text")
+    with serving("http1", write_project(tmp_path), settings=settings) as host:
+        host.get("/nowhere")
+    (line,) = capfdbinary.readouterr().out.splitlines()
+    assert re.fullmatch(
+        rb"[\d:.]{12}Z 404 +[\d.]+ ms - {8}GET    /nowhere  type: no_such_path", line
+    )
+
+
+def test_sample_leaves_good_requests_out_and_errors_never(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with WireServer(SCRIPTS) as upstream:
+        services = {"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", upstream.url)}
+        write_project(tmp_path, {"home": HOME, "soft": SOFT}, services=services)
+        with serving("http1", tmp_path, settings=Settings(log_sample=0.0)) as host:
+            for target in ("/home/1", "/home/x", "/soft"):
+                host.get(target)
+    lines = written(capfdbinary, "access")
+    assert {line["url.path"]: line["bff.weight"] for line in lines} == {
+        "/home/x": 1.0, "/soft": 1.0,
+    }  # fmt: skip

@@ -213,6 +213,8 @@ def test_slow_step_and_broken_schema_are_reported_at_once_and_then_with_their_nu
         assert (line["bff.field"], line["error.type"]) == ("first_name", "string_type")
         assert line["bff.count"] == 1
     assert "hush" not in str(lines)
+    (warning,) = of("library", lines)
+    assert (warning["message"], warning["bff.count"]) == ("home: not stored", 7)
 
 
 def test_lines_of_a_request_have_one_trace(lines: list[Line]) -> None:
