@@ -1,0 +1,90 @@
+"""The spans of a run, from what was noted of it: events, times, and what is not over."""
+
+import pytest
+
+from bff.engine.values.recorded_trace import Attempt, RecordedTrace
+from bff.engine.values.results import CompositionPayload, Degradation, StepTiming
+from bff.plan.model.caching import EVERYTHING, PurgedTags
+from bff.plan.model.service import Dropped
+from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.traces.spans import Span
+from bff.trace_settings import TraceSettings
+from bff.web.telemetry.call_spans import SpanBuilder
+from bff.web.telemetry.tracer import RequestTracer
+
+ZERO = 1_000.0  # seconds since the epoch, when the clock was 0
+TRACER = RequestTracer(TraceSettings("http://127.0.0.1:9"), Metrics(), 1.0, "r1")
+
+
+def trace() -> RecordedTrace:
+    return RecordedTrace(TRACER, b"r", b"a" * 32, b"01")
+
+
+def attempt(step: str, started_at: float, ended_at: float) -> Attempt:
+    return Attempt(
+        b"c" * 16, step, "shop", "GET", "shop.get", "/x", "h", "80", started_at, ended_at, 200, ""
+    )
+
+
+def payload(
+    *timings: StepTiming, degraded: tuple[Degradation, ...] = (), purges: PurgedTags = ()
+) -> CompositionPayload:
+    return CompositionPayload(b"{}", {}, degraded, timings, purges=purges)
+
+
+def built(noted: RecordedTrace, ended_at: float) -> list[Span]:
+    builder = SpanBuilder(noted, ZERO, ended_at)
+    builder.calls(b"p" * 16, "r1", "")
+    return builder.spans
+
+
+@pytest.mark.parametrize(
+    ("purges", "attribute"),
+    [(frozenset(("a", "b")), ("bff.tags", 2)), (EVERYTHING, ("bff.everything", True))],
+)
+def test_run_has_an_event_for_each_degradation_drop_and_purge(
+    purges: PurgedTags, attribute: tuple[str, object]
+) -> None:
+    noted = trace()
+    noted.begin_run("home", 10.0)
+    noted.end_run(
+        payload(
+            StepTiming("a", 0.0, 1000.0, 1, "ok", Dropped(3, "items[1]: secret")),
+            StepTiming("b", 0.0, 2000.0, 1, "failed"),
+            degraded=(Degradation("b", "timeout", "http_response_timeout", None, "secret"),),
+            purges=purges,
+        )
+    )
+    assert noted.run is not None
+    noted.run.ended_at = 13.0
+    run = built(noted, 20.0)[0]
+    assert [(name, at, [*attributes]) for name, at, attributes in run.events] == [
+        ("step failed", 1_012 * 10**9, [("bff.step", "b"), ("bff.reason", "timeout")]),
+        ("elements dropped", 1_011 * 10**9, [("bff.step", "a"), ("bff.elements", 3)]),
+        ("purge", 1_013 * 10**9, [attribute]),
+    ]
+    assert "secret" not in str(built(noted, 20.0))
+
+
+def test_no_span_goes_beyond_the_end_of_the_run_or_of_the_request() -> None:
+    noted = trace()
+    noted.begin_run("home", 10.0)
+    noted.note(attempt("a", 10.5, 99.0))
+    noted.end_run(payload(StepTiming("a", 100.0, 60_000.0, 1, "ok")))
+    assert noted.run is not None
+    noted.run.ended_at = 12.0
+    run, step, call = built(noted, 13.0)
+    assert (run.started_at, run.ended_at) == (1_010 * 10**9, 1_012 * 10**9)
+    assert (step.started_at, step.ended_at) == (1_010_100_000_000, 1_012 * 10**9)
+    assert call.ended_at == 1_013 * 10**9
+    assert (step.parent_id, call.parent_id) == (run.span_id, step.span_id)
+
+
+def test_attempts_of_a_run_that_is_not_over_are_below_the_run() -> None:
+    """The client left, or it waits no more: the steps' times are not known yet."""
+    noted = trace()
+    noted.begin_run("home", 10.0)
+    noted.note(attempt("a", 10.5, 11.0))
+    run, call = built(noted, 12.0)
+    assert (run.parent_id, run.ended_at) == (b"p" * 16, 1_012 * 10**9)
+    assert call.parent_id == run.span_id
