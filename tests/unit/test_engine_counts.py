@@ -1,12 +1,15 @@
 """What the engine counts of the replies that it reads, and of the calls that it spares."""
 
+import asyncio
+
 from bff.engine.values.limits import Limits
+from bff.engine.values.results import Inputs
 from bff.plan.model.steps import Optional
 from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.metrics.service_definitions import EQUAL_CALLS, SCHEMA_BREAKS
-from tests.support.engine_runs import run
+from tests.support.engine_runs import run, run_over
 from tests.support.plans import compose, constant, operation, step
-from tests.support.scripted import json_reply, reply
+from tests.support.scripted import ScriptedTransport, json_reply, reply
 
 NUMBER = operation("GET /x", returns=int)
 
@@ -23,7 +26,13 @@ def test_reply_that_breaks_its_schema_counts_once_by_its_operation() -> None:
 def test_heavy_reply_that_breaks_its_schema_counts_as_well() -> None:
     metrics = Metrics()
     composition = compose(step("a", NUMBER, on_failure=Optional()))
-    run(composition, {"GET /x": json_reply("x")}, limits=Limits(off_loop_bytes=0), metrics=metrics)
+
+    async def read() -> None:  # in real time, since a thread reads it
+        transport = ScriptedTransport({"GET /x": json_reply("x")})
+        limits = Limits(off_loop_bytes=0)
+        await run_over(transport, composition, Inputs({}), limits=limits, metrics=metrics)
+
+    asyncio.run(read())
     assert [cell[0] for cell in metrics.counter(SCHEMA_BREAKS).series.values()] == [1]
 
 
