@@ -1,4 +1,4 @@
-"""The spans of a run, from what was noted of it: events, times, and what is not over."""
+"""The spans of a request and of its run, from what was noted while it ran."""
 
 import pytest
 
@@ -9,7 +9,9 @@ from bff.plan.model.service import Dropped
 from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.traces.spans import Span
 from bff.trace_settings import TraceSettings
+from bff.web.http.destination import Destination
 from bff.web.telemetry.call_spans import SpanBuilder
+from bff.web.telemetry.request_spans import KeptRequest, request_spans
 from bff.web.telemetry.tracer import RequestTracer
 
 ZERO = 1_000.0  # seconds since the epoch, when the clock was 0
@@ -88,3 +90,32 @@ def test_attempts_of_a_run_that_is_not_over_are_below_the_run() -> None:
     run, call = built(noted, 12.0)
     assert (run.parent_id, run.ended_at) == (b"p" * 16, 1_012 * 10**9)
     assert call.parent_id == run.span_id
+
+
+@pytest.mark.parametrize(
+    ("status", "broken", "is_error", "error", "shown"),
+    [
+        (200, "", False, None, 200),
+        (404, "", False, None, 404),
+        (500, "", True, "500", 500),
+        (200, "upstream broke off", True, "upstream broke off", 200),
+        (200, "client left", True, "client left", 200),
+        (499, "client left", False, "client left", None),  # nothing was answered
+    ],
+)
+def test_requests_span_is_an_error_where_the_server_failed_or_its_reply_broke_off(
+    status: int, broken: str, is_error: bool, error: str | None, shown: int | None
+) -> None:
+    kept = KeptRequest(
+        trace(), Destination("route", "/raw", "/raw/*"), "BREW", "/raw/" + "x" * 300, "https",
+        b"[2001:db8::1]:8443", "192.0.2.1", "1.1", status, (), None, broken, "error", "r1",
+        10.0, 11.0, ZERO,
+    )  # fmt: skip
+    (span,) = request_spans(kept)
+    attributes = dict(span.attributes)
+    assert (span.is_error, attributes.get("error.type")) == (is_error, error)
+    assert attributes.get("http.response.status_code") == shown
+    assert (span.name, attributes["http.request.method"]) == ("HTTP /raw/*", "_OTHER")
+    assert attributes["server.address"] == "2001:db8::1"
+    assert attributes["server.port"] == 8443
+    assert len(str(attributes["url.path"])) == 200

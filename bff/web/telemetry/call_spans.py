@@ -30,6 +30,13 @@ def degradation_event(failure: Degradation, at: int) -> Event:
     return Event("step failed", at, [("bff.step", failure.step), ("bff.reason", failure.reason)])
 
 
+def span_name(method: str, target: str) -> str:
+    """The name of an exchange's span, by OpenTelemetry's HTTP conventions; `target` is a template,
+    "" where there is none."""
+    word = "HTTP" if method == OTHER else method
+    return f"{word} {target}" if target else word
+
+
 class SpanBuilder:
     """Gathers the spans of one trace, none of which goes beyond `ended_at`. Seconds are of
     `perf_counter`, which was 0 at `clock_zero` seconds since the epoch."""
@@ -140,7 +147,7 @@ class SpanBuilder:
         self.add(
             attempt.span_id,
             parent,
-            f"{method} {attempt.template}" if attempt.template else method,
+            span_name(method, attempt.template),
             "client",
             (attempt.started_at, attempt.ended_at),
             attributes,

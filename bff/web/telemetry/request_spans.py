@@ -21,10 +21,16 @@ from bff.telemetry.traces.spans import Span
 from bff.web.http.accounts import Account
 from bff.web.http.destination import Destination
 from bff.web.http.replies import RawHeader
-from bff.web.telemetry.call_spans import OTHER, SpanAttributes, SpanBuilder, degradation_event
+from bff.web.telemetry.call_spans import (
+    OTHER,
+    SpanAttributes,
+    SpanBuilder,
+    degradation_event,
+    span_name,
+)
+from bff.web.telemetry.request_counts import CLIENT_LEFT
 
 _PATH_LENGTH: Final = 200
-_CLIENT_LEFT: Final = 499
 
 
 class KeptRequest(NamedTuple):
@@ -71,7 +77,8 @@ def _add_request(builder: SpanBuilder, kept: KeptRequest) -> bytes:
     """The request's own span; its id."""
     trace, route = kept.trace, kept.destination.route
     method = kept.method if kept.method in KNOWN_METHODS else OTHER
-    is_error = kept.status >= 500 or bool(kept.broken)
+    is_left = kept.status == CLIENT_LEFT  # before anything was answered: no error of the server
+    error = kept.broken or (str(kept.status) if kept.status >= 500 else "")
     attributes: SpanAttributes = [
         ("http.request.method", method),
         ("url.scheme", kept.scheme),
@@ -82,14 +89,12 @@ def _add_request(builder: SpanBuilder, kept: KeptRequest) -> bytes:
     ]
     if kept.kept_for != "sampled":
         attributes.append(("bff.kept_for", kept.kept_for))
-    if kept.status != _CLIENT_LEFT:
+    if not is_left:
         attributes.append(("http.response.status_code", kept.status))
     if route:
         attributes.append(("http.route", route))
-    if is_error:
-        attributes.append(("error.type", kept.broken or str(kept.status)))
-    elif kept.status == _CLIENT_LEFT:
-        attributes.append(("error.type", "client left"))
+    if error:
+        attributes.append(("error.type", error))
     if kept.client:
         attributes.append(("client.address", kept.client))
     if kept.host:
@@ -106,11 +111,11 @@ def _add_request(builder: SpanBuilder, kept: KeptRequest) -> bytes:
     builder.add(
         trace.span_id,
         b"" if parent is None else parent.span_id,
-        f"{method} {route}" if route else method,
+        span_name(method, route),
         "server",
         (kept.started_at, kept.ended_at),
         attributes,
-        is_error=is_error,
+        is_error=bool(error) and not is_left,
         links=builder.links(trace.link),
     )
     return trace.span_id

@@ -27,6 +27,7 @@ from bff.version import __version__
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.telemetry.call_spans import refresh_spans
+from bff.web.telemetry.request_counts import CLIENT_LEFT
 from bff.web.telemetry.request_spans import KeptRequest, request_spans
 
 
@@ -171,7 +172,7 @@ class RequestTracer:
         self, request: GatewayRequest, reply: Reply, broken: str, ended_at: float
     ) -> str:
         """Why a request is kept although its trace is not sampled; "" where it is not."""
-        if reply.status >= 500 or (broken and reply.status != _CLIENT_LEFT):
+        if reply.status >= 500 or (broken and reply.status != CLIENT_LEFT):
             return "error"
         account = reply.account
         if account is not None and account.outcome == "degraded":
@@ -179,9 +180,6 @@ class RequestTracer:
         if ended_at - request.started_at > self._slow_seconds and reply.status != 101:
             return "slow"  # a WebSocket lasts as long as somebody wants it
         return ""
-
-
-_CLIENT_LEFT = 499
 
 
 def _count(trace: RecordedTrace) -> int:
