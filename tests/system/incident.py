@@ -69,11 +69,11 @@ def find_slow_trace(shop: ObservedShop, composition: str, seconds: float) -> lis
 
 
 def _log_line(shop: ObservedShop, since: float) -> str | None:
-    """The first request's line with a failure."""
+    """The first line of a request that the fault degraded, or failed."""
     for line in shop.log(since):
-        if "bff.failures" in line:
-            failures = ", ".join(line["bff.failures"])
-            return f"`{line['message']}`, and in `bff.failures`: `{failures}`"
+        failures = [each for each in line.get("bff.failures", ()) if each.endswith("status 503")]
+        if failures:
+            return f"`{line['message']}`, and in `bff.failures`: `{', '.join(failures)}`"
     return None
 
 
