@@ -42,6 +42,10 @@ class ProcessWatch:
     def stop(self) -> None:
         """Watch no more."""
         self._timer.cancel()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Watch no more, in a forked child: the loop stayed with the parent."""
         if self._note_collection in gc.callbacks:
             gc.callbacks.remove(self._note_collection)
 

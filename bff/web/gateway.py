@@ -166,6 +166,8 @@ class Gateway:
         closing them."""
         resources, self.resources, self._release = self.resources, None, None
         self._opening = asyncio.Lock()
+        if resources is not None:
+            resources.process_watch.abandon()
         self.telemetry.renew()
         if self.tracer is not None:
             self.tracer.sender.abandon()

@@ -57,8 +57,11 @@ def test_collections_count_by_generation_until_the_watch_stops() -> None:
         gc.collect(0)
         gc.collect()
         gc.collect()
-        watch.stop()
+        other = ProcessWatch(asyncio.get_running_loop(), Metrics())
+        watch.abandon()  # as a forked child does
         gc.collect()
+        watch.stop()
+        other.stop()
         gc.enable()
 
     asyncio.run(main())
