@@ -9,8 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bff.engine.values.trace import SpanContext, Trace, read_context
-from bff.telemetry.traces.spans import trace_sampler
-from bff.trace_settings import Sampler
+from bff.telemetry.sampling import ratio_sampler
 
 TRACE_ID, SPAN_ID = b"0af7651916cd43dd8448eb211c80319c", b"b7ad6b7169203331"
 PARENT = b"00-%b-%b-01" % (TRACE_ID, SPAN_ID)
@@ -76,7 +75,7 @@ def reference(trace_id: bytes, ratio: float) -> bool:
 @example(b"0" * 16 + b"8" + b"0" * 15, 0.5)
 @example(b"0" * 16 + b"7" + b"f" * 15, 0.5)
 def test_trace_is_sampled_as_the_sdks_sample_it(trace_id: bytes, ratio: float) -> None:
-    assert trace_sampler(Sampler(True, ratio))(trace_id) == reference(trace_id, ratio)
+    assert ratio_sampler(ratio)(trace_id) == reference(trace_id, ratio)
 
 
 @given(digits(32), st.floats(0, 1), st.floats(0, 1))
@@ -84,5 +83,5 @@ def test_larger_share_has_all_the_traces_of_a_smaller_one(
     trace_id: bytes, one: float, other: float
 ) -> None:
     small, large = sorted((one, other))
-    if trace_sampler(Sampler(True, small))(trace_id):
-        assert trace_sampler(Sampler(True, large))(trace_id)
+    if ratio_sampler(small)(trace_id):
+        assert ratio_sampler(large)(trace_id)

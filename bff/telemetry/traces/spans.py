@@ -1,4 +1,4 @@
-"""Spans as OpenTelemetry's data model has them, before they are encoded; and which are kept.
+"""Spans as OpenTelemetry's data model has them, before they are encoded.
 
 https://opentelemetry.io/docs/specs/otel/trace/api/ and …/trace/sdk/
 """
