@@ -20,7 +20,8 @@ from bff.errors import SettingsError
 from bff.plan.model.composition import CompiledProject, Composition
 from bff.secret import Secret
 from bff.settings import load_settings
-from bff.web.serving.routing import RoutingTable, ToComposition
+from bff.web.serving.matches import ToComposition
+from bff.web.serving.routing import RoutingTable
 
 
 def _read_params(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> list[Pair]:

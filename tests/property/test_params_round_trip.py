@@ -13,7 +13,8 @@ from bff.engine.values.limits import Budget
 from bff.plan.compiler.project import compile_project
 from bff.plan.model.composition import Composition
 from bff.plan.params.parsing import parse_params
-from bff.web.serving.routing import RoutingTable, ToComposition
+from bff.web.serving.matches import ToComposition
+from bff.web.serving.routing import RoutingTable
 from tests.support.projects import SHOP_SCHEMAS, SHOP_SERVICE, write_project
 
 SCHEMAS = f"""{SHOP_SCHEMAS}

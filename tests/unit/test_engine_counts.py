@@ -25,7 +25,7 @@ def test_reply_that_breaks_its_schema_counts_once_by_its_operation() -> None:
 
 def test_heavy_reply_that_breaks_its_schema_counts_as_well() -> None:
     metrics = Metrics()
-    composition = compose(step("a", NUMBER, on_failure=Optional()))
+    composition = compose(step("a", NUMBER, on_failure=Optional(), timeout=60), deadline=60)
 
     async def read() -> None:  # in real time, since a thread reads it
         transport = ScriptedTransport({"GET /x": json_reply("x")})

@@ -6,15 +6,8 @@ from typing import Any
 
 import pytest
 
-from bff.web.serving.routing import (
-    EVERY_METHOD,
-    BadPath,
-    NoMatch,
-    RoutingTable,
-    ToComposition,
-    ToRoute,
-    WrongMethod,
-)
+from bff.web.serving.matches import BadPath, NoMatch, ToComposition, ToRoute, WrongMethod
+from bff.web.serving.routing import EVERY_METHOD, RoutingTable
 from tests.support.routes import declared_route
 
 

@@ -26,18 +26,11 @@ from bff.web.serving.endpoints import (
     RouteEndpoint,
     plain_options,
 )
+from bff.web.serving.matches import BadPath, NoMatch, ToComposition, ToOwn, ToRoute, WrongMethod
 from bff.web.serving.own_endpoints import OwnEndpoint
 from bff.web.serving.pending import Pending
 from bff.web.serving.routes import RouteHandler
-from bff.web.serving.routing import (
-    BadPath,
-    NoMatch,
-    RoutingTable,
-    ToComposition,
-    ToOwn,
-    ToRoute,
-    WrongMethod,
-)
+from bff.web.serving.routing import RoutingTable
 from bff.web.serving.websockets import WebSocketHandler
 from bff.web.telemetry.telemetry import Telemetry
 

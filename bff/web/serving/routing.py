@@ -23,51 +23,15 @@ from urllib.parse import quote, unquote_to_bytes
 
 from bff.plan.model.composition import Composition, Route
 from bff.plan.params.sendable import ENCODED_SLASH
-
-
-@dataclass(frozen=True, slots=True)
-class ToComposition:
-    """The composition called `name`; `params` are the decoded texts of its path."""
-
-    name: str
-    params: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class ToOwn:
-    """An endpoint of the gateway's own, by its path before any prefix."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class ToRoute:
-    """A raw route; `below` is the path under its prefix as it came: "" or "/…". What stands before
-    the prefix is the gateway's own."""
-
-    route: Route
-    below: str
-
-
-@dataclass(frozen=True, slots=True)
-class WrongMethod:
-    """The path is a composition's, the method is not."""
-
-    allow: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NoMatch:
-    """Nothing of the project's is there."""
-
-
-@dataclass(frozen=True, slots=True)
-class BadPath:
-    """A percent sign without two hex digits, bytes that are not UTF-8, or a path that reads in two
-    ways."""
-
-
-Match = ToComposition | ToOwn | ToRoute | WrongMethod | NoMatch | BadPath
+from bff.web.serving.matches import (
+    BadPath,
+    Match,
+    NoMatch,
+    ToComposition,
+    ToOwn,
+    ToRoute,
+    WrongMethod,
+)
 
 EVERY_METHOD = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY")
 _NOTHING: Mapping[str, str] = {}
