@@ -17,7 +17,7 @@ pytestmark = on_linux
 async def outcome(start_seconds: float) -> tuple[bool, int, str]:
     """Whether a worker comes to serve, its exit status, and its problem."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        worker = await start_worker(listener, ConnectionCounts.create(1), 0, start_seconds)
+        worker = await start_worker(listener, ConnectionCounts.create(1), 0, start_seconds, None)
         is_ready = await worker.wait_until_ready()
         if is_ready:
             await worker.stop(10)
