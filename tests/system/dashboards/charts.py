@@ -101,11 +101,11 @@ def format_value(value: float, unit: str) -> str:
             return _seconds(value)
         case "percentunit":
             return f"{value * 100:.3g} %"
-        case "bytes" | "decbytes":
+        case "bytes":
             return f"{_large(value)}B"
         case "Bps":
             return f"{_large(value)}B/s"
-        case "reqps" | "ops" | "cps":
+        case "reqps" | "ops":
             return f"{_large(value)}/s"
         case _:
             return _large(value).strip()

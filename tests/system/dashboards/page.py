@@ -39,7 +39,6 @@ td, th { height: 17px; padding: 0 4px; }
 th { text-align: left; color: #6a737d; font-weight: normal; }
 .value { text-align: right; width: 72px; }
 td i { display: inline-block; width: 12px; height: 3px; margin: 0 6px 3px 0; }
-td.bar i { height: 11px; margin: 2px 0 0; border-radius: 2px; }
 p { font-size: 34px; height: 50px; margin: 0; text-align: center; }
 """
 
@@ -63,11 +62,10 @@ def draw_page(title: str, panels: Sequence[Panel], store: Prometheus, window: Wi
 def _draw(panel: Panel, lines: Sequence[Line], window: Window) -> str:
     if panel.kind == "row":
         return f"<h2>{escape(panel.title)}</h2>"
-    at = panel.place
-    height = at.height * _ROW_HEIGHT
-    inside = (_COLUMN * at.width + _GAP * (at.width - 1) - _AROUND[0], height - _AROUND[1])
+    columns, height = panel.columns, panel.rows * _ROW_HEIGHT
+    inside = (_COLUMN * columns + _GAP * (columns - 1) - _AROUND[0], height - _AROUND[1])
     return (
-        f'<section style="grid-column: span {at.width}; height: {height}px">'
+        f'<section style="grid-column: span {columns}; height: {height}px">'
         f"<h3>{escape(panel.title)}</h3>{_draw_inside(panel, lines, inside, window)}</section>"
     )
 
@@ -82,12 +80,10 @@ def _draw_inside(
             left = height - legend.count("<tr>") * _LINE_HEIGHT
             chart = draw_chart(lines, panel.unit, panel.thresholds, (width, left), window)
             return chart + legend
-        case "stat" | "gauge":
+        case "stat":
             value, colour = format_value(lines[0].last, panel.unit), _colour(panel, lines[0].last)
             spark = draw_spark(lines[0], (width, height - _BIG_HEIGHT), window, colour)
             return f'<p style="color: {colour}">{value}</p>{spark}'
-        case "bargauge" | "table":
-            return _draw_bars(panel, lines[: int(height / _LINE_HEIGHT)])
         case other:
             raise AssertionError(f"{panel.title}: nothing draws a panel of the kind {other}")
 
@@ -105,18 +101,6 @@ def _draw_legend(lines: Sequence[Line], unit: str, most: int) -> str:
         rows.append(f"<tr><th>and {len(lines) - len(shown)} more<th><th>")
     head = '<tr><th><th class="value">last<th class="value">most'
     return f"<table>{head}{''.join(rows)}</table>"
-
-
-def _draw_bars(panel: Panel, lines: Sequence[Line]) -> str:
-    largest = max(line.last for line in lines) or 1.0
-    rows = [
-        f'<tr><td>{escape(line.name)}<td class="bar">'
-        f'<i style="background: {_colour(panel, line.last)};'
-        f' width: {100 * line.last / largest:.1f}%"></i>'
-        f'<td class="value">{format_value(line.last, panel.unit)}'
-        for line in lines
-    ]
-    return f"<table>{''.join(rows)}</table>"
 
 
 def _colour(panel: Panel, value: float) -> str:

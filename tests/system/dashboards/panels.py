@@ -25,22 +25,15 @@ class Threshold(NamedTuple):
     colour: str
 
 
-class Place(NamedTuple):
-    """Where a panel is, in Grafana's grid of 24 columns."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-
 class Panel(NamedTuple):
-    """One panel; one of the kind `row` has a title alone."""
+    """One panel, so many columns wide of Grafana's 24, and so many of its rows high; one of the
+    kind `row` has a title alone."""
 
     kind: str
     title: str
     unit: str
-    place: Place
+    columns: int
+    rows: int
     targets: tuple[Target, ...]
     thresholds: tuple[Threshold, ...]
 
@@ -69,7 +62,7 @@ def panels_titled(panels: Sequence[Panel], titles: Sequence[str]) -> list[Panel]
 def fill_in(text: str, dashboard: Mapping[str, Any]) -> str:
     """A query with the dashboard's variables filled in."""
     known = {each["name"]: _chosen(each) for each in dashboard["templating"]["list"]}
-    known |= {"__rate_interval": f"{RATE_SECONDS}s", "__range": "5m", "__interval": "1s"}
+    known["__rate_interval"] = f"{RATE_SECONDS}s"
     return re.sub(r"\$(?:{(\w+)(?::\w+)?}|(\w+))", lambda found: known[found[1] or found[2]], text)
 
 
@@ -88,12 +81,12 @@ def _flat(panels: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _panel(panel: Mapping[str, Any], dashboard: Mapping[str, Any]) -> Panel:
     defaults = panel.get("fieldConfig", {}).get("defaults", {})
-    at = panel["gridPos"]
     return Panel(
         kind=panel["type"],
         title=panel["title"],
         unit=defaults.get("unit", "short"),
-        place=Place(at["x"], at["y"], at["w"], at["h"]),
+        columns=panel["gridPos"]["w"],
+        rows=panel["gridPos"]["h"],
         targets=tuple(
             Target(fill_in(each["expr"], dashboard), each.get("legendFormat", ""))
             for each in panel.get("targets", [])
