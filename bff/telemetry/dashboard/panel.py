@@ -70,6 +70,7 @@ def level(definition: Definition, by: Labels, *matchers: str) -> str:
 def lines(by: Labels, *before: str) -> str:
     """What lines are called that differ by some labels: `home · orders`, `10.0.0.7:8000`."""
     names = " · ".join(f"{{{{{label}}}}}" for label in by)
+    names = names.replace(" · {{view}}", " {{view}}")  # the whole payload has none
     names = names.replace(
         "{{server_address}} · {{server_port}}", "{{server_address}}:{{server_port}}"
     )
