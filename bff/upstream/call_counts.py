@@ -1,7 +1,8 @@
 """Counts exchanges with instances of services: an observer (`bff.upstream.observed`).
 
 Labels are the project's: the service, and the instance as the project writes it. What comes from
-elsewhere is one of a few words: a method or a status that HTTP doesn't have is `_OTHER`.
+elsewhere is one of a few words: methods that HTTP doesn't have are `_OTHER`, and statuses that
+nobody has registered are those of their class.
 """
 
 from bisect import bisect_left
@@ -10,14 +11,15 @@ from typing import Final
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed
 from bff.methods import KNOWN_METHODS
-from bff.telemetry.metrics.families import OTHER, Metrics
+from bff.telemetry.metrics.definition import OTHER, STATUS_LABELS
+from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.metrics.service_definitions import BROKEN_BODIES, SERVICE_CALLS
 from bff.upstream.observed import Answer, ObservedCall
 from bff.upstream.ports import Server, SwitchedConnection
 
 # By OpenTelemetry's rule for clients the error of a status from 400 on is that status.
 _OF_STATUS: Final = {
-    status: (str(status), "" if status < 400 else str(status)) for status in range(100, 600)
+    status: (label, "" if status < 400 else label) for status, label in STATUS_LABELS.items()
 }
 _OF_NO_STATUS: Final = (OTHER, OTHER)
 _CANCELLED: Final = ("", "cancelled")

@@ -1,6 +1,7 @@
 """What the pools of both transports count, over real sockets: each number moves by what is done."""
 
 import asyncio
+import sys
 
 import pytest
 
@@ -176,3 +177,27 @@ def test_series_of_an_instance_end_with_it_and_begin_anew_when_it_comes_back() -
             await transport.close()
 
     asyncio.run(main())
+
+
+def test_reading_many_pools_takes_as_long_for_each_as_reading_few() -> None:
+    """They are read once a second, on the loop that serves."""
+
+    async def calls(count: int) -> int:
+        """How many Python functions are called to read so many pools."""
+        metrics = Metrics()
+        transport = open_transport("http1", metrics)
+        assert isinstance(transport, Http1Transport)
+        for number in range(count):
+            url = f"http://10.0.0.{number}:8080"
+            transport.new_pool(transport.at(url, None).key)
+        called: list[str] = []
+        sys.setprofile(lambda frame, event, _: called.append(event))
+        try:
+            metrics.gauge(OPEN_CONNECTIONS).read_all()
+            metrics.gauge(POOL_WAITING).read_all()
+        finally:
+            sys.setprofile(None)
+        await transport.close()
+        return called.count("call")
+
+    assert asyncio.run(calls(80)) < 4.5 * asyncio.run(calls(20))

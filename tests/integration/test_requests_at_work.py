@@ -1,16 +1,30 @@
 """Which requests count as at work, in every host: those that take waiting, until their ends."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
+import flask
 import pytest
 from flask import Flask
 
 from bff.settings import Settings
-from bff.web.applications import create_server
-from tests.support.counted_shop import GATE, TOKEN, Shop, asked, screen, serving_shop
+from bff.telemetry.metrics.definitions import REQUESTS
+from bff.web.applications import create_app, create_server
+from tests.support.counted import counted
+from tests.support.counted_shop import (
+    GATE,
+    GATEWAY,
+    SCRIPTS,
+    TOKEN,
+    Shop,
+    asked,
+    screen,
+    serving_shop,
+)
 from tests.support.fake_time import Clock
 from tests.support.hosts import HOSTS, LOOP_HOSTS, Host, http1_server
+from tests.support.projects import SHOP_SERVICE, write_project
 from tests.support.websockets import echo, live_project, opened, switching
 from tests.support.wire import WireServer
 
@@ -59,6 +73,40 @@ def test_reply_that_a_client_leaves_is_not_at_work_any_more(shop: Shop) -> None:
     assert shop.at_work({"composition": 1}) == {"composition": 1}
     GATE.set()
     assert shop.at_work({}) == {}
+
+
+@pytest.mark.parametrize("does", ["fails", "answers otherwise"])
+def test_stream_that_an_apps_own_hook_drops_is_not_at_work_any_more(
+    tmp_path: Path, does: str
+) -> None:
+    """Nobody reads it then, and no server closes it."""
+
+    def drop(_: flask.Response) -> flask.Response:
+        if does == "fails":
+            raise RuntimeError("the app's own")
+        return flask.make_response("another")
+
+    with WireServer(SCRIPTS) as upstream:
+        app = create_app(
+            write_project(
+                tmp_path,
+                services={"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", upstream.url)},
+                gateway=GATEWAY,
+            ),
+            Settings(log_level="error", metrics_token=TOKEN),
+        )
+        app.after_request(drop)
+        app.logger.disabled = True  # pytest would hold what it logs, and the reply with it
+        status = app.test_client().get("/raw/endless").status_code
+        assert status == (500 if does == "fails" else 200)
+        gc.collect()  # the traceback has a cycle
+        gateway = app.extensions["bff"]
+        shop = Shop(Host("flask", 0, app), upstream, Clock(), gateway.core.metrics)
+        assert shop.at_work({}) == {}
+        assert list(counted(gateway.core.metrics, REQUESTS)) == [
+            asked("/raw/*", 200, error="client_left")
+        ]
+        gateway.close()
 
 
 def test_websocket_is_at_work_as_long_as_it_is_open(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def observed(answer: Answer | None, method: str = "GET", seconds: float = 0.06) 
         (UpstreamReply(304, (), b""), "304", ""),
         (UpstreamReply(404, (), b""), "404", "404"),
         (UpstreamReply(503, (), b""), "503", "503"),
+        (UpstreamReply(471, (), b""), "400", "400"),
         (UpstreamReply(799, (), b""), "_OTHER", "_OTHER"),
         (UpstreamStream(206, (), b""), "206", ""),
         (Failed(Reason.REFUSED, was_sent=False), "", "refused"),

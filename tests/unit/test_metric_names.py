@@ -12,9 +12,8 @@ from opentelemetry.semconv.attributes.http_attributes import HttpRequestMethodVa
 from opentelemetry.semconv.metrics import http_metrics
 
 from bff.methods import KNOWN_METHODS
-from bff.telemetry.metrics.definition import Definition
+from bff.telemetry.metrics.definition import OTHER, Definition
 from bff.telemetry.metrics.definitions import DEFINITIONS, REQUESTS
-from bff.telemetry.metrics.families import OTHER
 from bff.telemetry.metrics.service_definitions import SERVICE_CALLS
 
 # As Prometheus spells them: https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/

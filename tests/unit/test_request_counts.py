@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from bff.plan.model.composition import Slo
+from bff.telemetry.metrics.definition import OTHER
 from bff.telemetry.metrics.definitions import COMPOSITIONS, REQUESTS, SLO_MISSES
-from bff.telemetry.metrics.families import OTHER, Metrics
+from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.metrics.limit_definitions import ACCESS_REFUSALS
 from bff.web.http.accounts import Account
 from bff.web.http.destination import NOWHERE, Destination
@@ -73,6 +74,22 @@ def test_methods_and_schemes_of_a_clients_own_are_one(
     assert len(destination.cells) == 2
 
 
+@pytest.mark.parametrize(
+    ("status", "label", "error"),
+    [
+        (200, "200", ""), (299, "200", ""), (418, "418", ""), (471, "400", ""),
+        (503, "503", "503"), (599, "500", "500"), (600, OTHER, OTHER), (999, OTHER, OTHER),
+    ],
+)  # fmt: skip
+def test_statuses_that_nobody_has_registered_are_those_of_their_class(
+    metrics: Metrics, counts: RequestCounts, status: int, label: str, error: str
+) -> None:
+    """A client may ask some services for any."""
+    counts.count(request(), Reply(status, []), 0)
+    ((labels, _),) = metrics.histogram(REQUESTS).series.items()
+    assert labels[-2:] == (label, error)
+
+
 def test_reasons_of_refusals_are_words_and_the_first_ones_alone(
     metrics: Metrics, counts: RequestCounts
 ) -> None:
@@ -100,10 +117,10 @@ def test_client_that_left_before_an_answer_has_no_status(
     """One that left within has the status that it got."""
     counts.count(request(screen()), Reply(499, []), 0, "client left")
     counts.count(request(screen()), Reply(200, [], account=HIT), 0, "client left")
-    counts.count(request(screen()), Reply(499, []), 0)  # a service's own number
+    counts.count(request(screen()), Reply(499, []), 0)  # a service's own, of no standard
     series = metrics.families[REQUESTS.name].series
     assert [labels[4:] for labels in series] == [
-        ("", "client_left"), ("200", "client_left"), ("499", ""),
+        ("", "client_left"), ("200", "client_left"), ("400", ""),
     ]  # fmt: skip
     outcomes = [outcome for _, _, outcome in metrics.families[COMPOSITIONS.name].series]
     assert outcomes == ["abandoned", "ok", "refused"]

@@ -26,6 +26,7 @@ import httpx
 
 from bff.plan.schemas.json_texts import may_be_deep
 from bff.secret import Secret
+from bff.telemetry.metrics.definition import OTHER, STATUS_LABELS
 from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.metrics.service_definitions import ISSUER_REQUESTS
 from bff.tls import TlsFiles, client_context
@@ -115,7 +116,8 @@ class IssuerClient:
         except IssuerDown as down:
             self._count(question, down.word, began_at)
             raise
-        self._count(question, str(reply.status) if 400 <= reply.status < 600 else "", began_at)
+        error = STATUS_LABELS.get(reply.status, OTHER) if reply.status >= 400 else ""
+        self._count(question, error, began_at)
         return reply
 
     def _count(self, question: Question, error: str, began_at: float) -> None:

@@ -1,5 +1,8 @@
-"""What describes a metric, and the buckets that histograms of durations have."""
+"""What describes a metric, the buckets that histograms of durations have, and how statuses are
+spelt in labels."""
 
+from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Final, Literal, NamedTuple
 
 Kind = Literal["counter", "gauge", "histogram"]
@@ -10,6 +13,15 @@ HTTP_SECONDS: Final = (
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 )  # fmt: skip
 SHORT_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+OTHER: Final = "_OTHER"  # a value that is none of a label's
+
+# A status that nobody has registered counts as the x00 of its class (RFC 9110 §15), and one of no
+# class as `_OTHER`: some services answer with whatever status their clients ask for.
+STATUS_LABELS: Final[Mapping[int, str]] = {
+    status: str(status if status in {*HTTPStatus} else status // 100 * 100)
+    for status in range(100, 600)
+}
 
 
 class Definition(NamedTuple):

@@ -16,7 +16,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, NamedTuple, TypeVar
 
-from bff.telemetry.metrics.definition import Definition
+from bff.telemetry.metrics.definition import OTHER, Definition
 from bff.telemetry.metrics.definitions import DEFINITIONS
 
 Labels = tuple[str, ...]
@@ -26,7 +26,6 @@ Cell = list[float]
 Domains = Mapping[Labels, Collection[Labels]]
 
 MOST_SERIES: Final = 10_000
-OTHER: Final = "_OTHER"
 
 
 class Exemplar(NamedTuple):

@@ -40,6 +40,8 @@ class Http1Transport:
         self.loop = asyncio.get_running_loop()
         self.wheel = TimerWheel(self.loop, _TICK_SECONDS)
         self.pools: dict[PoolKey, Pool] = {}
+        # By host and port: each place is counted once a second, and may be one of many hundreds.
+        self._pools_at: dict[tuple[str, str], list[Pool]] = {}
         self._limits = limits
         self._metrics = metrics or Metrics()
         self._resolver = Resolver(self.loop)
@@ -69,6 +71,7 @@ class Http1Transport:
         if origin is None:
             return None
         link = link or _PLAIN_LINK
+        server = server_at(text)
         pool = Pool(
             origin,
             self.loop,
@@ -77,20 +80,25 @@ class Http1Transport:
             partial(self._tls_contexts.get, link.tls),
             link.proxy,
             self._limits,
-            on_empty=lambda: self._drop_pool(key),
-            counts=PoolCounts(self._metrics, server_at(text)),
+            on_empty=lambda: self._drop_pool(key, server),
+            counts=PoolCounts(self._metrics, server),
         )
         self.pools[key] = pool
+        self._pools_at.setdefault(server[1:], []).append(pool)
         return pool
 
     def _count(self, server: Server) -> OpenConnections:
-        place = (server.host, server.port)
-        found = [pool for (origin, _), pool in self.pools.items() if server_at(origin)[1:] == place]
+        found = self._pools_at.get(server[1:], ())
         return OpenConnections(
             sum(pool.active for pool in found),
             sum(pool.idle for pool in found),
             sum(pool.waiting for pool in found),
         )
 
-    def _drop_pool(self, key: PoolKey) -> None:
-        self.pools.pop(key, None)
+    def _drop_pool(self, key: PoolKey, server: Server) -> None:
+        pool = self.pools.pop(key, None)
+        found = self._pools_at.get(server[1:], [])
+        if pool in found:
+            found.remove(pool)
+        if not found:
+            self._pools_at.pop(server[1:], None)

@@ -15,7 +15,7 @@ from time import perf_counter, time
 from typing import Any, Final, Literal, NamedTuple
 
 from bff.methods import KNOWN_METHODS
-from bff.telemetry.metrics.definition import HTTP_SECONDS
+from bff.telemetry.metrics.definition import HTTP_SECONDS, OTHER, STATUS_LABELS
 from bff.telemetry.metrics.definitions import (
     CACHE_REQUESTS,
     COMPOSITION_BYTES,
@@ -24,7 +24,7 @@ from bff.telemetry.metrics.definitions import (
     REQUESTS_IN_FLIGHT,
     SLO_MISSES,
 )
-from bff.telemetry.metrics.families import OTHER, Cell, Labels, Metrics
+from bff.telemetry.metrics.families import Cell, Labels, Metrics
 from bff.telemetry.metrics.limit_definitions import ACCESS_REFUSALS, ACTIONS
 from bff.web.http.accounts import CacheState, Outcome
 from bff.web.http.destination import APP, NOWHERE, Destination, DestinationKind
@@ -204,7 +204,7 @@ def _way(request: GatewayRequest, reply: Reply, broken: BrokenBy | None) -> _Way
 
 
 def _request_labels(destination: Destination, way: _Way) -> Labels:
-    status = "" if _is_abandoned(way) else str(way.status)
+    status = "" if _is_abandoned(way) else STATUS_LABELS.get(way.status, OTHER)
     error = _spelt(way.broken) if way.broken else status if way.status >= 500 else ""
     return destination.kind, way.method, way.scheme, destination.route, status, error
 

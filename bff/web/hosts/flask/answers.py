@@ -1,6 +1,7 @@
 """From what the gateway has begun to a Flask response: whole, or streamed from the loop."""
 
 import asyncio
+import weakref
 from collections.abc import Iterator
 
 from bff.web.hosts.flask.loop_thread import Closing, Exchange
@@ -116,7 +117,10 @@ class Answers:
 
         mark_logged(environ)
         response = response_of(reply, body())
-        response.call_on_close(end)
+        # Once: when a server closes it, or when an app's own hook has put another in its place.
+        ending = weakref.finalize(response, end)
+        ending.atexit = False
+        response.call_on_close(ending)
         return response
 
 
