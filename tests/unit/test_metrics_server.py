@@ -37,9 +37,13 @@ class Server:
 
     async def all_closed(self) -> None:
         """Wait until the server has no connection."""
+        await self.has(0)
+
+    async def has(self, connections: int) -> None:
+        """Wait until the server has so many connections."""
         async with asyncio.timeout(SECONDS):
             while True:
-                if not self._server.connections:
+                if self._server.connections == connections:
                     return
                 await asyncio.sleep(0.005)
 
@@ -208,3 +212,16 @@ def test_number_of_answers_under_way_has_a_bound() -> None:
                 writer.transport.abort()
 
     asyncio.run(main())
+
+
+def test_end_with_connections_that_are_open_reports_no_error() -> None:
+    reported = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: reported.append(what))
+        async with Server() as server, server.connect() as (_, writer):
+            writer.write(b"GET /metr")
+            await server.has(1)
+
+    asyncio.run(main())
+    assert reported == []

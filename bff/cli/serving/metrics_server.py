@@ -61,11 +61,12 @@ class MetricsServer:
         # In the order in which they came; those whose head is not there yet.
         self._waiting: dict[asyncio.StreamWriter, None] = {}
         self._connections: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def start(self, listener: socket.socket) -> None:
         """Accept connections from a socket that listens."""
         self._server = await asyncio.start_server(
-            self._serve, sock=listener, limit=_MOST_HEAD_BYTES
+            self._accept, sock=listener, limit=_MOST_HEAD_BYTES
         )
 
     def close(self) -> None:
@@ -79,6 +80,12 @@ class MetricsServer:
     def connections(self) -> int:
         """How many are open."""
         return len(self._connections)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # In a task of our own: asyncio's reports an error when it is cancelled, at the end.
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._make_room():
