@@ -1,5 +1,5 @@
 """The settings of a process, from `BFF_*` environment variables. Those of traces have the names of
-OpenTelemetry (`bff.trace_settings`).
+OpenTelemetry (`bff.telemetry.traces.settings`).
 
 They are read once, where a process starts, and do not change after that. Everything else is in the
 project's files. This module may not read files or import other parts.
@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from bff.errors import SettingsError
-from bff.trace_settings import TraceSettings, load_trace_settings, service_name
+from bff.telemetry.traces.settings import TraceSettings, load_trace_settings, service_name
 
 TransportName = Literal["http1", "httpx"]
 LogLevel = Literal["debug", "info", "warning", "error"]

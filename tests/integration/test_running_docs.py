@@ -20,7 +20,7 @@ import trustme
 
 from bff.cli.serve import serve
 from bff.settings import Settings
-from bff.trace_settings import TRACE_VARIABLES
+from bff.telemetry.traces.settings import TRACE_VARIABLES
 from tests.support.hosts import WAIT_BUDGET_SECONDS, Host
 from tests.support.projects import write_project
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bff.engine.values.trace import SpanContext, Trace, read_context
-from bff.telemetry.sampling import ratio_sampler
+from bff.telemetry.traces.sampling import ratio_sampler
 
 TRACE_ID, SPAN_ID = b"0af7651916cd43dd8448eb211c80319c", b"b7ad6b7169203331"
 PARENT = b"00-%b-%b-01" % (TRACE_ID, SPAN_ID)

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Self
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from bff.settings import load_settings
-from bff.trace_settings import TraceSettings
+from bff.telemetry.traces.settings import TraceSettings
 from tests.support.hosts import WAIT_BUDGET_SECONDS
 
 Answer = tuple[int, Mapping[str, str], bytes]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from bff.telemetry.metrics.definition import Definition
 from bff.telemetry.metrics.definitions import DEFINITIONS
-from bff.telemetry.promql import SCRAPED
+from bff.telemetry.metrics.promql import SCRAPED
 
 _PARTS = {"counter": ("",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from bff.settings import Settings
-from bff.trace_settings import load_trace_settings
+from bff.telemetry.traces.settings import load_trace_settings
 from tests.support.hosts import WAIT_BUDGET_SECONDS, serving
 from tests.support.projects import SHOP_SERVICE, write_project
 from tests.support.screens import user

@@ -7,8 +7,8 @@ from bff.engine.values.results import CompositionPayload, Degradation, StepTimin
 from bff.plan.model.caching import EVERYTHING, PurgedTags
 from bff.plan.model.service import Dropped
 from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.traces.settings import TraceSettings
 from bff.telemetry.traces.spans import Span
-from bff.trace_settings import TraceSettings
 from bff.web.http.destination import Destination
 from bff.web.telemetry.call_spans import SpanBuilder
 from bff.web.telemetry.request_spans import KeptRequest, request_spans

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from bff.engine.values.results import Degradation
-from bff.telemetry.sampling import ratio_sampler
+from bff.telemetry.traces.sampling import ratio_sampler
 from bff.web.http.accounts import Account
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest

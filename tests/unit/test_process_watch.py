@@ -9,7 +9,7 @@ import uvloop
 
 from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.metrics.process_definitions import COLLECTIONS, LONGEST_LOOP_LAG, LOOP_LAG
-from bff.telemetry.process_watch import LOOK_SECONDS, ProcessWatch
+from bff.telemetry.metrics.process_watch import LOOK_SECONDS, ProcessWatch
 
 HELD_SECONDS = 0.3
 

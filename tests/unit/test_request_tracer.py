@@ -5,7 +5,8 @@ import pytest
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.recorded_trace import MOST_ATTEMPTS, RecordedTrace
 from bff.telemetry.metrics.families import Metrics
-from bff.trace_settings import Sampler, TraceSettings
+from bff.telemetry.traces.sampling import Sampler
+from bff.telemetry.traces.settings import TraceSettings
 from bff.upstream.observed import ObservedCall, server_at
 from bff.web.http.accounts import Account, Outcome
 from bff.web.http.replies import Reply

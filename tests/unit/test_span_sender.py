@@ -22,8 +22,8 @@ from bff.telemetry.traces.delivery import (
     deliver,
 )
 from bff.telemetry.traces.sender import BATCH_SPANS, MOST_SPANS, MOST_WAITING, SpanSender
+from bff.telemetry.traces.settings import TraceSettings, load_trace_settings
 from bff.telemetry.traces.spans import Span
-from bff.trace_settings import TraceSettings, load_trace_settings
 from tests.support.collector import Collector
 from tests.support.hosts import WAIT_BUDGET_SECONDS
 

@@ -6,7 +6,8 @@ import pytest
 
 from bff.errors import SettingsError
 from bff.settings import load_settings
-from bff.trace_settings import Sampler, TraceSettings, load_trace_settings
+from bff.telemetry.traces.sampling import Sampler
+from bff.telemetry.traces.settings import TraceSettings, load_trace_settings
 
 ON = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
 TRACES = "http://127.0.0.1:4318/v1/traces"

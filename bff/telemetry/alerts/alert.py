@@ -2,7 +2,7 @@
 
 from typing import Final, Literal, NamedTuple
 
-from bff.telemetry import promql
+from bff.telemetry.metrics import promql
 from bff.telemetry.metrics.definition import Definition
 
 JOB: Final = "job"  # Prometheus's name of who was scraped: projects are told apart by it

@@ -7,7 +7,6 @@ one says that it matters, the short one that it goes on.
 
 from typing import Final, Literal, NamedTuple
 
-from bff.telemetry import promql
 from bff.telemetry.alerts.alert import JOB, Alert, Recording, quantile, rate, share
 from bff.telemetry.dashboard.cache import SCREENS_DEGRADED
 from bff.telemetry.dashboard.screens import (
@@ -17,6 +16,7 @@ from bff.telemetry.dashboard.screens import (
     SCREENS_FAILING,
     SCREENS_SLOW,
 )
+from bff.telemetry.metrics import promql
 from bff.telemetry.metrics.definitions import COMPOSITIONS, SLO_MISSES, SLO_TARGETS
 
 

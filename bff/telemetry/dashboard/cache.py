@@ -20,7 +20,7 @@ from bff.telemetry.metrics.cache_definitions import (
     STORE_OPERATIONS,
 )
 from bff.telemetry.metrics.definitions import CACHE_REQUESTS, DEGRADATIONS, DROPPED_ELEMENTS
-from bff.telemetry.promql import share_of
+from bff.telemetry.metrics.promql import share_of
 
 SCREENS_DEGRADED: Final = "Degraded screens"
 STEPS_DEGRADED: Final = "Why screens are degraded"

@@ -11,7 +11,7 @@ from bff.telemetry.metrics.limit_definitions import (
     LIMIT_FALLBACKS,
     LIMIT_LEASES,
 )
-from bff.telemetry.promql import share_of
+from bff.telemetry.metrics.promql import share_of
 
 WITHOUT_REDIS: Final = "Limits without Redis"
 

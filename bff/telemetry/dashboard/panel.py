@@ -6,9 +6,9 @@ is about.
 
 from typing import Final, Literal, NamedTuple
 
-from bff.telemetry import promql
+from bff.telemetry.metrics import promql
 from bff.telemetry.metrics.definition import Definition
-from bff.telemetry.promql import SCRAPED
+from bff.telemetry.metrics.promql import SCRAPED
 
 WINDOW: Final = "$__rate_interval"  # Grafana's: four scrapes at least
 VARIABLES: Final = (*SCRAPED, "composition", "service", "server_address", "server_port")

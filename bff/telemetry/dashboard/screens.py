@@ -31,7 +31,7 @@ from bff.telemetry.metrics.definitions import (
     STEP_INFO,
     STEPS,
 )
-from bff.telemetry.promql import labelled, share_of
+from bff.telemetry.metrics.promql import labelled, share_of
 
 # What an SLO, and a share of failures, is about: neither a caller's mistakes nor who has left.
 ANSWERED: Final = 'outcome=~"ok|degraded|failed"'

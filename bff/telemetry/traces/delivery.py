@@ -15,7 +15,7 @@ import httpx
 
 from bff.errors import SettingsError
 from bff.telemetry.traces.otlp import rejected_spans
-from bff.trace_settings import TraceSettings
+from bff.telemetry.traces.settings import TraceSettings
 from bff.version import __version__
 
 MOST_ATTEMPTS: Final = 5

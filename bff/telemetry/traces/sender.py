@@ -22,8 +22,8 @@ from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.metrics.process_definitions import SPANS_DROPPED, SPANS_SENT
 from bff.telemetry.traces.delivery import Collector, Delivered, deliver
 from bff.telemetry.traces.otlp import Batch
+from bff.telemetry.traces.settings import TraceSettings
 from bff.telemetry.traces.spans import Attributes, Span
-from bff.trace_settings import TraceSettings
 
 _log = logging.getLogger(__name__)
 

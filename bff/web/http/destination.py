@@ -3,13 +3,10 @@
 Metrics, traces and the log take their names from it, so that no request can make up new ones.
 """
 
-from typing import TYPE_CHECKING, Any, Final, Literal, assert_never
+from typing import Any, Final, Literal, assert_never
 
 from bff.plan.model.composition import Slo
 from bff.telemetry.logs.texts import Facts
-
-if TYPE_CHECKING:
-    from bff.web.http.cors import CrossOrigin
 
 DestinationKind = Literal["composition", "route", "own", "app", "none"]
 
@@ -17,25 +14,22 @@ DestinationKind = Literal["composition", "route", "own", "app", "none"]
 class Destination:
     """An endpoint, of a `release` of the project. `name` is the composition's, the route's prefix,
     or the path of one of the gateway's own; `route` is the template of its paths, as
-    OpenTelemetry's `http.route`. `cross_origin` is None where the project's own counts. `slo` is
-    the composition's. `cells` has what somebody counts of its requests, by what came of them; one
-    process's own. `facts` are its fields in lines of the log."""
+    OpenTelemetry's `http.route`. `slo` is the composition's. `cells` has what is counted of its
+    requests in this process, by how they went. `facts` are its fields in lines of the log."""
 
-    __slots__ = ("cells", "cross_origin", "facts", "kind", "name", "route", "slo")
+    __slots__ = ("cells", "facts", "kind", "name", "route", "slo")
 
     def __init__(
         self,
         kind: DestinationKind,
         name: str = "",
         route: str = "",
-        cross_origin: "CrossOrigin | None" = None,
         slo: Slo | None = None,
         release: str = "",
     ) -> None:
         self.kind = kind
         self.name = name
         self.route = route
-        self.cross_origin = cross_origin
         self.slo = slo
         self.cells: dict[Any, Any] = {}
         self.facts = _facts(kind, name, release)

@@ -1,11 +1,11 @@
 """Which requests have a line: all that somebody may have to look into, and a share of the rest.
 
-Every worker and every service decides alike of one trace (`bff.telemetry.sampling`).
+Every worker and every service decides alike of one trace (`bff.telemetry.traces.sampling`).
 """
 
 from typing import Final
 
-from bff.telemetry.sampling import ratio_sampler
+from bff.telemetry.traces.sampling import ratio_sampler
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 

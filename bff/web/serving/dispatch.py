@@ -70,7 +70,6 @@ class Dispatcher:
                     "composition",
                     each.name,
                     url_prefix + each.path_text,
-                    cross_origins.of(each.cors),
                     each.slo,
                     project.release,
                 ),
@@ -93,7 +92,6 @@ class Dispatcher:
                     "route",
                     each.prefix,
                     f"{url_prefix}{each.prefix}/*",
-                    cross_origins.of(each.cors),
                     release=project.release,
                 ),
                 self,
@@ -102,12 +100,26 @@ class Dispatcher:
         }
         self._own = own
         self._own_destinations = {
-            path: Destination(
-                "own", path, url_prefix + path, each.cross_origin, release=project.release
-            )
-            for path, each in own.items()
+            path: Destination("own", path, url_prefix + path, release=project.release)
+            for path in own
         }
         self._cross_origin = cross_origins.of(project.cors)
+        # Of the destinations that have one of their own.
+        self._cross_origins: dict[Destination, CrossOrigin] = {
+            **{
+                self._compositions[each.name].destination: cross_origins.of(each.cors)
+                for each in project.compositions
+            },
+            **{
+                self._routes[each.prefix].destination: cross_origins.of(each.cors)
+                for each in project.routes
+            },
+            **{
+                self._own_destinations[path]: each.cross_origin
+                for path, each in own.items()
+                if each.cross_origin is not None
+            },
+        }
         self._telemetry = telemetry
         self._lines: dict[tuple[str, str, str], tuple[Destination, BeginLine]] = {}
 
@@ -210,7 +222,7 @@ class Dispatcher:
         return cross_origin.preflight(request, methods, granted)
 
     def _cross_origin_of(self, destination: Destination) -> CrossOrigin:
-        return destination.cross_origin or self._cross_origin
+        return self._cross_origins.get(destination, self._cross_origin)
 
     def _destination_at(self, method: str, raw_path: str) -> Destination | None:
         match = self._table.match(method, raw_path)

@@ -27,7 +27,7 @@ from bff.plan.model.composition import CompiledProject, Composition, Route
 from bff.redis.store import SharedStore
 from bff.settings import Settings
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.process_watch import ProcessWatch
+from bff.telemetry.metrics.process_watch import ProcessWatch
 from bff.upstream.observed import ObservedTransport, Observers
 from bff.upstream.passthrough.headers import RouteHeaders
 from bff.upstream.passthrough.passthrough import Passthrough

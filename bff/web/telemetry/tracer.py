@@ -18,9 +18,9 @@ from bff.engine.values.outcomes import Failed
 from bff.engine.values.recorded_trace import Attempt, AttemptTrace, RecordedTrace
 from bff.engine.values.trace import SpanContext, is_trace_id, new_trace_id, read_context
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.sampling import ratio_sampler
+from bff.telemetry.traces.sampling import ratio_sampler
 from bff.telemetry.traces.sender import SpanSender
-from bff.trace_settings import TraceSettings
+from bff.telemetry.traces.settings import TraceSettings
 from bff.upstream.observed import ObservedCall
 from bff.upstream.ports import Server, SwitchedConnection, UpstreamStream
 from bff.version import __version__

@@ -15,18 +15,12 @@ from pathlib import Path
 from typing import Final, Literal, TypeVar
 from urllib.parse import unquote, urlsplit
 
+from bff.telemetry.traces.sampling import SAMPLERS, Sampler, sampler_called
+
 T = TypeVar("T")
 
 Compression = Literal["gzip", "none"]
 COMPRESSIONS: Final[tuple[Compression, ...]] = ("gzip", "none")
-SAMPLERS: Final = (
-    "parentbased_always_on",
-    "parentbased_always_off",
-    "parentbased_traceidratio",
-    "always_on",
-    "always_off",
-    "traceidratio",
-)
 
 TRACE_VARIABLES: Final = (
     "OTEL_SDK_DISABLED",
@@ -63,15 +57,6 @@ _RATIO = re.compile(r"(0|1|[01]?\.[0-9]{1,17}|[01]\.[0-9]{0,17})")
 
 
 @dataclass(frozen=True, slots=True)
-class Sampler:
-    """Which requests' traces are kept: that share of those that begin here; those that a trusted
-    caller's trace goes on in, as the caller says, where it `follows_parent`."""
-
-    follows_parent: bool = True
-    ratio: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
 class TraceSettings:
     """Where spans go, and of which requests. `attributes` describe this process; they have
     `service.name`. `certificate` is a PEM file of authorities, in place of the system's; spans wait
@@ -84,7 +69,7 @@ class TraceSettings:
     compression: Compression = "gzip"
     certificate: Path | None = None
     attributes: Mapping[str, str] = field(default_factory=lambda: {"service.name": "bff"})
-    sampler: Sampler = Sampler()
+    sampler: Sampler = field(default_factory=Sampler)
 
 
 def service_name(environ: Mapping[str, str]) -> str:
@@ -121,7 +106,7 @@ def load_trace_settings(environ: Mapping[str, str]) -> TraceSettings | None:
         reader.read_exporters(_choice(COMPRESSIONS), "gzip", "COMPRESSION"),
         reader.read_exporters(Path, None, "CERTIFICATE"),
         {**pairs, "service.name": name},
-        Sampler(sampler.startswith("parentbased"), 0.0 if "always_off" in sampler else ratio),
+        sampler_called(sampler, ratio),
     )
     if reader.problems:
         raise ValueError("\n".join(reader.problems))

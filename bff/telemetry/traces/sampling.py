@@ -1,9 +1,32 @@
 """Which share of traces is kept: spans and lines of the log. All who see a trace decide alike."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
+SAMPLERS: Final = (
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+    "always_on",
+    "always_off",
+    "traceidratio",
+)
 _IDS: Final = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """Which requests' traces are kept. Of those that begin here it is the share `ratio`. Where a
+    trusted caller's trace goes on, the caller decides if the sampler `follows_parent`."""
+
+    follows_parent: bool = True
+    ratio: float = 1.0
+
+
+def sampler_called(name: str, ratio: float) -> Sampler:
+    """The sampler with one of the names that OpenTelemetry's specification gives."""
+    return Sampler(name.startswith("parentbased"), 0.0 if "always_off" in name else ratio)
 
 
 def ratio_sampler(ratio: float) -> Callable[[bytes], bool]:
