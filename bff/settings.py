@@ -209,8 +209,10 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         except ValueError as error:
             problems.append(f"{variable}: {error}")
     try:
-        values["service_name"] = service_name(environ)
-        values["traces"] = load_trace_settings(environ)
+        traces = values["traces"] = load_trace_settings(environ)
+        values["service_name"] = (
+            service_name(environ) if traces is None else traces.attributes["service.name"]
+        )
     except ValueError as error:
         problems += str(error).splitlines()
     if problems:

@@ -65,7 +65,7 @@ def _buckets() -> str:
         if each.bounds:
             by_bounds.setdefault(each.bounds, []).append(each)
     rows = [
-        (code(each.shown_name for each in group), ", ".join(f"{bound:g}" for bound in bounds))
+        (code(each.shown_name for each in group), ", ".join(f"{bound:.12g}" for bound in bounds))
         for bounds, group in by_bounds.items()
     ]
     return table(("histogram", "upper bounds of its buckets"), rows)

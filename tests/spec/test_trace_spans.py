@@ -95,7 +95,6 @@ def test_request_that_runs_has_spans_for_itself_the_run_its_steps_and_their_atte
         "server.port": screen.host.port,
         "bff.request.id": answer.header("x-request-id"),
         "bff.composition": "screen",
-        "bff.view": "",
         "bff.outcome": "degraded",
     }
     assert run.attributes == {"bff.composition": "screen", "bff.release": release}

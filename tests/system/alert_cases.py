@@ -85,6 +85,8 @@ CASES: Mapping[str, tuple[Case, ...]] = {
         Case({**home("failed", "0+6x40"), **home("ok", "0+94x40")}, labels=OF_HOME,
              summary="More than 5 % of the requests of home fail."),
         Case({**home("failed", "0+4x40"), **home("ok", "0+96x40")}),
+        # one of ten, and one alone: nobody is woken
+        Case({**home("failed", "0x20 1x20"), **home("ok", "0x18 0+1x22")}, "6m"),
         # callers' own mistakes don't count
         Case({**home("refused", "0+50x40"), **home("failed", "0x40"), **home("ok", "0+50x40")}),
     ),
@@ -105,6 +107,7 @@ CASES: Mapping[str, tuple[Case, ...]] = {
         Case({**users("timeout", "0x20 100+100x20"), **users("", "0+100x20 2000x20")}, "5m45s",
              OF_USERS, "More than 20 % of the calls of users at 10.0.0.7:8000 fail."),
         Case({**users("503", "0x20 0+15x20"), **users("", "0+90x40")}, "8m"),
+        Case({**users("503", "0x20 2x20"), **users("", "0x40")}, "5m45s"),  # two calls in all
         Case({**users("404", "0+90x40"), **users("", "0+10x40")}, "6m"),  # what isn't there
         Case({**users("cancelled", "0+90x40"), **users("", "0+10x40")}, "6m"),  # clients left
     ),
@@ -135,6 +138,8 @@ CASES: Mapping[str, tuple[Case, ...]] = {
                         ', operation="find", outcome="failed"', "0+48x40"),
               **counter("bff_store_operation_duration_seconds_count",
                         ', operation="find", outcome="ok"', "0+52x40")}),
+        Case(counter("bff_store_operation_duration_seconds_count",
+                     ', operation="find", outcome="failed"', "0x20 1x2 2x20"), "6m"),  # two in all
     ),
     "BffPurgesOwed": (
         Case(counter("bff_purges_owed", "", "0x10 3x30"), labels={},

@@ -68,7 +68,7 @@ def test_graph_is_red_where_its_alert_fires() -> None:
     compared = set()
     for alert in ALERTS:
         alarm = graphs[alert.panel].alarm
-        above = re.search(r" > ([\d.]+)$", alert.expression)
+        above = re.search(r" > ([\d.]+)(?: and |$)", alert.expression)
         if alarm is not None and above is not None:
             compared.add(alert.name)
             assert alarm in (float(above[1]), float(above[1]) + 1)  # whole numbers above 0

@@ -98,9 +98,9 @@ def test_attempts_of_a_run_that_is_not_over_are_below_the_run() -> None:
         (200, "", False, None, 200),
         (404, "", False, None, 404),
         (500, "", True, "500", 500),
-        (200, "upstream broke off", True, "upstream broke off", 200),
-        (200, "client left", True, "client left", 200),
-        (499, "client left", False, "client left", None),  # nothing was answered
+        (200, "upstream broke off", True, "upstream_broke_off", 200),
+        (200, "client left", True, "client_left", 200),
+        (499, "client left", False, "client_left", None),  # nothing was answered
     ],
 )
 def test_requests_span_is_an_error_where_the_server_failed_or_its_reply_broke_off(

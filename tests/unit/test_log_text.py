@@ -43,7 +43,7 @@ def test_requests_have_one_aligned_line_each_with_what_failed() -> None:
     assert re.fullmatch(line(200, "hit"), hit)
     why = "  degraded: orders:timeout  orders: timeout: after 2 s"
     assert re.fullmatch(line(200, "miss", why), degraded)
-    why = "  broken: client left  type: closing  trace=[0-9a-f]{32}"
+    why = "  broken: client left  error: closing  trace=[0-9a-f]{32}"
     assert re.fullmatch(line(503, "-", why), error)
     assert len({each.index("GET") for each in (hit, degraded, error)}) == 1
 

@@ -116,6 +116,7 @@ PROMETHEUS_3 = (
         (PROMETHEUS_2, "openmetrics"),
         (PROMETHEUS_3, "openmetrics"),
         ("application/openmetrics-text", "openmetrics"),
+        ("text/plain, application/openmetrics-text", "openmetrics"),
         ('Application/OpenMetrics-Text; Version="1.0.0"', "openmetrics"),
         ("application/openmetrics-text;version=0.0.1", "text"),
         ("application/openmetrics-text;q=0.4,text/plain;q=0.5", "text"),
@@ -147,3 +148,4 @@ def test_content_type_names_the_version_that_is_written() -> None:
         b"application/openmetrics-text; version=1.0.0; charset=utf-8"
     )
     assert headers[b"content-encoding"] == b"gzip"
+    assert headers[b"vary"] == b"Accept, Accept-Encoding"

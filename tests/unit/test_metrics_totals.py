@@ -98,10 +98,11 @@ def test_histograms_are_added_up_and_the_newest_exemplar_of_a_bucket_is_kept(
     first, second = Process(totals), Process(totals)
     first.observe(0.25, "a" * 32, at=2.0)
     second.observe(0.25, "b" * 32, at=1.0)
+    first.observe(60.0, "d" * 32, at=2.0)
     second.observe(60.0, "c" * 32, at=3.0)
     first.end()
     series = totals.table()[COMPOSITIONS.name][HOME]
-    assert (sum(series.cell[:-1]), series.cell[-1]) == (3, 60.5)
+    assert (sum(series.cell[:-1]), series.cell[-1]) == (4, 120.5)
     assert [each.trace_id[0] for _, each in sorted(series.exemplars.items())] == ["a", "c"]
 
 
@@ -187,3 +188,18 @@ def test_labels_without_a_domain_have_a_bound_in_what_the_ended_left(totals: Tot
     series = totals.table()[STEP_CALLS.name]
     assert len(series) == MOST_SERIES + 1
     assert series[OTHER, OTHER].cell == [MOST_SERIES // 2]
+
+
+def test_what_was_counted_beyond_the_bound_outlives_every_release(totals: Totals) -> None:
+    worker = Process(totals)
+    calls = worker.metrics.counter(STEP_CALLS)
+    for number in range(MOST_SERIES):
+        calls.at("home", f"{number}")
+    calls.at("home", "one too many")[0] += 1
+    worker.metrics.retain(KNOWN)
+    worker.send()
+    worker.end()
+    Process(totals)
+    assert {key: each.cell for key, each in totals.table()[STEP_CALLS.name].items()} == {
+        (OTHER, OTHER): [1]
+    }

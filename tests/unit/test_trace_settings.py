@@ -89,7 +89,9 @@ def test_traces_are_off_without_an_endpoint_or_where_they_are_switched_off(
 def test_variables_are_read_as_the_standard_names_them(
     environ: dict[str, str], settings: TraceSettings
 ) -> None:
-    assert load_settings(environ).traces == settings
+    loaded = load_settings(environ)
+    assert loaded.traces == settings
+    assert loaded.service_name == settings.attributes["service.name"]  # the log has the same
 
 
 @pytest.mark.parametrize(

@@ -50,18 +50,24 @@ def quantile(definition: Definition, window: str, by: tuple[str, ...], *matchers
     return promql.quantile(0.95, buckets, window, (JOB, *by))
 
 
-def growth(definition: Definition, window: str) -> str:
+def growth(definition: Definition, window: str, by: tuple[str, ...] = (), *matchers: str) -> str:
     """By how much a counter grew."""
-    return promql.total(f"increase({promql.series(definition)}[{window}])", (JOB,))
+    counter = promql.counted(definition, *matchers)
+    return promql.total(f"increase({counter}[{window}])", (JOB, *by))
+
+
+def some(definition: Definition, window: str, by: tuple[str, ...], part: str) -> str:
+    """Three or more were `part`: where there are few in all, one of them is a large share, and
+    nobody is to be woken by it."""
+    return f"{growth(definition, window, by, part)} >= 3"
 
 
 def grew(definition: Definition, window: str, by: tuple[str, ...] = ()) -> str:
     """The series of a counter that grew, or were not there before and are more than nothing: of
     these Prometheus can't say by how much they grew."""
     counter, labels = promql.series(definition), (JOB, *by)
-    grown = promql.total(f"increase({counter}[{window}])", labels)
     now, before = (promql.total(each, labels) for each in (counter, f"{counter} offset {window}"))
-    return f"{grown} > 0 or ({now} > 0 unless {before})"
+    return f"{growth(definition, window, by)} > 0 or ({now} > 0 unless {before})"
 
 
 def level(definition: Definition, by: tuple[str, ...] = ()) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from bff.telemetry.alerts.alert import Alert, grew, growth, level, quantile, share
+from bff.telemetry.alerts.alert import Alert, grew, growth, level, quantile, share, some
 from bff.telemetry.dashboard.cache import OWED, STORE_FAILING
 from bff.telemetry.dashboard.limits import WITHOUT_REDIS
 from bff.telemetry.dashboard.process import HEAVY_FULL, LAG, LINES_LOST, SPANS_LOST, WORKERS_ENDING
@@ -29,13 +29,15 @@ from bff.telemetry.metrics.service_definitions import (
     SERVICE_CALLS,
 )
 
+_NOT_OK: Final = 'outcome!="ok"'
 _INSTANCE: Final = "{{ $labels.service }} at {{ $labels.server_address }}:{{ $labels.server_port }}"
 
 SERVICE_ALERTS: Final = (
     Alert(
         "BffInstanceFailing",
         f"More than 20 % of the calls of {_INSTANCE} fail.",
-        share(SERVICE_CALLS, "1m", INSTANCE, FAILED) + " > 0.2",
+        f"{share(SERVICE_CALLS, '1m', INSTANCE, FAILED)} > 0.2"
+        f" and {some(SERVICE_CALLS, '1m', INSTANCE, FAILED)}",
         "15s",
         "page",
         "Is it this instance alone, or the whole service? Lines of the log say in `bff.failures`"
@@ -82,7 +84,8 @@ CACHE_ALERTS: Final = (
     Alert(
         "BffStoreFailing",
         "The store that workers share fails, or is left alone.",
-        share(STORE_OPERATIONS, "1m", (), 'outcome!="ok"') + " > 0.5",
+        f"{share(STORE_OPERATIONS, '1m', (), _NOT_OK)} > 0.5"
+        f" and {some(STORE_OPERATIONS, '1m', (), _NOT_OK)}",
         "30s",
         "page",
         "Is Redis running, and quick enough? Each worker goes on with its own memory: services get"

@@ -7,7 +7,7 @@ one says that it matters, the short one that it goes on.
 
 from typing import Final, Literal, NamedTuple
 
-from bff.telemetry.alerts.alert import JOB, Alert, Recording, quantile, rate, share
+from bff.telemetry.alerts.alert import JOB, Alert, Recording, quantile, rate, share, some
 from bff.telemetry.dashboard.cache import SCREENS_DEGRADED
 from bff.telemetry.dashboard.screens import (
     ANSWERED,
@@ -40,13 +40,15 @@ BURN_RATES: Final = (
     ),
 )
 
+_FAILED: Final = 'outcome="failed"'
 _SCREEN: Final = "{{ $labels.composition }}"
 
 SCREEN_ALERTS: Final = (
     Alert(
         "BffScreenFailing",
         f"More than 5 % of the requests of {_SCREEN} fail.",
-        share(COMPOSITIONS, "2m", SCREEN, 'outcome="failed"', ANSWERED) + " > 0.05",
+        f"{share(COMPOSITIONS, '2m', SCREEN, _FAILED, ANSWERED)} > 0.05"
+        f" and {some(COMPOSITIONS, '2m', SCREEN, _FAILED)}",
         "30s",
         "page",
         "A required step fails, or the deadline ends it. Look at the steps of this screen that"

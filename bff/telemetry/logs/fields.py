@@ -45,7 +45,11 @@ FIELDS: Final = (
     Field("message", "text", "what people read first"),
     Field("ecs.version", "keyword", "the version of the Elastic Common Schema"),
     Field("event.dataset", "keyword", "the kind of the line"),
-    Field("service.name", "keyword", "`OTEL_SERVICE_NAME`, or `bff`"),
+    Field(
+        "service.name",
+        "keyword",
+        "`OTEL_SERVICE_NAME`, or `bff`; with traces, the name that they have",
+    ),
     Field("service.version", "keyword", "the version of bff"),
     Field("event.kind", "keyword", "`event`, or `alert` of a fault, a bug or lost lines"),
     Field(

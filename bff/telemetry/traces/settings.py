@@ -73,8 +73,8 @@ class TraceSettings:
 
 
 def service_name(environ: Mapping[str, str]) -> str:
-    """What the log calls the process; `OTEL_SERVICE_NAME` counts although traces are off."""
-    return environ.get("OTEL_SERVICE_NAME") or _SERVICE_NAME
+    """What the log calls the process where traces are off; else it is what the spans have."""
+    return environ.get("OTEL_SERVICE_NAME", "").strip() or _SERVICE_NAME
 
 
 def load_trace_settings(environ: Mapping[str, str]) -> TraceSettings | None:

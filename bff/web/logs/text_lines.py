@@ -33,7 +33,12 @@ _SHOWN: Final = frozenset({
     "@timestamp", "log.level", "message", "ecs.version", "error.stack_trace", "service.name",
     "service.version", "event.kind", "event.category", "event.type", "event.dataset",
 })  # fmt: skip
-_FAULTS: Final = ("bff.degraded", "bff.failed", "bff.broken", "error.type")
+_FAULTS: Final = {
+    "bff.degraded": "degraded",
+    "bff.failed": "failed",
+    "bff.broken": "broken",
+    "error.type": "error",
+}
 _WORDS: Final = ("bff.failures", "error.message", "bff.dropped", "bff.ambiguous")
 
 
@@ -72,8 +77,9 @@ class TextLines:
             f"{_plain(request.method[:METHOD_LENGTH]):6}",
             _plain(request.raw_path[:PATH_LENGTH]),
         ]
-        found = [name for name in _FAULTS if name in fields]
-        faults = [f"{name.partition('.')[2]}: {_shown(fields[name])}" for name in found]
+        faults = [
+            f"{word}: {_shown(fields[name])}" for name, word in _FAULTS.items() if name in fields
+        ]
         words = [_shown(fields[name]) for name in _WORDS if name in fields]
         if faults and reply.status >= 500:
             words.append(f"trace={request.trace_id.decode()}")

@@ -78,7 +78,8 @@ def _add_request(builder: SpanBuilder, kept: KeptRequest) -> bytes:
     trace, route = kept.trace, kept.destination.route
     method = kept.method if kept.method in KNOWN_METHODS else OTHER
     is_left = kept.status == CLIENT_LEFT  # before anything was answered: no error of the server
-    error = kept.broken or (str(kept.status) if kept.status >= 500 else "")
+    # As the metrics' label of the same name has it.
+    error = kept.broken.replace(" ", "_") or (str(kept.status) if kept.status >= 500 else "")
     attributes: SpanAttributes = [
         ("http.request.method", method),
         ("url.scheme", kept.scheme),
@@ -102,9 +103,10 @@ def _add_request(builder: SpanBuilder, kept: KeptRequest) -> bytes:
     if kept.account is not None:
         attributes += [
             ("bff.composition", kept.destination.name),
-            ("bff.view", kept.account.view),
             ("bff.outcome", kept.account.outcome),
         ]
+        if kept.account.view:
+            attributes.append(("bff.view", kept.account.view))
     if trace.lost_attempts:
         attributes.append(("bff.attempts.lost", trace.lost_attempts))
     parent = trace.parent
