@@ -117,6 +117,10 @@ class Progress:
             self.settle(index, Failed(Reason.DEADLINE, was_sent=False))
         self.failed_by = self.failed_by if blamed is None else blamed
 
+    def note_sent(self, index: int) -> None:
+        """A request of the step is sent."""
+        self.sent[index] += 1
+
     def calls_sent(self) -> Sequence[int | None]:
         """By step: the count of requests sent; None where the step did not begin."""
         return [

@@ -240,13 +240,13 @@ class Run:
                 return handle
             progress.sent[index] += 1
             return self._calls.begin(step, request, left, arriving, trace, caller, on_reply)
-        progress.sent[index] += 1
         key = keys(request, self._inputs.identity_key, self._inputs.claims)
         # It ends before the waiting does, so that a stored reply can stand in for it.
         deadline = self._deadline.earlier(2 * self._reserved)
         budget, heavy, replies = self._wait_budget, self.heavy, self._replies
+        on_send = partial(progress.note_sent, index)
         work = self._shared.call(
-            step, step.cache, key, request, deadline, budget, heavy, replies, trace, caller
+            step, step.cache, key, request, deadline, budget, heavy, replies, trace, caller, on_send
         )
         return TaskCall(work, partial(self._take_part, index, place))
 

@@ -5,8 +5,11 @@ import threading
 
 import pytest
 
+from bff.settings import Settings
+from bff.telemetry.metrics.definitions import STEP_CALLS
 from tests.support.cache_answers import cache_facts, is_hit, ttl_of
 from tests.support.callers import ByName, bearer
+from tests.support.counted import settled
 from tests.support.fake_time import Clock
 from tests.support.screens import Screens, user, value_reply
 from tests.support.structured_fields import read_list
@@ -41,6 +44,18 @@ def test_two_compositions_and_all_callers_share_one_call(screens: Screens) -> No
             assert name_in(answer) == "Ann"
             assert cache_facts(answer) == {"fwd": "bypass"}
     assert screen.calls() == ["GET /users/1"]
+
+
+def test_step_counts_the_calls_that_it_sent_and_no_reply_that_was_stored(
+    screens: Screens,
+) -> None:
+    settings = Settings(metrics_token="t" * 32)
+    screen = screens(screen_of("screen"), {"/users/1": user()}, settings=settings)
+    for _ in range(3):
+        screen.get("/screen")
+    calls = {"bff_step_calls composition=screen step=user": 1.0}
+    metrics = screen.host.app.extensions["bff"].core.metrics
+    assert settled(metrics, {}, calls, STEP_CALLS) == calls
 
 
 def test_two_compositions_at_once_share_the_call_that_is_under_way(screens: Screens) -> None:

@@ -9,7 +9,7 @@ from bff.plan.model.service import Dropped
 from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.traces.settings import TraceSettings
 from bff.telemetry.traces.spans import Span
-from bff.web.http.destination import Destination
+from bff.web.http.destination import Destination, DestinationKind
 from bff.web.telemetry.call_spans import SpanBuilder
 from bff.web.telemetry.request_spans import KeptRequest, request_spans
 from bff.web.telemetry.tracer import RequestTracer
@@ -119,3 +119,15 @@ def test_requests_span_is_an_error_where_the_server_failed_or_its_reply_broke_of
     assert attributes["server.address"] == "2001:db8::1"
     assert attributes["server.port"] == 8443
     assert len(str(attributes["url.path"])) == 200
+
+
+@pytest.mark.parametrize(("kind", "name"), [("composition", "home"), ("own", None)])
+def test_request_that_is_refused_names_its_composition_as_its_line_does(
+    kind: DestinationKind, name: str | None
+) -> None:
+    kept = KeptRequest(
+        trace(), Destination(kind, "home", "/home"), "GET", "/home", "https", None, None, "1.1",
+        403, (), None, "", "sampled", "r1", 10.0, 11.0, ZERO,
+    )  # fmt: skip
+    (span,) = request_spans(kept)
+    assert dict(span.attributes).get("bff.composition") == name

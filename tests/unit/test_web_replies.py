@@ -1,5 +1,7 @@
 """Header texts that replies share, against the grammar of their RFCs."""
 
+import pytest
+
 from bff.engine.values.results import CompositionPayload, StepTiming
 from bff.plan.model.service import Dropped
 from bff.web.compositions.outcome_replies import run_account
@@ -31,3 +33,13 @@ def test_log_names_what_was_dropped_and_why_the_first_was() -> None:
     made = CompositionPayload(b"{}", {}, (), (timing,))
     account = run_account("", "miss", made, None)
     assert account_fields(account)["bff.dropped"] == ["best: 3, the first: 0.price: missing"]
+
+
+@pytest.mark.parametrize(("forwarded", "attempts"), [("miss", 2), ("miss; collapsed", None)])
+def test_log_has_the_attempts_of_a_run_in_the_line_of_the_request_that_began_it(
+    forwarded: str, attempts: int | None
+) -> None:
+    """So that those of all lines are together those that services got."""
+    made = CompositionPayload(b"{}", {}, (), (StepTiming("best", 0.0, 1.0, 2, "ok"),))
+    fields = account_fields(run_account("", forwarded, made, None))
+    assert (fields.get("bff.attempts"), fields["bff.steps.ok"]) == (attempts, ["best"])

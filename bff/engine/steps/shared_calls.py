@@ -9,7 +9,6 @@ time, or under other tags, has another key.
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, replace
-from functools import partial
 from typing import Any
 
 from pydantic_core import to_json
@@ -53,9 +52,11 @@ class SharedCalls:
         budget: Budget,
         trace: Trace | None,
         caller: Caller | None,
+        on_send: Callable[[], None],
     ) -> StepPart:
-        """The part that the stored reply under `key`, or else the call, makes. Where the call fails
-        and an earlier reply is good enough, that is the failure's `stand_in`."""
+        """The part that the stored reply under `key`, or else the call, makes; `on_send` hears of
+        the call. Where it fails and an earlier reply is good enough, that is the failure's
+        `stand_in`."""
         own: StepPart | None = None
 
         async def send(trace: Trace | None, deadline: Deadline) -> CallResult:
@@ -63,6 +64,10 @@ class SharedCalls:
             reply = await self._calls.reply_to(step, request, deadline, trace, caller)
             own = await self._calls.part_of(step, reply, budget, heavy)
             return _result(step, caching, request, reply, own)
+
+        async def send_own(deadline: Deadline) -> CallResult:
+            on_send()
+            return await send(trace, deadline)
 
         async def refresh(deadline: Deadline) -> CallResult:
             anew = None if trace is None else trace.of_refresh()
@@ -75,7 +80,7 @@ class SharedCalls:
             step.operation,
             key,
             caching.policy,
-            partial(send, trace),
+            send_own,
             refresh,
             deadline,
             wait_budget,

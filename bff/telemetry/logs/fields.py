@@ -151,7 +151,8 @@ FIELDS: Final = (
     Field(
         "bff.attempts",
         "long",
-        "exchanges with instances: the calls of the steps, and the failed attempts",
+        "exchanges with instances: the calls of the steps, and the failed attempts; those of a run"
+        " that requests share are in the line of the one that began it",
         ("access",),
     ),
     Field(

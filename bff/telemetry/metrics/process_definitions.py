@@ -76,7 +76,8 @@ CLIENTS_REFUSED: Final = Definition(
     "counter",
     "What `bff serve` refused before the gateway saw it: connections and requests beyond its bounds"
     " (connections, requests, app_requests, websockets), and what is no request that it takes, by"
-    " the word of the problem document: bad_request, slow_request, long_target, large_head.",
+    " the word of the problem document: bad_request, slow_request, long_target, large_head,"
+    " unknown_method, unknown_version, unknown_expectation.",
     "process",
     ("reason",),
 )

@@ -39,7 +39,7 @@ def _plain(view: str, cache: CacheState, outcome: Outcome, steps: _Steps, moves:
         names = [step for step, came_to, _ in steps if came_to == each]
         if names:
             fields[f"bff.steps.{each}"] = names
-    if steps:
+    if steps and cache != "collapsed":  # else they are those of the request whose run was shared
         fields["bff.attempts"] = sum(calls for _, _, calls in steps) + moves
     if moves:
         fields["bff.failed_attempts"] = moves

@@ -100,11 +100,10 @@ def _add_request(builder: SpanBuilder, kept: KeptRequest) -> bytes:
         attributes.append(("client.address", kept.client))
     if kept.host:
         attributes += _server(kept.host)
+    if kept.destination.kind == "composition":
+        attributes.append(("bff.composition", kept.destination.name))
     if kept.account is not None:
-        attributes += [
-            ("bff.composition", kept.destination.name),
-            ("bff.outcome", kept.account.outcome),
-        ]
+        attributes.append(("bff.outcome", kept.account.outcome))
         if kept.account.view:
             attributes.append(("bff.view", kept.account.view))
     if trace.lost_attempts:
