@@ -1,9 +1,12 @@
 """Which context a request's trace has, and which requests are kept."""
 
+import time
+
 import pytest
 
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.recorded_trace import MOST_ATTEMPTS, RecordedTrace
+from bff.engine.values.results import CompositionFailure, CompositionPayload, Degradation
 from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.traces.sampling import Sampler
 from bff.telemetry.traces.settings import TraceSettings
@@ -131,6 +134,28 @@ def test_request_that_is_not_sampled_is_kept_for_how_it_ends(
     made.tracing = traces
     kept = traces.ended(made, Reply(status, [], account=account), broken)
     assert (kept is not None) == (kept_for is not None) == (traces.sender.waiting == 1)
+
+
+@pytest.mark.parametrize(
+    ("made", "slow_seconds", "is_kept"),
+    [
+        (CompositionPayload(b"{}", {}, (), ()), 60.0, False),
+        (CompositionPayload(b"{}", {}, (), ()), 1e-9, True),
+        (CompositionPayload(b"{}", {}, (Degradation("a", "timeout", ""),), ()), 60.0, True),
+        (CompositionFailure(502, None, "payload_bytes", "", "", None, (), (), None), 60.0, True),
+        (CompositionFailure(404, "a", "status", "", "", None, (), (), None), 60.0, False),
+    ],
+    ids=["good", "slow", "degraded", "failed", "gone"],
+)
+def test_what_is_made_anew_in_the_background_is_kept_for_how_it_ends(
+    made: CompositionPayload | CompositionFailure, slow_seconds: float, is_kept: bool
+) -> None:
+    traces = tracer(Sampler(True, 0.0), slow_seconds)
+    cause = RecordedTrace(traces, TRACE_ID, TRACE_ID, b"00")
+    refresh = cause.of_refresh()
+    refresh.begin_run("home", time.perf_counter())
+    refresh.end_run(made)
+    assert traces.sender.waiting == is_kept
 
 
 def test_attempts_of_one_request_are_bounded_and_those_beyond_are_counted() -> None:

@@ -1,0 +1,50 @@
+"""What is counted of a run by its result, where no host is needed."""
+
+from bff.engine.values.results import (
+    CompositionFailure,
+    CompositionPayload,
+    Degradation,
+    StepTiming,
+)
+from bff.telemetry.metrics.definitions import DEGRADATIONS, RUNS, STEP_CALLS, STEPS
+from bff.telemetry.metrics.families import Metrics
+from bff.web.telemetry.run_counts import RunCounts
+from bff.web.telemetry.runs import Made
+from tests.support.counted import counted
+from tests.support.plans import compose, step
+
+SCREEN = compose(step("user", "GET /users/1"), step("orders", "GET /orders"))
+RUN = f"{RUNS.name} composition={SCREEN.name} outcome="
+OF_USER = f"composition={SCREEN.name} step=user"
+
+
+def numbers_of(made: Made) -> dict[str, float]:
+    metrics = Metrics()
+    RunCounts(metrics).count(SCREEN, made)
+    return counted(metrics, RUNS, STEPS, STEP_CALLS, DEGRADATIONS)
+
+
+def test_step_that_calls_for_each_element_counts_every_call() -> None:
+    made = CompositionPayload(b"{}", {}, (), (StepTiming("user", 0.0, 1.0, 3, "ok"),))
+    assert numbers_of(made) == {
+        f"{RUN}ok": 1,
+        f"{STEPS.name} {OF_USER} outcome=ok": 1,
+        f"{STEP_CALLS.name} {OF_USER}": 3,
+    }
+
+
+def test_payload_that_fails_as_a_whole_has_a_reason_and_no_step() -> None:
+    made = CompositionFailure(502, None, "payload_bytes", "", "", None, (), (), None)
+    assert numbers_of(made) == {
+        f"{RUN}failed": 1,
+        f"{DEGRADATIONS.name} composition={SCREEN.name} reason=payload_bytes": 1,
+    }
+
+
+def test_payload_that_fails_by_a_step_counts_that_step_alone() -> None:
+    failed = (Degradation("user", "timeout", "http_response_timeout"),)
+    made = CompositionFailure(504, "user", "timeout", "", "", None, failed, (), None)
+    assert numbers_of(made) == {
+        f"{RUN}failed": 1,
+        f"{DEGRADATIONS.name} {OF_USER} reason=timeout": 1,
+    }
