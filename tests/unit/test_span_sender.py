@@ -21,11 +21,14 @@ from bff.telemetry.traces.delivery import (
     decide,
     deliver,
 )
+from bff.telemetry.traces.delivery import Collector as Delivery
 from bff.telemetry.traces.sender import BATCH_SPANS, MOST_SPANS, MOST_WAITING, SpanSender
 from bff.telemetry.traces.settings import TraceSettings, load_trace_settings
 from bff.telemetry.traces.spans import Span
 from tests.support.collector import Collector
 from tests.support.hosts import WAIT_BUDGET_SECONDS
+from tests.support.wire import WireServer
+from tests.support.wire_scripts import flood, head
 
 NAME = "bff.telemetry.traces.sender"
 NEVER = {"OTEL_BSP_SCHEDULE_DELAY": "600000"}
@@ -221,6 +224,15 @@ def test_collector_that_is_gone_loses_what_waits_at_the_end(
         sending.sender.close()
     assert sending.dropped("unreachable") == 3 * BATCH_SPANS
     assert caplog.messages == ["spans were not sent: ConnectError (512 so far)"]
+
+
+def test_no_more_than_a_part_of_an_endless_answer_is_read() -> None:
+    with WireServer(flood(head(200), 64 << 20)) as server:
+        delivery = Delivery(TraceSettings(server.url))
+        answered = delivery.send(b"batch")
+        delivery.close()
+    assert answered.status == 200
+    assert 64 * 1024 < len(answered.body) < 1 << 20
 
 
 def test_bug_in_one_requests_spans_loses_these_alone(caplog: pytest.LogCaptureFixture) -> None:
