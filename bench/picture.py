@@ -22,6 +22,7 @@ _MISSED, _MET, _DOUBTFUL = "#cf222e", "#1a7f37", "#9a6700"
 _GATEWAY, _BY_HAND, _PEER, _FLOOR = "#1f6feb", "#bc4c00", "#8250df", "#afb8c1"
 _COLOURS = {
     "gateway": _GATEWAY,
+    "gateway-watched": _GATEWAY,
     "by-hand": _BY_HAND,
     "by-hand-few": _BY_HAND,
     "reference": _FLOOR,
@@ -89,7 +90,7 @@ def _compared(row: Row, rows: dict[str, Row], compared: list[Ratio]) -> list[tup
 
 
 def _title(row: Row, y: int) -> str:
-    weight = "bold" if row.server == "gateway" else ""
+    weight = "bold" if row.server in ("gateway", "gateway-watched") else ""
     return _text(_LABELS, y + _BAR // 2 + 4, row.title, anchor="end", weight=weight)
 
 

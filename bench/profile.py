@@ -32,7 +32,7 @@ _SAMPLES_PER_SECOND = 400
 _LOAD_STARTS_SECONDS = 4  # and by then the worker has used more than the launcher
 _LAST_WORDS_SECONDS = 10
 _SHOWN = 60
-_IN_PYTHON = ("gateway", "by-hand", "by-hand-few")
+_IN_PYTHON = ("gateway", "gateway-watched", "by-hand", "by-hand-few")
 # The last frame of what starts a worker. A line number follows.
 _SERVER_FRAME = "run (asyncio/runners.py"
 

@@ -85,7 +85,8 @@ _raw = Expectation(expected_passed_through())
 _MERGED, _LARGE = "three calls, merged", "three calls, merged, large"
 _FROM_CACHE, _IN_GZIP = "the same from cache", "from cache, gzip accepted"
 _UNCHANGED = "from cache, not modified"
-_WATCHED = "bff, metrics and traces"
+_WATCHED = "from cache, watched"
+_WATCHED_GZIP, _WATCHED_UNCHANGED = f"{_IN_GZIP}, watched", f"{_UNCHANGED}, watched"
 _FOR_A_TOKEN, _REFUSED = "from cache, for a token and a limit", "refused"
 _JOINED, _PASSED = "three calls, reshaped", "pass-through"
 _BY_HAND = f"Flask by hand, {THREADS} threads"
@@ -112,19 +113,19 @@ ROWS = (
     Row("large-krakend", _LARGE, _KRAKEND, "krakend", _LARGE_HOME, _large_unvalidated),
     Row("large", _LARGE, "bff", "gateway", _LARGE_HOME, _large_ran),
     Row("cached", _FROM_CACHE, "bff", "gateway", _CACHED, _hit),
-    Row("cached-watched", _FROM_CACHE, _WATCHED, "gateway-watched", _CACHED, _hit),
+    Row("cached-watched", _WATCHED, "bff", "gateway-watched", _CACHED, _hit),
     Row("members", _FOR_A_TOKEN, "bff", "gateway", _MEMBERS, _hit, _WITH_TOKEN),
     Row("refused", _REFUSED, "bff", "gateway", _MEMBERS, _refused, _WITHOUT),
     Row("cached-nginx", _FROM_CACHE, _NGINX_CACHE, "reference", PAYLOAD_PATH, _nginx_hit),
     Row("gzip", _IN_GZIP, "bff", "gateway", _CACHED, _hit_in_gzip, _GZIP),
-    Row("gzip-watched", _IN_GZIP, _WATCHED, "gateway-watched", _CACHED, _hit_in_gzip, _GZIP),
+    Row("gzip-watched", _WATCHED_GZIP, "bff", "gateway-watched", _CACHED, _hit_in_gzip, _GZIP),
     Row(
         *("gzip-nginx", _IN_GZIP, _NGINX_CACHE, "reference"),
         *(PAYLOAD_PATH, _nginx_hit_in_gzip, _GZIP),
     ),
     Row("unchanged", _UNCHANGED, "bff, 304", "gateway", _CACHED, _hit, _IF_CHANGED),
     Row(
-        *("unchanged-watched", _UNCHANGED, f"{_WATCHED}, 304", "gateway-watched"),
+        *("unchanged-watched", _WATCHED_UNCHANGED, "bff, 304", "gateway-watched"),
         *(_CACHED, _hit, _IF_CHANGED),
     ),
     Row(
