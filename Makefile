@@ -46,7 +46,7 @@ $(VENV)/collector/collector: tests/system/collector.yaml $(STAMP)
 # The pictures of docs/identity.md, and those of docs/observability.md with its figures: five minutes.
 screenshots: $(SYSTEM)
 	$(BIN)/python -m tests.system.screenshots
-	$(BIN)/python -m tests.system.observability_pictures
+	$(BIN)/python -m tests.system.observed.pictures
 
 # Installs what is missing: Debian's packages as root, and npm where there is none.
 $(SYSTEM): $(STAMP) $(ISSUER)/package-lock.json

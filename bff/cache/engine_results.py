@@ -11,7 +11,7 @@ from bff.deadline import Deadline, WaitBudget
 from bff.engine.ports import CachedReply, CallResult, SendCall, UpstreamReply
 from bff.engine.steps.failures import is_trouble
 from bff.engine.values.freshness import UNLIMITED, Freshness
-from bff.engine.values.results import CompositionFailure, CompositionPayload, Degradation
+from bff.engine.values.results import CompositionFailure, CompositionResult, Degradation
 from bff.plan.model.caching import CachePolicy, Scope
 from bff.plan.model.payload import PLAIN
 from bff.plan.model.service import Operation
@@ -23,7 +23,7 @@ _READ_HEADERS = (b"retry-after", b"content-encoding")
 _MOST_HEADER_CHARACTERS = 200
 
 
-def payload_result(made: CompositionPayload | CompositionFailure, scope: Scope) -> RunResult:
+def payload_result(made: CompositionResult, scope: Scope) -> RunResult:
     """The result of a run as the cache takes it: complete, degraded, trouble that may pass, or an
     answer that is a failure. What an upstream calls private is stored for one caller alone."""
     if isinstance(made, CompositionFailure):

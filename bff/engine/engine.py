@@ -38,6 +38,7 @@ from bff.engine.values.outcomes import Failed, Reason, has_own_value, reason_of
 from bff.engine.values.results import (
     CompositionFailure,
     CompositionPayload,
+    CompositionResult,
     Degradation,
     Inputs,
     WriteState,
@@ -79,9 +80,7 @@ class Engine:
         """The composition in the form that `run` takes. Make it once and hold it."""
         return prepare(composition)
 
-    async def run(
-        self, prepared: PreparedComposition, inputs: Inputs
-    ) -> CompositionPayload | CompositionFailure:
+    async def run(self, prepared: PreparedComposition, inputs: Inputs) -> CompositionResult:
         """Run every step by the deadline, and merge. A cancellation cancels every call."""
         composition = prepared.composition
         run = Run(prepared, inputs, self._calls, self._shared, self._heavy_work, self._clock)

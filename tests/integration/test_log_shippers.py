@@ -21,9 +21,8 @@ from bff.settings import Settings
 from bff.telemetry.logs.fields import DATASETS, FIELDS
 from bff.telemetry.logs.repeats import warnings_of
 from bff.web import gateway as core
-from bff.web.http.accounts import Account
 from bff.web.http.destination import APP
-from bff.web.http.replies import Reply
+from bff.web.http.replies import Account, Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.logs.log import Log, log_of
 from tests.observability import PAGE

@@ -9,7 +9,12 @@ from typing import Any
 from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyWork
 from bff.engine.values.limits import Limits
-from bff.engine.values.results import CompositionFailure, CompositionPayload, Inputs
+from bff.engine.values.results import (
+    CompositionFailure,
+    CompositionPayload,
+    CompositionResult,
+    Inputs,
+)
 from bff.plan.model.composition import Composition
 from bff.plan.model.service import Service
 from bff.upstream.pipeline.stack import ServiceClient
@@ -22,7 +27,7 @@ from tests.support.scripted import Script, ScriptedTransport
 class Ended:
     """How a run ended; `payload` and `failure` fail when it ended the other way."""
 
-    result: CompositionPayload | CompositionFailure
+    result: CompositionResult
     transport: ScriptedTransport
 
     @property
@@ -77,7 +82,7 @@ async def run_over(
     composition: Composition,
     inputs: Inputs | None = None,
     **options: Any,
-) -> CompositionPayload | CompositionFailure:
+) -> CompositionResult:
     """Run the composition once on this loop; `options` are the engine's."""
     heavy_work = HeavyWork()
     try:

@@ -7,7 +7,12 @@ from bff.cache.engine_results import payload_result
 from bff.cache.results import RunResult
 from bff.deadline import Deadline
 from bff.engine.values.freshness import UNLIMITED, Freshness
-from bff.engine.values.results import CompositionFailure, CompositionPayload, Degradation
+from bff.engine.values.results import (
+    CompositionFailure,
+    CompositionPayload,
+    CompositionResult,
+    Degradation,
+)
 
 DEGRADATION = Degradation("reviews", "timeout", "http_response_timeout")
 FAILURE = CompositionFailure(
@@ -46,9 +51,7 @@ def degraded(body: bytes = b'{"id":1,"reviews":null}') -> CompositionPayload:
 class Runs:
     """Called, it waits for `gate` (open unless closed) and gives the outcome or raises it."""
 
-    def __init__(
-        self, outcome: CompositionPayload | CompositionFailure | Exception | None = None
-    ) -> None:
+    def __init__(self, outcome: CompositionResult | Exception | None = None) -> None:
         self.outcome = outcome or payload()
         self.count = 0
         self.seconds_left = 0.0  # as the last one was told

@@ -7,13 +7,13 @@ import pytest
 
 from bff.telemetry.alerts.screens import SLO_ALERTS
 from bff.telemetry.metrics.definitions import DEFINITIONS
-from tests.system.cardinality import count_series
 from tests.system.dashboards.charts import Window
 from tests.system.dashboards.page import draw_page
 from tests.system.dashboards.panels import read_panels
-from tests.system.incident import FOUND_WITHIN_SECONDS, Sign, find_signs, find_slow_trace
-from tests.system.observed_shop import ObservedShop, observed_shop, sample_project, switched
-from tests.system.span_tree import draw_tree
+from tests.system.observed.cardinality import count_series
+from tests.system.observed.incident import FOUND_WITHIN_SECONDS, Sign, find_signs, find_slow_trace
+from tests.system.observed.shop import ObservedShop, observed_shop, sample_project, switched
+from tests.system.observed.span_tree import draw_tree
 
 # Graphs that may have nothing to show, and why.
 QUIET_GRAPHS: dict[str, str] = {

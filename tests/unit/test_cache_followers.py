@@ -10,7 +10,7 @@ from bff.cache.engine_results import payload_result
 from bff.cache.results import CacheResult, Run, RunResult
 from bff.deadline import Deadline
 from bff.engine.values.freshness import Freshness
-from bff.engine.values.results import CompositionFailure, CompositionPayload
+from bff.engine.values.results import CompositionResult
 from tests.support.cache_worker import job
 from tests.support.fake_time import Clock, run_in_fake_time
 from tests.support.memory_caches import WINDOWS, memory_cache
@@ -22,7 +22,7 @@ SLOW, QUICK = payload(b'"slow"'), payload(b'"quick"')
 class Slow:
     """Runs that take one time after the other, and are told how long they may."""
 
-    def __init__(self, *takes: tuple[float, CompositionPayload | CompositionFailure]) -> None:
+    def __init__(self, *takes: tuple[float, CompositionResult]) -> None:
         self._takes = iter(takes)
         self.began: list[tuple[float, float]] = []  # when, and the seconds that were left
 
@@ -154,7 +154,7 @@ def test_degraded_flight_that_lands_after_a_complete_one_is_not_kept_in_its_plac
     ids=["stored", "no-store", "private", "too many tags", "degraded", "404", "trouble"],
 )
 def test_caller_after_a_purge_gets_nothing_of_a_flight_from_before_it(
-    before: CompositionPayload | CompositionFailure,
+    before: CompositionResult,
 ) -> None:
     async def test(cache: Cache, clock: Clock) -> None:
         slow = Slow((1.0, before), (0.5, QUICK))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bff.cache.engine_results import payload_result
-from bff.engine.values.results import CompositionFailure, CompositionPayload
+from bff.engine.values.results import CompositionResult
 from tests.support.cache_worker import TTL, job
 from tests.support.memory_caches import WINDOWS, Turns, land_all, run_quietly
 from tests.support.payload_runs import FAILURE, NOT_FOUND, Runs, degraded, payload
@@ -171,7 +171,7 @@ def test_bug_while_it_is_made_anew_reaches_nobody_and_is_told(
 
 @pytest.mark.parametrize("trouble", [FAILURE, degraded()], ids=["failed", "degraded"])
 def test_older_value_stands_in_for_trouble_and_the_trouble_is_remembered_for_a_second(
-    trouble: CompositionPayload | CompositionFailure,
+    trouble: CompositionResult,
 ) -> None:
     async def test() -> None:
         turns = await with_old()

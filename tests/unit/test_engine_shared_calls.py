@@ -13,7 +13,12 @@ from bff.engine.heavy_work import HeavyWork
 from bff.engine.steps.requests import StepRequest
 from bff.engine.steps.shared_calls import ReplyKeyRecipe
 from bff.engine.values.outcomes import Failed, Reason
-from bff.engine.values.results import CompositionFailure, CompositionPayload, Inputs
+from bff.engine.values.results import (
+    CompositionFailure,
+    CompositionPayload,
+    CompositionResult,
+    Inputs,
+)
 from bff.plan.model.caching import CachePolicy, ReplyCaching, Scope, Tags
 from bff.plan.model.composition import Composition
 from bff.plan.model.expressions import NO_USES
@@ -40,9 +45,7 @@ class Shop:
         replies = CachedReplies(memory_cache(self.clock), self.clock)
         self._engine = Engine(service_client(self.transport), HeavyWork(), replies=replies)
 
-    async def run(
-        self, composition: Composition, who: str = ""
-    ) -> CompositionPayload | CompositionFailure:
+    async def run(self, composition: Composition, who: str = "") -> CompositionResult:
         return await self._engine.run(self._engine.prepare(composition), Inputs({}, {}, who))
 
     async def payload(self, composition: Composition, who: str = "") -> bytes:

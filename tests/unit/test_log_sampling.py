@@ -6,8 +6,7 @@ import pytest
 
 from bff.engine.values.results import Degradation
 from bff.telemetry.traces.sampling import ratio_sampler
-from bff.web.http.accounts import Account
-from bff.web.http.replies import Reply
+from bff.web.http.replies import Account, Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.logs.sampling import Sampling
 

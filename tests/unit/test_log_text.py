@@ -5,8 +5,7 @@ import re
 import pytest
 
 from bff.engine.values.results import Degradation
-from bff.web.http.accounts import Account
-from bff.web.http.replies import Reply
+from bff.web.http.replies import Account, Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.logs.log import Log
 from tests.support.log_streams import Recorder

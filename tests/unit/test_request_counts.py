@@ -10,9 +10,8 @@ from bff.telemetry.metrics.definition import OTHER
 from bff.telemetry.metrics.definitions import COMPOSITIONS, REQUESTS, SLO_MISSES
 from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.metrics.limit_definitions import ACCESS_REFUSALS
-from bff.web.http.accounts import Account
 from bff.web.http.destination import NOWHERE, Destination
-from bff.web.http.replies import Reply
+from bff.web.http.replies import Account, Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.telemetry.request_counts import MOST_REASONS, RequestCounts
 from tests.support.counted import counted

@@ -11,8 +11,7 @@ from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.traces.sampling import Sampler
 from bff.telemetry.traces.settings import TraceSettings
 from bff.upstream.observed import ObservedCall, server_at
-from bff.web.http.accounts import Account, Outcome
-from bff.web.http.replies import Reply
+from bff.web.http.replies import Account, PayloadOutcome, Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.telemetry.tracer import RequestTracer
 
@@ -127,7 +126,11 @@ def test_trace_has_the_requests_id_where_the_gateway_or_a_trusted_caller_made_it
     ],
 )
 def test_request_that_is_not_sampled_is_kept_for_how_it_ends(
-    status: int, outcome: Outcome | None, broken: str, slow_seconds: float, kept_for: str | None
+    status: int,
+    outcome: PayloadOutcome | None,
+    broken: str,
+    slow_seconds: float,
+    kept_for: str | None,
 ) -> None:
     made, account = request(), None if outcome is None else Account("", "miss", outcome)
     traces = tracer(Sampler(True, 0.0), slow_seconds)

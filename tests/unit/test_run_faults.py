@@ -7,6 +7,7 @@ import pytest
 from bff.engine.values.results import (
     CompositionFailure,
     CompositionPayload,
+    CompositionResult,
     Degradation,
     StepTiming,
 )
@@ -43,7 +44,7 @@ def test_place_of_a_break_has_no_index_and_no_value(
     assert set(schema_breaks(detail)) == expected
 
 
-def lines_of(*runs: CompositionPayload | CompositionFailure, slow: float = 1.0) -> list[Any]:
+def lines_of(*runs: CompositionResult, slow: float = 1.0) -> list[Any]:
     stream = Recorder()
     log = Log("info", stream)
     faults = RunFaults(log, slow, Clock().later)

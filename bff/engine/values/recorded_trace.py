@@ -17,12 +17,7 @@ Written to by the event loop alone. `bff.telemetry.traces` has what becomes of i
 import time
 from typing import Final, NamedTuple, Protocol
 
-from bff.engine.values.results import (
-    CompositionFailure,
-    CompositionPayload,
-    Degradation,
-    StepTiming,
-)
+from bff.engine.values.results import CompositionFailure, CompositionResult, Degradation, StepTiming
 from bff.engine.values.trace import SpanContext, Trace, new_span_id
 from bff.plan.model.caching import PurgedTags
 
@@ -174,7 +169,7 @@ class RecordedTrace(Trace):
         """See `Trace.begin_run`."""
         self.run = RecordedRun(composition, started_at)
 
-    def end_run(self, made: CompositionPayload | CompositionFailure) -> None:
+    def end_run(self, made: CompositionResult) -> None:
         """See `Trace.end_run`."""
         run = self.run
         if run is not None:

@@ -119,3 +119,6 @@ class CompositionFailure:
     refused: tuple[str, str] | None = None  # the client's own param that can't be sent, and why
     members: Mapping[str, Any] = field(default_factory=dict)  # declared, of the problem document
     challenge: str | None = None  # the WWW-Authenticate of a 401 that is the caller's
+
+
+CompositionResult = CompositionPayload | CompositionFailure

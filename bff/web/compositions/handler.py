@@ -23,7 +23,12 @@ from bff.deadline import Deadline, DeadlinePassed, WaitBudget
 from bff.engine.engine import Engine
 from bff.engine.heavy_work import HeavyShare, HeavyWork
 from bff.engine.values.outcomes import Reason
-from bff.engine.values.results import CompositionFailure, CompositionPayload, Inputs
+from bff.engine.values.results import (
+    CompositionFailure,
+    CompositionPayload,
+    CompositionResult,
+    Inputs,
+)
 from bff.engine.values.trace import Trace
 from bff.identity.ports import NOBODY, Identity
 from bff.plan.model.composition import Composition
@@ -41,12 +46,11 @@ from bff.web.compositions.outcome_replies import (
 )
 from bff.web.compositions.request import CompositionRequest, PayloadForm, RequestReader
 from bff.web.compositions.variants import Variant
-from bff.web.http.accounts import CacheState
 from bff.web.http.codings import choose_coding
 from bff.web.http.problems import problem
-from bff.web.http.replies import Reply
+from bff.web.http.replies import CacheState, Reply
 from bff.web.http.requests import GatewayRequest
-from bff.web.telemetry.runs import RunObserver, observed
+from bff.web.telemetry.telemetry import RunObserver, observed
 
 
 class Target(NamedTuple):
@@ -210,7 +214,7 @@ class CompositionHandler:
         trace: Trace,
         deadline: Deadline,
         wait_budget: WaitBudget | None,
-    ) -> CompositionPayload | CompositionFailure:
+    ) -> CompositionResult:
         caller = target.caller
         inputs = Inputs(
             target.request.params,
@@ -230,7 +234,7 @@ class CompositionHandler:
         self,
         request: GatewayRequest,
         target: Target,
-        made: CompositionPayload | CompositionFailure | None,
+        made: CompositionResult | None,
         entry: Entry | None,
         why_forwarded: str,
         heavy: HeavyShare,

@@ -12,22 +12,28 @@ from bff.cache.results import CacheResult
 from bff.engine.values.results import (
     CompositionFailure,
     CompositionPayload,
+    CompositionResult,
     Degradation,
 )
 from bff.plan.model.caching import EVERYTHING
 from bff.plan.model.service import CompositionParam
 from bff.telemetry.logs.texts import NO_FACTS, Facts
-from bff.web.http.accounts import Account, CacheState, Outcome
 from bff.web.http.problems import problem
-from bff.web.http.replies import RawHeader, Reply, proxy_status, server_timing
+from bff.web.http.replies import (
+    Account,
+    CacheState,
+    PayloadOutcome,
+    RawHeader,
+    Reply,
+    proxy_status,
+    server_timing,
+)
 from bff.web.http.requests import GatewayRequest
 
 _STORED: Final = Facts({"bff.stored": True})
 
 
-def run_headers(
-    request: GatewayRequest, made: CompositionPayload | CompositionFailure
-) -> list[RawHeader]:
+def run_headers(request: GatewayRequest, made: CompositionResult) -> list[RawHeader]:
     """`Server-Timing`, and `Proxy-Status` where a step failed."""
     headers = [(b"server-timing", server_timing(made.timings, request.elapsed_ms))]
     failures = made.degraded if isinstance(made, CompositionPayload) else made.failures
@@ -102,7 +108,7 @@ def hit_account(view: str, state: CacheState, flaw: tuple[Degradation, ...] | No
 def run_account(
     view: str,
     why_forwarded: str,
-    made: CompositionPayload | CompositionFailure | None,
+    made: CompositionResult | None,
     entry: Entry | None,
 ) -> Account:
     """What came of a request that was `forwarded`: `made` for it, or by another worker; `entry` is
@@ -115,7 +121,7 @@ def run_account(
     elif not why_forwarded.startswith("miss"):
         state = "bypass"
     failures: tuple[Degradation, ...] = () if entry is None else entry.flaw or ()
-    outcome: Outcome = "degraded" if failures else "ok"
+    outcome: PayloadOutcome = "degraded" if failures else "ok"
     if made is None:
         return Account(view, state, outcome, (), failures)
     if isinstance(made, CompositionFailure):
@@ -127,9 +133,7 @@ def run_account(
     return Account(view, state, outcome, made.timings, made.degraded, ambiguous)
 
 
-def run_facts(
-    why_forwarded: str, made: CompositionPayload | CompositionFailure | None
-) -> Mapping[str, Any]:
+def run_facts(why_forwarded: str, made: CompositionResult | None) -> Mapping[str, Any]:
     """The log's own beside the account: what is to be said of few runs."""
     is_stored = why_forwarded.endswith("; stored")
     if made is None:

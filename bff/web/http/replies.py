@@ -6,15 +6,16 @@ Nothing here reads a request or a clock. Header names are lower case bytes, as A
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from xxhash import xxh3_128_hexdigest
 
-from bff.engine.values.results import StepTiming
-from bff.web.http.accounts import Account
+from bff.engine.values.results import Degradation, StepTiming
 from bff.web.http.quotas import Quota, quota_headers, quota_lines
 
 RawHeader = tuple[bytes, bytes]
+CacheState = Literal["hit", "stale", "miss", "collapsed", "stale_if_error", "bypass"]
+PayloadOutcome = Literal["ok", "degraded", "failed"]
 
 JSON = b"application/json"
 NOSNIFF: RawHeader = (b"x-content-type-options", b"nosniff")
@@ -42,6 +43,23 @@ def header_lines(headers: Iterable[RawHeader]) -> bytes:
 
 
 NO_HEADERS = SharedHeaders()
+
+
+class Account(NamedTuple):
+    """What came of a request to a composition, for metrics, traces and the log.
+
+    `view` is a name of the project's, "fields" where the client named fields, "" for the whole
+    payload. `timings` and `failures` are those of a run that was made for the request. A payload
+    out of the cache has the failures that degraded it, and no timings. `ambiguous` counts the keys
+    that the sources of joins repeat, by the join's path.
+    """
+
+    view: str
+    cache: CacheState
+    outcome: PayloadOutcome
+    timings: tuple[StepTiming, ...] = ()
+    failures: tuple[Degradation, ...] = ()
+    ambiguous: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(slots=True)

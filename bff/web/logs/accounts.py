@@ -5,7 +5,7 @@ from typing import Any, Final, get_args
 
 from bff.engine.values.results import Degradation, StepOutcome
 from bff.telemetry.logs.texts import Facts, members
-from bff.web.http.accounts import Account, CacheState, Outcome
+from bff.web.http.replies import Account, CacheState, PayloadOutcome
 
 _Steps = tuple[tuple[str, StepOutcome, int], ...]  # name, outcome, calls
 
@@ -25,13 +25,15 @@ def account_fields(account: Account, moves: int = 0) -> dict[str, Any]:
     return {**_plain(*_plain_parts(account), moves), **_added_fields(account)}
 
 
-def _plain_parts(account: Account) -> tuple[str, CacheState, Outcome, _Steps]:
+def _plain_parts(account: Account) -> tuple[str, CacheState, PayloadOutcome, _Steps]:
     steps = tuple([(each.step, each.outcome, each.calls) for each in account.timings])
     return account.view, account.cache, account.outcome, steps
 
 
 @lru_cache(512)
-def _plain(view: str, cache: CacheState, outcome: Outcome, steps: _Steps, moves: int) -> Facts:
+def _plain(
+    view: str, cache: CacheState, outcome: PayloadOutcome, steps: _Steps, moves: int
+) -> Facts:
     fields: dict[str, Any] = {"bff.cache": cache, "bff.outcome": outcome}
     if view:
         fields["bff.view"] = view

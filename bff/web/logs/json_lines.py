@@ -13,9 +13,8 @@ from typing import Any, Final
 from bff.telemetry.logs.events import Origin, json_line, moment_text
 from bff.telemetry.logs.fields import ECS_VERSION
 from bff.telemetry.logs.texts import Facts, json_text, members
-from bff.web.http.accounts import Account
 from bff.web.http.destination import Destination
-from bff.web.http.replies import Reply
+from bff.web.http.replies import Account, Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.logs.accounts import account_fields, account_text
 

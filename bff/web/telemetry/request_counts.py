@@ -26,9 +26,8 @@ from bff.telemetry.metrics.definitions import (
 )
 from bff.telemetry.metrics.families import Cell, Labels, Metrics
 from bff.telemetry.metrics.limit_definitions import ACCESS_REFUSALS, ACTIONS
-from bff.web.http.accounts import CacheState, Outcome
 from bff.web.http.destination import APP, NOWHERE, Destination, DestinationKind
-from bff.web.http.replies import Reply
+from bff.web.http.replies import CacheState, PayloadOutcome, Reply
 from bff.web.http.requests import GatewayRequest
 
 CLIENT_LEFT: Final = 499  # nginx's number for a client that got nothing
@@ -53,7 +52,7 @@ class _Way(NamedTuple):
     broken: BrokenBy | None
     view: str | None
     cache: CacheState | None
-    outcome: Outcome | None
+    outcome: PayloadOutcome | None
 
 
 class _Cells(NamedTuple):

@@ -18,9 +18,8 @@ from bff.engine.values.results import Degradation
 from bff.engine.values.trace import new_span_id
 from bff.methods import KNOWN_METHODS
 from bff.telemetry.traces.spans import Span
-from bff.web.http.accounts import Account
 from bff.web.http.destination import Destination
-from bff.web.http.replies import RawHeader
+from bff.web.http.replies import Account, RawHeader
 from bff.web.telemetry.call_spans import (
     OTHER,
     SpanAttributes,

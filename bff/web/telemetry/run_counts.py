@@ -1,8 +1,8 @@
-"""What is counted of runs; see `bff.web.telemetry.runs` for which there are."""
+"""What is counted of runs; `observed` in `bff.web.telemetry.telemetry` says of which."""
 
 from bisect import bisect_left
 
-from bff.engine.values.results import CompositionPayload
+from bff.engine.values.results import CompositionPayload, CompositionResult
 from bff.plan.model.composition import Composition
 from bff.telemetry.metrics.definition import HTTP_SECONDS
 from bff.telemetry.metrics.definitions import (
@@ -13,7 +13,6 @@ from bff.telemetry.metrics.definitions import (
     STEPS,
 )
 from bff.telemetry.metrics.families import Metrics
-from bff.web.telemetry.runs import Made
 
 
 class RunCounts:
@@ -26,23 +25,23 @@ class RunCounts:
         self._degradations = metrics.counter(DEGRADATIONS)
         self._dropped = metrics.counter(DROPPED_ELEMENTS)
 
-    def count(self, observed: Composition, made: Made) -> None:
+    def count(self, composition: Composition, result: CompositionResult) -> None:
         """Count a run of the composition by its result."""
-        composition = observed.name
-        if isinstance(made, CompositionPayload):
-            failures, outcome = made.degraded, "degraded" if made.degraded else "ok"
+        name = composition.name
+        if isinstance(result, CompositionPayload):
+            failures, outcome = result.degraded, "degraded" if result.degraded else "ok"
         else:
-            failures, outcome = made.failures, "failed"
-            if made.step is None:
-                self._degradations.at(composition, "", made.reason)[0] += 1
-        self._runs.at(composition, outcome)[0] += 1
-        for step, _, duration_ms, calls, step_outcome, dropped in made.timings:
+            failures, outcome = result.failures, "failed"
+            if result.step is None:
+                self._degradations.at(name, "", result.reason)[0] += 1
+        self._runs.at(name, outcome)[0] += 1
+        for step, _, duration_ms, calls, step_outcome, dropped in result.timings:
             seconds = duration_ms / 1000
-            durations = self._steps.at(composition, step, step_outcome)
+            durations = self._steps.at(name, step, step_outcome)
             durations[bisect_left(HTTP_SECONDS, seconds)] += 1
             durations[-1] += seconds
-            self._calls.at(composition, step)[0] += calls
+            self._calls.at(name, step)[0] += calls
             if dropped is not None:
-                self._dropped.at(composition, step)[0] += dropped.elements
+                self._dropped.at(name, step)[0] += dropped.elements
         for each in failures:
-            self._degradations.at(composition, each.step, each.reason)[0] += 1
+            self._degradations.at(name, each.step, each.reason)[0] += 1

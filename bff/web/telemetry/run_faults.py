@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
 from bff.engine.values.outcomes import Reason
-from bff.engine.values.results import CompositionPayload
+from bff.engine.values.results import CompositionPayload, CompositionResult
 from bff.plan.model.composition import Composition
 from bff.telemetry.logs.repeats import Later, Repeats, on_running_loop
 from bff.web.logs.log import Log
-from bff.web.telemetry.runs import Made
 
 _INDEX: Final = re.compile(r"(?<![^.])\d+(?![^.])")
 _NO_PLACE: Final = re.compile(r"\s")  # a place is a path of names, without blanks
@@ -44,10 +43,10 @@ class RunFaults:
         self._slow_ms = slow_seconds * 1000 or float("inf")
         self._repeats = Repeats[RunFault](self._report, OTHERS, later)
 
-    def note(self, composition: Composition, made: Made) -> None:
+    def note(self, composition: Composition, result: CompositionResult) -> None:
         """A run came to its result."""
-        failures = made.degraded if isinstance(made, CompositionPayload) else made.failures
-        for timing in made.timings:
+        failures = result.degraded if isinstance(result, CompositionPayload) else result.failures
+        for timing in result.timings:
             if timing.duration_ms >= self._slow_ms:
                 self._note_slow(composition, timing.step, timing.duration_ms)
             if timing.dropped is not None:

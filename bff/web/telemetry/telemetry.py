@@ -5,9 +5,12 @@ Of a request that takes waiting they say so before: `begin_work`, and in the end
 the methods raises.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bff.engine.prepared import PreparedComposition
+from bff.engine.values.results import CompositionResult, Inputs
+from bff.plan.model.composition import Composition
 from bff.telemetry.logs.events import AuditAction
 from bff.telemetry.metrics.families import Metrics
 from bff.web.http.replies import Reply
@@ -16,10 +19,13 @@ from bff.web.logs.log import Log
 from bff.web.telemetry.request_counts import CLIENT_LEFT, BrokenBy, RequestCounts, WorkKind
 from bff.web.telemetry.run_counts import RunCounts
 from bff.web.telemetry.run_faults import RunFaults
-from bff.web.telemetry.runs import RunObserver
 
 if TYPE_CHECKING:
     from bff.web.telemetry.tracer import RequestTracer
+
+RunComposition = Callable[[PreparedComposition, Inputs], Awaitable[CompositionResult]]
+# Called once for each run, on the loop. Raises nothing, and is quick.
+RunObserver = Callable[[Composition, CompositionResult], None]
 
 
 class Telemetry:
@@ -129,3 +135,19 @@ class Telemetry:
                 counts.exemplify(request, reply, why, seconds, kept.trace_id.decode())
         except Exception as error:
             self._log.bug(request, error)
+
+
+def observed(run: RunComposition, observers: Sequence[RunObserver]) -> RunComposition:
+    """The same, whose runs the observers see: each run once, when the engine gives its result.
+
+    Several requests may wait for one run, and none waits for one that makes a stale payload anew.
+    A run that is cancelled has no result, so no observer sees it.
+    """
+
+    async def run_and_observe(prepared: PreparedComposition, inputs: Inputs) -> CompositionResult:
+        result = await run(prepared, inputs)
+        for observe in observers:
+            observe(prepared.composition, result)
+        return result
+
+    return run_and_observe if observers else run

@@ -29,10 +29,10 @@ from bff.plan.model.composition import CompiledProject
 from examples.demo.processes import DemoServers, running_demo
 from tests.support.collector import Collector
 from tests.support.redis_server import RedisServer
+from tests.system.observed.shoppers import Shoppers, shopping
 from tests.system.prometheus import Prometheus, prometheus
-from tests.system.shoppers import Shoppers, shopping
 
-ROOT: Final = Path(__file__).parents[2]
+ROOT: Final = Path(__file__).parents[3]
 WORKERS: Final = 2
 _SEEN_SECONDS: Final = 2.5  # a worker's snapshot, then a scrape, then a rule: a second each at most
 _WAIT_SECONDS: Final = 60.0

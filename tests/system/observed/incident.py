@@ -13,7 +13,7 @@ import pytest
 from tests.support.collector import ReceivedSpan
 from tests.system.dashboards.answers import lines_of
 from tests.system.dashboards.panels import panels_titled, read_panels
-from tests.system.observed_shop import ObservedShop
+from tests.system.observed.shop import ObservedShop
 
 FOUND_WITHIN_SECONDS: Final = 60.0
 ALERT: Final = "BffInstanceFailing"

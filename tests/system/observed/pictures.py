@@ -13,14 +13,14 @@ from typing import Final
 from playwright.sync_api import Browser
 
 from tests.observability import PAGE, code, table
-from tests.system.cardinality import Cardinality, count_series
 from tests.system.chromium import chromium
 from tests.system.dashboards.charts import Window
 from tests.system.dashboards.page import PAGE_WIDTH, draw_page
 from tests.system.dashboards.panels import Panel, panels_titled, read_panels, rows_titled
-from tests.system.incident import Sign, find_signs, find_slow_trace
-from tests.system.observed_shop import ROOT, ObservedShop, observed_shop, sample_project, switched
-from tests.system.span_tree import draw_tree
+from tests.system.observed.cardinality import Cardinality, count_series
+from tests.system.observed.incident import Sign, find_signs, find_slow_trace
+from tests.system.observed.shop import ROOT, ObservedShop, observed_shop, sample_project, switched
+from tests.system.observed.span_tree import draw_tree
 
 IMAGES: Final = ROOT / "docs/images"
 HEALTHY_SECONDS: Final = 120
