@@ -27,15 +27,15 @@ class Meters:
         self._callers = metrics.gauge(LIMIT_CALLERS)
         self._loop = asyncio.get_running_loop()
         self._meters: weakref.WeakValueDictionary[tuple[str, str], Meter]
-        self._meters = weakref.WeakValueDictionary()  # by the limit's name and digest
+        self._meters = weakref.WeakValueDictionary()  # by the limit's title and digest
 
     def of(self, limit: Limit) -> Meter:
         """The meter of the limit: the one that counts for it already, where there is one."""
-        key = (limit.name, limit.digest)
+        key = (limit.title, limit.digest)
         meter = self._meters.get(key)
         if meter is None:
             meter = self._meters[key] = self._meter(limit)
-        self._callers.watch((limit.name,), partial(self._remembered, limit.name))
+        self._callers.watch((limit.title,), partial(self._remembered, limit.title))
         return meter
 
     async def close(self) -> None:
@@ -46,8 +46,8 @@ class Meters:
         otherwise = self._without_redis(limit)
         if self._store is None:
             return otherwise
-        otherwise = FallbackMeter(otherwise, self._fallbacks.at(limit.name))
-        asked = self._leases.at(limit.name)
+        otherwise = FallbackMeter(otherwise, self._fallbacks.at(limit.title))
+        asked = self._leases.at(limit.title)
         if limit.counting == "sliding":
             # Here, since it takes 50 ms and most projects have none.
             from bff.limits.windows import WindowMeter
@@ -55,9 +55,9 @@ class Meters:
             return WindowMeter(limit, self._store, otherwise, asked)
         return LeasedMeter(limit, self._store, otherwise, asked, self._loop)
 
-    def _remembered(self, name: str) -> int:
-        """How many callers the limits of this name remember."""
-        return sum(len(meter) for (each, _), meter in self._meters.items() if each == name)
+    def _remembered(self, title: str) -> int:
+        """How many callers the limit remembers; of another release too, while that ends."""
+        return sum(len(meter) for (each, _), meter in self._meters.items() if each == title)
 
     def _without_redis(self, limit: Limit) -> Meter:
         match limit.without_redis:

@@ -180,7 +180,7 @@ def test_access_and_limits_count_whom_they_refuse_and_why(shop: Shop) -> None:
             f"{ACCESS_REFUSALS.name} http_route=/members reason={reason}",
         ]  # fmt: skip
 
-    decided = f"{LIMIT_DECISIONS.name} limit=identity decision"
+    decided = f"{LIMIT_DECISIONS.name} limit=identity of compositions/members.yaml decision"
     with shop.moves(*refused(401, "no_credentials", {})):
         shop.host.get("/members")
     with shop.moves(*refused(403, "wrong_role", bearer("bo"))):

@@ -25,7 +25,7 @@ def limit(**fields: Any) -> Limit:
         "per_seconds": 86400,
         "counting": "leased",
         "without_redis": "local",
-        "is_of_project": False,
+        "place": "",
         "digest": "tests",
     } | fields
     return Limit(**{"burst": given["count"], **given})

@@ -53,7 +53,7 @@ def test_status_has_a_color_on_a_terminal_and_nowhere_else() -> None:
     assert "\x1b" not in text_of(Recorder(), Reply(500, []))[0]
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", [*HOSTILE, "\x7f"])
 def test_value_neither_begins_a_line_nor_acts_on_a_terminal(text: str) -> None:
     value = f"a{text}12:00:00.000Z b"
     stream = Recorder()

@@ -146,6 +146,6 @@ def _limit(declared: LimitDecl, name: str, key: Template | None, place: tuple[st
         burst=declared.burst or declared.rate.requests,
         counting="sliding" if declared.window else "exact" if is_exact else "leased",
         without_redis=declared.without_redis,
-        is_of_project=len(place) == 1,
+        place="".join(place[1:]),
         digest=digest_of([*place, declared.model_dump()]),
     )

@@ -27,8 +27,18 @@ class Limit:
     burst: int
     counting: Counting
     without_redis: WithoutRedis
-    is_of_project: bool  # counts the requests to all endpoints together
+    place: str  # the endpoint that declares it; "": the project, which counts for all together
     digest: str  # of where it is declared and what it says: what it counts is its own
+
+    @property
+    def is_of_project(self) -> bool:
+        """Whether it counts the requests to all endpoints together."""
+        return not self.place
+
+    @property
+    def title(self) -> str:
+        """What metrics call it, since endpoints may have limits of the same name."""
+        return self.name if self.is_of_project else f"{self.name} of {self.place}"
 
     @property
     def most_held(self) -> int:

@@ -74,5 +74,5 @@ def counter_of(limit: Limit, meters: Meters, metrics: Metrics) -> LimitCounter:
         FixedProblem(
             503, "limits_unavailable", "Requests can't be counted for now.", members=uncounted
         ),
-        Decisions(*[decided.at(limit.name, each) for each in Decisions._fields]),
+        Decisions(*[decided.at(limit.title, each) for each in Decisions._fields]),
     )

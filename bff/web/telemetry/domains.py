@@ -38,7 +38,7 @@ def label_domains(project: CompiledProject, http_routes: Iterable[str]) -> Domai
         ("server_address", "server_port"): frozenset().union(*servers.values()),
         ("issuer",): _each(_issuers(project.identity)),
         ("http_route",): _each(http_routes),
-        ("limit",): _each(each.name for each in _limits(project)),
+        ("limit",): _each(each.title for each in _limits(project)),
     }
     return domains
 
