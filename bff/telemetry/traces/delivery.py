@@ -7,8 +7,8 @@ wait. What to do about an answer is decided by `decide`, which is pure.
 import gzip
 import random
 import ssl
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Literal, NamedTuple
 
 import httpx
@@ -16,6 +16,7 @@ import httpx
 from bff.errors import SettingsError
 from bff.telemetry.traces.otlp import rejected_spans
 from bff.telemetry.traces.settings import TraceSettings
+from bff.telemetry.traces.time_bound import TimeBound
 from bff.version import __version__
 
 MOST_ATTEMPTS: Final = 5
@@ -81,6 +82,7 @@ class Collector:
         self._headers = {
             "user-agent": f"OTel-OTLP-Exporter-bff/{__version__}",
             **dict(settings.headers),
+            "accept-encoding": "identity",
             "content-type": "application/x-protobuf",
         }
         if settings.compression == "gzip":
@@ -92,21 +94,19 @@ class Collector:
             follow_redirects=False,
             limits=httpx.Limits(max_connections=1),
         )
+        self._bound = TimeBound()
+        self._bound.bind(self._client)
 
     def send(self, body: bytes) -> Answered:
         """One attempt to send a batch."""
         if self._settings.compression == "gzip":
             body = gzip.compress(body, 1)
         url, headers = self._settings.endpoint, self._headers
+        self._bound.begin(self._settings.timeout_seconds)
         try:
             with self._client.stream("POST", url, content=body, headers=headers) as reply:
-                received = b""
-                ends_at = time.monotonic() + self._settings.timeout_seconds
-                for piece in reply.iter_bytes():
-                    received += piece
-                    if len(received) > _MOST_REPLY_BYTES or time.monotonic() > ends_at:
-                        break
-                return Answered(reply.status_code, received, reply.headers.get("retry-after"))
+                retry_after = reply.headers.get("retry-after")
+                return Answered(reply.status_code, _beginning_of(reply), retry_after)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             return Answered(0, b"", None, type(error).__name__)  # its text may have the address
 
@@ -131,6 +131,17 @@ def deliver(
         if pause(verdict.pause_seconds):
             return Lost("unreachable", verdict.why)
         attempt += 1
+
+
+def _beginning_of(reply: httpx.Response) -> bytes:
+    """The body, or as much of it as comes and is of use: the status says what became of a batch."""
+    received = b""
+    with suppress(httpx.HTTPError, OSError):
+        for piece in reply.iter_raw():  # not decoded, since that could be any size
+            received += piece
+            if len(received) > _MOST_REPLY_BYTES:
+                break
+    return received
 
 
 def _verification(settings: TraceSettings) -> ssl.SSLContext | bool:
