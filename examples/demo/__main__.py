@@ -31,6 +31,7 @@ from examples.demo.show import ACTS, ActResult, perform
 _WIDTH = 100
 _PORT = 8080  # for whoever types addresses
 _REQUEST_SECONDS = 20
+_NUMBERS_SECONDS = 1.5  # workers send theirs once a second
 
 
 @click.command()
@@ -80,6 +81,7 @@ def play(running: DemoServers, console: Console) -> tuple[list[ActResult], list[
     console.print(draw_summary(show))
     tried = try_all(running, login)
     console.print(draw_attempts(tried))
+    time.sleep(_NUMBERS_SECONDS)
     console.print(draw_numbers(read_numbers(running), running.metrics))
     return show, tried
 

@@ -110,7 +110,7 @@ def test_every_kind_of_caller_is_shown_with_what_came_of_it(shown: tuple[str, Pa
 def test_show_ends_with_what_it_cost_by_the_gateway_s_own_numbers(shown: tuple[str, Path]) -> None:
     output, _ = shown
     _, _, cost = output.partition("What it cost")
-    assert re.search(r"from the cache +[1-9]\d % of \d\d requests", cost)
+    assert re.search(r"from the cache +[1-9]\d % of 25 requests", cost)
     assert re.search(r"slowest step +\S+, [1-9]\d* ms on average", cost)
     assert re.search(r"degraded by +.*home\.orders [1-9] ×", cost)
 
