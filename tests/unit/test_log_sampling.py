@@ -14,9 +14,11 @@ FAILURE = Degradation("user", "timeout", "http_response_timeout")
 OK = Account("", "miss", "ok")
 
 
-def traced(trace_id: str) -> GatewayRequest:
+def traced(trace_id: str, *, is_trusted: bool = True) -> GatewayRequest:
     headers = [(b"traceparent", f"00-{trace_id}-{'1' * 16}-01".encode())]
-    return GatewayRequest("GET", "/a", "", headers)
+    request = GatewayRequest("GET", "/a", "", headers)
+    request.is_trusted = is_trusted
+    return request
 
 
 def random_ids(count: int) -> list[str]:
@@ -40,6 +42,18 @@ def test_decision_is_the_traces_and_a_greater_share_has_all_of_a_lesser_one() ->
     assert [Sampling(0.1).weight(traced(each), Reply(200, [])) > 0 for each in ids] == [
         each in kept[1] for each in ids
     ]
+
+
+@pytest.mark.parametrize("trace_id", ["0" * 31 + "1", "f" * 32], ids=["of all", "of none"])
+def test_stranger_that_names_its_trace_decides_nothing_by_it(trace_id: str) -> None:
+    """Nor by `X-Request-ID`, which is the trace's id where it can be one."""
+    sampling = Sampling(0.5)
+    by_id = [(b"x-request-id", trace_id.encode())]
+    for asked in (
+        [traced(trace_id, is_trusted=False) for _ in range(100)],
+        [GatewayRequest("GET", "/a", "", by_id) for _ in range(100)],
+    ):
+        assert {sampling.weight(each, Reply(200, [])) for each in asked} == {0.0, 2.0}
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """Which requests have a line: all that somebody may have to look into, and a share of the rest.
 
-Every worker and every service decides alike of one trace (`bff.telemetry.traces.sampling`).
+Every worker and every service decides alike of one trace (`bff.telemetry.traces.sampling`), unless
+a stranger gave it its id.
 """
 
 from typing import Final
 
+from bff.engine.values.trace import new_trace_id
 from bff.telemetry.traces.sampling import ratio_sampler
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
@@ -25,7 +27,7 @@ class Sampling:
         """How many requests the line of this one stands for; 0: it has none."""
         if self._share == 1 or self._is_remarkable(request, reply):
             return 1.0
-        return 1 / self._share if self._samples(request.trace_id) else 0.0
+        return 1 / self._share if self._samples(_sampled_id(request)) else 0.0
 
     def _is_remarkable(self, request: GatewayRequest, reply: Reply) -> bool:
         account = reply.account
@@ -34,6 +36,17 @@ class Sampling:
         if account is not None and (account.outcome != "ok" or account.failures):
             return True
         return request.elapsed_ms >= self._slow_ms and reply.status != _SWITCHED
+
+
+def _sampled_id(request: GatewayRequest) -> bytes:
+    """The trace's id; where a stranger named that, one of chance: who chooses it would choose
+    whether it is seen, or have each request stand for many."""
+    trace_id = request.trace_id
+    if request.is_trusted or request.has_new_trace:
+        return trace_id
+    is_request_id = trace_id == request.request_id and not request.has_own_id
+    is_named = is_request_id or trace_id in (request.header_list(b"traceparent") or b"")
+    return new_trace_id() if is_named else trace_id
 
 
 ALL: Final = Sampling()
