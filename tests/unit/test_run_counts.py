@@ -3,13 +3,13 @@
 from bff.engine.values.results import (
     CompositionFailure,
     CompositionPayload,
+    CompositionResult,
     Degradation,
     StepTiming,
 )
 from bff.telemetry.metrics.definitions import DEGRADATIONS, RUNS, STEP_CALLS, STEPS
 from bff.telemetry.metrics.families import Metrics
 from bff.web.telemetry.run_counts import RunCounts
-from bff.web.telemetry.runs import Made
 from tests.support.counted import counted
 from tests.support.plans import compose, step
 
@@ -18,7 +18,7 @@ RUN = f"{RUNS.name} composition={SCREEN.name} outcome="
 OF_USER = f"composition={SCREEN.name} step=user"
 
 
-def numbers_of(made: Made) -> dict[str, float]:
+def numbers_of(made: CompositionResult) -> dict[str, float]:
     metrics = Metrics()
     RunCounts(metrics).count(SCREEN, made)
     return counted(metrics, RUNS, STEPS, STEP_CALLS, DEGRADATIONS)
