@@ -1,6 +1,7 @@
 """Lines for people: aligned, bounded, and no text in them acts on a terminal or begins a line."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from bff.web.logs.log import Log
 from tests.support.log_streams import Recorder
 from tests.unit.test_web_logs import HOSTILE
 
+DOCS = Path(__file__).parents[2] / "docs/running.md"
 _BEGIN = r"\d\d:\d\d:\d\d\.\d{3}Z "
 
 
@@ -45,6 +47,26 @@ def test_requests_have_one_aligned_line_each_with_what_failed() -> None:
     why = "  broken: client left  error: closing  trace=[0-9a-f]{32}"
     assert re.fullmatch(line(503, "-", why), error)
     assert len({each.index("GET") for each in (hit, degraded, error)}) == 1
+
+
+def test_lines_that_the_docs_show_are_as_real_ones_are() -> None:
+    stream = Recorder()
+    late = Degradation("orders", "timeout", "http_response_timeout")
+    text_of(stream, Reply(200, [], account=Account("", "hit", "ok")), path="/account/7")
+    degraded = Account("", "miss", "degraded", (), (late,))
+    text_of(stream, Reply(200, [], account=degraded), path="/account/8")
+    log = Log("info", stream, form="text")
+    said = {"log.logger": "bff.redis.health"}
+    log.event("warning", "bff.library", "redis at cache:6379 answers again", said)
+    log.flush()
+    shown = DOCS.read_text("utf-8").partition("### For people")[2].split("```\n")[1]
+    real = b"".join(stream.pieces).decode()
+    assert _shape(shown) == _shape(real)
+
+
+def _shape(text: str) -> list[str]:
+    """Lines without what each has of its own: when it was made, and how long it took."""
+    return [re.sub(r"^[\d:.]{12}Z|[ \d]{6}\.\d ms", "…", line) for line in text.splitlines()]
 
 
 def test_status_has_a_color_on_a_terminal_and_nowhere_else() -> None:

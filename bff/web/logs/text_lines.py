@@ -1,8 +1,8 @@
 """Lines for people (`BFF_LOG_FORMAT=text`): one aligned line a request, tracebacks to be read.
 
-    09:00:00.123Z 200     1.2 ms hit      GET    /account/7
-    09:00:00.456Z 502   803.1 ms miss     GET    /account/8  failed: orders: timeout: …  trace=…
-    09:00:01.002Z WARNING  redis at cache:6379 fails (…)  log.logger=bff.redis.health
+    09:00:00.123Z 200      1.2 ms hit      GET    /account/7
+    09:00:00.456Z 502    803.1 ms miss     GET    /account/8  failed: orders:timeout  …  trace=…
+    09:00:01.002Z WARNING  redis at cache:6379 answers again  log.logger=bff.redis.health
 
 ASCII alone: control characters of values are escaped. The lines of a traceback are indented, so
 that no text in one begins a line of the log.
