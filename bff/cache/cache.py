@@ -264,17 +264,17 @@ class Cache:
         match landing:
             case StoreDegraded(degraded):
                 self._remember(degraded, degraded.observed_at)
-                return CacheResult(None, outcome, "miss")
+                return CacheResult(None, outcome, "miss", failed=True)
             case ServeOlder(older):
                 older.rest(now, result.failure)
                 self._memory.put(older)
-                return CacheResult(older, outcome, "error")
+                return CacheResult(older, outcome, "error", failed=True)
             case ServeNewer(newer):
                 return CacheResult(newer, None, "collapsed")
             case PassOn(void):
                 if was_purged:
                     self._counts.not_store("purged")
-                return CacheResult(void, outcome, "miss")
+                return CacheResult(void, outcome, "miss", failed=result.failed)
             case _:
                 assert_never(landing)
 

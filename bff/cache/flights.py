@@ -122,8 +122,9 @@ class Flights:
             error = task.exception()  # looked at, or asyncio reports it when all have gone
             if error is None and task.result().how == "stale":  # it came out of the store
                 self.refresh(job)
-            if in_background:
-                self._note_refresh(job, is_ok=error is None and task.result().how != "error")
+            # What another worker has made is its own to count.
+            if in_background and (error is not None or task.result().how in ("miss", "error")):
+                self._note_refresh(job, is_ok=error is None and not task.result().failed)
 
         task.add_done_callback(landed)
         return flight

@@ -59,7 +59,8 @@ class CacheResult:
 
     `how`: "hit" and "stale" (nothing was run for it), "miss" (its own run), "collapsed" (another
     caller's, or another worker's), "error" (a run failed, and the entry is what is left). `stored`
-    reports that the run's value was stored; `maker` is that of the job whose run was shared.
+    reports that the run's value was stored, `failed` that it failed or is degraded; `maker` is that
+    of the job whose run was shared.
     """
 
     entry: Entry | None
@@ -67,6 +68,7 @@ class CacheResult:
     how: Literal["hit", "stale", "miss", "collapsed", "error"]
     stored: bool = False
     maker: Any = None
+    failed: bool = False
 
 
 class CacheSize(NamedTuple):

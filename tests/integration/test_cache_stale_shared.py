@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from bff.telemetry.metrics.cache_definitions import REFRESHES
 from tests.support.cache_worker import (
     TTL,
     Worker,
@@ -78,6 +79,8 @@ def test_workers_that_serve_the_same_stale_entry_make_it_anew_once(server: Redis
             assert await is_served(one, runs) == ("hit", NEW)
             assert await is_served(other, runs) == ("hit", NEW)
             assert runs.count == 1
+            counts = [each.metrics.counter(REFRESHES).at("ok")[0] for each in (one, other)]
+            assert sorted(counts) == [0, 1]
 
     asyncio.run(test())
 

@@ -78,6 +78,22 @@ def test_making_a_stale_entry_anew_counts_as_done_or_failed() -> None:
     run_quietly(test)
 
 
+def test_failure_to_make_anew_counts_when_the_stale_entry_is_good_for_nothing_by_then() -> None:
+    async def test() -> None:
+        metrics, clock, runs = Metrics(), Clock(), Runs()
+        cache = memory_cache(clock, metrics=metrics)
+        windows = policy(stale=10.0, stale_if_error=0.0)
+        await cache.get(job("k", runs, windows))
+        clock.now += 31
+        runs.outcome = FAILURE
+        await cache.get(job("k", runs, windows))
+        clock.now += 10
+        await land_all()
+        assert metrics.counter(REFRESHES).series == {("ok",): [0], ("failed",): [1]}
+
+    run_quietly(test)
+
+
 def test_what_is_not_stored_counts_by_the_reason() -> None:
     async def test() -> None:
         metrics = Metrics()
