@@ -46,9 +46,9 @@ def buckets(name: str, labels: str, quick: str, slow: str) -> dict[str, str]:
 def promised(misses: str) -> dict[str, str]:
     """A screen that promises 99.9 %, with a thousand requests a step."""
     return {
-        f'bff_slo_target_ratio{{{GATEWAY}, composition="home"}}': "0.999x6000",
+        f'bff_slo_target_ratio{{{GATEWAY}, composition="home"}}': "0.999x500",
         f'bff_slo_misses_total{{{GATEWAY}, composition="home", reason="slow"}}': misses,
-        **home("ok", "0+1000x6000"),
+        **home("ok", "0+1000x500"),
     }
 
 
@@ -63,23 +63,23 @@ _BUDGET = "home uses up its error budget of 30 days"
 # Each alert's cases: the first fires, the others don't.
 CASES: Mapping[str, tuple[Case, ...]] = {
     "BffErrorBudgetBurnsFast": (
-        Case(promised("0+20x6000"), "2h", OF_HOME,
+        Case(promised("0+20x500"), "2h", OF_HOME,
              f"{_BUDGET} 14.4 times as fast as its SLO lets it: 2 % of it in an hour.", "1m"),
-        Case(promised("0+14x6000"), "2h", step="1m"),
-        Case(promised("0+40x110 4400x6000"), "2h", step="1m"),  # it is over
-        Case(promised("0x110 0+100x6000"), "115m", step="1m"),  # it has only begun
+        Case(promised("0+14x500"), "2h", step="1m"),
+        Case(promised("0+40x110 4400x500"), "2h", step="1m"),  # it is over
+        Case(promised("0x110 0+100x500"), "115m", step="1m"),  # it has only begun
     ),
     "BffErrorBudgetBurnsSteadily": (
-        Case(promised("0+8x6000"), "7h", OF_HOME,
+        Case(promised("0+8x500"), "7h", OF_HOME,
              f"{_BUDGET} 6 times as fast as its SLO lets it: 5 % of it in six hours.", "2m"),
-        Case(promised("0+5x6000"), "7h", step="2m"),
-        Case(promised("0+20x190 3800x6000"), "7h", step="2m"),
+        Case(promised("0+5x500"), "7h", step="2m"),
+        Case(promised("0+20x190 3800x500"), "7h", step="2m"),
     ),
     "BffErrorBudgetBurnsSlowly": (
-        Case(promised("0+2x6000"), "80h", OF_HOME,
+        Case(promised("0+2x500"), "80h", OF_HOME,
              f"{_BUDGET} faster than its SLO lets it: more than 10 % of it in three days.", "10m"),
-        Case(promised("0x6000"), "80h", step="10m"),
-        Case(promised("0+5x430 2150x6000"), "80h", step="10m"),
+        Case(promised("0x500"), "80h", step="10m"),
+        Case(promised("0+5x430 2150x500"), "80h", step="10m"),
     ),
     "BffScreenFailing": (
         Case({**home("failed", "0+6x40"), **home("ok", "0+94x40")}, labels=OF_HOME,
