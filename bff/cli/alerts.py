@@ -1,4 +1,4 @@
-"""`bff alerts`: rules for Prometheus, which tell when somebody has to look."""
+"""`bff alerts`: rules for Prometheus, which fire when somebody has to look."""
 
 import click
 import yaml

@@ -1,6 +1,6 @@
 """Counts what pools of connections do, by the host and port that they lead to.
 
-Two pools may lead to one place: with TLS files of their own, or through a proxy. They count as one.
+Two pools may lead to one place: with other TLS files, or through a proxy. They count as one.
 A series ends with the last version of the project that has the instance.
 """
 

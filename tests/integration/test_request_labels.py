@@ -46,7 +46,7 @@ def test_place_of_nobody_is_counted_without_its_path(shop: Shop) -> None:
             shop.host.get(path)
 
 
-def test_gateways_own_endpoints_and_the_app_behind_are_told_apart(shop: Shop) -> None:
+def test_gateways_own_endpoints_and_the_app_behind_have_different_labels(shop: Shop) -> None:
     with shop.moves(asked("/metrics", 200, kind="own")):
         shop.host.get("/metrics", **bearer(TOKEN))
     behind = shop.host.name in LOOP_HOSTS

@@ -165,5 +165,5 @@ def test_project_that_has_something_at_the_path_does_not_start_with_a_token(
         asyncio.run(open_gateway(tmp_path))
     assert str(refused.value) == (
         f"BFF_METRICS_TOKEN: /metrics would hide {what}. Choose another path there, or have the"
-        " metrics at a port of their own: BFF_METRICS_PORT."
+        " metrics at a separate port: BFF_METRICS_PORT."
     )

@@ -179,8 +179,8 @@ def test_each_purge_and_each_refusal_of_one_has_an_audit_line(
     screen.host.app.extensions["bff"].core.log.flush()
     lines = written(capfdbinary)
     names = ("event.dataset", "event.action", "event.reason", "user.id", "client.ip", "bff.tags")
-    told = [tuple(map(line.get, names)) for line in lines]
-    assert told == [
+    logged = [tuple(map(line.get, names)) for line in lines]
+    assert logged == [
         ("bff.audit", "purge", None, "admin token", "127.0.0.1", "shelves, product:1"),
         ("bff.audit", "purge", "no_token", None, "127.0.0.1", None),
         ("bff.audit", "purge", "bad_tags", "admin token", "127.0.0.1", None),

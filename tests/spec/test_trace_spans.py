@@ -189,7 +189,7 @@ def test_errors_degraded_and_slow_requests_are_kept_though_no_trace_is_sampled(
     broken = TWO.replace("/screen", "/broken").replace("id: 1", "id: 3")
     screen = screens({"screen": TWO, "broken": broken}, USERS, settings=never)
     assert screen.get().status == 200
-    assert sent_parents(screen)[0][2] == "00"  # what services are told
+    assert sent_parents(screen)[0][2] == "00"  # what services get
     screen.let("/users/3", reply(500))
     assert screen.get("/broken").status == 502
     (failed,) = [span for span in collector.trace("GET /broken", 6) if span.kind == "server"]

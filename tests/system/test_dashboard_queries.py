@@ -22,7 +22,7 @@ from tests.system.dashboards.panels import read_panels
 from tests.system.prometheus import Prometheus, prometheus
 
 WAIT_SECONDS = 20.0
-# Words of labels that queries tell apart; other labels have one value.
+# Words of labels by which queries choose; other labels have one value.
 WORDS = {
     "outcome": ("ok", "degraded", "failed"),
     "error_type": ("", "503"),

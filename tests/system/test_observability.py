@@ -58,7 +58,7 @@ def signs(shop: ObservedShop) -> list[Sign]:
         return find_signs(shop, "orders", broken_at)
 
 
-def test_prometheus_evaluates_every_rule_and_none_tells_of_a_failure_while_all_is_well(
+def test_prometheus_evaluates_every_rule_and_no_alert_of_a_failure_fires_while_all_is_well(
     shop: ObservedShop,
 ) -> None:
     rules = [rule for group in shop.store.ask("rules")["groups"] for rule in group["rules"]]

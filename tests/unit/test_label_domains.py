@@ -55,7 +55,7 @@ def test_issuers_are_those_of_tokens_of_sessions_and_of_introspection(domains: D
 def test_limits_are_those_of_the_project_its_endpoints_and_its_credentials(
     domains: Domains,
 ) -> None:
-    """Endpoints may have limits of one name, which are told apart by where they are declared."""
+    """Endpoints may have limits of one name: the place where each is declared separates them."""
     assert {name for (name,) in domains[("limit",)]} == {
         "address",
         "address-2 of compositions/home.yaml",

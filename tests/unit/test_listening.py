@@ -52,7 +52,7 @@ def test_port_for_metrics_is_refused_by_its_own_name() -> None:
 
 
 @pytest.mark.parametrize(("host", "is_ours"), [("127.0.0.1", True), ("0.0.0.0", False)])
-def test_address_that_others_can_reach_is_told_apart(host: str, is_ours: bool) -> None:
+def test_address_that_others_can_reach_is_known(host: str, is_ours: bool) -> None:
     with listen(host, free_port(), 1) as listener:
         assert is_of_this_machine(listener) is is_ours
 

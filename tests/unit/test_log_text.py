@@ -65,7 +65,7 @@ def test_lines_that_the_docs_show_are_as_real_ones_are() -> None:
 
 
 def _shape(text: str) -> list[str]:
-    """Lines without what each has of its own: when it was made, and how long it took."""
+    """Lines without what differs at each run: when it was made, and how long it took."""
     return [re.sub(r"^[\d:.]{12}Z|[ \d]{6}\.\d ms", "…", line) for line in text.splitlines()]
 
 

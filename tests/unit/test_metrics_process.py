@@ -9,7 +9,7 @@ import pytest
 from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.metrics.process import started_at, watch_process
 
-is_linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="Linux alone tells")
+is_linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="Linux alone has it")
 
 
 @pytest.fixture
@@ -54,5 +54,5 @@ def test_processor_time_grows_by_work(metrics: Metrics) -> None:
         pass
 
 
-def test_system_without_proc_tells_no_beginning(tmp_path: Path) -> None:
+def test_system_without_proc_has_no_start_time(tmp_path: Path) -> None:
     assert started_at(tmp_path) == 0.0

@@ -154,7 +154,7 @@ def test_while_no_worker_lives_everything_is_kept(totals: Totals) -> None:
 def test_thousands_of_restarts_leave_as_many_series_and_as_much_memory_as_one(
     totals: Totals,
 ) -> None:
-    """Each worker serves another version of the project, with a step of its own."""
+    """Each worker serves another version of the project, with another step."""
 
     def restart(number: int) -> None:
         steps = [["home", "user"], ["home", f"{number}"]]

@@ -22,7 +22,7 @@ PARTNER = Identity("other key", {"tenant": ["no", "scalar"]}, "partner", kind="a
 
 
 class Recorder:
-    """Admits everything but the keys that it is told to refuse, and notes what it counts. It says
+    """Admits everything but the keys that it has to refuse, and notes what it counts. It says
     `verdict` where one is given."""
 
     def __init__(self, *refused: str, verdict: Verdict | None = None) -> None:

@@ -7,8 +7,8 @@ Rules:
    one is closed.
 3. Who knows the token is answered, where one is set. Compared in constant time.
 
-A server of its own, since the launcher needs nothing of the gateway's: neither the project nor
-Flask, which are 70 MB.
+This is not the gateway's server, which needs the project and Flask: the launcher has neither, and
+saves 70 MB.
 """
 
 import asyncio

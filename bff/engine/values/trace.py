@@ -126,7 +126,7 @@ class Trace:
         """What was made anew in the background is there, or failed."""
 
     def begin_cache(self) -> None:
-        """The cache is asked for what its memory has not."""
+        """Memory does not have the entry: the rest of the cache is asked."""
 
     def end_cache(self, maker: "Trace | None") -> None:
         """The cache has answered; `maker` is the trace of the request whose run was shared."""

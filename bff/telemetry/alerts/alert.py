@@ -5,11 +5,11 @@ from typing import Final, Literal, NamedTuple
 from bff.telemetry.metrics import promql
 from bff.telemetry.metrics.definition import Definition
 
-JOB: Final = "job"  # Prometheus's name of who was scraped: projects are told apart by it
+JOB: Final = "job"  # Prometheus's name of who was scraped; it separates projects
 
 
 class Alert(NamedTuple):
-    """Somebody is told when the expression gives a series for the time `held`. A `page` wakes
+    """The alert fires when the expression gives a series for the time `held`. A `page` wakes
     people, a `ticket` waits for the morning. `mend` says what to look at, and `panel` is the title
     of the graph. Texts may name the labels `by`: `{{ $labels.service }}`."""
 

@@ -62,7 +62,7 @@ CACHE_PANELS: Final = (
           REFRESHES, ("outcome",)),
     levels("Bytes in memory", "How much do the caches hold in memory?", MEMORY_BYTES),
     levels("Entries in memory", "How many entries do the caches hold in memory?", MEMORY_ENTRIES),
-    rates("Evictions", "Is memory too small for what is asked for?", EVICTIONS),
+    rates("Evictions", "Is memory too small for the entries in use?", EVICTIONS),
     quantiles("Sizes of entries", "How large is what is stored?", ENTRY_BYTES),
     rates("Not stored", "What could not be stored, and why?", NOT_STORED, ("reason",)),
     rates("Joined runs", "How many requests wait for the run of another, in one worker?",

@@ -1,4 +1,4 @@
-"""The dashboard's rows. A metric that no panel shows gets a panel of its own, in its row."""
+"""The dashboard's rows. A metric that no panel shows gets a plain panel in its row."""
 
 import re
 from collections.abc import Sequence

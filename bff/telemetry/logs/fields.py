@@ -111,7 +111,7 @@ FIELDS: Final = (
     Field(
         "trace.id",
         "keyword",
-        "the trace that the services of the request are told, 32 hexadecimal digits",
+        "the trace that the request's calls send to services, 32 hexadecimal digits",
         _CALL,
     ),
     Field(

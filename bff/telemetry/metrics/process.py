@@ -1,6 +1,6 @@
 """What the system knows of this process, under the names that every Prometheus client uses.
 
-Linux tells all of it in `/proc`. Elsewhere there is the processor's time alone.
+Linux has all of it in `/proc`. Elsewhere there is the processor's time alone.
 """
 
 import os
@@ -41,7 +41,7 @@ def watch_process(metrics: Metrics, kind: ProcessKind) -> None:
 
 
 def started_at(proc: Path) -> float:
-    """When this process began, in seconds since the epoch; 0 where the system doesn't tell."""
+    """When this process began, in seconds since the epoch; 0 where the system doesn't report it."""
     try:
         boot = (proc / "stat").read_text().partition("\nbtime ")[2].split()[0]
         # man 5 proc: the name in parentheses may have blanks; what follows is `state ppid …`.

@@ -1,4 +1,4 @@
-"""Sends spans in batches, on a thread of its own, so that a collector that hangs costs nothing.
+"""Sends spans in batches, on a separate thread, so that a collector that hangs delays no request.
 
 Rules:
 1. What waits is bounded: `MOST_WAITING` requests, `MOST_SPANS` spans. Beyond that they are lost,

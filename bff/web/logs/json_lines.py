@@ -135,7 +135,7 @@ def _target(method: str, path: str) -> tuple[bytes, bytes]:
     return f"{method_text[1:-1]} {path_text[1:-1]}".encode(), fields.encode()
 
 
-# Few things come of requests, while each may have a path of its own.
+# Requests have few outcomes, while each may have another path.
 @lru_cache(1024)
 def _common(
     status: int, is_broken: bool, destination: Destination, account: Account | None

@@ -104,7 +104,7 @@ class Dispatcher:
             for path in own
         }
         self._cross_origin = cross_origins.of(project.cors)
-        # Of the destinations that have one of their own.
+        # Of destinations; the others have the project's.
         self._cross_origins: dict[Destination, CrossOrigin] = {
             **{
                 self._compositions[each.name].destination: cross_origins.of(each.cors)

@@ -19,7 +19,7 @@ _NANOSECONDS: Final = 1_000_000_000
 def refresh_spans(
     trace: RecordedTrace, release: str, clock_zero: float, ended_at: float
 ) -> list[Span]:
-    """The spans of what was made anew in the background: a trace of its own."""
+    """The spans of a refresh in the background, which has a separate trace."""
     builder = SpanBuilder(trace, clock_zero, ended_at)
     builder.calls(b"", release, "")
     return builder.spans

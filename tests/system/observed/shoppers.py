@@ -107,7 +107,7 @@ class Shoppers:
 
 @contextmanager
 def shopping(running: DemoServers) -> Iterator[Shoppers]:
-    """Shoppers in a thread of their own, who have made a round once this begins."""
+    """Shoppers in a thread, who have made a round once this begins."""
     with httpx.Client(base_url=running.gateway, trust_env=False, timeout=20) as client:
         shoppers = Shoppers(running, client)
         shoppers.make_round()

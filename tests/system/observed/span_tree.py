@@ -6,7 +6,7 @@ from typing import Final
 from bff.cli.calling.waterfall import draw_track
 from tests.support.collector import ReceivedSpan
 
-_TOLD: Final = (
+_SHOWN: Final = (
     "bff.service",
     "http.response.status_code",
     "error.type",
@@ -26,8 +26,8 @@ def draw_tree(spans: Sequence[ReceivedSpan]) -> str:
     for name, span in rows:
         took = span.ended_at - span.started_at
         track = draw_track(span.started_at - begin, took, whole, _TRACK_WIDTH, "").plain
-        told = " ".join(str(span.attributes[key]) for key in _TOLD if key in span.attributes)
-        line = f"{name:<{width}}  {track:<{_TRACK_WIDTH}} {took / 1e6:5.0f} ms  {told}"
+        shown = " ".join(str(span.attributes[key]) for key in _SHOWN if key in span.attributes)
+        line = f"{name:<{width}}  {track:<{_TRACK_WIDTH}} {took / 1e6:5.0f} ms  {shown}"
         lines.append(line.rstrip() + "\n")
     return "".join(lines)
 
