@@ -175,6 +175,6 @@ def test_port_for_metrics_that_others_can_reach_without_a_token_is_warned_of(
     serving.terminate()
     assert serving.said().splitlines()[:2] == [
         f"metrics at http://0.0.0.0:{port}/metrics",
-        "BFF_METRICS_HOST: whoever reaches this address may read them. Set BFF_METRICS_TOKEN, or"
-        " have them at 127.0.0.1.",
+        "BFF_METRICS_HOST: whoever reaches this address may read the metrics. Set"
+        " BFF_METRICS_TOKEN, or have them at 127.0.0.1.",
     ]

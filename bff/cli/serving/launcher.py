@@ -122,7 +122,7 @@ def _listening_for_scrapes(settings: Settings) -> Iterator[socket.socket | None]
         print_line(f"metrics at http://{shown(host, port)}/metrics")
         if settings.metrics_token is None and not is_of_this_machine(listener):
             print_line(
-                "BFF_METRICS_HOST: whoever reaches this address may read them. Set"
+                "BFF_METRICS_HOST: whoever reaches this address may read the metrics. Set"
                 " BFF_METRICS_TOKEN, or have them at 127.0.0.1."
             )
         yield listener

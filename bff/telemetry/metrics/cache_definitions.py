@@ -74,8 +74,9 @@ LEASE_WAITS: Final = Definition(
 STORE_OPERATIONS: Final = Definition(
     "bff_store_operation_duration_seconds",
     "histogram",
-    "How long the store that workers share took to find, look, write or purge: ok, failed. One"
-    " that is left alone after failures, or has no room, refuses at once: refused.",
+    "How long the store that workers share took, by operation (find, look, write, purge) and"
+    " outcome: ok, failed, or refused at once, where it is left alone after failures or has no"
+    " room.",
     "cache and degradation",
     ("operation", "outcome"),
     "seconds",
@@ -84,7 +85,8 @@ STORE_OPERATIONS: Final = Definition(
 STORE_HEARS: Final = Definition(
     "bff_store_hears_purges",
     "gauge",
-    "Workers that hear of purges. Those that don't keep nothing in memory that has tags.",
+    "Workers that hear of purges. A worker that does not hear of them stores nothing in memory"
+    " that has tags.",
     "cache and degradation",
 )
 PURGES: Final = Definition(

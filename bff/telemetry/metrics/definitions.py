@@ -82,7 +82,7 @@ STEP_CALLS: Final = Definition(
 STEP_INFO: Final = Definition(
     "bff_step_info",
     "gauge",
-    "Which operation a step calls, of which service: 1.",
+    "Which operation of which service a step calls; the value is 1.",
     "screens",
     ("composition", "step", "service", "operation"),
     merge="largest",
@@ -139,7 +139,7 @@ DROPPED_ELEMENTS: Final = Definition(
 RELEASE_INFO: Final = Definition(
     "bff_release_info",
     "gauge",
-    "The release that requests begin with: 1.",
+    "The release that requests begin with; the value is 1.",
     "process",
     ("release",),
     merge="largest",
@@ -147,7 +147,7 @@ RELEASE_INFO: Final = Definition(
 RELEASE_LOADED: Final = Definition(
     "bff_release_loaded_timestamp_seconds",
     "gauge",
-    "When it was loaded, in seconds since the epoch; of several workers, the latest.",
+    "When the release was loaded, in seconds since the epoch; of several workers, the latest.",
     "process",
     unit="seconds",
     merge="largest",

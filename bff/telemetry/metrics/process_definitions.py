@@ -32,12 +32,12 @@ COLLECTIONS: Final = Definition(
     SHORT_SECONDS,
 )
 HEAVY_WAITING: Final = Definition(
-    "bff_heavy_work_waiting", "gauge", "Pieces of work that wait for the thread.", "process"
+    "bff_heavy_work_waiting", "gauge", "Pieces of heavy work that wait for their thread.", "process"
 )
 HEAVY_WAITS: Final = Definition(
     "bff_heavy_work_wait_seconds",
     "histogram",
-    "How long pieces of work waited for the thread.",
+    "How long pieces of heavy work waited for their thread.",
     "process",
     (),
     "seconds",
@@ -46,7 +46,7 @@ HEAVY_WAITS: Final = Definition(
 HEAVY_DURATIONS: Final = Definition(
     "bff_heavy_work_duration_seconds",
     "histogram",
-    "How long the thread worked on them.",
+    "How long the thread for heavy work took for a piece.",
     "process",
     (),
     "seconds",
@@ -55,7 +55,7 @@ HEAVY_DURATIONS: Final = Definition(
 HEAVY_REFUSALS: Final = Definition(
     "bff_heavy_work_refusals",
     "counter",
-    "Pieces of work that were refused, since too many waited.",
+    "Pieces of heavy work that were refused, since too many waited.",
     "process",
 )
 CLIENT_CONNECTIONS: Final = Definition(
