@@ -104,6 +104,7 @@ def test_store_that_is_down_counts_failures_and_then_refusals(own_server: RedisS
             counted = operations(one.metrics)
             assert counted["find", "failed"] + counted.get(("write", "failed"), 0) >= FAILURES
             assert counted["find", "refused"] >= 1
+            assert counted["write", "refused"] >= 1
             assert one.metrics.counter(NOT_STORED).at("store")[0] >= 1
             await eventually(lambda: not one.store.hears_purges)
             one.metrics.read_all()

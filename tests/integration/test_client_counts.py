@@ -1,5 +1,7 @@
 """What our server counts of its clients: connections, and what it refuses before the gateway."""
 
+import asyncio
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -9,13 +11,14 @@ import flask
 import pytest
 
 from bff.settings import Settings
-from bff.telemetry.metrics.families import Metrics
+from bff.telemetry.metrics.families import Cell, Metrics
 from bff.telemetry.metrics.process_definitions import (
     CLIENT_CONNECTIONS,
     CLIENTS_ACCEPTED,
     CLIENTS_REFUSED,
 )
 from bff.web.applications import create_server
+from bff.web.hosts.http1.acceptor import Acceptor, WholeShare
 from tests.support.hosts import WAIT_BUDGET_SECONDS, Host, http1_server
 from tests.support.http1_server import ANN, GET, connected, project, read_all
 from tests.support.wire import Exchange, WireServer
@@ -120,3 +123,28 @@ def test_request_beyond_those_at_work_counts_as_refused(served: Served) -> None:
         replies = sorted(each.recv(12) for each in (first, second))
     assert replies == [b"HTTP/1.1 200", b"HTTP/1.1 503"]
     assert moved == {"accepted": 2, "requests": 1}
+
+
+def test_connection_beyond_those_that_get_an_answer_is_closed_and_counts_as_refused() -> None:
+    async def main() -> tuple[Cell, Cell]:
+        accepted, refused = [0.0], [0.0]
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            acceptor = Acceptor(
+                listener,
+                asyncio.Protocol,
+                lambda: MOST,
+                WholeShare(),
+                most=MOST,
+                accepted=accepted,
+                refused=refused,
+                tls=None,
+                handshake_seconds=1.0,
+            )
+            acceptor.start()
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            assert await reader.read() == b""
+            writer.close()
+            await acceptor.stop(1.0)
+        return accepted, refused
+
+    assert asyncio.run(main()) == ([1], [1])
