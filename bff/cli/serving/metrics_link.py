@@ -91,9 +91,7 @@ class MetricsLink:
         answer: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         try:
             await self._send_numbers()
-            self._unanswered.append(
-                answer
-            )  # before the question goes out: the answer may come at once
+            self._unanswered.append(answer)  # before it asks: an answer may come at once
             await self._send(ASK, msgspec.msgpack.encode(rendition))
         except OSError:
             return None

@@ -91,5 +91,5 @@ def refuse_taken_path(project: CompiledProject) -> None:
     if taken:
         raise SettingsError(
             f"BFF_METRICS_TOKEN: {METRICS_PATH} would hide {', '.join(taken)}. Choose another path"
-            " there, or serve the metrics at a separate port: BFF_METRICS_PORT."
+            " there, or have the metrics at a separate port: BFF_METRICS_PORT."
         )

@@ -113,6 +113,4 @@ def _message(fault: RunFault, duration_ms: float) -> str:
             place = f" at {fault.field}" if fault.field else ""
             return f"{fault.operation} breaks its schema{place}: {fault.kind}"
         case "others":
-            return (
-                "other slow steps and broken schemas, beyond those that are counted by themselves"
-            )
+            return "other slow steps and broken schemas, beyond those counted by themselves"
