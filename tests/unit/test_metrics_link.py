@@ -152,17 +152,17 @@ def test_questions_have_no_answer_once_the_link_is_broken() -> None:
 
 
 @pytest.mark.parametrize(
-    "sent",
+    ("sent", "what"),
     [
-        frame(NUMBERS, b"no message"),
-        frame(ASK, b"no question"),
-        frame(7, b""),
-        (MOST_NUMBERS_BYTES + 1).to_bytes(4, "big") + b"\0",
+        (frame(NUMBERS, b"no message"), "Expected `array`"),
+        (frame(ASK, b"no question"), "a question that is none"),
+        (frame(7, b""), "a frame of kind 7"),
+        ((MOST_NUMBERS_BYTES + 1).to_bytes(4, "big") + b"\0", "a frame of 8388609 bytes"),
     ],
     ids=["numbers", "question", "kind", "too-long"],
 )
 def test_frame_that_is_none_ends_the_link_with_one_line_and_leaves_the_others(
-    sent: bytes, caplog: pytest.LogCaptureFixture
+    sent: bytes, what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def main() -> None:
         collector = MetricsCollector(Metrics())
@@ -176,7 +176,7 @@ def test_frame_that_is_none_ends_the_link_with_one_line_and_leaves_the_others(
     with caplog.at_level(logging.WARNING, "bff"):
         asyncio.run(main())
     (line,) = caplog.messages
-    assert line.startswith("a worker's metrics are ignored from now on: it sent ")
+    assert line.startswith(f"a worker's metrics are ignored from now on: it sent {what}")
 
 
 def test_hundreds_of_links_that_ended_leave_their_counts_and_no_descriptor() -> None:
