@@ -3,9 +3,9 @@
 Rules:
 1. The span of a trusted caller, by `trusted_proxies`, is the request's parent. That of anybody else
    is a link: a client may name any trace, and would be sampled by its own word.
-2. A trace is sampled by its parent and its id, when it begins, and calls send this to services.
-   Requests that end in a 5xx, are degraded, break off or take long are kept whatever was decided:
-   then the services' spans may be missing.
+2. A trace is sampled by its parent and its id, when it begins, and calls send the decision to
+   services. Requests that end in a 5xx, are degraded, break off or take long are always kept. Then
+   the services' spans may be missing.
 3. Every request notes what its spans would need, since how it ends is not known before. Spans are
    built for those that are kept, once the reply is out, by the sender's thread.
 """
