@@ -12,7 +12,6 @@ from bff.telemetry.dashboard.panel import (
     levels,
     lines,
     quantile,
-    quantiles,
     rate,
     rates,
     stat,
@@ -44,6 +43,8 @@ ERROR_BUDGETS: Final = "Error budgets"
 SCREEN: Final = ("composition",)
 # 501 is what a method gets that nobody knows: a client's own doing.
 _SERVER_ERRORS: Final = 'http_response_status_code=~"5..", http_response_status_code!="501"'
+_NO_WEBSOCKETS: Final = 'http_response_status_code!="101"'  # they last as long as clients want
+_ANSWER: Final = ("http_route", "http_response_status_code")
 _STEP_OF_JOB: Final = ("job", "composition", "step")
 _CALLED: Final = ("composition", "step", "service")
 TO_SLOW_STEPS: Final = Link(SCREEN, STEPS_SLOW)
@@ -149,10 +150,14 @@ SCREEN_PANELS: Final = (
           RUNS.labels),
     rates("Bytes of screens", "Which screens send how much?", COMPOSITION_BYTES,
           COMPOSITION_BYTES.labels),
-    rates("Requests by route and status", "What is answered, at which path, with which status?",
-          REQUESTS, ("http_route", "http_response_status_code")),
-    quantiles("Slow routes", "Which path is slow, of screens and of routes?", REQUESTS,
-              ("http_route",)),
+    graph(
+        "Requests by route and status", "What is answered, at which path, with which status?",
+        _ANSWER, rate(REQUESTS, _ANSWER), "reqps",
+    ),
+    graph(
+        "Slow routes", "Which path is slow, of screens and of routes? WebSockets don't count.",
+        ("http_route",), quantile(0.95, REQUESTS, ("http_route",), _NO_WEBSOCKETS), "s",
+    ),
     graph(
         "Errors by route", "Which paths are answered with errors, and why?",
         ("http_route", "error_type"),
