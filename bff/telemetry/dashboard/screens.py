@@ -134,12 +134,14 @@ SCREEN_PANELS: Final = (
         links=(Link(("service",), INSTANCES_SLOW),),
     ),
     graph(
-        STEPS_FAILING, "Which step fails, how often, and which service does it call?", _CALLED,
+        STEPS_FAILING,
+        "Which step fails, how often, and which service does it call? A 404 that stays one for the"
+        " caller is among them.", _CALLED,
         _with_services(share_of(
             rate(STEPS, _STEP_OF_JOB, 'outcome="failed"'),
             rate(STEPS, _STEP_OF_JOB, 'outcome!="skipped"'),
         )),
-        "percentunit", warn=0.01, alarm=0.05, links=(Link(("service",), INSTANCES_FAILING),),
+        "percentunit", links=(Link(("service",), INSTANCES_FAILING),),
     ),
     rates("What comes of steps", "Are steps skipped, failed, cancelled?", STEPS, ("outcome",)),
     graph(
