@@ -46,7 +46,7 @@ MOST_WORDS = 24  # of a label that is no name of the project's
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObservedShop]:
     """A shop that is well, which everybody has been through."""
     with observed_shop(tmp_path_factory.mktemp("prometheus")) as shop:
-        shop.wait_for_rounds(2)
+        shop.wait_for_rounds(1)
         yield shop
 
 

@@ -1,8 +1,8 @@
 """Collects the metrics of all workers in the launcher, and renders them.
 
 Rules:
-1. What a worker sends is believed as little as what a stranger sends: what is too long, or no
-   message, ends its link with a line in the log, and the worker counts as one that has ended.
+1. Workers are not trusted. What is too long, or no message, ends a worker's link with a line in the
+   log. The worker then counts as one that has ended.
 2. A link ends with its worker, and then the worker's numbers are among those of the ended.
 3. One rendition is made at a time, on a thread.
 """

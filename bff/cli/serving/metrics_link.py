@@ -7,8 +7,8 @@
 Rules:
 1. A frame is the length of its content in four bytes, its kind in one, and the content.
 2. What waits to be sent has a bound: nothing is added before it is gone.
-3. Of equal questions one is under way, and goes on when who asked has left. Nobody waits longer
-   than `answer_seconds`.
+3. Equal questions at one time are one question, which goes on when whoever asked has left. Nobody
+   waits longer than `answer_seconds`.
 4. Metrics never end a worker: where the link breaks, questions have no answer from then on.
 """
 

@@ -3,9 +3,9 @@
 Rules:
 1. A connection has one request, and a moment for its head and for its answer.
 2. There are `MOST_CONNECTIONS` at most. Where another comes, the oldest that has not sent its head
-   makes room: clients that hang or trickle hold nobody up. Where all are being answered, the new
+   is closed, so clients that hang or trickle hold nobody up. Where all are being answered, the new
    one is closed.
-3. Who knows the token is answered, where one is set. Compared in constant time.
+3. Where a token is set, a request needs it. It is compared in constant time.
 
 This is not the gateway's server, which needs the project and Flask: the launcher has neither, and
 saves 70 MB.

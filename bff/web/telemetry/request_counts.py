@@ -42,8 +42,8 @@ _NO_ACCOUNT: Final = (None, None, None, (), (), ())
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
-class _Way(NamedTuple):
-    """How a request went, as far as that is counted. `broken` is how its reply broke; `view`, the
+class _Ending(NamedTuple):
+    """How a request ended, as far as that is counted. `broken` is how its reply broke; `view`, the
     `cache` and the `outcome` are those of an account, None without one."""
 
     method: str
@@ -56,9 +56,9 @@ class _Way(NamedTuple):
 
 
 class _Cells(NamedTuple):
-    """What requests that went alike count into. What is no composition's has none of the rest, and
-    what did not come as far as the cache none of that. One that takes longer than `most_seconds`
-    has missed what the composition's `slo` promises."""
+    """What requests that ended alike count into. Requests of other endpoints have no
+    `composition`, and those that did not reach the cache have no `cache`. A request that takes
+    longer than `most_seconds` misses what the composition's `slo` promises."""
 
     requests: Cell
     composition: Cell | None
@@ -128,9 +128,9 @@ class RequestCounts:
         trace_id: str,
     ) -> None:
         """Name the trace of a request that was counted as one of so many seconds."""
-        destination, now, way = request.destination, time(), _way(request, reply, broken)
-        self._requests.exemplify(_request_labels(destination, way), seconds, trace_id, now)
-        labels = _composition_labels(destination, way)
+        destination, now, ending = request.destination, time(), _ending(request, reply, broken)
+        self._requests.exemplify(_request_labels(destination, ending), seconds, trace_id, now)
+        labels = _composition_labels(destination, ending)
         if labels is not None:
             self._compositions.exemplify(labels, seconds, trace_id, now)
 
@@ -154,44 +154,44 @@ class RequestCounts:
         return reason
 
     def _cells(self, request: GatewayRequest, reply: Reply, broken: BrokenBy | None) -> _Cells:
-        """The cells of a way that is gone for the first time; or that has too many forms to be
-        found at once, which are those of runs, and those that clients make up."""
-        destination, way = request.destination, _way(request, reply, broken)
+        """The cells that `count` does not find: those of the first request that ends like this, of
+        runs, whose accounts all differ, and of methods that clients make up."""
+        destination, ending = request.destination, _ending(request, reply, broken)
         held = self._shared.get(destination.kind, destination.cells)
-        cells = held.get(way)
+        cells = held.get(ending)
         if cells is None:
-            cells = held[way] = self._new_cells(destination, way)
+            cells = held[ending] = self._new_cells(destination, ending)
         account = reply.account
         is_of_run = account is not None and any(account[3:])
-        if not is_of_run and way[:2] == (request.method, request.scheme):
-            held[(*way[:4], account)] = cells  # as `count` looks for it
+        if not is_of_run and ending[:2] == (request.method, request.scheme):
+            held[(*ending[:4], account)] = cells  # as `count` looks for it
         return cells
 
-    def _new_cells(self, destination: Destination, way: _Way) -> _Cells:
-        requests = self._requests.at(*_request_labels(destination, way))
-        labels = _composition_labels(destination, way)
+    def _new_cells(self, destination: Destination, ending: _Ending) -> _Cells:
+        requests = self._requests.at(*_request_labels(destination, ending))
+        labels = _composition_labels(destination, ending)
         if labels is None:
             return _Cells(requests, None, [0.0], None, inf, [0.0])
         (name, view, outcome), slo = labels, destination.slo
         most_seconds, missed = inf, [0.0]
         if slo is not None and outcome == "failed":
             most_seconds, missed = -1.0, self._missed.at(name, "failed")
-        elif slo is not None and slo.latency_seconds is not None and way.status < 400:
+        elif slo is not None and slo.latency_seconds is not None and ending.status < 400:
             most_seconds, missed = slo.latency_seconds, self._missed.at(name, "slow")
         return _Cells(
             requests,
             self._compositions.at(*labels),
             self._sent_bytes.at(name, view),
-            None if way.cache is None else self._cache.at(name, way.cache),
+            None if ending.cache is None else self._cache.at(name, ending.cache),
             most_seconds,
             missed,
         )
 
 
-def _way(request: GatewayRequest, reply: Reply, broken: BrokenBy | None) -> _Way:
-    """How the request went, in words of a short list."""
+def _ending(request: GatewayRequest, reply: Reply, broken: BrokenBy | None) -> _Ending:
+    """How the request ended, in words of a short list."""
     view, cache, outcome, *_ = reply.account or _NO_ACCOUNT
-    return _Way(
+    return _Ending(
         request.method if request.method in KNOWN_METHODS else OTHER,
         request.scheme if request.scheme in _SCHEMES else OTHER,
         reply.status,
@@ -202,32 +202,32 @@ def _way(request: GatewayRequest, reply: Reply, broken: BrokenBy | None) -> _Way
     )
 
 
-def _request_labels(destination: Destination, way: _Way) -> Labels:
-    status = "" if _is_abandoned(way) else STATUS_LABELS.get(way.status, OTHER)
-    error = _spelt(way.broken) if way.broken else status if way.status >= 500 else ""
-    return destination.kind, way.method, way.scheme, destination.route, status, error
+def _request_labels(destination: Destination, ending: _Ending) -> Labels:
+    status = "" if _is_abandoned(ending) else STATUS_LABELS.get(ending.status, OTHER)
+    error = _spelt(ending.broken) if ending.broken else status if ending.status >= 500 else ""
+    return destination.kind, ending.method, ending.scheme, destination.route, status, error
 
 
-def _composition_labels(destination: Destination, way: _Way) -> tuple[str, str, str] | None:
+def _composition_labels(destination: Destination, ending: _Ending) -> tuple[str, str, str] | None:
     """None of what is no payload's."""
-    outcome = _client_outcome(way)
+    outcome = _client_outcome(ending)
     if destination.kind != "composition" or outcome is None:
         return None
-    return destination.name, way.view or "", outcome
+    return destination.name, ending.view or "", outcome
 
 
-def _is_abandoned(way: _Way) -> bool:
-    return way.broken is not None and way.status == CLIENT_LEFT
+def _is_abandoned(ending: _Ending) -> bool:
+    return ending.broken is not None and ending.status == CLIENT_LEFT
 
 
-def _client_outcome(way: _Way) -> str | None:
+def _client_outcome(ending: _Ending) -> str | None:
     """What a client got of a composition; None of what is no payload's, such as an answer to
     OPTIONS."""
-    if _is_abandoned(way):
+    if _is_abandoned(ending):
         return "abandoned"
-    if way.status >= 400:
-        return "failed" if way.status >= 500 else "refused"
-    return way.outcome
+    if ending.status >= 400:
+        return "failed" if ending.status >= 500 else "refused"
+    return ending.outcome
 
 
 def _spelt(text: str) -> str:
