@@ -181,7 +181,7 @@ class SpanBuilder:
                 name,
                 kind,
                 started_at,
-                max(started_at, ended_at),
+                ended_at,
                 attributes,
                 is_error,
                 kind == "server" and caller is not None,
