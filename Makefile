@@ -39,7 +39,8 @@ test-system: $(SYSTEM)
 # OpenTelemetry's collector, for tests/system/test_collector.py: by Go, in some minutes.
 collector: $(VENV)/collector/collector
 
-$(VENV)/collector/collector: tests/system/collector.yaml $(STAMP)
+$(VENV)/collector/collector: tests/system/collector.yaml | $(STAMP)
+	@command -v go >/dev/null || { echo "make collector needs Go 1.22 or later"; exit 1; }
 	GOBIN=$(abspath $(VENV)/go) go install go.opentelemetry.io/collector/cmd/builder@v0.115.0
 	$(VENV)/go/builder --config $<
 

@@ -23,7 +23,7 @@ _STATES: Final = {"error": "stale_if_error"}
 
 
 class CacheCounts:
-    """The counts of a process's caches. Cells that are held are added to by whoever has them."""
+    """The counts of a process's caches. Whoever holds a cell adds to it."""
 
     def __init__(self, metrics: Metrics) -> None:
         self.evictions: Cell = metrics.counter(EVICTIONS).at()
@@ -81,6 +81,6 @@ class ReplyCounts:
         self._requests = metrics.counter(REPLY_REQUESTS)
 
     def count(self, operation: Operation, how: How) -> None:
-        """A reply was asked for."""
+        """A call asked the cache for its reply."""
         state = _STATES.get(how, how)
         self._requests.at(operation.service, operation.name, state)[0] += 1

@@ -38,11 +38,11 @@ class PoolCounts:
         self.reused: Cell = metrics.counter(REUSED_CONNECTIONS).at(*self._place)
 
     def wait(self, seconds: float) -> None:
-        """A request waited so long for a connection."""
+        """A request waited for a connection, so many seconds."""
         self._waits.observe(self._waits.at(*self._place), seconds)
 
     def connect(self, seconds: float, failure: Failed | Exception | None = None) -> None:
-        """A connection was opened in so long a time, or was not."""
+        """A connection was opened, or could not be, after so many seconds."""
         match failure:
             case None:
                 error = ""

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bff.cli.serving.metrics_collector import MetricsCollector
-from bff.cli.serving.metrics_link import (
+from bff.cli.serving.metrics.collector import MetricsCollector
+from bff.cli.serving.metrics.link import (
     ASK,
     MOST_NUMBERS_BYTES,
     NUMBERS,
@@ -155,7 +155,7 @@ def test_questions_have_no_answer_once_the_link_is_broken() -> None:
     ("sent", "what"),
     [
         (frame(NUMBERS, b"no message"), "Expected `array`"),
-        (frame(ASK, b"no question"), "a question that is none"),
+        (frame(ASK, b"no question"), "a malformed question"),
         (frame(7, b""), "a frame of kind 7"),
         ((MOST_NUMBERS_BYTES + 1).to_bytes(4, "big") + b"\0", "a frame of 8388609 bytes"),
     ],

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from bff.cli.serving.metrics_server import MOST_CONNECTIONS, MetricsServer
+from bff.cli.serving.metrics.server import MOST_CONNECTIONS, MetricsServer
 from bff.telemetry.metrics.exposition import Rendition
 
 TOKEN = "0123456789abcdef"

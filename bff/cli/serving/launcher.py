@@ -21,8 +21,8 @@ from bff.cli.serving.listening import (
     refuse_connections,
     shown,
 )
-from bff.cli.serving.metrics_collector import MetricsCollector
-from bff.cli.serving.metrics_server import MOST_CONNECTIONS, MetricsServer
+from bff.cli.serving.metrics.collector import MetricsCollector
+from bff.cli.serving.metrics.server import MOST_CONNECTIONS, MetricsServer
 from bff.cli.serving.processes import Worker, start_worker
 from bff.cli.serving.shares import ConnectionCounts
 from bff.cli.serving.streams import print_line

@@ -20,7 +20,7 @@ import threading
 import uvloop
 
 from bff.cli.serving.apps import load_app
-from bff.cli.serving.metrics_link import MetricsLink
+from bff.cli.serving.metrics.link import MetricsLink
 from bff.cli.serving.processes import MOST_REPORT_BYTES, READY
 from bff.cli.serving.shares import ConnectionCounts, WorkerShare
 from bff.cli.serving.tls import server_context

@@ -70,7 +70,7 @@ class Tracer(Protocol):
         """The trace of what is made anew in the background because of a request."""
 
     def refreshed(self, trace: "RecordedTrace") -> None:
-        """What a trace of the background is of is over."""
+        """A refresh in the background has ended, whose trace this is."""
 
 
 class RecordedTrace(Trace):

@@ -13,7 +13,7 @@ import socket
 
 import msgspec
 
-from bff.cli.serving.metrics_link import (
+from bff.cli.serving.metrics.link import (
     ANSWER,
     ASK,
     MOST_ANSWER_BYTES,
@@ -78,9 +78,9 @@ class MetricsCollector:
         try:
             rendition = _decode_question(question)
         except msgspec.DecodeError as error:
-            raise BadMessage(f"a question that is none: {error}") from None
+            raise BadMessage(f"a malformed question: {error}") from None
         body = await self.render(rendition)
         if len(body) > MOST_ANSWER_BYTES:
-            raise BadMessage(f"a question, whose answer has {len(body)} bytes")
+            raise BadMessage(f"a question whose answer has {len(body)} bytes")
         writer.write(frame(ANSWER, body))
         await writer.drain()
