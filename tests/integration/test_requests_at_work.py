@@ -10,6 +10,7 @@ from flask import Flask
 
 from bff.settings import Settings
 from bff.telemetry.metrics.definitions import REQUESTS
+from bff.upstream.ports import BrokenStream
 from bff.web.applications import create_app, create_server
 from tests.support.counted import counted
 from tests.support.counted_shop import (
@@ -106,6 +107,22 @@ def test_stream_that_an_apps_own_hook_drops_is_not_at_work_any_more(
         assert list(counted(gateway.core.metrics, REQUESTS)) == [
             asked("/raw/*", 200, error="client_left")
         ]
+        gateway.close()
+
+
+def test_stream_that_breaks_off_is_not_at_work_though_no_server_closes_it(tmp_path: Path) -> None:
+    """As werkzeug's doesn't where the client has gone, too."""
+    with WireServer(SCRIPTS) as upstream:
+        services = {"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", upstream.url)}
+        folder = write_project(tmp_path, services=services, gateway=GATEWAY)
+        app = create_app(folder, Settings(log_level="error", metrics_token=TOKEN))
+        reply = app.test_client().get("/raw/half", buffered=False)
+        with pytest.raises(BrokenStream) as broken:
+            list(reply.response)
+        gateway = app.extensions["bff"]
+        shop = Shop(Host("flask", 0, app), upstream, Clock(), gateway.core.metrics)
+        assert broken.value  # whose traceback has the reply
+        assert shop.at_work({}) == {}
         gateway.close()
 
 

@@ -99,11 +99,12 @@ class Answers:
                 for chunk in exchange.chunks():
                     yield chunk
                     sent_bytes += len(chunk)
-            except ClientGone:
-                raise
             except Exception as error:
-                is_closing = isinstance(error, Closing)
-                why_broken = "gateway closed" if is_closing else "upstream broke off"
+                if isinstance(error, Closing):
+                    why_broken = "gateway closed"
+                elif not isinstance(error, ClientGone):
+                    why_broken = "upstream broke off"
+                ending()  # werkzeug's server never closes it where the client has left, too
                 raise
             why_broken = None
 
