@@ -1,6 +1,7 @@
 """`bff serve` under load: it ends, or restarts its workers, and loses no request."""
 
 import os
+import re
 import signal
 import socket
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.hosts import WAIT_BUDGET_SECONDS
+from tests.support.log_lines import of, read_lines
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 from tests.support.serving import (
     IN_WORKER,
@@ -89,6 +91,12 @@ class Load:
                 self.lost.append(error)
             finally:
                 connection.close()
+
+
+BUY = """
+endpoint: POST /buy
+steps: {order: {call: shop.create_order, with: {user_id: 1}}}
+"""
 
 
 def write_shop(folder: Path, upstream: WireServer, *compositions: str) -> None:
@@ -214,14 +222,25 @@ def is_told_to_end(worker: int) -> bool:
 def test_request_that_the_graceful_time_leaves_is_broken_off_and_the_status_is_0(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """One that writes, which no client's leaving ends, has its line in the log, too."""
     monkeypatch.setenv("BFF_GRACE_SECONDS", "0.2")
     with WireServer(never()) as upstream:
         write_shop(tmp_path, upstream, "home")
+        (tmp_path / "compositions" / "buy.yaml").write_text(BUY)
         serving = started(serve, workers=1)
-        with serving.host.connect() as client:
-            client.request("GET", "/home/1")
-            upstream.wait_for_requests(1)
+        with serving.host.connect() as reader, serving.host.connect() as writer:
+            reader.request("GET", "/home/1")
+            writer.request("POST", "/buy")
+            upstream.wait_for_requests(2)
             serving.terminate()
-            with pytest.raises((HTTPException, OSError)):
-                client.getresponse()
-        serving.assert_ended_well()
+            for client in (reader, writer):
+                with pytest.raises((HTTPException, OSError)):
+                    client.getresponse()
+        said = serving.said()
+    assert serving.process.returncode == 0
+    said = "\n".join(re.findall(r"^\{.*", said, re.MULTILINE))
+    lines = [line for line in of("access", read_lines(said)) if line["url.path"] != "/healthz"]
+    assert sorted(line["bff.composition"] for line in lines) == ["buy", "home"]
+    for line in lines:
+        assert (line["bff.broken"], line["error.type"]) == ("gateway closed", "closing")
+        assert line["http.response.status_code"] == 503

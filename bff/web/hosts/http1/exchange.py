@@ -33,10 +33,11 @@ from bff.web.hosts.http1.replies import (
 )
 from bff.web.hosts.http1.service import Service, Writer
 from bff.web.hosts.http1.tunnel import run_tunnel
-from bff.web.http.problems import internal_error, problem
+from bff.web.http.problems import closing, internal_error, problem
 from bff.web.http.replies import RawHeader, Reply, SwitchedReply, close_body, header_lines
 from bff.web.http.requests import ClientGone, GatewayRequest
 from bff.web.serving.pending import PendingCall
+from bff.web.telemetry.request_counts import BrokenBy
 
 _MOST_DROPPED_BYTES: Final = 64 * 1024  # of a body that nobody wants, so that its connection lasts
 
@@ -132,7 +133,9 @@ class Exchange:
 
     def lose(self) -> None:
         """The client left."""
-        if not self._is_logged and not self._started and self._may_be_abandoned:
+        if self._service.is_over:
+            self._note_cut()
+        elif not self._is_logged and not self._started and self._may_be_abandoned:
             self._is_logged = True
             self._telemetry.abandoned(self.request)
         self._stop(cancels=self._may_be_abandoned or self._started)
@@ -168,6 +171,10 @@ class Exchange:
         except ClientGone:
             if not self._is_logged:
                 self._telemetry.abandoned(request)
+        except asyncio.CancelledError:
+            if self._service.is_over:  # and the client left before that
+                self._note_cut()
+            raise
         except Exception as error:
             self._telemetry.bug(request, error)
             if self._started:
@@ -177,6 +184,13 @@ class Exchange:
                 self._write_whole(reply, keeps=False)
         finally:
             self._end()
+
+    def _note_cut(self) -> None:
+        """The server ends, and the request with it, unless that is answered."""
+        if not self._is_logged and not self._started:
+            self._is_logged = True
+            reply = self._service.gateway.finish(self.request, closing(self.request))
+            self._telemetry.broken(self.request, reply, 0, "gateway closed")
 
     def _end(self) -> None:
         self._work = None
@@ -243,7 +257,8 @@ class Exchange:
         except (ClientGone, asyncio.CancelledError):
             if not self._is_logged:
                 self._is_logged = True
-                self._telemetry.broken(self.request, reply, sent_bytes, "client left")
+                why: BrokenBy = "gateway closed" if self._service.is_over else "client left"
+                self._telemetry.broken(self.request, reply, sent_bytes, why)
             raise
         except Exception:
             self._telemetry.broken(self.request, reply, sent_bytes, "upstream broke off")

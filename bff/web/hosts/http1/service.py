@@ -131,6 +131,7 @@ class Service:
         open_now.watch(("websocket",), lambda: len(self.tunnels))
         self.connections: set[Closable] = set()
         self.is_closing = False
+        self.is_over = False  # the time for what was at work then
         self._is_empty: asyncio.Future[None] | None = None
 
     @property
@@ -164,6 +165,7 @@ class Service:
             for connection in list(self.connections):
                 connection.finish()
             await asyncio.wait([self._is_empty], timeout=grace_seconds)
+        self.is_over = True
         for connection in list(self.connections):
             connection.abort()
 
