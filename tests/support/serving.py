@@ -77,13 +77,16 @@ class Serving:
         return False
 
     def wait_for(
-        self, has_come: Callable[[], bool], most_seconds: float = WAIT_BUDGET_SECONDS
+        self,
+        has_come: Callable[[], bool],
+        most_seconds: float = WAIT_BUDGET_SECONDS,
+        pause_seconds: float = 0.02,
     ) -> None:
-        for _ in range(int(most_seconds / 0.02)):
+        for _ in range(int(most_seconds / pause_seconds)):
             if has_come():
                 return
             with suppress(subprocess.TimeoutExpired):
-                self.process.wait(0.02)
+                self.process.wait(pause_seconds)
                 pytest.fail(f"it has ended: {self.said()}")
         pytest.fail("it did not come")
 

@@ -44,7 +44,7 @@ class Watched:
             return seen == [value]
 
         try:
-            self.serving.wait_for(has_come)
+            self.serving.wait_for(has_come, pause_seconds=0.2)
         except pytest.fail.Exception as error:
             raise AssertionError(f"{expression} is {seen}, not {value}") from error
 
