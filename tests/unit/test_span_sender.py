@@ -190,12 +190,12 @@ OK = head(200, [("Content-Length", "0")])
 @pytest.mark.parametrize(
     ("script", "answered"),
     [
-        (drip(b"HTTP/1.1 200 OK\r\n", b"x: y\r\n" * 90, 0.05), (0, 0, "ReadTimeout")),
-        (drip(head(102), head(102) * 90, 0.05), (0, 0, "ReadTimeout")),
+        (drip(b"HTTP/1.1 200 OK\r\n", b"x: y\r\n" * 90, 0.05), (0, 0, "TimeoutError")),
+        (drip(head(102), head(102) * 90, 0.05), (0, 0, "TimeoutError")),
         (drip(head(200, [("Content-Length", "100")]), b"x" * 90, 0.05), (200, -1, "")),
         (reply(200, [("Content-Encoding", "gzip")], BOMB), (200, len(BOMB), "")),
         (flood(head(200, [("Content-Length", "1000000000")]), 10**9), (200, -1, "")),
-        (never(), (0, 0, "ReadTimeout")),
+        (never(), (0, 0, "TimeoutError")),
         (raw(OK), (200, 0, "")),
     ],
     ids=["head drips", "preludes", "body drips", "bomb", "flood", "silence", "good"],

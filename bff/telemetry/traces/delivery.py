@@ -4,11 +4,11 @@ https://opentelemetry.io/docs/specs/otlp/#otlphttp. Called from the sender's own
 wait. What to do about an answer is decided by `decide`, which is pure.
 """
 
+import asyncio
 import gzip
 import random
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Final, Literal, NamedTuple
 
 import httpx
@@ -16,7 +16,6 @@ import httpx
 from bff.errors import SettingsError
 from bff.telemetry.traces.otlp import rejected_spans
 from bff.telemetry.traces.settings import TraceSettings
-from bff.telemetry.traces.time_bound import TimeBound
 from bff.version import __version__
 
 MOST_ATTEMPTS: Final = 5
@@ -88,31 +87,45 @@ class Collector:
         if settings.compression == "gzip":
             self._headers["content-encoding"] = "gzip"
         # Proxies of the environment count, as for the SDKs' exporters; redirects are not followed.
-        self._client = httpx.Client(
+        self._client = httpx.AsyncClient(
             verify=_verification(settings),
-            timeout=settings.timeout_seconds,
+            timeout=None,  # noqa: S113  (a whole attempt has one)
             follow_redirects=False,
             limits=httpx.Limits(max_connections=1),
         )
-        self._bound = TimeBound()
-        self._bound.bind(self._client)
+        self._runner = asyncio.Runner()  # a loop alone can end a call that drips (httpx #1450)
 
     def send(self, body: bytes) -> Answered:
         """One attempt to send a batch."""
         if self._settings.compression == "gzip":
             body = gzip.compress(body, 1)
-        url, headers = self._settings.endpoint, self._headers
-        self._bound.begin(self._settings.timeout_seconds)
-        try:
-            with self._client.stream("POST", url, content=body, headers=headers) as reply:
-                retry_after = reply.headers.get("retry-after")
-                return Answered(reply.status_code, _beginning_of(reply), retry_after)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            return Answered(0, b"", None, type(error).__name__)  # its text may have the address
+        return self._runner.run(self._post(body))
 
     def close(self) -> None:
         """Close the connection."""
-        self._client.close()
+        self._runner.run(self._client.aclose())
+        self._runner.close()
+
+    async def _post(self, body: bytes) -> Answered:
+        url, headers = self._settings.endpoint, self._headers
+        received = bytearray()
+        answered = Answered(0, b"", None, "TimeoutError")
+        try:
+            async with (
+                asyncio.timeout(self._settings.timeout_seconds),
+                self._client.stream("POST", url, content=body, headers=headers) as reply,
+            ):
+                answered = Answered(reply.status_code, b"", reply.headers.get("retry-after"))
+                async for piece in reply.aiter_raw():  # not decoded: that could be any size
+                    received += piece
+                    if len(received) > _MOST_REPLY_BYTES:
+                        break
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:  # TimeoutError is one
+            if not answered.status:
+                # Its text may have the address.
+                answered = answered._replace(trouble=type(error).__name__)
+        # The status says what became of a batch, whatever came of the body.
+        return answered._replace(body=bytes(received))
 
 
 def deliver(
@@ -131,17 +144,6 @@ def deliver(
         if pause(verdict.pause_seconds):
             return Lost("unreachable", verdict.why)
         attempt += 1
-
-
-def _beginning_of(reply: httpx.Response) -> bytes:
-    """The body, or as much of it as comes and is of use: the status says what became of a batch."""
-    received = b""
-    with suppress(httpx.HTTPError, OSError):
-        for piece in reply.iter_raw():  # not decoded, since that could be any size
-            received += piece
-            if len(received) > _MOST_REPLY_BYTES:
-                break
-    return received
 
 
 def _verification(settings: TraceSettings) -> ssl.SSLContext | bool:
