@@ -1,6 +1,6 @@
 """Counts what the engine makes of replies, by the project's names."""
 
-from bff.engine.values.outcomes import Failed, Reason, Value
+from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.steps import Step
 from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.metrics.service_definitions import EQUAL_CALLS, SCHEMA_BREAKS
@@ -13,9 +13,9 @@ class EngineCounts:
         self._schema_breaks = metrics.counter(SCHEMA_BREAKS)
         self._equal_calls = metrics.counter(EQUAL_CALLS)
 
-    def read(self, step: Step, value: Value | Failed) -> None:
-        """A reply was read, by a step."""
-        if isinstance(value, Failed) and value.reason is Reason.INVALID:
+    def fail(self, step: Step, failed: Failed) -> None:
+        """A reply was read, and fails the step, or a part of it."""
+        if failed.reason is Reason.INVALID:
             self._schema_breaks.at(step.operation.service, step.operation.name)[0] += 1
 
     def share(self, step: Step) -> None:

@@ -80,7 +80,8 @@ class HeavyBody(NamedTuple):
                 too_large(self.step, self.reply, _TOGETHER), self.weight, self.freshness
             )
         value = with_headers(self.step.reply_headers, self.reply, read.value)
-        self.counts.read(self.step, value)
+        if isinstance(value, Failed):
+            self.counts.fail(self.step, value)
         return StepPart(value, weight, self.freshness, read.text)
 
 
@@ -140,10 +141,10 @@ class DirectCalls:
         freshness = read_freshness(reply.headers)
         judged = judge(step, reply)
         if judged is not None:
+            judged = with_headers(step.reply_headers, reply, judged)
             if isinstance(judged, Failed):
                 _log_refusal(step, judged)
-            judged = with_headers(step.reply_headers, reply, judged)
-            self.counts.read(step, judged)
+                self.counts.fail(step, judged)
             return StepPart(judged, 0, freshness)
         most, counts = self.limits.reply_bytes, self.counts
         weight = weigh_reply(reply.body, most)
@@ -153,14 +154,14 @@ class DirectCalls:
             return StepPart(too_large(step, reply, _TOGETHER), 0, freshness)
         if decodes_first or weight > self.limits.off_loop_bytes:
             return HeavyBody(step, reply, decodes_first, weight, most, budget, freshness, counts)
-        value = read_body(step, reply)
-        text = None
+        value, text = read_body(step, reply), None
         if isinstance(value, Failed):
             _log_refusal(step, value)
             value, _, text = mend_body(step, reply, value, most)
         if step.reply_headers:
             value = with_headers(step.reply_headers, reply, value)
-        counts.read(step, value)
+        if isinstance(value, Failed):
+            counts.fail(step, value)
         return StepPart(value, weight, freshness, text)
 
     async def reply_to(

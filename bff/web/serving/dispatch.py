@@ -155,7 +155,7 @@ class Dispatcher:
 
     def finish(self, request: GatewayRequest, reply: Reply) -> Reply:
         """What every reply has: the request's id, CORS, what limits say, and no body for HEAD."""
-        cross_origin = self._cross_origin_of(request.destination)
+        cross_origin = self._cross_origins.get(request.destination, self._cross_origin)
         if cross_origin.is_on and not reply.cors:
             reply.cors = cross_origin.headers(request.single.get(b"origin"))
         reply.request_id = request.request_id
