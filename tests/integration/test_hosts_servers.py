@@ -69,7 +69,9 @@ def ended(process: subprocess.Popen[bytes], stop: int, host: Host) -> tuple[byte
         with suppress(subprocess.TimeoutExpired):
             return process.communicate(timeout=WAIT_BUDGET_SECONDS)[0], lost
         assert host.get("/healthz").status == 200, "it neither serves nor ends"
-    return pytest.fail("it does not end")
+    status = Path(f"/proc/{process.pid}/status")
+    masks = [line for line in status.read_text().splitlines() if line.startswith("Sig")]
+    return pytest.fail(f"it does not end: {masks}")
 
 
 @pytest.mark.parametrize("name", SERVERS)
