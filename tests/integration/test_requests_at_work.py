@@ -57,8 +57,9 @@ def test_reply_that_a_client_leaves_is_not_at_work_any_more(shop: Shop) -> None:
     GATE.clear()
     with shop.host.connect() as connection:
         connection.request("GET", "/raw/endless")
-        assert connection.getresponse().read(1) == b"x"
-        assert shop.at_work({"route": 1}) == {"route": 1}
+        with connection.getresponse() as answer:  # in HTTP/1.0 the reply has the connection
+            assert answer.read(1) == b"x"
+            assert shop.at_work({"route": 1}) == {"route": 1}
     assert shop.at_work({}) == {}
     with shop.host.connect() as connection:
         connection.putrequest("POST", "/buy")
