@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import gc
 import signal
 
 from hypothesis import settings
@@ -14,3 +15,9 @@ settings.load_profile("bff")
 # servers under test are ended by it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Take the collected tests, millions of objects, out of each later collection of garbage."""
+    gc.collect()
+    gc.freeze()
