@@ -17,8 +17,8 @@ from bff.telemetry.alerts.prometheus import ALERTS
 from bff.telemetry.dashboard.panel import WINDOW
 from bff.telemetry.dashboard.rows import DashboardRow, dashboard_rows
 from bff.telemetry.logs.fields import DATASETS, FIELDS
-from bff.telemetry.metrics.definition import Definition, Row
-from bff.telemetry.metrics.definitions import DEFINITIONS
+from bff.telemetry.metrics.definitions.definition import Definition, Row
+from bff.telemetry.metrics.definitions.table import DEFINITIONS
 
 _ROOT = Path(__file__).parents[1]
 PAGE = _ROOT / "docs/observability.md"

@@ -3,7 +3,7 @@
 from typing import Final, Literal
 
 from bff.plan.model.service import Operation
-from bff.telemetry.metrics.cache_definitions import (
+from bff.telemetry.metrics.definitions.cache import (
     ENTRY_BYTES,
     EVICTIONS,
     JOINED_FLIGHTS,

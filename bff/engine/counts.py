@@ -2,8 +2,8 @@
 
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.steps import Step
+from bff.telemetry.metrics.definitions.services import EQUAL_CALLS, SCHEMA_BREAKS
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.service_definitions import EQUAL_CALLS, SCHEMA_BREAKS
 
 
 class EngineCounts:

@@ -21,13 +21,13 @@ from threading import Thread
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 from bff.deadline import Deadline, DeadlinePassed
-from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.process_definitions import (
+from bff.telemetry.metrics.definitions.process import (
     HEAVY_DURATIONS,
     HEAVY_REFUSALS,
     HEAVY_WAITING,
     HEAVY_WAITS,
 )
+from bff.telemetry.metrics.families import Metrics
 
 P = ParamSpec("P")
 R = TypeVar("R")

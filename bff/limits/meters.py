@@ -10,8 +10,8 @@ from bff.limits.local import ClosedMeter, FallbackMeter, LocalMeter, OpenMeter
 from bff.limits.ports import Meter
 from bff.plan.model.limits import Limit
 from bff.redis.store import SharedStore
+from bff.telemetry.metrics.definitions.limits import LIMIT_CALLERS, LIMIT_FALLBACKS, LIMIT_LEASES
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.limit_definitions import LIMIT_CALLERS, LIMIT_FALLBACKS, LIMIT_LEASES
 
 
 class Meters:

@@ -11,9 +11,9 @@ from typing import Final
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed
 from bff.methods import KNOWN_METHODS
-from bff.telemetry.metrics.definition import OTHER, STATUS_LABELS
+from bff.telemetry.metrics.definitions.definition import OTHER, STATUS_LABELS
+from bff.telemetry.metrics.definitions.services import BROKEN_BODIES, SERVICE_CALLS
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.service_definitions import BROKEN_BODIES, SERVICE_CALLS
 from bff.upstream.observed import Answer, ObservedCall
 from bff.upstream.ports import Server, SwitchedConnection
 

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from bff.engine.values.outcomes import Failed
-from bff.telemetry.metrics.families import Cell, Metrics
-from bff.telemetry.metrics.service_definitions import (
+from bff.telemetry.metrics.definitions.services import (
     CONNECTS,
     OPEN_CONNECTIONS,
     POOL_WAITING,
     POOL_WAITS,
     REUSED_CONNECTIONS,
 )
+from bff.telemetry.metrics.families import Cell, Metrics
 from bff.upstream.ports import Server
 
 

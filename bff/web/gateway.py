@@ -25,9 +25,9 @@ from bff.identity.ports import IdentityProvider
 from bff.plan.compiler.project import compile_project
 from bff.plan.model.composition import CompiledProject
 from bff.settings import Settings
+from bff.telemetry.metrics.definitions.process import LOG_LINES_LOST
 from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.metrics.process import watch_process
-from bff.telemetry.metrics.process_definitions import LOG_LINES_LOST
 from bff.upstream.call_counts import CallCounts
 from bff.upstream.observed import Observer, Observers
 from bff.web.http.forwarding import ForwardingReader

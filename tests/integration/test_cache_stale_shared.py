@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from bff.telemetry.metrics.cache_definitions import REFRESHES
+from bff.telemetry.metrics.definitions.cache import REFRESHES
 from tests.support.cache_worker import (
     TTL,
     Worker,

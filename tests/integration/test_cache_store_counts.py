@@ -3,7 +3,7 @@
 import asyncio
 
 from bff.redis.health import FAILURES
-from bff.telemetry.metrics.cache_definitions import (
+from bff.telemetry.metrics.definitions.cache import (
     LEASE_WAITS,
     MEMORY_ENTRIES,
     NOT_STORED,

@@ -11,12 +11,12 @@ import flask
 import pytest
 
 from bff.settings import Settings
-from bff.telemetry.metrics.families import Cell, Metrics
-from bff.telemetry.metrics.process_definitions import (
+from bff.telemetry.metrics.definitions.process import (
     CLIENT_CONNECTIONS,
     CLIENTS_ACCEPTED,
     CLIENTS_REFUSED,
 )
+from bff.telemetry.metrics.families import Cell, Metrics
 from bff.web.applications import create_server
 from bff.web.hosts.http1.acceptor import Acceptor, WholeShare
 from tests.support.hosts import WAIT_BUDGET_SECONDS, Host, http1_server

@@ -9,8 +9,7 @@ from bff.engine.answers import answer_to
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import Service
-from bff.telemetry.metrics.families import Cell, Metrics
-from bff.telemetry.metrics.service_definitions import (
+from bff.telemetry.metrics.definitions.services import (
     CONNECTS,
     INSTANCE_RESTS,
     OPEN_CONNECTIONS,
@@ -20,6 +19,7 @@ from bff.telemetry.metrics.service_definitions import (
     RESTING_INSTANCES,
     REUSED_CONNECTIONS,
 )
+from bff.telemetry.metrics.families import Cell, Metrics
 from bff.upstream.http1.pool import Limits
 from bff.upstream.http1.transport import Http1Transport
 from bff.upstream.pipeline.balance import REST_SECONDS

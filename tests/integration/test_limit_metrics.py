@@ -3,8 +3,8 @@
 import pytest
 
 from bff.limits.ports import Meter
+from bff.telemetry.metrics.definitions.limits import LIMIT_CALLERS, LIMIT_FALLBACKS, LIMIT_LEASES
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.limit_definitions import LIMIT_CALLERS, LIMIT_FALLBACKS, LIMIT_LEASES
 from tests.support.counted import counted
 from tests.support.limits import limit, take, with_workers
 from tests.support.redis_server import RedisServer

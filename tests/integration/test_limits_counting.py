@@ -10,8 +10,8 @@ from bff.limits.leases import LeasedMeter
 from bff.limits.local import LocalMeter, OpenMeter
 from bff.limits.ports import Admitted, Exceeded, Meter, Unavailable, Uncounted
 from bff.redis.store import SharedStore
+from bff.telemetry.metrics.definitions.limits import LIMIT_FALLBACKS
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.limit_definitions import LIMIT_FALLBACKS
 from tests.support.cache_worker import eventually
 from tests.support.counted import counted as numbers
 from tests.support.limits import CALM_SECONDS, admitted_of, limit, take, with_workers

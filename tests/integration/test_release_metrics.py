@@ -8,12 +8,10 @@ from pathlib import Path
 from bff.plan.compiler.project import compile_project
 from bff.plan.model.composition import CompiledProject
 from bff.settings import Settings
-from bff.telemetry.metrics.definitions import (
-    CACHE_REQUESTS,
+from bff.telemetry.metrics.definitions.cache import CACHE_REQUESTS
+from bff.telemetry.metrics.definitions.process import RELEASE_INFO, RELEASE_LOADED, RELEASES
+from bff.telemetry.metrics.definitions.screens import (
     COMPOSITIONS,
-    RELEASE_INFO,
-    RELEASE_LOADED,
-    RELEASES,
     REQUESTS,
     RUNS,
     SLO_LATENCIES,

@@ -5,15 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bff.telemetry.metrics.definitions import (
-    DEGRADATIONS,
-    DROPPED_ELEMENTS,
+from bff.telemetry.metrics.definitions.cache import DEGRADATIONS, DROPPED_ELEMENTS
+from bff.telemetry.metrics.definitions.limits import ACCESS_REFUSALS, LIMIT_DECISIONS
+from bff.telemetry.metrics.definitions.screens import (
     SLO_LATENCIES,
     SLO_MISSES,
     SLO_TARGETS,
     STEP_INFO,
 )
-from bff.telemetry.metrics.limit_definitions import ACCESS_REFUSALS, LIMIT_DECISIONS
 from tests.support.callers import bearer
 from tests.support.counted_shop import (
     COMPOSITIONS_OF_SHOP,

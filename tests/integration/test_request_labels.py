@@ -5,10 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bff.telemetry.metrics.definitions import (
-    DEFINITIONS,
-)
-from bff.telemetry.metrics.limit_definitions import ACTIONS
+from bff.telemetry.metrics.definitions.limits import ACTIONS
+from bff.telemetry.metrics.definitions.table import DEFINITIONS
 from tests.support.callers import bearer
 from tests.support.counted import counted, moved
 from tests.support.counted_shop import OURS, TOKEN, Shop, asked, serving_shop

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from bff.settings import Settings
-from bff.telemetry.metrics.definitions import REQUESTS
+from bff.telemetry.metrics.definitions.screens import REQUESTS
 from bff.upstream.ports import BrokenStream
 from bff.web.applications import create_app, create_server
 from tests.support.counted import counted

@@ -11,9 +11,8 @@ import pytest
 
 from bff.plan.compiler.project import compile_project
 from bff.settings import Settings
-from bff.telemetry.metrics.definition import Definition
-from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.service_definitions import (
+from bff.telemetry.metrics.definitions.definition import Definition
+from bff.telemetry.metrics.definitions.services import (
     BROKEN_BODIES,
     CONNECTS,
     OPEN_CONNECTIONS,
@@ -24,6 +23,7 @@ from bff.telemetry.metrics.service_definitions import (
     SCHEMA_BREAKS,
     SERVICE_CALLS,
 )
+from bff.telemetry.metrics.families import Metrics
 from bff.upstream.ports import server_at
 from bff.web.applications import create_server
 from bff.web.gateway import Gateway

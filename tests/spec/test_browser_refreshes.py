@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from bff.telemetry.metrics.limit_definitions import ACTIONS
+from bff.telemetry.metrics.definitions.limits import ACTIONS
 from tests.support.browsers import CSRF, Browser, Served, serving_sessions
 from tests.support.counted import counted, moved
 from tests.support.hosts import HOSTS

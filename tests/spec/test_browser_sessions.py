@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from bff.telemetry.metrics.limit_definitions import ACTIONS
+from bff.telemetry.metrics.definitions.limits import ACTIONS
 from tests.support.browsers import (
     HTML,
     NAVIGATES,

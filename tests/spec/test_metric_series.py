@@ -7,7 +7,7 @@ import pytest
 
 from bff.plan.compiler.project import compile_project
 from bff.settings import Settings
-from bff.telemetry.metrics.definitions import RELEASE_INFO
+from bff.telemetry.metrics.definitions.process import RELEASE_INFO
 from bff.telemetry.metrics.families import Labels, Metrics
 from tests.support.screens import Screen, Screens, user, value_reply
 from tests.support.wire import WireServer

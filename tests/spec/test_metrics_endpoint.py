@@ -13,8 +13,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from bff import Gateway, create_app
 from bff.errors import SettingsError
 from bff.settings import Settings
+from bff.telemetry.metrics.definitions.process import HEAVY_REFUSALS
 from bff.telemetry.metrics.exposition import Rendition
-from bff.telemetry.metrics.process_definitions import HEAVY_REFUSALS
 from bff.web.gateway import load_gateway
 from tests.support.hosts import HOSTS, serving
 from tests.support.projects import write_project

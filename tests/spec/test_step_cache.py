@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from bff.settings import Settings
-from bff.telemetry.metrics.definitions import STEP_CALLS
+from bff.telemetry.metrics.definitions.screens import STEP_CALLS
 from tests.support.cache_answers import cache_facts, is_hit, ttl_of
 from tests.support.callers import ByName, bearer
 from tests.support.counted import settled

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from bff.telemetry.metrics.definition import Definition
+from bff.telemetry.metrics.definitions.definition import Definition
 from bff.telemetry.metrics.families import Metrics
 from tests.support.hosts import WAIT_BUDGET_SECONDS
 

@@ -12,12 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bff.settings import Settings
-from bff.telemetry.metrics.definitions import (
-    CACHE_REQUESTS,
+from bff.telemetry.metrics.definitions.cache import CACHE_REQUESTS, DEGRADATIONS, DROPPED_ELEMENTS
+from bff.telemetry.metrics.definitions.limits import ACCESS_REFUSALS, LIMIT_DECISIONS
+from bff.telemetry.metrics.definitions.screens import (
     COMPOSITION_BYTES,
     COMPOSITIONS,
-    DEGRADATIONS,
-    DROPPED_ELEMENTS,
     REQUESTS,
     REQUESTS_IN_FLIGHT,
     RUNS,
@@ -26,7 +25,6 @@ from bff.telemetry.metrics.definitions import (
     STEPS,
 )
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.limit_definitions import ACCESS_REFUSALS, LIMIT_DECISIONS
 from tests.support.callers import ByName
 from tests.support.counted import counted, settled
 from tests.support.fake_time import Clock

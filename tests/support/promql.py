@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from bff.telemetry.metrics.definition import Definition
-from bff.telemetry.metrics.definitions import DEFINITIONS
+from bff.telemetry.metrics.definitions.definition import Definition
+from bff.telemetry.metrics.definitions.table import DEFINITIONS
 from bff.telemetry.metrics.promql import SCRAPED
 
 _PARTS = {"counter": ("",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}

@@ -14,7 +14,7 @@ import pytest
 
 from bff.telemetry.dashboard.grafana import grafana_dashboard
 from bff.telemetry.dashboard.rows import dashboard_rows
-from bff.telemetry.metrics.definitions import DEFINITIONS
+from bff.telemetry.metrics.definitions.table import DEFINITIONS
 from bff.telemetry.metrics.exposition import choose_rendition, render
 from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.metrics.snapshots import table_of

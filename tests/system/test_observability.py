@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from bff.telemetry.alerts.screens import SLO_ALERTS
-from bff.telemetry.metrics.definitions import DEFINITIONS
+from bff.telemetry.metrics.definitions.table import DEFINITIONS
 from tests.system.dashboards.charts import Window
 from tests.system.dashboards.page import draw_page
 from tests.system.dashboards.panels import read_panels

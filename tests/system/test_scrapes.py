@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from bff.telemetry.metrics.definitions import REQUESTS, STEP_CALLS
-from bff.telemetry.metrics.process_definitions import WORKER_DEATHS, WORKER_RESTARTS
+from bff.telemetry.metrics.definitions.process import WORKER_DEATHS, WORKER_RESTARTS
+from bff.telemetry.metrics.definitions.screens import REQUESTS, STEP_CALLS
 from tests.support.hosts import WAIT_BUDGET_SECONDS
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 from tests.support.serving import Serving, free_port, gateways, started

@@ -8,7 +8,7 @@ from bff.deadline import Deadline, WaitBudget
 from bff.engine.ports import CallResult, UpstreamReply
 from bff.engine.values.freshness import UNLIMITED
 from bff.plan.model.caching import EVERYTHING
-from bff.telemetry.metrics.cache_definitions import (
+from bff.telemetry.metrics.definitions.cache import (
     CACHE_DEFINITIONS,
     ENTRY_BYTES,
     EVICTIONS,

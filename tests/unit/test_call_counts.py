@@ -4,8 +4,8 @@ import pytest
 
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
+from bff.telemetry.metrics.definitions.services import BROKEN_BODIES, SERVICE_CALLS
 from bff.telemetry.metrics.families import MOST_SERIES, Metrics
-from bff.telemetry.metrics.service_definitions import BROKEN_BODIES, SERVICE_CALLS
 from bff.upstream.call_counts import CallCounts
 from bff.upstream.observed import Answer, ObservedCall
 from bff.upstream.ports import UpstreamStream, server_at

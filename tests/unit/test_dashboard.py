@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from bff.cli import bff
 from bff.telemetry.dashboard.panel import VARIABLES, Panel
 from bff.telemetry.dashboard.rows import dashboard_rows
-from bff.telemetry.metrics.definition import Definition, Row
-from bff.telemetry.metrics.definitions import DEFINITIONS
+from bff.telemetry.metrics.definitions.definition import Definition, Row
+from bff.telemetry.metrics.definitions.table import DEFINITIONS
 from tests.support.promql import labels_by, metrics_of, unknown_labels
 
 ROWS = dashboard_rows()

@@ -5,8 +5,8 @@ import asyncio
 from bff.engine.values.limits import Limits
 from bff.engine.values.results import Inputs
 from bff.plan.model.steps import Optional
+from bff.telemetry.metrics.definitions.services import EQUAL_CALLS, SCHEMA_BREAKS
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.service_definitions import EQUAL_CALLS, SCHEMA_BREAKS
 from tests.support.engine_runs import run, run_over
 from tests.support.plans import compose, constant, operation, step
 from tests.support.scripted import ScriptedTransport, json_reply, reply

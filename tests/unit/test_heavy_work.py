@@ -8,13 +8,13 @@ import pytest
 
 from bff.deadline import Deadline, DeadlinePassed
 from bff.engine.heavy_work import MOST_WAITING, HeavyWork
-from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.process_definitions import (
+from bff.telemetry.metrics.definitions.process import (
     HEAVY_DURATIONS,
     HEAVY_REFUSALS,
     HEAVY_WAITING,
     HEAVY_WAITS,
 )
+from bff.telemetry.metrics.families import Metrics
 
 
 class Thread:

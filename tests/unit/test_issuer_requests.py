@@ -12,8 +12,8 @@ from bff.identity.issuers.issuers import Issuers, metadata_name
 from bff.identity.issuers.metadata import may_ask
 from bff.identity.issuers.requests import AT_ONCE, REPLY_BYTES, IssuerClient, IssuerDown, Question
 from bff.secret import Secret
+from bff.telemetry.metrics.definitions.services import ISSUER_REQUESTS
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.service_definitions import ISSUER_REQUESTS
 from bff.tls import TlsFiles, client_context
 from tests.support.issuers import StandInIssuer, stand_in_issuer
 from tests.support.tls_servers import ca_file, tls_server

@@ -12,9 +12,10 @@ from opentelemetry.semconv.attributes.http_attributes import HttpRequestMethodVa
 from opentelemetry.semconv.metrics import http_metrics
 
 from bff.methods import KNOWN_METHODS
-from bff.telemetry.metrics.definition import OTHER, Definition
-from bff.telemetry.metrics.definitions import DEFINITIONS, REQUESTS
-from bff.telemetry.metrics.service_definitions import SERVICE_CALLS
+from bff.telemetry.metrics.definitions.definition import OTHER, Definition
+from bff.telemetry.metrics.definitions.screens import REQUESTS
+from bff.telemetry.metrics.definitions.services import SERVICE_CALLS
+from bff.telemetry.metrics.definitions.table import DEFINITIONS
 
 # As Prometheus spells them: https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/
 CONVENTIONAL = re.compile(r"(http|url|server|client|network|error|process)_")

@@ -8,11 +8,12 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
 
-from bff.telemetry.metrics.definitions import COMPOSITIONS, DEFINITIONS
+from bff.telemetry.metrics.definitions.limits import LIMIT_LEASES
+from bff.telemetry.metrics.definitions.process import LONGEST_LOOP_LAG
+from bff.telemetry.metrics.definitions.screens import COMPOSITIONS
+from bff.telemetry.metrics.definitions.table import DEFINITIONS
 from bff.telemetry.metrics.exposition import Rendition, choose_rendition, render
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.limit_definitions import LIMIT_LEASES
-from bff.telemetry.metrics.process_definitions import LONGEST_LOOP_LAG
 from bff.telemetry.metrics.snapshots import table_of
 
 ODD = 'a"b\\c\nd ü'

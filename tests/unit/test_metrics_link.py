@@ -17,7 +17,7 @@ from bff.cli.serving.metrics.link import (
     MetricsLink,
     frame,
 )
-from bff.telemetry.metrics.definitions import STEP_CALLS
+from bff.telemetry.metrics.definitions.screens import STEP_CALLS
 from bff.telemetry.metrics.exposition import Rendition
 from bff.telemetry.metrics.families import Metrics
 

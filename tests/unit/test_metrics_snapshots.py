@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from bff.telemetry.metrics.definitions import COMPOSITIONS, STEP_CALLS
+from bff.telemetry.metrics.definitions.process import HEAVY_WAITING
+from bff.telemetry.metrics.definitions.screens import COMPOSITIONS, STEP_CALLS
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.process_definitions import HEAVY_WAITING
 from bff.telemetry.metrics.snapshots import (
     MOST_IN_MESSAGE,
     BadMessage,

@@ -6,10 +6,10 @@ import sys
 import pytest
 from msgspec.msgpack import encode
 
-from bff.telemetry.metrics.definition import OTHER
-from bff.telemetry.metrics.definitions import COMPOSITIONS, STEP_CALLS
+from bff.telemetry.metrics.definitions.definition import OTHER
+from bff.telemetry.metrics.definitions.process import HEAVY_WAITING, LONGEST_LOOP_LAG
+from bff.telemetry.metrics.definitions.screens import COMPOSITIONS, STEP_CALLS
 from bff.telemetry.metrics.families import MOST_SERIES, Domains, Metrics
-from bff.telemetry.metrics.process_definitions import HEAVY_WAITING, LONGEST_LOOP_LAG
 from bff.telemetry.metrics.snapshots import Changes, Replica, Table
 from bff.telemetry.metrics.totals import Totals
 

@@ -7,8 +7,8 @@ import time
 import pytest
 import uvloop
 
+from bff.telemetry.metrics.definitions.process import COLLECTIONS, LONGEST_LOOP_LAG, LOOP_LAG
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.process_definitions import COLLECTIONS, LONGEST_LOOP_LAG, LOOP_LAG
 from bff.telemetry.metrics.process_watch import LOOK_SECONDS, ProcessWatch
 
 HELD_SECONDS = 0.3

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from bff.plan.model.composition import Slo
-from bff.telemetry.metrics.definition import OTHER
-from bff.telemetry.metrics.definitions import COMPOSITIONS, REQUESTS, SLO_MISSES
+from bff.telemetry.metrics.definitions.definition import OTHER
+from bff.telemetry.metrics.definitions.limits import ACCESS_REFUSALS
+from bff.telemetry.metrics.definitions.screens import COMPOSITIONS, REQUESTS, SLO_MISSES
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.limit_definitions import ACCESS_REFUSALS
 from bff.web.http.destination import NOWHERE, Destination
 from bff.web.http.replies import Account, Reply
 from bff.web.http.requests import GatewayRequest

@@ -7,7 +7,8 @@ from bff.engine.values.results import (
     Degradation,
     StepTiming,
 )
-from bff.telemetry.metrics.definitions import DEGRADATIONS, RUNS, STEP_CALLS, STEPS
+from bff.telemetry.metrics.definitions.cache import DEGRADATIONS
+from bff.telemetry.metrics.definitions.screens import RUNS, STEP_CALLS, STEPS
 from bff.telemetry.metrics.families import Metrics
 from bff.web.telemetry.run_counts import RunCounts
 from tests.support.counted import counted

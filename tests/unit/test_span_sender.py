@@ -12,8 +12,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from bff.errors import SettingsError
+from bff.telemetry.metrics.definitions.process import SPANS_DROPPED, SPANS_SENT
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.process_definitions import SPANS_DROPPED, SPANS_SENT
 from bff.telemetry.traces.delivery import (
     Again,
     Answered,

@@ -9,8 +9,8 @@ from bff.limits.ports import UNAVAILABLE, UNCOUNTED, Admitted, Exceeded, Verdict
 from bff.plan.model.expressions import Template
 from bff.plan.model.limits import Limit
 from bff.plan.types import kinds as t
+from bff.telemetry.metrics.definitions.limits import LIMIT_DECISIONS
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.limit_definitions import LIMIT_DECISIONS
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.serving.limits import EndpointLimits, LimitControl, address_of

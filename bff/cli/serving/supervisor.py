@@ -19,8 +19,8 @@ from typing import Final
 
 from bff.cli.serving.processes import Worker
 from bff.cli.serving.streams import print_line
+from bff.telemetry.metrics.definitions.process import WORKER_DEATHS, WORKER_RESTARTS, WORKERS
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.process_definitions import WORKER_DEATHS, WORKER_RESTARTS, WORKERS
 
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 30.0

@@ -26,9 +26,9 @@ import httpx
 
 from bff.plan.schemas.json_texts import may_be_deep
 from bff.secret import Secret
-from bff.telemetry.metrics.definition import OTHER, STATUS_LABELS
+from bff.telemetry.metrics.definitions.definition import OTHER, STATUS_LABELS
+from bff.telemetry.metrics.definitions.services import ISSUER_REQUESTS
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.service_definitions import ISSUER_REQUESTS
 from bff.tls import TlsFiles, client_context
 
 TIMEOUT_SECONDS: Final = 5.0

@@ -3,7 +3,7 @@
 from typing import Final, Literal, NamedTuple
 
 from bff.telemetry.metrics import promql
-from bff.telemetry.metrics.definition import Definition
+from bff.telemetry.metrics.definitions.definition import Definition
 
 JOB: Final = "job"  # Prometheus's name of who was scraped; it separates projects
 

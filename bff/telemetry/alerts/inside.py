@@ -14,16 +14,16 @@ from bff.telemetry.dashboard.services import (
     INSTANCES_SLOW,
     SCHEMAS_BROKEN,
 )
-from bff.telemetry.metrics.cache_definitions import PURGES_OWED, STORE_OPERATIONS
-from bff.telemetry.metrics.limit_definitions import LIMIT_FALLBACKS
-from bff.telemetry.metrics.process_definitions import (
+from bff.telemetry.metrics.definitions.cache import PURGES_OWED, STORE_OPERATIONS
+from bff.telemetry.metrics.definitions.limits import LIMIT_FALLBACKS
+from bff.telemetry.metrics.definitions.process import (
     HEAVY_REFUSALS,
     LOG_LINES_LOST,
     LONGEST_LOOP_LAG,
     SPANS_DROPPED,
     WORKER_DEATHS,
 )
-from bff.telemetry.metrics.service_definitions import (
+from bff.telemetry.metrics.definitions.services import (
     RESTING_INSTANCES,
     SCHEMA_BREAKS,
     SERVICE_CALLS,

@@ -17,7 +17,7 @@ from bff.telemetry.dashboard.screens import (
     SCREENS_SLOW,
 )
 from bff.telemetry.metrics import promql
-from bff.telemetry.metrics.definitions import COMPOSITIONS, SLO_MISSES, SLO_TARGETS
+from bff.telemetry.metrics.definitions.screens import COMPOSITIONS, SLO_MISSES, SLO_TARGETS
 
 
 class BurnRate(NamedTuple):

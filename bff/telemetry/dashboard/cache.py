@@ -4,7 +4,10 @@ from typing import Final
 
 from bff.telemetry.dashboard.panel import graph, level, levels, quantiles, rate, rates
 from bff.telemetry.dashboard.screens import SCREEN, TO_FAILING_STEPS, share_of_screens
-from bff.telemetry.metrics.cache_definitions import (
+from bff.telemetry.metrics.definitions.cache import (
+    CACHE_REQUESTS,
+    DEGRADATIONS,
+    DROPPED_ELEMENTS,
     ENTRY_BYTES,
     EVICTIONS,
     JOINED_FLIGHTS,
@@ -19,7 +22,6 @@ from bff.telemetry.metrics.cache_definitions import (
     STORE_HEARS,
     STORE_OPERATIONS,
 )
-from bff.telemetry.metrics.definitions import CACHE_REQUESTS, DEGRADATIONS, DROPPED_ELEMENTS
 from bff.telemetry.metrics.promql import share_of
 
 SCREENS_DEGRADED: Final = "Degraded screens"

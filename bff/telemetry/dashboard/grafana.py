@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from bff.telemetry.dashboard.panel import VARIABLES, Link, Panel, Query
 from bff.telemetry.dashboard.rows import DashboardRow
-from bff.telemetry.metrics.definitions import COMPOSITIONS, REQUESTS
+from bff.telemetry.metrics.definitions.screens import COMPOSITIONS, REQUESTS
+from bff.telemetry.metrics.definitions.services import SERVICE_CALLS
 from bff.telemetry.metrics.promql import SCRAPED, series
-from bff.telemetry.metrics.service_definitions import SERVICE_CALLS
 
 UID: Final = "bff"
 PATH: Final = f"/d/{UID}/bff"  # of the dashboard, behind Grafana's own address

@@ -3,7 +3,7 @@
 from typing import Final
 
 from bff.telemetry.dashboard.panel import graph, levels, rate, rates
-from bff.telemetry.metrics.limit_definitions import (
+from bff.telemetry.metrics.definitions.limits import (
     ACCESS_REFUSALS,
     ACTIONS,
     LIMIT_CALLERS,

@@ -7,7 +7,7 @@ is about.
 from typing import Final, Literal, NamedTuple
 
 from bff.telemetry.metrics import promql
-from bff.telemetry.metrics.definition import Definition
+from bff.telemetry.metrics.definitions.definition import Definition
 from bff.telemetry.metrics.promql import SCRAPED
 
 WINDOW: Final = "$__rate_interval"  # Grafana's: four scrapes at least

@@ -13,8 +13,7 @@ from bff.telemetry.dashboard.panel import (
     rate,
     rates,
 )
-from bff.telemetry.metrics.definitions import RELEASE_INFO, RELEASE_LOADED, RELEASES
-from bff.telemetry.metrics.process_definitions import (
+from bff.telemetry.metrics.definitions.process import (
     CLIENT_CONNECTIONS,
     CLIENTS_ACCEPTED,
     CLIENTS_REFUSED,
@@ -31,6 +30,9 @@ from bff.telemetry.metrics.process_definitions import (
     PROCESS_OPEN_FILES,
     PROCESS_RESIDENT_BYTES,
     PROCESS_START,
+    RELEASE_INFO,
+    RELEASE_LOADED,
+    RELEASES,
     SPANS_DROPPED,
     SPANS_SENT,
     WORKER_DEATHS,

@@ -10,8 +10,8 @@ from bff.telemetry.dashboard.panel import Panel, panel_of
 from bff.telemetry.dashboard.process import PROCESS_PANELS
 from bff.telemetry.dashboard.screens import SCREEN_PANELS
 from bff.telemetry.dashboard.services import SERVICE_PANELS
-from bff.telemetry.metrics.definition import Definition, Row
-from bff.telemetry.metrics.definitions import DEFINITIONS
+from bff.telemetry.metrics.definitions.definition import Definition, Row
+from bff.telemetry.metrics.definitions.table import DEFINITIONS
 
 _PANELS: Final[dict[Row, tuple[Panel, ...]]] = {
     "screens": SCREEN_PANELS,

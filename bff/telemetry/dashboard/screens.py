@@ -17,7 +17,7 @@ from bff.telemetry.dashboard.panel import (
     stat,
 )
 from bff.telemetry.dashboard.services import INSTANCES_FAILING, INSTANCES_SLOW
-from bff.telemetry.metrics.definitions import (
+from bff.telemetry.metrics.definitions.screens import (
     COMPOSITION_BYTES,
     COMPOSITIONS,
     REQUESTS,

@@ -15,8 +15,7 @@ from bff.telemetry.dashboard.panel import (
     rate,
     rates,
 )
-from bff.telemetry.metrics.promql import share_of
-from bff.telemetry.metrics.service_definitions import (
+from bff.telemetry.metrics.definitions.services import (
     BROKEN_BODIES,
     CONNECTS,
     EQUAL_CALLS,
@@ -31,6 +30,7 @@ from bff.telemetry.metrics.service_definitions import (
     SCHEMA_BREAKS,
     SERVICE_CALLS,
 )
+from bff.telemetry.metrics.promql import share_of
 
 INSTANCES_FAILING: Final = "Instances that fail"
 INSTANCES_SLOW: Final = "Slow instances"

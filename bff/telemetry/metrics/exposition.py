@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
 
-from bff.telemetry.metrics.definition import Definition
-from bff.telemetry.metrics.definitions import DEFINITIONS
+from bff.telemetry.metrics.definitions.definition import Definition
+from bff.telemetry.metrics.definitions.table import DEFINITIONS
 from bff.telemetry.metrics.snapshots import Series, Table
 
 if TYPE_CHECKING:

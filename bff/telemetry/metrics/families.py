@@ -16,8 +16,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, NamedTuple, TypeVar
 
-from bff.telemetry.metrics.definition import OTHER, Definition
-from bff.telemetry.metrics.definitions import DEFINITIONS
+from bff.telemetry.metrics.definitions.definition import OTHER, Definition
+from bff.telemetry.metrics.definitions.table import DEFINITIONS
 
 Labels = tuple[str, ...]
 Cell = list[float]

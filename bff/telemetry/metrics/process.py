@@ -9,14 +9,14 @@ import time
 from pathlib import Path
 from typing import Final, Literal
 
-from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.process_definitions import (
+from bff.telemetry.metrics.definitions.process import (
     PROCESS_CPU,
     PROCESS_MOST_FILES,
     PROCESS_OPEN_FILES,
     PROCESS_RESIDENT_BYTES,
     PROCESS_START,
 )
+from bff.telemetry.metrics.families import Metrics
 
 ProcessKind = Literal["launcher", "worker"]
 

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from bff.telemetry.metrics.definitions.process import COLLECTIONS, LONGEST_LOOP_LAG, LOOP_LAG
 from bff.telemetry.metrics.families import Cell, Metrics
-from bff.telemetry.metrics.process_definitions import COLLECTIONS, LONGEST_LOOP_LAG, LOOP_LAG
 
 LOOK_SECONDS: Final = 0.25
 _LOOKS_REMEMBERED: Final = 60  # 15 s

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from bff.telemetry.metrics.definition import Definition
+from bff.telemetry.metrics.definitions.definition import Definition
 
 SCRAPED = ("job", "instance")  # labels that Prometheus adds: which scrape, and which gateway
 

@@ -22,8 +22,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from bff.telemetry.metrics.definition import Definition
-from bff.telemetry.metrics.definitions import DEFINITIONS
+from bff.telemetry.metrics.definitions.definition import Definition
+from bff.telemetry.metrics.definitions.table import DEFINITIONS
 from bff.telemetry.metrics.families import (
     MOST_SERIES,
     Cell,

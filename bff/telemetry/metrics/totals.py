@@ -12,8 +12,8 @@ For one event loop.
 
 from collections.abc import Iterable
 
-from bff.telemetry.metrics.definition import Definition
-from bff.telemetry.metrics.definitions import DEFINITIONS
+from bff.telemetry.metrics.definitions.definition import Definition
+from bff.telemetry.metrics.definitions.table import DEFINITIONS
 from bff.telemetry.metrics.families import Domains, Exemplar, Histogram, Labels, Metrics
 from bff.telemetry.metrics.snapshots import Replica, Series, Table, table_of
 

@@ -18,8 +18,8 @@ from threading import Event, Lock, Thread
 from typing import Final, Literal, get_args
 from uuid import uuid4
 
+from bff.telemetry.metrics.definitions.process import SPANS_DROPPED, SPANS_SENT
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.process_definitions import SPANS_DROPPED, SPANS_SENT
 from bff.telemetry.traces.delivery import Collector, Delivered, deliver
 from bff.telemetry.traces.otlp import Batch
 from bff.telemetry.traces.settings import TraceSettings

@@ -20,12 +20,12 @@ from bff.deadline import Deadline
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall
 from bff.engine.values.outcomes import Failed, Reason
-from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.service_definitions import (
+from bff.telemetry.metrics.definitions.services import (
     INSTANCE_RESTS,
     PASSED_OVER,
     RESTING_INSTANCES,
 )
+from bff.telemetry.metrics.families import Metrics
 from bff.upstream.ports import server_at
 
 T = TypeVar("T")

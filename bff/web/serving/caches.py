@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from bff.cache.cache import Cache
 from bff.cache.results import CacheSize
-from bff.telemetry.metrics.cache_definitions import (
+from bff.telemetry.metrics.definitions.cache import (
     MEMORY_BYTES,
     MEMORY_ENTRIES,
     PURGES_OWED,
     STORE_HEARS,
 )
-from bff.telemetry.metrics.definition import Definition
+from bff.telemetry.metrics.definitions.definition import Definition
 from bff.telemetry.metrics.families import Metrics
 from bff.web.serving.users import Users
 

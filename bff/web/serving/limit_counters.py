@@ -5,8 +5,8 @@ from typing import Final, NamedTuple, assert_never
 from bff.limits.meters import Meters
 from bff.limits.ports import Admitted, Exceeded, Meter, Unavailable, Uncounted, Verdict
 from bff.plan.model.limits import Limit
+from bff.telemetry.metrics.definitions.limits import LIMIT_DECISIONS
 from bff.telemetry.metrics.families import Cell, Metrics
-from bff.telemetry.metrics.limit_definitions import LIMIT_DECISIONS
 from bff.web.http.problems import FixedProblem
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest

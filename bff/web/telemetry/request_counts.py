@@ -15,9 +15,10 @@ from time import perf_counter, time
 from typing import Any, Final, Literal, NamedTuple
 
 from bff.methods import KNOWN_METHODS
-from bff.telemetry.metrics.definition import HTTP_SECONDS, OTHER, STATUS_LABELS
-from bff.telemetry.metrics.definitions import (
-    CACHE_REQUESTS,
+from bff.telemetry.metrics.definitions.cache import CACHE_REQUESTS
+from bff.telemetry.metrics.definitions.definition import HTTP_SECONDS, OTHER, STATUS_LABELS
+from bff.telemetry.metrics.definitions.limits import ACCESS_REFUSALS, ACTIONS
+from bff.telemetry.metrics.definitions.screens import (
     COMPOSITION_BYTES,
     COMPOSITIONS,
     REQUESTS,
@@ -25,7 +26,6 @@ from bff.telemetry.metrics.definitions import (
     SLO_MISSES,
 )
 from bff.telemetry.metrics.families import Cell, Labels, Metrics
-from bff.telemetry.metrics.limit_definitions import ACCESS_REFUSALS, ACTIONS
 from bff.web.http.destination import APP, NOWHERE, Destination, DestinationKind
 from bff.web.http.replies import CacheState, PayloadOutcome, Reply
 from bff.web.http.requests import GatewayRequest

@@ -4,14 +4,9 @@ from bisect import bisect_left
 
 from bff.engine.values.results import CompositionPayload, CompositionResult
 from bff.plan.model.composition import Composition
-from bff.telemetry.metrics.definition import HTTP_SECONDS
-from bff.telemetry.metrics.definitions import (
-    DEGRADATIONS,
-    DROPPED_ELEMENTS,
-    RUNS,
-    STEP_CALLS,
-    STEPS,
-)
+from bff.telemetry.metrics.definitions.cache import DEGRADATIONS, DROPPED_ELEMENTS
+from bff.telemetry.metrics.definitions.definition import HTTP_SECONDS
+from bff.telemetry.metrics.definitions.screens import RUNS, STEP_CALLS, STEPS
 from bff.telemetry.metrics.families import Metrics
 
 

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 
 from bff.plan.model.composition import CompiledProject
-from bff.telemetry.metrics.definition import Definition
-from bff.telemetry.metrics.definitions import (
-    RELEASE_INFO,
-    RELEASE_LOADED,
-    RELEASES,
+from bff.telemetry.metrics.definitions.definition import Definition
+from bff.telemetry.metrics.definitions.process import RELEASE_INFO, RELEASE_LOADED, RELEASES
+from bff.telemetry.metrics.definitions.screens import (
     SLO_LATENCIES,
     SLO_MISSES,
     SLO_TARGETS,

@@ -15,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bff.plan.model.composition import CompiledProject
 from bff.plan.model.sessions import OWN_METHODS
-from bff.telemetry.metrics.definition import Definition
-from bff.telemetry.metrics.definitions import DEFINITIONS
+from bff.telemetry.metrics.definitions.definition import Definition
+from bff.telemetry.metrics.definitions.table import DEFINITIONS
 from bff.telemetry.metrics.families import Domains
 from bff.web.telemetry.domains import label_domains
 

@@ -9,12 +9,12 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from bff.engine.answers import Handle
 from bff.settings import Settings
-from bff.telemetry.metrics.families import Cell
-from bff.telemetry.metrics.process_definitions import (
+from bff.telemetry.metrics.definitions.process import (
     CLIENT_CONNECTIONS,
     CLIENTS_ACCEPTED,
     CLIENTS_REFUSED,
 )
+from bff.telemetry.metrics.families import Cell
 from bff.timers import TimerWheel
 from bff.web.gateway import Gateway
 from bff.web.hosts.behind import AppBehind

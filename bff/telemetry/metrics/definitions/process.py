@@ -1,9 +1,29 @@
-"""The metrics of a process: its event loop, its thread for heavy work, its clients, its log."""
+"""The metrics of a process: its releases, event loop, heavy work, clients, log and spans; and those
+of the launcher and its workers."""
 
 from typing import Final
 
-from bff.telemetry.metrics.definition import SHORT_SECONDS, Definition
+from bff.telemetry.metrics.definitions.definition import SHORT_SECONDS, Definition
 
+RELEASE_INFO: Final = Definition(
+    "bff_release_info",
+    "gauge",
+    "The release that requests begin with; the value is 1.",
+    "process",
+    ("release",),
+    merge="largest",
+)
+RELEASE_LOADED: Final = Definition(
+    "bff_release_loaded_timestamp_seconds",
+    "gauge",
+    "When the release was loaded, in seconds since the epoch; of several workers, the latest.",
+    "process",
+    unit="seconds",
+    merge="largest",
+)
+RELEASES: Final = Definition(
+    "bff_releases", "counter", "Releases that workers have begun to serve.", "process"
+)
 LOOP_LAG: Final = Definition(
     "bff_loop_lag_seconds",
     "histogram",
@@ -87,7 +107,6 @@ LOG_LINES_LOST: Final = Definition(
     "Lines of the log that could not be written.",
     "process",
 )
-
 WORKERS: Final = Definition(
     "bff_workers",
     "gauge",
@@ -154,7 +173,10 @@ SPANS_DROPPED: Final = Definition(
     ("reason",),
 )
 
-PROCESS_DEFINITIONS: Final = (
+PROCESS: Final = (
+    RELEASE_INFO,
+    RELEASE_LOADED,
+    RELEASES,
     LOOP_LAG,
     LONGEST_LOOP_LAG,
     COLLECTIONS,

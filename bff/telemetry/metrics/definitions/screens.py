@@ -1,19 +1,8 @@
-"""Every metric, in one table: its name, what it counts, and by which labels.
-
-Names and buckets are those of OpenTelemetry's HTTP conventions (semconv 1.23 and later, stable),
-where these have the metric; others begin with `bff_`. The dashboard, the docs and the exposition
-are made of this table, so none of them can forget a metric.
-
-A label's values come from the project, or from a short list: never from requests.
-"""
+"""The metrics of screens: requests, compositions and their SLOs, runs, steps."""
 
 from typing import Final
 
-from bff.telemetry.metrics.cache_definitions import CACHE_DEFINITIONS
-from bff.telemetry.metrics.definition import HTTP_SECONDS, Definition
-from bff.telemetry.metrics.limit_definitions import LIMIT_DEFINITIONS
-from bff.telemetry.metrics.process_definitions import PROCESS_DEFINITIONS
-from bff.telemetry.metrics.service_definitions import SERVICE_DEFINITIONS
+from bff.telemetry.metrics.definitions.definition import HTTP_SECONDS, Definition
 
 REQUESTS: Final = Definition(
     "http_server_request_duration_seconds",
@@ -113,50 +102,8 @@ SLO_LATENCIES: Final = Definition(
     "seconds",
     merge="largest",
 )
-CACHE_REQUESTS: Final = Definition(
-    "bff_cache_requests",
-    "counter",
-    "Requests of compositions by what the cache had: hit, stale, miss, collapsed, stale_if_error,"
-    " bypass.",
-    "cache and degradation",
-    ("composition", "cache"),
-)
-DEGRADATIONS: Final = Definition(
-    "bff_degradations",
-    "counter",
-    "Steps that degraded a payload, or failed it, by the reason: once for each run. The step is"
-    " empty where the whole payload failed.",
-    "cache and degradation",
-    ("composition", "step", "reason"),
-)
-DROPPED_ELEMENTS: Final = Definition(
-    "bff_dropped_elements",
-    "counter",
-    "Elements of services' lists that were left out, since they break the schema.",
-    "cache and degradation",
-    ("composition", "step"),
-)
-RELEASE_INFO: Final = Definition(
-    "bff_release_info",
-    "gauge",
-    "The release that requests begin with; the value is 1.",
-    "process",
-    ("release",),
-    merge="largest",
-)
-RELEASE_LOADED: Final = Definition(
-    "bff_release_loaded_timestamp_seconds",
-    "gauge",
-    "When the release was loaded, in seconds since the epoch; of several workers, the latest.",
-    "process",
-    unit="seconds",
-    merge="largest",
-)
-RELEASES: Final = Definition(
-    "bff_releases", "counter", "Releases that workers have begun to serve.", "process"
-)
 
-DEFINITIONS: Final = (
+SCREENS: Final = (
     REQUESTS,
     REQUESTS_IN_FLIGHT,
     COMPOSITIONS,
@@ -168,14 +115,4 @@ DEFINITIONS: Final = (
     SLO_MISSES,
     SLO_TARGETS,
     SLO_LATENCIES,
-    CACHE_REQUESTS,
-    DEGRADATIONS,
-    DROPPED_ELEMENTS,
-    *CACHE_DEFINITIONS,
-    *SERVICE_DEFINITIONS,
-    *LIMIT_DEFINITIONS,
-    RELEASE_INFO,
-    RELEASE_LOADED,
-    RELEASES,
-    *PROCESS_DEFINITIONS,
 )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from bff.telemetry.metrics.definition import Definition
+from bff.telemetry.metrics.definitions.definition import Definition
 
 ACCESS_REFUSALS: Final = Definition(
     "bff_access_refusals",
@@ -48,7 +48,7 @@ LIMIT_CALLERS: Final = Definition(
     ("limit",),
 )
 
-LIMIT_DEFINITIONS: Final = (
+LIMITS: Final = (
     ACCESS_REFUSALS,
     ACTIONS,
     LIMIT_DECISIONS,

@@ -6,7 +6,7 @@ the instance, as the project has them.
 
 from typing import Final
 
-from bff.telemetry.metrics.definition import HTTP_SECONDS, SHORT_SECONDS, Definition
+from bff.telemetry.metrics.definitions.definition import HTTP_SECONDS, SHORT_SECONDS, Definition
 
 _INSTANCE: Final = ("service", "server_address", "server_port")
 _POOL: Final = ("server_address", "server_port")
@@ -111,7 +111,7 @@ ISSUER_REQUESTS: Final = Definition(
     HTTP_SECONDS,
 )
 
-SERVICE_DEFINITIONS: Final = (
+SERVICES: Final = (
     SERVICE_CALLS,
     BROKEN_BODIES,
     RESTING_INSTANCES,

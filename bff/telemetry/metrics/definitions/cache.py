@@ -1,11 +1,34 @@
-"""The metrics of what is stored: in memory, in the store that workers share, and their purges."""
+"""The metrics of caches, of their purges, and of degraded payloads."""
 
 from typing import Final
 
-from bff.telemetry.metrics.definition import SHORT_SECONDS, Definition
+from bff.telemetry.metrics.definitions.definition import SHORT_SECONDS, Definition
 
 _ENTRY_BYTES: Final = (1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216)
 
+CACHE_REQUESTS: Final = Definition(
+    "bff_cache_requests",
+    "counter",
+    "Requests of compositions by what the cache had: hit, stale, miss, collapsed, stale_if_error,"
+    " bypass.",
+    "cache and degradation",
+    ("composition", "cache"),
+)
+DEGRADATIONS: Final = Definition(
+    "bff_degradations",
+    "counter",
+    "Steps that degraded a payload, or failed it, by the reason: once for each run. The step is"
+    " empty where the whole payload failed.",
+    "cache and degradation",
+    ("composition", "step", "reason"),
+)
+DROPPED_ELEMENTS: Final = Definition(
+    "bff_dropped_elements",
+    "counter",
+    "Elements of services' lists that were left out, since they break the schema.",
+    "cache and degradation",
+    ("composition", "step"),
+)
 MEMORY_BYTES: Final = Definition(
     "bff_cache_memory_bytes",
     "gauge",
@@ -103,7 +126,10 @@ PURGES_OWED: Final = Definition(
     "cache and degradation",
 )
 
-CACHE_DEFINITIONS: Final = (
+CACHE: Final = (
+    CACHE_REQUESTS,
+    DEGRADATIONS,
+    DROPPED_ELEMENTS,
     MEMORY_BYTES,
     MEMORY_ENTRIES,
     EVICTIONS,
