@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from tests.support.markdown import anchor_of
+from tests.support.docs.markdown import anchor_of
 from tests.support.marks import MARK
 from tests.support.projects import SHOP_SERVICE
 from tests.unit import broken

@@ -19,7 +19,7 @@ from bench.processes import Process
 from bench.soak.callers import TOKEN
 from bench.soak.project import write_project
 from bench.soak.watch import Sample, read_sample
-from tests.support.redis_server import RedisServer
+from tests.support.redis.server import RedisServer
 
 _ROOT = Path(__file__).parent.parent.parent
 _ASKED_SECONDS = 5.0

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from bff.identity.api_keys.stores import FileStore
-from tests.support.api_keys import Open, redis_store
-from tests.support.hosts import LOOP_HOSTS
-from tests.support.oidc_issuer import OidcIssuer
-from tests.support.redis_server import RedisServer
+from tests.support.gateway.hosts import LOOP_HOSTS
+from tests.support.identity.api_keys import Open, redis_store
+from tests.support.identity.oidc_issuer import OidcIssuer
+from tests.support.redis.server import RedisServer
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,11 @@ from bff.web.gateway import Gateway
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.serving.pending import Pending
-from tests.support.callers import Credentials
+from tests.support.identity.callers import Credentials
 from tests.support.projects import SHOP_SERVICE, write_project
-from tests.support.redis_server import RedisServer
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply
+from tests.support.redis.server import RedisServer
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import json_reply
 
 MINE = """
     endpoint: GET /mine

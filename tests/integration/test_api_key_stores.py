@@ -12,7 +12,7 @@ from bff.errors import SettingsError
 from bff.identity.api_keys.authenticator import ApiKeys
 from bff.identity.api_keys.records import ApiKeyError, read_table
 from bff.identity.api_keys.stores import FileStore
-from tests.support.api_keys import Open, ids_in, key_for, run
+from tests.support.identity.api_keys import Open, ids_in, key_for, run
 
 
 def test_store_that_nobody_wrote_holds_no_keys(open_store: Open) -> None:

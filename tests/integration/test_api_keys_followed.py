@@ -17,8 +17,8 @@ from bff.identity.ports import Claims, Identity, Refusal
 from bff.identity.provider import identity_of
 from bff.plan.model.identity import NO_IDENTITY
 from bff.redis.store import StoreDown
-from tests.support.api_keys import DAY, NOW, Follower, Open, key_for, redis_store, run
-from tests.support.redis_server import RedisServer
+from tests.support.identity.api_keys import DAY, NOW, Follower, Open, key_for, redis_store, run
+from tests.support.redis.server import RedisServer
 
 REDIS_KEY = "bff:api_keys:{shop}"
 UNKNOWN = (401, "The API key is unknown.")

@@ -21,9 +21,9 @@ from bff.cache.shared.store import open_store
 from bff.cache.shared.store_clients import StoreClient
 from bff.errors import SettingsError
 from bff.redis.clients import KEY_PREFIX, open_client
-from tests.support.cache_worker import NAMESPACE, entry_bytes, job, small, tagged
-from tests.support.payload_runs import Runs, payload
-from tests.support.redis_server import RedisServer
+from tests.support.cache.payload_runs import Runs, payload
+from tests.support.cache.worker import NAMESPACE, entry_bytes, job, small, tagged
+from tests.support.redis.server import RedisServer
 
 FAR_FUTURE = struct.pack("I", 2**32 - 1)  # how cachelib's files begin: when they end
 

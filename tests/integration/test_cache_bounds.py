@@ -25,10 +25,10 @@ from bff.engine.values.results import (
 from bff.plan.model.caching import EVERYTHING, MOST_TAGS
 from bff.web.compositions.variants import Variant
 from bff.web.http.replies import SharedHeaders
-from tests.support.cache_worker import job
+from tests.support.cache.memory_caches import WINDOWS, memory_cache, run_quietly
+from tests.support.cache.payload_runs import FAILURE, Runs, degraded, payload, payload_with
+from tests.support.cache.worker import job
 from tests.support.fake_time import Clock
-from tests.support.memory_caches import WINDOWS, memory_cache, run_quietly
-from tests.support.payload_runs import FAILURE, Runs, degraded, payload, payload_with
 
 MIB = 1024 * 1024
 BOUND = 4 * MIB

@@ -8,8 +8,9 @@ import pytest
 
 from bff.cache.redis.leases import Lease
 from bff.cache.shared.store_clients import RedisStoreClient
-from tests.support.cache_process import leading_process
-from tests.support.cache_worker import (
+from tests.support.cache.payload_runs import FAILURE, Runs, degraded, payload
+from tests.support.cache.process import leading_process
+from tests.support.cache.worker import (
     SLACK_SECONDS,
     TTL,
     RunningClock,
@@ -21,9 +22,8 @@ from tests.support.cache_worker import (
     small,
     tagged,
 )
-from tests.support.payload_runs import FAILURE, Runs, degraded, payload
-from tests.support.redis_server import RedisServer
-from tests.support.slow_redis import Between
+from tests.support.redis.server import RedisServer
+from tests.support.redis.slow_redis import Between
 from tests.support.steady_clock import steady_seconds
 
 LOCK = b"bff:3:k:lease"

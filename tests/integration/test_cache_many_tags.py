@@ -12,7 +12,8 @@ from bff.cache.redis import tag_index as index_module
 from bff.cache.redis.tag_index import TagIndex
 from bff.cache.shared.store import open_store
 from bff.plan.model.caching import EVERYTHING, MOST_TAGS
-from tests.support.cache_worker import (
+from tests.support.cache.payload_runs import Runs
+from tests.support.cache.worker import (
     DeafClient,
     RunningClock,
     Worker,
@@ -24,8 +25,7 @@ from tests.support.cache_worker import (
     tag_index,
     tagged,
 )
-from tests.support.payload_runs import Runs
-from tests.support.redis_server import RedisServer
+from tests.support.redis.server import RedisServer
 from tests.support.steady_clock import steady_seconds
 
 MANY = [f"product:{number}" for number in range(MOST_TAGS)]

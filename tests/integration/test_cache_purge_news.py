@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 from bff.cache.redis.purge_channel import channel_name, message
 from bff.cache.shared.store_clients import RedisStoreClient
 from bff.redis.clients import KEY_PREFIX
-from tests.support.cache_worker import (
+from tests.support.cache.payload_runs import Runs
+from tests.support.cache.worker import (
     NAMESPACE,
     SLACK_SECONDS,
     DeafClient,
@@ -23,8 +24,7 @@ from tests.support.cache_worker import (
     tag_index,
     tagged,
 )
-from tests.support.payload_runs import Runs
-from tests.support.redis_server import RedisServer
+from tests.support.redis.server import RedisServer
 from tests.support.steady_clock import steady_seconds
 
 CHANNEL = channel_name(NAMESPACE)

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from tests.support.cache_worker import (
+from tests.support.cache.payload_runs import FAILURE, Runs, payload
+from tests.support.cache.worker import (
     DeafClient,
     calm_worker,
     eventually,
@@ -13,8 +14,7 @@ from tests.support.cache_worker import (
     policy,
     tagged,
 )
-from tests.support.payload_runs import FAILURE, Runs, payload
-from tests.support.redis_server import RedisServer
+from tests.support.redis.server import RedisServer
 
 # ---------------------------------------------------------------------------- while upstreams fail
 

@@ -14,7 +14,8 @@ from redis import Redis
 from bff.cache.entries import Entry
 from bff.cache.shared.envelope import MAX_VALUE_BYTES
 from bff.cache.shared.store import open_store
-from tests.support.cache_worker import (
+from tests.support.cache.payload_runs import FAILURE, Runs, degraded, payload
+from tests.support.cache.worker import (
     NAMESPACE,
     TTL,
     Worker,
@@ -24,8 +25,7 @@ from tests.support.cache_worker import (
     policy,
     small,
 )
-from tests.support.payload_runs import FAILURE, Runs, degraded, payload
-from tests.support.redis_server import RedisServer
+from tests.support.redis.server import RedisServer
 
 pytestmark = pytest.mark.usefixtures("hear_the_cache")
 

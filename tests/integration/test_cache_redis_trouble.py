@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 
 from bff.cache.entries import Entry
 from bff.cache.shared.store_clients import RedisStoreClient
-from tests.support.cache_worker import (
+from tests.support.cache.worker import (
     NAMESPACE,
     SLACK_SECONDS,
     TTL,
@@ -19,7 +19,7 @@ from tests.support.cache_worker import (
     eventually,
     small,
 )
-from tests.support.redis_server import RedisServer, free_port
+from tests.support.redis.server import RedisServer, free_port
 from tests.support.steady_clock import steady_seconds
 
 pytestmark = pytest.mark.usefixtures("hear_the_cache")

@@ -4,7 +4,8 @@ import asyncio
 import time
 
 from bff.telemetry.metrics.definitions.cache import REFRESHES
-from tests.support.cache_worker import (
+from tests.support.cache.payload_runs import DEGRADATION, FAILURE, Runs, degraded, payload
+from tests.support.cache.worker import (
     TTL,
     Worker,
     calm_worker,
@@ -14,8 +15,7 @@ from tests.support.cache_worker import (
     plant,
     policy,
 )
-from tests.support.payload_runs import DEGRADATION, FAILURE, Runs, degraded, payload
-from tests.support.redis_server import RedisServer
+from tests.support.redis.server import RedisServer
 
 WINDOWS = policy(stale=60.0, stale_if_error=120.0)
 OLD, NEW = b'"planted"', b'"new"'

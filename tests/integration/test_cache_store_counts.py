@@ -13,9 +13,9 @@ from bff.telemetry.metrics.definitions.cache import (
 )
 from bff.telemetry.metrics.families import Metrics
 from bff.web.serving.caches import Caches
-from tests.support.cache_worker import Worker, calm_worker, eventually, follows, job
-from tests.support.payload_runs import Runs, payload
-from tests.support.redis_server import RedisServer
+from tests.support.cache.payload_runs import Runs, payload
+from tests.support.cache.worker import Worker, calm_worker, eventually, follows, job
+from tests.support.redis.server import RedisServer
 
 
 def operations(metrics: Metrics) -> dict[tuple[str, ...], int]:

@@ -10,7 +10,8 @@ from redis.exceptions import RedisError
 from bff.cache.redis.tag_index import REMEMBERED_SECONDS
 from bff.cache.shared.store_clients import StoreClient
 from bff.redis.clients import KEY_PREFIX
-from tests.support.cache_worker import (
+from tests.support.cache.payload_runs import Runs
+from tests.support.cache.worker import (
     NAMESPACE,
     DeafClient,
     RedisStoreClient,
@@ -24,9 +25,8 @@ from tests.support.cache_worker import (
     tag_index,
     tagged,
 )
-from tests.support.payload_runs import Runs
-from tests.support.redis_server import RedisServer
-from tests.support.slow_redis import Between
+from tests.support.redis.server import RedisServer
+from tests.support.redis.slow_redis import Between
 
 LOOKS_AT_ALL_KEYS = {"keys", "scan", "sscan", "hscan", "zscan", "randomkey", "dbsize"}
 

@@ -8,7 +8,8 @@ import pytest
 
 from bff.errors import SettingsError
 from bff.redis.clients import refuse_bad_url
-from tests.support.cache_worker import (
+from tests.support.cache.payload_runs import Runs, payload
+from tests.support.cache.worker import (
     Worker,
     calm_worker,
     eventually,
@@ -17,9 +18,8 @@ from tests.support.cache_worker import (
     recovers,
     tagged,
 )
-from tests.support.payload_runs import Runs, payload
-from tests.support.redis_server import PROGRAMS, RedisServer
-from tests.support.redis_topologies import Cluster, Watched
+from tests.support.redis.server import PROGRAMS, RedisServer
+from tests.support.redis.topologies import Cluster, Watched
 
 PLACES = {
     **{f"one-{program.name}": lambda program=program: RedisServer(program=program)

@@ -14,7 +14,8 @@ from bff.cache.entries import Entry
 from bff.cache.shared.store_clients import RedisStoreClient
 from bff.plan.model.caching import EVERYTHING
 from bff.redis.clients import KEY_PREFIX
-from tests.support.cache_worker import (
+from tests.support.cache.payload_runs import FAILURE, Runs
+from tests.support.cache.worker import (
     NAMESPACE,
     SLACK_SECONDS,
     TTL,
@@ -27,9 +28,8 @@ from tests.support.cache_worker import (
     recovers,
     tagged,
 )
-from tests.support.payload_runs import FAILURE, Runs
-from tests.support.redis_server import RedisServer
-from tests.support.slow_redis import Between
+from tests.support.redis.server import RedisServer
+from tests.support.redis.slow_redis import Between
 from tests.support.steady_clock import steady_seconds
 
 WINDOWS = policy(stale=60.0, stale_if_error=120.0)

@@ -16,15 +16,15 @@ from click.testing import CliRunner
 from bff.cli import bff
 from bff.settings import Settings
 from tests.integration.test_secrets_show_nowhere import CANARY, is_clean, leak
-from tests.support.browsers import Browser
-from tests.support.collector import Collector
-from tests.support.hosts import HOSTS, Answer, Header, Host, serving
-from tests.support.oidc_issuer import OidcIssuer
+from tests.support.gateway.hosts import HOSTS, Answer, Header, Host, serving
+from tests.support.identity.browsers import Browser
+from tests.support.identity.oidc_issuer import OidcIssuer
+from tests.support.identity.tokens import claims, hmac_token
 from tests.support.projects import SHOP_SCHEMAS, write_project
-from tests.support.redis_server import RedisServer
-from tests.support.tokens import claims, hmac_token
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply
+from tests.support.redis.server import RedisServer
+from tests.support.telemetry.collector import Collector
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import json_reply
 
 SECRETS = {name: f"{CANARY}-{name.lower()}-of-forty-characters-or-more" for name in ("HS", "KEY")}
 GATEWAY = """

@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support.called_shop import SECRET, USER, Shop, called_shop, let
-from tests.support.redis_server import RedisServer
-from tests.support.wire import Exchange
-from tests.support.wire_scripts import json_reply, never, reply
+from tests.support.gateway.called_shop import SECRET, USER, Shop, called_shop, let
+from tests.support.redis.server import RedisServer
+from tests.support.upstream.wire import Exchange
+from tests.support.upstream.wire_scripts import json_reply, never, reply
 
 
 @pytest.fixture

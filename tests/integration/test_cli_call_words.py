@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.called_shop import SECRET, Shop, called_shop, let
-from tests.support.wire_scripts import json_reply
+from tests.support.gateway.called_shop import SECRET, Shop, called_shop, let
+from tests.support.upstream.wire_scripts import json_reply
 
 
 @pytest.fixture

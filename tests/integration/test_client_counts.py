@@ -19,9 +19,9 @@ from bff.telemetry.metrics.definitions.process import (
 from bff.telemetry.metrics.families import Cell, Metrics
 from bff.web.applications import create_server
 from bff.web.hosts.http1.acceptor import Acceptor, WholeShare
-from tests.support.hosts import WAIT_BUDGET_SECONDS, Host, http1_server
-from tests.support.http1_server import ANN, GET, connected, project, read_all
-from tests.support.wire import Exchange, WireServer
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS, Host, http1_server
+from tests.support.gateway.http1_server import ANN, GET, connected, project, read_all
+from tests.support.upstream.wire import Exchange, WireServer
 
 MOST = 3
 

@@ -26,9 +26,9 @@ from bff.upstream.pipeline.balance import REST_SECONDS
 from bff.upstream.pipeline.stack import ServiceClient
 from bff.upstream.ports import Server, Transport, server_at
 from bff.upstream.transports import TransportName, open_transport
-from tests.support.transports import NAMES, fetched, get
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply, never, refusing_url
+from tests.support.upstream.transports import NAMES, fetched, get
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import json_reply, never, refusing_url
 
 every_transport = pytest.mark.parametrize("name", NAMES)
 

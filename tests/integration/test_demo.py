@@ -21,8 +21,8 @@ from examples.demo.__main__ import play
 from examples.demo.callers import log_in, log_out, take_token
 from examples.demo.processes import DemoFailed, DemoServers, running_demo
 from examples.demo.show import ACTS, Act
-from tests.support.hosts import Host
-from tests.support.shown_exchanges import ask, assert_as_shown, exchange_of
+from tests.support.docs.shown_exchanges import ask, assert_as_shown, exchange_of
+from tests.support.gateway.hosts import Host
 
 REPOSITORY = Path(__file__).parents[2]
 DEMO = [sys.executable, "-m", "examples.demo"]

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from bff.settings import Settings
-from tests.support.hosts import serving
+from tests.support.gateway.hosts import serving
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
-from tests.support.redis_server import RedisServer
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply
+from tests.support.redis.server import RedisServer
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import json_reply
 
 OWN = 'base: "${env.SHOP_URL}"\nauth: {bearer: "${secret.SHOP_TOKEN}"}'
 

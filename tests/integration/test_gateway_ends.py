@@ -10,11 +10,11 @@ from bff.web.gateway import Gateway
 from bff.web.http.requests import GatewayRequest
 from bff.web.logs.log import Log
 from bff.web.serving.pending import Pending
-from tests.support.collector import Collector
-from tests.support.log_streams import Recorder
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply
+from tests.support.telemetry.collector import Collector
+from tests.support.telemetry.log_streams import Recorder
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import json_reply
 
 ANN = '{"id": 1, "first_name": "Ann"}'
 

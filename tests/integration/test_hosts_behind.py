@@ -19,10 +19,10 @@ from bff import Gateway, create_asgi
 from bff.settings import Settings
 from bff.web.hosts.asgi.edge import Edge
 from bff.web.hosts.flask.behind import FlaskBehind
-from tests.support.hosts import Host, serving, serving_before
+from tests.support.gateway.hosts import Host, serving, serving_before
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
-from tests.support.wire import Exchange, WireServer
-from tests.support.wire_scripts import flood, head, held, json_reply, never
+from tests.support.upstream.wire import Exchange, WireServer
+from tests.support.upstream.wire_scripts import flood, head, held, json_reply, never
 
 THREADS = 3
 SETTINGS = Settings(log_level="error", transport="httpx", flask_threads=THREADS)

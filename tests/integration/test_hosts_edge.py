@@ -15,10 +15,10 @@ from flask import Flask
 
 from bff import Gateway, create_app, create_asgi
 from bff.settings import Settings
-from tests.support.hosts import WAIT_BUDGET_SECONDS, Host, serving
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS, Host, serving
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
-from tests.support.wire import Exchange, WireServer
-from tests.support.wire_scripts import held, json_reply, never, refusing_url
+from tests.support.upstream.wire import Exchange, WireServer
+from tests.support.upstream.wire_scripts import held, json_reply, never, refusing_url
 
 QUIET = Settings(log_level="error")
 

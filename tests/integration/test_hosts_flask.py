@@ -13,9 +13,9 @@ from bff import Gateway, create_app
 from bff.errors import ProjectError
 from bff.settings import Settings
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
-from tests.support.redis_server import RedisServer
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply
+from tests.support.redis.server import RedisServer
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import json_reply
 
 QUIET = Settings(log_level="error")
 

@@ -18,9 +18,9 @@ from bff.settings import Settings
 from bff.upstream.transports import TransportName
 from bff.web.hosts.asgi.edge import Edge
 from tests.support.projects import SHOP_SERVICE, write_project
-from tests.support.transports import NAMES
-from tests.support.wire import Exchange, Script, WireServer
-from tests.support.wire_scripts import json_reply, never, raw, reply, then_reset
+from tests.support.upstream.transports import NAMES
+from tests.support.upstream.wire import Exchange, Script, WireServer
+from tests.support.upstream.wire_scripts import json_reply, never, raw, reply, then_reset
 
 ANN = json_reply('{"id": 1, "first_name": "Ann"}')
 ORDERS = json_reply('{"orders": []}')

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from bff.settings import Settings
-from tests.support.hosts import HOSTS, serving
-from tests.support.log_lines import written
+from tests.support.gateway.hosts import HOSTS, serving
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import head, json_reply, reply, then_reset
+from tests.support.telemetry.log_lines import written
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import head, json_reply, reply, then_reset
 
 GATEWAY = "routes: {/raw: {service: shop, strip: true}}"
 

@@ -14,10 +14,10 @@ import uvicorn
 
 from bff import create_asgi
 from bff.settings import Settings
-from tests.support.hosts import WAIT_BUDGET_SECONDS
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS
 from tests.support.projects import SHOP_SERVICE, write_project
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import reply
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import reply
 
 ROUTES = "routes: {/raw: {service: shop, access: public}}\n"
 TRUSTING = f"{ROUTES}trusted_proxies: {{addresses: [unix], hops: 1}}\n"

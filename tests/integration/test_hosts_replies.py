@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.hosts import HOSTS, Host
-from tests.support.shop_host import PAGE, shop_host
+from tests.support.gateway.hosts import HOSTS, Host
+from tests.support.gateway.shop_host import PAGE, shop_host
 
 
 @pytest.fixture(params=HOSTS, scope="module")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hosts import HOSTS, Host, serving
+from tests.support.gateway.hosts import HOSTS, Host, serving
 from tests.support.projects import SHOP_SERVICE, write_project
-from tests.support.wire import Exchange, WireServer
-from tests.support.wire_scripts import (
+from tests.support.upstream.wire import Exchange, WireServer
+from tests.support.upstream.wire_scripts import (
     chunk,
     head,
     held,

@@ -13,12 +13,12 @@ from pathlib import Path
 import flask
 import pytest
 
-from tests.support.hosts import WAIT_BUDGET_SECONDS, Host
-from tests.support.log_lines import of, read_lines
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS, Host
+from tests.support.gateway.websockets import HANDSHAKE, ORIGIN
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
-from tests.support.websockets import HANDSHAKE, ORIGIN
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import reply
+from tests.support.telemetry.log_lines import of, read_lines
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import reply
 
 SERVERS = {
     "granian": "granian --interface asgi --http 1 --factory --no-ws --port {port} bff:create_asgi",

@@ -15,9 +15,9 @@ from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.http1.addresses import MAX_NAMES, Address, Origin, Resolver, connect_first
 from bff.upstream.http1.pool import Limits, expires_at
 from bff.upstream.http1.transport import Http1Transport
-from tests.support.transports import fetched, get
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import refusing_url, reply, unreachable_url
+from tests.support.upstream.transports import fetched, get
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import refusing_url, reply, unreachable_url
 
 LIMITS = Limits(connect_seconds=0.5, idle_seconds=4.0)
 

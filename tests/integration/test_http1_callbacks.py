@@ -11,12 +11,12 @@ from bff.web.gateway import load_gateway
 from bff.web.hosts.http1.protocol import Connection
 from bff.web.hosts.http1.service import Service
 from tests.integration.test_http1_garbage import Behind
-from tests.support.hosts import WAIT_BUDGET_SECONDS
-from tests.support.http1 import PiecewiseTransport
-from tests.support.http1_server import ANN, GET, HIT, project
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS
+from tests.support.gateway.http1 import PiecewiseTransport
+from tests.support.gateway.http1_server import ANN, GET, HIT, project
 from tests.support.projects import SHOP_SERVICE, write_project
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import held
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import held
 
 THREE = """
 endpoint: GET /three

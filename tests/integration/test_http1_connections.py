@@ -16,8 +16,8 @@ import pytest
 from bff import Gateway
 from bff.settings import Settings
 from bff.web.applications import create_server
-from tests.support.hosts import WAIT_BUDGET_SECONDS, http1_server, serving
-from tests.support.http1_server import (
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS, http1_server, serving
+from tests.support.gateway.http1_server import (
     ANN,
     GET,
     HIT,
@@ -29,8 +29,8 @@ from tests.support.http1_server import (
     server,
 )
 from tests.support.projects import write_project
-from tests.support.wire import Exchange, WireServer
-from tests.support.wire_scripts import (
+from tests.support.upstream.wire import Exchange, WireServer
+from tests.support.upstream.wire_scripts import (
     chunk,
     flood,
     head,

@@ -7,16 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hosts import WAIT_BUDGET_SECONDS
-from tests.support.http1_server import (
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS
+from tests.support.gateway.http1_server import (
     LAST,
     connected,
     read_all,
     read_until,
     server,
 )
-from tests.support.wire import Exchange
-from tests.support.wire_scripts import chunk, head, held, json_reply, raw, reply, stall_after
+from tests.support.upstream.wire import Exchange
+from tests.support.upstream.wire_scripts import (
+    chunk,
+    head,
+    held,
+    json_reply,
+    raw,
+    reply,
+    stall_after,
+)
 
 UNFINISHED = b"POST /raw/x HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nabc"
 

@@ -10,11 +10,11 @@ from bff.web.gateway import Gateway, load_gateway
 from bff.web.hosts.http1.protocol import Connection
 from bff.web.hosts.http1.service import Service
 from tests.integration.test_hosts_garbage import cycles_of
-from tests.support.http1 import EchoApp, PiecewiseTransport
+from tests.support.gateway.http1 import EchoApp, PiecewiseTransport
+from tests.support.gateway.websockets import HANDSHAKE, ORIGIN, echo, switching
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
-from tests.support.websockets import HANDSHAKE, ORIGIN, echo, switching
-from tests.support.wire import Exchange, Script, WireServer
-from tests.support.wire_scripts import json_reply, never, reply, then_reset
+from tests.support.upstream.wire import Exchange, Script, WireServer
+from tests.support.upstream.wire_scripts import json_reply, never, reply, then_reset
 
 ANN = json_reply('{"id": 1, "first_name": "Ann"}')
 OFFER = "".join(f"{name}: {value}\r\n" for name, value in [*HANDSHAKE.items()][1:])

@@ -9,11 +9,19 @@ import pytest
 
 from bff.settings import Settings
 from bff.web.hosts.http1.protocol import MOST_TURNED_AWAY
-from tests.support.hosts import HOSTS, serving
-from tests.support.http1_server import ANN, GET, HIT, connected, read_all, read_until, server
+from tests.support.gateway.hosts import HOSTS, serving
+from tests.support.gateway.http1_server import (
+    ANN,
+    GET,
+    HIT,
+    connected,
+    read_all,
+    read_until,
+    server,
+)
 from tests.support.projects import SHOP_SERVICE, write_project
-from tests.support.wire import Exchange, WireServer
-from tests.support.wire_scripts import (
+from tests.support.upstream.wire import Exchange, WireServer
+from tests.support.upstream.wire_scripts import (
     flood,
     head,
     held,

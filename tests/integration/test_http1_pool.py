@@ -16,8 +16,8 @@ from bff.upstream.http1.pool import Limits, Pool
 from bff.upstream.pool_counts import PoolCounts
 from bff.upstream.ports import server_at
 from bff.upstream.tls import TlsContexts
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import never
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import never
 
 LIMITS = Limits(connect_seconds=5.0, idle_seconds=4.0)
 

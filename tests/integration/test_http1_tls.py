@@ -14,7 +14,7 @@ from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.http1.pool import Limits
 from bff.upstream.http1.transport import Http1Transport
-from tests.support.transports import fetched, get
+from tests.support.upstream.transports import fetched, get
 
 LIMITS = Limits(connect_seconds=0.5, idle_seconds=4.0)
 

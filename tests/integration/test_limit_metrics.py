@@ -5,9 +5,9 @@ import pytest
 from bff.limits.ports import Meter
 from bff.telemetry.metrics.definitions.limits import LIMIT_CALLERS, LIMIT_FALLBACKS, LIMIT_LEASES
 from bff.telemetry.metrics.families import Metrics
-from tests.support.counted import counted
-from tests.support.limits import limit, take, with_workers
-from tests.support.redis_server import RedisServer
+from tests.support.access.limits import limit, take, with_workers
+from tests.support.redis.server import RedisServer
+from tests.support.telemetry.counted import counted
 
 
 @pytest.mark.parametrize("counting", ["leased", "exact", "sliding"])

@@ -12,11 +12,11 @@ from bff.limits.ports import Admitted, Exceeded, Meter, Unavailable, Uncounted
 from bff.redis.store import SharedStore
 from bff.telemetry.metrics.definitions.limits import LIMIT_FALLBACKS
 from bff.telemetry.metrics.families import Metrics
-from tests.support.cache_worker import eventually
-from tests.support.counted import counted as numbers
-from tests.support.limits import CALM_SECONDS, admitted_of, limit, take, with_workers
-from tests.support.redis_server import RedisServer
-from tests.support.redis_topologies import Cluster
+from tests.support.access.limits import CALM_SECONDS, admitted_of, limit, take, with_workers
+from tests.support.cache.worker import eventually
+from tests.support.redis.server import RedisServer
+from tests.support.redis.topologies import Cluster
+from tests.support.telemetry.counted import counted as numbers
 
 
 @pytest.fixture(scope="module")

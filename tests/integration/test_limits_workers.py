@@ -5,8 +5,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests.support.gateway.serving import gateways, on_linux
 from tests.support.projects import write_project
-from tests.support.serving import gateways, on_linux
 
 pytestmark = on_linux
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.support.hosts import serving
+from tests.support.gateway.hosts import serving
 from tests.support.projects import write_project
-from tests.support.tls_servers import TlsServer, client_files, tls_server
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply
+from tests.support.upstream.tls_servers import TlsServer, client_files, tls_server
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import json_reply
 
 SERVICE = """
 operations:

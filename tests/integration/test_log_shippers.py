@@ -26,13 +26,13 @@ from bff.web.http.replies import Account, Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.logs.log import Log, log_of
 from tests.observability import PAGE
-from tests.support.hosts import serving
-from tests.support.log_lines import Line, is_of_type, of, read_lines
-from tests.support.log_shippers import READ_AT, container, filebeat, fluent_bit
-from tests.support.log_streams import Recorder
+from tests.support.gateway.hosts import serving
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import drip, head, json_reply, refusing_url, reply
+from tests.support.telemetry.log_lines import Line, is_of_type, of, read_lines
+from tests.support.telemetry.log_shippers import READ_AT, container, filebeat, fluent_bit
+from tests.support.telemetry.log_streams import Recorder
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import drip, head, json_reply, refusing_url, reply
 
 DAN = b'{"id": 4, "first_name": "Dan"}'
 LENGTH = [("Content-Length", str(len(DAN)))]

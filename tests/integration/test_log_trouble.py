@@ -13,11 +13,11 @@ from typing import IO
 import flask
 import pytest
 
-from tests.support.hosts import WAIT_BUDGET_SECONDS, Host
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS, Host
+from tests.support.gateway.serving import free_port
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
-from tests.support.serving import free_port
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import json_reply
 
 SERVERS = {
     "bff serve": "bff.cli serve --port {port}",

@@ -9,10 +9,10 @@ from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.passthrough.passthrough import ForwardedReply, Refused
 from bff.upstream.ports import BrokenStream, Transport
 from bff.upstream.transports import TransportName
-from tests.support.routes import body_of, open_route
-from tests.support.transports import NAMES, run
-from tests.support.wire import Exchange, Script, WireServer
-from tests.support.wire_scripts import (
+from tests.support.upstream.routes import body_of, open_route
+from tests.support.upstream.transports import NAMES, run
+from tests.support.upstream.wire import Exchange, Script, WireServer
+from tests.support.upstream.wire_scripts import (
     chunk,
     flood,
     head,

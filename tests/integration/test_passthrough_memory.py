@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hosts import WAIT_BUDGET_SECONDS
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS
+from tests.support.gateway.serving import Serving, gateways, on_linux, started
 from tests.support.projects import SHOP_SERVICE, write_project
-from tests.support.serving import Serving, gateways, on_linux, started
-from tests.support.wire import Exchange, WireServer
-from tests.support.wire_scripts import chunk, head, reply
+from tests.support.upstream.wire import Exchange, WireServer
+from tests.support.upstream.wire_scripts import chunk, head, reply
 
 pytestmark = on_linux
 

@@ -7,10 +7,10 @@ import pytest
 from bff.upstream.passthrough.passthrough import ForwardedReply
 from bff.upstream.ports import Transport
 from bff.upstream.transports import TransportName
-from tests.support.routes import body_of, open_route
-from tests.support.transports import NAMES, run
-from tests.support.wire import Script, WireServer
-from tests.support.wire_scripts import (
+from tests.support.upstream.routes import body_of, open_route
+from tests.support.upstream.transports import NAMES, run
+from tests.support.upstream.wire import Script, WireServer
+from tests.support.upstream.wire_scripts import (
     chunked,
     head,
     raw,

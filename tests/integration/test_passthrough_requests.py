@@ -5,10 +5,10 @@ import pytest
 from bff.plan.model.composition import Route
 from bff.upstream.passthrough.passthrough import Refused
 from bff.upstream.transports import TransportName
-from tests.support.routes import KEEPING, STRIPPING, declared_route, forwarded, open_route
-from tests.support.transports import NAMES, run
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import reply
+from tests.support.upstream.routes import KEEPING, STRIPPING, declared_route, forwarded, open_route
+from tests.support.upstream.transports import NAMES, run
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import reply
 
 every_transport = pytest.mark.parametrize("name", NAMES)
 

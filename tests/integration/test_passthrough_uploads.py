@@ -9,10 +9,10 @@ import pytest
 from bff.upstream.passthrough.passthrough import ForwardedReply, Refused
 from bff.upstream.ports import Transport
 from bff.upstream.transports import TransportName
-from tests.support.routes import STRIPPING, forwarded, open_route
-from tests.support.transports import NAMES, run
-from tests.support.wire import Exchange, WireServer
-from tests.support.wire_scripts import head, never
+from tests.support.upstream.routes import STRIPPING, forwarded, open_route
+from tests.support.upstream.transports import NAMES, run
+from tests.support.upstream.wire import Exchange, WireServer
+from tests.support.upstream.wire_scripts import head, never
 
 every_transport = pytest.mark.parametrize("name", NAMES)
 

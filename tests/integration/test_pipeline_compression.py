@@ -30,9 +30,9 @@ from bff.upstream.pipeline.stack import ServiceClient
 from bff.upstream.ports import Transport
 from bff.upstream.transports import TransportName
 from tests.support.fake_time import run_in_fake_time
-from tests.support.transports import NAMES, run
-from tests.support.wire import Script, WireServer
-from tests.support.wire_scripts import chunked, reply
+from tests.support.upstream.transports import NAMES, run
+from tests.support.upstream.wire import Script, WireServer
+from tests.support.upstream.wire_scripts import chunked, reply
 
 every_transport = pytest.mark.parametrize("name", NAMES)
 

@@ -15,11 +15,18 @@ from bff.upstream.passthrough.passthrough import ForwardedReply
 from bff.upstream.pipeline.stack import ServiceClient
 from bff.upstream.ports import Transport
 from bff.upstream.transports import TransportName
-from tests.support import transports
-from tests.support.routes import CLIENT, STRIPPING, TRACE, answered, body_of, passthrough_of
-from tests.support.transports import NAMES
-from tests.support.wire import Exchange, WireServer
-from tests.support.wire_scripts import json_reply, refusing_url, unreachable_url
+from tests.support.upstream import transports
+from tests.support.upstream.routes import (
+    CLIENT,
+    STRIPPING,
+    TRACE,
+    answered,
+    body_of,
+    passthrough_of,
+)
+from tests.support.upstream.transports import NAMES
+from tests.support.upstream.wire import Exchange, WireServer
+from tests.support.upstream.wire_scripts import json_reply, refusing_url, unreachable_url
 
 T = TypeVar("T")
 

@@ -9,13 +9,13 @@ import pytest
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Reason
 from bff.upstream.ports import Transport
-from tests.support.hosts import Answer, Host, serving
+from tests.support.gateway.hosts import Answer, Host, serving
 from tests.support.projects import write_project
-from tests.support.raw_replies import ROWS, Whole
-from tests.support.transports import fetched, run
-from tests.support.upstream_requests import UpstreamRequest
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import then_close
+from tests.support.upstream.raw_replies import ROWS, Whole
+from tests.support.upstream.requests import UpstreamRequest
+from tests.support.upstream.transports import fetched, run
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import then_close
 
 SERVICE = """
 base: BASE

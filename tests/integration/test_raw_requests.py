@@ -9,10 +9,10 @@ import pytest
 from bff.header_names import FORWARDED, TRACE
 from tests.integration.raw_requests import bodies, heads
 from tests.integration.raw_requests.rows import LAST, Row
-from tests.support.hosts import WAIT_BUDGET_SECONDS, Host, serving
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS, Host, serving
 from tests.support.projects import SHOP_SERVICE, write_project
-from tests.support.wire import RecordedRequest, WireServer
-from tests.support.wire_scripts import reply
+from tests.support.upstream.wire import RecordedRequest, WireServer
+from tests.support.upstream.wire_scripts import reply
 
 ROWS = [*heads.ROWS, *bodies.ROWS]
 

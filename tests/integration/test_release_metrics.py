@@ -22,11 +22,11 @@ from bff.web.gateway import Gateway
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.serving.pending import Pending
-from tests.support.counted import counted
 from tests.support.fake_time import Clock
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import held, json_reply
+from tests.support.telemetry.counted import counted
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import held, json_reply
 
 SETTINGS = Settings(log_level="error", metrics_token="t" * 32)
 ANN = '{"id": 1, "first_name": "Ann"}'

@@ -18,8 +18,8 @@ from bff.web.http.requests import GatewayRequest
 from bff.web.serving.pending import Pending
 from bff.web.serving.release import Release
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import held, json_reply
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import held, json_reply
 
 SETTINGS = Settings(log_level="error")
 ANN = '{"id": 1, "first_name": "Ann"}'

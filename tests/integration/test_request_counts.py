@@ -13,8 +13,9 @@ from bff.telemetry.metrics.definitions.screens import (
     SLO_TARGETS,
     STEP_INFO,
 )
-from tests.support.callers import bearer
-from tests.support.counted_shop import (
+from tests.support.gateway.hosts import HOSTS
+from tests.support.identity.callers import bearer
+from tests.support.telemetry.counted_shop import (
     COMPOSITIONS_OF_SHOP,
     GATE,
     Shop,
@@ -25,7 +26,6 @@ from tests.support.counted_shop import (
     sent,
     serving_shop,
 )
-from tests.support.hosts import HOSTS
 
 
 @pytest.fixture(scope="module", params=HOSTS)

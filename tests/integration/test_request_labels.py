@@ -7,10 +7,10 @@ import pytest
 
 from bff.telemetry.metrics.definitions.limits import ACTIONS
 from bff.telemetry.metrics.definitions.table import DEFINITIONS
-from tests.support.callers import bearer
-from tests.support.counted import counted, moved
-from tests.support.counted_shop import OURS, TOKEN, Shop, asked, serving_shop
-from tests.support.hosts import HOSTS, LOOP_HOSTS, Host
+from tests.support.gateway.hosts import HOSTS, LOOP_HOSTS, Host
+from tests.support.identity.callers import bearer
+from tests.support.telemetry.counted import counted, moved
+from tests.support.telemetry.counted_shop import OURS, TOKEN, Shop, asked, serving_shop
 
 
 @pytest.fixture(scope="module", params=HOSTS)

@@ -12,8 +12,12 @@ from bff.settings import Settings
 from bff.telemetry.metrics.definitions.screens import REQUESTS
 from bff.upstream.ports import BrokenStream
 from bff.web.applications import create_app, create_server
-from tests.support.counted import counted
-from tests.support.counted_shop import (
+from tests.support.fake_time import Clock
+from tests.support.gateway.hosts import HOSTS, LOOP_HOSTS, Host, http1_server
+from tests.support.gateway.websockets import echo, live_project, opened, switching
+from tests.support.projects import SHOP_SERVICE, write_project
+from tests.support.telemetry.counted import counted
+from tests.support.telemetry.counted_shop import (
     GATE,
     GATEWAY,
     SCRIPTS,
@@ -23,11 +27,7 @@ from tests.support.counted_shop import (
     screen,
     serving_shop,
 )
-from tests.support.fake_time import Clock
-from tests.support.hosts import HOSTS, LOOP_HOSTS, Host, http1_server
-from tests.support.projects import SHOP_SERVICE, write_project
-from tests.support.websockets import echo, live_project, opened, switching
-from tests.support.wire import WireServer
+from tests.support.upstream.wire import WireServer
 
 
 @pytest.fixture(scope="module", params=HOSTS)

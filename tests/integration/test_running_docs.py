@@ -21,7 +21,7 @@ import trustme
 from bff.cli.serve import serve
 from bff.settings import Settings
 from bff.telemetry.traces.settings import TRACE_VARIABLES
-from tests.support.hosts import WAIT_BUDGET_SECONDS, Host
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS, Host
 from tests.support.projects import write_project
 
 TEXT = (Path(__file__).parents[2] / "docs/running.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.sample_services import REPOSITORY, free_port, service
+from tests.support.upstream.sample_services import REPOSITORY, free_port, service
 
 
 @pytest.fixture(scope="module")

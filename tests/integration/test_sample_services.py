@@ -17,7 +17,7 @@ from examples.services.data import (
 from schemas.orders import Order, OrderPage
 from schemas.products import Product, ReviewList
 from schemas.users import User
-from tests.support.sample_services import service
+from tests.support.upstream.sample_services import service
 
 
 @pytest.fixture(scope="module")

@@ -21,12 +21,12 @@ from bff.environment import Environment
 from bff.plan.compiler.project import check_project, compile_project
 from bff.settings import Settings
 from bff.web.gateway import Gateway
-from tests.support.hosts import Answer
+from tests.support.gateway.hosts import Answer
+from tests.support.gateway.serving import gateways
 from tests.support.projects import SHOP_SCHEMAS, write_project
-from tests.support.redis_server import RedisServer
-from tests.support.serving import gateways
-from tests.support.wire import Exchange, Script, WireServer
-from tests.support.wire_scripts import json_reply, never, reply, then_reset
+from tests.support.redis.server import RedisServer
+from tests.support.upstream.wire import Exchange, Script, WireServer
+from tests.support.upstream.wire_scripts import json_reply, never, reply, then_reset
 
 CANARY = "canary7c1"
 NAMES = ("HEADER", "QUERY", "BEARER", "PASSWORD", "CLIENT", "PROXY", "INLINE")

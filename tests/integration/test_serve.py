@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hosts import WAIT_BUDGET_SECONDS
-from tests.support.kubernetes import KUBERNETES
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS
+from tests.support.gateway.kubernetes import KUBERNETES
+from tests.support.gateway.serving import IN_WORKER, Serve, gateways, on_linux, schemas_that
 from tests.support.projects import SHOP_SERVICE, write_project
-from tests.support.serving import IN_WORKER, Serve, gateways, on_linux, schemas_that
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import json_reply
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from bff.cli import bff
 from bff.cli.serving.checks import describe_or_exit
 from bff.identity.api_keys.texts import new_key
 from bff.settings import Settings
+from tests.support.gateway.serving import Serve, gateways, on_linux, started
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
-from tests.support.redis_server import RedisServer
-from tests.support.serving import Serve, gateways, on_linux, started
+from tests.support.redis.server import RedisServer
 from tests.support.steady_clock import steady_seconds
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import json_reply
 
 # The tests ask again and again until a key is refused.
 UNLIMITED = "limits: [{by: failed_credentials, rate: 100000/second}]"

@@ -8,8 +8,8 @@ import pytest
 
 from bff.cli.serving.apps import load_app
 from bff.errors import SettingsError
+from tests.support.gateway.serving import Serve, gateways
 from tests.support.projects import write_project
-from tests.support.serving import Serve, gateways
 
 SHOP = """
 import flask

@@ -11,9 +11,8 @@ import flask
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.hosts import Host
-from tests.support.projects import HOME, write_project
-from tests.support.serving import (
+from tests.support.gateway.hosts import Host
+from tests.support.gateway.serving import (
     Serve,
     Serving,
     command_of,
@@ -22,6 +21,7 @@ from tests.support.serving import (
     on_linux,
     started,
 )
+from tests.support.projects import HOME, write_project
 
 pytestmark = on_linux
 

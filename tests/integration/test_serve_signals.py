@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hosts import WAIT_BUDGET_SECONDS
-from tests.support.projects import HOME, SHOP_SERVICE, write_project
-from tests.support.serving import (
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS
+from tests.support.gateway.serving import (
     IN_LAUNCHER,
     IN_WORKER,
     Serve,
@@ -21,8 +20,9 @@ from tests.support.serving import (
     on_linux,
     schemas_that,
 )
-from tests.support.wire import Exchange, WireServer
-from tests.support.wire_scripts import json_reply
+from tests.support.projects import HOME, SHOP_SERVICE, write_project
+from tests.support.upstream.wire import Exchange, WireServer
+from tests.support.upstream.wire_scripts import json_reply
 
 WAIT_FOR_EVER = """
     pathlib.Path({marker!r}).touch()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.gateway.serving import IN_WORKER, Serve, gateways, on_linux, schemas_that
 from tests.support.projects import write_project
-from tests.support.serving import IN_WORKER, Serve, gateways, on_linux, schemas_that
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 from bff.cli.serving.tls import server_context
 from bff.errors import SettingsError
 from bff.settings import Settings
-from tests.support.hosts import WAIT_BUDGET_SECONDS
-from tests.support.serving import Serve, Serving, gateways
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS
+from tests.support.gateway.serving import Serve, Serving, gateways
 
 
 class Files:

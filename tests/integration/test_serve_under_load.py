@@ -13,10 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hosts import WAIT_BUDGET_SECONDS
-from tests.support.log_lines import of, read_lines
-from tests.support.projects import HOME, SHOP_SERVICE, write_project
-from tests.support.serving import (
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS
+from tests.support.gateway.serving import (
     IN_WORKER,
     Serve,
     Serving,
@@ -26,8 +24,10 @@ from tests.support.serving import (
     serves,
     started,
 )
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply, never
+from tests.support.projects import HOME, SHOP_SERVICE, write_project
+from tests.support.telemetry.log_lines import of, read_lines
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import json_reply, never
 
 pytestmark = on_linux
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hosts import WAIT_BUDGET_SECONDS
-from tests.support.projects import write_project
-from tests.support.serving import (
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS
+from tests.support.gateway.serving import (
     IN_WORKER,
     Serve,
     Serving,
@@ -23,6 +22,7 @@ from tests.support.serving import (
     serves,
     started,
 )
+from tests.support.projects import write_project
 
 pytestmark = on_linux
 

@@ -30,12 +30,12 @@ from bff.web.gateway import Gateway
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.serving.pending import Pending
-from tests.support.hosts import WAIT_BUDGET_SECONDS, Host, http1_server
-from tests.support.http1_server import read_all
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS, Host, http1_server
+from tests.support.gateway.http1_server import read_all
+from tests.support.gateway.websockets import GATEWAY, echo, handshake, switching
 from tests.support.projects import SHOP_SERVICE, write_project
-from tests.support.websockets import GATEWAY, echo, handshake, switching
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import head, json_reply, reply, then_close
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import head, json_reply, reply, then_close
 
 BROKEN = then_close(head(200, [("Content-Length", "1000000")]) + b"x" * 100_000)
 BANK = """

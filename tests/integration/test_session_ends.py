@@ -14,16 +14,16 @@ from bff.identity.sessions.session import Session, SessionKeys, handle_of
 from bff.identity.sessions.store import MOST_SESSIONS, SessionStore, StoredSession
 from bff.redis.store import SharedStore, StoreDown
 from bff.secret import Secret
-from tests.support.browser_sessions import (
+from tests.support.identity.browser_sessions import (
     KEY,
     TOKEN_SECONDS,
     Worker,
     run_worker,
     worker_of,
 )
-from tests.support.oidc_issuer import OidcIssuer
-from tests.support.redis_server import RedisServer
-from tests.support.redis_topologies import Cluster
+from tests.support.identity.oidc_issuer import OidcIssuer
+from tests.support.redis.server import RedisServer
+from tests.support.redis.topologies import Cluster
 
 HOUR = 3600.0
 

@@ -9,14 +9,14 @@ import pytest
 from bff.identity.issuers.requests import IssuerDown
 from bff.identity.sessions.sessions import BadLogin
 from bff.identity.sessions.store import StoredSession
-from tests.support.browser_sessions import (
+from tests.support.identity.browser_sessions import (
     KEY,
     Worker,
     callback_of,
     run_worker,
 )
-from tests.support.oidc_issuer import OidcIssuer
-from tests.support.redis_server import RedisServer
+from tests.support.identity.oidc_issuer import OidcIssuer
+from tests.support.redis.server import RedisServer
 
 
 def test_login_gives_a_session_of_a_new_name(issuer: OidcIssuer, server: RedisServer) -> None:

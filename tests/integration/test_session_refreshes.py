@@ -6,15 +6,15 @@ import threading
 import pytest
 
 from bff.identity.sessions.store import StoredSession
-from tests.support.browser_sessions import (
+from tests.support.cache.worker import eventually
+from tests.support.identity.browser_sessions import (
     TOKEN_SECONDS,
     Worker,
     access_token,
     run_worker,
 )
-from tests.support.cache_worker import eventually
-from tests.support.oidc_issuer import OidcIssuer
-from tests.support.redis_server import RedisServer
+from tests.support.identity.oidc_issuer import OidcIssuer
+from tests.support.redis.server import RedisServer
 
 
 def test_token_is_renewed_ahead_of_its_end_while_calls_go_on(

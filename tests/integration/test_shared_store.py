@@ -8,11 +8,11 @@ import pytest
 
 from bff.redis.health import store_breaker
 from bff.redis.store import MAX_VALUE_BYTES, WAITING, Script, SharedStore, StoreDown
-from tests.support.cache_worker import eventually
+from tests.support.cache.worker import eventually
 from tests.support.fake_time import Clock
-from tests.support.redis_server import RedisServer
-from tests.support.redis_topologies import Cluster, Watched
-from tests.support.slow_redis import Between
+from tests.support.redis.server import RedisServer
+from tests.support.redis.slow_redis import Between
+from tests.support.redis.topologies import Cluster, Watched
 
 CALM_SECONDS = 2.0
 ADD = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")

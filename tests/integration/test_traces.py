@@ -10,14 +10,14 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from bff.settings import Settings
-from tests.support.collector import Collector, ReceivedSpan
-from tests.support.hosts import serving
+from tests.support.gateway.hosts import serving
+from tests.support.gateway.screens import SCHEMAS, user
+from tests.support.gateway.serving import Serve, gateways
+from tests.support.gateway.websockets import echo, live, opened, switching
 from tests.support.projects import SHOP_SERVICE, write_project
-from tests.support.screens import SCHEMAS, user
-from tests.support.serving import Serve, gateways
-from tests.support.websockets import echo, live, opened, switching
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import refusing_url, then_close
+from tests.support.telemetry.collector import Collector, ReceivedSpan
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import refusing_url, then_close
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 CACHED = (

@@ -12,10 +12,10 @@ from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.http1.exchanges import WholeReply
 from bff.upstream.ports import Transport
 from bff.upstream.transports import TransportName
-from tests.support.transports import NAMES, get, run
-from tests.support.upstream_requests import UpstreamRequest
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import never, refusing_url, reply
+from tests.support.upstream.requests import UpstreamRequest
+from tests.support.upstream.transports import NAMES, get, run
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import never, refusing_url, reply
 
 every_transport = pytest.mark.parametrize("name", NAMES)
 

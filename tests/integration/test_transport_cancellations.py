@@ -10,10 +10,10 @@ import pytest
 from bff.engine.ports import UpstreamReply
 from bff.upstream.ports import Transport, UpstreamStream
 from bff.upstream.transports import TransportName
-from tests.support.transports import NAMES, fetched, get, run, streamed
-from tests.support.upstream_requests import UpstreamRequest
-from tests.support.wire import Exchange, WireServer
-from tests.support.wire_scripts import chunk, head, held, never, raw, reply, stall_after
+from tests.support.upstream.requests import UpstreamRequest
+from tests.support.upstream.transports import NAMES, fetched, get, run, streamed
+from tests.support.upstream.wire import Exchange, WireServer
+from tests.support.upstream.wire_scripts import chunk, head, held, never, raw, reply, stall_after
 
 every_transport = pytest.mark.parametrize("name", NAMES)
 

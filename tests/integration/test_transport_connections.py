@@ -10,10 +10,10 @@ from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed
 from bff.upstream.ports import Transport, UpstreamStream
 from bff.upstream.transports import TransportName, open_transport
-from tests.support.transports import NAMES, fetched, get, run, streamed, whole_body
-from tests.support.upstream_requests import UpstreamRequest
-from tests.support.wire import Exchange, WireServer
-from tests.support.wire_scripts import chunk, head, never, reply, then_close
+from tests.support.upstream.requests import UpstreamRequest
+from tests.support.upstream.transports import NAMES, fetched, get, run, streamed, whole_body
+from tests.support.upstream.wire import Exchange, WireServer
+from tests.support.upstream.wire_scripts import chunk, head, never, reply, then_close
 
 every_transport = pytest.mark.parametrize("name", NAMES)
 

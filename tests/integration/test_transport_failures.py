@@ -10,10 +10,19 @@ from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.ports import BrokenStream, Transport, UpstreamStream
 from bff.upstream.transports import TransportName
-from tests.support.transports import NAMES, failed, fetch, fetched, get, run, streamed, whole_body
-from tests.support.upstream_requests import UpstreamRequest
-from tests.support.wire import Script, WireServer
-from tests.support.wire_scripts import (
+from tests.support.upstream.requests import UpstreamRequest
+from tests.support.upstream.transports import (
+    NAMES,
+    failed,
+    fetch,
+    fetched,
+    get,
+    run,
+    streamed,
+    whole_body,
+)
+from tests.support.upstream.wire import Script, WireServer
+from tests.support.upstream.wire_scripts import (
     chunk,
     drip,
     flood,

@@ -19,13 +19,13 @@ from bff.plan.model.service import Link
 from bff.tls import TlsFiles
 from bff.upstream.http1.transport import Http1Transport
 from bff.upstream.ports import UpstreamStream
-from tests.support.http1_transport import LIMITS, LOOPS, OK, fetch, run_http1
-from tests.support.raw_replies import ROWS, Row, Whole
-from tests.support.tls_servers import ca_file
-from tests.support.transports import fetched, get, streamed, whole_body
-from tests.support.upstream_requests import UpstreamRequest
-from tests.support.wire import Exchange, WireServer
-from tests.support.wire_scripts import (
+from tests.support.upstream.http1_transport import LIMITS, LOOPS, OK, fetch, run_http1
+from tests.support.upstream.raw_replies import ROWS, Row, Whole
+from tests.support.upstream.requests import UpstreamRequest
+from tests.support.upstream.tls_servers import ca_file
+from tests.support.upstream.transports import fetched, get, streamed, whole_body
+from tests.support.upstream.wire import Exchange, WireServer
+from tests.support.upstream.wire_scripts import (
     head,
     in_turn,
     reply,

@@ -11,9 +11,9 @@ import pytest
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.http1.transport import Http1Transport
-from tests.support.http1_transport import LIMITS, LOOPS, OK, fetch, run_http1
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import (
+from tests.support.upstream.http1_transport import LIMITS, LOOPS, OK, fetch, run_http1
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import (
     drip,
     head,
     held,

@@ -10,11 +10,11 @@ import pytest
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.http1.transport import Http1Transport
 from bff.upstream.ports import BrokenStream, UpstreamStream
-from tests.support.http1_transport import LOOPS, run_http1
-from tests.support.transports import streamed, whole_body
-from tests.support.upstream_requests import UpstreamRequest
-from tests.support.wire import Exchange, WireServer
-from tests.support.wire_scripts import (
+from tests.support.upstream.http1_transport import LOOPS, run_http1
+from tests.support.upstream.requests import UpstreamRequest
+from tests.support.upstream.transports import streamed, whole_body
+from tests.support.upstream.wire import Exchange, WireServer
+from tests.support.upstream.wire_scripts import (
     head,
 )
 

@@ -7,9 +7,9 @@ from bff.engine.values.limits import Budget
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.ports import Transport
 from bff.upstream.transports import TransportName
-from tests.support.transports import NAMES, failed, fetch, fetched, get, run
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import (
+from tests.support.upstream.transports import NAMES, failed, fetch, fetched, get, run
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import (
     chunked,
     flood,
     head,

@@ -15,11 +15,11 @@ from bff.plan.model.service import Link, Proxy
 from bff.tls import TlsFiles
 from bff.upstream.ports import Transport, UpstreamStream
 from bff.upstream.transports import TransportName
-from tests.support.tls_servers import ca_file, tls_server
-from tests.support.transports import NAMES, fetch, fetched, run, streamed, whole_body
-from tests.support.upstream_requests import UpstreamRequest
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import (
+from tests.support.upstream.requests import UpstreamRequest
+from tests.support.upstream.tls_servers import ca_file, tls_server
+from tests.support.upstream.transports import NAMES, fetch, fetched, run, streamed, whole_body
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import (
     in_turn,
     json_reply,
     never,

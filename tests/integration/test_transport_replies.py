@@ -11,10 +11,10 @@ from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.ports import Transport, UpstreamStream
 from bff.upstream.transports import TransportName
-from tests.support.transports import NAMES, fetch, fetched, get, run, streamed, whole_body
-from tests.support.upstream_requests import UpstreamRequest
-from tests.support.wire import Exchange, WireServer
-from tests.support.wire_scripts import (
+from tests.support.upstream.requests import UpstreamRequest
+from tests.support.upstream.transports import NAMES, fetch, fetched, get, run, streamed, whole_body
+from tests.support.upstream.wire import Exchange, WireServer
+from tests.support.upstream.wire_scripts import (
     chunk,
     chunked,
     head,

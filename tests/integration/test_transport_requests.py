@@ -8,10 +8,10 @@ import pytest
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.ports import Transport, UpstreamStream
 from bff.upstream.transports import TransportName
-from tests.support.transports import NAMES, fetch, get, run, streamed, whole_body
-from tests.support.upstream_requests import UpstreamRequest
-from tests.support.wire import Exchange, RecordedRequest, WireServer
-from tests.support.wire_scripts import reply
+from tests.support.upstream.requests import UpstreamRequest
+from tests.support.upstream.transports import NAMES, fetch, get, run, streamed, whole_body
+from tests.support.upstream.wire import Exchange, RecordedRequest, WireServer
+from tests.support.upstream.wire_scripts import reply
 
 every_transport = pytest.mark.parametrize("name", NAMES)
 

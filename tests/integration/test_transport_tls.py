@@ -12,9 +12,9 @@ from bff.plan.model.service import Link
 from bff.tls import TlsFiles
 from bff.upstream.ports import Transport
 from bff.upstream.transports import TransportName
-from tests.support.tls_servers import ca_file, client_files, tls_server
-from tests.support.transports import NAMES, fetched, run
-from tests.support.upstream_requests import UpstreamRequest
+from tests.support.upstream.requests import UpstreamRequest
+from tests.support.upstream.tls_servers import ca_file, client_files, tls_server
+from tests.support.upstream.transports import NAMES, fetched, run
 
 every_transport = pytest.mark.parametrize("name", NAMES)
 

@@ -10,9 +10,8 @@ import pytest
 
 from bff.settings import Settings
 from bff.web.applications import create_server
-from tests.support.hosts import Host, http1_server
-from tests.support.log_lines import written
-from tests.support.websockets import (
+from tests.support.gateway.hosts import Host, http1_server
+from tests.support.gateway.websockets import (
     Client,
     connected,
     echo,
@@ -22,8 +21,9 @@ from tests.support.websockets import (
     opened,
     switching,
 )
-from tests.support.wire import Exchange, WireServer
-from tests.support.wire_scripts import flood, never, reply
+from tests.support.telemetry.log_lines import written
+from tests.support.upstream.wire import Exchange, WireServer
+from tests.support.upstream.wire_scripts import flood, never, reply
 
 # ---------------------------------------------------------------------------- times and bounds
 

@@ -11,8 +11,8 @@ import pytest
 
 from bff.settings import Settings
 from bff.web.applications import create_server
-from tests.support.hosts import WAIT_BUDGET_SECONDS, Host, http1_server
-from tests.support.websockets import (
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS, Host, http1_server
+from tests.support.gateway.websockets import (
     Client,
     answer,
     connected,
@@ -23,8 +23,8 @@ from tests.support.websockets import (
     opened,
     switching,
 )
-from tests.support.wire import Exchange, WireServer
-from tests.support.wire_scripts import flood, never
+from tests.support.upstream.wire import Exchange, WireServer
+from tests.support.upstream.wire_scripts import flood, never
 
 MANY = 50_000_000  # bytes: more than all buffers on the way hold together
 MOST_BUFFERED = 25_000_000  # what those hold at most, the sockets' own among them

@@ -5,7 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-from tests.support.tutorial import Reader
+from tests.support.docs.tutorial import Reader
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = (ROOT / "docs/tutorial.md").read_text("utf-8")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.websockets import (
+from tests.support.gateway.websockets import (
     KEY,
     ORIGIN,
     answer,
@@ -17,7 +17,7 @@ from tests.support.websockets import (
     opened,
     switching,
 )
-from tests.support.wire_scripts import chunk, head, raw, reply, then_close
+from tests.support.upstream.wire_scripts import chunk, head, raw, reply, then_close
 
 BEHIND = b"GET /raw/behind HTTP/1.1\r\nHost: a\r\n\r\n"
 OK = reply(body=b"ok")

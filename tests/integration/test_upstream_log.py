@@ -11,12 +11,12 @@ from bff.settings import Settings
 from bff.telemetry.logs.fields import ECS_VERSION
 from bff.upstream.transports import TransportName
 from bff.version import __version__
-from tests.support.hosts import Answer
-from tests.support.log_lines import written
-from tests.support.screens import Screen, Screens, user
+from tests.support.gateway.hosts import Answer
+from tests.support.gateway.screens import Screen, Screens, user
 from tests.support.structured_fields import read_list
-from tests.support.wire import Script
-from tests.support.wire_scripts import head, never, reply, stall_after, unreachable_url
+from tests.support.telemetry.log_lines import written
+from tests.support.upstream.wire import Script
+from tests.support.upstream.wire_scripts import head, never, reply, stall_after, unreachable_url
 
 SCREEN = """
 endpoint: GET /screen/{id}

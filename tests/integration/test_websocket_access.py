@@ -15,12 +15,8 @@ from bff.plan.model.identity import NO_IDENTITY
 from bff.settings import Settings
 from bff.web.applications import create_server
 from bff.web.hosts.http1.server import Http1Server
-from tests.support.browsers import SESSION_COOKIE, Browser, serving_sessions
-from tests.support.callers import Credentials
-from tests.support.hosts import Host, http1_server, serving
-from tests.support.oidc_issuer import OidcIssuer
-from tests.support.redis_server import RedisServer
-from tests.support.websockets import (
+from tests.support.gateway.hosts import Host, http1_server, serving
+from tests.support.gateway.websockets import (
     HANDSHAKE,
     connected,
     echo,
@@ -29,8 +25,12 @@ from tests.support.websockets import (
     opened,
     switching,
 )
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import reply
+from tests.support.identity.browsers import SESSION_COOKIE, Browser, serving_sessions
+from tests.support.identity.callers import Credentials
+from tests.support.identity.oidc_issuer import OidcIssuer
+from tests.support.redis.server import RedisServer
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import reply
 
 OK = reply(body=b"ok")
 

@@ -19,9 +19,9 @@ from websockets.sync.server import ServerConnection, serve
 
 from bff.settings import Settings
 from bff.web.applications import create_server
-from tests.support.hosts import WAIT_BUDGET_SECONDS, http1_server
-from tests.support.log_lines import written
-from tests.support.websockets import ORIGIN, live_project
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS, http1_server
+from tests.support.gateway.websockets import ORIGIN, live_project
+from tests.support.telemetry.log_lines import written
 
 Handler = Callable[[ServerConnection], None]
 QUIET = Settings(log_level="error")

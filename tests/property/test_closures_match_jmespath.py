@@ -10,7 +10,7 @@ from bff.errors import EvaluationError
 from bff.plan.expressions.closures.compile import compile_node
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, parse_expression
 from tests.support.examples import examples
-from tests.support.expressions import (
+from tests.support.generated.expressions import (
     expressions,
     json_objects,
     json_values,

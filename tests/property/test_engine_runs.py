@@ -14,11 +14,11 @@ from bff.engine.values.outcomes import Failed, Reason
 from bff.engine.values.results import CompositionFailure, CompositionPayload, Inputs
 from bff.plan.model.composition import Composition
 from bff.plan.model.steps import Fail, Fallback, Optional, Step
-from tests.support.engine_runs import run_over
 from tests.support.examples import examples
 from tests.support.fake_time import run_in_fake_time
-from tests.support.plans import batch, compose, for_each, param, step
-from tests.support.scripted import ScriptedTransport, json_reply, reply
+from tests.support.plan.engine_runs import run_over
+from tests.support.plan.plans import batch, compose, for_each, param, step
+from tests.support.upstream.scripted_transport import ScriptedTransport, json_reply, reply
 
 IDS = param("ids", is_list=True, style="comma")
 FALLBACK = {"v": 7, "vs": [7]}

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, Node, parse_expression
 from tests.support.examples import examples
-from tests.support.expressions import expressions, slices_an_element
+from tests.support.generated.expressions import expressions, slices_an_element
 
 
 @settings(max_examples=examples(400), deadline=None)

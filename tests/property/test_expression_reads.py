@@ -11,7 +11,7 @@ from bff.plan.expressions.closures.compile import compile_node
 from bff.plan.expressions.grammar.parsing import ExpressionSyntaxError, Node, parse_expression
 from bff.plan.expressions.grammar.reads import static_reads
 from tests.support.examples import examples
-from tests.support.expressions import expressions, json_objects
+from tests.support.generated.expressions import expressions, json_objects
 
 
 @settings(max_examples=examples(600), deadline=None)

@@ -12,7 +12,7 @@ from bff.plan.expressions.types.uses import uses_of
 from bff.plan.model.expressions import Part, part_of
 from bff.plan.types.algebra import type_of_value
 from tests.support.examples import examples
-from tests.support.expressions import expressions, json_objects
+from tests.support.generated.expressions import expressions, json_objects
 
 
 @settings(max_examples=examples(500), deadline=None)

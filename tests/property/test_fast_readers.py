@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from bff.plan.schemas.fast_readers import compile_fast_reader
 from bff.plan.schemas.validators import strict_validator
 from tests.support.examples import examples
-from tests.support.json_texts import draw_body, draw_plain_body, draw_type
+from tests.support.generated.json_texts import draw_body, draw_plain_body, draw_type
 
 RANDOM = st.randoms(use_true_random=True)  # from a seed, which is told when a test fails
 

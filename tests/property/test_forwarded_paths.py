@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bff.plan.params.sendable import has_dot_segment
 from bff.upstream.guards import is_sendable
 from bff.web.serving.routing import RoutingTable, ToRoute
-from tests.support.routes import declared_route
+from tests.support.upstream.routes import declared_route
 
 TABLE = RoutingTable([], [declared_route("/raw", "shop")])
 _CONTROLS = r"[\x00-\x1f\x7f]"

@@ -14,7 +14,7 @@ from bff.settings import Settings
 from bff.web.gateway import Gateway, load_gateway
 from tests.integration.raw_requests import bodies, heads
 from tests.integration.raw_requests.rows import LAST, Row
-from tests.support.http1 import Arrival, Seen, exchange
+from tests.support.gateway.http1 import Arrival, Seen, exchange
 from tests.support.projects import write_project
 
 SHORT_ROWS = [row for row in (*heads.ROWS, *bodies.ROWS) if len(row.sent) < 1200]

@@ -13,8 +13,8 @@ from bff.plan.expressions.types.narrowing import narrow, narrow_otherwise
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import describe, fits, may_be_null, nullable, union, without_null
 from tests.support.examples import examples
-from tests.support.sound_expressions import conditions, hangs_on_values, sound_expressions
-from tests.support.typed_values import has_type, roots, types, types_fitting, values_of
+from tests.support.generated.sound_expressions import conditions, hangs_on_values, sound_expressions
+from tests.support.generated.typed_values import has_type, roots, types, types_fitting, values_of
 
 _SETTINGS = settings(
     max_examples=examples(120),

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.results import CompositionFailure
 from bff.plan.model.steps import ByCursor, ByLink, ByOffset, ByPage, Pages
-from tests.support.engine_runs import run
 from tests.support.examples import examples
-from tests.support.plans import compose, expression, param, step
-from tests.support.scripted import json_reply
-from tests.support.upstream_requests import UpstreamRequest
+from tests.support.plan.engine_runs import run
+from tests.support.plan.plans import compose, expression, param, step
+from tests.support.upstream.requests import UpstreamRequest
+from tests.support.upstream.scripted_transport import json_reply
 
 FIRST = {"page": "`3`", "offset": "`0`"}
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from bff.plan.schemas.library import PydanticSchema, UnknownSchema, load_schemas
 from bff.plan.types.algebra import describe
 from tests.property.test_schema_parts import draw_part
-from tests.support.annotations import draw_source
 from tests.support.examples import examples
-from tests.support.schema_sources import IMPORTS, write
-from tests.support.typed_values import has_type
+from tests.support.generated.annotations import draw_source
+from tests.support.generated.typed_values import has_type
+from tests.support.plan.schema_sources import IMPORTS, write
 
 RANDOM = st.randoms(use_true_random=True)  # from a seed, which is reported when a test fails
 

@@ -13,7 +13,7 @@ from bff.plan.schemas.pruning import prune
 from bff.plan.schemas.readers import SchemaReader
 from bff.plan.types import kinds as t
 from tests.support.examples import examples
-from tests.support.json_texts import draw_body, draw_type
+from tests.support.generated.json_texts import draw_body, draw_type
 
 RANDOM = st.randoms(use_true_random=True)  # from a seed, which is told when a test fails
 NAMES = ["a", "b", "class", "id", "x_y", "f1", "é", "a-b", "", "f0"]

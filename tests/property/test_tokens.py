@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bff.identity.jwt.keys import KeySet, read_key_set
 from bff.identity.jwt.verification import Verified, verify_token
 from bff.plan.model.identity import PublishedKeys, TokenIssuer
-from tests.support.tokens import ISSUER, NOW, claims, ec_key, encode
+from tests.support.identity.tokens import ISSUER, NOW, claims, ec_key, encode
 
 ISSUERS = {ISSUER: TokenIssuer(ISSUER, frozenset({"shop"}), ("ES256",), PublishedKeys(None), 30.0)}
 GOOD = ec_key().sign(claims())

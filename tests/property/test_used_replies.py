@@ -7,10 +7,10 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from bff.engine.values.results import CompositionPayload
-from tests.support.engine_runs import run
 from tests.support.examples import examples
-from tests.support.scripted import json_reply
-from tests.support.used_screens import compiled, joined, of_page
+from tests.support.plan.engine_runs import run
+from tests.support.plan.used_screens import compiled, joined, of_page
+from tests.support.upstream.scripted_transport import json_reply
 
 RANDOM = st.randoms(use_true_random=True)  # from a seed, which is told when a test fails
 

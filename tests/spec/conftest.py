@@ -5,11 +5,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.browsers import Browser, Served, serving_sessions
-from tests.support.hosts import HOSTS
-from tests.support.oidc_issuer import OidcIssuer
-from tests.support.redis_server import RedisServer
-from tests.support.screens import Screens
+from tests.support.gateway.hosts import HOSTS
+from tests.support.gateway.screens import Screens
+from tests.support.identity.browsers import Browser, Served, serving_sessions
+from tests.support.identity.oidc_issuer import OidcIssuer
+from tests.support.redis.server import RedisServer
 
 
 @pytest.fixture(params=HOSTS)

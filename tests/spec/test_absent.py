@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.cache_answers import is_hit
-from tests.support.screens import SCHEMAS, Screen, Screens, value_reply
+from tests.support.cache.answers import is_hit
+from tests.support.gateway.screens import SCHEMAS, Screen, Screens, value_reply
 
 DONE = value_reply({"value": 1})
 

@@ -16,11 +16,11 @@ from bff.identity.provider import (
 )
 from bff.plan.model.identity import IdentityPlan
 from bff.settings import Settings
-from tests.support.callers import Credentials, bearer
-from tests.support.hosts import HOSTS, Answer, Host, serving
+from tests.support.gateway.hosts import HOSTS, Answer, Host, serving
+from tests.support.identity.callers import Credentials, bearer
 from tests.support.projects import SHOP_SCHEMAS, SHOP_SERVICE, write_project
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import json_reply
 
 PAGE = "https://shop.example"
 SCHEMA = """

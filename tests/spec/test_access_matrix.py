@@ -20,7 +20,7 @@ from bff.plan.compiler.project import compile_project
 from bff.settings import Settings
 from bff.web import gateway as core
 from bff.web.logs.log import Log
-from tests.support.access_matrix import (
+from tests.support.access.matrix import (
     ENDPOINTS,
     METHODS,
     NAMES,
@@ -30,15 +30,15 @@ from tests.support.access_matrix import (
     Cell,
     Matrix,
 )
-from tests.support.access_project import COMPOSITIONS, GATEWAY, SCHEMAS, SERVICES
-from tests.support.doors import DOORS, Ask, door_of
-from tests.support.hosts import HOSTS, Answer, Header, serving
-from tests.support.log_streams import Recorder
-from tests.support.oidc_issuer import OidcIssuer
-from tests.support.owner_service import OwnerService
+from tests.support.access.project import COMPOSITIONS, GATEWAY, SCHEMAS, SERVICES
+from tests.support.gateway.doors import DOORS, Ask, door_of
+from tests.support.gateway.hosts import HOSTS, Answer, Header, serving
+from tests.support.identity.oidc_issuer import OidcIssuer
+from tests.support.identity.tokens import SECRET, claims, hmac_token
 from tests.support.projects import write_project
-from tests.support.redis_server import RedisServer
-from tests.support.tokens import SECRET, claims, hmac_token
+from tests.support.redis.server import RedisServer
+from tests.support.telemetry.log_streams import Recorder
+from tests.support.upstream.owner_service import OwnerService
 
 NOW = time.time()
 _, BO, SAM, KEY, MAY, EVE = NAMES

@@ -13,10 +13,10 @@ from bff.identity.api_keys.changes import add_key
 from bff.identity.api_keys.records import KeyTable, utc, write_table
 from bff.identity.api_keys.texts import digest_of, new_key
 from bff.plan.compiler.project import check_project
-from tests.support.cache_answers import is_hit
-from tests.support.hosts import Answer
+from tests.support.cache.answers import is_hit
+from tests.support.gateway.hosts import Answer
+from tests.support.gateway.screens import Screen, Screens, user
 from tests.support.projects import write_project
-from tests.support.screens import Screen, Screens, user
 
 GATEWAY = """
 identity: {{claims: 'schemas.shop:Claims', api_keys: {{header: X-Api-Key, file: {file}}}}}

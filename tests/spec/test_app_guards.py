@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from bff import Gateway
 from bff.settings import Settings
-from tests.support.app_guards import (
+from tests.support.access.app_guards import (
     GuardedFlask,
     by_assigned_method,
     by_blueprint,
@@ -24,10 +24,10 @@ from tests.support.app_guards import (
     by_wrapping_every_view,
     login,
 )
-from tests.support.hosts import HOSTS, Answer, Host, serving
+from tests.support.gateway.hosts import HOSTS, Answer, Host, serving
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import json_reply
 
 SETTINGS = Settings(log_level="error")
 PATHS = ["/home/1", "/cached/1", "/raw/users/1"]

@@ -3,9 +3,9 @@
 import pytest
 
 from bff.settings import Settings
-from tests.support.callers import ByName, bearer
-from tests.support.log_lines import written
-from tests.support.screens import Screens, user
+from tests.support.gateway.screens import Screens, user
+from tests.support.identity.callers import ByName, bearer
+from tests.support.telemetry.log_lines import written
 
 COMPOSITIONS = {
     "members": """

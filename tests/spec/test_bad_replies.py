@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.hosts import Answer
+from tests.support.gateway.hosts import Answer
+from tests.support.gateway.pings import Pings
+from tests.support.gateway.screens import Screens
 from tests.support.leaks import refuse_leaks
-from tests.support.pings import Pings
-from tests.support.products import (
+from tests.support.structured_fields import read_list
+from tests.support.upstream.products import (
     GOOD,
     HUSHED,
     after_degraded,
@@ -24,10 +26,8 @@ from tests.support.products import (
     product_with,
     said,
 )
-from tests.support.screens import Screens
-from tests.support.structured_fields import read_list
-from tests.support.wire import Script, WireServer
-from tests.support.wire_scripts import (
+from tests.support.upstream.wire import Script, WireServer
+from tests.support.upstream.wire_scripts import (
     chunk,
     drip,
     flood,

@@ -1,8 +1,8 @@
 """`batch`: one call per chunk of distinct elements, and their lists joined in chunk order."""
 
-from tests.support.screens import Screens, order, product, value_reply
-from tests.support.wire import Exchange
-from tests.support.wire_scripts import json_reply, when_arrived
+from tests.support.gateway.screens import Screens, order, product, value_reply
+from tests.support.upstream.wire import Exchange
+from tests.support.upstream.wire_scripts import json_reply, when_arrived
 
 PRODUCTS = """
     endpoint: GET /screen

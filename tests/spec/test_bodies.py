@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from bff.settings import Settings
-from tests.support.screens import SCHEMAS, Screens, user, value_reply
-from tests.support.wire import Script
-from tests.support.wire_scripts import head, json_reply, raw, reply
+from tests.support.gateway.screens import SCHEMAS, Screens, user, value_reply
+from tests.support.upstream.wire import Script
+from tests.support.upstream.wire_scripts import head, json_reply, raw, reply
 
 BODIES = f"""{SCHEMAS}
 

@@ -10,8 +10,8 @@ import pytest
 
 from bff.identity.api_keys.stores import FileStore
 from bff.identity.sessions.cookies import LOGIN_COOKIE
-from tests.support.api_keys import key_for
-from tests.support.browsers import (
+from tests.support.identity.api_keys import key_for
+from tests.support.identity.browsers import (
     HTML,
     NAVIGATES,
     PUBLIC,
@@ -21,8 +21,8 @@ from tests.support.browsers import (
     backchannel,
     serving_sessions,
 )
-from tests.support.oidc_issuer import OidcIssuer
-from tests.support.redis_server import RedisServer
+from tests.support.identity.oidc_issuer import OidcIssuer
+from tests.support.redis.server import RedisServer
 
 
 def test_login_leads_to_the_issuer_with_pkce_state_and_nonce_and_back_to_a_session(

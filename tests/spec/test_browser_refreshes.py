@@ -9,11 +9,11 @@ from contextlib import ExitStack
 import pytest
 
 from bff.telemetry.metrics.definitions.limits import ACTIONS
-from tests.support.browsers import CSRF, Browser, Served, serving_sessions
-from tests.support.counted import counted, moved
-from tests.support.hosts import HOSTS
-from tests.support.oidc_issuer import OidcIssuer
-from tests.support.redis_server import RedisServer
+from tests.support.gateway.hosts import HOSTS
+from tests.support.identity.browsers import CSRF, Browser, Served, serving_sessions
+from tests.support.identity.oidc_issuer import OidcIssuer
+from tests.support.redis.server import RedisServer
+from tests.support.telemetry.counted import counted, moved
 
 ENDED_SECONDS = 0.001  # a token that has ended before its login has
 

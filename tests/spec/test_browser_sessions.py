@@ -7,7 +7,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from bff.telemetry.metrics.definitions.limits import ACTIONS
-from tests.support.browsers import (
+from tests.support.gateway.hosts import HOSTS, Header
+from tests.support.identity.browsers import (
     HTML,
     NAVIGATES,
     PUBLIC,
@@ -17,11 +18,10 @@ from tests.support.browsers import (
     backchannel,
     serving_sessions,
 )
-from tests.support.counted import counted
-from tests.support.hosts import HOSTS, Header
-from tests.support.log_lines import of, read_lines
-from tests.support.oidc_issuer import OidcIssuer
-from tests.support.redis_server import RedisServer
+from tests.support.identity.oidc_issuer import OidcIssuer
+from tests.support.redis.server import RedisServer
+from tests.support.telemetry.counted import counted
+from tests.support.telemetry.log_lines import of, read_lines
 
 
 @pytest.mark.parametrize("target", ["/mine", "/raw/users/1", "/bff/user", "/files/users/1"])

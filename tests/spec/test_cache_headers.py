@@ -6,9 +6,9 @@ import brotli
 import pytest
 import zstandard
 
-from tests.support.cache_answers import cache_facts, directives, is_hit, ttl_of
-from tests.support.callers import ByName, bearer
-from tests.support.screens import Screen, Screens, product, user, value_reply
+from tests.support.cache.answers import cache_facts, directives, is_hit, ttl_of
+from tests.support.gateway.screens import Screen, Screens, product, user, value_reply
+from tests.support.identity.callers import ByName, bearer
 
 USER = "endpoint: GET /screen\nsteps: {user: {call: shop.get_user, with: {id: 1}}}\n"
 SHARED = USER + "cache: {ttl: 5m}\n"

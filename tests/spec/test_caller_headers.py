@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from bff.header_names import folded
 from bff.plan.compiler.project import check_project
-from tests.support.callers import ByToken, bearer
-from tests.support.hosts import HOSTS, Answer, Header
+from tests.support.gateway.hosts import HOSTS, Answer, Header
+from tests.support.gateway.screens import Screen, Screens, user
+from tests.support.gateway.websockets import KEY, ORIGIN, echo, switching
+from tests.support.identity.callers import ByToken, bearer
 from tests.support.projects import SHOP_SERVICE, write_project
-from tests.support.screens import Screen, Screens, user
-from tests.support.websockets import KEY, ORIGIN, echo, switching
-from tests.support.wire import Exchange, RecordedRequest
-from tests.support.wire_scripts import json_reply, refusing_url, reply
+from tests.support.upstream.wire import Exchange, RecordedRequest
+from tests.support.upstream.wire_scripts import json_reply, refusing_url, reply
 
 CLAIMS: dict[str, dict[str, Any]] = {
     "ann": {"sub": "ann", "tenant": "north", "roles": ["buyer", "clerk"], "age": 7},

@@ -5,12 +5,18 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.caller_tokens import CLAIMS, HANDSHAKE, OPERATIONS, authorizations, whoami
-from tests.support.callers import ByToken, bearer
-from tests.support.hosts import HOSTS
-from tests.support.screens import Screen, Screens
-from tests.support.websockets import ORIGIN, echo, switching
-from tests.support.wire_scripts import reply
+from tests.support.gateway.hosts import HOSTS
+from tests.support.gateway.screens import Screen, Screens
+from tests.support.gateway.websockets import ORIGIN, echo, switching
+from tests.support.identity.caller_tokens import (
+    CLAIMS,
+    HANDSHAKE,
+    OPERATIONS,
+    authorizations,
+    whoami,
+)
+from tests.support.identity.callers import ByToken, bearer
+from tests.support.upstream.wire_scripts import reply
 
 SERVICES = {
     "relayed": "base: {shop}\nauth: {relay: true}" + OPERATIONS,

@@ -3,9 +3,9 @@
 import pytest
 
 from bff.settings import Settings
-from tests.support.log_lines import of, written
-from tests.support.screens import Screen, Screens
-from tests.support.wire_scripts import reply
+from tests.support.gateway.screens import Screen, Screens
+from tests.support.telemetry.log_lines import of, written
+from tests.support.upstream.wire_scripts import reply
 
 SCREEN = (
     "{endpoint: GET /screen, access: public, steps: {user: {call: shop.get_user, with: {id: 1}}}}"

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.screens import Screen, Screens, user
-from tests.support.wire import Exchange, Script, WireServer
-from tests.support.wire_scripts import json_reply, never, refusing_url, reply
+from tests.support.gateway.screens import Screen, Screens, user
+from tests.support.upstream.wire import Exchange, Script, WireServer
+from tests.support.upstream.wire_scripts import json_reply, never, refusing_url, reply
 
 USER = "{endpoint: GET /screen, steps: {user: {call: bank.get_user, with: {id: 1}}}}"
 PAY = "{endpoint: POST /pay, steps: {paid: {call: bank.pay}}}"

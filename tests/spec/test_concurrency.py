@@ -3,8 +3,8 @@
 import json
 import threading
 
-from tests.support.screens import Screens, order, product, user, value_reply
-from tests.support.wire_scripts import held, reply, when_arrived
+from tests.support.gateway.screens import Screens, order, product, user, value_reply
+from tests.support.upstream.wire_scripts import held, reply, when_arrived
 
 HOME = """
     endpoint: GET /screens/home/{user_id}

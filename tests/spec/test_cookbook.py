@@ -10,9 +10,9 @@ import pytest
 
 from bff.plan.compiler.project import check_project
 from examples.stand_ins import PORT, SECRETS, create_app
-from tests.support.hosts import flask_server, serving
-from tests.support.markdown import anchor_of
-from tests.support.shown_exchanges import ShownExchange, ask, assert_as_shown, exchange_of
+from tests.support.docs.markdown import anchor_of
+from tests.support.docs.shown_exchanges import ShownExchange, ask, assert_as_shown, exchange_of
+from tests.support.gateway.hosts import flask_server, serving
 
 ROOT = Path(__file__).parents[2]
 COOKBOOK = (ROOT / "docs/cookbook.md").read_text("utf-8")

@@ -4,9 +4,9 @@ import pytest
 
 from bff.identity.ports import CallerRequest, Identity, Refusal
 from bff.settings import Settings
-from tests.support.callers import ByName
-from tests.support.hosts import Answer
-from tests.support.screens import Screen, Screens, user
+from tests.support.gateway.hosts import Answer
+from tests.support.gateway.screens import Screen, Screens, user
+from tests.support.identity.callers import ByName
 
 SHOP, ADMIN, EVIL = "https://shop.example", "https://admin.example", "https://evil.example"
 TOKEN = "0123456789abcdef0123"

@@ -1,7 +1,7 @@
 """One deadline: it ends waiting, not the reply."""
 
-from tests.support.screens import Screens, user
-from tests.support.wire_scripts import drip, head, never
+from tests.support.gateway.screens import Screens, user
+from tests.support.upstream.wire_scripts import drip, head, never
 
 SERVICE = "timeout: 10s\n"
 

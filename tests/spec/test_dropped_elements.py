@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.screens import Screen, Screens, product, value_reply
-from tests.support.wire_scripts import reply
+from tests.support.gateway.screens import Screen, Screens, product, value_reply
+from tests.support.upstream.wire_scripts import reply
 
 BEST = """  best:
     request: GET /best

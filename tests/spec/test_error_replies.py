@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tests.support.fake_time import Clock
-from tests.support.screens import ERROR_SCHEMAS, Screen, Screens, user
-from tests.support.wire import Script
-from tests.support.wire_scripts import json_reply, reply
+from tests.support.gateway.screens import ERROR_SCHEMAS, Screen, Screens, user
+from tests.support.upstream.wire import Script
+from tests.support.upstream.wire_scripts import json_reply, reply
 
 SAVE = """  save:
     request: POST /save

@@ -11,13 +11,19 @@ from urllib.parse import parse_qs
 import pytest
 
 from bff.settings import Settings
-from tests.support.caller_tokens import CLAIMS, HANDSHAKE, OPERATIONS, authorizations, whoami
-from tests.support.callers import ByToken, bearer
-from tests.support.hosts import HOSTS, Answer
-from tests.support.screens import Screen, Screens
-from tests.support.websockets import ORIGIN, echo, switching
-from tests.support.wire import Exchange, Script, WireServer
-from tests.support.wire_scripts import json_reply, refusing_url, reply
+from tests.support.gateway.hosts import HOSTS, Answer
+from tests.support.gateway.screens import Screen, Screens
+from tests.support.gateway.websockets import ORIGIN, echo, switching
+from tests.support.identity.caller_tokens import (
+    CLAIMS,
+    HANDSHAKE,
+    OPERATIONS,
+    authorizations,
+    whoami,
+)
+from tests.support.identity.callers import ByToken, bearer
+from tests.support.upstream.wire import Exchange, Script, WireServer
+from tests.support.upstream.wire_scripts import json_reply, refusing_url, reply
 
 EXCHANGE = """
 auth:

@@ -1,7 +1,7 @@
 """Steps that fail and take nothing down with them: what the payload holds instead."""
 
-from tests.support.screens import Screens, user, value_reply
-from tests.support.wire_scripts import refusing_url, reply, when_arrived
+from tests.support.gateway.screens import Screens, user, value_reply
+from tests.support.upstream.wire_scripts import refusing_url, reply, when_arrived
 
 
 def test_failed_optional_step_is_null_under_its_key_and_named_in_proxy_status(

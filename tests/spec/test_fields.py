@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.cache_answers import is_hit
-from tests.support.screens import Screen, Screens, order, product, user, value_reply
+from tests.support.cache.answers import is_hit
+from tests.support.gateway.screens import Screen, Screens, order, product, user, value_reply
 
 HOME = """
     endpoint: GET /screen

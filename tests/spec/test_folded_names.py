@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from bff.identity.ports import NOBODY, CallerRequest, Identity
-from tests.support.hosts import HOSTS, Host, serving
+from tests.support.gateway.hosts import HOSTS, Host, serving
 from tests.support.projects import SHOP_SERVICE, write_project
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import json_reply
 
 WHO = """
     endpoint: GET /who

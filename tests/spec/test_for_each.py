@@ -2,11 +2,11 @@
 
 import threading
 
-from tests.support.cache_answers import cache_facts
+from tests.support.cache.answers import cache_facts
 from tests.support.fake_time import Clock
-from tests.support.screens import Screens, product, value_reply
-from tests.support.wire import Exchange
-from tests.support.wire_scripts import held, reply, when_arrived
+from tests.support.gateway.screens import Screens, product, value_reply
+from tests.support.upstream.wire import Exchange
+from tests.support.upstream.wire_scripts import held, reply, when_arrived
 
 EACH = """
     endpoint: GET /screen

@@ -3,8 +3,8 @@
 import pytest
 
 from bff.version import __version__
-from tests.support.screens import Screens, value_reply
-from tests.support.wire_scripts import refusing_url
+from tests.support.gateway.screens import Screens, value_reply
+from tests.support.upstream.wire_scripts import refusing_url
 
 LOOSE = {"/look": value_reply({"value": 1})}
 

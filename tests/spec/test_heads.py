@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from bff.settings import Settings
-from tests.support.cache_answers import is_hit, until
-from tests.support.callers import ByName, bearer
+from tests.support.cache.answers import is_hit, until
 from tests.support.fake_time import Clock
-from tests.support.redis_server import RedisServer
-from tests.support.screens import Screen, Screens, order, user, value_reply
-from tests.support.wire_scripts import reply
+from tests.support.gateway.screens import Screen, Screens, order, user, value_reply
+from tests.support.identity.callers import ByName, bearer
+from tests.support.redis.server import RedisServer
+from tests.support.upstream.wire_scripts import reply
 
 CREATE = """
 endpoint: POST /screen

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.support.pings import hold_nobody_up
-from tests.support.screens import Screens, user
-from tests.support.wire_scripts import json_reply
+from tests.support.gateway.pings import hold_nobody_up
+from tests.support.gateway.screens import Screens, user
+from tests.support.upstream.wire_scripts import json_reply
 
 SIZE = int(3.9 * 1024 * 1024)
 

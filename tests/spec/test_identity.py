@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.cache_answers import cache_facts, is_hit
-from tests.support.callers import ByName, bearer
-from tests.support.screens import Screens, user, value_reply
-from tests.support.wire_scripts import held, in_turn
+from tests.support.cache.answers import cache_facts, is_hit
+from tests.support.gateway.screens import Screens, user, value_reply
+from tests.support.identity.callers import ByName, bearer
+from tests.support.upstream.wire_scripts import held, in_turn
 
 ROOT = Path(__file__).parents[2]
 MINE = """

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.callers import bearer
-from tests.support.issuers import StandInIssuer, stand_in_issuer
-from tests.support.redis_topologies import wait_until
-from tests.support.screens import Screen, Screens, user
+from tests.support.gateway.screens import Screen, Screens, user
+from tests.support.identity.callers import bearer
+from tests.support.identity.issuers import StandInIssuer, stand_in_issuer
+from tests.support.redis.topologies import wait_until
 
 PATH = "/introspect"
 SCREEN = """

@@ -1,6 +1,6 @@
 """Joins: what one step returned, put into what another returned, after all steps."""
 
-from tests.support.screens import Screens, order, product, value_reply
+from tests.support.gateway.screens import Screens, order, product, value_reply
 
 JOINED = """
     endpoint: GET /screen

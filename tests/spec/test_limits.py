@@ -9,13 +9,13 @@ import pytest
 
 from bff.identity.ports import CallerRequest, Identified, Refusal
 from bff.settings import Settings
-from tests.support.callers import ByName, bearer
-from tests.support.hosts import HOSTS, Answer, Host, serving
+from tests.support.gateway.hosts import HOSTS, Answer, Host, serving
+from tests.support.gateway.websockets import connected, handshake
+from tests.support.identity.callers import ByName, bearer
 from tests.support.projects import SHOP_SERVICE, write_project
-from tests.support.redis_server import RedisServer
-from tests.support.websockets import connected, handshake
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply
+from tests.support.redis.server import RedisServer
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import json_reply
 
 _STEP = "steps: {user: {call: shop.get_user, with: {id: 1}}}"
 

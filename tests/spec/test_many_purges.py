@@ -6,10 +6,10 @@ import pytest
 
 from bff.plan.model.caching import MOST_TAGS
 from bff.settings import Settings
-from tests.support.cache_answers import cache_facts, is_hit
-from tests.support.screens import Screen, Screens, order, product, user, value_reply
-from tests.support.wire import Script
-from tests.support.wire_scripts import json_reply, reply
+from tests.support.cache.answers import cache_facts, is_hit
+from tests.support.gateway.screens import Screen, Screens, order, product, user, value_reply
+from tests.support.upstream.wire import Script
+from tests.support.upstream.wire_scripts import json_reply, reply
 
 QUIET = Settings(log_level="warning")
 MANY_IDS = 120_000

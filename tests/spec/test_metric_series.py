@@ -9,9 +9,9 @@ from bff.plan.compiler.project import compile_project
 from bff.settings import Settings
 from bff.telemetry.metrics.definitions.process import RELEASE_INFO
 from bff.telemetry.metrics.families import Labels, Metrics
-from tests.support.screens import Screen, Screens, user, value_reply
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply
+from tests.support.gateway.screens import Screen, Screens, user, value_reply
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import json_reply
 
 TOKEN = "0123456789abcdef"
 BANK = """

@@ -16,9 +16,9 @@ from bff.settings import Settings
 from bff.telemetry.metrics.definitions.process import HEAVY_REFUSALS
 from bff.telemetry.metrics.exposition import Rendition
 from bff.web.gateway import load_gateway
-from tests.support.hosts import HOSTS, serving
+from tests.support.gateway.hosts import HOSTS, serving
+from tests.support.gateway.screens import Screen, Screens, user
 from tests.support.projects import write_project
-from tests.support.screens import Screen, Screens, user
 
 TOKEN = "0123456789abcdef"
 BEARER = {"authorization": f"Bearer {TOKEN}"}

@@ -20,12 +20,12 @@ from bff.plan.compiler.project import compile_project
 from bff.settings import Settings
 from bff.web import gateway as core
 from bff.web.logs.log import Log
-from tests.support.callers import ByName
-from tests.support.doors import DOORS, Ask, Headers
-from tests.support.hosts import HOSTS, Answer
-from tests.support.log_streams import Recorder
-from tests.support.owner_service import OwnerService
+from tests.support.gateway.doors import DOORS, Ask, Headers
+from tests.support.gateway.hosts import HOSTS, Answer
+from tests.support.identity.callers import ByName
 from tests.support.projects import write_project
+from tests.support.telemetry.log_streams import Recorder
+from tests.support.upstream.owner_service import OwnerService
 
 STEP = "steps: {it: {call: SERVICE.tell, with: {n: '${params.n}'}}}"
 PRIVATE, PUBLIC = STEP.replace("SERVICE", "private"), STEP.replace("SERVICE", "public")

@@ -4,8 +4,9 @@ import gzip
 
 import pytest
 
+from tests.support.gateway.screens import Screens
 from tests.support.leaks import refuse_leaks
-from tests.support.products import (
+from tests.support.upstream.products import (
     GOOD,
     HUSHED,
     is_complete,
@@ -14,9 +15,8 @@ from tests.support.products import (
     product_with,
     said,
 )
-from tests.support.screens import Screens
-from tests.support.wire import Script, WireServer
-from tests.support.wire_scripts import chunked, head, raw, reply, then_close
+from tests.support.upstream.wire import Script, WireServer
+from tests.support.upstream.wire_scripts import chunked, head, raw, reply, then_close
 
 ODD = {
     "fields that the schema lacks": json_said(GOOD),

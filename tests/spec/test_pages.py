@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tests.support.screens import SCHEMAS, Screens, product
-from tests.support.wire import Exchange, Script
-from tests.support.wire_scripts import in_turn, reply
+from tests.support.gateway.screens import SCHEMAS, Screens, product
+from tests.support.upstream.wire import Exchange, Script
+from tests.support.upstream.wire_scripts import in_turn, reply
 
 SHOP = """
   list_slice:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.hosts import Answer
-from tests.support.screens import Screen, Screens, value_reply
+from tests.support.gateway.hosts import Answer
+from tests.support.gateway.screens import Screen, Screens, value_reply
 
 TYPED = """
     endpoint: GET /screen/{id}

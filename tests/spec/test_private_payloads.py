@@ -4,12 +4,12 @@ import gzip
 import json
 from collections.abc import Mapping
 
-from tests.support.cache_answers import is_hit
-from tests.support.callers import CALLERS, ByToken, bearer
+from tests.support.cache.answers import is_hit
 from tests.support.fake_time import Clock
-from tests.support.hosts import Answer
-from tests.support.screens import Screen, Screens, user
-from tests.support.wire_scripts import reply
+from tests.support.gateway.hosts import Answer
+from tests.support.gateway.screens import Screen, Screens, user
+from tests.support.identity.callers import CALLERS, ByToken, bearer
+from tests.support.upstream.wire_scripts import reply
 
 MINE = """
     endpoint: GET /screen

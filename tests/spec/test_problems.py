@@ -2,9 +2,9 @@
 
 import pytest
 
+from tests.support.gateway.screens import Screen, Screens, value_reply
 from tests.support.leaks import refuse_leaks
-from tests.support.screens import Screen, Screens, value_reply
-from tests.support.wire_scripts import head, raw
+from tests.support.upstream.wire_scripts import head, raw
 
 USER = "{endpoint: GET /screen, steps: {user: {call: shop.get_user, with: {id: 1}}}}"
 

@@ -3,10 +3,10 @@
 import json
 
 from bff.settings import Settings
-from tests.support.callers import ByName, bearer
 from tests.support.fake_time import Clock
-from tests.support.screens import Screens, product, value_reply
-from tests.support.wire_scripts import reply
+from tests.support.gateway.screens import Screens, product, value_reply
+from tests.support.identity.callers import ByName, bearer
+from tests.support.upstream.wire_scripts import reply
 
 TOKEN = "0123456789abcdef0123"
 ADMIN = Settings(log_level="warning", admin_token=TOKEN)

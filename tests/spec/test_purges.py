@@ -10,13 +10,13 @@ from click.testing import CliRunner, Result
 
 from bff.cli import bff
 from bff.settings import Settings
-from tests.support.cache_answers import cache_facts, is_hit, until
-from tests.support.hosts import Answer
-from tests.support.log_lines import read_lines, written
-from tests.support.redis_server import RedisServer, free_port
-from tests.support.screens import Screen, Screens, order, product, value_reply
-from tests.support.wire import Script
-from tests.support.wire_scripts import json_reply, reply, then_reset
+from tests.support.cache.answers import cache_facts, is_hit, until
+from tests.support.gateway.hosts import Answer
+from tests.support.gateway.screens import Screen, Screens, order, product, value_reply
+from tests.support.redis.server import RedisServer, free_port
+from tests.support.telemetry.log_lines import read_lines, written
+from tests.support.upstream.wire import Script
+from tests.support.upstream.wire_scripts import json_reply, reply, then_reset
 
 TOKEN = "0123456789abcdef0123"
 ADMIN = Settings(log_level="warning", admin_token=TOKEN)

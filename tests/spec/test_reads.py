@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from tests.support.cache_answers import is_hit
+from tests.support.cache.answers import is_hit
 from tests.support.fake_time import Clock
-from tests.support.hosts import Answer
-from tests.support.screens import Screen, Screens, product, value_reply
-from tests.support.wire_scripts import in_turn, reply, when_arrived
+from tests.support.gateway.hosts import Answer
+from tests.support.gateway.screens import Screen, Screens, product, value_reply
+from tests.support.upstream.wire_scripts import in_turn, reply, when_arrived
 
 SHOP = """
   find:

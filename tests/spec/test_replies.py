@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from tests.support.hosts import Answer
-from tests.support.screens import Screens, user, value_reply
+from tests.support.gateway.hosts import Answer
+from tests.support.gateway.screens import Screens, user, value_reply
 from tests.support.structured_fields import read_list
-from tests.support.wire_scripts import never, raw, refusing_url, reply
+from tests.support.upstream.wire_scripts import never, raw, refusing_url, reply
 
 USER = "{endpoint: GET /screen, steps: {user: {call: shop.get_user, with: {id: 1}}}}"
 CACHED = """

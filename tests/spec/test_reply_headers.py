@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.screens import Screen, Screens, value_reply
-from tests.support.wire import Exchange, Script
-from tests.support.wire_scripts import reply
+from tests.support.gateway.screens import Screen, Screens, value_reply
+from tests.support.upstream.wire import Exchange, Script
+from tests.support.upstream.wire_scripts import reply
 
 LIST = """  list:
     request: GET /list

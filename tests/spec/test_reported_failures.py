@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from tests.support.screens import ERROR_SCHEMAS, Screen, Screens, order, user, value_reply
-from tests.support.wire_scripts import held, reply
+from tests.support.gateway.screens import ERROR_SCHEMAS, Screen, Screens, order, user, value_reply
+from tests.support.upstream.wire_scripts import held, reply
 
 ENVELOPE = """  look_up:
     request: GET /save

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.spec.test_params import GOOD
-from tests.support.pings import hold_nobody_up
-from tests.support.screens import Screens
+from tests.support.gateway.pings import hold_nobody_up
+from tests.support.gateway.screens import Screens
 
 LIST = """
 endpoint: POST /screen

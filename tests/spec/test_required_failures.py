@@ -2,8 +2,8 @@
 
 import threading
 
-from tests.support.screens import Screens, user, value_reply
-from tests.support.wire_scripts import held, never, reply, then_reset, when_arrived
+from tests.support.gateway.screens import Screens, user, value_reply
+from tests.support.upstream.wire_scripts import held, never, reply, then_reset, when_arrived
 
 
 def test_failed_required_step_fails_the_composition_and_is_named(screens: Screens) -> None:

@@ -2,8 +2,16 @@
 
 import pytest
 
-from tests.support.screens import SCHEMAS, SERVICE, Screens, order, product, user, value_reply
-from tests.support.wire_scripts import json_reply
+from tests.support.gateway.screens import (
+    SCHEMAS,
+    SERVICE,
+    Screens,
+    order,
+    product,
+    user,
+    value_reply,
+)
+from tests.support.upstream.wire_scripts import json_reply
 
 
 def test_response_left_out_is_every_step_under_its_name_in_declared_order(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.screens import Screens, value_reply
+from tests.support.gateway.screens import Screens, value_reply
 
 FILES = """
     endpoint: GET /files/{path...}

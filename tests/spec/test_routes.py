@@ -1,8 +1,8 @@
 """What routes pass beside the usual: named headers and cookies, and addresses behind a prefix."""
 
-from tests.support.screens import Screen, Screens
-from tests.support.wire import Exchange, RecordedRequest
-from tests.support.wire_scripts import reply
+from tests.support.gateway.screens import Screen, Screens
+from tests.support.upstream.wire import Exchange, RecordedRequest
+from tests.support.upstream.wire_scripts import reply
 
 PAGE = "https://app.example"
 SCREEN = "{endpoint: GET /screen, steps: {user: {call: shop.get_user, with: {id: 1}}}}"

@@ -6,10 +6,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.hosts import HOSTS, Answer
-from tests.support.screens import Screen, Screens, user
-from tests.support.wire import Exchange, Script
-from tests.support.wire_scripts import json_reply, reply
+from tests.support.gateway.hosts import HOSTS, Answer
+from tests.support.gateway.screens import Screen, Screens, user
+from tests.support.upstream.wire import Exchange, Script
+from tests.support.upstream.wire_scripts import json_reply, reply
 
 USER = "{endpoint: GET /screen, steps: {user: {call: shop.get_user, with: {id: 1}}}}"
 LOOK = """

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from bff.settings import Settings
-from tests.support.collector import Collector
 from tests.support.fake_time import Clock
-from tests.support.screens import Screens, user
-from tests.support.wire_scripts import never
+from tests.support.gateway.screens import Screens, user
+from tests.support.telemetry.collector import Collector
+from tests.support.upstream.wire_scripts import never
 
 CACHED = """
 endpoint: GET /cached

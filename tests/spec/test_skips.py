@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.screens import Screens, user, value_reply
-from tests.support.wire_scripts import reply
+from tests.support.gateway.screens import Screens, user, value_reply
+from tests.support.upstream.wire_scripts import reply
 
 WARNINGS = "response: {value: '${%s}', warnings: '${degraded}'}"
 

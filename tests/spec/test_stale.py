@@ -4,13 +4,13 @@ import threading
 
 import pytest
 
-from tests.support.cache_answers import cache_facts, directives, is_hit, ttl_of, until
+from tests.support.cache.answers import cache_facts, directives, is_hit, ttl_of, until
 from tests.support.fake_time import Clock
-from tests.support.hosts import Answer
-from tests.support.screens import Screen, Screens, user
+from tests.support.gateway.hosts import Answer
+from tests.support.gateway.screens import Screen, Screens, user
 from tests.support.structured_fields import read_list
-from tests.support.wire import Script
-from tests.support.wire_scripts import held, reply
+from tests.support.upstream.wire import Script
+from tests.support.upstream.wire_scripts import held, reply
 
 SCREEN = """
     endpoint: GET /screen

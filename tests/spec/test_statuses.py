@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.screens import Screens
-from tests.support.wire_scripts import head, never, raw, reply
+from tests.support.gateway.screens import Screens
+from tests.support.upstream.wire_scripts import head, never, raw, reply
 
 USER = "{endpoint: GET /screen, steps: {user: {call: shop.get_user, with: {id: 1}}}}"
 

@@ -7,14 +7,14 @@ import pytest
 
 from bff.settings import Settings
 from bff.telemetry.metrics.definitions.screens import STEP_CALLS
-from tests.support.cache_answers import cache_facts, is_hit, ttl_of
-from tests.support.callers import ByName, bearer
-from tests.support.counted import settled
+from tests.support.cache.answers import cache_facts, is_hit, ttl_of
 from tests.support.fake_time import Clock
-from tests.support.screens import Screens, user, value_reply
+from tests.support.gateway.screens import Screens, user, value_reply
+from tests.support.identity.callers import ByName, bearer
 from tests.support.structured_fields import read_list
-from tests.support.wire import Script
-from tests.support.wire_scripts import held, reply
+from tests.support.telemetry.counted import settled
+from tests.support.upstream.wire import Script
+from tests.support.upstream.wire_scripts import held, reply
 
 USER = "endpoint: GET /NAME\nsteps: {user: {call: shop.get_user, with: {id: 1}CACHE}}\n"
 KEPT = ", cache: {ttl: 5m}"

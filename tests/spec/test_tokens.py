@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from bff.settings import Settings
-from tests.support.hosts import HOSTS, Answer, Host, serving
-from tests.support.issuers import stand_in_issuer
+from tests.support.gateway.hosts import HOSTS, Answer, Host, serving
+from tests.support.identity.issuers import stand_in_issuer
+from tests.support.identity.tokens import claims, ec_key, encode, hmac_token, rsa_key
 from tests.support.projects import SHOP_SERVICE, write_project
-from tests.support.tokens import claims, ec_key, encode, hmac_token, rsa_key
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import json_reply
 
 COMPOSITIONS = {
     "open": """

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from bff.settings import Settings
-from tests.support.collector import Collector, ReceivedSpan
-from tests.support.screens import Screen, Screens, user
-from tests.support.wire_scripts import reply
+from tests.support.gateway.screens import Screen, Screens, user
+from tests.support.telemetry.collector import Collector, ReceivedSpan
+from tests.support.upstream.wire_scripts import reply
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 SPAN_ID = "b7ad6b7169203331"

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.support.screens import Screens, user, value_reply
+from tests.support.gateway.screens import Screens, user, value_reply
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 PARENT = f"00-{TRACE_ID}-b7ad6b7169203331-01"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.screens import Screens, order, value_reply
+from tests.support.gateway.screens import Screens, order, value_reply
 
 TITLES = """
     endpoint: GET /screen

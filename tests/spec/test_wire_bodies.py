@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.hosts import Answer
-from tests.support.screens import SCHEMAS, Screen, Screens, value_reply
+from tests.support.gateway.hosts import Answer
+from tests.support.gateway.screens import SCHEMAS, Screen, Screens, value_reply
 
 DONE = value_reply({"value": 1})
 FORM = "application/x-www-form-urlencoded"

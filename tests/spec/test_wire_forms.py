@@ -4,7 +4,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from tests.support.screens import SCHEMAS, Screens, value_reply
+from tests.support.gateway.screens import SCHEMAS, Screens, value_reply
 
 DONE = value_reply({"value": 1})
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.support.screens import Screens, order, user, value_reply
-from tests.support.wire import Script
-from tests.support.wire_scripts import (
+from tests.support.gateway.screens import Screens, order, user, value_reply
+from tests.support.upstream.wire import Script
+from tests.support.upstream.wire_scripts import (
     head,
     in_turn,
     json_reply,

@@ -3,8 +3,8 @@ gateway's own libraries word it."""
 
 import re
 
-from tests.support.hosts import Answer
-from tests.support.wire import WireServer
+from tests.support.gateway.hosts import Answer
+from tests.support.upstream.wire import WireServer
 
 _OF_THE_INSIDE = re.compile(
     r"127\.0\.0\.1|localhost|Traceback|[a-z](Error|Exception)\b|os error|\bline \d+", re.ASCII

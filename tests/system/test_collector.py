@@ -13,12 +13,12 @@ import pytest
 
 from bff.settings import Settings
 from bff.telemetry.traces.settings import load_trace_settings
-from tests.support.hosts import WAIT_BUDGET_SECONDS, serving
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS, serving
+from tests.support.gateway.screens import user
+from tests.support.gateway.serving import free_port
 from tests.support.projects import SHOP_SERVICE, write_project
-from tests.support.screens import user
-from tests.support.serving import free_port
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import reply
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import reply
 
 BUILT = Path(__file__).parents[2] / ".venv/collector/collector"
 CONFIG = """

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from examples.demo.processes import DemoServers, running_demo
-from tests.support.redis_server import RedisServer
+from tests.support.redis.server import RedisServer
 from tests.system.certified_issuer import CertifiedIssuer, command_of
 from tests.system.chromium import COOKIE, WAIT_MS, Visitor, chromium
 

@@ -15,13 +15,13 @@ import httpx
 import pytest
 import trustme
 
-from tests.support.hosts import WAIT_BUDGET_SECONDS
-from tests.support.oidc_issuer import OidcIssuer
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS
+from tests.support.gateway.serving import Serve, free_port, gateways
+from tests.support.gateway.websockets import GATEWAY, Client, echo, handshake, switching
+from tests.support.identity.oidc_issuer import OidcIssuer
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
-from tests.support.serving import Serve, free_port, gateways
-from tests.support.websockets import GATEWAY, Client, echo, handshake, switching
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply, reply
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import json_reply, reply
 
 RUNNING = (Path(__file__).parents[2] / "docs/running.md").read_text(encoding="utf-8")
 (SHOWN,) = re.findall(r"^```nginx\n(.*?)^```$", RUNNING, flags=re.M | re.S)

@@ -11,11 +11,11 @@ import pytest
 
 from bff.telemetry.metrics.definitions.process import WORKER_DEATHS, WORKER_RESTARTS
 from bff.telemetry.metrics.definitions.screens import REQUESTS, STEP_CALLS
-from tests.support.hosts import WAIT_BUDGET_SECONDS
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS
+from tests.support.gateway.serving import Serving, free_port, gateways, started
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
-from tests.support.serving import Serving, free_port, gateways, started
-from tests.support.wire import WireServer
-from tests.support.wire_scripts import json_reply
+from tests.support.upstream.wire import WireServer
+from tests.support.upstream.wire_scripts import json_reply
 from tests.system.prometheus import Prometheus, prometheus
 
 CALLS = f'{STEP_CALLS.shown_name}{{composition="home",step="user"}}'

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tutorial import Reader
+from tests.support.docs.tutorial import Reader
 
 ROOT = Path(__file__).parents[2]
 

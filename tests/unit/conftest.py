@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.issuers import StandInIssuer, stand_in_issuer
+from tests.support.identity.issuers import StandInIssuer, stand_in_issuer
 
 
 @pytest.fixture(scope="module")

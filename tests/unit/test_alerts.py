@@ -15,7 +15,7 @@ from bff.telemetry.dashboard.grafana import panel_ids
 from bff.telemetry.dashboard.panel import VARIABLES
 from bff.telemetry.dashboard.rows import dashboard_rows
 from bff.telemetry.logs.fields import FIELDS
-from tests.support.promql import labels_by, metrics_of, unknown_labels
+from tests.support.telemetry.promql import labels_by, metrics_of, unknown_labels
 
 PANELS = panel_ids(dashboard_rows())
 RECORDED = {each.name: each.expression for each in SLO_RECORDINGS}

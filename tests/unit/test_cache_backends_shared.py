@@ -11,10 +11,10 @@ from bff.cache.results import CacheResult
 from bff.cache.shared.envelope import decode, encode
 from bff.cache.shared.store import EntryStore
 from bff.cache.shared.store_clients import StoreClient
-from tests.support.cache_worker import TTL, job
+from tests.support.cache.memory_caches import WINDOWS, land_all, run_quietly
+from tests.support.cache.payload_runs import FAILURE, NOT_FOUND, Runs, payload, payload_with
+from tests.support.cache.worker import TTL, job
 from tests.support.fake_time import Clock
-from tests.support.memory_caches import WINDOWS, land_all, run_quietly
-from tests.support.payload_runs import FAILURE, NOT_FOUND, Runs, payload, payload_with
 
 OLD, NEW = b'"old"', b'"new"'
 

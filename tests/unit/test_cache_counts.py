@@ -9,7 +9,7 @@ from bff.engine.ports import CallResult, UpstreamReply
 from bff.engine.values.freshness import UNLIMITED
 from bff.plan.model.caching import EVERYTHING
 from bff.telemetry.metrics.definitions.cache import (
-    CACHE_DEFINITIONS,
+    CACHE,
     ENTRY_BYTES,
     EVICTIONS,
     JOINED_FLIGHTS,
@@ -19,11 +19,11 @@ from bff.telemetry.metrics.definitions.cache import (
     REPLY_REQUESTS,
 )
 from bff.telemetry.metrics.families import Metrics
-from tests.support.cache_worker import job, policy, tagged
+from tests.support.cache.memory_caches import WINDOWS, land_all, memory_cache, run_quietly, start
+from tests.support.cache.payload_runs import FAILURE, Runs, payload
+from tests.support.cache.worker import job, policy, tagged
 from tests.support.fake_time import Clock
-from tests.support.memory_caches import WINDOWS, land_all, memory_cache, run_quietly, start
-from tests.support.payload_runs import FAILURE, Runs, payload
-from tests.support.plans import operation
+from tests.support.plan.plans import operation
 
 GET = operation("GET /users/{id}")
 
@@ -33,7 +33,7 @@ def moved(metrics: Metrics) -> dict[tuple[str, ...], int]:
     metrics.read_all()
     return {
         (each.name, *labels): int(sum(cell[:-1]) if each.kind == "histogram" else cell[0])
-        for each in CACHE_DEFINITIONS
+        for each in CACHE
         for labels, cell in metrics.families[each.name].series.items()
         if any(cell)
     }

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.cache_worker import TTL, job, policy
+from tests.support.cache.memory_caches import leave, memory_cache, run_quietly, start
+from tests.support.cache.payload_runs import DEGRADATION, FAILURE, Runs, degraded, payload
+from tests.support.cache.worker import TTL, job, policy
 from tests.support.fake_time import Clock
-from tests.support.memory_caches import leave, memory_cache, run_quietly, start
-from tests.support.payload_runs import DEGRADATION, FAILURE, Runs, degraded, payload
 
 
 def test_callers_of_one_key_share_one_run() -> None:

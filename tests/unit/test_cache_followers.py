@@ -11,10 +11,10 @@ from bff.cache.results import CacheResult, Run, RunResult
 from bff.deadline import Deadline
 from bff.engine.values.freshness import Freshness
 from bff.engine.values.results import CompositionResult
-from tests.support.cache_worker import job
+from tests.support.cache.memory_caches import WINDOWS, memory_cache
+from tests.support.cache.payload_runs import FAILURE, NOT_FOUND, degraded, payload, payload_with
+from tests.support.cache.worker import job
 from tests.support.fake_time import Clock, run_in_fake_time
-from tests.support.memory_caches import WINDOWS, memory_cache
-from tests.support.payload_runs import FAILURE, NOT_FOUND, degraded, payload, payload_with
 
 SLOW, QUICK = payload(b'"slow"'), payload(b'"quick"')
 

@@ -20,8 +20,8 @@ from bff.cache.landing import (
 )
 from bff.cache.results import RunResult
 from bff.engine.values.freshness import Freshness
-from tests.support.cache_worker import job, policy
-from tests.support.payload_runs import Runs
+from tests.support.cache.payload_runs import Runs
+from tests.support.cache.worker import job, policy
 
 FRESH, STALE, IF_ERROR, MISS = Verdict
 NEW = Entry("k", b"new", {}, 1000.0, 30.0, 999.0)

@@ -5,10 +5,8 @@ import pytest
 from bff.cache.engine_results import payload_result
 from bff.cache.results import RunResult
 from bff.engine.values.freshness import UNLIMITED, Freshness
-from tests.support.cache_worker import TTL, job, policy
-from tests.support.fake_time import Clock
-from tests.support.memory_caches import Turns, memory_cache, run_quietly
-from tests.support.payload_runs import (
+from tests.support.cache.memory_caches import Turns, memory_cache, run_quietly
+from tests.support.cache.payload_runs import (
     DEGRADATION,
     FAILURE,
     NOT_FOUND,
@@ -17,6 +15,8 @@ from tests.support.payload_runs import (
     payload,
     payload_with,
 )
+from tests.support.cache.worker import TTL, job, policy
+from tests.support.fake_time import Clock
 
 
 def test_what_upstreams_want_revalidated_is_never_served_stale() -> None:

@@ -13,9 +13,9 @@ from bff.breaker import Breaker
 from bff.cache.shared.store import EntryStore
 from bff.cache.shared.store_clients import StoreClient
 from bff.redis.health import FAILURES, store_breaker
-from tests.support.cache_worker import eventually
+from tests.support.cache.memory_caches import run_quietly
+from tests.support.cache.worker import eventually
 from tests.support.fake_time import Clock
-from tests.support.memory_caches import run_quietly
 
 
 class Server(StoreClient):

@@ -9,10 +9,10 @@ from bff.cache.purges import Purges
 from bff.cache.redis.tag_index import REMEMBERED_SECONDS
 from bff.cache.results import CacheResult
 from bff.plan.model.caching import EVERYTHING
-from tests.support.cache_worker import job
+from tests.support.cache.memory_caches import Turns, memory_cache, run_quietly
+from tests.support.cache.payload_runs import Runs, payload_with
+from tests.support.cache.worker import job
 from tests.support.fake_time import Clock
-from tests.support.memory_caches import Turns, memory_cache, run_quietly
-from tests.support.payload_runs import Runs, payload_with
 
 A, B = frozenset({"a"}), frozenset({"b"})
 

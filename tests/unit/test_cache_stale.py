@@ -9,9 +9,9 @@ import pytest
 
 from bff.cache.engine_results import payload_result
 from bff.engine.values.results import CompositionResult
-from tests.support.cache_worker import TTL, job
-from tests.support.memory_caches import WINDOWS, Turns, land_all, run_quietly
-from tests.support.payload_runs import FAILURE, NOT_FOUND, Runs, degraded, payload
+from tests.support.cache.memory_caches import WINDOWS, Turns, land_all, run_quietly
+from tests.support.cache.payload_runs import FAILURE, NOT_FOUND, Runs, degraded, payload
+from tests.support.cache.worker import TTL, job
 
 OLD, NEW = b'"old"', b'"new"'
 STALE_ENDS = TTL + 10.0

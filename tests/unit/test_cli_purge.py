@@ -4,9 +4,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bff.cli import bff
-from tests.support.redis_server import free_port
-from tests.support.wire import Script, WireServer
-from tests.support.wire_scripts import json_reply, reply
+from tests.support.redis.server import free_port
+from tests.support.upstream.wire import Script, WireServer
+from tests.support.upstream.wire_scripts import json_reply, reply
 
 TOKEN = "0123456789abcdef0123"
 NAMES = ("BFF_REDIS_URL", "REDIS_URL", "BFF_ADMIN_TOKEN", "BFF_HOST", "BFF_PORT")

@@ -12,7 +12,7 @@ from bff.telemetry.dashboard.panel import VARIABLES, Panel
 from bff.telemetry.dashboard.rows import dashboard_rows
 from bff.telemetry.metrics.definitions.definition import Definition, Row
 from bff.telemetry.metrics.definitions.table import DEFINITIONS
-from tests.support.promql import labels_by, metrics_of, unknown_labels
+from tests.support.telemetry.promql import labels_by, metrics_of, unknown_labels
 
 ROWS = dashboard_rows()
 PANELS = {panel.title: panel for row in ROWS for panel in row.panels}

@@ -43,7 +43,7 @@ from bff.declarations.models.statuses import ErrorReplyDecl, FailWhenDecl
 from bff.declarations.models.step import BatchDecl, FallbackDecl, ForEachDecl, JoinDecl, StepDecl
 from bff.declarations.models.trusted_proxies import TrustedProxiesDecl
 from bff.plan.compiler.project import check_project
-from tests.support.markdown import anchors_of
+from tests.support.docs.markdown import anchors_of
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = (ROOT / "docs/project-files.md").read_text(encoding="utf-8")

@@ -14,11 +14,11 @@ from bff.plan.compiler.project import compile_project
 from bff.plan.model.service import OperationParam
 from bff.plan.model.steps import Optional
 from bff.plan.params.sendable import TARGET_BYTES
-from tests.support.engine_runs import run
-from tests.support.plans import batch, compose, for_each, operation, param, step
+from tests.support.gateway.screens import SCHEMAS, SERVICE
+from tests.support.plan.engine_runs import run
+from tests.support.plan.plans import batch, compose, for_each, operation, param, step
 from tests.support.projects import write_project
-from tests.support.screens import SCHEMAS, SERVICE
-from tests.support.scripted import json_reply
+from tests.support.upstream.scripted_transport import json_reply
 
 MEGABYTE = 1_000_000
 HALF = "x" * 500_000

@@ -7,9 +7,9 @@ from bff.engine.values.results import Inputs
 from bff.plan.model.steps import Optional
 from bff.telemetry.metrics.definitions.services import EQUAL_CALLS, SCHEMA_BREAKS
 from bff.telemetry.metrics.families import Metrics
-from tests.support.engine_runs import run, run_over
-from tests.support.plans import compose, constant, operation, step
-from tests.support.scripted import ScriptedTransport, json_reply, reply
+from tests.support.plan.engine_runs import run, run_over
+from tests.support.plan.plans import compose, constant, operation, step
+from tests.support.upstream.scripted_transport import ScriptedTransport, json_reply, reply
 
 NUMBER = operation("GET /x", returns=int)
 

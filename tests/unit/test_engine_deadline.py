@@ -6,10 +6,16 @@ import pytest
 
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.steps import Fallback, Optional
-from tests.support.engine_runs import run, run_over
 from tests.support.fake_time import run_in_fake_time
-from tests.support.plans import compose, for_each, step
-from tests.support.scripted import ScriptedTransport, after, json_reply, never, reply
+from tests.support.plan.engine_runs import run, run_over
+from tests.support.plan.plans import compose, for_each, step
+from tests.support.upstream.scripted_transport import (
+    ScriptedTransport,
+    after,
+    json_reply,
+    never,
+    reply,
+)
 
 OK = json_reply({"id": 1})
 

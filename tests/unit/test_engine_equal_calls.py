@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from bff.plan.model.steps import Optional
-from tests.support.engine_runs import run
-from tests.support.plans import compose, constant, for_each, operation, param, step
-from tests.support.scripted import after, json_reply, reply
+from tests.support.plan.engine_runs import run
+from tests.support.plan.plans import compose, constant, for_each, operation, param, step
+from tests.support.upstream.scripted_transport import after, json_reply, reply
 
 
 def users(*names, **more):

@@ -10,10 +10,10 @@ from bff.engine.steps.failures import client_status
 from bff.engine.values.outcomes import Failed, Reason
 from bff.engine.values.results import Degradation, Inputs
 from bff.plan.model.steps import Optional
-from tests.support.engine_runs import run, run_over
 from tests.support.fake_time import run_in_fake_time
-from tests.support.plans import compose, expression, for_each, param, step
-from tests.support.scripted import (
+from tests.support.plan.engine_runs import run, run_over
+from tests.support.plan.plans import compose, expression, for_each, param, step
+from tests.support.upstream.scripted_transport import (
     ScriptedTransport,
     after,
     held,

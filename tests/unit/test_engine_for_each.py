@@ -6,9 +6,9 @@ import pytest
 
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.steps import Optional
-from tests.support.engine_runs import run
-from tests.support.plans import compose, for_each, param, step
-from tests.support.scripted import after, json_reply, reply
+from tests.support.plan.engine_runs import run
+from tests.support.plan.plans import compose, for_each, param, step
+from tests.support.upstream.scripted_transport import after, json_reply, reply
 
 
 def reviews(concurrency=4, most=10, optional=False, over="params.ids", alone=False, **more):

@@ -14,10 +14,10 @@ from bff.errors import EvaluationError
 from bff.plan.model.expressions import Template
 from bff.plan.model.steps import Optional
 from bff.plan.types.kinds import ANYTHING
-from tests.support.engine_runs import run_over
-from tests.support.operations import AdapterSchema
-from tests.support.plans import batch, compose, operation, param, step
-from tests.support.scripted import ScriptedTransport, json_reply
+from tests.support.plan.engine_runs import run_over
+from tests.support.plan.operations import AdapterSchema
+from tests.support.plan.plans import batch, compose, operation, param, step
+from tests.support.upstream.scripted_transport import ScriptedTransport, json_reply
 
 LIMITS = Limits(off_loop_bytes=1000)
 ROWS = [{"id": number, "text": "x" * 50} for number in range(40)]

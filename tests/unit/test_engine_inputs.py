@@ -3,9 +3,9 @@
 import pytest
 
 from bff.plan.model.steps import Optional
-from tests.support.engine_runs import run
-from tests.support.plans import compose, constant, param, step
-from tests.support.scripted import json_reply
+from tests.support.plan.engine_runs import run
+from tests.support.plan.plans import compose, constant, param, step
+from tests.support.upstream.scripted_transport import json_reply
 
 OK = json_reply({"id": 1})
 ID = param("id", "path")

@@ -12,9 +12,9 @@ from bff.engine.values.results import Degradation
 from bff.errors import EvaluationError, TooLargeError
 from bff.plan.model.expressions import Template
 from bff.plan.types.kinds import ANYTHING
-from tests.support.engine_runs import run
-from tests.support.plans import compose, constant, join, step
-from tests.support.scripted import json_reply
+from tests.support.plan.engine_runs import run
+from tests.support.plan.plans import compose, constant, join, step
+from tests.support.upstream.scripted_transport import json_reply
 
 OK = json_reply({"id": 1})
 BOUNDS = Bounds(1000, 1000)

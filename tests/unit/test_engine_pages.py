@@ -6,9 +6,9 @@ import pytest
 
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.steps import ByCursor, ByLink, ByOffset, ByPage, Fallback, Optional, Pages
-from tests.support.engine_runs import Ended, run
-from tests.support.plans import compose, expression, param, step
-from tests.support.scripted import Script, after, json_reply, reply
+from tests.support.plan.engine_runs import Ended, run
+from tests.support.plan.plans import compose, expression, param, step
+from tests.support.upstream.scripted_transport import Script, after, json_reply, reply
 
 CURSOR = ByCursor(param("cursor", required=False), expression("reply.next"))
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.support.engine_runs import run
-from tests.support.plans import compose, expression, for_each, param, step
-from tests.support.scripted import json_reply
+from tests.support.plan.engine_runs import run
+from tests.support.plan.plans import compose, expression, for_each, param, step
+from tests.support.upstream.scripted_transport import json_reply
 
 
 def positive(value):

@@ -9,9 +9,9 @@ from bff.engine.payload.texts import weigh_reply
 from bff.engine.values.limits import Limits
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.steps import Optional
-from tests.support.engine_runs import run
-from tests.support.plans import batch, compose, for_each, param, step
-from tests.support.scripted import json_reply, reply
+from tests.support.plan.engine_runs import run
+from tests.support.plan.plans import batch, compose, for_each, param, step
+from tests.support.upstream.scripted_transport import json_reply, reply
 
 MOST = 100_000_000
 

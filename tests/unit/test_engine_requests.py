@@ -9,9 +9,9 @@ from bff import __version__
 from bff.engine.steps.requests import compile_renderer
 from bff.engine.values.limits import FORM_BYTES, Budget
 from bff.errors import TooLargeError
-from tests.support.engine_runs import run
-from tests.support.plans import compose, operation, param, step
-from tests.support.scripted import json_reply
+from tests.support.plan.engine_runs import run
+from tests.support.plan.plans import compose, operation, param, step
+from tests.support.upstream.scripted_transport import json_reply
 
 
 def rendered(of, values, budget=1_000_000):

@@ -22,11 +22,17 @@ from bff.engine.values.results import (
 from bff.plan.model.caching import CachePolicy, ReplyCaching, Scope, Tags
 from bff.plan.model.composition import Composition
 from bff.plan.model.expressions import NO_USES
-from tests.support.engine_runs import service_client
+from tests.support.cache.memory_caches import memory_cache
 from tests.support.fake_time import Clock, run_in_fake_time
-from tests.support.memory_caches import memory_cache
-from tests.support.plans import compose, constant, for_each, operation, step
-from tests.support.scripted import Script, ScriptedTransport, after, json_reply, reply
+from tests.support.plan.engine_runs import service_client
+from tests.support.plan.plans import compose, constant, for_each, operation, step
+from tests.support.upstream.scripted_transport import (
+    Script,
+    ScriptedTransport,
+    after,
+    json_reply,
+    reply,
+)
 
 GET = operation("GET /users/{id}")
 RENDERED = StepRequest("/users/1", (("accept", "a"),), None, {})

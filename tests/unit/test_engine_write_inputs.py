@@ -7,10 +7,10 @@ import pytest
 
 from bff.engine.values.results import CompositionPayload, Inputs
 from bff.plan.model.steps import Optional
-from tests.support.engine_runs import Ended, run, run_over
-from tests.support.plans import Draft, compose, constant, for_each, param, step
-from tests.support.plans import batch as batch_of
-from tests.support.scripted import ScriptedTransport, json_reply
+from tests.support.plan.engine_runs import Ended, run, run_over
+from tests.support.plan.plans import Draft, compose, constant, for_each, param, step
+from tests.support.plan.plans import batch as batch_of
+from tests.support.upstream.scripted_transport import ScriptedTransport, json_reply
 
 OK = json_reply({"id": 1})
 

@@ -6,7 +6,7 @@ import pytest
 
 from bff.plan.compiler.project import compile_project
 from bff.plan.explain.composition import explain
-from tests.support.plan_texts import HEAD, JOIN, ORDERS, PRODUCTS, USER, below, explained
+from tests.support.plan.plan_texts import HEAD, JOIN, ORDERS, PRODUCTS, USER, below, explained
 from tests.support.projects import SHOP_SERVICE, write_project
 
 

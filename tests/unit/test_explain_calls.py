@@ -4,7 +4,7 @@ from pathlib import Path
 
 import trustme
 
-from tests.support.plan_texts import HEAD, ORDERS, PRODUCTS, USER, below, explained
+from tests.support.plan.plan_texts import HEAD, ORDERS, PRODUCTS, USER, below, explained
 from tests.support.projects import SHOP_SERVICE
 
 

@@ -10,7 +10,7 @@ import pytest
 from bff.errors import EvaluationError
 from bff.plan.expressions.closures.compile import compile_node
 from bff.plan.expressions.grammar.parsing import parse_expression
-from tests.support.expressions import search_with_library
+from tests.support.generated.expressions import search_with_library
 
 ROOT = {
     "user": {"id": 7, "name": "Ada", "x y": 1, "address": {"city": {"zip": {"code": "8000"}}}},

@@ -8,7 +8,7 @@ from bff.plan.expressions.closures.compile import compile_node
 from bff.plan.expressions.closures.functions.table import FUNCTIONS
 from bff.plan.expressions.grammar.parsing import parse_expression
 from bff.plan.expressions.types.functions import SIGNATURES
-from tests.support.expressions import FUNCTIONS_ROOT as ROOT
+from tests.support.generated.expressions import FUNCTIONS_ROOT as ROOT
 
 GIVES: list[tuple[str, Any]] = [
     ("abs(`-2.5`)", 2.5),

@@ -6,7 +6,7 @@ from bff.errors import EvaluationError
 from bff.plan.expressions.closures.compile import compile_node
 from bff.plan.expressions.closures.functions.table import FUNCTIONS
 from bff.plan.expressions.grammar.parsing import parse_expression
-from tests.support.expressions import FUNCTIONS_ROOT as ROOT
+from tests.support.generated.expressions import FUNCTIONS_ROOT as ROOT
 
 NUMBERS = "an array of numbers"
 COMPARABLE = "an array of numbers or an array of strings"

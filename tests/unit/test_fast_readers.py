@@ -26,7 +26,7 @@ from typing_extensions import TypedDict
 
 from bff.plan.schemas.fast_readers import FastReader, compile_fast_reader
 from bff.plan.schemas.library import SchemaLibrary, load_schemas
-from tests.support.schema_sources import SHOP, write
+from tests.support.plan.schema_sources import SHOP, write
 
 
 def fast_reader_of(annotation: Any) -> FastReader | None:

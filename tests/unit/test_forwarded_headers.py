@@ -4,7 +4,7 @@ import pytest
 
 from bff import header_names
 from bff.upstream.passthrough.headers import ClientInfo, RouteHeaders
-from tests.support.routes import KEEPING, STRIPPING, declared_route
+from tests.support.upstream.routes import KEEPING, STRIPPING, declared_route
 
 Header = tuple[bytes, bytes]
 

@@ -14,7 +14,7 @@ from bff.web.hosts.behind import Scope, Send
 from bff.web.hosts.http1.protocol import Connection
 from bff.web.hosts.http1.service import Service, Writer
 from tests.support.fake_time import run_in_fake_time
-from tests.support.http1 import EchoApp, PiecewiseTransport
+from tests.support.gateway.http1 import EchoApp, PiecewiseTransport
 from tests.support.projects import write_project
 
 HEAD = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}

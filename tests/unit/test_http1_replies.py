@@ -1,4 +1,4 @@
-"""Replies from bytes: what each row of `tests.support.raw_replies` comes to, however it arrives."""
+"""Replies from bytes: what each row of `raw_replies` comes to, however it arrives."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bff.engine.values.outcomes import Reason
 from bff.upstream.http1.replies import BadReply, ReplyReader, idle_seconds_of
-from tests.support.raw_replies import CHUNKED, LENGTH_2, ROWS, Row, Whole
+from tests.support.upstream.raw_replies import CHUNKED, LENGTH_2, ROWS, Row, Whole
 
 by_name = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 short_rows = [row for row in ROWS if len(row.data) < 1_000]

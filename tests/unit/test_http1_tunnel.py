@@ -11,7 +11,7 @@ from bff.web.gateway import Gateway, load_gateway
 from bff.web.hosts.http1.service import Service, Writer
 from bff.web.hosts.http1.tunnel import LINGER_SECONDS, Tunnel
 from bff.web.http.replies import SwitchedReply
-from tests.support.http1 import EchoApp, PiecewiseTransport
+from tests.support.gateway.http1 import EchoApp, PiecewiseTransport
 from tests.support.projects import write_project
 
 Scenario = Callable[["Ends"], Awaitable[None]]

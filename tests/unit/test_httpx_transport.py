@@ -10,8 +10,8 @@ from pytest_httpx import HTTPXMock, IteratorStream
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.ports import BrokenStream, Transport, UpstreamStream
-from tests.support.transports import fetch, get, run, streamed
-from tests.support.upstream_requests import UpstreamRequest
+from tests.support.upstream.requests import UpstreamRequest
+from tests.support.upstream.transports import fetch, get, run, streamed
 
 URL = "http://orders.example/orders?user_id=1"
 

@@ -7,7 +7,7 @@ from bff.plan.expressions.types.functions import SIGNATURES
 from bff.plan.expressions.types.inference import infer
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import describe
-from tests.support.shop_types import ORDER, ROOT, USER
+from tests.support.plan.shop_types import ORDER, ROOT, USER
 
 ITEM = "{product_id: integer, price: number | null}"
 

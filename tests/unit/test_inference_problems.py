@@ -6,7 +6,7 @@ from bff.plan.expressions.grammar.parsing import parse_expression
 from bff.plan.expressions.types.inference import infer
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import nullable
-from tests.support.shop_types import ORDER, ROOT, object_of
+from tests.support.plan.shop_types import ORDER, ROOT, object_of
 
 MARK = "▶"
 ELEMENT = "names are read from the element"

@@ -15,9 +15,9 @@ from bff.identity.introspection.authenticator import (
 )
 from bff.identity.memory import TokenMemory
 from bff.identity.ports import Claims, Refusal
-from tests.support.cache_worker import eventually
-from tests.support.introspection import NOW, PATH, Caller, active
-from tests.support.issuers import StandInIssuer, run
+from tests.support.cache.worker import eventually
+from tests.support.identity.introspection import NOW, PATH, Caller, active
+from tests.support.identity.issuers import StandInIssuer, run
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from bff.identity.introspection.replies import (
 from bff.identity.issuers.requests import IssuerReply
 from bff.identity.ports import Claims
 from bff.secret import Secret
-from tests.support.introspection import ISSUER, NOW, active, plan
+from tests.support.identity.introspection import ISSUER, NOW, active, plan
 
 
 def read(document: Any, status: int = 200, **changes: Any) -> Claims:

@@ -15,8 +15,8 @@ from bff.secret import Secret
 from bff.telemetry.metrics.definitions.services import ISSUER_REQUESTS
 from bff.telemetry.metrics.families import Metrics
 from bff.tls import TlsFiles, client_context
-from tests.support.issuers import StandInIssuer, stand_in_issuer
-from tests.support.tls_servers import ca_file, tls_server
+from tests.support.identity.issuers import StandInIssuer, stand_in_issuer
+from tests.support.upstream.tls_servers import ca_file, tls_server
 
 KEYS = Question("https://id.example", "keys")
 TOKENS = Question("https://id.example", "tokens")

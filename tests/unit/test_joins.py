@@ -8,7 +8,7 @@ import pytest
 
 from bff.engine.payload.joins import Bounds, apply_joins, strict_key
 from bff.errors import EvaluationError, TooLargeError
-from tests.support.plans import join
+from tests.support.plan.plans import join
 
 USERS = [{"id": 1, "name": "Ada"}, {"id": 2, "name": "Bob"}]
 BOUNDS = Bounds(1000, 1_000_000)

@@ -11,9 +11,9 @@ from bff.identity.memory import TokenMemory
 from bff.identity.ports import Claims
 from bff.plan.model.identity import SharedSecret
 from bff.secret import Secret
-from tests.support.authenticators import REQUEST, AuthenticatorSetup, opened
-from tests.support.issuers import StandInIssuer, run
-from tests.support.tokens import NOW, claims, ec_key, hmac_token, rsa_key
+from tests.support.identity.authenticators import REQUEST, AuthenticatorSetup, opened
+from tests.support.identity.issuers import StandInIssuer, run
+from tests.support.identity.tokens import NOW, claims, ec_key, hmac_token, rsa_key
 
 
 def test_token_is_answered_at_once_and_remembered_as_the_same_claims(

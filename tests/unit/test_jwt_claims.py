@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bff.identity.jwt.verification import KeyMissing, Rejected, Verdict, Verified, verify_token
-from tests.support.tokens import (
+from tests.support.identity.tokens import (
     ISSUER,
     NOW,
     OTHER_ISSUER,

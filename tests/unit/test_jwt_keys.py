@@ -16,7 +16,7 @@ from bff.identity.jwt.keys import (
 )
 from bff.identity.jwt.tokens import decode_base64url
 from bff.secret import Secret
-from tests.support.tokens import SECRET, SigningKey, ec_key, ed_key, encode, rsa_key
+from tests.support.identity.tokens import SECRET, SigningKey, ec_key, ed_key, encode, rsa_key
 
 ALL = ("RS256", "ES256", "ES384", "EdDSA")
 

@@ -9,9 +9,9 @@ from bff.identity.issuers.remote import COOLDOWN_SECONDS, FRESH_SECONDS, HOLD_SE
 from bff.identity.jwt.authenticator import INVALID_TOKEN, NO_KEYS
 from bff.identity.ports import Claims
 from bff.plan.model.identity import PublishedKeys
-from tests.support.authenticators import opened
-from tests.support.issuers import StandInIssuer, run
-from tests.support.tokens import NOW, ec_key, rsa_key
+from tests.support.identity.authenticators import opened
+from tests.support.identity.issuers import StandInIssuer, run
+from tests.support.identity.tokens import NOW, ec_key, rsa_key
 
 
 def test_new_key_is_fetched_for_whoever_names_it_first_and_all_wait_for_one_fetch(

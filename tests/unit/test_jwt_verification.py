@@ -11,7 +11,7 @@ from bff.identity.jwt.tokens import LONGEST_TOKEN
 from bff.identity.jwt.verification import KeyMissing, Rejected, Verdict, Verified, verify_token
 from bff.plan.model.identity import SharedSecret
 from bff.secret import Secret
-from tests.support.tokens import (
+from tests.support.identity.tokens import (
     ISSUER,
     NOW,
     OTHER_ISSUER,

@@ -12,9 +12,9 @@ from bff.cli import bff
 from bff.identity.api_keys.records import read_table
 from bff.identity.api_keys.texts import digest_of, is_whole
 from tests.integration.test_running_docs import KEYS
-from tests.support.log_lines import of, read_lines
 from tests.support.projects import SHOP_SCHEMAS, write_project
-from tests.support.redis_server import RedisServer
+from tests.support.redis.server import RedisServer
+from tests.support.telemetry.log_lines import of, read_lines
 
 IN_FILE = "identity: {claims: 'schemas.auth:Claims', api_keys: {file: keys.json}}"
 IN_REDIS = "identity: {api_keys: {redis: true}}\ncache: {namespace: shop}"

@@ -9,7 +9,7 @@ from bff.engine.values.results import Degradation
 from bff.web.http.replies import Account, Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.logs.log import Log
-from tests.support.log_streams import Recorder
+from tests.support.telemetry.log_streams import Recorder
 from tests.unit.test_web_logs import HOSTILE
 
 DOCS = Path(__file__).parents[2] / "docs/running.md"

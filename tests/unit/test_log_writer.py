@@ -16,8 +16,8 @@ import pytest
 from bff.telemetry.logs.writer import PIECE_BYTES, QUEUE_LINES, QUEUE_URGENT_BYTES
 from bff.web.http.replies import Reply
 from bff.web.logs.log import Log
-from tests.support.log_lines import of, read_lines
-from tests.support.log_streams import FailingRecorder, Recorder, StalledPipe, request
+from tests.support.telemetry.log_lines import of, read_lines
+from tests.support.telemetry.log_streams import FailingRecorder, Recorder, StalledPipe, request
 
 _OK = Reply(200, [])
 
@@ -193,7 +193,7 @@ _SETUP = """
 import asyncio, os, sys
 from bff.web.logs.log import Log
 from bff.web.http.replies import Reply
-from tests.support.log_streams import request
+from tests.support.telemetry.log_streams import request
 log = Log("info")
 def write(path):
     log.request(request(path), Reply(200, []), 1)

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bff.plan.params.parsing import BadParam
-from tests.support.params import Params, compiled, parse
+from tests.support.plan.params import Params, compiled, parse
 
 unhurried = settings(deadline=None)
 

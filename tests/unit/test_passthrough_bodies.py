@@ -13,8 +13,8 @@ from bff.upstream.passthrough.passthrough import Answer, Refused
 from bff.upstream.pipeline.stack import ServiceClient
 from bff.upstream.ports import UpstreamStream
 from tests.support.fake_time import run_in_fake_time
-from tests.support.routes import CLIENT, STRIPPING, TRACE, open_route, passthrough_of
-from tests.support.scripted import ScriptedTransport
+from tests.support.upstream.routes import CLIENT, STRIPPING, TRACE, open_route, passthrough_of
+from tests.support.upstream.scripted_transport import ScriptedTransport
 
 
 def test_small_body_that_stalls_is_given_up_before_the_service_is_asked() -> None:

@@ -10,7 +10,7 @@ from bff.plan.model.service import TokenRequest
 from bff.secret import Secret
 from bff.upstream.pipeline.authorized import authorized
 from bff.upstream.pipeline.tokens import TokenSource, client_credentials
-from tests.support.token_servers import ScriptedServer
+from tests.support.identity.token_servers import ScriptedServer
 
 REQUEST = TokenRequest("http://login.test/token", Secret("Basic c2hvcDpo"), "", None)
 CALL = client_credentials("shop", REQUEST)

@@ -24,7 +24,7 @@ from bff.upstream.pipeline.exchange import (
     exchanged,
     judge_refusal,
 )
-from tests.support.token_servers import ScriptedServer
+from tests.support.identity.token_servers import ScriptedServer
 
 REQUEST = TokenRequest(
     "https://login.test/token", Secret("Basic c2hvcDpo"), "", "orders", "https://orders.test"

@@ -22,7 +22,7 @@ from bff.plan.model.identity import NO_IDENTITY, IdentityPlan
 from bff.secret import Secret
 from bff.web.http.refusals import refused
 from bff.web.http.requests import GatewayRequest
-from tests.support.callers import BAD_TOKEN, Credentials
+from tests.support.identity.callers import BAD_TOKEN, Credentials
 from tests.support.projects import SHOP_SCHEMAS, write_project
 
 SCHEMA = """

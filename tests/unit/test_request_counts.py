@@ -14,7 +14,7 @@ from bff.web.http.destination import NOWHERE, Destination
 from bff.web.http.replies import Account, Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.telemetry.request_counts import MOST_REASONS, RequestCounts
-from tests.support.counted import counted
+from tests.support.telemetry.counted import counted
 
 HIT = Account("", "hit", "ok")
 

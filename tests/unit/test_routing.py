@@ -8,7 +8,7 @@ import pytest
 
 from bff.web.serving.matches import BadPath, NoMatch, ToComposition, ToRoute, WrongMethod
 from bff.web.serving.routing import EVERY_METHOD, RoutingTable
-from tests.support.routes import declared_route
+from tests.support.upstream.routes import declared_route
 
 
 def composition(endpoint: str) -> Any:

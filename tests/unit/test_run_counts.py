@@ -11,8 +11,8 @@ from bff.telemetry.metrics.definitions.cache import DEGRADATIONS
 from bff.telemetry.metrics.definitions.screens import RUNS, STEP_CALLS, STEPS
 from bff.telemetry.metrics.families import Metrics
 from bff.web.telemetry.run_counts import RunCounts
-from tests.support.counted import counted
-from tests.support.plans import compose, step
+from tests.support.plan.plans import compose, step
+from tests.support.telemetry.counted import counted
 
 SCREEN = compose(step("user", "GET /users/1"), step("orders", "GET /orders"))
 RUN = f"{RUNS.name} composition={SCREEN.name} outcome="

@@ -14,8 +14,8 @@ from bff.engine.values.results import (
 from bff.plan.model.service import Dropped
 from bff.web.logs.log import Log
 from bff.web.telemetry.run_faults import RunFaults, schema_breaks
-from tests.support.log_streams import Recorder
-from tests.support.plans import compose, step
+from tests.support.plan.plans import compose, step
+from tests.support.telemetry.log_streams import Recorder
 from tests.unit.test_log_repeats import Clock
 
 SCREEN = compose(step("user", "GET /users/1"), step("orders", "GET /orders"))

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from bff.plan.types.algebra import describe
-from tests.support.schema_sources import schema_of
-from tests.support.typed_values import has_type
+from tests.support.generated.typed_values import has_type
+from tests.support.plan.schema_sources import schema_of
 
 CLASSES: dict[str, tuple[str, str, Any]] = {
     "fields with defaults are always there": (

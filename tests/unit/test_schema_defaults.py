@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bff.plan.types.algebra import describe
-from tests.support.schema_sources import schema_of
-from tests.support.typed_values import has_type
+from tests.support.generated.typed_values import has_type
+from tests.support.plan.schema_sources import schema_of
 
 # a class; its type; what is sent, so that the defaults go out
 CLASSES: dict[str, tuple[str, str, dict[str, object]]] = {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bff.plan.schemas.library import PydanticSchema, load_schemas
-from tests.support.schema_parts import used
+from tests.support.plan.schema_parts import used
 
 SHOP = """
 import dataclasses

@@ -13,7 +13,7 @@ import pytest
 
 from bff.plan.schemas.hashes import MOST_OF_ONE_HASH
 from bff.plan.schemas.library import PydanticSchema, UnknownSchema
-from tests.support.schema_sources import schema_of
+from tests.support.plan.schema_sources import schema_of
 
 P = sys.hash_info.modulus
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bff.plan.types.algebra import describe
-from tests.support.schema_sources import schema_of
-from tests.support.typed_values import has_type
+from tests.support.generated.typed_values import has_type
+from tests.support.plan.schema_sources import schema_of
 
 # a class; its type; what comes; what is written
 WRITTEN: dict[str, tuple[str, str, str, str]] = {

@@ -19,7 +19,7 @@ from bff.plan.schemas.readers import SchemaReader
 from bff.plan.schemas.types import outgoing_type
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import describe
-from tests.support.schema_parts import TWO, Inner, SeesOthers, model, pruned, read, used
+from tests.support.plan.schema_parts import TWO, Inner, SeesOthers, model, pruned, read, used
 
 
 class Pair(TypedDict):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bff.plan.schemas.library import UnknownSchema
-from tests.support.schema_sources import schema_of
+from tests.support.plan.schema_sources import schema_of
 
 LAZY = {
     "in a field": ("class T(BaseModel):\n    a: Iterable[int]\n", "in T.a,"),

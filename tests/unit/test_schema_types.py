@@ -9,8 +9,8 @@ import pytest
 from bff.plan.schemas.library import load_schemas
 from bff.plan.types import kinds as t
 from bff.plan.types.algebra import describe
-from tests.support.schema_sources import IMPORTS, schema_of, write
-from tests.support.typed_values import has_type
+from tests.support.generated.typed_values import has_type
+from tests.support.plan.schema_sources import IMPORTS, schema_of, write
 
 # annotation, its type, a value that is sent, where the JSON form of it shows the type to be true
 ALIASES: list[tuple[str, str, Any]] = [

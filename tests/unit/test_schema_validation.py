@@ -7,7 +7,7 @@ import pytest
 
 from bff.plan.schemas.library import PydanticSchema, SchemaLibrary, load_schemas
 from bff.plan.types.algebra import describe
-from tests.support.schema_sources import SHOP, write
+from tests.support.plan.schema_sources import SHOP, write
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from tests.support.schema_parts import TWO, Inner, SeesOthers, model, pruned, read
+from tests.support.plan.schema_parts import TWO, Inner, SeesOthers, model, pruned, read
 
 
 class Loose(TypedDict, total=False):

@@ -8,8 +8,8 @@ import pytest
 
 from bff.cli.serving.processes import Worker, start_worker
 from bff.cli.serving.shares import ConnectionCounts
+from tests.support.gateway.serving import IN_WORKER, on_linux, schemas_that
 from tests.support.projects import write_project
-from tests.support.serving import IN_WORKER, on_linux, schemas_that
 
 pytestmark = on_linux
 

@@ -7,7 +7,7 @@ import pytest
 
 from bff.cli.serving.shares import ConnectionCounts, is_above_share
 from bff.cli.serving.supervisor import pause_seconds
-from tests.support.serving import on_linux
+from tests.support.gateway.serving import on_linux
 
 
 @pytest.mark.parametrize(

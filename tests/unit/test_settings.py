@@ -7,7 +7,7 @@ import pytest
 
 from bff.errors import SettingsError
 from bff.settings import Settings, describe_ignored, load_settings
-from tests.support.kubernetes import KUBERNETES
+from tests.support.gateway.kubernetes import KUBERNETES
 
 EXAMPLES = {
     "BFF_PROJECT": ("/srv/shop", Path("/srv/shop")),

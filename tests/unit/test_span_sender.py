@@ -26,10 +26,10 @@ from bff.telemetry.traces.delivery import Collector as Exporter
 from bff.telemetry.traces.sender import BATCH_SPANS, MOST_SPANS, MOST_WAITING, SpanSender
 from bff.telemetry.traces.settings import TraceSettings, load_trace_settings
 from bff.telemetry.traces.spans import Span
-from tests.support.collector import Collector
-from tests.support.hosts import WAIT_BUDGET_SECONDS
-from tests.support.wire import Script, WireServer
-from tests.support.wire_scripts import drip, flood, head, never, raw, reply
+from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS
+from tests.support.telemetry.collector import Collector
+from tests.support.upstream.wire import Script, WireServer
+from tests.support.upstream.wire_scripts import drip, flood, head, never, raw, reply
 
 NAME = "bff.telemetry.traces.sender"
 NEVER = {"OTEL_BSP_SCHEDULE_DELAY": "600000"}

@@ -24,7 +24,7 @@ from bff.plan.model.service import Operation
 from bff.plan.model.steps import Step, StepExpression
 from bff.plan.reporter import Reporter
 from bff.plan.types import kinds as t
-from tests.support.plans import compose, step
+from tests.support.plan.plans import compose, step
 from tests.support.projects import write_project
 
 NOTHING = Shape((), t.ANYTHING, frozenset(), frozenset())

@@ -22,7 +22,7 @@ from bff.upstream.pipeline.tokens import (
     client_credentials,
     read_token,
 )
-from tests.support.token_servers import ScriptedServer, said
+from tests.support.identity.token_servers import ScriptedServer, said
 
 REQUEST = TokenRequest(
     "https://login.test:8443/oauth/token?tenant=a", Secret("Basic c2hvcDpo"), "a b", "shop api"

@@ -10,7 +10,7 @@ from bff.errors import TlsFileError
 from bff.tls import TlsFiles
 from bff.upstream.tls import LOOK_SECONDS, MAX_CONTEXTS, FreshContext, TlsContexts
 from tests.support.fake_time import Clock
-from tests.support.tls_servers import ca_file, client_files
+from tests.support.upstream.tls_servers import ca_file, client_files
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 from bff.engine.values.results import CompositionPayload
 from bff.errors import ProjectError
 from bff.plan.model.composition import Composition
-from tests.support.engine_runs import Ended, run
-from tests.support.scripted import json_reply
-from tests.support.used_screens import CATALOG, GET, PAGE, compiled, joined, of_page, replies
+from tests.support.plan.engine_runs import Ended, run
+from tests.support.plan.used_screens import CATALOG, GET, PAGE, compiled, joined, of_page, replies
+from tests.support.upstream.scripted_transport import json_reply
 
 PERSON = "  person: {call: upstream.person}\n"
 EACH = """  each:

@@ -9,7 +9,7 @@ from bff.plan.model.access import Access
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.serving.access import Guard
-from tests.support.templates import expression
+from tests.support.plan.templates import expression
 
 
 def permitted(condition: str, claims: dict[str, Any], params: dict[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from bff.web.hosts.behind import Send, hand_over
 from bff.web.http.requests import ClientGone, GatewayRequest
 from bff.web.logs.log import Log
 from bff.web.telemetry.telemetry import Telemetry
-from tests.support.log_streams import Recorder
+from tests.support.telemetry.log_streams import Recorder
 
 
 class App:

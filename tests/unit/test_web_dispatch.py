@@ -19,8 +19,8 @@ from bff.web.http.requests import GatewayRequest
 from bff.web.serving.access import IDENTIFY_SECONDS, AccessControl
 from bff.web.serving.pending import Pending, PendingCall, after_admission
 from tests.support.fake_time import run_in_fake_time
-from tests.support.log_lines import of
-from tests.support.scripted_gateway import ANN, HOST, Gateway, Script
+from tests.support.gateway.scripted_gateway import ANN, HOST, Gateway, Script
+from tests.support.telemetry.log_lines import of
 
 
 def header(reply: Reply, name: bytes) -> bytes | None:

@@ -14,8 +14,8 @@ from bff.telemetry.metrics.families import Metrics
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.serving.limits import EndpointLimits, LimitControl, address_of
-from tests.support.counted import counted
-from tests.support.limits import limit
+from tests.support.access.limits import limit
+from tests.support.telemetry.counted import counted
 
 ANN = Identity("key", {"tenant": "north"}, "ann", kind="token")
 PARTNER = Identity("other key", {"tenant": ["no", "scalar"]}, "partner", kind="api_key")

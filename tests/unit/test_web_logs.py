@@ -12,8 +12,8 @@ from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.logs.json_lines import _target
 from bff.web.logs.log import Log
-from tests.support.log_lines import read_lines
-from tests.support.log_streams import Recorder, request
+from tests.support.telemetry.log_lines import read_lines
+from tests.support.telemetry.log_streams import Recorder, request
 
 _LINE_BYTES = 16 * 1024
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.tokens import SECRET, SigningKey, ec_key, encode, rsa_key
+from tests.support.identity.tokens import SECRET, SigningKey, ec_key, encode, rsa_key
 from tests.wycheproof import (
     OTHERWISE,
     VARIABLE,

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from tests.support.collector import ReceivedSpan
+from tests.support.telemetry.collector import ReceivedSpan
 from tests.system.dashboards.answers import lines_of
 from tests.system.dashboards.panels import panels_titled, read_panels
 from tests.system.observed.shop import ObservedShop

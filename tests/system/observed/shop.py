@@ -27,8 +27,8 @@ from bff.environment import Environment
 from bff.plan.compiler.project import compile_project
 from bff.plan.model.composition import CompiledProject
 from examples.demo.processes import DemoServers, running_demo
-from tests.support.collector import Collector
-from tests.support.redis_server import RedisServer
+from tests.support.redis.server import RedisServer
+from tests.support.telemetry.collector import Collector
 from tests.system.observed.shoppers import Shoppers, shopping
 from tests.system.prometheus import Prometheus, prometheus
 

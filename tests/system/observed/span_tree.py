@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from bff.cli.calling.waterfall import draw_track
-from tests.support.collector import ReceivedSpan
+from tests.support.telemetry.collector import ReceivedSpan
 
 _SHOWN: Final = (
     "bff.service",
