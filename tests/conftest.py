@@ -16,6 +16,17 @@ settings.load_profile("bff")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+_HANDLERS = {
+    number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+}
+
+
+def pytest_runtest_setup() -> None:
+    """Each test begins with the same signals: `bff serve`, run in this process, ignores them from
+    its end on, and servers that later tests start would do so too."""
+    for number, handler in _HANDLERS.items():
+        signal.signal(number, handler)
+
 
 def pytest_collection_finish() -> None:
     """Take the collected tests, millions of objects, out of each later collection of garbage."""
