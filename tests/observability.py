@@ -2,7 +2,7 @@
 examples/observability, from the code.
 
 A table stands between two marks of the page; what stands outside of them is written by hand.
-`tests/unit/test_observability_docs.py` holds them equal to the code.
+`tests/unit/docs/test_observability.py` holds them equal to the code.
 """
 
 import re

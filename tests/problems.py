@@ -1,6 +1,6 @@
 """`make problems`: writes docs/problems.md, from the files with one mistake in tests/unit/broken.
 
-`tests/unit/test_broken.py` holds the page equal to them.
+`tests/unit/check/test_broken.py` holds the page equal to them.
 """
 
 import importlib

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.property.test_http1_splits import damaged, pieces_of
 from tests.support.upstream.raw_replies import ROWS, Row, Whole
-from tests.unit.test_http1_replies import outcome
+from tests.unit.upstream.test_http1_replies import outcome
 
 SHORT_ROWS = [row for row in ROWS if 0 < len(row.data) < 1200]
 

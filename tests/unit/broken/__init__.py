@@ -1,6 +1,6 @@
 """Files with one mistake each, by subject, and the message that `bff check` prints of it.
 
-Each module has `ROWS`, from a name to a `Broken`; `tests/unit/test_broken.py` checks all of them.
+Each module has `ROWS`, from a name to a `Broken`; `tests/unit/check/test_broken.py` checks them.
 """
 
 from dataclasses import dataclass, field
