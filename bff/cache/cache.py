@@ -120,7 +120,7 @@ class Cache:
 
     async def get(self, job: Job, *, accepts_stale: bool = True) -> CacheResult:
         """The value, from wherever it is had first. What the run raises, all who wait get."""
-        may_fly_anew = True
+        may_fly_anew, has_joined = True, False
         while True:
             held = self._from_memory(job, accepts_stale)
             if held is not None:
@@ -130,7 +130,9 @@ class Cache:
                 flight = self._flights.begin(job, job.deadline, accepts_stale=accepts_stale)
                 await flight.lands_within(None)
                 return flight.result()
-            self._counts.joined_flights[0] += 1
+            if not has_joined:  # a request counts once, however many flights it waits for
+                has_joined = True
+                self._counts.joined_flights[0] += 1
             if await flight.lands_within(longest_wait(job.deadline)):
                 shared = flight.shared_result()
                 if not (may_fly_anew and self._may_be_purged(shared, flight)):

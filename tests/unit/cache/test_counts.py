@@ -22,7 +22,7 @@ from bff.telemetry.metrics.families import Metrics
 from tests.support.cache.memory_caches import WINDOWS, land_all, memory_cache, run_quietly, start
 from tests.support.cache.payload_runs import FAILURE, Runs, payload
 from tests.support.cache.worker import job, policy, tagged
-from tests.support.fake_time import Clock
+from tests.support.fake_time import Clock, run_in_fake_time
 from tests.support.plan.plans import operation
 
 GET = operation("GET /users/{id}")
@@ -48,6 +48,21 @@ def test_those_who_join_a_run_count_and_so_does_what_is_stored() -> None:
         assert moved(metrics) == {(JOINED_FLIGHTS.name,): 2, (ENTRY_BYTES.name,): 1}
 
     run_quietly(test)
+
+
+def test_who_leaves_a_slow_run_and_waits_for_the_next_counts_once() -> None:
+    async def test() -> None:
+        metrics, runs = Metrics(), Runs()
+        runs.gate.clear()
+        cache = memory_cache(Clock(), metrics=metrics)
+        callers = [asyncio.create_task(cache.get(job("k", runs))) for _ in range(3)]
+        await asyncio.sleep(3.0)  # after two, one of the followers runs, and the other waits for it
+        runs.gate.set()
+        await asyncio.gather(*callers)
+        assert runs.count == 2
+        assert moved(metrics)[JOINED_FLIGHTS.name,] == 2
+
+    run_in_fake_time(test())
 
 
 def test_entries_that_make_room_count_as_evicted() -> None:
