@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from bff.cli import bff
 from bff.telemetry.alerts.prometheus import ALERTS
-from bff.telemetry.dashboard.panel import WINDOW
+from bff.telemetry.dashboard.panel import RANGE, WINDOW
 from bff.telemetry.dashboard.rows import DashboardRow, dashboard_rows
 from bff.telemetry.logs.fields import DATASETS, FIELDS
 from bff.telemetry.metrics.definitions.definition import Definition, Row
@@ -99,7 +99,8 @@ def _questions_of(row: DashboardRow) -> str:
 
 def _bare(expression: str) -> str:
     """A query without the dashboard's variables, to be asked of Prometheus itself."""
-    bare = re.sub(r'\w+=~"\$\w+"(, )?', "", expression).replace(WINDOW, "5m")
+    bare = re.sub(r'\w+=~"\$\w+"(, )?', "", expression)
+    bare = bare.replace(WINDOW, "5m").replace(f"{RANGE}_s", "300").replace(RANGE, "5m")
     return bare.replace(", }", "}").replace("{}", "")
 
 

@@ -18,10 +18,15 @@ from bff.telemetry.metrics.definitions.table import DEFINITIONS
 from bff.telemetry.metrics.exposition import choose_rendition, render
 from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.metrics.snapshots import table_of
-from tests.system.dashboards.panels import read_panels
+from tests.system.dashboards.panels import fill_in, read_panels
 from tests.system.prometheus import Prometheus, prometheus
 
 WAIT_SECONDS = 20.0
+RULES = """
+groups:
+  - name: what always fires
+    rules: [{alert: BffAnything, expr: bff_runs_total > 0, labels: {severity: page}}]
+"""
 # Words of labels by which queries choose; other labels have one value.
 WORDS = {
     "outcome": ("ok", "degraded", "failed"),
@@ -37,9 +42,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """A Prometheus that has seen everything happen three times."""
     with everything() as target:
         folder = tmp_path_factory.mktemp("prometheus")
-        with prometheus(folder, target, "groups: []") as store:
+        with prometheus(folder, target, RULES) as store:
             ends = time.monotonic() + WAIT_SECONDS
-            while not any(each.value > 2 for each in store.query("bff_runs_total")):
+            while not any(each.value > 2 for each in store.query("bff_runs_total and on() ALERTS")):
                 assert time.monotonic() < ends
                 time.sleep(0.2)
             yield store
@@ -96,6 +101,17 @@ def test_every_query_of_every_panel_gives_a_line(store: Prometheus) -> None:
         if not any(each.value and math.isfinite(each.value) for each in store.query(query))
     ]
     assert without == []
+
+
+def test_marks_of_the_dashboard_have_what_their_titles_and_tags_name(store: Prometheus) -> None:
+    dashboard = grafana_dashboard(dashboard_rows())
+    releases, alerts = dashboard["annotations"]["list"]
+    (release,) = store.query(fill_in(releases["expr"], dashboard))
+    assert {"release", "instance"} <= release.labels.keys()
+    assert release.value >= 2000  # a second after the epoch is a thousand
+    assert {
+        each.labels["alertname"] for each in store.query(fill_in(alerts["expr"], dashboard))
+    } == {"BffAnything"}
 
 
 def test_queries_of_the_page_are_asked_as_they_stand_there(store: Prometheus) -> None:

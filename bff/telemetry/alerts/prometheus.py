@@ -6,9 +6,8 @@ from typing import Any, Final
 from bff.telemetry.alerts.alert import JOB, Alert, Recording
 from bff.telemetry.alerts.inside import CACHE_ALERTS, LIMIT_ALERTS, PROCESS_ALERTS, SERVICE_ALERTS
 from bff.telemetry.alerts.screens import SCREEN_ALERTS, SLO_ALERTS, SLO_RECORDINGS
-from bff.telemetry.dashboard.grafana import PATH, panel_ids
+from bff.telemetry.dashboard.grafana import PATH, panel_id
 from bff.telemetry.dashboard.panel import VARIABLES
-from bff.telemetry.dashboard.rows import dashboard_rows
 
 GROUPS: Final[Mapping[str, tuple[Alert, ...]]] = {
     "bff slo": SLO_ALERTS,
@@ -23,10 +22,9 @@ ALERTS: Final = tuple(alert for alerts in GROUPS.values() for alert in alerts)
 
 def prometheus_rules() -> dict[str, Any]:
     """The file of rules: what is recorded first, then the alerts, by groups."""
-    ids = panel_ids(dashboard_rows())
     recordings = {"name": "bff slo recordings", "rules": list(map(_recording, SLO_RECORDINGS))}
     alerts = [
-        {"name": name, "rules": [_alert(each, ids[each.panel]) for each in alerts]}
+        {"name": name, "rules": [_alert(each) for each in alerts]}
         for name, alerts in GROUPS.items()
     ]
     return {"groups": [recordings, *alerts]}
@@ -36,7 +34,7 @@ def _recording(recording: Recording) -> dict[str, Any]:
     return {"record": recording.name, "expr": recording.expression}
 
 
-def _alert(alert: Alert, panel: int) -> dict[str, Any]:
+def _alert(alert: Alert) -> dict[str, Any]:
     return {
         "alert": alert.name,
         "expr": alert.expression,
@@ -46,7 +44,7 @@ def _alert(alert: Alert, panel: int) -> dict[str, Any]:
             "summary": alert.summary,
             "runbook": alert.mend,
             "panel": alert.panel,
-            "dashboard": f"{PATH}?viewPanel={panel}{_chosen(alert)}",
+            "dashboard": f"{PATH}?viewPanel={panel_id(alert.panel)}{_chosen(alert)}",
         },
     }
 

@@ -8,11 +8,11 @@ one says that it matters, the short one that it goes on.
 from typing import Final, Literal, NamedTuple
 
 from bff.telemetry.alerts.alert import JOB, Alert, Recording, quantile, rate, share, some
-from bff.telemetry.dashboard.cache import SCREENS_DEGRADED
 from bff.telemetry.dashboard.screens import (
     ANSWERED,
     ERROR_BUDGETS,
     SCREEN,
+    SCREENS_DEGRADED,
     SCREENS_FAILING,
     SCREENS_SLOW,
 )

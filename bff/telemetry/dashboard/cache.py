@@ -3,7 +3,12 @@
 from typing import Final
 
 from bff.telemetry.dashboard.panel import graph, level, levels, quantiles, rate, rates
-from bff.telemetry.dashboard.screens import SCREEN, TO_FAILING_STEPS, share_of_screens
+from bff.telemetry.dashboard.screens import (
+    SCREEN,
+    SCREENS_DEGRADED,
+    TO_FAILING_STEPS,
+    share_of_screens,
+)
 from bff.telemetry.metrics.definitions.cache import (
     CACHE_REQUESTS,
     DEGRADATIONS,
@@ -24,7 +29,6 @@ from bff.telemetry.metrics.definitions.cache import (
 )
 from bff.telemetry.metrics.promql import share_of
 
-SCREENS_DEGRADED: Final = "Degraded screens"
 STEPS_DEGRADED: Final = "Why screens are degraded"
 STORE_FAILING: Final = "Store that fails"
 OWED: Final = "Purges owed"

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
+from zlib import crc32
 
-from bff.telemetry.dashboard.panel import VARIABLES, Link, Panel, Query
+from bff.telemetry.dashboard.annotations import ANNOTATIONS, Annotation
+from bff.telemetry.dashboard.panel import RANGE, VARIABLES, Link, Panel, Query
 from bff.telemetry.dashboard.rows import DashboardRow
 from bff.telemetry.metrics.definitions.screens import COMPOSITIONS, REQUESTS
 from bff.telemetry.metrics.definitions.services import SERVICE_CALLS
@@ -52,16 +54,16 @@ def grafana_dashboard(rows: Sequence[DashboardRow]) -> dict[str, Any]:
         "refresh": "30s",
         "timezone": "",
         "links": [],
-        "annotations": {"list": []},
+        "annotations": {"list": list(map(_annotation, ANNOTATIONS))},
         "templating": {"list": [_data_source(), *map(_variable, VARIABLES)]},
         "panels": list(_panels(rows)),
     }
 
 
-def panel_ids(rows: Sequence[DashboardRow]) -> dict[str, int]:
-    """The number of each panel, by its title."""
-    titles = [panel.title for row in rows for panel in row.panels]
-    return {title: number for number, title in enumerate(titles, 1)}
+def panel_id(title: str) -> int:
+    """The number of a panel, or of a row. It follows from the title alone, so that a link of an
+    alert leads to the same panel in the dashboard of another version."""
+    return crc32(title.encode()) % 1_000_000
 
 
 def _data_source() -> dict[str, Any]:
@@ -94,12 +96,25 @@ def _variable(label: str) -> dict[str, Any]:
     }
 
 
+def _annotation(annotation: Annotation) -> dict[str, Any]:
+    return {
+        "name": annotation.name,
+        "datasource": _SOURCE,
+        "enable": True,
+        "iconColor": annotation.colour,
+        "expr": annotation.expression,
+        "step": "15s",
+        "titleFormat": annotation.title,
+        "tagKeys": ",".join(annotation.tags),
+        "useValueForTime": annotation.at == "value",
+    }
+
+
 def _panels(rows: Sequence[DashboardRow]) -> Iterable[dict[str, Any]]:
-    ids = panel_ids(rows)
     top = 0
-    for number, row in enumerate(rows, len(ids) + 1):
+    for row in rows:
         yield {
-            "id": number,
+            "id": panel_id(row.title),
             "type": "row",
             "title": row.title,
             "collapsed": False,
@@ -113,59 +128,87 @@ def _panels(rows: Sequence[DashboardRow]) -> Iterable[dict[str, Any]]:
                 top, left, height = top + height, 0, 0
             own = _STAT_HEIGHT if panel.kind == "stat" else _HEIGHT
             place = {"x": left, "y": top, "w": panel.width, "h": own}
-            yield _panel(panel, place, ids)
+            yield _panel(panel, place)
             left, height = left + panel.width, max(height, own)
         top += height
 
 
-def _panel(panel: Panel, place: dict[str, int], ids: dict[str, int]) -> dict[str, Any]:
+def _panel(panel: Panel, place: dict[str, int]) -> dict[str, Any]:
     return {
-        "id": ids[panel.title],
+        "id": panel_id(panel.title),
         "type": panel.kind,
         "title": panel.title,
         "description": panel.question,
         "datasource": _SOURCE,
         "gridPos": place,
-        "targets": [
-            _target(query, name) for query, name in zip(panel.queries, "ABC", strict=False)
-        ],
+        "targets": [_target(query, name) for query, name in _named(panel)],
         "fieldConfig": {
             "defaults": {
                 "unit": panel.unit,
                 "min": 0,
                 "thresholds": {"mode": "absolute", "steps": _thresholds(panel)},
-                "links": [_link(link, ids) for link in panel.links],
-                "custom": _LOOK | {"thresholdsStyle": {"mode": _threshold_style(panel)}}
-                if panel.kind == "timeseries"
-                else {},
+                "links": [_link(link) for link in panel.links],
+                **_field_look(panel),
             },
-            "overrides": [],
+            "overrides": [
+                _DASHED | {"matcher": {"id": "byFrameRefID", "options": name}}
+                for query, name in _named(panel)
+                if query.style == "dashes"
+            ],
         },
-        "options": _OPTIONS[panel.kind],
+        "options": _options(panel),
     }
 
 
-_LOOK: Final = {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 8, "showPoints": "never"}
-_OPTIONS: Final[dict[str, dict[str, Any]]] = {
-    "timeseries": {
-        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
-        "tooltip": {"mode": "multi", "sort": "desc"},
-    },
-    "stat": {
-        "reduceOptions": {"calcs": ["lastNotNull"], "values": False},
-        "colorMode": "background",
-        "graphMode": "area",
-    },
+_LINE: Final = {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 8, "showPoints": "never"}
+_DASHED: Final = {
+    "properties": [
+        {"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [6, 6]}},
+        {"id": "custom.fillOpacity", "value": 0},
+    ]
+}
+_NOTHING: Final = "–"  # of a share, where there was no request
+_LEGEND: Final = {
+    "displayMode": "table",
+    "placement": "bottom",
+    "showLegend": True,
+    "calcs": ["lastNotNull", "max"],
 }
 
 
+def _field_look(panel: Panel) -> dict[str, Any]:
+    if panel.kind == "timeseries":
+        return {"custom": _LINE | {"thresholdsStyle": {"mode": _threshold_style(panel)}}}
+    nothing = {"match": "null+nan", "result": {"text": _NOTHING}}
+    return {"noValue": _NOTHING, "mappings": [{"type": "special", "options": nothing}]}
+
+
+def _options(panel: Panel) -> dict[str, Any]:
+    if panel.kind == "timeseries":
+        # What is largest now stands first, but lines of one query stay together.
+        order = {"sortBy": "Last *", "sortDesc": True} if len(panel.queries) == 1 else {}
+        return {"legend": _LEGEND | order, "tooltip": {"mode": "multi", "sort": "desc"}}
+    return {
+        "reduceOptions": {"calcs": ["lastNotNull"], "values": False},
+        "colorMode": "none" if panel.alarm is None else "background",
+        "graphMode": "area",
+    }
+
+
+def _named(panel: Panel) -> Iterable[tuple[Query, str]]:
+    """The panel's queries, as Grafana calls them."""
+    return zip(panel.queries, "ABC", strict=False)
+
+
 def _target(query: Query, name: str) -> dict[str, Any]:
+    at_the_end = RANGE in query.expression
     return {
         "refId": name,
         "datasource": _SOURCE,
         "expr": query.expression,
         "legendFormat": query.legend,
-        "range": True,
+        "range": not at_the_end,
+        "instant": at_the_end,
         "exemplar": "_bucket{" in query.expression,  # only buckets have them
     }
 
@@ -183,11 +226,12 @@ def _threshold_style(panel: Panel) -> str:
     return "off" if panel.alarm is None else "dashed"
 
 
-def _link(link: Link, ids: dict[str, int]) -> dict[str, str]:
+def _link(link: Link) -> dict[str, str]:
     kept = "&".join(f"${{{each}:queryparam}}" for each in ("datasource", *SCRAPED))
-    chosen = "&".join(f"var-{each}=${{__field.labels.{each}}}" for each in link.labels)
-    view = f"viewPanel={ids[link.panel]}"
+    chosen = "".join(f"&var-{each}=${{__field.labels.{each}}}" for each in link.labels)
+    whose = "".join(f" of ${{__field.labels.{each}}}" for each in link.labels[-1:])
+    view = f"viewPanel={panel_id(link.panel)}"
     return {
-        "title": f"{link.panel} of ${{__field.labels.{link.labels[-1]}}}",
-        "url": f"{PATH}?{kept}&{chosen}&{view}&${{__url_time_range}}",
+        "title": f"{link.panel}{whose}",
+        "url": f"{PATH}?{kept}{chosen}&{view}&${{__url_time_range}}",
     }

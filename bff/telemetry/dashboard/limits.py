@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from bff.telemetry.dashboard.panel import graph, levels, rate, rates
+from bff.telemetry.dashboard.panel import endpoints, graph, levels, rate, rates
 from bff.telemetry.metrics.definitions.limits import (
     ACCESS_REFUSALS,
     ACTIONS,
@@ -19,8 +19,10 @@ _LIMIT: Final = ("limit",)
 
 LIMIT_PANELS: Final = (
     rates("Refusals", "Why are requests refused?", ACCESS_REFUSALS, ("reason",)),
-    rates("Refusals by path", "At which paths are requests refused?", ACCESS_REFUSALS,
-          ("http_route",)),
+    graph(
+        "Refusals by path", "At which paths are requests refused?", ("http_route",),
+        endpoints(rate(ACCESS_REFUSALS, ("http_route",))), "ops",
+    ),
     graph(
         "Limits used up", "Which share of its decisions does a limit refuse?", _LIMIT,
         share_of(rate(LIMIT_DECISIONS, _LIMIT, 'decision="refused"'),

@@ -11,21 +11,27 @@ from bff.telemetry.metrics.definitions.definition import Definition
 from bff.telemetry.metrics.promql import SCRAPED
 
 WINDOW: Final = "$__rate_interval"  # Grafana's: four scrapes at least
+RANGE: Final = "$__range"  # Grafana's: the whole time that is shown
 VARIABLES: Final = (*SCRAPED, "composition", "service", "server_address", "server_port")
+
+# Alerts of `bff alerts` that fire: Prometheus's own series, where it evaluates the rules.
+FIRING: Final = 'ALERTS{alertstate="firing", alertname=~"Bff.+", job=~"$job"}'
 
 Unit = Literal["s", "reqps", "ops", "cps", "percentunit", "bytes", "Bps", "short"]
 Labels = tuple[str, ...]
 
 
 class Query(NamedTuple):
-    """A PromQL expression, and what its lines are called."""
+    """A PromQL expression, what its lines are called, and how they are drawn. One about `RANGE` is
+    asked for once, for the end of the time."""
 
     expression: str
     legend: str
+    style: Literal["line", "dashes"] = "line"
 
 
 class Link(NamedTuple):
-    """From a line to another panel, for the values that the line has of these labels."""
+    """From a line, or a number, to another panel, for the values that it has of these labels."""
 
     labels: Labels
     panel: str  # its title
@@ -68,13 +74,20 @@ def level(definition: Definition, by: Labels, *matchers: str) -> str:
 
 
 def lines(by: Labels, *before: str) -> str:
-    """What lines are called that differ by some labels: `home · orders`, `10.0.0.7:8000`."""
+    """What lines are called that differ by some labels: `home.orders · status`,
+    `10.0.0.7:8000`."""
     names = " · ".join(f"{{{{{label}}}}}" for label in by)
-    names = names.replace(" · {{view}}", " {{view}}")  # the whole payload has none
-    names = names.replace(
-        "{{server_address}} · {{server_port}}", "{{server_address}}:{{server_port}}"
-    )
+    for usual, shown in _JOINED.items():
+        names = names.replace(usual, shown)
     return " ".join([*before, names])
+
+
+_JOINED: Final = {
+    "{{composition}} · {{step}}": "{{composition}}.{{step}}",
+    "{{composition}} · {{view}}": "{{composition}} {{view}}",  # the whole payload has none
+    "{{server_address}} · {{server_port}}": "{{server_address}}:{{server_port}}",
+    "{{step}} · {{service}}": "{{step}} → {{service}}",
+}
 
 
 def graph(
@@ -100,9 +113,11 @@ def stat(
     unit: Unit,
     warn: float | None = None,
     alarm: float | None = None,
+    links: tuple[Link, ...] = (),
 ) -> Panel:
     """A number, and how it was lately."""
-    return Panel(title, question, (Query(expression, title),), unit, "stat", warn, alarm, width=4)
+    queries = (Query(expression, title),)
+    return Panel(title, question, queries, unit, "stat", warn, alarm, links, width=4)
 
 
 def rates(title: str, question: str, definition: Definition, by: Labels = ()) -> Panel:
@@ -119,6 +134,11 @@ def levels(title: str, question: str, definition: Definition, by: Labels = ()) -
 def quantiles(title: str, question: str, definition: Definition, by: Labels = ()) -> Panel:
     """What 95 % of a histogram's values stay below, by some labels."""
     return graph(title, question, by, quantile(0.95, definition, by), unit_of(definition))
+
+
+def endpoints(expression: str) -> str:
+    """Series that differ by path. Requests to a path where nothing is have none: it gets a name."""
+    return promql.named(expression, "http_route", "no endpoint")
 
 
 def unit_of(definition: Definition) -> Unit:

@@ -1,11 +1,15 @@
-"""Screens: how many ask, what fails, what is slow, what was promised, and which step it is."""
+"""Screens: what is wrong now, how many ask, what fails, what is slow, what was promised, and which
+step it is."""
 
 from typing import Final
 
 from bff.telemetry.dashboard.panel import (
+    FIRING,
+    RANGE,
     Link,
     Panel,
     Query,
+    endpoints,
     filtered,
     graph,
     level,
@@ -17,6 +21,7 @@ from bff.telemetry.dashboard.panel import (
     stat,
 )
 from bff.telemetry.dashboard.services import INSTANCES_FAILING, INSTANCES_SLOW
+from bff.telemetry.metrics.definitions.process import RELEASE_INFO
 from bff.telemetry.metrics.definitions.screens import (
     COMPOSITION_BYTES,
     COMPOSITIONS,
@@ -36,6 +41,7 @@ from bff.telemetry.metrics.promql import labelled, share_of
 ANSWERED: Final = 'outcome=~"ok|degraded|failed"'
 SCREENS_FAILING: Final = "Screens that fail"
 SCREENS_SLOW: Final = "Slow screens"
+SCREENS_DEGRADED: Final = "Degraded screens"
 STEPS_SLOW: Final = "Slow steps"
 STEPS_FAILING: Final = "Steps that fail"
 ERROR_BUDGETS: Final = "Error budgets"
@@ -44,7 +50,9 @@ SCREEN: Final = ("composition",)
 # 501 is what a method gets that nobody knows: a client's own doing.
 _SERVER_ERRORS: Final = 'http_response_status_code=~"5..", http_response_status_code!="501"'
 _NO_WEBSOCKETS: Final = 'http_response_status_code!="101"'  # they last as long as clients want
-_ANSWER: Final = ("http_route", "http_response_status_code")
+_PATH: Final = ("http_route",)
+_ANSWER: Final = (*_PATH, "http_response_status_code")
+_ERROR: Final = (*_PATH, "error_type")
 _STEP_OF_JOB: Final = ("job", "composition", "step")
 _CALLED: Final = ("composition", "step", "service")
 TO_SLOW_STEPS: Final = Link(SCREEN, STEPS_SLOW)
@@ -64,38 +72,46 @@ def _with_services(expression: str) -> str:
     return labelled(f"({expression})", filtered(STEP_INFO), _STEP_OF_JOB, ("service",))
 
 
-def _burn_rate(window: str) -> Query:
+def _burn_rate(window: str) -> str:
     misses = rate(SLO_MISSES, SCREEN, window=window)
     requests = rate(COMPOSITIONS, SCREEN, ANSWERED, window=window)
     budget = f"(1 - max by (composition) ({filtered(SLO_TARGETS)}))"
-    return Query(f"{misses} / {requests} / {budget}", lines(SCREEN, f"{window} of"))
+    return f"{misses} / {requests} / {budget}"
 
+
+def _burn_line(window: str) -> Query:
+    return Query(_burn_rate(window), lines(SCREEN, f"{window} of"))
+
+
+# What a window uses up is its burn rate, times its share of the 30 days.
+_BUDGET_USED: Final = f"max({_burn_rate(RANGE)}) * {RANGE}_s / {30 * 24 * 3600}"
+_ALERTS: Final = f"count({FIRING}) or 0 * count({filtered(RELEASE_INFO)})"
 
 SCREEN_PANELS: Final = (
+    stat(
+        "Alerts firing", "How many alerts fire, where Prometheus has the rules of `bff alerts`?",
+        _ALERTS, "short", alarm=1,
+    ),
     stat(
         "Requests now", "How many requests a second are there?",
         rate(REQUESTS, ()), "reqps",
     ),
     stat(
-        "Server errors now", "Which share of all requests is answered with 5xx, other than 501?",
-        share_of(rate(REQUESTS, (), _SERVER_ERRORS), rate(REQUESTS, ())),
-        "percentunit", 0.01, 0.05,
-    ),
-    stat(
         "Failed screens now", "Which share of the screens fails?",
-        share_of_screens("failed"), "percentunit", 0.01, 0.05,
+        share_of_screens("failed"), "percentunit", 0.01, 0.05, (Link((), SCREENS_FAILING),),
     ),
     stat(
         "Degraded screens now", "Which share of the screens goes out degraded?",
-        share_of_screens("degraded"), "percentunit", 0.01, 0.1,
+        share_of_screens("degraded"), "percentunit", 0.01, 0.1, (Link((), SCREENS_DEGRADED),),
     ),
     stat(
         "95 % of screens within", "Within which time are 95 % of the screens answered?",
-        quantile(0.95, COMPOSITIONS, (), ANSWERED), "s", 0.5, 1,
+        quantile(0.95, COMPOSITIONS, (), ANSWERED), "s", 0.5, 1, (Link((), SCREENS_SLOW),),
     ),
     stat(
-        "Requests at work now", "How many requests are being worked on?",
-        level(REQUESTS_IN_FLIGHT, ()), "short",
+        "Error budget used",
+        "How much of the error budget of 30 days did the shown time use up, of the screen that used"
+        " most (`slo`)?", _BUDGET_USED, "percentunit", 0.5, 1, (Link((), ERROR_BUDGETS),),
     ),
     graph(
         "Screens asked for", "Which screens are asked for, and how often?",
@@ -110,7 +126,7 @@ SCREEN_PANELS: Final = (
         SCREENS_SLOW, "Which screen is slow: within which time are 95 % of its answers out?",
         (
             Query(quantile(0.95, COMPOSITIONS, SCREEN, ANSWERED), lines(SCREEN)),
-            Query(level(SLO_LATENCIES, SCREEN), lines(SCREEN, "promised for")),
+            Query(level(SLO_LATENCIES, SCREEN), lines(SCREEN, "promised for"), "dashes"),
         ),
         "s", alarm=1, links=(TO_SLOW_STEPS,),
     ),
@@ -118,7 +134,7 @@ SCREEN_PANELS: Final = (
         ERROR_BUDGETS,
         "Is a promise (`slo`) being broken: how fast is the error budget used up? At 1 it lasts for"
         " 30 days, at 14.4 for two.",
-        (_burn_rate("1h"), _burn_rate("6h")), warn=1, alarm=14.4, links=_TO_STEPS,
+        (_burn_line("1h"), _burn_line("6h")), warn=1, alarm=14.4, links=_TO_STEPS,
     ),
     graph(
         "Promises missed", "Do requests miss the promise (`slo`) since they fail, or are slow?",
@@ -153,17 +169,23 @@ SCREEN_PANELS: Final = (
     rates("Bytes of screens", "Which screens send how much?", COMPOSITION_BYTES,
           COMPOSITION_BYTES.labels),
     graph(
-        "Requests by route and status", "What is answered, at which path, with which status?",
-        _ANSWER, rate(REQUESTS, _ANSWER), "reqps",
+        "Requests by path and status", "What is answered, at which path, with which status?",
+        _ANSWER, endpoints(rate(REQUESTS, _ANSWER)), "reqps",
     ),
     graph(
-        "Slow routes", "Which path is slow, of screens and of routes? WebSockets don't count.",
-        ("http_route",), quantile(0.95, REQUESTS, ("http_route",), _NO_WEBSOCKETS), "s",
+        "Paths that fail",
+        "Which share of the requests to a path, of screens and of routes, is answered with 5xx,"
+        " other than 501?", _PATH,
+        endpoints(share_of(rate(REQUESTS, _PATH, _SERVER_ERRORS), rate(REQUESTS, _PATH))),
+        "percentunit", warn=0.01, alarm=0.05,
     ),
     graph(
-        "Errors by route", "Which paths are answered with errors, and why?",
-        ("http_route", "error_type"),
-        rate(REQUESTS, ("http_route", "error_type"), 'error_type!=""'), "reqps",
+        "Slow paths", "Which path is slow, of screens and of routes? WebSockets don't count.",
+        _PATH, endpoints(quantile(0.95, REQUESTS, _PATH, _NO_WEBSOCKETS)), "s", alarm=1,
+    ),
+    graph(
+        "Errors by path", "Which paths are answered with errors, and why?", _ERROR,
+        endpoints(rate(REQUESTS, _ERROR, 'error_type!=""')), "reqps",
     ),
     levels("Requests at work", "What are the requests for that are being worked on?",
            REQUESTS_IN_FLIGHT, ("kind",)),

@@ -52,6 +52,11 @@ def labelled(expression: str, info: str, on: Iterable[str], labels: Iterable[str
     return f"{expression} * on ({shared}) group_left ({', '.join(labels)}) {one}"
 
 
+def named(expression: str, label: str, name: str) -> str:
+    """The series, of which those without the label get a name for it."""
+    return f'label_replace({expression}, "{label}", "{name}", "{label}", "")'
+
+
 def _aggregate(how: str, expression: str, by: Iterable[str]) -> str:
     labels = ", ".join(by)
     return f"{how} by ({labels}) ({expression})" if labels else f"{how}({expression})"

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from tests.system.dashboards.panels import Panel, Target
@@ -13,6 +14,7 @@ class Line(NamedTuple):
 
     name: str
     points: tuple[tuple[float, float], ...]
+    dashed: bool = False
 
     @property
     def last(self) -> float:
@@ -26,14 +28,16 @@ class Line(NamedTuple):
 
 
 def lines_of(panel: Panel, store: Prometheus, begin: float, end: float, step: float) -> list[Line]:
-    """A panel's lines between two times, in seconds; what is largest at the end comes first."""
-    found = [
-        Line(name_of(series, target), _numbers(series))
+    """A panel's lines between two times, in seconds: those of a query together, and of these what
+    is largest at the end first."""
+    return [
+        line
         for target in panel.targets
-        for series in store.query_range(target.expression, begin, end, step)
-        if _numbers(series)
+        for line in sorted(
+            _lines_of(target, store, end if target.instant else begin, end, step),
+            key=lambda line: (-line.last, -line.largest, line.name),
+        )
     ]
-    return sorted(found, key=lambda line: (-line.last, -line.largest, line.name))
 
 
 def name_of(series: Series, target: Target) -> str:
@@ -41,6 +45,15 @@ def name_of(series: Series, target: Target) -> str:
     if not target.legend or target.legend == "__auto":
         return ", ".join(value for name, value in series.labels.items() if name != "__name__")
     return re.sub(r"{{\s*(\w+)\s*}}", lambda found: series.labels.get(found[1], ""), target.legend)
+
+
+def _lines_of(
+    target: Target, store: Prometheus, begin: float, end: float, step: float
+) -> Iterator[Line]:
+    for series in store.query_range(target.expression, begin, end, step):
+        points = _numbers(series)
+        if points:
+            yield Line(name_of(series, target), points, target.dashed)
 
 
 def _numbers(series: Series) -> tuple[tuple[float, float], ...]:

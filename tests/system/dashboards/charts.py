@@ -27,14 +27,20 @@ _RULES = 4
 _GRID = "#e3e6ea"
 
 
+class Mark(NamedTuple):
+    """When something happened, in seconds since the epoch, and what."""
+
+    at: float
+    name: str
+
+
 class Window(NamedTuple):
-    """The time that is shown, in seconds since the epoch, and how far its points are apart; `marks`
-    are times at which something happened."""
+    """The time that is shown, in seconds since the epoch, and how far its points are apart."""
 
     begin: float
     end: float
     step: float
-    marks: tuple[float, ...] = ()
+    marks: tuple[Mark, ...] = ()
 
 
 def draw_chart(
@@ -66,16 +72,18 @@ def draw_chart(
         if threshold.value is not None and 0 < threshold.value <= top:
             y, colour = y_of(threshold.value), colour_of(threshold.colour)
             parts.append(_rule(y, width - _RIGHT, colour, ' stroke-dasharray="5 4"'))
-    for at in window.marks:
+    for at, name in window.marks:
         parts.append(
             f'<line x1="{x_of(at):.1f}" y1="{_TOP}" x2="{x_of(at):.1f}" y2="{y_of(0):.1f}"'
             f' stroke="{colour_of("red")}" stroke-dasharray="2 3"/>'
         )
+        parts.append(_text(x_of(at) - 3, _TOP + 9, name, "end"))
     for place, line in reversed(list(enumerate(lines))):
         colour = COLOURS[place % len(COLOURS)]
         for stretch in _stretches(line.points, window.step):
             points = " ".join(f"{x_of(at):.1f},{y_of(value):.1f}" for at, value in stretch)
-            parts.append(f'<polyline points="{points}" stroke="{colour}"/>')
+            dashes = ' stroke-dasharray="5 5"' if line.dashed else ""
+            parts.append(f'<polyline points="{points}" stroke="{colour}"{dashes}/>')
     return "".join([*parts, "</svg>"])
 
 

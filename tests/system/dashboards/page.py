@@ -16,7 +16,7 @@ from tests.system.dashboards.charts import (
 from tests.system.dashboards.panels import Panel
 from tests.system.prometheus import Prometheus
 
-PAGE_WIDTH: Final = 1400
+PAGE_WIDTH: Final = 1000  # what a page of documents shows in nearly its size
 _EDGE, _GAP, _ROW_HEIGHT, _LINE_HEIGHT, _BIG_HEIGHT = 12, 8, 34, 17, 50
 _COLUMN = (PAGE_WIDTH - 2 * _EDGE - 23 * _GAP) / 24
 _AROUND = (20, 40)  # what a panel's edge and title take of its width and height
@@ -37,7 +37,7 @@ polyline { fill: none; stroke-width: 1.5; stroke-linejoin: round; stroke-linecap
 table { border-collapse: collapse; width: 100%; table-layout: fixed; }
 td, th { height: 17px; padding: 0 4px; }
 th { text-align: left; color: #6a737d; font-weight: normal; }
-.value { text-align: right; width: 72px; }
+.value { text-align: right; width: 52px; }
 td i { display: inline-block; width: 12px; height: 3px; margin: 0 6px 3px 0; }
 p { font-size: 34px; height: 50px; margin: 0; text-align: center; }
 """
@@ -64,8 +64,9 @@ def _draw(panel: Panel, lines: Sequence[Line], window: Window) -> str:
         return f"<h2>{escape(panel.title)}</h2>"
     columns, height = panel.columns, panel.rows * _ROW_HEIGHT
     inside = (_COLUMN * columns + _GAP * (columns - 1) - _AROUND[0], height - _AROUND[1])
+    filled = f"; background: {_colour(panel, lines[0].last)}; color: white" if panel.filled else ""
     return (
-        f'<section style="grid-column: span {columns}; height: {height}px">'
+        f'<section style="grid-column: span {columns}; height: {height}px{filled}">'
         f"<h3>{escape(panel.title)}</h3>{_draw_inside(panel, lines, inside, window)}</section>"
     )
 
@@ -81,9 +82,9 @@ def _draw_inside(
             chart = draw_chart(lines, panel.unit, panel.thresholds, (width, left), window)
             return chart + legend
         case "stat":
-            value, colour = format_value(lines[0].last, panel.unit), _colour(panel, lines[0].last)
-            spark = draw_spark(lines[0], (width, height - _BIG_HEIGHT), window, colour)
-            return f'<p style="color: {colour}">{value}</p>{spark}'
+            size = (width, height - _BIG_HEIGHT)
+            spark = draw_spark(lines[0], size, window, "white" if panel.filled else COLOURS[0])
+            return f"<p>{format_value(lines[0].last, panel.unit)}</p>{spark}"
         case other:
             raise AssertionError(f"{panel.title}: nothing draws a panel of the kind {other}")
 

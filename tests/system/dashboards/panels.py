@@ -1,7 +1,7 @@
 """What a Grafana dashboard's JSON asks for: panels in rows, with queries for Prometheus.
 
 Variables are filled in as Grafana does where somebody has chosen "All"; `$__rate_interval` is
-`RATE_SECONDS`, long enough for a scrape each second.
+`RATE_SECONDS`, long enough for a scrape each second, and `$__range` is `RANGE_SECONDS`.
 """
 
 import re
@@ -9,13 +9,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 RATE_SECONDS: Final = 15
+RANGE_SECONDS: Final = 120
 
 
 class Target(NamedTuple):
-    """A query, and the form of its legend: `{{label}}` stands for a label's value."""
+    """A query, and the form of its legend: `{{label}}` stands for a label's value. Its lines may be
+    dashed, and an `instant` one is asked for once, for the end of the time."""
 
     expression: str
     legend: str
+    dashed: bool
+    instant: bool
 
 
 class Threshold(NamedTuple):
@@ -36,6 +40,7 @@ class Panel(NamedTuple):
     rows: int
     targets: tuple[Target, ...]
     thresholds: tuple[Threshold, ...]
+    filled: bool  # with the colour of its threshold
 
 
 def read_panels(dashboard: Mapping[str, Any]) -> list[Panel]:
@@ -63,6 +68,7 @@ def fill_in(text: str, dashboard: Mapping[str, Any]) -> str:
     """A query with the dashboard's variables filled in."""
     known = {each["name"]: _chosen(each) for each in dashboard["templating"]["list"]}
     known["__rate_interval"] = f"{RATE_SECONDS}s"
+    known["__range"], known["__range_s"] = f"{RANGE_SECONDS}s", str(RANGE_SECONDS)
     return re.sub(r"\$(?:{(\w+)(?::\w+)?}|(\w+))", lambda found: known[found[1] or found[2]], text)
 
 
@@ -81,6 +87,8 @@ def _flat(panels: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _panel(panel: Mapping[str, Any], dashboard: Mapping[str, Any]) -> Panel:
     defaults = panel.get("fieldConfig", {}).get("defaults", {})
+    overrides = panel.get("fieldConfig", {}).get("overrides", [])
+    dashed = {each["matcher"]["options"] for each in overrides}
     return Panel(
         kind=panel["type"],
         title=panel["title"],
@@ -88,11 +96,17 @@ def _panel(panel: Mapping[str, Any], dashboard: Mapping[str, Any]) -> Panel:
         columns=panel["gridPos"]["w"],
         rows=panel["gridPos"]["h"],
         targets=tuple(
-            Target(fill_in(each["expr"], dashboard), each.get("legendFormat", ""))
+            Target(
+                fill_in(each["expr"], dashboard),
+                each.get("legendFormat", ""),
+                each["refId"] in dashed,
+                each["instant"],
+            )
             for each in panel.get("targets", [])
         ),
         thresholds=tuple(
             Threshold(each["value"], each["color"])
             for each in defaults.get("thresholds", {}).get("steps", [])
         ),
+        filled=panel.get("options", {}).get("colorMode") == "background",
     )

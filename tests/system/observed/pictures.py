@@ -14,7 +14,7 @@ from playwright.sync_api import Browser
 
 from tests.observability import PAGE, code, table
 from tests.system.chromium import chromium
-from tests.system.dashboards.charts import Window
+from tests.system.dashboards.charts import Mark, Window
 from tests.system.dashboards.page import PAGE_WIDTH, draw_page
 from tests.system.dashboards.panels import Panel, panels_titled, read_panels, rows_titled
 from tests.system.observed.cardinality import Cardinality, count_series
@@ -26,12 +26,12 @@ IMAGES: Final = ROOT / "docs/images"
 HEALTHY_SECONDS: Final = 120
 FAILING_SECONDS: Final = 60
 AT_A_GLANCE: Final = (
+    "Alerts firing",
     "Requests now",
-    "Server errors now",
     "Failed screens now",
     "Degraded screens now",
     "95 % of screens within",
-    "Requests at work now",
+    "Error budget used",
     "Screens asked for",
     "Slow screens",
     "Slow steps",
@@ -70,7 +70,7 @@ def main() -> None:
         with switched(shop, "orders", fail=503):
             signs = find_signs(shop, "orders", broken)
             _wait_until(broken + FAILING_SECONDS)
-            marks = (broken, broken + signs[-1].after_seconds)
+            marks = (Mark(broken, "fault"), Mark(broken + signs[-1].after_seconds, "alert"))
             window = Window(broken - 30, time.time(), 1, marks)
             _take(browser, "incident", panels_titled(panels, INCIDENT), shop, window)
         series = count_series(shop.metrics(), sample_project())
@@ -85,7 +85,8 @@ def main() -> None:
 def _take(
     browser: Browser, name: str, panels: Sequence[Panel], shop: ObservedShop, window: Window
 ) -> None:
-    page = browser.new_page(viewport={"width": PAGE_WIDTH, "height": 400})
+    # Twice as fine, for screens that are.
+    page = browser.new_page(viewport={"width": PAGE_WIDTH, "height": 400}, device_scale_factor=2)
     page.set_content(draw_page(shop.dashboard["title"], panels, shop.store, window))
     page.screenshot(path=IMAGES / f"{name}.png", full_page=True)
     page.close()

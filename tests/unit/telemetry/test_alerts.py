@@ -11,13 +11,13 @@ from bff.cli import bff
 from bff.telemetry.alerts.alert import Alert
 from bff.telemetry.alerts.prometheus import ALERTS
 from bff.telemetry.alerts.screens import BURN_RATES, SLO_ALERTS, SLO_RECORDINGS, recorded
-from bff.telemetry.dashboard.grafana import panel_ids
+from bff.telemetry.dashboard.grafana import panel_id
 from bff.telemetry.dashboard.panel import VARIABLES
 from bff.telemetry.dashboard.rows import dashboard_rows
 from bff.telemetry.logs.fields import FIELDS
 from tests.support.telemetry.promql import labels_by, metrics_of, unknown_labels
 
-PANELS = panel_ids(dashboard_rows())
+PANELS = {panel.title for row in dashboard_rows() for panel in row.panels}
 RECORDED = {each.name: each.expression for each in SLO_RECORDINGS}
 
 
@@ -55,7 +55,7 @@ def test_alert_says_what_is_wrong_what_to_do_and_which_graph_shows_it(
     assert notes["summary"].endswith(".")
     assert notes["runbook"].endswith(".")
     assert notes["panel"] in PANELS
-    assert f"viewPanel={PANELS[notes['panel']]}&var-job=" in notes["dashboard"]
+    assert f"viewPanel={panel_id(notes['panel'])}&var-job=" in notes["dashboard"]
     assert set(re.findall(r"&var-(\w+)=", notes["dashboard"])) == {"job", *alert.by} & {*VARIABLES}
     assert rule["labels"]["severity"] in ("page", "ticket")
 

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from bff.cli import bff
+from bff.telemetry.dashboard.grafana import panel_id
 from bff.telemetry.dashboard.panel import VARIABLES, Panel
 from bff.telemetry.dashboard.rows import dashboard_rows
 from bff.telemetry.metrics.definitions.definition import Definition, Row
@@ -126,6 +127,53 @@ def test_printed_dashboard_is_whole_and_none_of_its_panels_cover_each_other(
         assert not cells & taken
         assert max(x for x, _ in cells) < 24
         taken |= cells
+
+
+def test_numbers_lead_to_their_graphs(printed: dict[str, Any]) -> None:
+    ids = {panel["title"]: panel["id"] for panel in printed["panels"]}
+    found = {
+        panel["title"]: [link["title"] for link in panel["fieldConfig"]["defaults"]["links"]]
+        for panel in printed["panels"]
+        if panel["type"] == "stat"
+    }
+    assert found == {
+        "Alerts firing": [],
+        "Requests now": [],
+        "Failed screens now": ["Screens that fail"],
+        "Degraded screens now": ["Degraded screens"],
+        "95 % of screens within": ["Slow screens"],
+        "Error budget used": ["Error budgets"],
+    }
+    (link,) = panel_of(printed, "Error budget used")["fieldConfig"]["defaults"]["links"]
+    assert f"&${{instance:queryparam}}&viewPanel={ids['Error budgets']}&" in link["url"]
+
+
+def test_error_budget_is_asked_for_once_over_the_shown_time(printed: dict[str, Any]) -> None:
+    (target,) = panel_of(printed, "Error budget used")["targets"]
+    assert (target["instant"], target["range"]) == (True, False)
+    assert target["expr"].endswith(" * $__range_s / 2592000")
+    others = [each for panel in printed["panels"] for each in panel.get("targets", [])]
+    assert [each["expr"] for each in others if each["instant"]] == [target["expr"]]
+
+
+def test_promised_latencies_are_dashed_and_follow_what_is_measured(printed: dict[str, Any]) -> None:
+    panel = panel_of(printed, "Slow screens")
+    (dashed,) = panel["fieldConfig"]["overrides"]
+    assert dashed["matcher"] == {"id": "byFrameRefID", "options": "B"}
+    assert "bff_slo_latency_seconds" in panel["targets"][1]["expr"]
+    assert "sortBy" not in panel["options"]["legend"]
+
+
+def test_number_of_a_panel_follows_from_its_title(printed: dict[str, Any]) -> None:
+    assert panel_id("Instances that fail") == 777058
+    assert {panel["title"]: panel_id(panel["title"]) for panel in printed["panels"]} == {
+        panel["title"]: panel["id"] for panel in printed["panels"]
+    }
+
+
+def panel_of(printed: dict[str, Any], title: str) -> Any:
+    """The panel of a title."""
+    return next(each for each in printed["panels"] if each["title"] == title)
 
 
 def test_queries_over_buckets_have_exemplars(printed: dict[str, Any]) -> None:
