@@ -8,8 +8,9 @@ run, `bff.engine.steps.inputs` for what a step sends, `bff.engine.steps.bodies` 
 becomes.
 """
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -39,16 +40,22 @@ from bff.engine.values.results import (
     CompositionFailure,
     CompositionPayload,
     CompositionResult,
+    CutRun,
     Degradation,
     Inputs,
+    RunEnd,
     WriteState,
 )
+from bff.engine.values.trace import Trace
 from bff.errors import EvaluationError
 from bff.plan.model.caching import EVERYTHING, PurgedTags, bounded_tags
 from bff.plan.model.composition import Composition
 from bff.plan.model.expressions import Root
 from bff.plan.model.steps import ErrorReply, Step
 from bff.telemetry.metrics.families import Metrics
+
+# Called once for each run, on the loop, however it ends. Raises nothing, and is quick.
+RunObserver = Callable[[Composition, RunEnd], None]
 
 _MAY_HAVE_WRITTEN: Final = frozenset[WriteState]({"done", "unknown"})
 
@@ -57,7 +64,8 @@ class Engine:
     """Runs the compositions of one compiled project.
 
     Belongs to one event loop, like its services; any number of runs go on at once. `clock` gives
-    seconds for timings alone: deadlines go by the loop's clock.
+    seconds for timings alone: deadlines go by the loop's clock. `observers` see the end of each
+    run: of one that many requests wait for, and of one that nobody waits for.
     """
 
     def __init__(
@@ -69,12 +77,14 @@ class Engine:
         limits: Limits | None = None,
         clock: Callable[[], float] = time.perf_counter,
         metrics: Metrics | None = None,
+        observers: Sequence[RunObserver] = (),
     ) -> None:
         self.limits = limits or Limits()
         self._calls = DirectCalls(services, self.limits, EngineCounts(metrics or Metrics()))
         self._shared = None if replies is None else SharedCalls(self._calls, replies)
         self._heavy_work = heavy_work
         self._clock = clock
+        self._observers = observers
 
     def prepare(self, composition: Composition) -> PreparedComposition:
         """The composition in the form that `run` takes. Make it once and hold it."""
@@ -82,11 +92,29 @@ class Engine:
 
     async def run(self, prepared: PreparedComposition, inputs: Inputs) -> CompositionResult:
         """Run every step by the deadline, and merge. A cancellation cancels every call."""
-        composition = prepared.composition
         run = Run(prepared, inputs, self._calls, self._shared, self._heavy_work, self._clock)
+        composition, trace = prepared.composition, inputs.trace
+        if trace is not None:
+            trace.begin_run(composition.name, run.progress.started_at)
+        try:
+            result = await self._result_of(run, composition)
+        except (Exception, asyncio.CancelledError) as error:
+            is_cancelled = isinstance(error, asyncio.CancelledError)
+            cut = CutRun("cancelled" if is_cancelled else "bug", run.progress.timings())
+            self._note(cut, composition, trace)
+            raise
+        self._note(result, composition, trace)
+        return result
+
+    def _note(self, end: RunEnd, composition: Composition, trace: Trace | None) -> None:
+        """A run has ended."""
+        if trace is not None:
+            trace.end_run(end)
+        for observe in self._observers:
+            observe(composition, end)
+
+    async def _result_of(self, run: Run, composition: Composition) -> CompositionResult:
         progress = run.progress
-        if inputs.trace is not None:
-            inputs.trace.begin_run(composition.name, progress.started_at)
         await run.settle_all()
         degraded = _degradations(composition, progress) if progress.in_trouble else ()
         if progress.failed_by is not None:

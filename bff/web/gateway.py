@@ -30,6 +30,7 @@ from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.metrics.process import watch_process
 from bff.upstream.call_counts import CallCounts
 from bff.upstream.observed import Observer, Observers
+from bff.web.http.destination import Destination
 from bff.web.http.forwarding import ForwardingReader
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
@@ -153,7 +154,12 @@ class Gateway:
 
     def finish(self, request: GatewayRequest, reply: Reply) -> Reply:
         """A reply of a host's own, with what every reply of the gateway has."""
-        return self._current.dispatcher.finish(request, reply)
+        return self._current.dispatcher.finish_own(request, reply)
+
+    @property
+    def app_destination(self) -> Destination:
+        """The destination of what the app behind answers, though nobody has begun it."""
+        return self._current.dispatcher.app
 
     async def close(self) -> None:
         """Close what `open` opened; it may be opened again. Runs on the loop of the resources."""

@@ -1,19 +1,31 @@
 """Spans of what several requests share, and of what is made in the background."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from bff.settings import Settings
+from bff.telemetry.metrics.definitions.cache import JOINED_FLIGHTS
+from bff.telemetry.metrics.definitions.screens import REQUESTS_IN_FLIGHT
 from tests.support.fake_time import Clock
+from tests.support.gateway.hosts import LOOP_HOSTS
 from tests.support.gateway.screens import Screens, user
 from tests.support.telemetry.collector import Collector
-from tests.support.upstream.wire_scripts import never
+from tests.support.telemetry.counted import settled
+from tests.support.upstream.wire_scripts import held, never
 
 CACHED = """
 endpoint: GET /cached
 steps: {a: {call: shop.get_user, with: {id: 1}}}
 cache: {ttl: 10s, stale: 30s}
+"""
+TWO = """
+endpoint: GET /two
+steps:
+  a: {call: shop.get_user, with: {id: 1}}
+  b: {call: shop.get_user, with: {id: "${a.id + `1`}"}}
+cache: {ttl: 10s}
 """
 SHARING = """
 endpoint: GET /sharing
@@ -88,3 +100,41 @@ def test_what_is_made_anew_in_the_background_has_a_trace_that_links_to_its_cause
     assert screen.upstream.requests[-1].header("traceparent") == (
         f"00-{root.trace_id}-{attempt.span_id}-01"
     )
+
+
+def test_run_that_goes_on_when_its_client_has_left_is_whole_in_that_clients_trace(
+    screens: Screens, collector: Collector
+) -> None:
+    """Somebody else waits for it. A WSGI server does not see a client leave."""
+    if screens.host_name not in LOOP_HOSTS:
+        return
+    gate = threading.Event()
+    metrics_token = "t" * 32
+    screen = screens(
+        TWO,
+        {"/users/1": held(gate, user(1)), "/users/2": user(2)},
+        settings=Settings(traces=collector.settings(), metrics_token=metrics_token),
+    )
+    metrics = screen.host.app.extensions["bff"].core.metrics
+    with screen.host.connect() as leaving:
+        leaving.request("GET", "/two")
+        screen.upstream.wait_for_requests(1)
+        staying = screen.begin("/two")
+        settled(metrics, {}, {JOINED_FLIGHTS.name: 1}, JOINED_FLIGHTS)
+    left = f"{REQUESTS_IN_FLIGHT.name} kind=composition"
+    assert settled(metrics, {}, {left: 1}, REQUESTS_IN_FLIGHT) == {left: 1}
+    assert collector.spans == []
+    gate.set()
+    assert staying.result().status == 200
+    spans = {span.name: span for span in collector.trace("run screen", 7)}
+    request, cache, run = (spans[name] for name in ("GET /two", "cache", "run screen"))
+    assert request.attributes["error.type"] == "client_left"
+    assert "bff.cache.state" not in cache.attributes
+    assert (cache.parent_id, run.parent_id) == (request.span_id, cache.span_id)
+    assert request.ended_at < run.ended_at  # the end of the run, not of the request
+    assert run.attributes == {
+        "bff.composition": "screen",
+        "bff.release": request.attributes["bff.release"],
+    }
+    assert {name for name in spans if name.startswith("step")} == {"step a", "step b"}
+    assert spans["step b"].attributes["bff.outcome"] == "ok"  # which began after the client left

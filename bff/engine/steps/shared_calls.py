@@ -70,10 +70,13 @@ class SharedCalls:
             return await send(trace, deadline)
 
         async def refresh(deadline: Deadline) -> CallResult:
-            anew = None if trace is None else trace.of_refresh()
-            called = await send(anew, deadline)
-            if anew is not None:
-                anew.end_refresh()
+            anew, error = None if trace is None else trace.of_refresh(), "cancelled"
+            try:
+                called = await send(anew, deadline)
+                error = _error_of(called, own)
+            finally:
+                if anew is not None:
+                    anew.end_refresh(error)
             return called
 
         cached = await self._replies.get(
@@ -139,6 +142,13 @@ def _disclosed_claims(operation: Operation) -> Callable[[Mapping[str, Any]], Any
         return dict
     names = sorted({path[1] for path in reads})
     return lambda claims: [claims.get(name) for name in names]
+
+
+def _error_of(called: CallResult, own: StepPart | None) -> str:
+    """Why what was to be made anew is no better than before; "" where it is."""
+    if not called.failed or own is None or not isinstance(own.value, Failed):
+        return ""
+    return own.value.reason.word
 
 
 def _result(

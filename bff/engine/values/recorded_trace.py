@@ -10,14 +10,23 @@ Rules:
    something in the background links to it.
 2. What is noted are times, names of the project and statuses: no values, no bodies.
 3. A request notes `MOST_ATTEMPTS` attempts, and counts those beyond.
+4. A run may outlive its request, whose client has left. The spans wait for the end of both.
 
 Written to by the event loop alone. `bff.telemetry.traces` has what becomes of it.
 """
 
 import time
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Final, NamedTuple, Protocol, assert_never
 
-from bff.engine.values.results import CompositionFailure, CompositionResult, Degradation, StepTiming
+from bff.engine.values.results import (
+    CompositionFailure,
+    CompositionPayload,
+    CutRun,
+    Degradation,
+    RunEnd,
+    StepTiming,
+)
 from bff.engine.values.trace import SpanContext, Trace, new_span_id
 from bff.plan.model.caching import PurgedTags
 
@@ -47,10 +56,11 @@ class Attempt(NamedTuple):
 
 class RecordedRun:
     """A run of a composition, or of "": a call whose reply others share. Seconds are of
-    `perf_counter`, and `ended_at` is 0 until its end."""
+    `perf_counter`, and `ended_at` is 0 until its end. `error` is why it has no good result: a
+    status from 500 on, the word of a reason, "bug" or "cancelled"; "" where it has one."""
 
-    __slots__ = ("composition", "ended_at", "failures", "purges", "span_id", "started_at",
-                 "status", "timings")  # fmt: skip
+    __slots__ = ("composition", "ended_at", "error", "failures", "purges", "span_id",
+                 "started_at", "timings")  # fmt: skip
 
     def __init__(self, composition: str, started_at: float) -> None:
         self.composition = composition
@@ -60,17 +70,19 @@ class RecordedRun:
         self.timings: tuple[StepTiming, ...] = ()
         self.failures: tuple[Degradation, ...] = ()
         self.purges: PurgedTags = ()
-        self.status = 200
+        self.error = ""
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether its end is an error. To be cancelled is none: nobody waited."""
+        return self.error not in ("", "cancelled")
 
 
 class Tracer(Protocol):
-    """Makes traces, and takes those of the background."""
+    """Makes traces."""
 
     def trace_of_refresh(self, cause: "RecordedTrace") -> "RecordedTrace":
         """The trace of what is made anew in the background because of a request."""
-
-    def refreshed(self, trace: "RecordedTrace") -> None:
-        """A refresh in the background has ended, whose trace this is."""
 
 
 class RecordedTrace(Trace):
@@ -86,6 +98,7 @@ class RecordedTrace(Trace):
     cache_answered_at = 0.0
     shares: SpanContext | None = None  # the run of another request, which this one waited for
     lost_attempts = 0
+    on_run_end: Callable[[], None] | None = None  # makes spans, which have to wait for the run
     _attempts: list[Attempt] | None = None
     _span_id = b""
 
@@ -116,6 +129,11 @@ class RecordedTrace(Trace):
     def attempts(self) -> list[Attempt]:
         """The exchanges with instances that are over, in the order of their ends."""
         return self._attempts or []
+
+    @property
+    def is_running(self) -> bool:
+        """See `Trace.is_running`."""
+        return self.run is not None and not self.run.ended_at
 
     def note(self, attempt: Attempt) -> None:
         """An exchange is over."""
@@ -169,24 +187,36 @@ class RecordedTrace(Trace):
         """See `Trace.begin_run`."""
         self.run = RecordedRun(composition, started_at)
 
-    def end_run(self, made: CompositionResult) -> None:
+    def end_run(self, end: RunEnd) -> None:
         """See `Trace.end_run`."""
         run = self.run
-        if run is not None:
-            run.ended_at = time.perf_counter()
-            run.timings, run.purges = made.timings, made.purges
-            if isinstance(made, CompositionFailure):
-                run.status, run.failures = made.status, made.failures
-            else:
-                run.failures = made.degraded
-        if self.is_refresh:
-            self.end_refresh()
+        if run is None:
+            return
+        run.timings = end.timings
+        error = ""
+        match end:
+            case CompositionPayload():
+                run.failures, run.purges = end.degraded, end.purges
+            case CompositionFailure():
+                run.failures, run.purges = end.failures, end.purges
+                error = str(end.status) if end.status >= 500 else ""
+            case CutRun():
+                error = end.by
+            case _:
+                assert_never(end)
+        self._end(run, error)
 
-    def end_refresh(self) -> None:
+    def end_refresh(self, error: str) -> None:
         """See `Trace.end_refresh`."""
         if self.run is not None:
-            self.run.ended_at = time.perf_counter()
-        self.tracer.refreshed(self)
+            self._end(self.run, error)
+
+    def _end(self, run: RecordedRun, error: str) -> None:
+        run.ended_at = time.perf_counter()
+        run.error = error
+        on_run_end, self.on_run_end = self.on_run_end, None
+        if on_run_end is not None:
+            on_run_end()
 
 
 class CallTrace(Trace):

@@ -122,3 +122,14 @@ class CompositionFailure:
 
 
 CompositionResult = CompositionPayload | CompositionFailure
+
+
+class CutRun(NamedTuple):
+    """A run that came to no result: nobody waited for it any longer, or a bug ended it. `timings`
+    are those of the steps that had begun."""
+
+    by: Literal["cancelled", "bug"]
+    timings: tuple[StepTiming, ...]
+
+
+RunEnd = CompositionResult | CutRun

@@ -92,6 +92,11 @@ class Trace:
             self.trace_id = request_id if is_trace_id(request_id) else new_trace_id()
             self._start = b"%btraceparent: 00-%b-" % (own, self.trace_id)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its run is under way: it may go on when the request is over."""
+        return False
+
     def lines(self) -> bytes:
         """The lines of one call on the wire, each with its end."""
         # Sampled (01): by another flag, services that go by their caller's would record nothing.
@@ -122,8 +127,9 @@ class Trace:
         """The trace of what is made anew in the background because of the request."""
         return self
 
-    def end_refresh(self) -> None:
-        """What was made anew in the background is there, or failed."""
+    def end_refresh(self, error: str) -> None:
+        """A reply that was to be made anew in the background is there; or `error` is why not: the
+        word of a reason."""
 
     def begin_cache(self) -> None:
         """Memory does not have the entry: the rest of the cache is asked."""
@@ -134,5 +140,5 @@ class Trace:
     def begin_run(self, composition: str, started_at: float) -> None:
         """The request's run began; seconds of `perf_counter`."""
 
-    def end_run(self, made: Any) -> None:
-        """The run came to a payload, or to a failure."""
+    def end_run(self, end: Any) -> None:
+        """The run has ended; `end` is a `RunEnd`."""

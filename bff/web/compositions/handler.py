@@ -50,7 +50,6 @@ from bff.web.http.codings import choose_coding
 from bff.web.http.problems import problem
 from bff.web.http.replies import CacheState, Reply
 from bff.web.http.requests import GatewayRequest
-from bff.web.telemetry.telemetry import RunObserver, observed
 
 
 class Target(NamedTuple):
@@ -68,7 +67,7 @@ class CompositionHandler:
     """Serves one composition on `loop`, which `engine` and `cache` were made on; `read`, `target`
     and `lookup` are safe on any thread. `caller_headers` are the headers by which callers are
     identified, `origins` those of `cors`. `clock` gives seconds since the epoch, as the cache's own
-    does. `observers` see its runs."""
+    does."""
 
     def __init__(
         self,
@@ -82,7 +81,6 @@ class CompositionHandler:
         body_bytes: int,
         origins: Collection[str] = (),
         clock: Callable[[], float],
-        observers: Sequence[RunObserver] = (),
     ) -> None:
         self.writes = composition.writes
         self.takes_body = composition.method != "GET"
@@ -101,7 +99,6 @@ class CompositionHandler:
         self._prepared = engine.prepare(composition)
         self._forms = PayloadForms(composition, vary, engine.limits.off_loop_bytes)
         self._engine = engine
-        self._run = observed(engine.run, observers)
         self._heavy_work = heavy_work
         self._cache = cache
         self._loop = loop
@@ -226,9 +223,7 @@ class CompositionHandler:
             trace,
             caller if self._discloses else None,
         )
-        made = await self._run(self._prepared, inputs)
-        trace.end_run(made)
-        return made
+        return await self._engine.run(self._prepared, inputs)
 
     async def _made(
         self,

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mutabl
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from bff.web.http.destination import APP
+from bff.web.gateway import Gateway
+from bff.web.http.destination import NOWHERE
 from bff.web.http.replies import Reply
 from bff.web.http.requests import (
     BEHIND_EDGE,
@@ -18,7 +19,6 @@ from bff.web.http.requests import (
     GatewayRequest,
     without_underscores,
 )
-from bff.web.telemetry.telemetry import Telemetry
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -63,11 +63,13 @@ async def hand_over(
     scope: Scope,
     send: Send,
     unless_client_leaves: UnlessClientLeaves,
-    telemetry: Telemetry,
+    gateway: Gateway,
 ) -> None:
     """Have the app behind answer; see what it doesn't log itself. `scope` is one of
     `scope_for_app`. Raises what the app raises, but `ClientGone`."""
-    request.destination = APP
+    telemetry = gateway.telemetry
+    if request.destination is NOWHERE:
+        request.destination = gateway.app_destination
     status, sent_bytes, has_left = 0, 0, False  # no status is known yet
     length = -1  # of the reply, where its head states one
 

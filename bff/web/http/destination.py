@@ -17,7 +17,7 @@ class Destination:
     OpenTelemetry's `http.route`. `slo` is the composition's. `cells` has what is counted of its
     requests in this process, by how they went. `facts` are its fields in lines of the log."""
 
-    __slots__ = ("cells", "facts", "kind", "name", "route", "slo")
+    __slots__ = ("cells", "facts", "kind", "name", "release", "route", "slo")
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class Destination:
         self.name = name
         self.route = route
         self.slo = slo
+        self.release = release
         self.cells: dict[Any, Any] = {}
         self.facts = _facts(kind, name, release)
 
@@ -49,5 +50,4 @@ def _facts(kind: DestinationKind, name: str, release: str) -> Facts:
     return Facts(facts)
 
 
-NOWHERE: Final = Destination("none")  # nothing of the project's is there
-APP: Final = Destination("app")  # the app behind the gateway
+NOWHERE: Final = Destination("none")  # of a request that no release has seen yet

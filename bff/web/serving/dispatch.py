@@ -40,7 +40,8 @@ _LONGEST_REMEMBERED_LINE = 512  # characters of path and query
 
 class Dispatcher:
     """A compiled project, ready to answer. `begin` is safe on any thread. The maps' keys are
-    compositions' names, routes' prefixes, and paths of the gateway's own endpoints."""
+    compositions' names, routes' prefixes, and paths of the gateway's own endpoints. `app` is the
+    destination of what the app behind answers."""
 
     def __init__(
         self,
@@ -98,6 +99,8 @@ class Dispatcher:
             )
             for each in project.routes
         }
+        self._nowhere = Destination("none", release=project.release)
+        self.app = Destination("app", release=project.release)
         self._own = own
         self._own_destinations = {
             path: Destination("own", path, url_prefix + path, release=project.release)
@@ -127,6 +130,7 @@ class Dispatcher:
         """The reply, where it takes no waiting; None where nothing of the project's is there."""
         try:
             if not request.has_good_host():
+                request.destination = self._nowhere
                 begun: Reply | Pending | None = bad_host(request)
             else:
                 # Routing, reading params and digesting them take 12 µs of the 25 that a hit spends
@@ -167,12 +171,19 @@ class Dispatcher:
             reply.body = b""
         return reply
 
+    def finish_own(self, request: GatewayRequest, reply: Reply) -> Reply:
+        """As `finish`, for a reply of a host's own: perhaps nobody has begun the request."""
+        if request.destination is NOWHERE:
+            request.destination = self._nowhere
+        return self.finish(request, reply)
+
     def report_bug(self, request: GatewayRequest, error: Exception) -> Reply:
         """Log an exception that nobody foresaw, and give the reply to it."""
         self._telemetry.bug(request, error)
         return self.finish(request, internal_error(request))
 
     def _begin(self, request: GatewayRequest) -> Reply | Pending | None:
+        request.destination = self._nowhere
         if (
             request.method == "OPTIONS"
             and is_preflight(request)
@@ -195,6 +206,7 @@ class Dispatcher:
             case BadPath():
                 return bad_path(request)
             case NoMatch():
+                request.destination = self.app
                 return None
             case ToComposition():
                 raise AssertionError("begun above")
@@ -234,7 +246,7 @@ class Dispatcher:
             case ToOwn(path):
                 return self._own_destinations[path]
             case WrongMethod():
-                return NOWHERE
+                return self._nowhere
             case BadPath() | NoMatch():
                 return None
             case _:

@@ -164,6 +164,7 @@ def build_release(
         limits=limits,
         replies=replies,
         metrics=resources.metrics,
+        observers=telemetry.run_observers,
     )
     provider = identity.provider
     cross_origins = CrossOrigins(project, provider.headers)
@@ -178,7 +179,6 @@ def build_release(
             body_bytes=body_bytes,
             origins=each.cors.origins,
             clock=resources.clock,
-            observers=telemetry.run_observers,
         )
         for each in compositions
     }

@@ -64,26 +64,24 @@ class SpanBuilder:
             attributes.append(("bff.composition", run.composition))
         if view:
             attributes.append(("bff.view", view))
-        is_error = run.status >= 500
-        if is_error:
-            attributes.append(("error.type", str(run.status)))
+        if run.error:
+            attributes.append(("error.type", run.error))
         self.add(
             run.span_id,
             parent,
             f"run {run.composition}" if run.composition else "refresh",
             "internal",
-            (run.started_at, run.ended_at or self._ended_at),
+            (run.started_at, run.ended_at),
             attributes,
-            is_error=is_error,
+            is_error=run.is_failed,
             events=self._events(run),
             links=self.links(self._trace.link) if self._trace.is_refresh else (),
         )
 
     def _events(self, run: RecordedRun) -> list[Event]:
         ends = {each.step: _ended(run, each.started_ms + each.duration_ms) for each in run.timings}
-        last = run.ended_at or self._ended_at
         events = [
-            degradation_event(each, self.nanoseconds(ends.get(each.step, last)))
+            degradation_event(each, self.nanoseconds(ends.get(each.step, run.ended_at)))
             for each in run.failures
         ]
         for each in run.timings:
@@ -98,7 +96,7 @@ class SpanBuilder:
             purged: tuple[str, AttributeValue] = ("bff.everything", True)
             if run.purges is not EVERYTHING:
                 purged = ("bff.tags", len(run.purges))
-            events.append(Event("purge", self.nanoseconds(last), [purged]))
+            events.append(Event("purge", self.nanoseconds(run.ended_at), [purged]))
         return events
 
     def _steps(self, run: RecordedRun) -> dict[str, bytes]:
@@ -204,5 +202,4 @@ class SpanBuilder:
 
 
 def _ended(run: RecordedRun, milliseconds: float) -> float:
-    at = run.started_at + milliseconds / 1000
-    return min(at, run.ended_at) if run.ended_at else at
+    return min(run.started_at + milliseconds / 1000, run.ended_at)

@@ -12,7 +12,7 @@ import re
 from bisect import bisect_left
 from math import inf
 from time import perf_counter, time
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from bff.methods import KNOWN_METHODS
 from bff.telemetry.metrics.definitions.cache import CACHE_REQUESTS
@@ -26,7 +26,7 @@ from bff.telemetry.metrics.definitions.screens import (
     SLO_MISSES,
 )
 from bff.telemetry.metrics.families import Cell, Labels, Metrics
-from bff.web.http.destination import APP, NOWHERE, Destination, DestinationKind
+from bff.web.http.destination import Destination, DestinationKind
 from bff.web.http.replies import CacheState, PayloadOutcome, Reply
 from bff.web.http.requests import GatewayRequest
 
@@ -81,8 +81,6 @@ class RequestCounts:
         self._actions = metrics.counter(ACTIONS)
         self._missed = metrics.counter(SLO_MISSES)
         self._reasons: set[str] = set()
-        # Destinations that all gateways of a process share hold nothing of one.
-        self._shared: dict[str, dict[Any, _Cells]] = {NOWHERE.kind: {}, APP.kind: {}}
 
     def begin_work(self, request: GatewayRequest, kind: WorkKind) -> None:
         """The request takes waiting from now on, until `end_work`."""
@@ -157,7 +155,7 @@ class RequestCounts:
         """The cells that `count` does not find: those of the first request that ends like this, of
         runs, whose accounts all differ, and of methods that clients make up."""
         destination, ending = request.destination, _ending(request, reply, broken)
-        held = self._shared.get(destination.kind, destination.cells)
+        held = destination.cells
         cells = held.get(ending)
         if cells is None:
             cells = held[ending] = self._new_cells(destination, ending)

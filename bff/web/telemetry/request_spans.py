@@ -51,24 +51,21 @@ class KeptRequest(NamedTuple):
     account: Account | None
     broken: str
     kept_for: str
-    release: str
     started_at: float
     ended_at: float
     clock_zero: float
 
 
 def request_spans(kept: KeptRequest) -> list[Span]:
-    """The spans of a request, parents first."""
+    """The spans of a request, parents first. Those of its run may end after its own."""
     trace, account = kept.trace, kept.account
-    builder = SpanBuilder(trace, kept.clock_zero, kept.ended_at)
+    run_ended_at = 0.0 if trace.run is None else trace.run.ended_at
+    builder = SpanBuilder(trace, kept.clock_zero, max(kept.ended_at, run_ended_at))
     parent = _add_request(builder, kept)
-    view = ""
-    if account is not None:
-        view = account.view
-        if account.cache != "bypass":
-            failures = account.failures if trace.run is None else ()
-            parent = _add_cache(builder, kept, parent, account.cache, failures)
-    builder.calls(parent, kept.release, view)
+    if trace.cache_asked_at or (account is not None and account.cache != "bypass"):
+        parent = _add_cache(builder, kept, parent)
+    view = "" if account is None else account.view
+    builder.calls(parent, kept.destination.release, view)
     return builder.spans
 
 
@@ -85,7 +82,7 @@ def _add_request(builder: SpanBuilder, kept: KeptRequest) -> bytes:
         ("url.path", kept.path[:_PATH_LENGTH]),
         ("network.protocol.version", kept.version),
         ("bff.request.id", trace.request_id.decode("ascii")),
-        ("bff.release", kept.release),
+        ("bff.release", kept.destination.release),
     ]
     if kept.kept_for != "sampled":
         attributes.append(("bff.kept_for", kept.kept_for))
@@ -121,18 +118,17 @@ def _add_request(builder: SpanBuilder, kept: KeptRequest) -> bytes:
     return trace.span_id
 
 
-def _add_cache(
-    builder: SpanBuilder,
-    kept: KeptRequest,
-    parent: bytes,
-    state: str,
-    failures: Sequence[Degradation],
-) -> bytes:
-    """The span of the look-up, and of the wait for a run that was shared; its id."""
-    trace = kept.trace
+def _add_cache(builder: SpanBuilder, kept: KeptRequest, parent: bytes) -> bytes:
+    """The span of the look-up, and of the wait for a run that was shared; its id. It has no state
+    where nobody waited for the answer."""
+    trace, account = kept.trace, kept.account
     began = trace.cache_asked_at or kept.started_at
     ended = trace.cache_answered_at or kept.ended_at
-    attributes: SpanAttributes = [("bff.cache.state", state)]
+    attributes: SpanAttributes = []
+    failures: Sequence[Degradation] = ()
+    if account is not None:
+        attributes.append(("bff.cache.state", account.cache))
+        failures = account.failures if trace.run is None else ()
     for name, value in kept.headers:
         if name == b"cache-status":
             attributes += [

@@ -1,8 +1,16 @@
-"""What is counted of runs; `observed` in `bff.web.telemetry.telemetry` says of which."""
+"""What is counted of runs: of each once, by its end."""
 
 from bisect import bisect_left
+from collections.abc import Sequence
+from typing import assert_never
 
-from bff.engine.values.results import CompositionPayload, CompositionResult
+from bff.engine.values.results import (
+    CompositionFailure,
+    CompositionPayload,
+    CutRun,
+    Degradation,
+    RunEnd,
+)
 from bff.plan.model.composition import Composition
 from bff.telemetry.metrics.definitions.cache import DEGRADATIONS, DROPPED_ELEMENTS
 from bff.telemetry.metrics.definitions.definition import HTTP_SECONDS
@@ -20,17 +28,26 @@ class RunCounts:
         self._degradations = metrics.counter(DEGRADATIONS)
         self._dropped = metrics.counter(DROPPED_ELEMENTS)
 
-    def count(self, composition: Composition, result: CompositionResult) -> None:
-        """Count a run of the composition by its result."""
+    def count(self, composition: Composition, end: RunEnd) -> None:
+        """Count a run of the composition. See `RunObserver`."""
         name = composition.name
-        if isinstance(result, CompositionPayload):
-            failures, outcome = result.degraded, "degraded" if result.degraded else "ok"
-        else:
-            failures, outcome = result.failures, "failed"
-            if result.step is None:
-                self._degradations.at(name, "", result.reason)[0] += 1
+        failures: Sequence[Degradation] = ()
+        match end:
+            case CompositionPayload(degraded=failures):
+                outcome = "degraded" if failures else "ok"
+            case CompositionFailure(step=failed_by, reason=reason, failures=failures):
+                outcome = "failed"
+                if failed_by is None:
+                    self._degradations.at(name, "", reason)[0] += 1
+            case CutRun(by="cancelled"):
+                outcome = "cancelled"
+            case CutRun():
+                outcome = "failed"
+                self._degradations.at(name, "", end.by)[0] += 1
+            case _:
+                assert_never(end)
         self._runs.at(name, outcome)[0] += 1
-        for step, _, duration_ms, calls, step_outcome, dropped in result.timings:
+        for step, _, duration_ms, calls, step_outcome, dropped in end.timings:
             seconds = duration_ms / 1000
             durations = self._steps.at(name, step, step_outcome)
             durations[bisect_left(HTTP_SECONDS, seconds)] += 1

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
 from bff.engine.values.outcomes import Reason
-from bff.engine.values.results import CompositionPayload, CompositionResult
+from bff.engine.values.results import CompositionPayload, CutRun, RunEnd
 from bff.plan.model.composition import Composition
 from bff.telemetry.logs.repeats import Later, Repeats, on_running_loop
 from bff.web.logs.log import Log
@@ -43,15 +43,16 @@ class RunFaults:
         self._slow_ms = slow_seconds * 1000 or float("inf")
         self._repeats = Repeats[RunFault](self._report, OTHERS, later)
 
-    def note(self, composition: Composition, result: CompositionResult) -> None:
-        """A run came to its result."""
-        failures = result.degraded if isinstance(result, CompositionPayload) else result.failures
-        for timing in result.timings:
+    def note(self, composition: Composition, end: RunEnd) -> None:
+        """A run has ended. See `RunObserver`."""
+        for timing in end.timings:
             if timing.duration_ms >= self._slow_ms:
                 self._note_slow(composition, timing.step, timing.duration_ms)
             if timing.dropped is not None:
                 self._note_break(composition, timing.step, timing.dropped.detail)
-        for failure in failures:
+        if isinstance(end, CutRun):
+            return
+        for failure in end.degraded if isinstance(end, CompositionPayload) else end.failures:
             if failure.reason == Reason.INVALID.word:
                 self._note_break(composition, failure.step, failure.detail)
 

@@ -5,12 +5,10 @@ Of a request that takes waiting they say so before: `begin_work`, and in the end
 the methods raises.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bff.engine.prepared import PreparedComposition
-from bff.engine.values.results import CompositionResult, Inputs
-from bff.plan.model.composition import Composition
+from bff.engine.engine import RunObserver
 from bff.telemetry.logs.events import AuditAction
 from bff.telemetry.metrics.families import Metrics
 from bff.web.http.replies import Reply
@@ -22,10 +20,6 @@ from bff.web.telemetry.run_faults import RunFaults
 
 if TYPE_CHECKING:
     from bff.web.telemetry.tracer import RequestTracer
-
-RunComposition = Callable[[PreparedComposition, Inputs], Awaitable[CompositionResult]]
-# Called once for each run, on the loop. Raises nothing, and is quick.
-RunObserver = Callable[[Composition, CompositionResult], None]
 
 
 class Telemetry:
@@ -135,19 +129,3 @@ class Telemetry:
                 counts.exemplify(request, reply, why, seconds, kept.trace_id.decode())
         except Exception as error:
             self._log.bug(request, error)
-
-
-def observed(run: RunComposition, observers: Sequence[RunObserver]) -> RunComposition:
-    """The same, whose runs the observers see: each run once, when the engine gives its result.
-
-    Several requests may wait for one run, and none waits for one that makes a stale payload anew.
-    A run that is cancelled has no result, so no observer sees it.
-    """
-
-    async def run_and_observe(prepared: PreparedComposition, inputs: Inputs) -> CompositionResult:
-        result = await run(prepared, inputs)
-        for observe in observers:
-            observe(prepared.composition, result)
-        return result
-
-    return run_and_observe if observers else run

@@ -7,10 +7,13 @@ Rules:
    services. Requests that end in a 5xx, are degraded, break off or take long are always kept. Then
    the services' spans may be missing.
 3. Every request notes what its spans would need, since how it ends is not known before. Spans are
-   built for those that are kept, once the reply is out, by the sender's thread.
+   built for those that are kept, once the reply is out and the run is over, by the sender's thread.
+4. A run that goes on for the cache alone, since its client has left, decides as a request does
+   whether the trace is kept.
 """
 
 import time
+from collections.abc import Callable
 from functools import partial
 
 from bff.engine.ports import ServiceCall, UpstreamReply
@@ -21,6 +24,7 @@ from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.traces.sampling import ratio_sampler
 from bff.telemetry.traces.sender import SpanSender
 from bff.telemetry.traces.settings import TraceSettings
+from bff.telemetry.traces.spans import Span
 from bff.upstream.observed import ObservedCall
 from bff.upstream.ports import Server, SwitchedConnection, UpstreamStream
 from bff.version import __version__
@@ -75,6 +79,7 @@ class RequestTracer:
         link = SpanContext(cause.trace_id, cause.span_id, cause.flags)
         trace = RecordedTrace(self, cause.request_id, trace_id, flags, None, link)
         trace.is_refresh = True
+        trace.on_run_end = partial(self._end_refresh, trace)
         trace.begin_run("", time.perf_counter())  # which a composition's takes the place of
         return trace
 
@@ -124,14 +129,15 @@ class RequestTracer:
         self, request: GatewayRequest, reply: Reply, broken: str = ""
     ) -> RecordedTrace | None:
         """A request is over, `broken` where its reply is not whole. Returns its trace where its
-        spans are kept."""
+        spans are kept, as far as that is known: a run that goes on may decide it."""
         ended_at = time.perf_counter()
+        is_running = False
         if request.has_new_trace:  # a hit, mostly: its trace is made where it is kept
             is_sampled = self._samples(request.request_id)
         else:
-            is_sampled = request.trace.is_sampled
+            is_sampled, is_running = request.trace.is_sampled, request.trace.is_running
         kept_for = "sampled" if is_sampled else self._exception(request, reply, broken, ended_at)
-        trace = request.trace if kept_for else None
+        trace = request.trace if kept_for or is_running else None
         if type(trace) is not RecordedTrace:  # or the request is one of a host without `locate`
             return None
         _ = trace.span_id  # there from now on: something in the background may link to it
@@ -149,24 +155,43 @@ class RequestTracer:
             reply.account,
             broken,
             kept_for,
-            self.release,
             request.started_at,
             ended_at,
             time.time() - ended_at,
         )
-        self.sender.put(partial(request_spans, kept), _count(trace))
-        return trace
+        if is_running:
+            trace.on_run_end = partial(self._end_run, trace, kept)
+        else:
+            self._put(trace, partial(request_spans, kept))
+        return trace if kept_for else None
 
-    def refreshed(self, trace: RecordedTrace) -> None:
-        """See `Tracer.refreshed`."""
-        run, ended_at = trace.run, time.perf_counter()
-        if run is None:
-            return
-        is_slow = ended_at - run.started_at > self._slow_seconds
-        if trace.is_sampled or run.failures or run.status >= 500 or is_slow:
+    def _end_run(self, trace: RecordedTrace, kept: KeptRequest) -> None:
+        """The run of a request has ended, after the request."""
+        kept_for = kept.kept_for or self._exception_of_run(trace)
+        if kept_for:
+            self._put(trace, partial(request_spans, kept._replace(kept_for=kept_for)))
+
+    def _end_refresh(self, trace: RecordedTrace) -> None:
+        """Something was made anew in the background."""
+        if trace.is_sampled or self._exception_of_run(trace):
+            ended_at = time.perf_counter()
             clock_zero = time.time() - ended_at
-            build = partial(refresh_spans, trace, self.release, clock_zero, ended_at)
-            self.sender.put(build, _count(trace))
+            self._put(trace, partial(refresh_spans, trace, self.release, clock_zero, ended_at))
+
+    def _put(self, trace: RecordedTrace, build: Callable[[], list[Span]]) -> None:
+        self.sender.put(build, _count(trace))
+
+    def _exception_of_run(self, trace: RecordedTrace) -> str:
+        """Why a run is kept that has no request any more, although its trace is not sampled; ""
+        where it is not."""
+        run = trace.run
+        if run is None:
+            return ""
+        if run.is_failed:
+            return "error"
+        if run.failures:
+            return "degraded"
+        return "slow" if run.ended_at - run.started_at > self._slow_seconds else ""
 
     def _exception(
         self, request: GatewayRequest, reply: Reply, broken: str, ended_at: float

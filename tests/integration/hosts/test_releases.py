@@ -61,6 +61,25 @@ def live_releases(versions: list[CompiledProject]) -> list[Release]:
     return [each for each in releases if any(each.project is one for one in versions)]
 
 
+def test_request_for_which_nothing_is_there_is_of_the_release_whose_table_said_so(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        old, new = (version(tmp_path, "http://127.0.0.1:9", word) for word in ("old", "new"))
+        gateway = Gateway(old, SETTINGS)
+        await gateway.open()
+        asked, refused = (GatewayRequest("GET", "/gone", "", [(b"host", b"here")]) for _ in "12")
+        assert gateway.begin(asked) is None
+        await gateway.serve(new)
+        gateway.finish(asked, Reply(404, []))
+        gateway.finish(refused, Reply(400, []))  # by a host, before anybody began it
+        assert asked.destination.facts["bff.release"] == old.release
+        assert refused.destination.facts["bff.release"] == new.release != old.release
+        await gateway.close()
+
+    asyncio.run(main())
+
+
 def test_request_keeps_the_release_that_it_began_with(tmp_path: Path) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()

@@ -21,7 +21,7 @@ from bff.settings import Settings
 from bff.telemetry.logs.fields import DATASETS, FIELDS
 from bff.telemetry.logs.repeats import warnings_of
 from bff.web import gateway as core
-from bff.web.http.destination import APP
+from bff.web.http.destination import Destination
 from bff.web.http.replies import Account, Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.logs.log import Log, log_of
@@ -93,7 +93,7 @@ def write_seldom_ones(log: Log) -> None:
     log.request(request, Reply(502, [], facts=facts, account=account), 0)
     tunnel = {"bff.received_bytes": 5, "bff.closed_by": "client"}
     log.request(request, Reply(101, [], facts=tunnel), 10)
-    request.destination = APP
+    request.destination = Destination("app", release="r1")
     log.request(request, Reply(200, []), 10)
     try:
         raise ZeroDivisionError("x" * 20_000)

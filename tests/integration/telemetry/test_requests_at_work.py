@@ -24,6 +24,7 @@ from tests.support.telemetry.counted_shop import (
     TOKEN,
     Shop,
     asked,
+    run,
     screen,
     serving_shop,
 )
@@ -44,7 +45,10 @@ def test_client_that_leaves_has_no_status_and_abandons_its_screen(shop: Shop) ->
         return
     GATE.clear()
     arrived = len(shop.upstream.requests)
-    left = [asked("/hard/{id}", 0, error="client_left"), screen("hard", "abandoned")]
+    left = [
+        asked("/hard/{id}", 0, error="client_left"), screen("hard", "abandoned"),
+        *run("hard", "cancelled", user="cancelled"),
+    ]  # fmt: skip
     with shop.moves(*left), shop.host.connect() as connection:
         connection.request("GET", "/hard/99")
         shop.upstream.wait_for_requests(arrived + 1)

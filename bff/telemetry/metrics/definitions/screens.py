@@ -48,7 +48,8 @@ COMPOSITION_BYTES: Final = Definition(
 RUNS: Final = Definition(
     "bff_runs",
     "counter",
-    "Runs of compositions, in the background too, by what they came to: ok, degraded, failed.",
+    "Runs of compositions, in the background too, by what they came to: ok, degraded, failed; or"
+    " cancelled, where nobody waited any longer.",
     "screens",
     ("composition", "outcome"),
 )

@@ -166,7 +166,7 @@ class Edge:
             await watches.stream_unless_client_leaves(answer, incoming, receive)
 
         scope = scope_for_app(request, scope, incoming)
-        await hand_over(self._behind, request, scope, send, unless_client_leaves, self._telemetry)
+        await hand_over(self._behind, request, scope, send, unless_client_leaves, self._gateway)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

@@ -133,12 +133,13 @@ class Exchange:
 
     def lose(self) -> None:
         """The client left."""
+        # First, so that what is told of the request has the calls that are cancelled.
+        self._stop(cancels=self._may_be_abandoned or self._started)
         if self._service.is_over:
             self._note_cut()
         elif not self._is_logged and not self._started and self._may_be_abandoned:
             self._is_logged = True
             self._telemetry.abandoned(self.request)
-        self._stop(cancels=self._may_be_abandoned or self._started)
 
     def ask_for_body(self) -> None:
         """Somebody reads the body: a client that waits with it may send it (RFC 9110 §10.1.1)."""
@@ -301,7 +302,7 @@ class Exchange:
         request, reply = self.request, AppReply(self._writer, self._start_stream)
         scope = scope_for_app(request, scope_of(request, self._writer.peer), self.body)
         service, until_left = self._service, self._unless_client_leaves
-        await hand_over(service.behind, request, scope, reply.send, until_left, self._telemetry)
+        await hand_over(service.behind, request, scope, reply.send, until_left, service.gateway)
 
     async def _unless_client_leaves(self, answer: Callable[[], Awaitable[None]]) -> None:
         try:

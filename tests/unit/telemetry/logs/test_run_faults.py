@@ -7,8 +7,9 @@ import pytest
 from bff.engine.values.results import (
     CompositionFailure,
     CompositionPayload,
-    CompositionResult,
+    CutRun,
     Degradation,
+    RunEnd,
     StepTiming,
 )
 from bff.plan.model.service import Dropped
@@ -44,7 +45,7 @@ def test_place_of_a_break_has_no_index_and_no_value(
     assert set(schema_breaks(detail)) == expected
 
 
-def lines_of(*runs: CompositionResult, slow: float = 1.0) -> list[Any]:
+def lines_of(*runs: RunEnd, slow: float = 1.0) -> list[Any]:
     stream = Recorder()
     log = Log("info", stream)
     faults = RunFaults(log, slow, Clock().later)
@@ -57,6 +58,11 @@ def lines_of(*runs: CompositionResult, slow: float = 1.0) -> list[Any]:
 
 def payload(*timings: StepTiming, degraded: tuple[Degradation, ...] = ()) -> CompositionPayload:
     return CompositionPayload(b"{}", {}, degraded, timings)
+
+
+def test_step_that_nobody_waits_for_any_longer_is_slow_as_well() -> None:
+    (line,) = lines_of(CutRun("cancelled", (StepTiming("user", 0.0, 5000.0, 1, "cancelled"),)))
+    assert (line["event.action"], line["bff.step"]) == ("slow step", "user")
 
 
 def test_slowest_of_a_minute_is_the_one_that_is_reported() -> None:

@@ -102,14 +102,6 @@ def test_reasons_of_refusals_are_words_and_the_first_ones_alone(
     assert len(reasons) == MOST_REASONS + 1
 
 
-def test_two_gateways_of_a_process_count_what_is_nowhere_by_themselves() -> None:
-    first, second = Metrics(), Metrics()
-    for metrics in (first, second):
-        RequestCounts(metrics).count(request(), Reply(404, []), 0)
-    assert counted(first, REQUESTS) == counted(second, REQUESTS)
-    assert set(counted(first, REQUESTS).values()) == {1}
-
-
 def test_client_that_left_before_an_answer_has_no_status(
     metrics: Metrics, counts: RequestCounts
 ) -> None:

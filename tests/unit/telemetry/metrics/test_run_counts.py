@@ -3,8 +3,9 @@
 from bff.engine.values.results import (
     CompositionFailure,
     CompositionPayload,
-    CompositionResult,
+    CutRun,
     Degradation,
+    RunEnd,
     StepTiming,
 )
 from bff.telemetry.metrics.definitions.cache import DEGRADATIONS
@@ -19,9 +20,9 @@ RUN = f"{RUNS.name} composition={SCREEN.name} outcome="
 OF_USER = f"composition={SCREEN.name} step=user"
 
 
-def numbers_of(made: CompositionResult) -> dict[str, float]:
+def numbers_of(end: RunEnd) -> dict[str, float]:
     metrics = Metrics()
-    RunCounts(metrics).count(SCREEN, made)
+    RunCounts(metrics).count(SCREEN, end)
     return counted(metrics, RUNS, STEPS, STEP_CALLS, DEGRADATIONS)
 
 
@@ -48,4 +49,26 @@ def test_payload_that_fails_by_a_step_counts_that_step_alone() -> None:
     assert numbers_of(made) == {
         f"{RUN}failed": 1,
         f"{DEGRADATIONS.name} {OF_USER} reason=timeout": 1,
+    }
+
+
+def test_run_that_is_cancelled_counts_with_the_steps_that_had_begun() -> None:
+    timings = (
+        StepTiming("user", 0.0, 1.0, 1, "ok"),
+        StepTiming("orders", 0.0, 9.0, 2, "cancelled"),
+    )
+    of_orders = f"composition={SCREEN.name} step=orders"
+    assert numbers_of(CutRun("cancelled", timings)) == {
+        f"{RUN}cancelled": 1,
+        f"{STEPS.name} {OF_USER} outcome=ok": 1,
+        f"{STEP_CALLS.name} {OF_USER}": 1,
+        f"{STEPS.name} {of_orders} outcome=cancelled": 1,
+        f"{STEP_CALLS.name} {of_orders}": 2,
+    }
+
+
+def test_run_that_a_bug_ends_has_failed_as_its_reply_has() -> None:
+    assert numbers_of(CutRun("bug", ())) == {
+        f"{RUN}failed": 1,
+        f"{DEGRADATIONS.name} composition={SCREEN.name} reason=bug": 1,
     }

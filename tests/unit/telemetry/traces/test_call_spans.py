@@ -1,9 +1,11 @@
 """The spans of a request and of its run, from what was noted while it ran."""
 
+from typing import Literal
+
 import pytest
 
 from bff.engine.values.recorded_trace import Attempt, RecordedTrace
-from bff.engine.values.results import CompositionPayload, Degradation, StepTiming
+from bff.engine.values.results import CompositionPayload, CutRun, Degradation, StepTiming
 from bff.plan.model.caching import EVERYTHING, PurgedTags
 from bff.plan.model.service import Dropped
 from bff.telemetry.metrics.families import Metrics
@@ -82,14 +84,28 @@ def test_no_span_goes_beyond_the_end_of_the_run_or_of_the_request() -> None:
     assert (step.parent_id, call.parent_id) == (run.span_id, step.span_id)
 
 
-def test_attempts_of_a_run_that_is_not_over_are_below_the_run() -> None:
-    """The client left, or it waits no more: the steps' times are not known yet."""
+def test_attempts_of_a_reply_that_is_made_anew_are_below_its_run() -> None:
+    """It is none of a composition, and has no steps."""
+    noted = trace()
+    noted.begin_run("", 10.0)
+    noted.note(attempt("a", 10.5, 11.0))
+    noted.end_refresh("timeout")
+    run, call = built(noted, 12.0)
+    assert (run.name, run.parent_id, run.is_error) == ("refresh", b"p" * 16, True)
+    assert dict(run.attributes)["error.type"] == "timeout"
+    assert call.parent_id == run.span_id
+
+
+@pytest.mark.parametrize(("by", "is_error"), [("cancelled", False), ("bug", True)])
+def test_run_that_was_cut_says_by_what_and_what_its_steps_had_come_to(
+    by: Literal["cancelled", "bug"], is_error: bool
+) -> None:
     noted = trace()
     noted.begin_run("home", 10.0)
-    noted.note(attempt("a", 10.5, 11.0))
-    run, call = built(noted, 12.0)
-    assert (run.parent_id, run.ended_at) == (b"p" * 16, 1_012 * 10**9)
-    assert call.parent_id == run.span_id
+    noted.end_run(CutRun(by, (StepTiming("a", 0.0, 1000.0, 1, "cancelled"),)))
+    run, step = built(noted, 20.0)
+    assert (dict(run.attributes)["error.type"], run.is_error) == (by, is_error)
+    assert (dict(step.attributes)["bff.outcome"], step.is_error) == ("cancelled", False)
 
 
 @pytest.mark.parametrize(
@@ -108,8 +124,8 @@ def test_requests_span_is_an_error_where_the_server_failed_or_its_reply_broke_of
 ) -> None:
     kept = KeptRequest(
         trace(), Destination("route", "/raw", "/raw/*"), "BREW", "/raw/" + "x" * 300, "https",
-        b"[2001:db8::1]:8443", "192.0.2.1", "1.1", status, (), None, broken, "error", "r1",
-        10.0, 11.0, ZERO,
+        b"[2001:db8::1]:8443", "192.0.2.1", "1.1", status, (), None, broken, "error", 10.0,
+        11.0, ZERO,
     )  # fmt: skip
     (span,) = request_spans(kept)
     attributes = dict(span.attributes)
@@ -127,7 +143,7 @@ def test_request_that_is_refused_names_its_composition_as_its_line_does(
 ) -> None:
     kept = KeptRequest(
         trace(), Destination(kind, "home", "/home"), "GET", "/home", "https", None, None, "1.1",
-        403, (), None, "", "sampled", "r1", 10.0, 11.0, ZERO,
+        403, (), None, "", "sampled", 10.0, 11.0, ZERO,
     )  # fmt: skip
     (span,) = request_spans(kept)
     assert dict(span.attributes).get("bff.composition") == name

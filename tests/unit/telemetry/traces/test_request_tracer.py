@@ -6,7 +6,13 @@ import pytest
 
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.recorded_trace import MOST_ATTEMPTS, RecordedTrace
-from bff.engine.values.results import CompositionFailure, CompositionPayload, Degradation
+from bff.engine.values.results import (
+    CompositionFailure,
+    CompositionPayload,
+    CutRun,
+    Degradation,
+    RunEnd,
+)
 from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.traces.sampling import Sampler
 from bff.telemetry.traces.settings import TraceSettings
@@ -140,24 +146,58 @@ def test_request_that_is_not_sampled_is_kept_for_how_it_ends(
 
 
 @pytest.mark.parametrize(
-    ("made", "slow_seconds", "is_kept"),
+    ("end", "slow_seconds", "is_kept"),
     [
         (CompositionPayload(b"{}", {}, (), ()), 60.0, False),
         (CompositionPayload(b"{}", {}, (), ()), 1e-9, True),
         (CompositionPayload(b"{}", {}, (Degradation("a", "timeout", ""),), ()), 60.0, True),
         (CompositionFailure(502, None, "payload_bytes", "", "", None, (), (), None), 60.0, True),
         (CompositionFailure(404, "a", "status", "", "", None, (), (), None), 60.0, False),
+        (CutRun("cancelled", ()), 60.0, False),
+        (CutRun("bug", ()), 60.0, True),
     ],
-    ids=["good", "slow", "degraded", "failed", "gone"],
+    ids=["good", "slow", "degraded", "failed", "gone", "cancelled", "bug"],
 )
-def test_what_is_made_anew_in_the_background_is_kept_for_how_it_ends(
-    made: CompositionPayload | CompositionFailure, slow_seconds: float, is_kept: bool
+def test_run_that_nobody_waits_for_is_kept_for_how_it_ends(
+    end: RunEnd, slow_seconds: float, is_kept: bool
 ) -> None:
+    """One in the background, and one whose client has left."""
     traces = tracer(Sampler(True, 0.0), slow_seconds)
-    cause = RecordedTrace(traces, TRACE_ID, TRACE_ID, b"00")
-    refresh = cause.of_refresh()
+    refresh = RecordedTrace(traces, TRACE_ID, TRACE_ID, b"00").of_refresh()
     refresh.begin_run("home", time.perf_counter())
-    refresh.end_run(made)
+    refresh.end_run(end)
+    assert traces.sender.waiting == is_kept
+
+    left = tracer(Sampler(True, 0.0))  # whose request was not slow
+    made = request()
+    made.tracing = left
+    made.trace.begin_run("home", time.perf_counter() - 2 * (slow_seconds < 1) * 60)
+    assert left.ended(made, Reply(499, []), "client left") is None
+    made.trace.end_run(end)
+    assert left.sender.waiting == is_kept
+
+
+def test_spans_of_a_request_wait_for_its_run_and_have_all_of_its_attempts() -> None:
+    made, traces = request(), tracer(Sampler())
+    made.tracing = traces
+    made.trace.begin_run("home", time.perf_counter())
+    kept = traces.ended(made, Reply(499, []), "client left")
+    assert kept is made.trace
+    assert traces.sender.waiting == 0
+    call = ServiceCall("shop", "GET", "/later", trace=made.trace.of_step("a").of_attempt())
+    traces.note(ObservedCall(server_at("http://127.0.0.1:9"), call, 1.0, 2.0, None))
+    made.trace.end_run(CutRun("cancelled", ()))
+    assert (traces.sender.waiting, len(kept.attempts)) == (1, 1)
+    made.trace.end_run(CutRun("cancelled", ()))
+    assert traces.sender.waiting == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "is_kept"), [("", False), ("cancelled", False), ("timeout", True)]
+)
+def test_reply_that_could_not_be_made_anew_is_kept(error: str, is_kept: bool) -> None:
+    traces = tracer(Sampler(True, 0.0))
+    RecordedTrace(traces, TRACE_ID, TRACE_ID, b"00").of_refresh().end_refresh(error)
     assert traces.sender.waiting == is_kept
 
 
