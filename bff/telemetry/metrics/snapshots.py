@@ -10,8 +10,8 @@
 Rules:
 1. A message has what changed since the one before: a series whole, the names of those that ended.
    A series that rests costs a comparison.
-2. A message has `MOST_IN_MESSAGE` series at most, so that the loop which makes it is never long at
-   one.
+2. A message has `MOST_IN_MESSAGE` series at most, or so much of what labels may be: the loop which
+   makes it is never long at one, and its size does not grow with the project.
 3. Who applies messages believes nothing: a message that is none, or that doesn't fit the
    definitions, is a `BadMessage`, and no table grows above its bound.
 """
@@ -36,6 +36,7 @@ from bff.telemetry.metrics.families import (
 )
 
 MOST_IN_MESSAGE: Final = 1000
+MOST_KNOWN: Final = 1_000_000  # of what labels may be, in one process
 
 
 class Series(NamedTuple):
@@ -60,13 +61,20 @@ class _Changed(msgspec.Struct, frozen=True, array_like=True, tag="changed"):
 
 
 class _Known(msgspec.Struct, frozen=True, array_like=True, tag="known"):
-    domains: list[tuple[Labels, list[Labels]]]
+    """A part of what some labels may be together."""
+
+    names: Labels
+    values: list[Labels]
+
+
+class _AllKnown(msgspec.Struct, frozen=True, array_like=True, tag="all known"):
+    """What came in parts is whole, and takes the place of what was known before."""
 
 
 _BY_NAME: Final = {each.name: each for each in DEFINITIONS}
 _NO_EXEMPLARS: Final[dict[int, Exemplar]] = {}  # many series share it; nobody adds to it
 _encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.Decoder(_Changed | _Known).decode
+_decode: Final = msgspec.msgpack.Decoder(_Changed | _Known | _AllKnown).decode
 
 
 def table_of(metrics: Metrics) -> Table:
@@ -93,8 +101,7 @@ class Changes:
         before the next call; whoever reads may do something else between two."""
         if self._metrics.domains is not self._domains:
             self._domains = self._metrics.domains
-            known = [(names, list(values)) for names, values in self._domains.items()]
-            yield _encode(_Known(known))
+            yield from _domain_messages(self._domains)
         self._metrics.read_all()
         for name, family in self._metrics.families.items():
             yield from self._messages_of(name, family, self._sent[name])
@@ -122,11 +129,13 @@ class Changes:
 
 class Replica:
     """The numbers of another process, as it last sent them. `domains` is None until it has said
-    what its labels may be."""
+    what its labels may be: `most_known` values at most."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_known: int = MOST_KNOWN) -> None:
+        self._most_known = most_known
         self.table: Table = {}
         self.domains: Domains | None = None
+        self._coming: dict[Labels, set[Labels]] = {}  # of the domains that are not yet whole
 
     def apply(self, message: bytes) -> None:
         """Take a message of its. Raises `BadMessage`."""
@@ -135,7 +144,12 @@ class Replica:
         except msgspec.DecodeError as error:
             raise BadMessage(str(error)) from None
         if isinstance(read, _Known):
-            self.domains = {names: frozenset(known) for names, known in read.domains}
+            self._coming.setdefault(read.names, set()).update(read.values)
+            if sum(map(len, self._coming.values())) + len(self._coming) > self._most_known:
+                raise BadMessage("more labels than a project has")
+            return
+        if isinstance(read, _AllKnown):
+            self.domains, self._coming = self._coming, {}
             return
         definition = _BY_NAME.get(read.name)
         if definition is None:
@@ -149,6 +163,16 @@ class Replica:
             series[labels] = each
         if len(series) > MOST_SERIES + 1:
             raise BadMessage(f"more series of {read.name} than a process has")
+
+
+def _domain_messages(domains: Domains) -> Iterator[bytes]:
+    for names, values in domains.items():
+        rest = iter(values)
+        part = list(islice(rest, MOST_IN_MESSAGE))
+        yield _encode(_Known(names, part))  # also where there is no value
+        while part := list(islice(rest, MOST_IN_MESSAGE)):
+            yield _encode(_Known(names, part))
+    yield _encode(_AllKnown())
 
 
 def _fits(definition: Definition, labels: Labels, series: Series) -> bool:

@@ -179,6 +179,24 @@ def test_frame_that_is_none_ends_the_link_with_one_line_and_leaves_the_others(
     assert line.startswith(f"a worker's metrics are ignored from now on: it sent {what}")
 
 
+def test_project_of_a_hundred_thousand_steps_has_metrics() -> None:
+    """Their names alone are more than a frame may hold."""
+    steps = frozenset((f"{number:050}", f"{number:050}") for number in range(100_000))
+    assert sum(len(name) + len(step) for name, step in steps) > MOST_NUMBERS_BYTES
+
+    async def main() -> None:
+        collector = MetricsCollector(Metrics())
+        metrics = Metrics()
+        metrics.retain({("composition", "step"): steps})
+        metrics.counter(STEP_CALLS).at(*min(steps))[0] += 3
+        link = await MetricsLink.open(metrics, collector.link())
+        assert await link.render(TEXT) is not None
+        assert await calls(collector) == 3
+        await link.close()
+
+    asyncio.run(main())
+
+
 def test_hundreds_of_links_that_ended_leave_their_counts_and_no_descriptor() -> None:
     async def main() -> None:
         collector = MetricsCollector(Metrics())

@@ -88,6 +88,33 @@ def test_domains_come_with_the_numbers_and_again_when_they_change(pair: Pair) ->
     assert pair.replica.domains == {}
 
 
+def test_domains_of_a_large_project_come_in_parts_and_hold_when_they_are_whole(pair: Pair) -> None:
+    before = {("composition", "step"): {("home", "user")}, ("limit",): set[tuple[str]]()}
+    pair.metrics.retain(before)
+    pair.pass_on()
+    steps = {("home", f"step_{number}") for number in range(3 * MOST_IN_MESSAGE)}
+    pair.metrics.retain({("composition", "step"): steps})
+    messages = [each for each in pair.changes.messages() if each is not None]
+    for each in messages[:-1]:
+        pair.replica.apply(each)
+        assert len(each) < 100 * MOST_IN_MESSAGE
+        assert pair.replica.domains == before
+    pair.replica.apply(messages[-1])
+    assert pair.replica.domains == {("composition", "step"): steps}
+
+
+def test_domains_that_no_project_has_are_refused() -> None:
+    replica = Replica(most_known=1000)
+
+    def known(first: int, count: int) -> bytes:
+        values = [[str(number)] for number in range(first, first + count)]
+        return msgspec.msgpack.encode(["known", ["limit"], values])
+
+    replica.apply(known(0, 999))
+    with pytest.raises(BadMessage):
+        replica.apply(known(1000, 1))
+
+
 def test_no_message_has_more_than_a_thousand_series(pair: Pair) -> None:
     calls = pair.metrics.counter(STEP_CALLS)
     for number in range(2 * MOST_IN_MESSAGE + 1):

@@ -159,7 +159,8 @@ def test_thousands_of_restarts_leave_as_many_series_and_as_much_memory_as_one(
     def restart(number: int) -> None:
         steps = [["home", "user"], ["home", f"{number}"]]
         replica = totals.join()
-        totals.apply(replica, encode(["known", [[["composition", "step"], steps]]]))
+        totals.apply(replica, encode(["known", ["composition", "step"], steps]))
+        totals.apply(replica, encode(["all known"]))
         series = [[labels, [[1.0], {}]] for labels in steps]
         totals.apply(replica, encode(["changed", STEP_CALLS.name, series, []]))
         durations = [[1.0] * 16, {5: [0.3, "a" * 32, float(number)]}]
