@@ -14,17 +14,14 @@ from bff.methods import KNOWN_METHODS
 from bff.telemetry.metrics.definitions.definition import OTHER, STATUS_LABELS
 from bff.telemetry.metrics.definitions.services import BROKEN_BODIES, SERVICE_CALLS
 from bff.telemetry.metrics.families import Metrics
-from bff.upstream.observed import Answer, ObservedCall
-from bff.upstream.ports import Server, SwitchedConnection
+from bff.upstream.observed import ObservedCall
+from bff.upstream.ports import Server
 
 # By OpenTelemetry's rule for clients the error of a status from 400 on is that status.
 _OF_STATUS: Final = {
     status: (label, "" if status < 400 else label) for status, label in STATUS_LABELS.items()
 }
 _OF_NO_STATUS: Final = (OTHER, OTHER)
-_CANCELLED: Final = ("", "cancelled")
-_BUG: Final = ("", "bug")
-_SWITCHED: Final = ("101", "")
 
 
 class CallCounts:
@@ -43,7 +40,7 @@ class CallCounts:
         if type(answer) is UpstreamReply:  # as most are: a match takes three times as long
             status, error = _OF_STATUS.get(answer.status, _OF_NO_STATUS)
         else:
-            status, error = _status_and_error(answer)
+            status, error = _status_and_error(observed)
         labels = (call.service, host, port, method, status, error)
         cell = self._series.get(labels) or self._calls.at(*labels)
         seconds = ended_at - started_at
@@ -55,17 +52,8 @@ class CallCounts:
         self._broken.at(call.service, server.host, server.port, failure.reason.word)[0] += 1
 
 
-def _status_and_error(answer: Answer | None) -> tuple[str, str]:
+def _status_and_error(observed: ObservedCall) -> tuple[str, str]:
     """The labels `http_response_status_code` and `error_type`."""
-    match answer:
-        case None:
-            return _CANCELLED
-        case Failed(reason=reason, status=status):
-            text, _ = ("", "") if status is None else _OF_STATUS.get(status, _OF_NO_STATUS)
-            return text, reason.word
-        case Exception():
-            return _BUG
-        case SwitchedConnection():
-            return _SWITCHED
-        case _:
-            return _OF_STATUS.get(answer.status, _OF_NO_STATUS)
+    status = observed.status
+    text, error = ("", "") if status is None else _OF_STATUS.get(status, _OF_NO_STATUS)
+    return text, observed.error or error

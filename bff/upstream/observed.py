@@ -41,6 +41,31 @@ class ObservedCall(NamedTuple):
     ended_at: float
     answer: Answer | None
 
+    @property
+    def status(self) -> int | None:
+        """The status of the reply; None where no head of one came."""
+        match self.answer:
+            case UpstreamReply() | UpstreamStream() | Failed():
+                return self.answer.status
+            case SwitchedConnection():
+                return 101
+            case _:
+                return None
+
+    @property
+    def error(self) -> str:
+        """The word for what went wrong: the reason's, `cancelled` or `bug`; "" where a reply
+        came."""
+        match self.answer:
+            case Failed():
+                return self.answer.reason.word
+            case Exception():
+                return "bug"
+            case None:
+                return "cancelled"
+            case _:
+                return ""
+
 
 _observed: Final[Callable[[tuple[Any, ...]], ObservedCall]] = partial(tuple.__new__, ObservedCall)
 

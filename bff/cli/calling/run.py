@@ -11,7 +11,6 @@ from bff.cli.calling.masks import Mask
 from bff.cli.calling.requests import ScreenCall
 from bff.cli.calling.waterfall import Waterfall, parse_server_timing
 from bff.engine.ports import UpstreamReply
-from bff.engine.values.outcomes import Failed
 from bff.plan.model.composition import CompiledProject, Composition
 from bff.secret import Secret
 from bff.settings import Settings
@@ -141,24 +140,16 @@ def _report(
 
 def _sent(each: ObservedCall, request: GatewayRequest, mask: Mask) -> SentRequest:
     server, call, started_at, ended_at, answer = each
-    status: int | None = None
-    reason, size, caching = "", 0, ""
-    match answer:
-        case None:
-            reason = "cancelled"
-        case UpstreamReply():
-            status, size = answer.status, len(answer.body)
-            caching = mask.show(answer.header(b"cache-control") or "")
-        case Failed():
-            status, reason = answer.status, answer.reason.word
-        case _:
-            reason = "bug"
+    size, caching = 0, ""
+    if isinstance(answer, UpstreamReply):
+        size = len(answer.body)
+        caching = mask.show(answer.header(b"cache-control") or "")
     return SentRequest(
         "" if call.operation is None else call.operation.name,
         call.method,
         mask.show(server.base + call.target),
-        status,
-        reason,
+        each.status,
+        each.error,
         (started_at - request.started_at) * 1000,
         (ended_at - started_at) * 1000,
         size,

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Mapping
 from typing import IO, Any, Final
 
-from bff.engine.values.outcomes import Failed
+from bff.engine.ports import UpstreamReply
 from bff.settings import LogFormat, LogLevel, Settings
 from bff.telemetry.logs.events import (
     OWN,
@@ -29,7 +29,7 @@ from bff.telemetry.logs.fields import Dataset
 from bff.telemetry.logs.repeats import COUNT
 from bff.telemetry.logs.writer import LogWriter, standard_output
 from bff.upstream.observed import ObservedCall
-from bff.upstream.ports import SwitchedConnection
+from bff.upstream.ports import UpstreamStream
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.logs.json_lines import JsonLines, client_fields, request_fields
@@ -221,25 +221,12 @@ def _call_fields(observed: ObservedCall) -> dict[str, Any]:
             "bff.operation": call.operation.name,
             "bff.template": call.operation.path_text,
         }
-    status: int | None = None
-    reason: str | None = None
-    match answer:
-        case None:
-            reason = "cancelled"
-        case Failed():
-            reason, status = answer.reason.word, answer.status
-        case Exception():
-            reason = "bug"
-        case SwitchedConnection():
-            status = 101
-        case _:
-            status = answer.status
-            if isinstance(answer.body, bytes):
-                fields["http.response.body.bytes"] = len(answer.body)
-    is_good = reason is None and (status or 0) < 400
+    if isinstance(answer, UpstreamReply | UpstreamStream) and isinstance(answer.body, bytes):
+        fields["http.response.body.bytes"] = len(answer.body)
+    status, error = observed.status, observed.error
     return {
         **fields,
         "http.response.status_code": status,
-        "event.outcome": "success" if is_good else "failure",
-        "error.type": reason,
+        "event.outcome": "failure" if error or (status or 0) >= 400 else "success",
+        "error.type": error or None,
     }

@@ -8,11 +8,11 @@ from bff.engine.values.results import Degradation
 from bff.engine.values.trace import SpanContext, new_span_id
 from bff.methods import KNOWN_METHODS
 from bff.plan.model.caching import EVERYTHING
+from bff.telemetry.metrics.definitions.definition import OTHER
 from bff.telemetry.traces.spans import AttributeValue, Event, Kind, Link, Span
 
 SpanAttributes = list[tuple[str, AttributeValue]]
 
-OTHER: Final = "_OTHER"  # stands for a method that HTTP has not
 _NANOSECONDS: Final = 1_000_000_000
 
 
@@ -122,7 +122,7 @@ class SpanBuilder:
         return ids
 
     def _attempt(self, attempt: Attempt, parent: bytes) -> None:
-        method = attempt.method if attempt.method in KNOWN_METHODS else "_OTHER"
+        method = attempt.method if attempt.method in KNOWN_METHODS else OTHER
         attributes: SpanAttributes = [
             ("http.request.method", method),
             ("server.address", attempt.host),

@@ -27,12 +27,9 @@ from bff.telemetry.metrics.definitions.screens import (
 )
 from bff.telemetry.metrics.families import Cell, Labels, Metrics
 from bff.web.http.destination import Destination, DestinationKind
-from bff.web.http.replies import CacheState, PayloadOutcome, Reply
+from bff.web.http.replies import CLIENT_LEFT, BrokenBy, CacheState, PayloadOutcome, Reply
 from bff.web.http.requests import GatewayRequest
 
-CLIENT_LEFT: Final = 499  # nginx's number for a client that got nothing
-
-BrokenBy = Literal["client left", "upstream broke off", "gateway closed"]
 WorkKind = DestinationKind | Literal["websocket"]
 
 MOST_REASONS: Final = 64
@@ -139,7 +136,7 @@ class RequestCounts:
 
     def count_action(self, action: str, outcome: str) -> None:
         """Count what an audit line reports."""
-        self._actions.at(_spelt(action), _spelt(outcome))[0] += 1
+        self._actions.at(as_label(action), as_label(outcome))[0] += 1
 
     def _word(self, reason: str) -> str:
         """The reason as a label. An embedder's provider may give any text, a client's perhaps: so
@@ -202,7 +199,7 @@ def _ending(request: GatewayRequest, reply: Reply, broken: BrokenBy | None) -> _
 
 def _request_labels(destination: Destination, ending: _Ending) -> Labels:
     status = "" if _is_abandoned(ending) else STATUS_LABELS.get(ending.status, OTHER)
-    error = _spelt(ending.broken) if ending.broken else status if ending.status >= 500 else ""
+    error = as_label(ending.broken) if ending.broken else status if ending.status >= 500 else ""
     return destination.kind, ending.method, ending.scheme, destination.route, status, error
 
 
@@ -228,5 +225,6 @@ def _client_outcome(ending: _Ending) -> str | None:
     return ending.outcome
 
 
-def _spelt(text: str) -> str:
+def as_label(text: str) -> str:
+    """The words of a text as the value of a label: `client left` is `client_left`."""
     return text.replace(" ", "_")

@@ -10,26 +10,25 @@ else begin with `bff.`. Values are the project's own, statuses and times. Of the
 what the log has too: its address, its `Host`, the path without the query.
 """
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from bff.engine.values.recorded_trace import RecordedTrace
 from bff.engine.values.results import Degradation
 from bff.engine.values.trace import new_span_id
 from bff.methods import KNOWN_METHODS
-from bff.telemetry.traces.spans import Span
+from bff.telemetry.metrics.definitions.definition import OTHER
+from bff.telemetry.traces.spans import AttributeValue, Span
 from bff.web.http.destination import Destination
-from bff.web.http.replies import Account, RawHeader
+from bff.web.http.replies import CLIENT_LEFT, Account, RawHeader
+from bff.web.logs.json_lines import PATH_LENGTH
 from bff.web.telemetry.call_spans import (
-    OTHER,
     SpanAttributes,
     SpanBuilder,
     degradation_event,
     span_name,
 )
-from bff.web.telemetry.request_counts import CLIENT_LEFT
-
-_PATH_LENGTH: Final = 200
+from bff.web.telemetry.request_counts import as_label
 
 
 class KeptRequest(NamedTuple):
@@ -71,51 +70,52 @@ def request_spans(kept: KeptRequest) -> list[Span]:
 
 def _add_request(builder: SpanBuilder, kept: KeptRequest) -> bytes:
     """The request's own span; its id."""
-    trace, route = kept.trace, kept.destination.route
+    trace, parent = kept.trace, kept.trace.parent
     method = kept.method if kept.method in KNOWN_METHODS else OTHER
-    is_left = kept.status == CLIENT_LEFT  # before anything was answered: no error of the server
-    # As the metrics' label of the same name has it.
-    error = kept.broken.replace(" ", "_") or (str(kept.status) if kept.status >= 500 else "")
-    attributes: SpanAttributes = [
-        ("http.request.method", method),
-        ("url.scheme", kept.scheme),
-        ("url.path", kept.path[:_PATH_LENGTH]),
-        ("network.protocol.version", kept.version),
-        ("bff.request.id", trace.request_id.decode("ascii")),
-        ("bff.release", kept.destination.release),
-    ]
-    if kept.kept_for != "sampled":
-        attributes.append(("bff.kept_for", kept.kept_for))
-    if not is_left:
-        attributes.append(("http.response.status_code", kept.status))
-    if route:
-        attributes.append(("http.route", route))
-    if error:
-        attributes.append(("error.type", error))
-    if kept.client:
-        attributes.append(("client.address", kept.client))
-    if kept.host:
-        attributes += _server(kept.host)
-    if kept.destination.kind == "composition":
-        attributes.append(("bff.composition", kept.destination.name))
-    if kept.account is not None:
-        attributes.append(("bff.outcome", kept.account.outcome))
-        if kept.account.view:
-            attributes.append(("bff.view", kept.account.view))
-    if trace.lost_attempts:
-        attributes.append(("bff.attempts.lost", trace.lost_attempts))
-    parent = trace.parent
+    error = as_label(kept.broken) or (str(kept.status) if kept.status >= 500 else "")
     builder.add(
         trace.span_id,
         b"" if parent is None else parent.span_id,
-        span_name(method, route),
+        span_name(method, kept.destination.route),
         "server",
         (kept.started_at, kept.ended_at),
-        attributes,
-        is_error=bool(error) and not is_left,
+        list(_request_attributes(kept, method, error)),
+        is_error=bool(error) and kept.status != CLIENT_LEFT,  # the server did nothing wrong
         links=builder.links(trace.link),
     )
     return trace.span_id
+
+
+def _request_attributes(
+    kept: KeptRequest, method: str, error: str
+) -> Iterator[tuple[str, AttributeValue]]:
+    trace, destination, account = kept.trace, kept.destination, kept.account
+    yield "http.request.method", method
+    yield "url.scheme", kept.scheme
+    yield "url.path", kept.path[:PATH_LENGTH]
+    yield "network.protocol.version", kept.version
+    yield "bff.request.id", trace.request_id.decode("ascii")
+    yield "bff.release", destination.release
+    if kept.kept_for != "sampled":
+        yield "bff.kept_for", kept.kept_for
+    if kept.status != CLIENT_LEFT:
+        yield "http.response.status_code", kept.status
+    if destination.route:
+        yield "http.route", destination.route
+    if error:
+        yield "error.type", error
+    if kept.client:
+        yield "client.address", kept.client
+    if kept.host:
+        yield from _server(kept.host)
+    if destination.kind == "composition":
+        yield "bff.composition", destination.name
+    if account is not None:
+        yield "bff.outcome", account.outcome
+        if account.view:
+            yield "bff.view", account.view
+    if trace.lost_attempts:
+        yield "bff.attempts.lost", trace.lost_attempts
 
 
 def _add_cache(builder: SpanBuilder, kept: KeptRequest, parent: bytes) -> bytes:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from bff.engine.engine import RunObserver
 from bff.telemetry.logs.events import AuditAction
 from bff.telemetry.metrics.families import Metrics
-from bff.web.http.replies import Reply
+from bff.web.http.replies import CLIENT_LEFT, BrokenBy, Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.logs.log import Log
-from bff.web.telemetry.request_counts import CLIENT_LEFT, BrokenBy, RequestCounts, WorkKind
+from bff.web.telemetry.request_counts import RequestCounts, WorkKind
 from bff.web.telemetry.run_counts import RunCounts
 from bff.web.telemetry.run_faults import RunFaults
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from bff.engine.ports import ServiceCall, UpstreamReply
+from bff.engine.ports import ServiceCall
 from bff.engine.values.outcomes import Failed
 from bff.engine.values.recorded_trace import Attempt, AttemptTrace, RecordedTrace
 from bff.engine.values.trace import SpanContext, is_trace_id, new_trace_id, read_context
@@ -26,12 +26,11 @@ from bff.telemetry.traces.sender import SpanSender
 from bff.telemetry.traces.settings import TraceSettings
 from bff.telemetry.traces.spans import Span
 from bff.upstream.observed import ObservedCall
-from bff.upstream.ports import Server, SwitchedConnection, UpstreamStream
+from bff.upstream.ports import Server
 from bff.version import __version__
-from bff.web.http.replies import Reply
+from bff.web.http.replies import CLIENT_LEFT, Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.telemetry.call_spans import refresh_spans
-from bff.web.telemetry.request_counts import CLIENT_LEFT
 from bff.web.telemetry.request_spans import KeptRequest, request_spans
 
 
@@ -85,22 +84,10 @@ class RequestTracer:
 
     def note(self, observed: ObservedCall) -> None:
         """See `Observer`: note an attempt, where it is a request's."""
-        server, call, started_at, ended_at, answer = observed
+        server, call, started_at, ended_at, _ = observed
         of = call.trace
         if not isinstance(of, AttemptTrace):
             return
-        status, error = None, ""
-        match answer:
-            case UpstreamReply() | UpstreamStream():
-                status = answer.status
-            case SwitchedConnection():
-                status = 101
-            case Failed():
-                status, error = answer.status, answer.reason.word
-            case Exception():
-                error = "bug"
-            case None:
-                error = "cancelled"
         operation = call.operation
         name, template = ("", "") if operation is None else (operation.name, operation.path_text)
         of.trace.note(
@@ -115,8 +102,8 @@ class RequestTracer:
                 server.port,
                 started_at,
                 ended_at,
-                status,
-                error,
+                observed.status,
+                observed.error,
             )
         )
 

@@ -14,10 +14,9 @@ from bff.web.hosts.flask.wsgi import (
     response_of,
 )
 from bff.web.http.problems import closing, slow_body
-from bff.web.http.replies import Reply
+from bff.web.http.replies import BrokenBy, Reply
 from bff.web.http.requests import ClientGone, GatewayRequest, SlowBody
 from bff.web.serving.pending import Pending
-from bff.web.telemetry.request_counts import BrokenBy
 from bff.web.telemetry.telemetry import Telemetry
 
 

@@ -34,10 +34,9 @@ from bff.web.hosts.http1.replies import (
 from bff.web.hosts.http1.service import Service, Writer
 from bff.web.hosts.http1.tunnel import run_tunnel
 from bff.web.http.problems import closing, internal_error, problem
-from bff.web.http.replies import RawHeader, Reply, SwitchedReply, close_body, header_lines
+from bff.web.http.replies import BrokenBy, RawHeader, Reply, SwitchedReply, close_body, header_lines
 from bff.web.http.requests import ClientGone, GatewayRequest
 from bff.web.serving.pending import PendingCall
-from bff.web.telemetry.request_counts import BrokenBy
 
 _MOST_DROPPED_BYTES: Final = 64 * 1024  # of a body that nobody wants, so that its connection lasts
 
