@@ -2,15 +2,23 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from bff.web.hosts.behind import Send, hand_over
+from bff.web.http.destination import Destination
 from bff.web.http.requests import ClientGone, GatewayRequest
 from bff.web.logs.log import Log
 from bff.web.telemetry.telemetry import Telemetry
 from tests.support.telemetry.log_streams import Recorder
+
+
+class Served(NamedTuple):
+    """What `hand_over` needs of a gateway."""
+
+    telemetry: Telemetry
+    app_destination: Destination = Destination("app")
 
 
 class App:
@@ -55,7 +63,8 @@ def test_client_that_leaves_breaks_a_reply_that_it_has_in_part(
         pass
 
     request = GatewayRequest("GET", "/x", "", [])
-    asyncio.run(hand_over(App(sent_bytes), request, {}, send, leave, Telemetry(log)))  # type: ignore[arg-type]
+    gateway: Any = Served(Telemetry(log))
+    asyncio.run(hand_over(App(sent_bytes), request, {}, send, leave, gateway))
     log.flush()
     (line,) = recorder.lines()
     assert (line["http.response.status_code"], line.get("bff.broken")) == (status, broken)
