@@ -25,7 +25,7 @@ from bff.cli.serving.metrics.collector import MetricsCollector
 from bff.cli.serving.metrics.server import MOST_CONNECTIONS, MetricsServer
 from bff.cli.serving.processes import Worker, start_worker
 from bff.cli.serving.shares import ConnectionCounts
-from bff.cli.serving.streams import print_line
+from bff.cli.serving.streams import LinePrinter, print_line
 from bff.cli.serving.supervisor import Start, Supervisor
 from bff.cli.serving.tls import server_context
 from bff.errors import SettingsError
@@ -74,6 +74,7 @@ async def _serve(
         settings.workers,
         settings.grace_seconds + _STOP_SECONDS,
         metrics,
+        LinePrinter().print,
     )
     log = log_of(settings)
     log.take_library_lines()

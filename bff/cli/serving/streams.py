@@ -1,6 +1,6 @@
 """The standard streams of `bff serve`: closed, full, or with nobody who reads them any more.
 
-The gateway serves all the same. The log has its own writer (`bff.web.http.log_writer`).
+The gateway serves all the same. The log has its own writer (`bff.telemetry.logs.writer`).
 """
 
 import os
@@ -8,6 +8,8 @@ import sys
 from contextlib import suppress
 
 import click
+
+from bff.telemetry.logs.writer import LogWriter, standard_stream
 
 
 def open_closed_streams() -> None:
@@ -21,6 +23,22 @@ def open_closed_streams() -> None:
 
 
 def print_line(line: object) -> None:
-    """Print a line for people on standard error, if it can be printed."""
+    """Print a line for people on standard error, if it can be printed. It may wait for whoever
+    reads: so it is for the start, and for commands."""
     with suppress(OSError):
         click.echo(line, err=True)
+
+
+class LinePrinter:
+    """Prints lines for people on standard error, and never waits: who reads may have stopped."""
+
+    def __init__(self) -> None:
+        self._writer = LogWriter(standard_stream("stderr"), _lost)
+
+    def print(self, line: str) -> None:
+        """Print a line, in a moment."""
+        self._writer.put_urgent(f"{line}\n".encode(errors="replace"))
+
+
+def _lost(lines: int) -> bytes:
+    return b"%d lines were lost\n" % lines

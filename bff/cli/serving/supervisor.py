@@ -18,7 +18,6 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from bff.cli.serving.processes import Worker
-from bff.cli.serving.streams import print_line
 from bff.telemetry.metrics.definitions.process import WORKER_DEATHS, WORKER_RESTARTS, WORKERS
 from bff.telemetry.metrics.families import Metrics
 
@@ -32,10 +31,19 @@ _log = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Runs `count` workers, which `start` starts at places from 0 to 2 · `count` - 1."""
+    """Runs `count` workers, which `start` starts at places from 0 to 2 · `count` - 1. `show` gets
+    what is wrong with one that can't serve, for people."""
 
-    def __init__(self, start: Start, count: int, stop_seconds: float, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        start: Start,
+        count: int,
+        stop_seconds: float,
+        metrics: Metrics,
+        show: Callable[[str], None],
+    ) -> None:
         self._start = start
+        self._show = show
         self._stop_seconds = stop_seconds
         self._current: list[Worker | None] = [None] * count
         self._free_places = set(range(2 * count))
@@ -93,14 +101,14 @@ class Supervisor:
                 continue
             if status > 0 and not is_ready and not self._serves_without(worker):
                 if not self._ending.is_set():  # the others have the same problem
-                    _report(worker)
+                    self._report(worker)
                     self._status = 1
                     self.end()
                 return
             self._deaths[0] += 1
             deaths = 1 if loop.time() - began > _STEADY_SECONDS else deaths + 1
             pause = pause_seconds(deaths)
-            _report(worker)
+            self._report(worker)
             _log.warning("%s; another starts in %g s", _described(worker, status), pause)
             await asyncio.sleep(pause)
             worker = await self._start_one()
@@ -129,7 +137,7 @@ class Supervisor:
             successor = await self._start_one()
             if not await successor.wait_until_ready():
                 why = _described(successor, await self._wait(successor))
-                _report(successor)
+                self._report(successor)
                 _log.error("the restart ends here, and the workers before go on: %s", why)
                 return
             if worker in self._alive:
@@ -152,6 +160,10 @@ class Supervisor:
                 self._alive.add(worker)
                 return worker
 
+    def _report(self, worker: Worker) -> None:
+        if worker.problem:
+            self._show(worker.problem)
+
     async def _stop(self, worker: Worker) -> None:
         await worker.stop(self._stop_seconds)
         await self._wait(worker)
@@ -168,12 +180,6 @@ class Supervisor:
 def pause_seconds(deaths: int) -> float:
     """The pause after so many deaths in a row, from 1."""
     return min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * float(2 ** min(deaths - 1, 10)))
-
-
-def _report(worker: Worker) -> None:
-    """Print why it can't serve, as mistakes at the start are."""
-    if worker.problem:
-        print_line(worker.problem)
 
 
 def _described(worker: Worker, status: int) -> str:

@@ -21,7 +21,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import IO
+from typing import IO, Literal
 
 QUEUE_LINES = 8192
 QUEUE_URGENT_BYTES = 1 << 20  # those of other lines are bounded by their number
@@ -181,13 +181,13 @@ def _is_file(stream: IO[bytes]) -> bool:
         return False
 
 
-def standard_output() -> IO[bytes]:
-    """The process's standard output without a buffer.
+def standard_stream(name: Literal["stdout", "stderr"]) -> IO[bytes]:
+    """The process's standard output, or error, without a buffer.
 
     A buffer has a lock. A thread that stalls with this lock would stall the end of the process.
     """
     with suppress(AttributeError):  # it is closed, or a server has replaced it
-        buffer: IO[bytes] = sys.stdout.buffer
+        buffer: IO[bytes] = getattr(sys, name).buffer
         return getattr(buffer, "raw", buffer)
     return open(os.devnull, "wb", buffering=0)
 

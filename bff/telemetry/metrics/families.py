@@ -14,6 +14,7 @@ the same moment may lose a count.
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Final, NamedTuple, TypeVar
 
 from bff.telemetry.metrics.definitions.definition import OTHER, Definition
@@ -83,7 +84,9 @@ class WatchedFamily(Family):
         self._reads: dict[Labels, Callable[[], float]] = {}
 
     def watch(self, labels: Labels, read: Callable[[], float]) -> None:
-        """From now on read the series by this function, which is quick and waits for nothing."""
+        """From now on read the series by this function, which is quick and waits for nothing. Where
+        it raises `OSError` the number stays as it was: a process that has no file left can't even
+        ask how much memory it takes."""
         self.at(*labels)
         self._reads[labels] = read
 
@@ -95,7 +98,8 @@ class WatchedFamily(Family):
     def read_all(self) -> None:
         """Bring every series that is watched up to date."""
         for labels, read in list(self._reads.items()):
-            self.at(*labels)[0] = float(read())
+            with suppress(OSError):
+                self.at(*labels)[0] = float(read())
 
 
 class Counter(WatchedFamily):

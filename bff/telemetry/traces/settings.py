@@ -97,7 +97,9 @@ def load_trace_settings(environ: Mapping[str, str]) -> TraceSettings | None:
     sampler = reader.read(_choice(SAMPLERS), "parentbased_always_on", "OTEL_TRACES_SAMPLER")
     ratio = reader.read(_ratio, 1.0, "OTEL_TRACES_SAMPLER_ARG") if "ratio" in sampler else 1.0
     pairs: dict[str, str] = reader.read(_attributes, {}, "OTEL_RESOURCE_ATTRIBUTES")
-    name = reader.text("OTEL_SERVICE_NAME") or pairs.get("service.name") or _SERVICE_NAME
+    name = (
+        reader.read(_unicode, "", "OTEL_SERVICE_NAME") or pairs.get("service.name") or _SERVICE_NAME
+    )
     settings = TraceSettings(
         endpoint,
         reader.read_exporters(_headers, (), "HEADERS"),
@@ -150,6 +152,13 @@ def _exactly(word: str) -> Callable[[str], str]:
     return parse
 
 
+def _unicode(text: str) -> str:
+    # Python has a half of a character for each byte that is none, which no message can hold.
+    if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
+        raise ValueError("must be UTF-8")
+    return text
+
+
 def _endpoint(text: str) -> str:
     try:
         parts = urlsplit(text)
@@ -200,7 +209,7 @@ def _headers(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def _attributes(text: str) -> dict[str, str]:
-    return dict(_pairs(text))
+    return dict(_pairs(_unicode(text)))
 
 
 def _milliseconds(text: str) -> int:

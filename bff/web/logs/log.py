@@ -27,7 +27,7 @@ from bff.telemetry.logs.events import (
 )
 from bff.telemetry.logs.fields import Dataset
 from bff.telemetry.logs.repeats import COUNT
-from bff.telemetry.logs.writer import LogWriter, standard_output
+from bff.telemetry.logs.writer import LogWriter, standard_stream
 from bff.upstream.observed import ObservedCall
 from bff.upstream.ports import UpstreamStream
 from bff.web.http.replies import Reply
@@ -63,7 +63,7 @@ class Log:
         sampling: Sampling = ALL,
         origin: Origin = OWN,
     ) -> None:
-        stream = standard_output() if stream is None else stream
+        stream = standard_stream("stdout") if stream is None else stream
         self._level = _LEVELS[level]
         self._writes_requests = self._level <= logging.INFO
         self._sampling = sampling

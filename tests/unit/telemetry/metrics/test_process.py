@@ -1,6 +1,7 @@
 """What the system knows of this process is what it does."""
 
 import os
+import resource
 import time
 from pathlib import Path
 
@@ -40,6 +41,19 @@ def test_memory_is_what_the_system_shows_of_the_process(metrics: Metrics) -> Non
     (shown,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:"))
     resident = number(metrics, "process_resident_memory_bytes")
     assert resident == pytest.approx(1024 * int(shown), rel=0.1)
+
+
+@is_linux
+def test_process_without_a_free_descriptor_still_reads_what_it_can(metrics: Metrics) -> None:
+    """It counts on: a gateway that is out of descriptors is one that somebody looks at."""
+    resident = number(metrics, "process_resident_memory_bytes")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        assert number(metrics, "process_resident_memory_bytes") == resident > 0
+        assert number(metrics, "process_max_fds") == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @is_linux

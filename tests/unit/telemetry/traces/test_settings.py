@@ -142,7 +142,11 @@ WRONG = {
         ("0", "must be a whole number of milliseconds from 1 to 600000, not '0'"),
     ],
     "OTEL_EXPORTER_OTLP_COMPRESSION": [("zstd", "must be one of gzip, none, not 'zstd'")],
-    "OTEL_RESOURCE_ATTRIBUTES": [("shop", "must be NAME=VALUE,… with percent-encoded values")],
+    "OTEL_RESOURCE_ATTRIBUTES": [
+        ("shop", "must be NAME=VALUE,… with percent-encoded values"),
+        ("region=\udcff", "must be UTF-8"),  # as Python reads a byte that is none of UTF-8's
+    ],
+    "OTEL_SERVICE_NAME": [("caf\udce9", "must be UTF-8")],
     "OTEL_TRACES_SAMPLER": [("jaeger_remote", "must be one of parentbased_always_on, ")],
     "OTEL_TRACES_SAMPLER_ARG": [
         ("10%", "must be a number from 0 to 1, not '10%'"),
