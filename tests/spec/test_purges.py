@@ -13,7 +13,8 @@ from bff.settings import Settings
 from tests.support.cache.answers import cache_facts, is_hit, until
 from tests.support.gateway.hosts import Answer
 from tests.support.gateway.screens import Screen, Screens, order, product, value_reply
-from tests.support.redis.server import RedisServer, free_port
+from tests.support.ports import free_port
+from tests.support.redis.server import RedisServer
 from tests.support.telemetry.log_lines import read_lines, written
 from tests.support.upstream.wire import Script
 from tests.support.upstream.wire_scripts import json_reply, reply, then_reset

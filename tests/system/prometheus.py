@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from tests.support.gateway.serving import free_port
+from tests.support.ports import free_port
 
 EXAMPLE = Path(__file__).parents[2] / "examples/observability/prometheus.yml"
 TARGET = "127.0.0.1:9464"  # the example's

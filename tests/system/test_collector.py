@@ -15,7 +15,7 @@ from bff.settings import Settings
 from bff.telemetry.traces.settings import load_trace_settings
 from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS, serving
 from tests.support.gateway.screens import user
-from tests.support.gateway.serving import free_port
+from tests.support.ports import free_port
 from tests.support.projects import SHOP_SERVICE, write_project
 from tests.support.upstream.wire import WireServer
 from tests.support.upstream.wire_scripts import reply

@@ -16,9 +16,10 @@ import pytest
 import trustme
 
 from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS
-from tests.support.gateway.serving import Serve, free_port, gateways
+from tests.support.gateway.serving import Serve, gateways
 from tests.support.gateway.websockets import GATEWAY, Client, echo, handshake, switching
 from tests.support.identity.oidc_issuer import OidcIssuer
+from tests.support.ports import free_port
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 from tests.support.upstream.wire import WireServer
 from tests.support.upstream.wire_scripts import json_reply, reply

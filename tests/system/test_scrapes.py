@@ -12,7 +12,8 @@ import pytest
 from bff.telemetry.metrics.definitions.process import WORKER_DEATHS, WORKER_RESTARTS
 from bff.telemetry.metrics.definitions.screens import REQUESTS, STEP_CALLS
 from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS
-from tests.support.gateway.serving import Serving, free_port, gateways, started
+from tests.support.gateway.serving import Serving, gateways, started
+from tests.support.ports import free_port
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 from tests.support.upstream.wire import WireServer
 from tests.support.upstream.wire_scripts import json_reply

@@ -19,7 +19,8 @@ from tests.support.cache.worker import (
     eventually,
     small,
 )
-from tests.support.redis.server import RedisServer, free_port
+from tests.support.ports import free_port
+from tests.support.redis.server import RedisServer
 from tests.support.steady_clock import steady_seconds
 
 pytestmark = pytest.mark.usefixtures("hear_the_cache")

@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.upstream.sample_services import REPOSITORY, free_port, service
+from tests.support.ports import free_port
+from tests.support.upstream.sample_services import REPOSITORY, service
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from bff.cli.serve import serve
 from bff.settings import Settings
 from bff.telemetry.traces.settings import TRACE_VARIABLES
 from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS, Host
+from tests.support.ports import free_port
 from tests.support.projects import write_project
 
 TEXT = (Path(__file__).parents[3] / "docs/running.md").read_text(encoding="utf-8")
@@ -72,9 +73,7 @@ class TlsHost(Host):
 @contextmanager
 def running(command: str, folder: Path, **environ: str) -> Iterator[Host]:
     """The command in a shell, at a free port; it answers when the context is entered."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
+    port = free_port()
     programs = Path(sys.executable).parent
     log = folder / "log"
     with log.open("wb") as output:

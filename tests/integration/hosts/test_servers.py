@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS, Host
 from tests.support.gateway.websockets import HANDSHAKE, ORIGIN
+from tests.support.ports import free_port
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 from tests.support.telemetry.log_lines import of, read_lines
 from tests.support.upstream.wire import WireServer
@@ -31,9 +32,7 @@ SERVERS = {
 
 @contextmanager
 def started(command: str, project: Path) -> Iterator[tuple[Host, subprocess.Popen[bytes]]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
+    port = free_port()
     environ = {**os.environ, "BFF_PROJECT": str(project)}
     process = subprocess.Popen(
         [sys.executable, "-m", *command.format(port=port).split()],

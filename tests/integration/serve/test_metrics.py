@@ -16,11 +16,11 @@ from tests.support.gateway.serving import (
     Serve,
     Serving,
     command_of,
-    free_port,
     gateways,
     on_linux,
     started,
 )
+from tests.support.ports import free_port
 from tests.support.projects import HOME, write_project
 
 pytestmark = on_linux

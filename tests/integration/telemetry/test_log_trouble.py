@@ -14,7 +14,7 @@ import flask
 import pytest
 
 from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS, Host
-from tests.support.gateway.serving import free_port
+from tests.support.ports import free_port
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 from tests.support.upstream.wire import WireServer
 from tests.support.upstream.wire_scripts import json_reply

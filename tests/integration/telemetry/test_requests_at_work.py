@@ -138,10 +138,8 @@ def test_websocket_is_at_work_as_long_as_it_is_open(tmp_path: Path) -> None:
         with http1_server(server) as port:
             host = Host("http1", port, Flask("elsewhere"))
             shop = Shop(host, upstream, Clock(), server.gateway.metrics)
-            with opened(host) as client:
+            with shop.moves(asked("/live/*", 101, kind="route")), opened(host) as client:
                 client.send(b"hello")
                 assert client.read(5) == b"hello"
                 assert shop.at_work({"websocket": 1}) == {"websocket": 1}
-            with shop.moves(asked("/live/*", 101, kind="route")):
-                pass
             assert shop.at_work({}) == {}

@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS
-from tests.support.gateway.serving import free_port
+from tests.support.ports import free_port
 
 _SERVING = re.compile(r"(\bbff serve\b|-m stand_in\.)")
 _VARYING = (

@@ -36,6 +36,7 @@ from bff.web.applications import create_server
 from bff.web.hosts.asgi.edge import Edge
 from bff.web.hosts.behind import AppBehind
 from bff.web.hosts.http1.server import Http1Server
+from tests.support.ports import free_port
 
 HOSTS = ("edge", "flask", "http1")
 LOOP_HOSTS = ("edge", "http1")  # those with an app behind them
@@ -168,9 +169,7 @@ def serving_before(
 
 @contextmanager
 def _granian(edge: Edge) -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
+    port = free_port()
     ended: list[BaseException] = []
     stop: list[Any] = []
 

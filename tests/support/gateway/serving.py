@@ -9,7 +9,6 @@ with gateways(project_folder) as serve:
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import flask
 import pytest
 
 from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS, Host
+from tests.support.ports import free_port
 from tests.support.projects import SHOP_SCHEMAS, write_project
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
@@ -183,13 +183,6 @@ def serves(worker: int) -> bool:
     status = Path(f"/proc/{worker}/status").read_text()
     (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
     return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
 
 
 def schemas_that(where: str, what: str) -> dict[str, str]:

@@ -24,6 +24,7 @@ from typing import Self
 from redis import Redis
 
 from bff.redis.embedded import find_servers
+from tests.support.ports import free_port
 
 PROGRAMS = list(find_servers(os.environ.get("PATH")))  # the preferred first
 
@@ -137,10 +138,3 @@ class RedisServer:
             connection.sendall(b"PING\r\n")
             return connection.recv(16).startswith((b"+PONG", b"-NOAUTH"))
         return False
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

@@ -4,6 +4,7 @@ async with Between(server) as between:
     between.url                         where the worker goes
     between.delay_seconds = 0.06        each piece of an answer comes so much later
     between.cuts = True                 of each answer half comes, and the connection is gone
+    between.hold(b"EVAL")               no answer comes once this was asked, until let_go()
 """
 
 import asyncio
@@ -19,8 +20,20 @@ class Between:
     def __init__(self, server: RedisServer) -> None:
         self.delay_seconds = 0.0
         self.cuts = False
+        self._held_word: bytes | None = None
+        self._answers = asyncio.Event()
+        self._answers.set()
         self._server = server
         self._talks: set[asyncio.Task[Any]] = set()
+
+    def hold(self, word: bytes) -> None:
+        """Answer nothing any more once something with this word in it is asked."""
+        self._held_word = word
+
+    def let_go(self) -> None:
+        """Give the answers that were held, and hold none of the next."""
+        self._held_word = None
+        self._answers.set()
 
     async def __aenter__(self) -> Self:
         self._listener = await asyncio.start_server(self._talk, "127.0.0.1", 0)
@@ -53,6 +66,8 @@ class Between:
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while piece := await reader.read(65536):
+                if self._held_word is not None and self._held_word in piece:
+                    self._answers.clear()
                 writer.write(piece)
                 await writer.drain()
         with suppress(OSError):
@@ -62,6 +77,7 @@ class Between:
         while piece := await reader.read(65536):
             if self.delay_seconds:
                 await asyncio.sleep(self.delay_seconds)
+            await self._answers.wait()
             writer.write(piece[: len(piece) // 2] if self.cuts else piece)
             await writer.drain()
             if self.cuts:

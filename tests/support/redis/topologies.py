@@ -19,7 +19,8 @@ from typing import Any, Self
 
 from redis import Redis, RedisCluster
 
-from tests.support.redis.server import RedisServer, free_port
+from tests.support.ports import free_port
+from tests.support.redis.server import RedisServer
 
 _SLOTS = 16384
 _MASTERS = 3

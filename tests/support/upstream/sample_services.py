@@ -1,6 +1,5 @@
 """The sample services, each started as the process that the demo starts."""
 
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +8,9 @@ from pathlib import Path
 import httpx
 
 from examples.demo.processes import DemoProcess
+from tests.support.ports import free_port
 
 REPOSITORY = Path(__file__).parents[3]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

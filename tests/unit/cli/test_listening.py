@@ -17,13 +17,7 @@ from bff.cli.serving.listening import (
     shown,
     why,
 )
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
+from tests.support.ports import free_port
 
 
 def refusal(host: str, port: int) -> str:
@@ -33,7 +27,7 @@ def refusal(host: str, port: int) -> str:
 
 
 def test_port_that_is_listened_at_is_refused() -> None:
-    with listen("127.0.0.1", free_port(), 1) as listener:
+    with listen("127.0.0.1", 0, 1) as listener:
         port = listener.getsockname()[1]
         assert refusal("127.0.0.1", port) == (
             f"cannot listen at 127.0.0.1:{port}: the port is taken."
@@ -43,7 +37,7 @@ def test_port_that_is_listened_at_is_refused() -> None:
 
 
 def test_port_for_metrics_is_refused_by_its_own_name() -> None:
-    with listen("127.0.0.1", free_port(), 1) as listener:
+    with listen("127.0.0.1", 0, 1) as listener:
         port = listener.getsockname()[1]
         with pytest.raises(CannotListen, match="choose another with BFF_METRICS_PORT"):
             listen("127.0.0.1", port, 1, OF_METRICS)
@@ -53,7 +47,7 @@ def test_port_for_metrics_is_refused_by_its_own_name() -> None:
 
 @pytest.mark.parametrize(("host", "is_ours"), [("127.0.0.1", True), ("0.0.0.0", False)])
 def test_address_that_others_can_reach_is_known(host: str, is_ours: bool) -> None:
-    with listen(host, free_port(), 1) as listener:
+    with listen(host, 0, 1) as listener:
         assert is_of_this_machine(listener) is is_ours
 
 
@@ -66,7 +60,7 @@ def test_port_is_refused_though_its_listener_would_share_it() -> None:
 
 
 def test_connections_that_linger_from_before_do_not_make_a_port_taken() -> None:
-    listener = listen("127.0.0.1", free_port(), 1)
+    listener = listen("127.0.0.1", 0, 1)
     port = listener.getsockname()[1]
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
         taken, _ = listener.accept()
@@ -78,9 +72,18 @@ def test_connections_that_linger_from_before_do_not_make_a_port_taken() -> None:
     listen("127.0.0.1", port, 1).close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere tests hold no port")
+def test_port_that_a_test_holds_is_for_its_own_server_alone() -> None:
+    port = free_port()
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", port))
+    with listen("127.0.0.1", port, 1):
+        socket.create_connection(("127.0.0.1", port), timeout=10).close()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="a filter of Linux's")
 def test_who_waits_is_accepted_though_nobody_may_connect_any_more() -> None:
-    with listen("127.0.0.1", free_port(), 8) as listener:
+    with listen("127.0.0.1", 0, 8) as listener:
         address = listener.getsockname()
         with socket.create_connection(address, timeout=10) as waiting:
             refuse_connections(listener)
@@ -117,14 +120,14 @@ def test_address_with_a_zone_is_reported() -> None:
     [("127.0.0.1", "127.0.0.1"), ("localhost", "127.0.0.1"), ("0.0.0.0", "0.0.0.0")],
 )
 def test_host_is_listened_at_by_its_numeric_address(host: str, address: str) -> None:
-    with listen(host, free_port(), 1) as listener:
+    with listen(host, 0, 1) as listener:
         assert listener.getsockname()[0] == address
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6"), reason="not Linux, or no IPv6")
 def test_ipv6_is_listened_at_too() -> None:
-    port = free_port()
-    with listen("::1", port, 1) as listener:
+    with listen("::1", 0, 1) as listener:
+        port = listener.getsockname()[1]
         assert listener.getsockname()[0] == "::1"
         assert refusal("::1", port).startswith(f"cannot listen at [::1]:{port}: ")
 

@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bff.cli import bff
-from tests.support.redis.server import free_port
+from tests.support.ports import free_port
 from tests.support.upstream.wire import Script, WireServer
 from tests.support.upstream.wire_scripts import json_reply, reply
 
