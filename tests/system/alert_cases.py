@@ -68,12 +68,15 @@ CASES: Mapping[str, tuple[Case, ...]] = {
         Case(promised("0+14x500"), "2h", step="1m"),
         Case(promised("0+40x110 4400x500"), "2h", step="1m"),  # it is over
         Case(promised("0x110 0+100x500"), "115m", step="1m"),  # it has only begun
+        # two of twenty requests: nobody is woken
+        Case({**promised("0x117 1+1x1 2x500"), **home("ok", "0x100 0+1x500")}, "2h", step="1m"),
     ),
     "BffErrorBudgetBurnsSteadily": (
         Case(promised("0+8x500"), "7h", OF_HOME,
              f"{_BUDGET} 6 times as fast as its SLO lets it: 5 % of it in six hours.", "2m"),
         Case(promised("0+5x500"), "7h", step="2m"),
         Case(promised("0+20x190 3800x500"), "7h", step="2m"),
+        Case({**promised("0x202 1+1x1 2x500"), **home("ok", "0x190 0+1x500")}, "7h", step="2m"),
     ),
     "BffErrorBudgetBurnsSlowly": (
         Case(promised("0+2x500"), "80h", OF_HOME,
@@ -118,9 +121,10 @@ CASES: Mapping[str, tuple[Case, ...]] = {
         Case(buckets("http_client_request_duration_seconds", USERS, "0+96x40", "0+100x40")),
     ),
     "BffInstanceResting": (
-        Case({f"bff_instance_resting{{{USERS}}}": "0x10 1x30"}, labels=OF_USERS,
-             summary="No connection can be had to users at 10.0.0.7:8000."),
-        Case({f"bff_instance_resting{{{USERS}}}": "0x10 1x2 0x30"}),
+        # one call in 45 seconds
+        Case({f"bff_instance_rests_total{{{USERS}}}": "0x10 1x2 2x2 3x2 4x2 5x2 6x2 7x30"}, "6m",
+             OF_USERS, "Calls get no connection to users at 10.0.0.7:8000."),
+        Case({f"bff_instance_rests_total{{{USERS}}}": "0x10 2 4x30"}, "3m45s"),  # it was restarted
     ),
     "BffSchemaBroken": (
         Case(counter("bff_schema_breaks_total", _GET_USER, "_x20 1x20"), "6m",
@@ -161,6 +165,22 @@ CASES: Mapping[str, tuple[Case, ...]] = {
         Case(counter("bff_worker_deaths_total", "", "0x10 1x5 2x5 3x30"), "8m", {},
              "Workers die, one after the other."),
         Case(counter("bff_worker_deaths_total", "", "4x10 5x40"), "8m"),  # one, once
+    ),
+    "BffWorkerHangs": (
+        Case(counter("bff_worker_silence_seconds", "", "0.4x10 5+15x20"), "3m30s", {},
+             "A worker has sent nothing for 50s."),
+        Case(counter("bff_worker_silence_seconds", "", "0.4x10 12 0.4x20"), "3m"),
+    ),
+    "BffRestartFailed": (
+        Case(counter("bff_failed_restarts_total", "", "0x10 1x20"), "5m", {},
+             "A restart failed: the release of before goes on."),
+        Case(counter("bff_failed_restarts_total", "", "1x80"), "15m"),
+    ),
+    "BffClientsRefused": (
+        Case(counter("bff_client_refusals_total", ', reason="requests"', "0x10 0+50x20"), "5m",
+             {"reason": "requests"}, "The gateway is full, and refuses clients: requests."),
+        Case(counter("bff_client_refusals_total", ', reason="bad_request"', "0+50x40")),
+        Case(counter("bff_client_refusals_total", ', reason="connections"', "0+1x40")),
     ),
     "BffEventLoopLate": (
         Case(counter("bff_loop_longest_lag_seconds", "", "0.01x10 0.5x30"), labels={},

@@ -18,7 +18,12 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from bff.cli.serving.processes import Worker
-from bff.telemetry.metrics.definitions.process import WORKER_DEATHS, WORKER_RESTARTS, WORKERS
+from bff.telemetry.metrics.definitions.process import (
+    FAILED_RESTARTS,
+    WORKER_DEATHS,
+    WORKER_RESTARTS,
+    WORKERS,
+)
 from bff.telemetry.metrics.families import Metrics
 
 _FIRST_PAUSE_SECONDS: Final = 0.1
@@ -54,6 +59,7 @@ class Supervisor:
         self._restart_wanted = asyncio.Event()
         self._deaths = metrics.counter(WORKER_DEATHS).at()
         self._restarts = metrics.counter(WORKER_RESTARTS).at()
+        self._failed_restarts = metrics.counter(FAILED_RESTARTS).at()
         workers = metrics.gauge(WORKERS)
         workers.watch(("ready",), lambda: self._count(is_ready=True))
         workers.watch(("starting",), lambda: self._count(is_ready=False))
@@ -138,6 +144,7 @@ class Supervisor:
             if not await successor.wait_until_ready():
                 why = _described(successor, await self._wait(successor))
                 self._report(successor)
+                self._failed_restarts[0] += 1
                 _log.error("the restart ends here, and the workers before go on: %s", why)
                 return
             if worker in self._alive:

@@ -56,10 +56,10 @@ def growth(definition: Definition, window: str, by: tuple[str, ...] = (), *match
     return promql.total(f"increase({counter}[{window}])", (JOB, *by))
 
 
-def some(definition: Definition, window: str, by: tuple[str, ...], part: str) -> str:
+def some(definition: Definition, window: str, by: tuple[str, ...], *part: str) -> str:
     """Three or more were `part`: where there are few in all, one of them is a large share, and
     nobody is to be woken by it."""
-    return f"{growth(definition, window, by, part)} >= 3"
+    return f"{growth(definition, window, by, *part)} >= 3"
 
 
 def grew(definition: Definition, window: str, by: tuple[str, ...] = ()) -> str:

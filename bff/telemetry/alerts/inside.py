@@ -5,7 +5,15 @@ from typing import Final
 from bff.telemetry.alerts.alert import Alert, grew, growth, level, quantile, share, some
 from bff.telemetry.dashboard.cache import OWED, STORE_FAILING
 from bff.telemetry.dashboard.limits import WITHOUT_REDIS
-from bff.telemetry.dashboard.process import HEAVY_FULL, LAG, LINES_LOST, SPANS_LOST, WORKERS_ENDING
+from bff.telemetry.dashboard.process import (
+    CLIENTS_TURNED_AWAY,
+    HEAVY_FULL,
+    LAG,
+    LINES_LOST,
+    SPANS_LOST,
+    WORKERS_ENDING,
+    WORKERS_SILENT,
+)
 from bff.telemetry.dashboard.services import (
     FAILED,
     INSTANCE,
@@ -17,18 +25,22 @@ from bff.telemetry.dashboard.services import (
 from bff.telemetry.metrics.definitions.cache import PURGES_OWED, STORE_OPERATIONS
 from bff.telemetry.metrics.definitions.limits import LIMIT_FALLBACKS
 from bff.telemetry.metrics.definitions.process import (
+    CLIENTS_REFUSED,
+    FAILED_RESTARTS,
     HEAVY_REFUSALS,
     LOG_LINES_LOST,
     LONGEST_LOOP_LAG,
     SPANS_DROPPED,
     WORKER_DEATHS,
+    WORKER_SILENCE,
 )
 from bff.telemetry.metrics.definitions.services import (
-    RESTING_INSTANCES,
+    INSTANCE_RESTS,
     SCHEMA_BREAKS,
     SERVICE_CALLS,
 )
 
+_BOUNDS: Final = 'reason=~"connections|requests|app_requests|websockets"'
 _NOT_OK: Final = 'outcome!="ok"'
 _INSTANCE: Final = "{{ $labels.service }} at {{ $labels.server_address }}:{{ $labels.server_port }}"
 
@@ -58,9 +70,10 @@ SERVICE_ALERTS: Final = (
     ),
     Alert(
         "BffInstanceResting",
-        f"No connection can be had to {_INSTANCE}.",
-        level(RESTING_INSTANCES, INSTANCE) + " > 0",
-        "1m",
+        f"Calls get no connection to {_INSTANCE}.",
+        # By the counter: between two rests of 3 seconds the gauge is 0, where calls are few.
+        growth(INSTANCE_RESTS, "1m", INSTANCE) + " > 0",
+        "90s",
         "ticket",
         "Is it running, and does its address lead to it? Calls go to the other instances of the"
         " service meanwhile.",
@@ -139,6 +152,38 @@ PROCESS_ALERTS: Final = (
         "The launcher starts others, after a growing pause. Its lines in the log have the exit"
         " status; a killed worker may have run out of memory.",
         WORKERS_ENDING,
+    ),
+    Alert(
+        "BffWorkerHangs",
+        "A worker has sent nothing for {{ $value | humanizeDuration }}.",
+        level(WORKER_SILENCE) + " > 10",
+        "15s",
+        "page",
+        "Its event loop is blocked, or has no processor time; its clients wait. A stack of it shows"
+        " where, as `py-spy dump` prints one. Killed by SIGKILL, it is replaced.",
+        WORKERS_SILENT,
+    ),
+    Alert(
+        "BffRestartFailed",
+        "A restart failed: the release of before goes on.",
+        grew(FAILED_RESTARTS, "10m"),
+        "",
+        "ticket",
+        "The lines before `the restart ends here` in the log say why, as `bff check` does. Mend the"
+        " project, or take the change back, before a worker dies: its successor could not start.",
+        WORKERS_ENDING,
+    ),
+    Alert(
+        "BffClientsRefused",
+        "The gateway is full, and refuses clients: {{ $labels.reason }}.",
+        growth(CLIENTS_REFUSED, "1m", ("reason",), _BOUNDS) + " >= 10",
+        "30s",
+        "page",
+        "Requests pile up where services are slow: look at those first. Else more come than the"
+        " workers can serve, or than BFF_CONNECTIONS, BFF_REQUESTS_IN_FLIGHT and BFF_WEBSOCKETS let"
+        " in. No screen counts what is refused here.",
+        CLIENTS_TURNED_AWAY,
+        ("reason",),
     ),
     Alert(
         "BffEventLoopLate",

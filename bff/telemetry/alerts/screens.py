@@ -2,7 +2,8 @@
 
 Burn rates, windows and severities are those of the SRE workbook, "Alerting on SLOs": at a burn rate
 of 1 the error budget of 30 days lasts for 30 days. Both windows of an alert have to burn: the long
-one says that it matters, the short one that it goes on.
+one says that it matters, the short one that it goes on. To page, three requests have to have missed
+the promise: the workbook leaves open what to do where few requests come.
 """
 
 from typing import Final, Literal, NamedTuple
@@ -84,12 +85,14 @@ SCREEN_ALERTS: Final = (
 
 def _burn(burn: BurnRate) -> Alert:
     budget = f"(1 - {promql.largest(promql.series(SLO_TARGETS), (JOB, *SCREEN))})"
-    windows = (f"{recorded(window)} > {burn.rate:g} * {budget}" for window in burn[1:3])
+    conditions = [f"{recorded(window)} > {burn.rate:g} * {budget}" for window in burn[1:3]]
+    if burn.severity == "page":
+        conditions.append(some(SLO_MISSES, burn.long, SCREEN))
     return Alert(
         f"BffErrorBudgetBurns{burn.name}",
         f"{_SCREEN} uses up its error budget of 30 days {burn.speed} its SLO lets it:"
         f" {burn.means}.",
-        " and ".join(windows),
+        " and ".join(conditions),
         "",
         burn.severity,
         "Requests fail, or are answered later than promised: the graph beside it says which. Then"

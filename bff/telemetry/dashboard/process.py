@@ -18,6 +18,7 @@ from bff.telemetry.metrics.definitions.process import (
     CLIENTS_ACCEPTED,
     CLIENTS_REFUSED,
     COLLECTIONS,
+    FAILED_RESTARTS,
     HEAVY_DURATIONS,
     HEAVY_REFUSALS,
     HEAVY_WAITING,
@@ -37,11 +38,14 @@ from bff.telemetry.metrics.definitions.process import (
     SPANS_SENT,
     WORKER_DEATHS,
     WORKER_RESTARTS,
+    WORKER_SILENCE,
     WORKERS,
 )
 
 WORKERS_SERVING: Final = "Workers"
 WORKERS_ENDING: Final = "Workers that end"
+WORKERS_SILENT: Final = "Workers that hang"
+CLIENTS_TURNED_AWAY: Final = "Clients refused by the server"
 LAG: Final = "Lag of the event loop"
 HEAVY_QUEUE: Final = "Heavy work that waits"
 HEAVY_FULL: Final = "Heavy work refused"
@@ -54,12 +58,17 @@ _RELEASE: Final = ("instance", "release")
 PROCESS_PANELS: Final = (
     levels(WORKERS_SERVING, "How many workers serve, and how many start?", WORKERS, ("state",)),
     Panel(
-        WORKERS_ENDING, "Do workers die, or are they restarted?",
+        WORKERS_ENDING, "Do workers die, are they restarted, and do restarts fail?",
         (
             Query(rate(WORKER_DEATHS, ()), "died"),
             Query(rate(WORKER_RESTARTS, ()), "restarted"),
+            Query(rate(FAILED_RESTARTS, ()), "restarts that failed"),
         ),
         "ops",
+    ),
+    graph(
+        WORKERS_SILENT, "Does a worker hang: how long has it sent nothing?", (),
+        level(WORKER_SILENCE, ()), "s", warn=3, alarm=10,
     ),
     graph(
         "Releases served", "Which gateway serves which release of the project?", _RELEASE,
@@ -100,7 +109,7 @@ PROCESS_PANELS: Final = (
     levels("Connections of clients", "How many clients are connected?", CLIENT_CONNECTIONS,
            ("kind",)),
     rates("Clients that connect", "How many clients connect a second?", CLIENTS_ACCEPTED),
-    rates("Clients refused by the server", "What does the server refuse before anything reads it?",
+    rates(CLIENTS_TURNED_AWAY, "What does the server refuse before anything reads it?",
           CLIENTS_REFUSED, ("reason",)),
     rates("Spans sent", "Does the collector take the spans of traces?", SPANS_SENT),
     rates(SPANS_LOST, "Were spans of traces lost, and why?", SPANS_DROPPED, ("reason",)),

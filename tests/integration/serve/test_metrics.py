@@ -129,6 +129,17 @@ def test_restart_keeps_the_counts_and_ends_the_series_of_what_is_no_more(gateway
     assert gateway.numbers(gateway.serving.host)[CALLS] == seen[-1]
 
 
+def test_worker_that_hangs_shows_for_how_long_until_it_goes_on(gateway: Gateway) -> None:
+    def silence() -> float:
+        return gateway.numbers()["bff_worker_silence_seconds"]
+
+    worker = min(gateway.serving.workers())
+    os.kill(worker, signal.SIGSTOP)
+    gateway.serving.wait_for(lambda: silence() > 1.6)
+    os.kill(worker, signal.SIGCONT)
+    gateway.serving.wait_for(lambda: silence() < 1.6)
+
+
 def test_without_port_and_token_workers_send_nothing_and_the_path_is_nobodys(
     tmp_path: Path,
 ) -> None:

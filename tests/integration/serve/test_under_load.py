@@ -143,8 +143,10 @@ def test_sighup_restarts_workers_with_the_changed_project_and_loses_no_request(
 
 
 def test_sighup_with_a_broken_project_is_reported_and_leaves_the_workers_serving(
-    serve: Serve, tmp_path: Path, upstream: WireServer
+    serve: Serve, tmp_path: Path, upstream: WireServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    token = "0123456789abcdef"
+    monkeypatch.setenv("BFF_METRICS_TOKEN", token)
     write_shop(tmp_path, upstream, "home")
     serving = started(serve)
     before = serving.workers()
@@ -153,6 +155,8 @@ def test_sighup_with_a_broken_project_is_reported_and_leaves_the_workers_serving
     serving.wait_for(lambda: len(serving.workers()) == 3)
     serving.wait_for(lambda: serving.workers() == before)
     assert {serving.host.get("/home/1").status for _ in range(10)} == {200}
+    numbers = serving.host.get("/metrics", authorization=f"Bearer {token}")
+    assert b"\nbff_failed_restarts_total 1.0\n" in numbers.body
     serving.terminate()
     out = serving.said()
     assert serving.process.returncode == 0

@@ -5,11 +5,14 @@ Rules:
    log. The worker then counts as one that has ended.
 2. A link ends with its worker, and then the worker's numbers are among those of the ended.
 3. One rendition is made at a time, on a thread.
+4. A worker that has sent its numbers sends them each second. One that doesn't, hangs.
 """
 
 import asyncio
 import logging
 import socket
+import time
+from collections.abc import Callable
 
 import msgspec
 
@@ -22,9 +25,10 @@ from bff.cli.serving.metrics.link import (
     frame,
     read_frame,
 )
+from bff.telemetry.metrics.definitions.process import WORKER_SILENCE
 from bff.telemetry.metrics.exposition import Rendition, render
 from bff.telemetry.metrics.families import Metrics
-from bff.telemetry.metrics.snapshots import BadMessage
+from bff.telemetry.metrics.snapshots import BadMessage, Replica
 from bff.telemetry.metrics.totals import Totals
 
 _decode_question = msgspec.msgpack.Decoder(Rendition).decode
@@ -33,12 +37,16 @@ _log = logging.getLogger(__name__)
 
 
 class MetricsCollector:
-    """The numbers of the launcher, `own`, and of its workers. For one event loop."""
+    """The numbers of the launcher, `own`, and of its workers. For one event loop; `clock` gives
+    seconds from any start."""
 
-    def __init__(self, own: Metrics) -> None:
+    def __init__(self, own: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
         self._totals = Totals(own)
         self._rendering = asyncio.Lock()
         self._links: set[asyncio.Task[None]] = set()
+        self._clock = clock
+        self._heard_at: dict[Replica, float] = {}
+        own.gauge(WORKER_SILENCE).watch((), self._longest_silence)
 
     def link(self) -> socket.socket:
         """The end for a new worker, from which is collected until it closes everywhere. To be
@@ -62,6 +70,7 @@ class MetricsCollector:
                 kind, content = read
                 if kind == NUMBERS:
                     self._totals.apply(replica, content)
+                    self._heard_at[replica] = self._clock()
                 elif kind == ASK:
                     await self._answer(writer, content)
                 else:
@@ -71,8 +80,12 @@ class MetricsCollector:
         except OSError:
             pass
         finally:
+            self._heard_at.pop(replica, None)
             self._totals.leave(replica)
             writer.close()
+
+    def _longest_silence(self) -> float:
+        return self._clock() - min(self._heard_at.values(), default=self._clock())
 
     async def _answer(self, writer: asyncio.StreamWriter, question: bytes) -> None:
         try:

@@ -32,7 +32,7 @@ ANSWER: Final = 2
 MOST_NUMBERS_BYTES: Final = 8 * 1024 * 1024
 MOST_ANSWER_BYTES: Final = 256 * 1024 * 1024
 
-_EACH_SECONDS: Final = 1.0
+EACH_SECONDS: Final = 1.0
 _ANSWER_SECONDS: Final = 5.0
 _LAST_SECONDS: Final = 1.0
 
@@ -101,7 +101,7 @@ class MetricsLink:
         while True:
             if not await self._could_send_numbers():
                 return
-            await asyncio.sleep(_EACH_SECONDS)
+            await asyncio.sleep(EACH_SECONDS)
 
     async def _could_send_numbers(self) -> bool:
         try:

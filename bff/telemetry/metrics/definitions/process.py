@@ -123,6 +123,21 @@ WORKER_DEATHS: Final = Definition(
 WORKER_RESTARTS: Final = Definition(
     "bff_worker_restarts", "counter", "Workers that a restart replaced.", "process"
 )
+FAILED_RESTARTS: Final = Definition(
+    "bff_failed_restarts",
+    "counter",
+    "Restarts that ended early, since a new worker did not come to serve: the old ones go on.",
+    "process",
+)
+WORKER_SILENCE: Final = Definition(
+    "bff_worker_silence_seconds",
+    "gauge",
+    "How long ago the worker that has been silent for longest sent its numbers. Each does once a"
+    " second.",
+    "process",
+    unit="seconds",
+    merge="largest",
+)
 PROCESS_CPU: Final = Definition(
     "process_cpu_seconds",
     "counter",
@@ -191,6 +206,8 @@ PROCESS: Final = (
     WORKERS,
     WORKER_DEATHS,
     WORKER_RESTARTS,
+    FAILED_RESTARTS,
+    WORKER_SILENCE,
     PROCESS_CPU,
     PROCESS_RESIDENT_BYTES,
     PROCESS_OPEN_FILES,

@@ -12,14 +12,17 @@ import pytest
 from bff.cli.serving.metrics.collector import MetricsCollector
 from bff.cli.serving.metrics.link import (
     ASK,
+    EACH_SECONDS,
     MOST_NUMBERS_BYTES,
     NUMBERS,
     MetricsLink,
     frame,
 )
+from bff.telemetry.metrics.definitions.process import WORKER_SILENCE
 from bff.telemetry.metrics.definitions.screens import STEP_CALLS
 from bff.telemetry.metrics.exposition import Rendition
 from bff.telemetry.metrics.families import Metrics
+from tests.support.fake_time import Clock
 
 TEXT = Rendition()
 SECONDS = 20.0
@@ -211,6 +214,37 @@ def test_hundreds_of_links_that_ended_leave_their_counts_and_no_descriptor() -> 
 
         await until(have_ended)
         assert await calls(collector) == 300
+
+    asyncio.run(main())
+
+
+def test_worker_that_is_killed_loses_a_second_at_most() -> None:
+    assert EACH_SECONDS <= 1.0
+
+
+def test_silence_is_that_of_the_worker_that_sent_nothing_for_longest_and_ends_with_it() -> None:
+    async def main() -> None:
+        own, clock = Metrics(), Clock()
+        collector = MetricsCollector(own, clock)
+
+        def silence() -> float:
+            own.read_all()
+            return own.gauge(WORKER_SILENCE).at()[0]
+
+        assert silence() == 0.0
+        async with worker_of(collector) as sends:
+            async with worker_of(collector) as hangs:
+                collector.link().close()  # one that only starts
+                await hangs.link.render(TEXT)
+                clock.now += 7.0
+                sends.calls[0] += 1
+                await sends.link.render(TEXT)
+                assert silence() == 7.0
+
+            async def has_ended() -> bool:
+                return silence() == 0.0
+
+            await until(has_ended)
 
     asyncio.run(main())
 
