@@ -48,16 +48,18 @@ class MetricsLink:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         answer_seconds: float = _ANSWER_SECONDS,
+        each_seconds: float = EACH_SECONDS,
     ) -> None:
         self._changes = Changes(metrics)
         self._writer = writer
         self._answer_seconds = answer_seconds
+        self._each_seconds = each_seconds
         self._sending = asyncio.Lock()
         self._asking: dict[Rendition, asyncio.Task[bytes | None]] = {}
         self._unanswered: deque[asyncio.Future[bytes | None]] = deque()
         writer.transport.set_write_buffer_limits(high=0)  # rule 2
         self._reading = asyncio.create_task(self._read_answers(reader))
-        self._repeating = asyncio.create_task(self._send_each_second())
+        self._repeating = asyncio.create_task(self._send_again_and_again())
 
     @classmethod
     async def open(cls, metrics: Metrics, link: socket.socket) -> "MetricsLink":
@@ -97,11 +99,11 @@ class MetricsLink:
             return None
         return await answer
 
-    async def _send_each_second(self) -> None:
+    async def _send_again_and_again(self) -> None:
         while True:
             if not await self._could_send_numbers():
                 return
-            await asyncio.sleep(EACH_SECONDS)
+            await asyncio.sleep(self._each_seconds)
 
     async def _could_send_numbers(self) -> bool:
         try:

@@ -86,26 +86,54 @@ def test_every_worker_that_asks_gets_the_numbers_of_all() -> None:
             packed = await second.link.render(Rendition("openmetrics", "gzip"))
             assert packed is not None
             assert packed[:2] == b"\x1f\x8b"
+            second.calls[0] += 1
+            body = await second.link.render(TEXT)
+            assert body is not None
+            assert b'bff_step_calls_total{composition="home",step="user"} 8.0\n' in body
 
     asyncio.run(main())
 
 
-def test_numbers_arrive_without_a_question_and_the_last_ones_at_the_end() -> None:
+def test_numbers_arrive_without_a_question_again_and_again_and_the_last_ones_at_the_end() -> None:
     async def main() -> None:
-        collector = MetricsCollector(Metrics())
-        async with worker_of(collector) as worker:
-            worker.calls[0] = 3
+        collector, metrics = MetricsCollector(Metrics()), Metrics()
+        streams = await asyncio.open_unix_connection(sock=collector.link())
+        link = MetricsLink(metrics, *streams, each_seconds=0.01)
+        counted = metrics.counter(STEP_CALLS).at("home", "user")
 
-            async def has_come() -> bool:
-                return await calls(collector) == 3
+        async def have_come() -> bool:
+            return await calls(collector) == counted[0]
 
-            await until(has_come)
-            worker.calls[0] = 5
+        for _ in range(3):
+            counted[0] += 1
+            await until(have_come)
+        counted[0] += 1
+        await link.close()
+        await until(have_come)
 
-        async def has_ended() -> bool:
-            return await calls(collector) == 5
+    asyncio.run(main())
 
-        await until(has_ended)
+
+def test_numbers_that_can_not_be_read_are_reported_once_and_end_nothing_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        def read() -> float:
+            raise ZeroDivisionError
+
+        collector, metrics = MetricsCollector(Metrics()), Metrics()
+        metrics.gauge(WORKER_SILENCE).watch((), read)
+        streams = await asyncio.open_unix_connection(sock=collector.link())
+        link = MetricsLink(metrics, *streams, each_seconds=0.0)
+
+        async def is_reported() -> bool:
+            return bool(caplog.messages)
+
+        await until(is_reported)
+        await asyncio.sleep(0)
+        assert caplog.messages == ["this worker's metrics are not sent any more"]
+        assert await calls(collector) == 0
+        await link.close()
 
     asyncio.run(main())
 
