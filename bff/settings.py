@@ -221,7 +221,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
 
 
 def describe_ignored(environ: Mapping[str, str]) -> list[str]:
-    """A line for each `BFF_` variable that `load_settings` ignores, with its remedy.
+    """A line for each `BFF_` variable that `load_settings` ignores, or that has no effect, with its
+    remedy.
 
     One line describes all variables of Kubernetes.
     """
@@ -232,6 +233,8 @@ def describe_ignored(environ: Mapping[str, str]) -> list[str]:
         for variable in names
         if variable not in _FIELDS and variable not in injected
     ]
+    if environ.get("BFF_METRICS_HOST") and not environ.get("BFF_METRICS_PORT"):
+        lines.append("BFF_METRICS_HOST is ignored: set BFF_METRICS_PORT, whose address it is.")
     if injected:
         lines.append(
             f"{', '.join(injected)}: ignored, since Kubernetes sets such variables for a service"

@@ -48,8 +48,9 @@ def check(
     strict: bool,
     with_environment: bool,
 ) -> None:
-    """Compile the project and print every problem and warning; exit 1 when there is a problem. As
-    `flask bff check` it looks at Flask's app."""
+    """Compile the project, and print every problem and warning.
+
+    The exit status is 1 where there is a problem. As `flask bff check` it looks at Flask's app."""
     environment = _environment() if with_environment or has_env_file(context) else None
     with redirect_stdout(sys.stderr):  # what a schema module prints is no part of the result
         checked = check_project(project, environment, _app_guards(app, context.obj))

@@ -14,7 +14,9 @@ _DOTTED = {"gitignore": ".gitignore", "env.example": ".env.example"}
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 def new(folder: Path) -> None:
-    """Write a new project into FOLDER, which is empty or does not exist yet."""
+    """Write a new project into FOLDER.
+
+    The folder is empty, or does not exist yet."""
     if folder.exists() and not folder.is_dir():
         raise click.ClickException(f"{folder} is a file; name a folder")
     if folder.is_dir() and (found := sorted(each.name for each in folder.iterdir())):

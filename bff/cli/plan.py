@@ -13,7 +13,9 @@ from bff.plan.explain.composition import explain
 @click.argument("name")
 @project_option
 def plan(name: str, project: Path) -> None:
-    """Print the compiled plan of the composition NAME: the same plan, the same text."""
+    """Print the compiled plan of the composition NAME.
+
+    Of the same plan it is the same text."""
     compiled = compile_or_exit(project)
     compositions = {each.name: each for each in compiled.compositions}
     if name not in compositions:

@@ -39,7 +39,9 @@ _COLUMNS = (
 @click.command()
 @project_option
 def routes(project: Path) -> None:
-    """Print every composition and pass-through route, in the order in which they match."""
+    """Print every composition and pass-through route.
+
+    They stand in the order in which they match."""
     compiled = compile_or_exit(project)
     rows = [_COLUMNS]
     for composition in sorted(compiled.compositions, key=_static_first):

@@ -44,7 +44,9 @@ def _setting_option(name: str, meaning: str) -> Callable[[Any], Any]:
 @_setting_option("keyfile", "PEM file with the certificate's key, where the certfile lacks it.")
 @_setting_option("requests_in_flight", "Requests in flight, per worker; more get 503.")
 def serve(project: Path, **options: str | None) -> None:
-    """Serve the project: compositions and routes on the event loop, the rest through Flask."""
+    """Serve the project.
+
+    Compositions and routes are served on the event loop, all else through Flask."""
     open_closed_streams()
     given = {f"BFF_{name.upper()}": text for name, text in options.items() if text is not None}
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there are workers to restart

@@ -200,6 +200,12 @@ def test_unknown_variable_is_ignored_and_described_with_the_nearest_name() -> No
     ]
 
 
+def test_address_for_metrics_without_their_port_is_described() -> None:
+    (line,) = describe_ignored({"BFF_METRICS_HOST": "0.0.0.0"})
+    assert line == "BFF_METRICS_HOST is ignored: set BFF_METRICS_PORT, whose address it is."
+    assert describe_ignored({"BFF_METRICS_HOST": "::", "BFF_METRICS_PORT": "9464"}) == []
+
+
 def test_variables_of_kubernetes_for_a_service_called_bff_are_ignored_and_described_once() -> None:
     assert load_settings(KUBERNETES) == Settings()
     (line,) = describe_ignored(KUBERNETES)

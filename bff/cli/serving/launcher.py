@@ -83,8 +83,10 @@ async def _serve(
             environ["BFF_REDIS_URL"] = redis.url
         os.environ.update(environ)
         scheme = "http" if settings.certfile is None else "https"
-        address = shown(settings.host, settings.port)
-        print_line(f"{what} at {scheme}://{address}, cache: {redis.description}")
+        address = f"{scheme}://{shown(settings.host, settings.port)}"
+        print_line(f"{what} at {address}, cache: {redis.description}")
+        for line in describe_telemetry(settings, address):
+            print_line(line)
         if scrapes is not None:
             await server.start(scrapes)
         loop = asyncio.get_running_loop()
@@ -98,6 +100,15 @@ async def _serve(
         server.close()
     log.flush()
     return status
+
+
+def describe_telemetry(settings: Settings, address: str) -> Iterator[str]:
+    """Where metrics are to be had at the gateway's own address, and where traces go. An app's
+    gateway may have its metrics below a prefix."""
+    if settings.metrics_token is not None and settings.app is None:
+        yield f"metrics at {address}/metrics, for who sends BFF_METRICS_TOKEN"
+    if settings.traces is not None:
+        yield f"traces to {settings.traces.collector}"
 
 
 def _start_of(

@@ -71,6 +71,12 @@ class TraceSettings:
     attributes: Mapping[str, str] = field(default_factory=lambda: {"service.name": "bff"})
     sampler: Sampler = field(default_factory=Sampler)
 
+    @property
+    def collector(self) -> str:
+        """Where the collector is, for people: no path, which may hold a secret, and no password."""
+        parts = urlsplit(self.endpoint)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
 
 def service_name(environ: Mapping[str, str]) -> str:
     """What the log calls the process where traces are off; else it is what the spans have."""

@@ -1,7 +1,7 @@
 """Lines for people (`BFF_LOG_FORMAT=text`): one aligned line a request, tracebacks to be read.
 
-    09:00:00.123Z 200      1.2 ms hit      GET    /account/7
-    09:00:00.456Z 502    803.1 ms miss     GET    /account/8  failed: orders:timeout  …  trace=…
+    09:00:00.123Z 200      1.2 ms hit      GET    /account/7  view=mobile
+    09:00:00.456Z 504    803.1 ms miss     GET    /account/8  failed: orders: timeout  trace=…
     09:00:01.002Z WARNING  redis at cache:6379 answers again  log.logger=bff.redis.health
 
 ASCII alone: control characters of values are escaped. The lines of a traceback are indented, so
@@ -9,7 +9,7 @@ that no text in one begins a line of the log.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from bff.telemetry.logs.events import Origin, event, moment_text
@@ -26,20 +26,24 @@ from bff.web.logs.json_lines import (
 )
 
 _INDENT: Final = "    | "
-_COLORS: Final = {1: "36", 2: "32", 3: "36", 4: "33", 5: "31"}  # of statuses, by their hundreds
+_RED: Final = "31"
+_YELLOW: Final = "33"
+_COLORS: Final = {1: "36", 2: "32", 3: "36", 4: _YELLOW, 5: _RED}  # of statuses' hundreds
 _TIME: Final = slice(11, 24)
 # What a line shows before its other fields, or what all lines share.
 _SHOWN: Final = frozenset({
     "@timestamp", "log.level", "message", "ecs.version", "error.stack_trace", "service.name",
     "service.version", "event.kind", "event.category", "event.type", "event.dataset",
 })  # fmt: skip
+# What failures of steps made of the payload.
+_FAILURES: Final = {"degraded": "degraded", "failed": "failed", "ok": "older, since"}
 _FAULTS: Final = {
-    "bff.degraded": "degraded",
-    "bff.failed": "failed",
     "bff.broken": "broken",
     "error.type": "error",
+    "error.message": "why",
+    "bff.dropped": "left out",
+    "bff.ambiguous": "ambiguous",
 }
-_WORDS: Final = ("bff.failures", "error.message", "bff.dropped", "bff.ambiguous")
 
 
 class TextLines:
@@ -66,24 +70,21 @@ class TextLines:
         fields = {**reply.facts}
         if reply.account is not None:
             fields |= account_fields(reply.account, request.moves)
-        status = str(reply.status)
-        if self._colored:
-            status = f"\x1b[{_COLORS.get(reply.status // 100, '0')}m{status}\x1b[0m"
         parts = [
             moment_text(time.time()).decode()[_TIME],
-            status,
+            self._painted(str(reply.status), _COLORS.get(reply.status // 100, "0")),
             f"{request.elapsed_ms:8.1f} ms",
             f"{fields.get('bff.cache', '-'):8}",
             f"{_plain(request.method[:METHOD_LENGTH]):6}",
             _plain(request.raw_path[:PATH_LENGTH]),
         ]
-        faults = [
-            f"{word}: {_shown(fields[name])}" for name, word in _FAULTS.items() if name in fields
-        ]
-        words = [_shown(fields[name]) for name in _WORDS if name in fields]
+        rest = [f"view={fields['bff.view']}"] if "bff.view" in fields else []
+        faults = "  ".join(f"{word}: {_shown(fields[name])}" for word, name in _faults(fields))
+        if faults:
+            rest.append(self._painted(faults, _RED if reply.status >= 500 else _YELLOW))
         if faults and reply.status >= 500:
-            words.append(f"trace={request.trace_id.decode()}")
-        return _written("  ".join([" ".join(parts), *faults, *words]))
+            rest.append(f"trace={request.trace_id.decode()}")
+        return _written("  ".join([" ".join(parts), *rest]))
 
     def refusal(self, request: GatewayRequest, reply: Reply) -> bytes:
         """The audit line of a request that is refused."""
@@ -95,6 +96,20 @@ class TextLines:
             "user.id": request.subject,
         }
         return self.event(event("info", "bff.audit", f"refusal: {reason}", fields, self._origin))
+
+    def _painted(self, text: str, color: str) -> str:
+        return f"\x1b[{color}m{text}\x1b[0m" if self._colored else text
+
+
+def _faults(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What was wrong: a word for it, and the field that has it. What the failures of steps say is
+    not said again."""
+    failures = fields.get("bff.failures", ())
+    if failures:
+        yield _FAILURES[fields["bff.outcome"]], "bff.failures"
+    for name, word in _FAULTS.items():
+        if name in fields and not any(str(fields[name]) in each for each in failures):
+            yield word, name
 
 
 def _shown(value: Any) -> str:

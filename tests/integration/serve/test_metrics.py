@@ -169,11 +169,13 @@ def test_port_for_metrics_that_is_taken_ends_the_start(serve: Serve) -> None:
             assert serving.process.returncode == 1
 
 
-def test_port_for_metrics_that_others_can_reach_without_a_token_is_warned_of(
-    serve: Serve,
-) -> None:
+def test_start_says_where_metrics_are_who_may_read_them_and_where_traces_go(serve: Serve) -> None:
     port = free_port()
-    with environ(BFF_METRICS_PORT=str(port), BFF_METRICS_HOST="0.0.0.0"):
+    with environ(
+        BFF_METRICS_PORT=str(port),
+        BFF_METRICS_HOST="0.0.0.0",
+        OTEL_EXPORTER_OTLP_ENDPOINT="http://me:a-password@127.0.0.1:1/a-secret",
+    ):
         serving = serve()
     metrics = Host("launcher", port, flask.Flask("elsewhere"))
 
@@ -185,8 +187,11 @@ def test_port_for_metrics_that_others_can_reach_without_a_token_is_warned_of(
 
     serving.wait_for(answers)
     serving.terminate()
-    assert serving.said().splitlines()[:2] == [
-        f"metrics at http://0.0.0.0:{port}/metrics",
+    metrics_at, warned, served, traced, *_ = serving.said().splitlines()
+    assert metrics_at == f"metrics at http://0.0.0.0:{port}/metrics"
+    assert warned == (
         "BFF_METRICS_HOST: whoever reaches this address may read the metrics. Set"
-        " BFF_METRICS_TOKEN, or have them at 127.0.0.1.",
-    ]
+        " BFF_METRICS_TOKEN, or have them at 127.0.0.1."
+    )
+    assert served.startswith("1 composition at http://")
+    assert traced == "traces to http://127.0.0.1:1"

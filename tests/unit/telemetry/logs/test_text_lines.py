@@ -42,7 +42,7 @@ def test_requests_have_one_aligned_line_each_with_what_failed() -> None:
         return rf"{_BEGIN}{status} +\d+\.\d ms {cache:8} GET    /a{rest}"
 
     assert re.fullmatch(line(200, "hit"), hit)
-    why = "  degraded: orders:timeout  orders: timeout: after 2 s"
+    why = "  degraded: orders: timeout: after 2 s"
     assert re.fullmatch(line(200, "miss", why), degraded)
     why = "  broken: client left  error: closing  trace=[0-9a-f]{32}"
     assert re.fullmatch(line(503, "-", why), error)
@@ -69,10 +69,27 @@ def _shape(text: str) -> list[str]:
     return [re.sub(r"^[\d:.]{12}Z|[ \d]{6}\.\d ms", "…", line) for line in text.splitlines()]
 
 
-def test_status_has_a_color_on_a_terminal_and_nowhere_else() -> None:
+def test_line_says_once_what_failed() -> None:
+    refused = Degradation("book", "refused", "connection_refused", None, "Connect call failed")
+    facts = {"error.type": "refused", "error.message": "Connect call failed"}
+    account = Account("mobile", "miss", "failed", (), (refused,))
+    (line,) = text_of(Recorder(), Reply(502, [], facts=facts, account=account))
+    why = "  view=mobile  failed: book: refused: Connect call failed  trace="
+    assert re.search(rf"/a{why}[0-9a-f]{{32}}$", line)
+    stood_in = Account("", "stale_if_error", "ok", (), (refused,))
+    (line,) = text_of(Recorder(), Reply(200, [], account=stood_in))
+    assert line.endswith("/a  older, since: book: refused: Connect call failed")
+    (line,) = text_of(Recorder(), Reply(413, [], facts={"error.type": "a", "error.message": "b"}))
+    assert line.endswith("/a  error: a  why: b")
+
+
+def test_status_and_what_failed_have_colors_on_a_terminal_and_nowhere_else() -> None:
+    late = Account("", "miss", "degraded", (), (Degradation("orders", "timeout", "timeout"),))
     assert "\x1b[32m200\x1b[0m" in text_of(Terminal(), Reply(200, []))[0]
     assert "\x1b[31m500\x1b[0m" in text_of(Terminal(), Reply(500, []))[0]
-    assert "\x1b" not in text_of(Recorder(), Reply(500, []))[0]
+    (line,) = text_of(Terminal(), Reply(200, [], account=late))
+    assert line.endswith("  \x1b[33mdegraded: orders: timeout\x1b[0m")
+    assert "\x1b" not in text_of(Recorder(), Reply(500, [], account=late))[0]
 
 
 @pytest.mark.parametrize("text", [*HOSTILE, "\x7f"])
