@@ -49,7 +49,7 @@ from bff.cache.search import StoreSearch, longest_wait
 from bff.cache.shared.store import EntryStore
 from bff.deadline import Deadline
 from bff.plan.model.caching import EVERYTHING, MOST_TAGS, PurgedTags, bounded_tags
-from bff.telemetry.logs.repeats import Repeats, warnings_of
+from bff.telemetry.logs.repeats import Complaints
 from bff.telemetry.metrics.families import Metrics
 
 _log = logging.getLogger(__name__)
@@ -69,6 +69,7 @@ class Cache:
         clock: Callable[[], float] = time.time,
         dice: Callable[[], float] = random.random,
         metrics: Metrics | None = None,
+        complaints: Complaints | None = None,
     ) -> None:
         """`open_store` is called with `purged`, `missed` and `metrics` (see `EntryStore`)."""
         self._loop = asyncio.get_running_loop()
@@ -78,7 +79,7 @@ class Cache:
         self._purges = Purges()
         self._clock = clock
         self._dice = dice
-        self._warnings = Repeats(warnings_of(_log), "other warnings of the cache")
+        self._complaints = complaints or Complaints()
         self._store = store = open_store(
             purged=self._take_purge, missed=self._take_loss, metrics=metrics
         )
@@ -87,7 +88,11 @@ class Cache:
         )
         # With a store every flight ends by itself: other workers may wait for it.
         self._flights = Flights(
-            self._fly, self._purges, self._counts, finishes=self._store is not None
+            self._fly,
+            self._purges,
+            self._counts,
+            self._complaints,
+            finishes=self._store is not None,
         )
 
     def size(self) -> CacheSize:
@@ -149,9 +154,10 @@ class Cache:
         if tags is not EVERYTHING:
             tags = bounded_tags(tags)
         if tags is EVERYTHING:
-            self._warnings.note(
+            self._complaints.warning(
+                _log,
                 f"a purge of more than {MOST_TAGS} tags, or of unknown ones: "
-                f"{EVERYTHING.value} is purged"
+                f"{EVERYTHING.value} is purged",
             )
         self._counts.purge("everything" if tags is EVERYTHING else "tags")
         self._take_purge(tags, self._clock())
@@ -162,7 +168,6 @@ class Cache:
         await self._flights.close()
         if self._store is not None:
             await self._store.close()
-        self._warnings.close()
 
     # ------------------------------------------------------------------ memory
 
@@ -254,7 +259,7 @@ class Cache:
         landing = decide_landing(result, entry, older, verdict, was_purged=was_purged)
         if result.untagged:
             self._counts.not_store("untagged")
-            self._warnings.note(f"{job.name}: not stored: {result.untagged}")
+            self._complaints.warning(_log, f"{job.name}: not stored: {result.untagged}")
         if isinstance(landing, Store):
             return CacheResult(landing.entry, outcome, "miss", self._put(landing.entry, job, lease))
         if isinstance(landing, Forget):

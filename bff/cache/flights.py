@@ -10,6 +10,7 @@ from bff.cache.counts import CacheCounts
 from bff.cache.purges import Purges
 from bff.cache.results import CacheResult, Job
 from bff.deadline import Deadline
+from bff.telemetry.logs.repeats import Complaints
 
 _log = logging.getLogger(__name__)
 
@@ -66,8 +67,17 @@ class Flights:
     """The flights of a cache. `fly` makes a job's value by a deadline, from a stale one where
     this is accepted; where it `finishes`, a flight goes on when nobody waits."""
 
-    def __init__(self, fly: Fly, purges: Purges, counts: CacheCounts, *, finishes: bool) -> None:
+    def __init__(
+        self,
+        fly: Fly,
+        purges: Purges,
+        counts: CacheCounts,
+        complaints: Complaints,
+        *,
+        finishes: bool,
+    ) -> None:
         self._fly = fly
+        self._complaints = complaints
         self._purges = purges
         self._counts = counts
         self._finishes = finishes
@@ -139,4 +149,4 @@ class Flights:
     def _note_refresh(self, job: Job, *, is_ok: bool) -> None:
         self._counts.refresh("ok" if is_ok else "failed")
         if not is_ok:
-            _log.warning("%s: making it anew in the background failed", job.name)
+            self._complaints.warning(_log, f"{job.name}: making it anew in the background failed")

@@ -52,6 +52,7 @@ from bff.plan.model.caching import EVERYTHING, PurgedTags, bounded_tags
 from bff.plan.model.composition import Composition
 from bff.plan.model.expressions import Root
 from bff.plan.model.steps import ErrorReply, Step
+from bff.telemetry.logs.repeats import Complaints
 from bff.telemetry.metrics.families import Metrics
 
 # Called once for each run, on the loop, however it ends. Raises nothing, and is quick.
@@ -78,9 +79,11 @@ class Engine:
         clock: Callable[[], float] = time.perf_counter,
         metrics: Metrics | None = None,
         observers: Sequence[RunObserver] = (),
+        complaints: Complaints | None = None,
     ) -> None:
         self.limits = limits or Limits()
-        self._calls = DirectCalls(services, self.limits, EngineCounts(metrics or Metrics()))
+        counts = EngineCounts(metrics or Metrics())
+        self._calls = DirectCalls(services, self.limits, counts, complaints or Complaints())
         self._shared = None if replies is None else SharedCalls(self._calls, replies)
         self._heavy_work = heavy_work
         self._clock = clock

@@ -269,6 +269,7 @@ def test_refusal_of_lent_credentials_is_the_gateways(
         (429, [], (503, "1")),
         (429, [("Retry-After", "9")], (503, "9")),
         (404, [], (404, None)),
+        (403, [], (502, None)),  # which is the same fault, and has its line within a minute
     ):
         screen.let("/x", reply(status, headers, b"{}" * 50_000))
         answer = screen.get("/raw/x")

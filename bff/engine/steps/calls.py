@@ -39,6 +39,7 @@ from bff.engine.values.results import Caller
 from bff.engine.values.trace import Trace
 from bff.errors import EvaluationError
 from bff.plan.model.steps import Step
+from bff.telemetry.logs.repeats import Complaints
 
 _log = logging.getLogger(__name__)
 
@@ -88,9 +89,12 @@ class HeavyBody(NamedTuple):
 class DirectCalls:
     """Sends steps' requests and reads the replies. One per event loop; shared by all its runs."""
 
-    def __init__(self, services: Services, limits: Limits, counts: EngineCounts) -> None:
+    def __init__(
+        self, services: Services, limits: Limits, counts: EngineCounts, complaints: Complaints
+    ) -> None:
         self.limits = limits
         self.counts = counts
+        self._complaints = complaints
         self._services = services
 
     def begin(
@@ -143,7 +147,7 @@ class DirectCalls:
         if judged is not None:
             judged = with_headers(step.reply_headers, reply, judged)
             if isinstance(judged, Failed):
-                _log_refusal(step, judged)
+                self._note_refusal(step, judged)
                 self.counts.fail(step, judged)
             return StepPart(judged, 0, freshness)
         most, counts = self.limits.reply_bytes, self.counts
@@ -156,13 +160,18 @@ class DirectCalls:
             return HeavyBody(step, reply, decodes_first, weight, most, budget, freshness, counts)
         value, text = read_body(step, reply), None
         if isinstance(value, Failed):
-            _log_refusal(step, value)
+            self._note_refusal(step, value)
             value, _, text = mend_body(step, reply, value, most)
         if step.reply_headers:
             value = with_headers(step.reply_headers, reply, value)
         if isinstance(value, Failed):
             counts.fail(step, value)
         return StepPart(value, weight, freshness, text)
+
+    def _note_refusal(self, step: Step, failed: Failed) -> None:
+        if is_undeclared_refusal(step, failed):
+            what = f"refuses the gateway's credentials, or wants some: {failed.judged_status}"
+            self._complaints.error(_log, f"{step.operation.name} {what}")
 
     async def reply_to(
         self,
@@ -296,12 +305,6 @@ class StepCalls(ManyCalls):
 
     def _may_lack(self, failed: Failed) -> bool:
         return self._step.has_optional_parts and not ends_by_status(self._step, failed)
-
-
-def _log_refusal(step: Step, failed: Failed) -> None:
-    if is_undeclared_refusal(step, failed):
-        name, status = step.operation.name, failed.judged_status
-        _log.error("%s refuses the gateway's credentials, or wants some: %d", name, status)
 
 
 def _to_caller(

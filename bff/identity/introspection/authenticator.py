@@ -38,6 +38,7 @@ from bff.identity.memory import (
 from bff.identity.ports import CallerRequest, Claims, Refusal
 from bff.plan.model.identity import IntrospectionPlan
 from bff.secret import Secret
+from bff.telemetry.logs.repeats import Complaints
 
 ANSWER_SECONDS: Final = 2.0
 REFUSED_SECONDS: Final = 5.0
@@ -71,6 +72,7 @@ class Introspection:
         plan: IntrospectionPlan,
         issuers: Issuers,
         clock: Callable[[], float],
+        complaints: Complaints,
         breaker: Breaker | None = None,
         answer_seconds: float = ANSWER_SECONDS,
         waiting: int = WAITING,
@@ -89,7 +91,8 @@ class Introspection:
         self._metadata: RemoteDocument[IssuerMetadata] | None = None
         self._questions: dict[bytes, asyncio.Task[Claims | Refusal]] = {}
         self._slots = asyncio.Semaphore(ASKED_AT_ONCE)
-        self._complaint = ""
+        self._complaints = complaints
+        self._trouble = ""
 
     def authenticate(
         self, credential: str, request: CallerRequest
@@ -179,12 +182,11 @@ class Introspection:
 
     def _note_answer(self) -> None:
         self._breaker.note_success()
-        if self._complaint:
-            self._complaint = ""
-            _log.warning("introspection at %s works again", self._plan.issuer)
+        if self._trouble:
+            self._trouble = ""
+            self._complaints.warning(_log, f"introspection at {self._plan.issuer} works again")
 
     def _note_trouble(self, trouble: str) -> None:
         self._breaker.note_failure()
-        if trouble != self._complaint:
-            self._complaint = trouble
-            _log.error("introspection at %s: %s", self._plan.issuer, trouble)
+        self._trouble = trouble
+        self._complaints.error(_log, f"introspection at {self._plan.issuer}: {trouble}")

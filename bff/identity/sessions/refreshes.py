@@ -28,6 +28,7 @@ from bff.identity.sessions.session import Session
 from bff.identity.sessions.store import LOCK_SECONDS, SessionStore, StoredSession
 from bff.redis.store import StoreDown
 from bff.secret import Secret
+from bff.telemetry.logs.repeats import Complaints
 
 POLL_SECONDS: Final = 0.1
 STORE_SECONDS: Final = LOCK_SECONDS - ANSWER_SECONDS - 2.0
@@ -93,6 +94,7 @@ class Refreshes:
         count: Callable[[RefreshOutcome], None],
         clock: Callable[[], float],
         new_word: Callable[[], str],
+        complaints: Complaints,
     ) -> None:
         self._store = store
         self._ask = ask
@@ -102,6 +104,7 @@ class Refreshes:
         self._count = count
         self._clock = clock
         self._new_word = new_word
+        self._complaints = complaints
         self._tasks: dict[str, asyncio.Task[Refreshed]] = {}
 
     async def renewed(self, handle: str, stored: StoredSession) -> Refreshed:
@@ -166,7 +169,7 @@ class Refreshes:
             if renewed is None:
                 self._give_back(grant.refresh_token)
         except IssuerDown as error:
-            _log.error("a session was not refreshed: the issuer %s", error)
+            self._complaints.error(_log, f"a session was not refreshed: the issuer {error}")
             await self._store.note_failure(handle, word)
             return "failed"
         except Refused:

@@ -11,6 +11,7 @@ from typing import Final
 
 from bff.identity.issuers.requests import IssuerDown
 from bff.secret import Secret
+from bff.telemetry.logs.repeats import Complaints
 
 MOST_REVOCATIONS: Final = 256
 
@@ -20,8 +21,9 @@ _log = logging.getLogger(__name__)
 class Revocations:
     """Gives tokens back by `revoke`, which raises `IssuerDown`."""
 
-    def __init__(self, revoke: Callable[[Secret], Awaitable[None]]) -> None:
+    def __init__(self, revoke: Callable[[Secret], Awaitable[None]], complaints: Complaints) -> None:
         self._revoke = revoke
+        self._complaints = complaints
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, refresh_token: Secret | None) -> None:
@@ -29,7 +31,7 @@ class Revocations:
         if refresh_token is None:
             return
         if len(self._tasks) >= MOST_REVOCATIONS:
-            _log.warning("a refresh token was not revoked: too many are on their way")
+            self._complain("too many are on their way")
             return
         task = asyncio.get_running_loop().create_task(self._run(refresh_token))
         self._tasks.add(task)
@@ -47,4 +49,7 @@ class Revocations:
         try:
             await self._revoke(refresh_token)
         except IssuerDown as error:
-            _log.warning("a refresh token was not revoked: the issuer %s", error)
+            self._complain(f"the issuer {error}")
+
+    def _complain(self, why: str) -> None:
+        self._complaints.warning(_log, f"a refresh token was not revoked: {why}")

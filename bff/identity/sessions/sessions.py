@@ -48,6 +48,7 @@ from bff.identity.sessions.tokens import LEEWAY_SECONDS, IssuersTokens
 from bff.plan.model.sessions import SessionsPlan
 from bff.redis.store import SharedStore, StoreDown
 from bff.secret import Secret
+from bff.telemetry.logs.repeats import Complaints
 
 # Redis has more time than it has as a cache: without it there is no answer.
 STORE_SECONDS: Final = 0.5
@@ -94,10 +95,12 @@ class Sessions:
         note: Callable[[Event, str, str], None],
         count_refresh: Callable[[RefreshOutcome], None],
         clock: Callable[[], float],
+        complaints: Complaints,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
         store_seconds: float = STORE_SECONDS,
     ) -> None:
         self.plan = plan
+        self.complaints = complaints
         self._redis_url = redis_url
         self._store_seconds = store_seconds
         self._issuers = issuers
@@ -113,7 +116,7 @@ class Sessions:
         self._tokens = IssuersTokens(plan, self._issuers, clock)
         metadata = self._issuers.use_metadata(plan.issuer)
         self._grants = IssuersGrants(plan, metadata, self._issuers.client)
-        self._revocations = Revocations(self._grants.revoke)
+        self._revocations = Revocations(self._grants.revoke, self.complaints)
         self._redis = SharedStore(self._redis_url, use="sessions", seconds=self._store_seconds)
         self._store = SessionStore(
             self._redis, SessionKeys(plan.keys), plan.namespace, plan.idle_seconds, clock
@@ -127,6 +130,7 @@ class Sessions:
             note_end=lambda session: self._note("logout", session.subject, "ended by the issuer"),
             clock=clock,
             new_word=lambda: self._random_bytes(16).hex(),
+            complaints=self.complaints,
         )
         self._is_open = True
 
@@ -180,7 +184,7 @@ class Sessions:
         except Refused:
             raise BadLogin("code_refused") from None
         except BadToken as bad:
-            _log.error("a login was refused: its id token %s", bad)
+            self.complaints.error(_log, f"a login was refused: its id token {bad}")
             raise BadLogin("bad_id_token") from None
         session_id = new_session_id(self._random_bytes(ID_BYTES))
         try:
@@ -212,7 +216,8 @@ class Sessions:
         try:
             location = await self._grants.logout_url(session.id_token)
         except IssuerDown as error:
-            _log.error("a browser was logged out here alone: the issuer %s", error)
+            what = f"a browser was logged out here alone: the issuer {error}"
+            self.complaints.error(_log, what)
             location = None
         return location or self.plan.origin + self.plan.after_logout
 
@@ -257,8 +262,8 @@ class Sessions:
         try:
             return await self._tokens.read_refresh(id_token.reveal(), session)
         except BadToken as bad:
-            _log.error("a session was ended: the id token of its refresh %s", bad)
+            self.complaints.error(_log, f"a session was ended: the id token of its refresh {bad}")
             return None
         except IssuerDown as error:  # the tokens are good: what is known of who logged in stays
-            _log.error("claims were not refreshed: the issuer %s", error)
+            self.complaints.error(_log, f"claims were not refreshed: the issuer {error}")
             return dict(session.claims)

@@ -14,7 +14,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -37,15 +37,6 @@ Report = Callable[[T, int, float], None]
 
 # What a record of `logging` has that stands for several.
 COUNT: Final = "bff_count"
-
-
-def warnings_of(log: logging.Logger) -> Report[str]:
-    """Reports texts as warnings of a logger."""
-
-    def warn(text: str, count: int, _: float) -> None:
-        log.warning("%s", text, extra={COUNT: count})
-
-    return warn
 
 
 def on_running_loop(seconds: float, act: Callable[[], None]) -> Timer:
@@ -98,3 +89,36 @@ class Repeats(Generic[T]):
         if known.count:
             self._known[fault] = _Known(self._end_minute_later(fault))
             self._report(fault, known.count, known.greatest)
+
+
+class _Complaint(NamedTuple):
+    log: logging.Logger
+    level: int
+    text: str
+
+
+_OTHERS: Final = _Complaint(logging.getLogger(__name__), logging.ERROR, "other complaints")
+
+
+class Complaints:
+    """What parts of a process have to say to whoever runs it, and may have to say at each request:
+    records of their loggers, which have `COUNT`. For one event loop."""
+
+    def __init__(self, later: Later = on_running_loop) -> None:
+        self._repeats = Repeats[_Complaint](_write, _OTHERS, later)
+
+    def error(self, log: logging.Logger, text: str) -> None:
+        """Somebody has to mend something."""
+        self._repeats.note(_Complaint(log, logging.ERROR, text))
+
+    def warning(self, log: logging.Logger, text: str) -> None:
+        """Somebody may have to know."""
+        self._repeats.note(_Complaint(log, logging.WARNING, text))
+
+    def close(self) -> None:
+        """Report what is not yet reported."""
+        self._repeats.close()
+
+
+def _write(complaint: _Complaint, count: int, _: float) -> None:
+    complaint.log.log(complaint.level, "%s", complaint.text, extra={COUNT: count})

@@ -22,6 +22,7 @@ from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.steps.disclosures import token_of
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import TokenRequest
+from bff.telemetry.logs.repeats import Complaints
 from bff.upstream.pipeline.authorized import authorized
 from bff.upstream.pipeline.balance import Way
 from bff.upstream.pipeline.disclosure import answer_soon
@@ -61,12 +62,14 @@ class ExchangedTokens:
         server: Instance,
         timeout_seconds: float,
         clock: Callable[[], float],
+        complaints: Complaints,
     ) -> None:
         self._service = service
         self._request = request
         self._server = server
         self._timeout_seconds = timeout_seconds
         self._clock = clock
+        self._complaints = complaints
         self._sources: OrderedDict[bytes, TokenSource] = OrderedDict()
 
     def __len__(self) -> int:
@@ -82,7 +85,14 @@ class ExchangedTokens:
         if len(self._sources) >= MOST_TOKENS:
             self._sources.popitem(last=False)
         call = token_call(self._service, self._request, {**_GRANT, "subject_token": token})
-        source = TokenSource(call, self._server, self._timeout_seconds, self._clock, judge_refusal)
+        source = TokenSource(
+            call,
+            self._server,
+            self._timeout_seconds,
+            self._clock,
+            self._complaints,
+            judge_refusal,
+        )
         self._sources[key] = source
         return source
 

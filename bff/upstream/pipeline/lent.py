@@ -18,6 +18,7 @@ from bff.engine.ports import Headers, ServiceCall, UpstreamReply
 from bff.engine.steps.failures import OF_OWN_CREDENTIALS
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import Service
+from bff.telemetry.logs.repeats import Complaints
 from bff.upstream.pipeline.additions import RenderedAdditions
 from bff.upstream.pipeline.balance import Way
 from bff.upstream.ports import UpstreamStream
@@ -27,7 +28,9 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
-def lent(way: Way[T], additions: RenderedAdditions, service: Service) -> Way[T]:
+def lent(
+    way: Way[T], additions: RenderedAdditions, service: Service, complaints: Complaints
+) -> Way[T]:
     """The way of calls that keep both rules; `way` has the additions."""
     own, disclosure = service.identifies_gateway, service.disclosure
     refusals = frozenset(
@@ -35,13 +38,13 @@ def lent(way: Way[T], additions: RenderedAdditions, service: Service) -> Way[T]:
         for status in OF_OWN_CREDENTIALS
         if disclosure is None or not disclosure.is_caller_refused(status, identifies_gateway=own)
     )
-    return partial(_Lent, way, _Strip(additions), service.name, refusals)
+    return partial(_Lent, way, _Strip(additions), service.name, refusals, complaints)
 
 
 class _Lent(Generic[T]):
     """A call with the gateway's credentials; it is itself the handle."""
 
-    __slots__ = ("_current", "_on_answer", "_refusals", "_service")
+    __slots__ = ("_complaints", "_current", "_on_answer", "_refusals", "_service")
 
     def __init__(
         self,
@@ -49,12 +52,14 @@ class _Lent(Generic[T]):
         strip: "_Strip",
         service: str,
         refusals: frozenset[int],
+        complaints: Complaints,
         call: ServiceCall,
         seconds: float,
         on_answer: OnAnswer[T],
     ) -> None:
         self._service = service
         self._refusals = refusals
+        self._complaints = complaints
         self._on_answer = on_answer
         self._current: Handle = way(strip(call), seconds, self._take)
 
@@ -73,9 +78,8 @@ class _Lent(Generic[T]):
 
     def _refusal(self, status: int, headers: Headers) -> Failed:
         if status != 429:
-            _log.error(
-                "%s refuses the gateway's credentials: it answered %d", self._service, status
-            )
+            what = f"refuses the gateway's credentials: it answered {status}"
+            self._complaints.error(_log, f"{self._service} {what}")
         wait = next((value for name, value in headers if name == b"retry-after"), None)
         text = None if wait is None else wait.decode("latin-1")
         return Failed(Reason.STATUS, status, text, credential="gateway")

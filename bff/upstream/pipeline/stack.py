@@ -27,6 +27,7 @@ from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.plan.model.composition import Route
 from bff.plan.model.service import Additions, Disclosure, Link, Service, TokenRequest
+from bff.telemetry.logs.repeats import Complaints
 from bff.telemetry.metrics.families import Metrics
 from bff.upstream.pipeline.additions import RenderedAdditions, added, render_additions
 from bff.upstream.pipeline.authorized import authorized
@@ -103,8 +104,10 @@ class ServiceClient:
         byte_cap: int,
         clock: Callable[[], float],
         metrics: Metrics | None = None,
+        complaints: Complaints | None = None,
     ) -> None:
         metrics = metrics or Metrics()
+        self._complaints = complaints = complaints or Complaints()
         self._byte_cap = byte_cap
         self._decoding = Decoding(byte_cap)
         self._services = services
@@ -117,13 +120,15 @@ class ServiceClient:
             for name, service in services.items()
         }
         self._credentials = {
-            name: _credentials_of(service, service.additions, transport, clock)
+            name: _credentials_of(service, service.additions, transport, clock, complaints)
             for name, service in services.items()
             if service.additions is not None
         }
         exchanges: dict[Hashable, ExchangedTokens] = {}
         self._disclosed = {
-            name: _disclosed_of(service, service.disclosure, transport, clock, exchanges)
+            name: _disclosed_of(
+                service, service.disclosure, transport, clock, complaints, exchanges
+            )
             for name, service in services.items()
             if service.disclosure is not None
         }
@@ -168,7 +173,9 @@ class ServiceClient:
         credentials = self._credentials.get(service.name) if route.lends_credentials else None
         disclosed = self._disclosed.get(service.name)
         way = compose_way(send, self._instances[service.name], credentials, disclosed)
-        return way if credentials is None else lent(way, credentials.additions, service)
+        if credentials is None:
+            return way
+        return lent(way, credentials.additions, service, self._complaints)
 
     def _send_of(self, service: Service) -> Send[UpstreamReply]:
         send = partial(self._fetch_from, self._at[service.name])
@@ -186,13 +193,17 @@ class ServiceClient:
 
 
 def _credentials_of(
-    service: Service, additions: Additions, transport: Transport, clock: Callable[[], float]
+    service: Service,
+    additions: Additions,
+    transport: Transport,
+    clock: Callable[[], float],
+    complaints: Complaints,
 ) -> Credentials:
     request, tokens = additions.tokens, None
     if request is not None:
         call = client_credentials(service.name, request)
         server = _authorization_server(service, request, transport)
-        tokens = TokenSource(call, server, service.timeout_seconds, clock)
+        tokens = TokenSource(call, server, service.timeout_seconds, clock, complaints)
     return Credentials(render_additions(additions), tokens)
 
 
@@ -201,6 +212,7 @@ def _disclosed_of(
     disclosure: Disclosure,
     transport: Transport,
     clock: Callable[[], float],
+    complaints: Complaints,
     exchanges: dict[Hashable, ExchangedTokens],
 ) -> Disclosed:
     """What the service learns, by `exchanges` that services share where they ask for the same."""
@@ -211,7 +223,9 @@ def _disclosed_of(
     tokens = exchanges.get(key)
     if tokens is None:
         server = _authorization_server(service, request, transport)
-        tokens = ExchangedTokens(service.name, request, server, service.timeout_seconds, clock)
+        tokens = ExchangedTokens(
+            service.name, request, server, service.timeout_seconds, clock, complaints
+        )
         exchanges[key] = tokens
     return Disclosed(disclosure, tokens)
 

@@ -30,6 +30,7 @@ from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import TokenRequest
 from bff.plan.params.sendable import is_sendable_token
+from bff.telemetry.logs.repeats import Complaints
 from bff.upstream.pipeline.additions import AddedHeaders
 from bff.upstream.ports import Instance
 
@@ -78,9 +79,11 @@ class TokenSource:
         server: Instance,
         timeout_seconds: float,
         clock: Callable[[], float],
+        complaints: Complaints,
         refused: Callable[[UpstreamReply], Failed] = refused_gateway,
     ) -> None:
         self.clock = clock
+        self._complaints = complaints
         self._call = call
         self._server = server
         self._timeout_seconds = timeout_seconds
@@ -147,7 +150,8 @@ class TokenSource:
             self._token, self._failed = outcome, None
         else:
             if outcome.credential != "caller":  # somebody has to mend it
-                _log.error("no token for the service %s: %s", self._call.service, outcome.detail)
+                what = f"no token for the service {self._call.service}: {outcome.detail}"
+                self._complaints.error(_log, what)
             self._failed, self._failed_until = outcome, self.clock() + HOLD_SECONDS
         waiting, self._waiting = self._waiting, {}
         while waiting:  # each may cancel others

@@ -34,6 +34,7 @@ from bff.identity.tokens import Tokens
 from bff.plan.model.identity import NO_REDIS, ApiKeysPlan, IdentityPlan, KeyFile, SharedKeys
 from bff.plan.model.sessions import SessionsPlan
 from bff.redis.store import SharedStore
+from bff.telemetry.logs.repeats import Complaints
 from bff.web.serving.users import Users
 from bff.web.telemetry.telemetry import Telemetry
 
@@ -48,6 +49,7 @@ class ProviderParts:
     issuers: Issuers
     clock: Callable[[], float]
     telemetry: Telemetry
+    complaints: Complaints
 
 
 class OpenIdentity(NamedTuple):
@@ -94,6 +96,7 @@ def _build_sessions(plan: SessionsPlan, parts: ProviderParts) -> Sessions:
         note=note,
         count_refresh=parts.telemetry.count_refresh,
         clock=parts.clock,
+        complaints=parts.complaints,
     )
 
 
@@ -101,7 +104,7 @@ def _tokens(plan: IdentityPlan, parts: ProviderParts) -> Authenticator | None:
     jwt = JwtAuthenticator(plan.jwt, parts.issuers, parts.clock) if plan.jwt else None
     if plan.introspection is None:
         return jwt
-    introspection = Introspection(plan.introspection, parts.issuers, parts.clock)
+    introspection = Introspection(plan.introspection, parts.issuers, parts.clock, parts.complaints)
     return introspection if jwt is None else Tokens(jwt, introspection, plan.introspection.issuer)
 
 

@@ -26,6 +26,7 @@ from bff.limits.meters import Meters
 from bff.plan.model.composition import CompiledProject, Composition, Route
 from bff.redis.store import SharedStore
 from bff.settings import Settings
+from bff.telemetry.logs.repeats import Complaints
 from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.metrics.process_watch import ProcessWatch
 from bff.upstream.observed import ObservedTransport, Observers
@@ -64,6 +65,7 @@ class Resources:
     identities: Identities
     heavy_work: HeavyWork
     metrics: Metrics
+    complaints: Complaints
     process_watch: ProcessWatch
     clock: Callable[[], float]
 
@@ -78,6 +80,7 @@ class Resources:
         await self.transport.close()
         self.heavy_work.close()
         self.process_watch.stop()
+        self.complaints.close()
 
 
 async def open_resources(
@@ -92,12 +95,15 @@ async def open_resources(
     yet. `backend` is Flask-Caching's configuration, where another store than Redis is meant;
     what is counted goes to `metrics`, and the `observers` see each upstream call."""
 
+    complaints = Complaints()
+
     def open_cache(namespace: str) -> Cache:
         return Cache(
             partial(open_store, settings.redis_url, namespace, backend),
             memory_bytes=settings.cache_memory_bytes,
             clock=clock,
             metrics=metrics,
+            complaints=complaints,
         )
 
     transport = open_transport(settings.transport, metrics)
@@ -114,9 +120,10 @@ async def open_resources(
         store,
         Meters(store, settings.workers, metrics),
         issuers,
-        Identities(ProviderParts(url, store, issuers, clock, telemetry)),
+        Identities(ProviderParts(url, store, issuers, clock, telemetry, complaints)),
         HeavyWork(metrics),
         metrics,
+        complaints,
         ProcessWatch(loop, metrics),
         clock,
     )
@@ -155,7 +162,12 @@ def build_release(
     cache = resources.caches.of(project.namespace)
     limits = Limits(reply_bytes=service_reply_bytes)
     services = ServiceClient(
-        transport, project.services, limits.reply_bytes, loop.time, resources.metrics
+        transport,
+        project.services,
+        limits.reply_bytes,
+        loop.time,
+        resources.metrics,
+        resources.complaints,
     )
     replies = CachedReplies(cache, resources.clock, resources.metrics)
     engine = Engine(
@@ -165,6 +177,7 @@ def build_release(
         replies=replies,
         metrics=resources.metrics,
         observers=telemetry.run_observers,
+        complaints=resources.complaints,
     )
     provider = identity.provider
     cross_origins = CrossOrigins(project, provider.headers)

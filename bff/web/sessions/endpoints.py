@@ -122,7 +122,8 @@ class SessionEndpoints:
         except BadLogin as bad:
             return self._refuse_login(request, str(bad))
         except IssuerDown as error:
-            _log.error("a login was not ended: the issuer %s", error)
+            what = f"a login was not ended: the issuer {error}"
+            self._sessions.complaints.error(_log, what)
             return self._unavailable(request, ISSUER_DOWN)
         except StoreDown:
             return self._unavailable(request, STORE_DOWN)

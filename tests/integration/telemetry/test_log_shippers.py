@@ -19,7 +19,7 @@ from bff.plan.compiler.project import compile_project
 from bff.plan.model.service import Dropped
 from bff.settings import Settings
 from bff.telemetry.logs.fields import DATASETS, FIELDS
-from bff.telemetry.logs.repeats import warnings_of
+from bff.telemetry.logs.repeats import COUNT
 from bff.web import gateway as core
 from bff.web.http.destination import Destination
 from bff.web.http.replies import Account, Reply
@@ -100,7 +100,7 @@ def write_seldom_ones(log: Log) -> None:
     except ZeroDivisionError as error:
         log.bug(request, error)
     log.take_library_lines()
-    warnings_of(logging.getLogger("bff.cache.cache"))("home: not stored", 7, 0.0)
+    logging.getLogger("bff.cache.cache").warning("home: not stored", extra={COUNT: 7})
     log.leave_library_lines()
     log.audit("logout", who="ann", origin="10.0.0.7", outcome="done", facts={"bff.sessions": 2})
     log.audit("key added", who="root", origin="host-1", outcome="failed", facts={"bff.key": "p1"})

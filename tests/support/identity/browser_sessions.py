@@ -19,6 +19,7 @@ from bff.identity.sessions.sessions import FinishedLogin, Sessions
 from bff.identity.sessions.store import StoredSession
 from bff.plan.model.sessions import SessionsPlan
 from bff.secret import Secret
+from bff.telemetry.logs.repeats import Complaints
 from tests.support.cache.worker import CALM_SECONDS, RunningClock
 from tests.support.identity.oidc_issuer import OidcIssuer
 from tests.support.redis.server import RedisServer
@@ -98,6 +99,7 @@ async def worker_of(
         note=note,
         count_refresh=lambda outcome: None,
         clock=clock,
+        complaints=Complaints(),
         store_seconds=CALM_SECONDS,
     )
     await sessions.open()

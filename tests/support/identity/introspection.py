@@ -10,6 +10,7 @@ from bff.identity.issuers.issuers import Issuers
 from bff.identity.ports import Claims, Refusal
 from bff.plan.model.identity import IntrospectionPlan
 from bff.secret import Secret
+from bff.telemetry.logs.repeats import Complaints
 from bff.web.http.requests import GatewayRequest
 from tests.support.fake_time import Clock
 from tests.support.identity.issuers import StandInIssuer
@@ -49,7 +50,7 @@ class Caller:
             failures=3, first_pause_seconds=1, longest_pause_seconds=1, clock=self.pauses
         )
         self.introspection = Introspection(
-            plan(server.url, **changes), self.issuers, self.clock, breaker, **options
+            plan(server.url, **changes), self.issuers, self.clock, Complaints(), breaker, **options
         )
 
     async def __aenter__(self) -> "Caller":

@@ -152,9 +152,8 @@ def test_making_it_anew_fails_quietly_and_is_not_tried_again_for_a_second(
 
     with caplog.at_level(logging.WARNING, "bff.cache.cache"):
         run_quietly(test)
-    assert [record.getMessage() for record in caplog.records] == [
-        "home: making it anew in the background failed"
-    ] * 2
+    (record,) = caplog.records  # the next one comes in a minute, with its count
+    assert record.getMessage() == "home: making it anew in the background failed"
 
 
 def test_bug_while_it_is_made_anew_reaches_nobody_and_is_told(

@@ -28,6 +28,7 @@ from bff.plan.compiler.project import check_project, compile_project
 from bff.plan.params.sendable import LONGEST_TOKEN
 from bff.secret import Secret
 from bff.settings import Settings
+from bff.telemetry.logs.repeats import Complaints
 from bff.web.gateway import Gateway
 from tests.support.projects import write_project
 
@@ -299,6 +300,7 @@ def test_sessions_that_were_never_opened_are_closed_without_a_word(tmp_path: Pat
             note=lambda *_: None,
             count_refresh=lambda outcome: None,
             clock=lambda: NOW,
+            complaints=Complaints(),
         )
         await sessions.close()
         await sessions.open()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bff.telemetry.logs.repeats import COUNT, MOST_FAULTS, PAUSE_SECONDS, Repeats, warnings_of
+from bff.telemetry.logs.repeats import COUNT, MOST_FAULTS, PAUSE_SECONDS, Complaints, Repeats
 
 
 class Timer:
@@ -93,7 +93,27 @@ def test_end_reports_what_is_counted_and_leaves_no_timer() -> None:
     assert all(timer.is_cancelled for timer in reports.clock.timers)
 
 
-def test_warning_has_its_count_beside_its_text(caplog: pytest.LogCaptureFixture) -> None:
-    warnings_of(logging.getLogger("bff.x"))("100 % of it", 7, 0.0)
-    (record,) = caplog.records
-    assert (record.getMessage(), getattr(record, COUNT)) == ("100 % of it", 7)
+def test_complaint_has_its_logger_its_level_and_its_count(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    complaints = Complaints(clock.later)
+    first, second = logging.getLogger("bff.x"), logging.getLogger("bff.y")
+    for log in (first, second, first, first):
+        complaints.warning(log, "100 % of it")
+    complaints.error(first, "100 % of it")
+    clock.minute()
+    complaints.error(first, "the end")
+    complaints.error(first, "the end")
+    complaints.close()
+    assert [
+        (each.name, each.levelname, each.getMessage(), getattr(each, COUNT))
+        for each in caplog.records
+    ] == [
+        ("bff.x", "WARNING", "100 % of it", 1),
+        ("bff.y", "WARNING", "100 % of it", 1),
+        ("bff.x", "ERROR", "100 % of it", 1),
+        ("bff.x", "WARNING", "100 % of it", 2),
+        ("bff.x", "ERROR", "the end", 1),
+        ("bff.x", "ERROR", "the end", 1),
+    ]

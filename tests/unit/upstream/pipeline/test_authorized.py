@@ -8,6 +8,7 @@ from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import TokenRequest
 from bff.secret import Secret
+from bff.telemetry.logs.repeats import Complaints
 from bff.upstream.pipeline.authorized import authorized
 from bff.upstream.pipeline.tokens import TokenSource, client_credentials
 from tests.support.identity.token_servers import ScriptedServer
@@ -47,7 +48,7 @@ class Setup:
     def __init__(self) -> None:
         self.now = 0.0
         self.wire, self.server = Wire(), ScriptedServer()
-        tokens = TokenSource(CALL, self.server, 2.0, lambda: self.now)  # type: ignore[arg-type]
+        tokens = TokenSource(CALL, self.server, 2.0, lambda: self.now, Complaints())  # type: ignore[arg-type]
         self.way = authorized(self.wire, tokens)
         self.got: list[UpstreamReply | Failed | Exception] = []
 

@@ -18,6 +18,7 @@ from bff.engine.values.outcomes import Failed, Reason
 from bff.identity.ports import NOBODY, Identity
 from bff.plan.model.service import TokenRequest
 from bff.secret import Secret
+from bff.telemetry.logs.repeats import Complaints
 from bff.upstream.pipeline.exchange import (
     MOST_TOKENS,
     ExchangedTokens,
@@ -37,7 +38,9 @@ class Exchanges:
     def __init__(self) -> None:
         self.server = ScriptedServer()
         self.now = 100.0
-        self.tokens = ExchangedTokens("shop", REQUEST, self.server, 2.0, lambda: self.now)
+        self.tokens = ExchangedTokens(
+            "shop", REQUEST, self.server, 2.0, lambda: self.now, Complaints()
+        )
         self.sent: list[bytes] = []
         self.answers: list[Any] = []
         self._way = exchanged(self._wire, self.tokens)
