@@ -17,10 +17,10 @@ from tests.system.observed.span_tree import draw_tree
 
 # Graphs that may have nothing to show, and why.
 QUIET_GRAPHS: dict[str, str] = {
-    "Bodies that break off": "no service does that",
+    "Broken bodies": "no service does that",
     "Broken schemas": "every reply is as its schema says",
     "Calls and resting instances": "every instance takes connections",
-    "Calls spared": "no run makes a call twice",
+    "Equal calls": "no run makes a call twice",
     "Connections that fail": "every instance takes connections",
     "Elements left out": "no step has `invalid: drop`",
     "Garbage collection": "it comes when it comes",

@@ -1,4 +1,4 @@
-"""Alerts of what is behind screens: services, the cache's store, limits, the process."""
+"""Alerts on the causes behind screens: services, the store of the cache, limits, the process."""
 
 from typing import Final
 
@@ -52,8 +52,8 @@ SERVICE_ALERTS: Final = (
         f" and {some(SERVICE_CALLS, '1m', INSTANCE, FAILED)}",
         "15s",
         "page",
-        "Is it this instance alone, or the whole service? Lines of the log say in `bff.failures`"
-        " what it answered. Screens degrade, or fail, as their steps' `on_failure` says.",
+        "Does this instance fail alone, or the whole service? The log shows its answers in"
+        " `bff.failures`. Screens are degraded or fail, as `on_failure` of their steps says.",
         INSTANCES_FAILING,
         INSTANCE,
     ),
@@ -63,20 +63,20 @@ SERVICE_ALERTS: Final = (
         quantile(SERVICE_CALLS, "5m", INSTANCE) + " > 1",
         "2m",
         "ticket",
-        "Is it this instance alone, or the whole service? Steps that take longer than their"
+        "Is this instance slow alone, or the whole service? Steps that take longer than their"
         " `timeout` fail.",
         INSTANCES_SLOW,
         INSTANCE,
     ),
     Alert(
         "BffInstanceResting",
-        f"Calls get no connection to {_INSTANCE}.",
+        f"No connection can be opened to {_INSTANCE}.",
         # By the counter: between two rests of 3 seconds the gauge is 0, where calls are few.
         growth(INSTANCE_RESTS, "1m", INSTANCE) + " > 0",
         "90s",
         "ticket",
-        "Is it running, and does its address lead to it? Calls go to the other instances of the"
-        " service meanwhile.",
+        "Is the instance running, and is its address right? Meanwhile calls go to the other"
+        " instances of the service.",
         INSTANCES_RESTING,
         INSTANCE,
     ),
@@ -86,8 +86,8 @@ SERVICE_ALERTS: Final = (
         grew(SCHEMA_BREAKS, "5m", ("service", "operation")),
         "",
         "ticket",
-        "The service has changed, or the schema is wrong: a line of the log names the place in"
-        " `bff.field`. What breaks its schema is a failure of the step.",
+        "The service has changed, or the schema is wrong. The log names the field in `bff.field`."
+        " A reply that breaks its schema fails its step.",
         SCHEMAS_BROKEN,
         ("service", "operation"),
     ),
@@ -96,13 +96,13 @@ SERVICE_ALERTS: Final = (
 CACHE_ALERTS: Final = (
     Alert(
         "BffStoreFailing",
-        "The store that workers share fails, or is left alone.",
+        "The store that workers share fails.",
         f"{share(STORE_OPERATIONS, '1m', (), _NOT_OK)} > 0.5"
         f" and {some(STORE_OPERATIONS, '1m', (), _NOT_OK)}",
         "30s",
         "page",
-        "Is Redis running, and quick enough? Each worker goes on with its own memory: services get"
-        " more calls, and purges are owed.",
+        "Is Redis running, and quick enough? Meanwhile each worker uses its own memory: services"
+        " get more calls, and purges wait for the store.",
         STORE_FAILING,
     ),
     Alert(
@@ -111,8 +111,8 @@ CACHE_ALERTS: Final = (
         level(PURGES_OWED) + " > 0",
         "1m",
         "page",
-        "What was purged may be in the store yet, for workers that start. It is purged when Redis"
-        " answers again.",
+        "The store may still hold purged entries, and a worker that starts may serve them. They are"
+        " purged when Redis answers again.",
         OWED,
     ),
 )
@@ -124,8 +124,8 @@ LIMIT_ALERTS: Final = (
         grew(LIMIT_FALLBACKS, "2m", ("limit",)),
         "1m",
         "ticket",
-        "Is Redis running, and quick enough? Until then each worker counts for itself, lets all in"
-        " or refuses all, as the limit's `without_redis` says.",
+        "Is Redis running, and quick enough? Meanwhile each worker counts alone, admits all"
+        " requests or refuses all, as `without_redis` of the limit says.",
         WITHOUT_REDIS,
         ("limit",),
     ),
@@ -138,19 +138,19 @@ PROCESS_ALERTS: Final = (
         'up{job="bff"} == 0',
         "30s",
         "page",
-        "Is the gateway running, and does BFF_METRICS_PORT listen where Prometheus asks? In its"
-        " configuration the job has to be called bff.",
+        "Is the gateway running, and is BFF_METRICS_PORT the port that Prometheus scrapes? The"
+        " scrape job must have the name bff.",
         "Requests now",
         ("instance",),
     ),
     Alert(
         "BffWorkersDying",
-        "Workers die, one after the other.",
+        "Several workers died within 10 minutes.",
         growth(WORKER_DEATHS, "10m") + " > 1.5",  # one is 1 and a bit, by extrapolation
         "",
         "page",
-        "The launcher starts others, after a growing pause. Its lines in the log have the exit"
-        " status; a killed worker may have run out of memory.",
+        "The launcher starts new workers, after growing pauses, and logs the exit status of each"
+        " dead one. A killed worker may have run out of memory.",
         WORKERS_ENDING,
     ),
     Alert(
@@ -159,50 +159,50 @@ PROCESS_ALERTS: Final = (
         level(WORKER_SILENCE) + " > 10",
         "15s",
         "page",
-        "Its event loop is blocked, or has no processor time; its clients wait. A stack of it shows"
-        " where, as `py-spy dump` prints one. Killed by SIGKILL, it is replaced.",
+        "Its event loop is blocked, or gets no processor time; its clients wait. The stack that"
+        " `py-spy dump` prints shows where. Kill it with SIGKILL: the launcher replaces it.",
         WORKERS_SILENT,
     ),
     Alert(
         "BffRestartFailed",
-        "A restart failed: the release of before goes on.",
+        "A restart failed: the old release is still served.",
         grew(FAILED_RESTARTS, "10m"),
         "",
         "ticket",
-        "The lines before `the restart ends here` in the log say why, as `bff check` does. Mend the"
-        " project, or take the change back, before a worker dies: its successor could not start.",
+        "The log says why, in the lines before `the restart ends here`; so does `bff check`. Mend"
+        " the project, or undo the change, before a worker dies: its successor could not start.",
         WORKERS_ENDING,
     ),
     Alert(
         "BffClientsRefused",
-        "The gateway is full, and refuses clients: {{ $labels.reason }}.",
+        "The gateway is full and refuses clients: {{ $labels.reason }}.",
         growth(CLIENTS_REFUSED, "1m", ("reason",), _BOUNDS) + " >= 10",
         "30s",
         "page",
-        "Requests pile up where services are slow: look at those first. Else more come than the"
-        " workers can serve, or than BFF_CONNECTIONS, BFF_REQUESTS_IN_FLIGHT and BFF_WEBSOCKETS let"
-        " in. No screen counts what is refused here.",
+        "Look at slow services first: requests pile up behind them. Else more requests arrive than"
+        " the workers can serve, or than BFF_CONNECTIONS, BFF_REQUESTS_IN_FLIGHT and BFF_WEBSOCKETS"
+        " admit. The graphs of screens don't count these refusals.",
         CLIENTS_TURNED_AWAY,
         ("reason",),
     ),
     Alert(
         "BffEventLoopLate",
-        "The event loop was held up for {{ $value | humanizeDuration }}.",
+        "The event loop was blocked for {{ $value | humanizeDuration }}.",
         level(LONGEST_LOOP_LAG) + " > 0.25",
         "1m",
         "ticket",
-        "Every request of a worker waits meanwhile. Is the machine's processor used up? Else code"
-        " of an app, or of a schema, holds it up.",
+        "All requests of the worker wait meanwhile. Is the machine's processor fully used? If not,"
+        " code of an app or of a schema blocks the event loop.",
         LAG,
     ),
     Alert(
         "BffHeavyWorkRefused",
-        "Heavy work was refused, since too much of it waited.",
+        "Heavy work was refused because too much of it waited.",
         grew(HEAVY_REFUSALS, "5m"),
         "",
         "ticket",
-        "Large replies come faster than a worker reads them. More workers, smaller pages, or"
-        " `validate: used` help.",
+        "Large replies arrive faster than a worker reads them. Use more workers, smaller pages or"
+        " `validate: used`.",
         HEAVY_FULL,
     ),
     Alert(
@@ -211,7 +211,8 @@ PROCESS_ALERTS: Final = (
         grew(SPANS_DROPPED, "5m", ("reason",)),
         "",
         "ticket",
-        "Is the collector at OTEL_EXPORTER_OTLP_ENDPOINT running, and quick enough? Replies go on.",
+        "Is the collector at OTEL_EXPORTER_OTLP_ENDPOINT running, and quick enough? Requests are"
+        " not affected.",
         SPANS_LOST,
         ("reason",),
     ),
@@ -221,7 +222,8 @@ PROCESS_ALERTS: Final = (
         grew(LOG_LINES_LOST, "5m"),
         "",
         "ticket",
-        "Who reads the gateway's standard output is too slow, or its disk is full. Replies go on.",
+        "The reader of the gateway's standard output is too slow, or its disk is full. Requests are"
+        " not affected.",
         LINES_LOST,
     ),
 )

@@ -1,9 +1,9 @@
-"""Alerts of screens and of what they are promised to be (`slo`).
+"""Alerts on screens and on their SLOs (`slo`).
 
 Burn rates, windows and severities are those of the SRE workbook, "Alerting on SLOs": at a burn rate
-of 1 the error budget of 30 days lasts for 30 days. Both windows of an alert have to burn: the long
-one says that it matters, the short one that it goes on. To page, three requests have to have missed
-the promise: the workbook leaves open what to do where few requests come.
+of 1 the error budget of 30 days lasts for 30 days. Both windows of an alert must burn: the long one
+shows that the misses matter, the short one that they go on. A page also needs three missed
+requests: the workbook leaves open what to do where few requests come.
 """
 
 from typing import Final, Literal, NamedTuple
@@ -22,7 +22,7 @@ from bff.telemetry.metrics.definitions.screens import COMPOSITIONS, SLO_MISSES, 
 
 
 class BurnRate(NamedTuple):
-    """How fast the error budget is used up, over which windows, and what that comes to."""
+    """How fast the error budget is used up, over which windows, and how that reads in a text."""
 
     rate: float
     long: str
@@ -52,9 +52,9 @@ SCREEN_ALERTS: Final = (
         f" and {some(COMPOSITIONS, '2m', SCREEN, _FAILED)}",
         "30s",
         "page",
-        "A required step fails, or the deadline ends it. Look at the steps of this screen that"
-        " fail, then at their services. Lines of the log with `bff.composition` "
-        f"{_SCREEN} and `bff.outcome` failed say why in `bff.failures`.",
+        "A required step fails, or the deadline ends it. Look at the failing steps of this screen,"
+        " then at their services. The log shows the reason in `bff.failures`, in lines with"
+        f" `bff.composition` {_SCREEN} and `bff.outcome` failed.",
         SCREENS_FAILING,
         SCREEN,
     ),
@@ -64,8 +64,8 @@ SCREEN_ALERTS: Final = (
         quantile(COMPOSITIONS, "5m", SCREEN, ANSWERED) + " > 1",
         "5m",
         "ticket",
-        "Look at the slow steps of this screen, then at their services and instances. Exemplars"
-        " lead from the graph to the trace of a slow request.",
+        "Look at the slow steps of this screen, then at their services and instances. An exemplar"
+        " in the graph leads to the trace of a slow request.",
         SCREENS_SLOW,
         SCREEN,
     ),
@@ -75,7 +75,7 @@ SCREEN_ALERTS: Final = (
         share(COMPOSITIONS, "5m", SCREEN, 'outcome="degraded"', ANSWERED) + " > 0.1",
         "2m",
         "ticket",
-        "Users see less than there is. The graph beside it says which step, and for which reason;"
+        "Users see an incomplete screen. The graph beside it shows which step degrades it and why;"
         " so does `bff.degraded` in the log.",
         SCREENS_DEGRADED,
         SCREEN,
@@ -95,15 +95,15 @@ def _burn(burn: BurnRate) -> Alert:
         " and ".join(conditions),
         "",
         burn.severity,
-        "Requests fail, or are answered later than promised: the graph beside it says which. Then"
-        " look at the steps of this screen that fail, or are slow.",
+        "Requests fail, or get their answer later than promised: the graph beside it shows which."
+        " Then look at the steps of this screen that fail or are slow.",
         ERROR_BUDGETS,
         SCREEN,
     )
 
 
 def recorded(window: str) -> str:
-    """The name under which the share of requests that missed an SLO is stored."""
+    """The name of the recorded share of requests that missed an SLO."""
     return f"job_composition:bff_slo_misses:ratio_rate{window}"
 
 

@@ -1,4 +1,4 @@
-"""The cache, and what is degraded: what is served from where, what is owed, and why it is less."""
+"""The panels of the cache and of degradation: degraded screens, hits, memory, the store, purges."""
 
 from typing import Final
 
@@ -38,7 +38,7 @@ _SERVED: Final = 'cache=~"hit|stale|stale_if_error"'
 
 CACHE_PANELS: Final = (
     graph(
-        SCREENS_DEGRADED, "Which screen goes out degraded, and how often?",
+        SCREENS_DEGRADED, "Which screen is degraded, and how often?",
         SCREEN, share_of_screens("degraded", SCREEN), "percentunit",
         warn=0.01, alarm=0.1, links=(TO_FAILING_STEPS,),
     ),
@@ -47,7 +47,7 @@ CACHE_PANELS: Final = (
         DEGRADATIONS.labels, rate(DEGRADATIONS, DEGRADATIONS.labels), "ops",
         links=(TO_FAILING_STEPS,),
     ),
-    rates("Elements left out", "Which steps leave out elements that break their schema?",
+    rates("Elements left out", "Which steps leave out elements that break the schema?",
           DROPPED_ELEMENTS, DROPPED_ELEMENTS.labels),
     graph(
         "Screens from the cache", "Which share of a screen's requests does the cache answer?",
@@ -56,34 +56,36 @@ CACHE_PANELS: Final = (
                  rate(CACHE_REQUESTS, SCREEN, 'cache!="bypass"')),
         "percentunit",
     ),
-    rates("What the cache had", "Are screens fresh, stale, missing, or waited for together?",
+    rates("States of the cache", "How many requests are hits, stale, misses, or share a run?",
           CACHE_REQUESTS, ("cache",)),
     graph(
-        "Replies from the cache", "Which share of the calls that may be cached does it answer?",
+        "Replies from the cache",
+        "Which share of the calls that may be cached does the cache answer?",
         _OPERATION,
         share_of(rate(REPLY_REQUESTS, _OPERATION, _SERVED), rate(REPLY_REQUESTS, _OPERATION)),
         "percentunit",
     ),
-    rates("Refreshes", "Are stale entries made anew in the background, or does that fail?",
+    rates("Refreshes", "Are stale entries refreshed in the background, or does that fail?",
           REFRESHES, ("outcome",)),
     levels("Bytes in memory", "How much do the caches hold in memory?", MEMORY_BYTES),
     levels("Entries in memory", "How many entries do the caches hold in memory?", MEMORY_ENTRIES),
     rates("Evictions", "Is memory too small for the entries in use?", EVICTIONS),
-    quantiles("Sizes of entries", "How large is what is stored?", ENTRY_BYTES),
-    rates("Not stored", "What could not be stored, and why?", NOT_STORED, ("reason",)),
-    rates("Joined runs", "How many requests wait for the run of another, in one worker?",
+    quantiles("Sizes of entries", "How large are the stored entries?", ENTRY_BYTES),
+    rates("Not stored", "Why could results not be stored?", NOT_STORED, ("reason",)),
+    rates("Shared runs", "How many requests wait for the run of another one in the same worker?",
           JOINED_FLIGHTS),
     quantiles("Waits for other workers", "How long do requests wait for another worker's run?",
               LEASE_WAITS),
-    quantiles("Slow store", "Is the store slow that workers share?", STORE_OPERATIONS,
+    quantiles("Slow store", "Is the store that workers share slow?", STORE_OPERATIONS,
               ("operation",)),
     graph(
-        STORE_FAILING, "Does the store fail that workers share, or is it left alone?",
+        STORE_FAILING, "Does the store that workers share fail?",
         STORE_OPERATIONS.labels,
         rate(STORE_OPERATIONS, STORE_OPERATIONS.labels, 'outcome!="ok"'), "ops",
     ),
-    levels("Workers that hear of purges", "Do all workers hear what others purge?", STORE_HEARS),
-    rates("Purges", "How much is purged?", PURGES, ("scope",)),
+    levels("Workers that hear of purges", "Do all workers receive the purges of others?",
+           STORE_HEARS),
+    rates("Purges", "How many purges are requested?", PURGES, ("scope",)),
     graph(
         OWED, "Are there purges that the store has not made yet?", (), level(PURGES_OWED, ()),
         alarm=1,

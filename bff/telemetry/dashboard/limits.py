@@ -1,4 +1,4 @@
-"""Limits: who is refused, and why; what limits decide, and by what they count."""
+"""The panels of limits: refusals and their reasons, decisions of limits, logins and purges."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The process: workers and releases, event loop, thread for heavy work, clients and log."""
+"""The panels of the process: workers, releases, event loop, heavy work, clients, spans, log."""
 
 from typing import Final
 
@@ -74,9 +74,9 @@ PROCESS_PANELS: Final = (
         "Releases served", "Which gateway serves which release of the project?", _RELEASE,
         level(RELEASE_INFO, _RELEASE),
     ),
-    rates("Releases begun", "Was a release begun when something changed?", RELEASES),
+    rates("New releases", "When did workers begin to serve a new release?", RELEASES),
     graph(
-        "Age of the release", "How old is what is served?", ("instance",),
+        "Age of the release", "How old is the release?", ("instance",),
         f"time() - {level(RELEASE_LOADED, ('instance',))}", "s",
     ),
     graph(
@@ -89,29 +89,29 @@ PROCESS_PANELS: Final = (
         "percentunit", warn=0.7, alarm=0.9,
     ),
     graph(
-        "Age of the processes", "When was the gateway started, or a worker last?",
+        "Age of the processes", "How long ago did the launcher and the youngest worker start?",
         ("instance", *_PROCESS), f"time() - {level(PROCESS_START, ('instance', *_PROCESS))}", "s",
     ),
     Panel(
-        LAG, "Does something hold up the event loop, and so every request?",
+        LAG, "Does something block the event loop, and so every request?",
         (
             Query(quantile(0.99, LOOP_LAG, ()), "99 %"),
             Query(level(LONGEST_LOOP_LAG, ()), "longest"),
         ),
         "s", warn=0.1, alarm=0.25,
     ),
-    quantiles("Garbage collection", "How long does Python's collector hold everything up?",
+    quantiles("Garbage collection", "How long does Python's garbage collector stop the process?",
               COLLECTIONS, ("generation",)),
     levels(HEAVY_QUEUE, "How much heavy work waits for the thread?", HEAVY_WAITING),
     quantiles("Waits for heavy work", "How long does heavy work wait for the thread?", HEAVY_WAITS),
     quantiles("Heavy work", "How long does heavy work take?", HEAVY_DURATIONS),
-    rates(HEAVY_FULL, "Was heavy work refused, since too much of it waited?", HEAVY_REFUSALS),
+    rates(HEAVY_FULL, "Was heavy work refused because too much of it waited?", HEAVY_REFUSALS),
     levels("Connections of clients", "How many clients are connected?", CLIENT_CONNECTIONS,
            ("kind",)),
     rates("Clients that connect", "How many clients connect a second?", CLIENTS_ACCEPTED),
-    rates(CLIENTS_TURNED_AWAY, "What does the server refuse before anything reads it?",
+    rates(CLIENTS_TURNED_AWAY, "What does the server refuse before the gateway sees it?",
           CLIENTS_REFUSED, ("reason",)),
-    rates("Spans sent", "Does the collector take the spans of traces?", SPANS_SENT),
+    rates("Spans sent", "Does the collector accept the spans of traces?", SPANS_SENT),
     rates(SPANS_LOST, "Were spans of traces lost, and why?", SPANS_DROPPED, ("reason",)),
     rates(LINES_LOST, "Were lines of the log lost?", LOG_LINES_LOST),
 )  # fmt: skip

@@ -1,5 +1,4 @@
-"""Screens: what is wrong now, how many ask, what fails, what is slow, what was promised, and which
-step it is."""
+"""The panels of screens: requests, failures, slow screens and steps, SLOs."""
 
 from typing import Final
 
@@ -93,15 +92,15 @@ SCREEN_PANELS: Final = (
         _ALERTS, "short", alarm=1,
     ),
     stat(
-        "Requests now", "How many requests a second are there?",
+        "Requests now", "How many requests arrive a second?",
         rate(REQUESTS, ()), "reqps",
     ),
     stat(
-        "Failed screens now", "Which share of the screens fails?",
+        "Failed screens now", "Which share of the requests for screens fails?",
         share_of_screens("failed"), "percentunit", 0.01, 0.05, (Link((), SCREENS_FAILING),),
     ),
     stat(
-        "Degraded screens now", "Which share of the screens goes out degraded?",
+        "Degraded screens now", "Which share of the screens is degraded?",
         share_of_screens("degraded"), "percentunit", 0.01, 0.1, (Link((), SCREENS_DEGRADED),),
     ),
     stat(
@@ -114,7 +113,7 @@ SCREEN_PANELS: Final = (
         " most (`slo`)?", _BUDGET_USED, "percentunit", 0.5, 1, (Link((), ERROR_BUDGETS),),
     ),
     graph(
-        "Screens asked for", "Which screens are asked for, and how often?",
+        "Requests for screens", "Which screens are requested, and how often?",
         SCREEN, rate(COMPOSITIONS, SCREEN), "reqps", links=_TO_STEPS,
     ),
     graph(
@@ -123,7 +122,7 @@ SCREEN_PANELS: Final = (
         warn=0.01, alarm=0.05, links=(TO_FAILING_STEPS,),
     ),
     Panel(
-        SCREENS_SLOW, "Which screen is slow: within which time are 95 % of its answers out?",
+        SCREENS_SLOW, "Which screen is slow: within which time are 95 % of its requests answered?",
         (
             Query(quantile(0.95, COMPOSITIONS, SCREEN, ANSWERED), lines(SCREEN)),
             Query(level(SLO_LATENCIES, SCREEN), lines(SCREEN, "promised for"), "dashes"),
@@ -132,16 +131,16 @@ SCREEN_PANELS: Final = (
     ),
     Panel(
         ERROR_BUDGETS,
-        "Is a promise (`slo`) being broken: how fast is the error budget used up? At 1 it lasts for"
-        " 30 days, at 14.4 for two.",
+        "How fast does a screen use up the error budget of its `slo`? At 1 the budget lasts for 30"
+        " days, at 14.4 for two.",
         (_burn_line("1h"), _burn_line("6h")), warn=1, alarm=14.4, links=_TO_STEPS,
     ),
     graph(
-        "Promises missed", "Do requests miss the promise (`slo`) since they fail, or are slow?",
+        "SLO misses", "Do requests miss the `slo` because they fail, or because they are slow?",
         (*SCREEN, "reason"), rate(SLO_MISSES, (*SCREEN, "reason")), "reqps", links=_TO_STEPS,
     ),
     graph(
-        "What comes of screens", "Which views are asked for, and what comes of them?",
+        "Results of screens", "Which views are requested, and with which results?",
         COMPOSITIONS.labels, rate(COMPOSITIONS, COMPOSITIONS.labels), "reqps", links=_TO_STEPS,
     ),
     graph(
@@ -151,25 +150,25 @@ SCREEN_PANELS: Final = (
     ),
     graph(
         STEPS_FAILING,
-        "Which step fails, how often, and which service does it call? A 404 that stays one for the"
-        " caller is among them.", _CALLED,
+        "Which step fails, how often, and which service does it call? A 404 that the"
+        " caller gets too is among them.", _CALLED,
         _with_services(share_of(
             rate(STEPS, _STEP_OF_JOB, 'outcome="failed"'),
             rate(STEPS, _STEP_OF_JOB, 'outcome!="skipped"'),
         )),
         "percentunit", links=(Link(("service",), INSTANCES_FAILING),),
     ),
-    rates("What comes of steps", "Are steps skipped, failed, cancelled?", STEPS, ("outcome",)),
+    rates("Results of steps", "Are steps skipped, failed or cancelled?", STEPS, ("outcome",)),
     graph(
         "Calls for a screen", "How many calls does one request of a screen cost, on average?",
         SCREEN, f"{rate(STEP_CALLS, SCREEN)} / {rate(COMPOSITIONS, SCREEN)}", links=_TO_STEPS,
     ),
-    rates("What comes of runs", "What do runs come to, those in the background included?", RUNS,
+    rates("Results of runs", "How do runs end, with those in the background?", RUNS,
           RUNS.labels),
-    rates("Bytes of screens", "Which screens send how much?", COMPOSITION_BYTES,
+    rates("Bytes of screens", "How many bytes do screens send?", COMPOSITION_BYTES,
           COMPOSITION_BYTES.labels),
     graph(
-        "Requests by path and status", "What is answered, at which path, with which status?",
+        "Requests by path and status", "At which paths do requests get which statuses?",
         _ANSWER, endpoints(rate(REQUESTS, _ANSWER)), "reqps",
     ),
     graph(
@@ -187,6 +186,6 @@ SCREEN_PANELS: Final = (
         "Errors by path", "Which paths are answered with errors, and why?", _ERROR,
         endpoints(rate(REQUESTS, _ERROR, 'error_type!=""')), "reqps",
     ),
-    levels("Requests at work", "What are the requests for that are being worked on?",
+    levels("Requests in flight", "How many requests are being worked on, and what are they for?",
            REQUESTS_IN_FLIGHT, ("kind",)),
 )  # fmt: skip

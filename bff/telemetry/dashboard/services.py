@@ -1,4 +1,4 @@
-"""Services: who is called, who fails, who is slow, and what connections cost."""
+"""The panels of services: which are called, which fail, which are slow, what connections cost."""
 
 from typing import Final
 
@@ -34,7 +34,7 @@ from bff.telemetry.metrics.promql import share_of
 
 INSTANCES_FAILING: Final = "Instances that fail"
 INSTANCES_SLOW: Final = "Slow instances"
-INSTANCES_RESTING: Final = "Instances at rest"
+INSTANCES_RESTING: Final = "Resting instances"
 SCHEMAS_BROKEN: Final = "Broken schemas"
 
 SERVICE: Final = ("service",)
@@ -59,7 +59,7 @@ def _failing(by: tuple[str, ...]) -> str:
 
 SERVICE_PANELS: Final = (
     graph(
-        "Services asked", "Which services are called, and how often?",
+        "Calls to services", "Which services are called, and how often?",
         SERVICE, rate(SERVICE_CALLS, SERVICE), "reqps", links=(_TO_FAILING, _TO_SLOW),
     ),
     graph(
@@ -71,54 +71,56 @@ SERVICE_PANELS: Final = (
         SERVICE, quantile(0.95, SERVICE_CALLS, SERVICE), "s", links=(_TO_SLOW,),
     ),
     graph(
-        INSTANCES_FAILING, "Is it one instance that fails, or all?",
+        INSTANCES_FAILING, "Does one instance fail, or all of them?",
         INSTANCE, _failing(INSTANCE), "percentunit", warn=0.01, alarm=0.2,
     ),
     graph(
-        INSTANCES_SLOW, "Is it one instance that is slow, or all?",
+        INSTANCES_SLOW, "Is one instance slow, or all of them?",
         INSTANCE, quantile(0.95, SERVICE_CALLS, INSTANCE), "s", alarm=1,
     ),
     graph(
-        "What services answer", "With which statuses do services answer?", _ANSWER,
+        "Answers of services", "With which statuses do services answer?", _ANSWER,
         rate(SERVICE_CALLS, _ANSWER, 'http_response_status_code!=""'), "reqps",
         links=(_TO_FAILING,),
     ),
     graph(
-        "Why calls fail", "Why do calls of services fail: a status, or no reply at all?", _FAILURE,
-        rate(SERVICE_CALLS, _FAILURE, 'error_type!=""'), "reqps", links=(_TO_FAILING,),
+        "Why calls fail", "Why do calls to services fail: with a status, or without a reply?",
+        _FAILURE, rate(SERVICE_CALLS, _FAILURE, 'error_type!=""'), "reqps", links=(_TO_FAILING,),
     ),
     graph(
-        INSTANCES_RESTING, "Which instances rest, since they had no connection?",
+        INSTANCES_RESTING, "Which instances rest because they had no connection?",
         INSTANCE, level(RESTING_INSTANCES, INSTANCE), alarm=1,
     ),
     Panel(
-        "Calls and resting instances", "Do calls make instances rest, or pass them over?",
+        "Calls and resting instances",
+        "How often do instances begin to rest, and how often do calls avoid them?",
         (
             Query(rate(INSTANCE_RESTS, INSTANCE), lines(INSTANCE, "made to rest:")),
             Query(rate(PASSED_OVER, INSTANCE), lines(INSTANCE, "passed over:")),
         ),
         "ops",
     ),
-    rates("Bodies that break off", "Which services break off in the middle of a reply?",
+    rates("Broken bodies", "Which services break off in the middle of a reply?",
           BROKEN_BODIES, BROKEN_BODIES.labels),
     rates(SCHEMAS_BROKEN, "Which operations break their schemas?", SCHEMA_BREAKS,
           ("operation",)),
     levels("Open connections", "How many connections to instances are there, active or idle?",
            OPEN_CONNECTIONS, OPEN_CONNECTIONS.labels),
-    quantiles("Opening connections", "How long does opening a connection take?", CONNECTS, _POOL),
+    quantiles("Opening connections", "How long does it take to open a connection?", CONNECTS,
+              _POOL),
     graph(
         "Connections that fail", "Why can't connections be opened?", CONNECTS.labels,
         rate(CONNECTS, CONNECTS.labels, 'error_type!=""'), "ops",
     ),
     graph(
-        "Connections used again", "Which share of the requests finds an open connection?", _POOL,
+        "Reused connections", "Which share of the requests finds an idle connection?", _POOL,
         f"{_REUSED} / ({_REUSED} + {rate(POOL_WAITS, _POOL)})", "percentunit",
     ),
     levels("Waiting for a connection", "How many requests wait for a connection?", POOL_WAITING,
            _POOL),
     quantiles("Waits for a connection", "How long do requests wait for a connection?", POOL_WAITS,
               _POOL),
-    rates("Calls spared", "How many calls were equal to one of the same run, and not sent?",
+    rates("Equal calls", "How many calls were not sent because the same run had made an equal one?",
           EQUAL_CALLS, SERVICE),
     quantiles("Slow issuers", "Are issuers of tokens slow?", ISSUER_REQUESTS, _ISSUER),
     graph(

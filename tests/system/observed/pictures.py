@@ -32,19 +32,19 @@ AT_A_GLANCE: Final = (
     "Degraded screens now",
     "95 % of screens within",
     "Error budget used",
-    "Screens asked for",
+    "Requests for screens",
     "Slow screens",
     "Slow steps",
     "Screens from the cache",
-    "What the cache had",
-    "Services asked",
+    "States of the cache",
+    "Calls to services",
 )
 ROWS: Final = {"Screens": "screens", "Cache and degradation": "cache", "Services": "services"}
 INCIDENT: Final = (
     "Instances that fail",
     "Screens that fail",
     "Degraded screens",
-    "What services answer",
+    "Answers of services",
     "Steps that fail",
     "Why screens are degraded",
 )

@@ -9,15 +9,15 @@ _ENTRY_BYTES: Final = (1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304
 CACHE_REQUESTS: Final = Definition(
     "bff_cache_requests",
     "counter",
-    "Requests of compositions by what the cache had: hit, stale, miss, collapsed, stale_if_error,"
-    " bypass.",
+    "Requests to compositions, by the state of the cache: hit, stale, miss, collapsed,"
+    " stale_if_error, bypass.",
     "cache and degradation",
     ("composition", "cache"),
 )
 DEGRADATIONS: Final = Definition(
     "bff_degradations",
     "counter",
-    "Steps that degraded a payload, or failed it, by the reason: once for each run. The step is"
+    "Steps that degraded or failed a payload, by the reason, once for each run. The step is"
     " empty where the whole payload failed.",
     "cache and degradation",
     ("composition", "step", "reason"),
@@ -25,7 +25,7 @@ DEGRADATIONS: Final = Definition(
 DROPPED_ELEMENTS: Final = Definition(
     "bff_dropped_elements",
     "counter",
-    "Elements of services' lists that were left out, since they break the schema.",
+    "Elements that were left out of services' lists because they break the schema.",
     "cache and degradation",
     ("composition", "step"),
 )
@@ -45,13 +45,13 @@ MEMORY_ENTRIES: Final = Definition(
 EVICTIONS: Final = Definition(
     "bff_cache_evictions",
     "counter",
-    "Entries that left memory to make room for others.",
+    "Entries that were removed from memory to make room for others.",
     "cache and degradation",
 )
 ENTRY_BYTES: Final = Definition(
     "bff_cache_entry_bytes",
     "histogram",
-    "Sizes of the entries that were stored, with what they take beside their bytes.",
+    "Sizes of the stored entries, with their overhead.",
     "cache and degradation",
     unit="bytes",
     bounds=_ENTRY_BYTES,
@@ -59,16 +59,17 @@ ENTRY_BYTES: Final = Definition(
 NOT_STORED: Final = Definition(
     "bff_cache_not_stored",
     "counter",
-    "Results that could not be stored: their tags were too many or not to be had (untagged), a"
-    " purge came meanwhile (purged), memory takes none of this size, or none with tags while purges"
-    " go unheard (memory), the store that workers share takes none now (store).",
+    "Results that could not be stored: they have too many tags or none could be made (untagged),"
+    " a purge came while they were made (purged), memory refuses this size, or tagged entries"
+    " while it hears of no purges (memory), the store that workers share accepts nothing now"
+    " (store).",
     "cache and degradation",
     ("reason",),
 )
 REPLY_REQUESTS: Final = Definition(
     "bff_cache_reply_requests",
     "counter",
-    "Calls of operations whose replies are shared, by what the cache had: hit, stale, miss,"
+    "Calls of operations whose replies steps share, by the state of the cache: hit, stale, miss,"
     " collapsed, stale_if_error.",
     "cache and degradation",
     ("service", "operation", "cache"),
@@ -76,14 +77,15 @@ REPLY_REQUESTS: Final = Definition(
 REFRESHES: Final = Definition(
     "bff_cache_refreshes",
     "counter",
-    "Stale entries that were made anew in the background: ok, failed.",
+    "Refreshes of stale entries in the background: ok, failed.",
     "cache and degradation",
     ("outcome",),
 )
 JOINED_FLIGHTS: Final = Definition(
     "bff_cache_joined_flights",
     "counter",
-    "Requests, and calls whose replies are shared, that waited for another one's in their worker.",
+    "Requests, and calls whose replies are shared, that waited for the run or the call of"
+    " another one in the same worker.",
     "cache and degradation",
 )
 LEASE_WAITS: Final = Definition(
@@ -97,9 +99,9 @@ LEASE_WAITS: Final = Definition(
 STORE_OPERATIONS: Final = Definition(
     "bff_store_operation_duration_seconds",
     "histogram",
-    "How long the store that workers share took, by operation (find, look, write, purge) and"
-    " outcome: ok, failed, or refused at once, where it is left alone after failures or has no"
-    " room.",
+    "How long operations of the store that workers share took, by operation (find, look, write,"
+    " purge) and outcome: ok, failed, refused (the store was not called: it failed before, or has"
+    " no room).",
     "cache and degradation",
     ("operation", "outcome"),
     "seconds",
@@ -108,21 +110,22 @@ STORE_OPERATIONS: Final = Definition(
 STORE_HEARS: Final = Definition(
     "bff_store_hears_purges",
     "gauge",
-    "Workers that hear of purges. A worker that does not hear of them stores nothing in memory"
-    " that has tags.",
+    "Workers that receive the purges of others. A worker that does not receive them stores no"
+    " tagged entries in memory.",
     "cache and degradation",
 )
 PURGES: Final = Definition(
     "bff_purges",
     "counter",
-    "Purges that this process was asked for: of some tags, or of everything that has any.",
+    "Purges that were requested from this process: of some tags, or of every tagged entry"
+    " (everything).",
     "cache and degradation",
     ("scope",),
 )
 PURGES_OWED: Final = Definition(
     "bff_purges_owed",
     "gauge",
-    "Purges that the store has not made yet; they are made when it answers again.",
+    "Purges that the store has not made yet. They are made when it answers again.",
     "cache and degradation",
 )
 

@@ -7,43 +7,43 @@ from bff.telemetry.metrics.definitions.definition import Definition
 ACCESS_REFUSALS: Final = Definition(
     "bff_access_refusals",
     "counter",
-    "Requests that were refused because of who asked, or how often, by the reason.",
+    "Requests that access or a limit refused, by the reason.",
     "limits",
     ("http_route", "reason"),
 )
 ACTIONS: Final = Definition(
     "bff_audited_actions",
     "counter",
-    "Logins, logouts, purges, and refreshes of sessions' tokens, by what came of them.",
+    "Logins, logouts, purges, and refreshes of sessions' tokens, by their outcome.",
     "limits",
     ("action", "outcome"),
 )
 LIMIT_DECISIONS: Final = Definition(
     "bff_limit_decisions",
     "counter",
-    "What limits decided: allowed, refused; where nobody could count, uncounted, which lets in, or"
-    " unavailable, which doesn't.",
+    "Decisions of limits: allowed, refused; without a count, uncounted (the request is let in)"
+    " or unavailable (it is refused).",
     "limits",
     ("limit", "decision"),
 )
 LIMIT_FALLBACKS: Final = Definition(
     "bff_limit_fallbacks",
     "counter",
-    "Decisions of limits while Redis was away.",
+    "Decisions of limits while Redis did not answer.",
     "limits",
     ("limit",),
 )
 LIMIT_LEASES: Final = Definition(
     "bff_limit_leases",
     "counter",
-    "Times that a worker asked Redis for a limit's tokens.",
+    "Requests of workers to Redis for tokens of a limit.",
     "limits",
     ("limit",),
 )
 LIMIT_CALLERS: Final = Definition(
     "bff_limit_callers",
     "gauge",
-    "Callers that a limit's tokens are held for, or counted for, in workers.",
+    "Callers for which workers hold tokens of a limit, or count.",
     "limits",
     ("limit",),
 )

@@ -8,7 +8,7 @@ from bff.telemetry.metrics.definitions.definition import SHORT_SECONDS, Definiti
 RELEASE_INFO: Final = Definition(
     "bff_release_info",
     "gauge",
-    "The release that requests begin with; the value is 1.",
+    "The release that new requests get; the value is 1.",
     "process",
     ("release",),
     merge="largest",
@@ -16,18 +16,18 @@ RELEASE_INFO: Final = Definition(
 RELEASE_LOADED: Final = Definition(
     "bff_release_loaded_timestamp_seconds",
     "gauge",
-    "When the release was loaded, in seconds since the epoch; of several workers, the latest.",
+    "When the release was loaded, in seconds since the epoch; of several workers the latest.",
     "process",
     unit="seconds",
     merge="largest",
 )
 RELEASES: Final = Definition(
-    "bff_releases", "counter", "Releases that workers have begun to serve.", "process"
+    "bff_releases", "counter", "Releases that workers began to serve.", "process"
 )
 LOOP_LAG: Final = Definition(
     "bff_loop_lag_seconds",
     "histogram",
-    "How late the event loop was, looked at four times a second.",
+    "How late the event loop was, measured four times a second.",
     "process",
     (),
     "seconds",
@@ -36,8 +36,7 @@ LOOP_LAG: Final = Definition(
 LONGEST_LOOP_LAG: Final = Definition(
     "bff_loop_longest_lag_seconds",
     "gauge",
-    "How late the event loop was at most in the last 15 seconds, in the worker where it was"
-    " latest.",
+    "The largest lag of the event loop in the last 15 seconds, in the worker where it was largest.",
     "process",
     unit="seconds",
     merge="largest",
@@ -45,7 +44,7 @@ LONGEST_LOOP_LAG: Final = Definition(
 COLLECTIONS: Final = Definition(
     "bff_garbage_collection_seconds",
     "histogram",
-    "How long Python's collector held everything up, by the generation that it looked at.",
+    "How long Python's garbage collector stopped the process, by generation.",
     "process",
     ("generation",),
     "seconds",
@@ -66,7 +65,7 @@ HEAVY_WAITS: Final = Definition(
 HEAVY_DURATIONS: Final = Definition(
     "bff_heavy_work_duration_seconds",
     "histogram",
-    "How long the thread for heavy work took for a piece.",
+    "How long the thread for heavy work worked on a piece.",
     "process",
     (),
     "seconds",
@@ -75,7 +74,7 @@ HEAVY_DURATIONS: Final = Definition(
 HEAVY_REFUSALS: Final = Definition(
     "bff_heavy_work_refusals",
     "counter",
-    "Pieces of heavy work that were refused, since too many waited.",
+    "Pieces of heavy work that were refused because too many waited.",
     "process",
 )
 CLIENT_CONNECTIONS: Final = Definition(
@@ -94,10 +93,10 @@ CLIENTS_ACCEPTED: Final = Definition(
 CLIENTS_REFUSED: Final = Definition(
     "bff_client_refusals",
     "counter",
-    "What `bff serve` refused before the gateway saw it: connections and requests beyond its bounds"
-    " (connections, requests, app_requests, websockets), and what is no request that it takes, by"
-    " the word of the problem document: bad_request, slow_request, long_target, large_head,"
-    " unknown_method, unknown_version, unknown_expectation.",
+    "Connections and requests that `bff serve` refused before the gateway saw them: those beyond"
+    " its bounds (connections, requests, app_requests, websockets), and those that are no valid"
+    " request, by the reason in the problem document: bad_request, slow_request, long_target,"
+    " large_head, unknown_method, unknown_version, unknown_expectation.",
     "process",
     ("reason",),
 )
@@ -110,14 +109,14 @@ LOG_LINES_LOST: Final = Definition(
 WORKERS: Final = Definition(
     "bff_workers",
     "gauge",
-    "Processes of `bff serve` that serve (ready), or begin to (starting).",
+    "Workers of `bff serve` that serve (ready) or are starting (starting).",
     "process",
     ("state",),
 )
 WORKER_DEATHS: Final = Definition(
     "bff_worker_deaths",
     "counter",
-    "Workers that ended though nobody had asked them to.",
+    "Workers that ended unexpectedly.",
     "process",
 )
 WORKER_RESTARTS: Final = Definition(
@@ -126,14 +125,14 @@ WORKER_RESTARTS: Final = Definition(
 FAILED_RESTARTS: Final = Definition(
     "bff_failed_restarts",
     "counter",
-    "Restarts that ended early, since a new worker did not come to serve: the old ones go on.",
+    "Restarts that failed because a new worker could not serve. The old workers go on.",
     "process",
 )
 WORKER_SILENCE: Final = Definition(
     "bff_worker_silence_seconds",
     "gauge",
-    "How long ago the worker that has been silent for longest sent its numbers. Each does once a"
-    " second.",
+    "How long ago the worker that is silent for longest sent its numbers. A worker sends them once"
+    " a second.",
     "process",
     unit="seconds",
     merge="largest",
@@ -141,7 +140,7 @@ WORKER_SILENCE: Final = Definition(
 PROCESS_CPU: Final = Definition(
     "process_cpu_seconds",
     "counter",
-    "CPU time of the launcher, and of the workers together.",
+    "CPU time of the launcher, and of all workers together.",
     "process",
     ("process",),
     "seconds",
@@ -149,7 +148,7 @@ PROCESS_CPU: Final = Definition(
 PROCESS_RESIDENT_BYTES: Final = Definition(
     "process_resident_memory_bytes",
     "gauge",
-    "Resident memory of the launcher, and of the workers together.",
+    "Resident memory of the launcher, and of all workers together.",
     "process",
     ("process",),
     "bytes",
@@ -157,28 +156,28 @@ PROCESS_RESIDENT_BYTES: Final = Definition(
 PROCESS_OPEN_FILES: Final = Definition(
     "process_open_fds",
     "gauge",
-    "Open file descriptors of the launcher, and of the workers together.",
+    "Open file descriptors of the launcher, and of all workers together.",
     "process",
     ("process",),
 )
 PROCESS_MOST_FILES: Final = Definition(
     "process_max_fds",
     "gauge",
-    "File descriptors that the launcher may have open, and the workers together.",
+    "File descriptors that the launcher may open, and all workers together.",
     "process",
     ("process",),
 )
 PROCESS_START: Final = Definition(
     "process_start_time_seconds",
     "gauge",
-    "When the launcher began, and the youngest of the workers: seconds since the epoch.",
+    "When the launcher and the youngest worker started, in seconds since the epoch.",
     "process",
     ("process",),
     "seconds",
     merge="largest",
 )
 SPANS_SENT: Final = Definition(
-    "bff_spans_sent", "counter", "Spans of traces that the collector has taken.", "process"
+    "bff_spans_sent", "counter", "Spans of traces that the collector accepted.", "process"
 )
 SPANS_DROPPED: Final = Definition(
     "bff_spans_dropped",

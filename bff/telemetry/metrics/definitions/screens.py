@@ -7,7 +7,7 @@ from bff.telemetry.metrics.definitions.definition import HTTP_SECONDS, Definitio
 REQUESTS: Final = Definition(
     "http_server_request_duration_seconds",
     "histogram",
-    "How long requests took, from their heads to the ends of their replies.",
+    "How long requests took, from the first line to the end of the reply.",
     "screens",
     (
         "kind",
@@ -23,15 +23,15 @@ REQUESTS: Final = Definition(
 REQUESTS_IN_FLIGHT: Final = Definition(
     "bff_requests_in_flight",
     "gauge",
-    "Requests that wait for a reply, or still get it; WebSockets as long as they are open.",
+    "Requests that wait for a reply or receive one; WebSockets as long as they are open.",
     "screens",
     ("kind",),
 )
 COMPOSITIONS: Final = Definition(
     "bff_composition_duration_seconds",
     "histogram",
-    "How long compositions took, by what clients got: ok, degraded, refused (a 4xx), failed (a"
-    " 5xx), or abandoned, where they left before.",
+    "How long requests to compositions took, by the client's result: ok, degraded, refused (a"
+    " 4xx), failed (a 5xx), abandoned (the client left before).",
     "screens",
     ("composition", "view", "outcome"),
     "seconds",
@@ -40,7 +40,7 @@ COMPOSITIONS: Final = Definition(
 COMPOSITION_BYTES: Final = Definition(
     "bff_composition_sent_bytes",
     "counter",
-    "Bytes of compositions' replies that were sent.",
+    "Bytes of replies of compositions that were sent.",
     "screens",
     ("composition", "view"),
     "bytes",
@@ -56,7 +56,7 @@ RUNS: Final = Definition(
 STEPS: Final = Definition(
     "bff_step_duration_seconds",
     "histogram",
-    "How long steps took, by what came of them: ok, skipped, failed, cancelled.",
+    "How long steps took, by their outcome: ok, skipped, failed, cancelled.",
     "screens",
     ("composition", "step", "outcome"),
     "seconds",
@@ -72,7 +72,7 @@ STEP_CALLS: Final = Definition(
 STEP_INFO: Final = Definition(
     "bff_step_info",
     "gauge",
-    "Which operation of which service a step calls; the value is 1.",
+    "The service and the operation that a step calls; the value is 1.",
     "screens",
     ("composition", "step", "service", "operation"),
     merge="largest",
@@ -80,15 +80,15 @@ STEP_INFO: Final = Definition(
 SLO_MISSES: Final = Definition(
     "bff_slo_misses",
     "counter",
-    "Requests of compositions with an `slo` that missed it: failed, or slow, which is answered, and"
-    " later than its latency.",
+    "Requests that missed the `slo` of their composition: failed, or slow (answered later than"
+    " its latency).",
     "screens",
     ("composition", "reason"),
 )
 SLO_TARGETS: Final = Definition(
     "bff_slo_target_ratio",
     "gauge",
-    "The share of a composition's requests that its `slo` promises to answer.",
+    "The share of requests that the `slo` of a composition promises to answer.",
     "screens",
     ("composition",),
     "ratio",
@@ -97,7 +97,7 @@ SLO_TARGETS: Final = Definition(
 SLO_LATENCIES: Final = Definition(
     "bff_slo_latency_seconds",
     "gauge",
-    "The latency within which a composition's `slo` promises an answer.",
+    "The latency that the `slo` of a composition promises.",
     "screens",
     ("composition",),
     "seconds",

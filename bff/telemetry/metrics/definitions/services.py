@@ -14,9 +14,9 @@ _POOL: Final = ("server_address", "server_port")
 SERVICE_CALLS: Final = Definition(
     "http_client_request_duration_seconds",
     "histogram",
-    "How long exchanges with instances of services took; each attempt is one. A reply that is"
-    " streamed counts until its body begins. The error is a status from 400 on, or why no reply"
-    " came.",
+    "How long exchanges with instances of services took; each attempt is one exchange. The"
+    " exchange of a streamed reply ends when its body begins. The error is a status from 400 on,"
+    " or the reason why no reply came.",
     "services",
     (*_INSTANCE, "http_request_method", "http_response_status_code", "error_type"),
     "seconds",
@@ -25,7 +25,7 @@ SERVICE_CALLS: Final = Definition(
 BROKEN_BODIES: Final = Definition(
     "bff_service_broken_bodies",
     "counter",
-    "Streamed replies of services that broke off in their bodies, by the reason.",
+    "Streamed replies of services that broke off in the body, by the reason.",
     "services",
     (*_INSTANCE, "error_type"),
 )
@@ -39,14 +39,14 @@ RESTING_INSTANCES: Final = Definition(
 INSTANCE_RESTS: Final = Definition(
     "bff_instance_rests",
     "counter",
-    "Calls that got no connection to the instance, and made it rest.",
+    "Calls that got no connection to the instance, after which it rests.",
     "services",
     _INSTANCE,
 )
 PASSED_OVER: Final = Definition(
     "bff_instance_passed_over",
     "counter",
-    "Calls that passed the instance over while it rested.",
+    "Calls that went to another instance while this one rested.",
     "services",
     _INSTANCE,
 )
@@ -60,7 +60,7 @@ OPEN_CONNECTIONS: Final = Definition(
 CONNECTS: Final = Definition(
     "bff_pool_connect_duration_seconds",
     "histogram",
-    "How long opening a connection took, TLS included. The error is why none came about.",
+    "How long it took to open a connection, with TLS. The error is the reason why it failed.",
     "services",
     (*_POOL, "error_type"),
     "seconds",
@@ -69,7 +69,7 @@ CONNECTS: Final = Definition(
 REUSED_CONNECTIONS: Final = Definition(
     "bff_pool_reused_connections",
     "counter",
-    "Requests that went out at once, on a connection that had served others.",
+    "Requests that found an idle connection.",
     "services",
     _POOL,
 )
@@ -79,7 +79,7 @@ POOL_WAITING: Final = Definition(
 POOL_WAITS: Final = Definition(
     "bff_pool_wait_duration_seconds",
     "histogram",
-    "How long requests waited for a connection, those that got none included.",
+    "How long requests waited for a connection, whether they got one or not.",
     "services",
     _POOL,
     "seconds",
@@ -95,15 +95,15 @@ SCHEMA_BREAKS: Final = Definition(
 EQUAL_CALLS: Final = Definition(
     "bff_equal_calls",
     "counter",
-    "Calls that were not sent, since the same run had made an equal one.",
+    "Calls that were not sent because the same run had made an equal one.",
     "services",
     ("service",),
 )
 ISSUER_REQUESTS: Final = Definition(
     "bff_issuer_request_duration_seconds",
     "histogram",
-    "How long requests to issuers of callers' tokens took, by what they were for: metadata, keys,"
-    " introspection, tokens. The error is a status from 400 on, or why no reply came: timeout,"
+    "How long requests to issuers of tokens took, by purpose: metadata, keys, introspection,"
+    " tokens. The error is a status from 400 on, or the reason why no reply came: timeout,"
     " unreachable, protocol.",
     "services",
     ("issuer", "purpose", "error_type"),
