@@ -15,7 +15,7 @@ def alerts() -> None:
     `bff`.
 
     \b
-      bff alerts > bff-alerts.yml
+      bff alerts > alerts.yml
     """
     rules = yaml.safe_dump(prometheus_rules(), sort_keys=False, allow_unicode=True, width=1000)
     click.echo(rules, nl=False)

@@ -1,7 +1,7 @@
 """Lines for people (`BFF_LOG_FORMAT=text`): one aligned line a request, tracebacks to be read.
 
-    09:00:00.123Z 200      1.2 ms hit      GET    /account/7  view=mobile
-    09:00:00.456Z 504    803.1 ms miss     GET    /account/8  failed: orders: timeout  trace=…
+    09:00:00.123Z 200      1.2 ms hit            GET    /account/7  view=mobile
+    09:00:00.456Z 504    803.1 ms miss           GET    /account/8  failed: orders: timeout  trace=…
     09:00:01.002Z WARNING  redis at cache:6379 answers again  log.logger=bff.redis.health
 
 ASCII alone: control characters of values are escaped. The lines of a traceback are indented, so
@@ -74,7 +74,7 @@ class TextLines:
             moment_text(time.time()).decode()[_TIME],
             self._painted(str(reply.status), _COLORS.get(reply.status // 100, "0")),
             f"{request.elapsed_ms:8.1f} ms",
-            f"{fields.get('bff.cache', '-'):8}",
+            f"{fields.get('bff.cache', '-'):14}",
             f"{_plain(request.method[:METHOD_LENGTH]):6}",
             _plain(request.raw_path[:PATH_LENGTH]),
         ]

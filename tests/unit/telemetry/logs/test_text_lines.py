@@ -39,7 +39,7 @@ def test_requests_have_one_aligned_line_each_with_what_failed() -> None:
     )
 
     def line(status: int, cache: str, rest: str = "") -> str:
-        return rf"{_BEGIN}{status} +\d+\.\d ms {cache:8} GET    /a{rest}"
+        return rf"{_BEGIN}{status} +\d+\.\d ms {cache:14} GET    /a{rest}"
 
     assert re.fullmatch(line(200, "hit"), hit)
     why = "  degraded: orders: timeout: after 2 s"
