@@ -79,6 +79,13 @@ def _alerts() -> str:
     return table(("alert", "fires when", "severity", "held for", "graph"), rows)
 
 
+def _runbooks() -> str:
+    by_text: dict[str, list[str]] = {}
+    for each in ALERTS:
+        by_text.setdefault(_plain(each.mend), []).append(each.name)
+    return "".join(f"- {code(names)}: {text}\n" for text, names in by_text.items())
+
+
 def _plain(text: str) -> str:
     """An alert's text for readers, without Prometheus's templates."""
     named = re.sub(r"{{ \$labels\.(\w+) }}", lambda found: f"`{found[1]}`", text)
@@ -123,6 +130,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "metrics": _metrics,
     "buckets": _buckets,
     "alerts": _alerts,
+    "runbooks": _runbooks,
     "questions": _questions,
     "datasets": _datasets,
     "fields": _fields,

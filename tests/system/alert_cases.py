@@ -161,6 +161,11 @@ CASES: Mapping[str, tuple[Case, ...]] = {
         Case(counter("up", "", "1x40")),
         Case({'up{job="node", instance="n:9100"}': "0x40"}),  # another's job
     ),
+    "BffNotScraped": (
+        Case({'up{job="node", instance="n:9100"}': "1x40"}, labels={},
+             summary="Prometheus scrapes no gateway."),
+        Case(counter("up", "", "0x40")),  # there is one
+    ),
     "BffWorkersDying": (
         Case(counter("bff_worker_deaths_total", "", "0x10 1x5 2x5 3x30"), "8m", {},
              "Workers die, one after the other."),

@@ -144,6 +144,16 @@ PROCESS_ALERTS: Final = (
         ("instance",),
     ),
     Alert(
+        "BffNotScraped",
+        "Prometheus scrapes no gateway.",
+        'absent(up{job="bff"})',
+        "5m",
+        "page",
+        "Has its configuration a job that is called bff, and has discovery found a gateway for it?"
+        " Without one no other alert fires.",
+        "Requests now",
+    ),
+    Alert(
         "BffWorkersDying",
         "Several workers died within 10 minutes.",
         growth(WORKER_DEATHS, "10m") + " > 1.5",  # one is 1 and a bit, by extrapolation
