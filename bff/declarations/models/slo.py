@@ -18,7 +18,7 @@ def _parse_percentage(value: Any) -> float:
         mend = "Write percent: 99.9 for 0.999."
         raise refusal(Violation(f"{value:g} is a share, not a percentage", mend))
     if not _LEAST <= value <= _MOST:
-        raise refusal(Violation(f"{value:g} is not between {_LEAST} and {_MOST} percent"))
+        raise refusal(Violation(f"{value:.12g} is not between {_LEAST} and {_MOST} percent"))
     return round(value / 100, 12)
 
 

@@ -15,12 +15,21 @@ from flask import Flask
 
 from bff import Gateway, create_app, create_asgi
 from bff.settings import Settings
+from bff.telemetry.metrics.definitions.screens import REQUESTS
 from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS, Host, serving
 from tests.support.projects import HOME, SHOP_SERVICE, write_project
 from tests.support.upstream.wire import Exchange, WireServer
-from tests.support.upstream.wire_scripts import held, json_reply, never, refusing_url
+from tests.support.upstream.wire_scripts import (
+    head,
+    held,
+    json_reply,
+    never,
+    refusing_url,
+    stall_after,
+)
 
 QUIET = Settings(log_level="error")
+COUNTED = Settings(log_level="error", metrics_token="0123456789abcdef")
 
 # Longer than the test's own patience, so that only a cancelled call ends before.
 PATIENT = "deadline: 15s\n"
@@ -184,6 +193,50 @@ def test_uvicorn_serves_the_edge_with_and_without_lifespan(tmp_path: Path, lifes
                 str(len(host.get("/home/1").body)),
             )
             assert host.get("/home/a%2Fb").json()["reason"] == "bad_params"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "error"),
+    [(KeyError(600), "gateway_closed"), (ConnectionResetError(), "client_left")],
+)
+def test_reply_that_the_server_does_not_take_is_let_go_of_and_counts(
+    tmp_path: Path, refusal: Exception, error: str
+) -> None:
+    """As uvicorn takes no status from 600 on."""
+
+    async def send(_: Any) -> None:
+        raise refusal
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def scene(upstream: WireServer) -> list[tuple[str, str]]:
+        services = {"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", upstream.url)}
+        write_project(tmp_path, services=services, gateway="routes: {/raw: {service: shop}}")
+        edge: Any = create_asgi(tmp_path, COUNTED)
+        for path in ("/home/x", "/raw"):
+            with pytest.raises(type(refusal)):
+                await edge(http_scope(path), receive, send)
+        await asyncio.to_thread(upstream.wait_until, lambda server: server.peers_left == 1)
+        counted = edge._gateway.metrics.histogram(REQUESTS).series
+        await edge._gateway.close()
+        return [(labels[0], labels[-1]) for labels in counted]
+
+    with WireServer(stall_after(head(600))) as upstream:
+        assert asyncio.run(scene(upstream)) == [("composition", error), ("route", error)]
+
+
+def http_scope(path: str) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "method": "GET",
+        "scheme": "http",
+        "http_version": "1.1",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(b"host", b"gateway.example")],
+    }
 
 
 def test_websocket_is_refused_with_501_where_the_server_lets_an_app_answer(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 Rules:
 1. No reply waits that need not: `begin` answers before anything asynchronous is set up.
 2. A reply that breaks off raises in this app, and the server breaks the client's connection, so
-   that half a body never looks whole.
+   that half a body never looks whole. Whatever breaks it off, a `send` that raises too, what it
+   came from is closed, and it is accounted for.
 3. When the client leaves, work for it alone is cancelled; what writes runs to its end.
 4. What the app behind takes for itself, and everything where it guards its requests, goes to it.
 """
@@ -12,6 +13,7 @@ import asyncio
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+from bff.upstream.ports import BrokenStream
 from bff.web.gateway import Gateway
 from bff.web.hosts.asgi.messages import (
     ClientWatches,
@@ -22,7 +24,7 @@ from bff.web.hosts.asgi.messages import (
 from bff.web.hosts.behind import AppBehind, Message, Receive, Scope, Send, hand_over, scope_for_app
 from bff.web.hosts.garbage import sparing_what_stays
 from bff.web.http.problems import no_websockets
-from bff.web.http.replies import Reply, close_body
+from bff.web.http.replies import BrokenBy, Reply, close_body
 from bff.web.http.requests import ClientGone, GatewayRequest
 from bff.web.serving.pending import Pending
 
@@ -111,10 +113,12 @@ class Edge:
             await self._send(request, reply, reply.body, deny)
 
     async def _send(self, request: GatewayRequest, reply: Reply, body: bytes, send: Send) -> None:
-        await send(
-            {"type": "http.response.start", "status": reply.status, "headers": reply.all_headers}
-        )
-        await send({"type": "http.response.body", "body": body})
+        try:
+            await send(_head(reply))
+            await send({"type": "http.response.body", "body": body})
+        except Exception as error:
+            self._telemetry.broken(request, reply, 0, _broken_by(error))
+            raise
         self._telemetry.ended(request, reply, len(body))
 
     async def _send_stream(
@@ -128,9 +132,6 @@ class Edge:
         send: Send,
     ) -> None:
         sent_bytes = 0
-        await send(
-            {"type": "http.response.start", "status": reply.status, "headers": reply.all_headers}
-        )
 
         async def pump() -> None:
             nonlocal sent_bytes
@@ -139,16 +140,16 @@ class Edge:
                 sent_bytes += len(chunk)
 
         try:
+            await send(_head(reply))
             await watches.stream_unless_client_leaves(pump, incoming, receive)
-        except ClientGone:
-            self._telemetry.broken(request, reply, sent_bytes, "client left")
-            return
-        except Exception:
-            self._telemetry.broken(request, reply, sent_bytes, "upstream broke off")
+            await send({"type": "http.response.body", "body": b""})
+        except Exception as error:
+            self._telemetry.broken(request, reply, sent_bytes, _broken_by(error))
+            if isinstance(error, ClientGone):
+                return
             raise
         finally:
             await close_body(chunks)
-        await send({"type": "http.response.body", "body": b""})
         self._telemetry.ended(request, reply, sent_bytes)
 
     async def _hand_over(
@@ -196,3 +197,17 @@ class Edge:
                 await self._gateway.open()
                 self._watches = ClientWatches(asyncio.get_running_loop())
             return self._watches
+
+
+def _head(reply: Reply) -> Message:
+    return {"type": "http.response.start", "status": reply.status, "headers": reply.all_headers}
+
+
+def _broken_by(error: Exception) -> BrokenBy:
+    match error:
+        case BrokenStream():
+            return "upstream broke off"
+        case ClientGone() | OSError():  # ASGI: `send` may raise it where the client has left
+            return "client left"
+        case _:  # uvicorn takes no status from 600 on, for one
+            return "gateway closed"
