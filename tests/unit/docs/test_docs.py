@@ -253,6 +253,16 @@ def test_every_test_that_the_contributors_page_names_exists() -> None:
         assert f"def {name}(" in (ROOT / file).read_text("utf-8"), f"{file}::{name}"
 
 
+def test_code_that_the_contributors_page_shows_is_that_of_its_file() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", CONTRIBUTING, flags=re.S)
+    assert blocks
+    shown = [part for block in blocks for part in block.split("# ")[1:]]
+    for part in shown:
+        file, _, code = part.partition("\n")
+        text = (ROOT / file).read_text("utf-8")
+        assert [line for line in code.splitlines() if line not in text] == [], file
+
+
 def test_every_name_of_code_that_the_contributors_page_names_exists() -> None:
     files = [*(ROOT / "bff").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
     code = "".join(path.read_text("utf-8") for path in files)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 import opentelemetry.semconv.attributes as stable
@@ -11,7 +12,9 @@ from opentelemetry.semconv._incubating.attributes import http_attributes
 from opentelemetry.semconv.attributes.http_attributes import HttpRequestMethodValues
 from opentelemetry.semconv.metrics import http_metrics
 
+import bff
 from bff.methods import KNOWN_METHODS
+from bff.telemetry.metrics import definitions
 from bff.telemetry.metrics.definitions.definition import OTHER, Definition
 from bff.telemetry.metrics.definitions.screens import REQUESTS
 from bff.telemetry.metrics.definitions.services import SERVICE_CALLS
@@ -68,3 +71,23 @@ def test_methods_are_those_of_the_conventions_and_query() -> None:
     """RFC 10008 is younger than the conventions."""
     known = {each.value for each in HttpRequestMethodValues}
     assert {*KNOWN_METHODS, OTHER} == known | {"QUERY"}
+
+
+def test_each_metric_is_in_the_table_and_something_counts_it() -> None:
+    modules = [
+        import_module(f"{definitions.__name__}.{each.name}")
+        for each in iter_modules(definitions.__path__)
+    ]
+    named = {
+        name: value
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, Definition)
+    }
+    assert sorted(named.values()) == sorted(DEFINITIONS)
+    folder = Path(bff.__file__).parent
+    shown = {folder / "telemetry" / part for part in ("alerts", "dashboard", "metrics/definitions")}
+    code = "".join(
+        path.read_text("utf-8") for path in folder.rglob("*.py") if not shown & {*path.parents}
+    )
+    assert [name for name in named if not re.search(rf"\b{name}\b", code)] == []
