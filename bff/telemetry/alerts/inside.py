@@ -191,7 +191,8 @@ PROCESS_ALERTS: Final = (
         "page",
         "Look at slow services first: requests pile up behind them. Else more requests arrive than"
         " the workers can serve, or than BFF_CONNECTIONS, BFF_REQUESTS_IN_FLIGHT and BFF_WEBSOCKETS"
-        " admit. The graphs of screens don't count these refusals.",
+        " admit. Connections that are refused count in no graph of screens, and have no line in the"
+        " log.",
         CLIENTS_TURNED_AWAY,
         ("reason",),
     ),

@@ -1,4 +1,4 @@
-"""What our server counts of its clients: connections, and what it refuses before the gateway."""
+"""What our server counts of its clients: connections, and what it refuses itself."""
 
 import asyncio
 import socket
@@ -16,6 +16,7 @@ from bff.telemetry.metrics.definitions.process import (
     CLIENTS_ACCEPTED,
     CLIENTS_REFUSED,
 )
+from bff.telemetry.metrics.definitions.screens import REQUESTS
 from bff.telemetry.metrics.families import Cell, Metrics
 from bff.web.applications import create_server
 from bff.web.hosts.http1.acceptor import Acceptor, WholeShare
@@ -34,6 +35,7 @@ class Served:
         self.gate = gate
         self._metrics = metrics
         self._refused = metrics.counter(CLIENTS_REFUSED)
+        self._requests = metrics.histogram(REQUESTS)
         self._before = self._counted()
 
     def moved(self) -> dict[str, float]:
@@ -57,7 +59,9 @@ class Served:
     def _counted(self) -> dict[str, float]:
         accepted = self._metrics.counter(CLIENTS_ACCEPTED).at()[0]
         words = ("connections", "requests", "websockets", "long_target", "bad_request")
-        return {"accepted": accepted, **{word: self._refused.at(word)[0] for word in words}}
+        requests = sum(sum(each[:-1]) for each in self._requests.series.values())
+        refused = {word: self._refused.at(word)[0] for word in words}
+        return {"accepted": accepted, "as a request": requests, **refused}
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +93,7 @@ def test_connections_are_counted_while_they_are_open_and_those_beyond_the_bound_
         assert served.moved() == {"accepted": MOST}
         with connected(served.host) as refused:
             assert read_all(refused).startswith(b"HTTP/1.1 503 ")
-        assert served.moved() == {"accepted": 1, "connections": 1}
+        assert served.moved() == {"accepted": 1, "connections": 1}  # and as no request
     served.wait_until_open(0)
 
 
@@ -104,7 +108,7 @@ def test_head_that_is_refused_counts_by_the_word_of_its_problem(
     with connected(served.host) as connection:
         connection.sendall(head)
         assert read_all(connection).startswith(b"HTTP/1.1 4")
-    assert served.moved() == {"accepted": 1, word: 1}
+    assert served.moved() == {"accepted": 1, word: 1, "as a request": 1}
 
 
 def test_request_beyond_those_at_work_counts_as_refused(served: Served) -> None:
@@ -115,14 +119,16 @@ def test_request_beyond_those_at_work_counts_as_refused(served: Served) -> None:
         second.sendall(GET)  # one of the two is at work, and the other is refused
         ends_at = time.monotonic() + WAIT_BUDGET_SECONDS
         moved: dict[str, float] = {}
-        while moved.get("requests") != 1:
+        while moved.get("as a request") != 1:
             assert time.monotonic() < ends_at, "not in time"
             for name, count in served.moved().items():
                 moved[name] = moved.get(name, 0) + count
         served.gate.set()
         replies = sorted(each.recv(12) for each in (first, second))
     assert replies == [b"HTTP/1.1 200", b"HTTP/1.1 503"]
-    assert moved == {"accepted": 2, "requests": 1}
+    assert moved == {"accepted": 2, "requests": 1, "as a request": 1}
+    served.wait_until_open(0)
+    assert served.moved() == {"as a request": 1}
 
 
 def test_connection_beyond_those_that_get_an_answer_is_closed_and_counts_as_refused() -> None:
