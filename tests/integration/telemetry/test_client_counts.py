@@ -75,7 +75,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with WireServer(script) as upstream:
         folder = project(tmp_path_factory.mktemp("project"), upstream)
         settings = Settings(
-            log_level="error", connections=MOST, requests_in_flight=1, request_line_bytes=100
+            log_level="error",
+            connections=MOST,
+            requests_in_flight=1,
+            request_line_bytes=100,
+            metrics_token="0123456789abcdef",
         )
         made = create_server(folder, settings)
         with http1_server(made) as port:

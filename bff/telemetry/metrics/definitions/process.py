@@ -94,8 +94,8 @@ CLIENTS_REFUSED: Final = Definition(
     "bff_client_refusals",
     "counter",
     "Connections and requests that `bff serve` refused: those beyond its bounds (connections,"
-    " requests, app_requests, websockets), and those that are no valid request, by the reason in the"
-    " problem document: bad_request, slow_request, long_target, large_head, unknown_method,"
+    " requests, app_requests, websockets), and those that are no valid request, by the reason in"
+    " the problem document: bad_request, slow_request, long_target, large_head, unknown_method,"
     " unknown_version, unknown_expectation. All but connections count as requests, too.",
     "process",
     ("reason",),
