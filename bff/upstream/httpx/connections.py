@@ -1,65 +1,139 @@
-"""Counts the connections of httpx's pools, which httpcore opens: by its traces."""
+"""Counts the connections of httpx's pools, which httpcore opens: by its traces, the extension that
+it documents for whoever wants to see what becomes of a request.
 
-from collections.abc import Callable, Iterable
-from typing import Any
-from urllib.parse import urlsplit
+Rules:
+1. A request waits from where its connection begins to open until it is there, or can't be. One that
+   has a connection at once waits for none. Nobody waits for another's: the pools have no limit.
+2. A connection is open as long as httpcore holds its stream: it tells nobody that it closes one.
+   One that is being opened is not open yet.
+"""
+
+import weakref
+from collections.abc import Callable
+from typing import Any, Final
 
 import httpcore
-import httpx
 
 from bff.engine.values.outcomes import Failed, Reason
 from bff.upstream.httpx.failures import why_unconnected
 from bff.upstream.pool_counts import OpenConnections, PoolCounts
 from bff.upstream.ports import Server
 
-_OPENS = "connection."  # how the events of a connection that is being opened begin
-_SENDS = "http11.send_request_headers.started"
+_OPENED: Final = (".connect_tcp.complete", ".start_tls.complete")
+_FAILED: Final = (".connect_tcp.failed", ".start_tls.failed")
+_SENDS: Final = "http11.send_request_headers.started"
+_CLOSES: Final = "http11.response_closed.started"
+
+
+class Connections:
+    """The connections to one place, in all pools."""
+
+    def __init__(self) -> None:
+        self._open = 0
+        self.active = 0
+        self.waiting = 0
+
+    def add(self, stream: httpcore.AsyncNetworkStream) -> None:
+        """A connection is open; its stream holds these."""
+        self._open += 1
+        weakref.finalize(stream, self._let_go).atexit = False
+
+    def count(self) -> OpenConnections:
+        """What there is of them now."""
+        return OpenConnections(self.active, max(0, self._open - self.active), self.waiting)
+
+    def _let_go(self) -> None:
+        self._open -= 1
+
+
+class ConnectionCounts:
+    """The connections of a transport, by the places that they lead to. A place is forgotten with
+    the last connection to it, and the last instance there."""
+
+    def __init__(self) -> None:
+        self._places: weakref.WeakValueDictionary[tuple[str, str], Connections]
+        self._places = weakref.WeakValueDictionary()
+
+    def at(self, server: Server) -> Connections:
+        """Those to a server."""
+        return self._places.setdefault((server.host, server.port), Connections())
+
+    def count(self, server: Server) -> OpenConnections:
+        """What there is of those to a server now."""
+        return self.at(server).count()
 
 
 class ConnectionTrace:
     """httpcore's `trace` of one exchange: it opens a connection, or has one that was there."""
 
-    __slots__ = ("_began_at", "_clock", "_counts", "_is_over")
+    __slots__ = ("_began_at", "_clock", "_connections", "_counts", "_is_active", "_stream")
 
-    def __init__(self, counts: PoolCounts, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, connections: Connections, counts: PoolCounts, clock: Callable[[], float]
+    ) -> None:
+        self._connections = connections
         self._counts = counts
         self._clock = clock
-        self._began_at: float | None = None
-        self._is_over = False
+        self._began_at: float | None = None  # while a connection is being opened
+        self._stream: httpcore.AsyncNetworkStream | None = None  # of that one
+        self._is_active = False
 
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
         """See httpcore's documentation on its extensions."""
-        if self._is_over:
-            return
-        if event.startswith(_OPENS):
-            if self._began_at is None:
-                self._began_at = self._clock()
-            if event.endswith(".failed"):
-                self._is_over = True
-                error = info["exception"]
-                if isinstance(error, Exception):  # else it was cancelled
-                    self._counts.connect(self._clock() - self._began_at, _why(error))
-        elif event == _SENDS:
-            self._is_over = True
-            if self._began_at is None:
-                self._counts.reused[0] += 1
-            else:
-                self._counts.connect(self._clock() - self._began_at)
+        if event.startswith("connection."):
+            self._open()
+        if event.endswith(_OPENED):
+            self._stream = info["return_value"]
+        elif event.endswith(_FAILED):
+            error = info["exception"]
+            if isinstance(error, Exception):  # else it was cancelled
+                self._end_opening(_why(error))
+        elif event == _SENDS and info["request"].method != b"CONNECT":  # which opens a tunnel
+            self._send()
+        elif event == _CLOSES and self._is_active:
+            self._is_active = False
+            self._connections.active -= 1
+
+    def refuse_tunnel(self) -> None:
+        """The proxy leads nowhere, which httpcore's events do not tell."""
+        self._end_opening(Failed(Reason.REFUSED))
+
+    def end(self) -> httpcore.AsyncNetworkStream | None:
+        """The head of the reply is there, or none will come. Returns what was being opened then,
+        and is to be closed: httpcore leaves it open where the request is cancelled."""
+        if self._began_at is not None:
+            self._wait_no_more()
+        left, self._stream = self._stream, None
+        return left
+
+    def _open(self) -> None:
+        if self._began_at is None:
+            self._began_at = self._clock()
+            self._connections.waiting += 1
+
+    def _send(self) -> None:
+        self._is_active = True
+        self._connections.active += 1
+        if self._began_at is None:
+            self._counts.reused[0] += 1
+        else:
+            self._end_opening(None)
+        if self._stream is not None:
+            self._connections.add(self._stream)
+            self._stream = None
+
+    def _end_opening(self, failure: Failed | None) -> None:
+        self._counts.connect(self._wait_no_more(), failure)
+
+    def _wait_no_more(self) -> float:
+        began_at, self._began_at = self._began_at, None
+        assert began_at is not None  # noqa: S101  (nothing is opened otherwise)
+        seconds = self._clock() - began_at
+        self._connections.waiting -= 1
+        self._counts.wait(seconds)
+        return seconds
 
 
 def _why(error: Exception) -> Failed:
     is_late = isinstance(error, httpcore.ConnectTimeout)
     return Failed(Reason.CONNECT_TIMEOUT if is_late else why_unconnected(error))
-
-
-def count_connections(pools: Iterable[httpx.AsyncHTTPTransport], server: Server) -> OpenConnections:
-    """The connections to a server; nobody waits for one, since the pools have no limit."""
-    parts = urlsplit(server.base)
-    origin = httpcore.Origin(parts.scheme.encode(), server.host.encode(), int(server.port))
-    found = [
-        connection.is_idle()
-        for pool in pools
-        for connection in pool._pool.connections
-        if connection.can_handle_request(origin)
-    ]
-    return OpenConnections(found.count(False), found.count(True), 0)

@@ -15,7 +15,8 @@ has no limit, which such connections could use up.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import httpx
@@ -27,13 +28,13 @@ from bff.errors import TlsFileError
 from bff.plan.model.service import Link
 from bff.telemetry.metrics.families import Metrics
 from bff.upstream.guards import content_length
-from bff.upstream.httpx.connections import ConnectionTrace, count_connections
+from bff.upstream.httpx.connections import ConnectionCounts, ConnectionTrace
 from bff.upstream.httpx.failures import UpstreamError, failure_of
 from bff.upstream.httpx.link_pools import LinkPool
 from bff.upstream.httpx.replies import byte_stream, chunks_of, fault, headers_of, read_whole
 from bff.upstream.httpx.requests import UpstreamRequest, refuse, render
-from bff.upstream.pool_counts import OpenConnections, PoolCounts, watch_connections
-from bff.upstream.ports import WHOLE_BYTES, BrokenStream, Server, UpstreamStream, server_at
+from bff.upstream.pool_counts import PoolCounts, watch_connections
+from bff.upstream.ports import WHOLE_BYTES, BrokenStream, UpstreamStream, server_at
 from bff.upstream.tls import TlsContexts
 from bff.upstream.uploads import WRONG_LENGTH, Upload, WrongLength, upload_of
 
@@ -57,12 +58,15 @@ class HttpxTransport:
         self._contexts = TlsContexts(asyncio.get_running_loop().time)
         self._contexts.get(None)  # now, since no exchange has time for it, and all need one
         self._pools: dict[Link | None, LinkPool] = {}
+        self._connections = ConnectionCounts()
 
     def at(self, base: str, link: Link | None) -> "HttpxInstance":
         """See `Transport.at`."""
         server = server_at(base)
-        watch_connections(self._metrics, server, self._count)
-        return HttpxInstance(self, base, link, PoolCounts(self._metrics, server))
+        watch_connections(self._metrics, server, self._connections.count)
+        counts, connections = PoolCounts(self._metrics, server), self._connections.at(server)
+        trace = partial(ConnectionTrace, connections, counts, time.perf_counter)
+        return HttpxInstance(self, base, link, trace)
 
     async def close(self) -> None:
         """See `Transport.close`."""
@@ -81,18 +85,21 @@ class HttpxTransport:
         request: UpstreamRequest,
         body: bytes | AsyncIterator[bytes] | None,
         timeout_seconds: float,
-        counts: PoolCounts,
+        trace: ConnectionTrace,
     ) -> httpx.Response:
         """The reply once its head is there."""
         connect = min(self._connect_timeout_seconds, timeout_seconds / 2)
         outgoing = render(request, body, connect, timeout_seconds)
-        outgoing.extensions["trace"] = ConnectionTrace(counts, time.perf_counter)
+        outgoing.extensions["trace"] = trace
         pool = await self._pool_of(request.link).get()
-        return await pool.handle_async_request(outgoing)
-
-    def _count(self, server: Server) -> OpenConnections:
-        pools = [pool for each in self._pools.values() for pool in each.pools]
-        return count_connections(pools, server)
+        try:
+            return await pool.handle_async_request(outgoing)
+        except httpx.ProxyError:
+            trace.refuse_tunnel()
+            raise
+        finally:
+            if (left := trace.end()) is not None:
+                self.close_soon(left.aclose())
 
     def _pool_of(self, link: Link | None) -> LinkPool:
         found = self._pools.get(link)
@@ -105,10 +112,14 @@ class HttpxInstance:
     """See `Instance`."""
 
     def __init__(
-        self, transport: HttpxTransport, base: str, link: Link | None, counts: PoolCounts
+        self,
+        transport: HttpxTransport,
+        base: str,
+        link: Link | None,
+        trace: Callable[[], ConnectionTrace],
     ) -> None:
         self._transport = transport
-        self._counts = counts
+        self._trace = trace
         self._base = base
         self._link = link
 
@@ -132,7 +143,7 @@ class HttpxInstance:
     ) -> Handle:
         """See `Instance.open`."""
         request = self._request(call)
-        exchange = _Exchange(self._transport, request, call, timeout_seconds, self._counts)
+        exchange = _Exchange(self._transport, request, call, timeout_seconds, self._trace())
         exchange.opening = TaskCall(exchange.open(), on_answer)
         return exchange
 
@@ -150,7 +161,7 @@ class HttpxInstance:
                     request,
                     call.body if upload is None else upload,
                     timeout_seconds,
-                    self._counts,
+                    self._trace(),
                 )
                 head_came = True
                 try:
@@ -185,10 +196,10 @@ class _Exchange:
         request: UpstreamRequest,
         call: ServiceCall,
         timeout_seconds: float,
-        counts: PoolCounts,
+        trace: ConnectionTrace,
     ) -> None:
         self._transport = transport
-        self._counts = counts
+        self._trace = trace
         self._request = request
         self._call = call
         self._timeout_seconds = timeout_seconds
@@ -227,7 +238,7 @@ class _Exchange:
         try:
             async with self._clock_of(upload):
                 response = await self._transport.send(
-                    self._request, body, self._timeout_seconds, self._counts
+                    self._request, body, self._timeout_seconds, self._trace
                 )
         except TimeoutError:
             return Failed(Reason.TIMEOUT, detail="no head came in time")

@@ -1,6 +1,7 @@
 """What the pools of both transports count, over real sockets: each number moves by what is done."""
 
 import asyncio
+import socket
 import sys
 
 import pytest
@@ -59,6 +60,8 @@ def test_connection_counts_as_opened_once_and_as_reused_from_then_on(name: Trans
                 assert isinstance(await get_from(transport, wire.url), UpstreamReply)
             connects = metrics.histogram(CONNECTS).at(server.host, server.port, "")
             assert number(connects) == 1
+            waits = metrics.histogram(POOL_WAITS).at(server.host, server.port)
+            assert number(waits) == 1
             assert metrics.counter(REUSED_CONNECTIONS).at(server.host, server.port) == [2]
             assert open_now(metrics, server, "idle") == 1
             assert open_now(metrics, server, "active") == 0
@@ -81,7 +84,38 @@ def test_connection_with_an_exchange_is_active(name: TransportName) -> None:
             assert open_now(metrics, server, "idle") == 0
             call.cancel()
             await asyncio.wait((call,))
+            assert open_now(metrics, server, "active") == 0
             await transport.close()
+
+    asyncio.run(main())
+
+
+@every_transport
+def test_request_waits_until_its_connection_is_there_or_nobody_waits(name: TransportName) -> None:
+    async def main() -> None:
+        metrics = Metrics()
+        transport = open_transport(name, metrics)
+        waiting = metrics.gauge(POOL_WAITING)
+
+        async def seen(url: str, count: int) -> None:
+            server = server_at(url)
+            async with asyncio.timeout(20):
+                while waiting.at(server.host, server.port) != [count]:
+                    waiting.read_all()
+                    await asyncio.sleep(0.001)
+            states = [open_now(metrics, server, each) for each in ("active", "idle")]
+            assert states == [0, 0]
+
+        with socket.create_server(("127.0.0.1", 0)) as silent:  # says nothing of TLS
+            url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+            call = asyncio.create_task(get_from(transport, url))
+            await seen(url, 1)
+            call.cancel()
+            await asyncio.wait((call,))
+            await seen(url, 0)
+        server = server_at(url)
+        assert number(metrics.histogram(POOL_WAITS).at(server.host, server.port)) == 1
+        await transport.close()
 
     asyncio.run(main())
 
