@@ -30,7 +30,7 @@ main { display: grid; grid-template-columns: repeat(24, 1fr); gap: 8px; }
 h2 { font-size: 15px; margin: 6px 4px 0; grid-column: 1 / span 24; }
 section { background: white; border: 1px solid #dde1e6; border-radius: 3px; padding: 7px 9px;
           overflow: hidden; box-sizing: border-box; min-width: 0; }
-h3 { font-size: 13px; margin: 0 0 4px; }
+h3 { font-size: 12px; margin: 0 0 4px; }
 h3, td, th { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 svg { display: block; } svg text { font-size: 11px; fill: #6a737d; }
 polyline { fill: none; stroke-width: 1.5; stroke-linejoin: round; stroke-linecap: round; }
