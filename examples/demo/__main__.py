@@ -88,7 +88,7 @@ def play(running: DemoServers, console: Console) -> tuple[list[ActResult], list[
 
 def _run(console: Console, project: Path, *, once: bool, picture: Path | None) -> list[str]:
     def say(name: str, where: str) -> None:
-        console.print(Text.assemble(("  ✓ ", "green"), (f"{name:<10}", "bold"), where))
+        console.print(Text.assemble(("  ✓ ", "green"), (f"{name:<12}", "bold"), where))
 
     console.print()
     with start_embedded_redis() as redis, ExitStack() as stack:

