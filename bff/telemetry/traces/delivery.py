@@ -8,8 +8,11 @@ import asyncio
 import gzip
 import random
 import ssl
+from base64 import b64encode
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Final, Literal, NamedTuple
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -86,12 +89,17 @@ class Collector:
         }
         if settings.compression == "gzip":
             self._headers["content-encoding"] = "gzip"
-        # Proxies of the environment count, as for the SDKs' exporters; redirects are not followed.
-        self._client = httpx.AsyncClient(
+        url = _url_of(settings)
+        if url.userinfo:
+            password = f"{url.username}:{url.password}".encode()
+            self._headers["authorization"] = f"Basic {b64encode(password).decode()}"
+        self._url = url.copy_with(userinfo=b"")
+        # Not a client: it follows redirects, stores cookies, and logs each URL. The pool has no
+        # limit, which connections that are cancelled while they open could use up (httpcore #1093).
+        self._transport = httpx.AsyncHTTPTransport(
             verify=_verification(settings),
-            timeout=None,  # noqa: S113  (a whole attempt has one)
-            follow_redirects=False,
-            limits=httpx.Limits(max_connections=1),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=1),
+            proxy=_proxy_of(url),
         )
         self._runner = asyncio.Runner()  # a loop alone can end a call that drips (httpx #1450)
 
@@ -103,24 +111,23 @@ class Collector:
 
     def close(self) -> None:
         """Close the connection."""
-        self._runner.run(self._client.aclose())
+        self._runner.run(self._transport.aclose())
         self._runner.close()
 
     async def _post(self, body: bytes) -> Answered:
-        url, headers = self._settings.endpoint, self._headers
+        request = httpx.Request("POST", self._url, headers=self._headers, content=body)
         received = bytearray()
         answered = Answered(0, b"", None, "TimeoutError")
         try:
-            async with (
-                asyncio.timeout(self._settings.timeout_seconds),
-                self._client.stream("POST", url, content=body, headers=headers) as reply,
-            ):
-                answered = Answered(reply.status_code, b"", reply.headers.get("retry-after"))
-                async for piece in reply.aiter_raw():  # not decoded: that could be any size
-                    received += piece
-                    if len(received) > _MOST_REPLY_BYTES:
-                        break
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:  # TimeoutError is one
+            async with asyncio.timeout(self._settings.timeout_seconds):
+                reply = await self._transport.handle_async_request(request)
+                async with aclosing(reply):
+                    answered = Answered(reply.status_code, b"", reply.headers.get("retry-after"))
+                    async for piece in reply.aiter_raw():  # not decoded: that could be any size
+                        received += piece
+                        if len(received) > _MOST_REPLY_BYTES:
+                            break
+        except (httpx.HTTPError, OSError) as error:  # TimeoutError is one
             if not answered.status:
                 # Its text may have the address.
                 answered = answered._replace(trouble=type(error).__name__)
@@ -144,6 +151,35 @@ def deliver(
         if pause(verdict.pause_seconds):
             return Lost("unreachable", verdict.why)
         attempt += 1
+
+
+def _url_of(settings: TraceSettings) -> httpx.URL:
+    try:
+        return httpx.URL(settings.endpoint)
+    except httpx.InvalidURL:  # it is very long, for one
+        raise SettingsError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT: must be an http:// or https:// URL"
+        ) from None
+
+
+def _proxy_of(url: httpx.URL) -> httpx.Proxy | None:
+    """What the environment has for this address, as for the SDKs' exporters."""
+    named = getproxies()
+    proxy = (
+        None if proxy_bypass(url.raw_host.decode()) else named.get(url.scheme) or named.get("all")
+    )
+    if not proxy:
+        return None
+    try:
+        found = httpx.Proxy(proxy if "://" in proxy else f"http://{proxy}")
+    except (httpx.InvalidURL, ValueError):
+        found = None
+    if found is None or found.url.scheme not in ("http", "https"):
+        raise SettingsError(
+            f"{url.scheme.upper()}_PROXY: must be an http:// or https:// URL, since traces go"
+            " through it. NO_PROXY may name the host of OTEL_EXPORTER_OTLP_ENDPOINT."
+        )
+    return found
 
 
 def _verification(settings: TraceSettings) -> ssl.SSLContext | bool:

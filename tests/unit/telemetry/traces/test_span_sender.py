@@ -3,6 +3,7 @@
 import gzip
 import logging
 import time
+from base64 import b64encode
 from collections.abc import Callable
 
 import pytest
@@ -213,6 +214,61 @@ def test_exchange_with_a_collector_has_a_bound_in_time_and_in_bytes(
         assert (status, trouble) == (answered[0], answered[2])
         assert len(body) == answered[1] or (answered[1] == -1 and 0 < len(body) < 10**6)
         collector.close()
+
+
+def test_secrets_of_the_endpoint_go_to_the_collector_and_into_no_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Not even where an app around the gateway has all of its libraries log."""
+    with WireServer(raw(OK)) as wire, caplog.at_level(logging.DEBUG):
+        address = wire.url.removeprefix("http://")
+        collector = Exporter(TraceSettings(f"http://user:hunt%40er@{address}/in?key=hunter"))
+        assert collector.send(b"spans").status == 200
+        collector.close()
+    (request,) = wire.requests
+    assert request.target == "/in?key=hunter"
+    assert request.header("authorization") == f"Basic {b64encode(b'user:hunt@er').decode()}"
+    assert not [text for text in caplog.messages if "hunt" in text]
+
+
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+@pytest.fixture
+def environ(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    return monkeypatch
+
+
+def test_proxy_of_the_environment_counts_but_for_hosts_that_need_none(
+    environ: pytest.MonkeyPatch,
+) -> None:
+    with WireServer(raw(OK)) as proxy, WireServer(raw(OK)) as wire:
+        environ.setenv("HTTP_PROXY", proxy.url)
+        environ.setenv("NO_PROXY", "127.0.0.1")
+        for url in ("http://collector.example/v1/traces", f"{wire.url}/v1/traces"):
+            collector = Exporter(TraceSettings(url))
+            assert collector.send(b"spans").status == 200
+            collector.close()
+    assert [each.target for each in proxy.requests] == ["http://collector.example/v1/traces"]
+    assert [each.target for each in wire.requests] == ["/v1/traces"]
+
+
+@pytest.mark.parametrize("proxy", ["socks5://hunter2", "hunter2://proxy", "http://hunter2:six"])
+def test_proxy_that_cannot_be_used_is_refused_before_anything_is_sent(
+    environ: pytest.MonkeyPatch, proxy: str
+) -> None:
+    environ.setenv("ALL_PROXY", proxy)
+    with pytest.raises(SettingsError, match=r"^HTTPS_PROXY: must be an http://") as refused:
+        Exporter(TraceSettings("https://collector.example/v1/traces"))
+    assert "hunter2" not in str(refused.value)
+
+
+def test_endpoint_that_is_no_address_is_refused_before_anything_is_sent() -> None:
+    with pytest.raises(SettingsError, match=r"^OTEL_EXPORTER_OTLP_ENDPOINT: must be an http://"):
+        Exporter(TraceSettings(f"https://collector.example/{'x' * 100_000}"))
 
 
 def test_refusals_are_counted_and_have_one_line_in_the_log(
