@@ -6,6 +6,7 @@ from bff.plan.model.composition import CompiledProject
 from bff.telemetry.metrics.definitions.definition import Definition
 from bff.telemetry.metrics.definitions.process import RELEASE_INFO, RELEASE_LOADED, RELEASES
 from bff.telemetry.metrics.definitions.screens import (
+    COMPOSITIONS,
     SLO_LATENCIES,
     SLO_MISSES,
     SLO_TARGETS,
@@ -26,10 +27,16 @@ def note_release(metrics: Metrics, project: CompiledProject, now: float) -> None
         (name, step.name, step.operation.service, step.operation.name): 1.0 for name, step in steps
     }
     _set(metrics, STEP_INFO, called)
-    for name, slo in promises.items():  # from 0 on: Prometheus counts from a series' second value
-        metrics.counter(SLO_MISSES).at(name, "failed")
-        if slo.latency_seconds is not None:
-            metrics.counter(SLO_MISSES).at(name, "slow")
+    # From 0 on, since Prometheus counts from a series' second value: what misses a promise, and
+    # what keeps it, or the first misses would be a large share of nothing.
+    for composition in project.compositions:
+        name, slo = composition.name, composition.slo
+        if slo is not None:
+            metrics.counter(SLO_MISSES).at(name, "failed")
+            if slo.latency_seconds is not None:
+                metrics.counter(SLO_MISSES).at(name, "slow")
+            for view in ("", *composition.views):
+                metrics.histogram(COMPOSITIONS).at(name, view, "ok")
     _set(metrics, SLO_TARGETS, {(name,): slo.availability for name, slo in promises.items()})
     _set(
         metrics,

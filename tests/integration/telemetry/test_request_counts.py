@@ -8,6 +8,7 @@ import pytest
 from bff.telemetry.metrics.definitions.cache import DEGRADATIONS, DROPPED_ELEMENTS
 from bff.telemetry.metrics.definitions.limits import ACCESS_REFUSALS, LIMIT_DECISIONS
 from bff.telemetry.metrics.definitions.screens import (
+    COMPOSITIONS,
     SLO_LATENCIES,
     SLO_MISSES,
     SLO_TARGETS,
@@ -134,7 +135,7 @@ def test_each_step_is_shown_with_the_operation_that_it_calls(shop: Shop) -> None
     assert len(shown) == len(COMPOSITIONS_OF_SHOP) + 1
 
 
-def test_promises_are_shown_and_what_misses_them_begins_at_nothing(shop: Shop) -> None:
+def test_promises_are_shown_and_what_keeps_and_misses_them_begins_at_nothing(shop: Shop) -> None:
     shown = {SLO_TARGETS: {}, SLO_LATENCIES: {}}
     for definition, found in shown.items():
         for labels, cell in shop.metrics.gauge(definition).series.items():
@@ -146,6 +147,9 @@ def test_promises_are_shown_and_what_misses_them_begins_at_nothing(shop: Shop) -
     misses = shop.metrics.counter(SLO_MISSES).series
     assert misses[("cached", "slow")] == misses[("cached", "failed")] == [0.0]
     assert ("hard", "slow") not in misses
+    kept = shop.metrics.histogram(COMPOSITIONS).series
+    assert ("hard", "", "ok") in kept
+    assert ("soft", "", "ok") not in kept
 
 
 def test_write_passes_the_cache_by(shop: Shop) -> None:
