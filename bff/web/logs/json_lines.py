@@ -5,6 +5,7 @@ The field names are those of `bff.telemetry.logs.fields`. What most requests sha
 """
 
 import ipaddress
+import json
 import time
 from collections.abc import Mapping
 from functools import lru_cache
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 from bff.telemetry.logs.events import Origin, json_line, moment_text
 from bff.telemetry.logs.fields import ECS_VERSION
-from bff.telemetry.logs.texts import Facts, json_text, members
+from bff.telemetry.logs.texts import LINE_BYTES, Facts, json_text, members
 from bff.web.http.destination import Destination
 from bff.web.http.replies import Account, Reply
 from bff.web.http.requests import GatewayRequest
@@ -45,7 +46,7 @@ class JsonLines:
         else:
             came_to = b"" if is_plain else account_text(account, request.moves)
         message, target = _target(request.method[:METHOD_LENGTH], request.raw_path[:PATH_LENGTH])
-        return (
+        line = (
             b'{"@timestamp":"%b","log.level":"info","message":"%b %d",%b%b%b%b"trace.id":"%b",'
             b'"http.request.id":"%b","event.duration":%d,"http.response.body.bytes":%d,%b%b}\n'
         ) % (
@@ -68,6 +69,8 @@ class JsonLines:
             facts.text if type(facts) is Facts else members(facts),
             self._tails.get(weight) or self._tail(weight),
         )
+        # Its parts have bounds of their own, which may come to more where many steps fail.
+        return line if len(line) <= LINE_BYTES else json_line(json.loads(line))
 
     def refusal(self, request: GatewayRequest, reply: Reply) -> bytes:
         """The audit line of a request that is refused."""

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from bff.engine.values.results import Degradation, StepTiming
 from bff.telemetry.logs.fields import ECS_VERSION
 from bff.telemetry.logs.texts import Facts
 from bff.version import __version__
-from bff.web.http.replies import Reply
+from bff.web.http.replies import Account, Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.logs.json_lines import _target
 from bff.web.logs.log import Log
@@ -93,6 +94,18 @@ def test_entry_is_bounded_whatever_is_in_it(text: str) -> None:
     (fields,) = read_lines(line)
     assert (fields["bff.step"], fields["http.response.status_code"]) == ("user", 200)
     assert text[:200] in fields["error.message"]
+
+
+def test_line_of_a_request_whose_many_steps_fail_has_room_for_what_else_is_in_it() -> None:
+    names = [f"{number:03}{'x' * 40}" for number in range(300)]
+    failures = tuple(Degradation(each, "timeout", "", 504, "d" * 200) for each in names)
+    timings = tuple(StepTiming(each, 0.0, 1.0, 1, "failed") for each in names)
+    account = Account("", "miss", "degraded", timings, failures)
+    (line,) = logged(Reply(200, [], facts={"bff.not_stored": "y" * 5000}, account=account))
+    assert len(line) < _LINE_BYTES
+    (fields,) = read_lines(line)
+    assert f"{names[0]}:timeout" in fields["bff.degraded"][0]
+    assert (fields["bff.outcome"], fields["http.response.status_code"]) == ("degraded", 200)
 
 
 def test_method_and_path_are_cut() -> None:
