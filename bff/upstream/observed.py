@@ -252,6 +252,6 @@ class _ObservedBody:
 def _as_attempt(call: ServiceCall) -> ServiceCall:
     """The call with the trace of this exchange alone, where its spans are recorded."""
     trace = call.trace
-    if trace is None or (own := trace.of_attempt()) is trace:
+    if trace is None or (own := trace.of_attempt(call.step)) is trace:
         return call
-    return call._replace(trace=own)
+    return call.traced_by(own)

@@ -120,8 +120,9 @@ class DirectCalls:
             arriving,
             not operation.writes,
             operation,
-            None if trace is None else trace.of_step(step.name),
+            step.name,
             caller,
+            trace,
         )
         if step.credentials and not step.credentials.isdisjoint(request.values):
             on_answer = partial(_to_caller, on_answer)

@@ -1,7 +1,6 @@
 """What a request notes while it runs, so that its spans can be built once its reply is out.
 
     RecordedTrace    of a request; or of what is made anew in the background
-    CallTrace        of a step's calls
     AttemptTrace     of one exchange, with the id of the span that its `traceparent` names
 
 Rules:
@@ -27,7 +26,7 @@ from bff.engine.values.results import (
     RunEnd,
     StepTiming,
 )
-from bff.engine.values.trace import SpanContext, Trace, new_span_id
+from bff.engine.values.trace import SpanContext, Trace, context_lines, new_span_id
 from bff.plan.model.caching import PurgedTags
 
 MOST_ATTEMPTS: Final = 256
@@ -158,16 +157,12 @@ class RecordedTrace(Trace):
     def lines_of(self, span_id: bytes) -> bytes:
         """The lines of the call that this span is of."""
         state = b"" if self.parent is None else self.parent.state
-        sent = SpanContext(self.trace_id, span_id, self.flags, state)
-        return b"x-request-id: %b\r\n%b" % (self.request_id, sent.lines())
+        context = context_lines(self.trace_id, span_id, self.flags, state)
+        return b"x-request-id: %b\r\n%b" % (self.request_id, context)
 
-    def of_step(self, step: str) -> Trace:
-        """See `Trace.of_step`."""
-        return CallTrace(self, step)
-
-    def of_attempt(self) -> Trace:
+    def of_attempt(self, step: str) -> Trace:
         """See `Trace.of_attempt`."""
-        return AttemptTrace(self, "")
+        return AttemptTrace(self, step)
 
     def of_refresh(self) -> Trace:
         """See `Trace.of_refresh`."""
@@ -217,33 +212,6 @@ class RecordedTrace(Trace):
         on_run_end, self.on_run_end = self.on_run_end, None
         if on_run_end is not None:
             on_run_end()
-
-
-class CallTrace(Trace):
-    """The trace of a step's calls."""
-
-    __slots__ = ("_step", "_trace")
-
-    def __init__(self, trace: RecordedTrace, step: str) -> None:
-        self._trace = trace
-        self._step = step
-        self.trace_id = trace.trace_id
-
-    def lines(self) -> bytes:
-        """See `Trace.lines`; for whoever sends without being observed."""
-        return self._trace.lines()
-
-    def count_move(self) -> None:
-        """See `Trace.count_move`."""
-        self._trace.count_move()
-
-    def of_attempt(self) -> Trace:
-        """See `Trace.of_attempt`."""
-        return AttemptTrace(self._trace, self._step)
-
-    def of_refresh(self) -> Trace:
-        """See `Trace.of_refresh`."""
-        return self._trace.of_refresh()
 
 
 class AttemptTrace(Trace):

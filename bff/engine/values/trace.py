@@ -41,10 +41,11 @@ class SpanContext(NamedTuple):
         """Whether whoever sent it may have recorded it."""
         return bool(int(self.flags, 16) & 1)
 
-    def lines(self) -> bytes:
-        """The lines on the wire, each with its end."""
-        state = b"tracestate: %b\r\n" % self.state if self.state else b""
-        return b"traceparent: 00-%b-%b-%b\r\n%b" % (*self[:3], state)
+
+def context_lines(trace_id: bytes, span_id: bytes, flags: bytes, state: bytes) -> bytes:
+    """A `SpanContext` on the wire: its lines, each with its end."""
+    more = b"tracestate: %b\r\n" % state if state else b""
+    return b"traceparent: 00-%b-%b-%b\r\n%b" % (trace_id, span_id, flags, more)
 
 
 def read_context(parent: bytes | None, state: bytes | None) -> SpanContext | None:
@@ -87,7 +88,7 @@ class Trace:
         self._start = self._lines = b""
         if parent is not None:
             self.trace_id = parent.trace_id
-            self._lines = own + parent.lines()
+            self._lines = own + context_lines(*parent)
         else:
             self.trace_id = request_id if is_trace_id(request_id) else new_trace_id()
             self._start = b"%btraceparent: 00-%b-" % (own, self.trace_id)
@@ -115,12 +116,8 @@ class Trace:
         """An attempt found no connection, and the call goes on to another instance."""
         self.moves += 1
 
-    def of_step(self, _: str) -> "Trace":
-        """The trace of the calls of a step, by its name."""
-        return self
-
-    def of_attempt(self) -> "Trace":
-        """The trace of one exchange with an instance."""
+    def of_attempt(self, _: str) -> "Trace":
+        """The trace of one exchange with an instance, for a step by its name, or for a route."""
         return self
 
     def of_refresh(self) -> "Trace":

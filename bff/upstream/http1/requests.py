@@ -39,7 +39,7 @@ class Requests:
         A body of bytes goes out as it is; one that is still arriving goes out in chunks unless a
         `content-length` is among the headers.
         """
-        _, method, target, headers, body, _, _, _, trace, _ = call
+        _, method, target, headers, body, _, _, _, _, _, trace = call
         target = self._path + target or "/"
         refused = self._refused or refuse_url(target)
         if refused is not None:

@@ -106,7 +106,7 @@ class Passthrough:
         route = self._route
         sent = self._headers.to_service(headers, client)
         call = ServiceCall(
-            route.service, method, target, sent, body, None, False, None, trace, caller
+            route.service, method, target, sent, body, None, False, None, "", caller, trace
         )
         if body is None or isinstance(body, bytes):
             return self._way(call, route.timeout_seconds, on_answer)

@@ -59,13 +59,15 @@ class RenderedAdditions:
 
     def to(self, call: ServiceCall) -> ServiceCall:
         """The call with them."""
-        service, method, target, headers, body, arriving, reads, operation, trace, caller = call
+        service, method, target, headers, body, arriving, reads, operation, step, caller, trace = (
+            call
+        )
         if self._query:
             target = f"{target}{'&' if '?' in target else '?'}{self._query}"
         # `_replace` takes three times as long.
         headers = self.headers.to(headers)
         return ServiceCall(
-            service, method, target, headers, body, arriving, reads, operation, trace, caller
+            service, method, target, headers, body, arriving, reads, operation, step, caller, trace
         )
 
 

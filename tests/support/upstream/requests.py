@@ -25,7 +25,7 @@ class UpstreamRequest(NamedTuple):
     @classmethod
     def of(cls, base: str, link: Link | None, call: ServiceCall) -> "UpstreamRequest":
         """The request that a call of the instance at this base URL is."""
-        _, method, target, headers, body, arriving, reads, _, _, _ = call
+        _, method, target, headers, body, arriving, reads, *_ = call
         return cls(method, base + target, headers, body, arriving, link, reads)
 
     def instance(self, transport: Transport) -> Instance:

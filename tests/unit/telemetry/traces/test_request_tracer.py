@@ -184,7 +184,7 @@ def test_spans_of_a_request_wait_for_its_run_and_have_all_of_its_attempts() -> N
     kept = traces.ended(made, Reply(499, []), "client left")
     assert kept is made.trace
     assert traces.sender.waiting == 0
-    call = ServiceCall("shop", "GET", "/later", trace=made.trace.of_step("a").of_attempt())
+    call = ServiceCall("shop", "GET", "/later", trace=made.trace.of_attempt("a"))
     traces.note(ObservedCall(server_at("http://127.0.0.1:9"), call, 1.0, 2.0, None))
     made.trace.end_run(CutRun("cancelled", ()))
     assert (traces.sender.waiting, len(kept.attempts)) == (1, 1)
@@ -205,7 +205,7 @@ def test_attempts_of_one_request_are_bounded_and_those_beyond_are_counted() -> N
     made, traces = request(), tracer(Sampler())
     made.tracing = traces
     for number in range(MOST_ATTEMPTS + 7):
-        call = ServiceCall("shop", "GET", f"/{number}", trace=made.trace.of_step("a").of_attempt())
+        call = ServiceCall("shop", "GET", f"/{number}", trace=made.trace.of_attempt("a"))
         answer = UpstreamReply(200, [], b"")
         traces.note(ObservedCall(server_at("http://127.0.0.1:9"), call, 1.0, 2.0, answer))
     kept = traces.ended(made, Reply(200, []))
