@@ -123,7 +123,7 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     "BffInstanceResting": (
         # one call in 45 seconds
         Case({f"bff_instance_rests_total{{{USERS}}}": "0x10 1x2 2x2 3x2 4x2 5x2 6x2 7x30"}, "6m",
-             OF_USERS, "Calls get no connection to users at 10.0.0.7:8000."),
+             OF_USERS, "No connection can be opened to users at 10.0.0.7:8000."),
         Case({f"bff_instance_rests_total{{{USERS}}}": "0x10 2 4x30"}, "3m45s"),  # it was restarted
     ),
     "BffSchemaBroken": (
@@ -137,7 +137,7 @@ CASES: Mapping[str, tuple[Case, ...]] = {
                         ', operation="find", outcome="failed"', "0+52x40"),
               **counter("bff_store_operation_duration_seconds_count",
                         ', operation="find", outcome="ok"', "0+48x40")}, labels={},
-             summary="The store that workers share fails, or is left alone."),
+             summary="The store that workers share fails."),
         Case({**counter("bff_store_operation_duration_seconds_count",
                         ', operation="find", outcome="failed"', "0+48x40"),
               **counter("bff_store_operation_duration_seconds_count",
@@ -168,7 +168,7 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     ),
     "BffWorkersDying": (
         Case(counter("bff_worker_deaths_total", "", "0x10 1x5 2x5 3x30"), "8m", {},
-             "Workers die, one after the other."),
+             "Several workers died within 10 minutes."),
         Case(counter("bff_worker_deaths_total", "", "4x10 5x40"), "8m"),  # one, once
     ),
     "BffWorkerHangs": (
@@ -178,23 +178,23 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     ),
     "BffRestartFailed": (
         Case(counter("bff_failed_restarts_total", "", "0x10 1x20"), "5m", {},
-             "A restart failed: the release of before goes on."),
+             "A restart failed: the old release is still served."),
         Case(counter("bff_failed_restarts_total", "", "1x80"), "15m"),
     ),
     "BffClientsRefused": (
         Case(counter("bff_client_refusals_total", ', reason="requests"', "0x10 0+50x20"), "5m",
-             {"reason": "requests"}, "The gateway is full, and refuses clients: requests."),
+             {"reason": "requests"}, "The gateway is full and refuses clients: requests."),
         Case(counter("bff_client_refusals_total", ', reason="bad_request"', "0+50x40")),
         Case(counter("bff_client_refusals_total", ', reason="connections"', "0+1x40")),
     ),
     "BffEventLoopLate": (
         Case(counter("bff_loop_longest_lag_seconds", "", "0.01x10 0.5x30"), labels={},
-             summary="The event loop was held up for 500ms."),
+             summary="The event loop was blocked for 500ms."),
         Case(counter("bff_loop_longest_lag_seconds", "", "0.01x10 0.5x2 0.01x30")),
     ),
     "BffHeavyWorkRefused": (
         Case(counter("bff_heavy_work_refusals_total", "", "0x20 2x20"), "6m", {},
-             "Heavy work was refused, since too much of it waited."),
+             "Heavy work was refused because too much of it waited."),
         Case(counter("bff_heavy_work_refusals_total", "", "2x40")),
     ),
     "BffSpansLost": (
