@@ -2,6 +2,7 @@
 those too that a shop which is well never has."""
 
 import math
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -101,6 +102,17 @@ def test_every_query_of_every_panel_gives_a_line(store: Prometheus) -> None:
         if not any(each.value and math.isfinite(each.value) for each in store.query(query))
     ]
     assert without == []
+
+
+def test_each_variable_of_the_dashboard_has_values_to_choose_from(store: Prometheus) -> None:
+    dashboard = grafana_dashboard(dashboard_rows())
+    _, *variables = dashboard["templating"]["list"]  # the first is the data source
+    for variable in variables:
+        found = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
+        assert found is not None
+        assert found[2] == variable["name"]
+        known = store.query(fill_in(found[1], dashboard))
+        assert {each.labels[found[2]] for each in known} - {""}, variable["name"]
 
 
 def test_marks_of_the_dashboard_have_what_their_titles_and_tags_name(store: Prometheus) -> None:

@@ -135,7 +135,8 @@ class SpanSender:
             return
         outcome = deliver(collector.send, batch.encoded(), ending.wait)
         if not isinstance(outcome, Delivered):
-            self._lose(outcome.reason, count, f"spans were not sent: {outcome.why}")
+            where = self._settings.collector
+            self._lose(outcome.reason, count, f"spans were not sent to {where}: {outcome.why}")
             return
         rejected = min(outcome.rejected, count)
         self._sent[0] += count - rejected

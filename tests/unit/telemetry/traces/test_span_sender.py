@@ -283,7 +283,7 @@ def test_refusals_are_counted_and_have_one_line_in_the_log(
         sending.sender.close()
         assert len(collector.requests) == 3  # the redirect is not followed
     (line,) = [each.getMessage() for each in caplog.records]
-    assert line == "spans were not sent: it answered 400 (3 so far)"
+    assert line == f"spans were not sent to {collector.url}: it answered 400 (3 so far)"
 
 
 def test_spans_that_a_collector_rejects_are_counted_apart(
@@ -305,14 +305,16 @@ def test_collector_that_is_gone_loses_what_waits_at_the_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with Collector() as collector:
-        settings = collector.settings(**NEVER)
+        secret = collector.url.replace("http://", "http://me:hunter2@") + "/hunter2"
+        settings = collector.settings(**NEVER, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=secret)
     sending = Sending(settings)
     with caplog.at_level(logging.WARNING, NAME):
         for _ in range(3):
             sending.sender.put(lambda: spans(BATCH_SPANS), BATCH_SPANS)
         sending.sender.close()
     assert sending.dropped("unreachable") == 3 * BATCH_SPANS
-    assert caplog.messages == ["spans were not sent: ConnectError (512 so far)"]
+    said = f"spans were not sent to {collector.url}: ConnectError (512 so far)"
+    assert caplog.messages == [said]  # no password, and no path
 
 
 def test_bug_in_one_requests_spans_loses_these_alone(caplog: pytest.LogCaptureFixture) -> None:
