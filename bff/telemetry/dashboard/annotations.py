@@ -1,4 +1,4 @@
-"""What the dashboard marks in every graph: releases that began, and alerts that fire."""
+"""Marks in every graph of the dashboard: releases that began, and alerts that fire."""
 
 from typing import Final, Literal, NamedTuple
 

@@ -1,4 +1,4 @@
-"""What a panel of the dashboard is, and how those that look alike are made.
+"""The form of a panel of the dashboard, and functions that make the usual panels.
 
 Queries are filtered by the dashboard's variables: each variable has the name of the label that it
 is about.
@@ -53,28 +53,28 @@ class Panel(NamedTuple):
 
 
 def filtered(definition: Definition, *matchers: str, part: str = "") -> str:
-    """The series that the dashboard's variables leave."""
+    """The series that pass the filters of the dashboard's variables."""
     return promql.series(definition, *_filters(definition), *matchers, part=part)
 
 
 def rate(definition: Definition, by: Labels, *matchers: str, window: str = WINDOW) -> str:
-    """How many there are a second."""
+    """How many there are a second, for each combination of the labels `by`."""
     return promql.rate(promql.counted(definition, *_filters(definition), *matchers), window, by)
 
 
 def quantile(share: float, definition: Definition, by: Labels, *matchers: str) -> str:
-    """The value that a share of a histogram's values stays below."""
+    """The value below which a share of a histogram's values is."""
     return promql.quantile(share, filtered(definition, *matchers, part="bucket"), WINDOW, by)
 
 
 def level(definition: Definition, by: Labels, *matchers: str) -> str:
-    """What a gauge shows."""
+    """The value of a gauge."""
     gauge = filtered(definition, *matchers)
     return (promql.largest if definition.merge == "largest" else promql.total)(gauge, by)
 
 
 def lines(by: Labels, *before: str) -> str:
-    """What lines are called that differ by some labels: `home.orders · status`,
+    """The legend of lines that differ by some labels: `home.orders · status`,
     `10.0.0.7:8000`."""
     names = " · ".join(f"{{{{{label}}}}}" for label in by)
     for usual, shown in _JOINED.items():
@@ -115,24 +115,24 @@ def stat(
     alarm: float | None = None,
     links: tuple[Link, ...] = (),
 ) -> Panel:
-    """A number, and how it was lately."""
+    """A panel of one number, with its recent course."""
     queries = (Query(expression, title),)
     return Panel(title, question, queries, unit, "stat", warn, alarm, links, width=4)
 
 
 def rates(title: str, question: str, definition: Definition, by: Labels = ()) -> Panel:
-    """How many there are a second, by some labels."""
+    """A panel of a counter: how many there are a second."""
     unit: Unit = "Bps" if definition.unit == "bytes" else "ops"
     return graph(title, question, by, rate(definition, by), unit)
 
 
 def levels(title: str, question: str, definition: Definition, by: Labels = ()) -> Panel:
-    """What a gauge shows, by some labels."""
+    """A panel of a gauge."""
     return graph(title, question, by, level(definition, by), unit_of(definition))
 
 
 def quantiles(title: str, question: str, definition: Definition, by: Labels = ()) -> Panel:
-    """What 95 % of a histogram's values stay below, by some labels."""
+    """A panel of a histogram: the value below which 95 % of its values are."""
     return graph(title, question, by, quantile(0.95, definition, by), unit_of(definition))
 
 
@@ -147,7 +147,7 @@ def unit_of(definition: Definition) -> Unit:
 
 
 def panel_of(definition: Definition) -> Panel:
-    """The panel of a metric that no panel was made for."""
+    """The plain panel of a metric that has no other."""
     title = definition.name.removeprefix("bff_").replace("_", " ").capitalize()
     match definition.kind:
         case "counter":

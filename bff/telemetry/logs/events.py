@@ -1,7 +1,7 @@
-"""Lines of the log as their fields, in the order of ecs-logging: time, level and message first.
+"""Makes the fields of a line in the order of ecs-logging: time, level and message first.
 
-Pure but for the clock. What requests have is made by hand, in `bff.web.logs`; everything else is an
-event of this module.
+Pure, except for the clock. `bff.web.logs` makes the lines of requests by hand. All other lines are
+events of this module.
 """
 
 import time
@@ -35,13 +35,13 @@ _KINDS: Final[Mapping[AuditAction, tuple[str, str]]] = {
 
 
 class Origin(NamedTuple):
-    """What writes lines, in each of them: the service's name, and bff's version."""
+    """The fields that name the writer of a line: the service's name, and the version of bff."""
 
     service: str = "bff"
     version: str = __version__
 
     def fields(self) -> dict[str, str]:
-        """The fields that name it."""
+        """The fields by their names."""
         return {"service.name": self.service[:_NAME_LENGTH], "service.version": self.version}
 
 
@@ -51,7 +51,7 @@ OWN: Final = Origin()
 def event(
     level: Level, dataset: Dataset, message: str, fields: Mapping[str, Any], origin: Origin
 ) -> dict[str, Any]:
-    """A line's fields, in their order. Those that are None are absent."""
+    """A line's fields, in their order. Fields that are None are left out."""
     line = {
         "@timestamp": moment_text(time.time()).decode(),
         "log.level": level,
@@ -76,9 +76,9 @@ def audit_event(
 ) -> dict[str, Any]:
     """A line that reports an action. No value of it is a secret, and each is cut at 200 characters.
 
-    `who` is a caller's subject, a key's id or an operator; None is nobody. `address` are the fields
-    of where it came from. `outcome` is "done", or a refusal's word. `facts` are fields: what the
-    action was about.
+    `who` is the subject of a caller, the id of a key or an operator; None: not known. `address` are
+    the fields of the client's address. `outcome` is "done", or the word of a refusal. `facts` are
+    the fields that describe the action.
     """
     category, kind = _KINDS[action]
     is_done = outcome == "done"
@@ -103,7 +103,7 @@ def json_line(line: Mapping[str, Any]) -> bytes:
 
 
 def error_fields(error: BaseException) -> dict[str, Any]:
-    """An exception's fields. Its traceback keeps its head and its tail."""
+    """The fields of an exception. A long traceback keeps its head and its tail."""
     text = "".join(traceback.format_exception(error))
     last_line = traceback.format_exception_only(error)[-1].rstrip()
     return {
@@ -118,7 +118,7 @@ _moment = (0, b"")
 
 def moment_text(at: float) -> bytes:
     """A moment, in seconds since the epoch, as ISO 8601 to the millisecond."""
-    # A millisecond's text is kept: to make it takes 1.7 µs.
+    # The text is kept for a millisecond, since it takes 1.7 µs to make.
     global _moment  # replaced whole, so threads see one or the other
     milliseconds = int(at * 1000)
     known, text = _moment

@@ -2,8 +2,8 @@
 
 The names are those of the Elastic Common Schema (ECS), flat, with their dots, as its specification
 for loggers allows. What ECS has no name for begins with `bff.`. A field has one type in all lines,
-and is absent where it has no value: Elasticsearch refuses a line whose field is of another type
-than before. The docs are made of this table.
+and is absent without a value: Elasticsearch refuses a line with a field of another type than
+before. The docs are made of this table.
 """
 
 from typing import Final, Literal, NamedTuple
@@ -27,8 +27,8 @@ DATASETS: Final[dict[Dataset, str]] = {
 
 
 class Field(NamedTuple):
-    """One field. `type` is that of Elasticsearch's mapping; `keywords` and `texts` are lists.
-    `datasets` are the lines that may have it, without `bff.`; none are all."""
+    """One field. `type` is the type in Elasticsearch's mapping; `keywords` and `texts` are lists.
+    `datasets` are the kinds of lines that may have it, without `bff.`; empty: all."""
 
     name: str
     type: Type

@@ -1,11 +1,11 @@
-"""Faults that come again and again: the first is reported at once, then a line a minute.
+"""Reports of repeated faults: the first time at once, then once a minute with a count.
 
 Rules:
 1. The first time a fault comes, it is reported at once, with the count 1.
-2. What comes of it within the next minute is counted, and reported together when the minute ends. A
+2. Its repetitions within the next minute are counted, and reported together when the minute ends. A
    fault that did not come within a minute is forgotten.
-3. `MOST_FAULTS` are known at a time. Those beyond are counted under one, `rest`.
-4. `close` reports what is counted and not yet reported.
+3. At most `MOST_FAULTS` faults are known at a time. Further ones are counted together, as `rest`.
+4. `close` reports the counts that are not yet reported.
 
 Belongs to one event loop.
 """
@@ -23,10 +23,10 @@ PAUSE_SECONDS: Final = 60.0
 
 
 class Timer(Protocol):
-    """What is to be done later, as an event loop has it."""
+    """A planned action of an event loop."""
 
     def cancel(self) -> None:
-        """Don't do it."""
+        """Cancel the action."""
 
 
 # Does something after so many seconds.
@@ -40,7 +40,7 @@ COUNT: Final = "bff_count"
 
 
 def on_running_loop(seconds: float, act: Callable[[], None]) -> Timer:
-    """Do something later on the loop that runs now."""
+    """Run `act` later, on the running loop."""
     return asyncio.get_running_loop().call_later(seconds, act)
 
 
@@ -52,7 +52,7 @@ class _Known:
 
 
 class Repeats(Generic[T]):
-    """The faults that came lately. `report` raises nothing."""
+    """The faults of the last minute. `report` must not raise."""
 
     def __init__(self, report: Report[T], rest: T, later: Later = on_running_loop) -> None:
         self._report = report
@@ -61,7 +61,7 @@ class Repeats(Generic[T]):
         self._known: dict[T, _Known] = {}
 
     def note(self, fault: T, value: float = 0.0) -> None:
-        """A fault came; of the values it is noted with, the greatest is reported."""
+        """Note a fault. Of the values of its repetitions the greatest is reported."""
         known = self._known.get(fault)
         if known is None and len(self._known) >= MOST_FAULTS:
             fault = self._rest
@@ -101,18 +101,18 @@ _OTHERS: Final = _Complaint(logging.getLogger(__name__), logging.ERROR, "other c
 
 
 class Complaints:
-    """What parts of a process have to say to whoever runs it, and may have to say at each request:
-    records of their loggers, which have `COUNT`. For one event loop."""
+    """Warnings and errors of the parts of a process that may come with each request. They become
+    records of the parts' loggers, with `COUNT`. For one event loop."""
 
     def __init__(self, later: Later = on_running_loop) -> None:
         self._repeats = Repeats[_Complaint](_write, _OTHERS, later)
 
     def error(self, log: logging.Logger, text: str) -> None:
-        """Somebody has to mend something."""
+        """Report an error that an operator has to mend."""
         self._repeats.note(_Complaint(log, logging.ERROR, text))
 
     def warning(self, log: logging.Logger, text: str) -> None:
-        """Somebody may have to know."""
+        """Report a warning."""
         self._repeats.note(_Complaint(log, logging.WARNING, text))
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Values as they stand in lines of the log: JSON in ASCII, cut to a bound. Pure."""
+"""Values of a line of the log as JSON in ASCII, cut to a bound. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -7,14 +7,13 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 LINE_BYTES: Final = 16 * 1024
-_FACTS_BYTES: Final = LINE_BYTES - 4096  # what else is in a line takes less
-_SHORT: Final = 300  # no more than 40 fields of it have room in a line
+_FACTS_BYTES: Final = LINE_BYTES - 4096  # the rest of a line takes less
+_SHORT: Final = 300  # a line has room for 40 such fields
 _ELLIPSIS = " … "
 
 
 class Facts(dict[str, Any]):
-    """Fields of a line by their names, which many lines share, rendered once. They may not change
-    any more."""
+    """Fields that many lines share, by their names, rendered once. They must not change."""
 
     __slots__ = ("text",)
 
@@ -31,8 +30,8 @@ def members(facts: Mapping[str, Any]) -> bytes:
 
 
 def bounded_json(members: Mapping[str, Any], most: int) -> str:
-    """An object as JSON of at most `most` characters. Where it is longer, the longest values are
-    cut: texts, lists of texts, and what is neither as the text of its JSON."""
+    """An object as JSON of at most `most` characters. Where it is longer, the long values are cut:
+    texts, lists of texts, and other values as the text of their JSON."""
     text = json_text(members)
     if len(text) <= most:
         return text
@@ -47,7 +46,7 @@ def _cut_value(value: Any, most: int) -> Any:
     text = json_text(value)
     if len(text) <= most:
         return value
-    if isinstance(value, list):  # of a field that has lists in other lines
+    if isinstance(value, list):  # a field has the same type in all lines
         return [_cut_value(text, most - 4)]
     source = value if isinstance(value, str) else text
     length = most

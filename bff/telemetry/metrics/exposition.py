@@ -1,7 +1,7 @@
-"""Numbers as Prometheus reads them: text 0.0.4, or OpenMetrics 1.0 with exemplars.
+"""Renders metrics for Prometheus: as text 0.0.4, or as OpenMetrics 1.0 with exemplars.
 
-prometheus_client writes both. Its own choice of the format was rejected: it looks at no weights,
-and answers `version=1.0.0` of the text format, which Prometheus 2 doesn't know.
+prometheus_client writes both. Its own choice of the format was rejected: it ignores weights, and
+answers with `version=1.0.0` of the text format, which Prometheus 2 doesn't know.
 """
 
 import gzip
@@ -30,7 +30,7 @@ _WEIGHT: Final = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 
 
 class Rendition(NamedTuple):
-    """How a client wants to read the numbers."""
+    """The format and the coding of the metrics in a reply."""
 
     format: Format = "text"
     coding: Coding = "identity"
@@ -47,8 +47,8 @@ class Rendition(NamedTuple):
 
 
 def choose_rendition(accept: bytes | None, accept_encoding: bytes | None) -> Rendition:
-    """What the two headers ask for (RFC 9110 §12.5). OpenMetrics where it is as welcome as text;
-    text where neither is: a scrape can't be answered otherwise."""
+    """What the two headers ask for (RFC 9110 §12.5). OpenMetrics where its weight is not below that
+    of text; text where the client accepts neither, since there is nothing else to send."""
     openmetrics = text = gzipped = 0.0
     for kind, params, weight in _members(accept):
         if kind == "application/openmetrics-text" and params.get("version", "1.0.0") == "1.0.0":
@@ -65,7 +65,7 @@ def choose_rendition(accept: bytes | None, accept_encoding: bytes | None) -> Ren
 
 
 def render(table: Table, rendition: Rendition) -> bytes:
-    """The numbers as a body. It takes 7 µs for each line of text, and 11 µs in OpenMetrics."""
+    """The metrics as a body. This takes 7 µs for each line of text, and 11 µs in OpenMetrics."""
     # Imported here: it takes 50 ms, and most processes render nothing.
     from prometheus_client import exposition as text
     from prometheus_client.openmetrics import exposition as openmetrics

@@ -1,15 +1,15 @@
-"""The numbers of one process: a family for each metric, a plain list for each of its series.
+"""The metrics of one process: a family for each metric, a plain list for each of its series.
 
 Rules:
-1. Who counts holds the list of its series and adds to it: `cell[0] += 1`. A library's object takes
-   up to ten times as long.
-2. A histogram's list has the count of each bucket, that of all above them, and the sum at its end.
-3. A gauge is read when somebody asks for the numbers, and so is a counter that others count.
-4. A family has `MOST_SERIES` at most. What comes above is counted in one series, whose labels are
-   all `_OTHER`.
+1. The code that counts holds the list of a series and adds to it: `cell[0] += 1`. The object of a
+   library takes up to ten times as long.
+2. A histogram's list has the count of each bucket, the count above them, and the sum.
+3. A watched series (`watch`) is read by a function when the metrics are read.
+4. A family has at most `MOST_SERIES` series. Further label sets are counted in one series, whose
+   labels are all `_OTHER`.
 
-Lists may be added to from any thread; Python's lock keeps each of them whole, and two threads at
-the same moment may lose a count.
+Any thread may add to a list. Python's lock keeps the list whole. When two threads add at the same
+moment, one count may be lost.
 """
 
 from bisect import bisect_left
@@ -23,14 +23,14 @@ from bff.telemetry.metrics.definitions.table import DEFINITIONS
 Labels = tuple[str, ...]
 Cell = list[float]
 
-# Values that some labels may have together: {("composition", "step"): {("home", "user")}}.
+# The values that some labels may have together: {("composition", "step"): {("home", "user")}}.
 Domains = Mapping[Labels, Collection[Labels]]
 
 MOST_SERIES: Final = 10_000
 
 
 class Exemplar(NamedTuple):
-    """A value that a bucket has counted, the id of its trace, and when: seconds since the epoch."""
+    """A value in a bucket, the id of its trace, and its time in seconds since the epoch."""
 
     value: float
     trace_id: str
@@ -45,7 +45,7 @@ class Family:
         self.series: dict[Labels, Cell] = {}
 
     def at(self, *labels: str) -> Cell:
-        """The series with these labels; hold it where it is wanted often."""
+        """The cell of the series with these labels. On a hot path hold it."""
         cell = self.series.get(labels)
         if cell is None:
             if len(self.series) >= MOST_SERIES:
@@ -54,8 +54,8 @@ class Family:
         return cell
 
     def retain(self, domains: Domains) -> None:
-        """Drop the series with values that their labels' domain lacks. Where one of the values is
-        empty or `_OTHER`, this domain says nothing."""
+        """Drop the series whose values a domain of their labels lacks. A domain doesn't apply to a
+        series where one of these values is empty or `_OTHER`."""
         own = self.definition.labels
         for names, known in domains.items():
             if set(names).issubset(own):
@@ -66,7 +66,7 @@ class Family:
                         self.forget(labels)
 
     def forget(self, labels: Labels) -> None:
-        """The series has ended."""
+        """Remove the series."""
         self.series.pop(labels, None)
 
     def _new(self) -> Cell:
@@ -77,16 +77,16 @@ F = TypeVar("F", bound=Family)
 
 
 class WatchedFamily(Family):
-    """Numbers that may be read where they are, when somebody asks for them."""
+    """A family whose series may be read by functions."""
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)
         self._reads: dict[Labels, Callable[[], float]] = {}
 
     def watch(self, labels: Labels, read: Callable[[], float]) -> None:
-        """From now on read the series by this function, which is quick and waits for nothing. Where
-        it raises `OSError` the number stays as it was: a process that has no file left can't even
-        ask how much memory it takes."""
+        """From now on `read` gives the value of the series; it must be quick and must not wait.
+        Where it raises `OSError` the number stays as it was: a process that has no file left can't
+        even ask how much memory it takes."""
         self.at(*labels)
         self._reads[labels] = read
 
@@ -96,22 +96,22 @@ class WatchedFamily(Family):
         super().forget(labels)
 
     def read_all(self) -> None:
-        """Bring every series that is watched up to date."""
+        """Read every watched series."""
         for labels, read in list(self._reads.items()):
             with suppress(OSError):
                 self.at(*labels)[0] = float(read())
 
 
 class Counter(WatchedFamily):
-    """Numbers that only grow."""
+    """A family of numbers that only grow."""
 
 
 class Gauge(WatchedFamily):
-    """Numbers that go up and down."""
+    """A family of numbers that go up and down."""
 
 
 class Histogram(Family):
-    """Values by their size."""
+    """A family of values, counted by their size."""
 
     def __init__(self, definition: Definition) -> None:
         super().__init__(definition)
@@ -119,12 +119,12 @@ class Histogram(Family):
         self.exemplars: dict[Labels, dict[int, Exemplar]] = {}
 
     def observe(self, cell: Cell, value: float) -> None:
-        """Count a value; where each tenth of a microsecond counts, write these two lines out."""
+        """Count a value. On the hottest paths these two lines are written out."""
         cell[bisect_left(self.bounds, value)] += 1
         cell[-1] += value
 
     def exemplify(self, labels: Labels, value: float, trace_id: str, at: float) -> None:
-        """Hold the trace of a value that was counted, in place of its bucket's last one."""
+        """Hold the trace of a counted value as the exemplar of its bucket."""
         if labels in self.series:
             held = self.exemplars.setdefault(labels, {})
             held[bisect_left(self.bounds, value)] = Exemplar(value, trace_id, at)
@@ -139,8 +139,8 @@ class Histogram(Family):
 
 
 class Metrics:
-    """The families of one process, one for each definition. `domains` are what the labels of the
-    project may be; a label without one has a short list of values."""
+    """The families of one process, one for each definition. `domains` are the values that labels
+    with names of the project may have. Other labels have a short list of values."""
 
     def __init__(self) -> None:
         self.domains: Domains = {}
@@ -161,17 +161,17 @@ class Metrics:
         return self._family(definition, Gauge)
 
     def retain(self, domains: Domains) -> None:
-        """From now on these are the domains. Drop every series that the project has no more."""
+        """From now on these are the domains. Drop every series that the project no longer has."""
         self.domains = domains
         for family in self.families.values():
             family.retain(domains)
 
     def retain_known(self) -> None:
-        """As `retain`, with the domains that it was given last."""
+        """Drop every series that the project no longer has, by the present domains."""
         self.retain(self.domains)
 
     def read_all(self) -> None:
-        """Bring every series that is watched up to date."""
+        """Read every watched series."""
         for family in self.families.values():
             if isinstance(family, WatchedFamily):
                 family.read_all()

@@ -1,6 +1,6 @@
-"""What the system knows of this process, under the names that every Prometheus client uses.
+"""Metrics of this process from the system, under the names that Prometheus clients use.
 
-Linux has all of it in `/proc`. Elsewhere there is the processor's time alone.
+Linux has all of them in `/proc`. Other systems give the CPU time alone.
 """
 
 import os
@@ -25,7 +25,7 @@ _FILES: Final = "/proc/self/fd"
 
 
 def watch_process(metrics: Metrics, kind: ProcessKind) -> None:
-    """Have this process among its numbers. To read them takes some 20 µs."""
+    """Watch the metrics of this process. Reading them takes some 20 µs."""
     labels = (kind,)
     metrics.counter(PROCESS_CPU).watch(labels, time.process_time)
     if sys.platform == "linux":
@@ -57,5 +57,5 @@ def _resident_bytes() -> float:
 
 
 def _open_files() -> float:
-    # Since Linux 6.2 the folder's size is their number; to list sixteen thousand takes 4 ms.
+    # Since Linux 6.2 the folder's size is their number. Listing 16,000 of them takes 4 ms.
     return float(os.stat(_FILES).st_size or len(os.listdir(_FILES)) - 1)

@@ -1,6 +1,6 @@
-"""Watches what holds a process up: its event loop by a timer, Python's collector by its callbacks.
+"""Watches what delays a process: its event loop, by a timer, and Python's garbage collector.
 
-How late a timer comes is how long everything else waits that is ready, at that moment.
+How late a timer comes is how long all other ready work waits at that moment.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ _LOOKS_REMEMBERED: Final = 60  # 15 s
 
 
 class ProcessWatch:
-    """Watches from its making until `stop`; made on the loop. `clock` gives seconds from any
-    start. It takes some 10 µs of a second, and 0.5 µs of a collection."""
+    """Watches from its construction, on the loop, until `stop`. `clock` gives seconds from any
+    start. It takes some 10 µs of each second, and 0.5 µs of a collection."""
 
     def __init__(
         self,
@@ -40,12 +40,12 @@ class ProcessWatch:
         gc.callbacks.append(self._note_collection)
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._timer.cancel()
         self.abandon()
 
     def abandon(self) -> None:
-        """Watch no more, in a forked child: the loop stayed with the parent."""
+        """Stop watching in a forked child, which has no loop."""
         if self._note_collection in gc.callbacks:
             gc.callbacks.remove(self._note_collection)
 
@@ -58,7 +58,7 @@ class ProcessWatch:
         self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
 
     def _note_collection(self, phase: str, info: Mapping[str, Any]) -> None:
-        """See `gc.callbacks`; a collection begins and ends on one thread, which has the GIL."""
+        """See `gc.callbacks`. A collection begins and ends on one thread, which holds the GIL."""
         if phase == "start":
             self._collected_since = self._clock()
         else:

@@ -1,6 +1,6 @@
-"""The numbers of a process as plain values, and as messages to another process.
+"""The metrics of a process as plain values, and as messages to another process.
 
-    table = table_of(metrics)                 # what is rendered
+    table = table_of(metrics)                 # to be rendered
 
     changes = Changes(metrics)                # in the process that counts, once a second:
     for message in changes.messages(): …
@@ -8,12 +8,12 @@
     replica.apply(message)
 
 Rules:
-1. A message has what changed since the one before: a series whole, the names of those that ended.
-   A series that rests costs a comparison.
-2. A message has `MOST_IN_MESSAGE` series at most, or so much of what labels may be: the loop which
-   makes it is never long at one, and its size does not grow with the project.
-3. Who applies messages believes nothing: a message that is none, or that doesn't fit the
-   definitions, is a `BadMessage`, and no table grows above its bound.
+1. A message has the series that changed since the message before, and the labels of those that
+   ended. An unchanged series costs a comparison.
+2. A message has at most `MOST_IN_MESSAGE` series, or as many values of labels. So it is made
+   quickly, and its size does not grow with the project.
+3. The receiver trusts no message. One that can't be decoded, or doesn't fit the definitions, is a
+   `BadMessage`. No table grows above its bound.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,7 +36,7 @@ from bff.telemetry.metrics.families import (
 )
 
 MOST_IN_MESSAGE: Final = 1000
-MOST_KNOWN: Final = 1_000_000  # of what labels may be, in one process
+MOST_KNOWN: Final = 1_000_000  # values that labels of one process may have
 
 
 class Series(NamedTuple):
@@ -61,24 +61,24 @@ class _Changed(msgspec.Struct, frozen=True, array_like=True, tag="changed"):
 
 
 class _Known(msgspec.Struct, frozen=True, array_like=True, tag="known"):
-    """A part of what some labels may be together."""
+    """A part of the values that some labels may have together."""
 
     names: Labels
     values: list[Labels]
 
 
 class _AllKnown(msgspec.Struct, frozen=True, array_like=True, tag="all known"):
-    """What came in parts is whole, and takes the place of what was known before."""
+    """The end of the parts: they replace the values that were known before."""
 
 
 _BY_NAME: Final = {each.name: each for each in DEFINITIONS}
-_NO_EXEMPLARS: Final[dict[int, Exemplar]] = {}  # many series share it; nobody adds to it
+_NO_EXEMPLARS: Final[dict[int, Exemplar]] = {}  # many series share it; it stays empty
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(_Changed | _Known | _AllKnown).decode
 
 
 def table_of(metrics: Metrics) -> Table:
-    """The numbers of this moment. Runs where gauges may be read: on the loop."""
+    """The metrics of this moment. Called on the loop, where gauges may be read."""
     metrics.read_all()
     return {
         name: {
@@ -89,7 +89,7 @@ def table_of(metrics: Metrics) -> Table:
 
 
 class Changes:
-    """What changes in the numbers of this process, for one other process."""
+    """The changes in the metrics of this process, for one other process."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -97,8 +97,8 @@ class Changes:
         self._domains: Domains | None = None
 
     def messages(self) -> Iterator[bytes | None]:
-        """What changed since the last call; None for a part that rests. To be read to its end
-        before the next call; whoever reads may do something else between two."""
+        """What changed since the last call; None for a part without a change. The caller reads all
+        of them before the next call, and may do other work between two."""
         if self._metrics.domains is not self._domains:
             self._domains = self._metrics.domains
             yield from _domain_messages(self._domains)
@@ -128,17 +128,17 @@ class Changes:
 
 
 class Replica:
-    """The numbers of another process, as it last sent them. `domains` is None until it has said
-    what its labels may be: `most_known` values at most."""
+    """The metrics of another process, as it last sent them. `domains` is None until the process has
+    sent the values of its labels, of which there may be `most_known`."""
 
     def __init__(self, most_known: int = MOST_KNOWN) -> None:
         self._most_known = most_known
         self.table: Table = {}
         self.domains: Domains | None = None
-        self._coming: dict[Labels, set[Labels]] = {}  # of the domains that are not yet whole
+        self._coming: dict[Labels, set[Labels]] = {}  # parts of domains that are not yet complete
 
     def apply(self, message: bytes) -> None:
-        """Take a message of its. Raises `BadMessage`."""
+        """Take a message of this process. Raises `BadMessage`."""
         try:
             read: Any = _decode(message)
         except msgspec.DecodeError as error:

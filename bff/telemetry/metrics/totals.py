@@ -1,11 +1,11 @@
-"""The numbers of all processes of a gateway: those that count now, and what those that ended left.
+"""The metrics of all processes of a gateway: the living ones, and the totals of the ended ones.
 
 Rules:
-1. The counters and histograms of a process that ends are added into one table, once, at the moment
-   in which its own are let go: no total goes backward. Its gauges end with it.
-2. What ended processes left lasts as long as a process counts that knows such labels. While none
-   does, all of it lasts. So a gateway that replaces its workers a thousand times has as many series
-   as one that never did.
+1. When a process ends, its counters and histograms are added to one table, and its own are dropped
+   in the same step: no total goes backward. Its gauges end with it.
+2. The totals of ended processes keep a series as long as a living process knows its labels, and all
+   series while no process lives. So a gateway that replaced its workers a thousand times has as
+   many series as one that never did.
 
 For one event loop.
 """
@@ -19,7 +19,7 @@ from bff.telemetry.metrics.snapshots import Replica, Series, Table, table_of
 
 
 class Totals:
-    """The numbers of this process, `own`, and of all that joined."""
+    """The metrics of this process, `own`, and of all that joined."""
 
     def __init__(self, own: Metrics) -> None:
         self._own = own
@@ -27,7 +27,7 @@ class Totals:
         self._ended = Metrics()
 
     def join(self) -> Replica:
-        """The numbers of a process that begins to count."""
+        """The replica of a process that begins to count."""
         replica = Replica()
         self._live.add(replica)
         return replica
@@ -37,7 +37,7 @@ class Totals:
         domains = replica.domains
         replica.apply(message)
         if replica.domains is not domains:
-            self._let_go()
+            self._retain_known()
 
     def leave(self, replica: Replica) -> None:
         """The process has ended."""
@@ -46,21 +46,21 @@ class Totals:
             if definition.kind != "gauge":
                 for labels, series in replica.table.get(definition.name, {}).items():
                     _add_to(self._ended, definition, labels, series)
-        self._let_go()
+        self._retain_known()
 
     def table(self) -> Table:
-        """All numbers of this moment."""
+        """The totals of this moment."""
         live = [each.table for each in self._live]
         return merged([table_of(self._own), table_of(self._ended), *live])
 
-    def _let_go(self) -> None:
+    def _retain_known(self) -> None:
         known = [each.domains for each in self._live if each.domains is not None]
         if known:
             self._ended.retain(_union(known))
 
 
 def merged(tables: Iterable[Table]) -> Table:
-    """Numbers of several processes as those of one. The tables are left as they are."""
+    """The metrics of several processes as one table. The tables stay unchanged."""
     merged: Table = {each.name: {} for each in DEFINITIONS}
     for table in tables:
         for definition in DEFINITIONS:

@@ -1,7 +1,7 @@
-"""Batches of spans on their way to a collector: OTLP over HTTP, with retries.
+"""Sends batches of spans to a collector: OTLP over HTTP, with retries.
 
-https://opentelemetry.io/docs/specs/otlp/#otlphttp. Called from the sender's own thread, which may
-wait. What to do about an answer is decided by `decide`, which is pure.
+https://opentelemetry.io/docs/specs/otlp/#otlphttp. Runs on the thread of the
+sender, which may wait. `decide`, which is pure, decides what follows from an answer.
 """
 
 import asyncio
@@ -29,28 +29,28 @@ _MAY_PASS: Final = frozenset({429, 502, 503, 504})
 
 
 class Delivered(NamedTuple):
-    """The collector has the batch, but for so many spans; `why` is its own word for it."""
+    """The collector has the batch, except the `rejected` spans. `why` is its reason for these."""
 
     rejected: int
     why: str
 
 
 class Lost(NamedTuple):
-    """The collector has not got the batch, and will not."""
+    """The collector didn't get the batch, and the batch is given up."""
 
     reason: Literal["refused", "unreachable"]
     why: str
 
 
 class Again(NamedTuple):
-    """The batch is to be sent again after a pause."""
+    """The batch must be sent again after a pause."""
 
     pause_seconds: float
     why: str
 
 
 class Answered(NamedTuple):
-    """What came of one attempt: a reply; or `trouble`, with status 0."""
+    """The answer to one attempt: a reply, or `trouble` with status 0."""
 
     status: int
     body: bytes
@@ -59,8 +59,8 @@ class Answered(NamedTuple):
 
 
 def decide(answer: Answered, attempt: int, dice: float) -> Delivered | Lost | Again:
-    """What becomes of a batch after its attempt of this number, from 1 on. `dice` is from 0 up to
-    1: pauses are half chance, so that workers don't come back together."""
+    """What follows from the answer to an attempt; attempts count from 1. `dice` is from 0 to 1:
+    half of a pause is random, so that workers don't try again at the same moment."""
     status, body, retry_after, trouble = answer
     if 200 <= status < 300:
         return Delivered(*rejected_spans(body))
@@ -77,7 +77,8 @@ def decide(answer: Answered, attempt: int, dice: float) -> Delivered | Lost | Ag
 
 
 class Collector:
-    """A collector, as one thread calls it. Raises `SettingsError` where it can't be called."""
+    """A connection to a collector, for one thread. Raises `SettingsError` where the settings can't
+    be used."""
 
     def __init__(self, settings: TraceSettings) -> None:
         self._settings = settings
@@ -101,7 +102,7 @@ class Collector:
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=1),
             proxy=_proxy_of(url),
         )
-        self._runner = asyncio.Runner()  # a loop alone can end a call that drips (httpx #1450)
+        self._runner = asyncio.Runner()  # only a loop can end a reply that drips (httpx #1450)
 
     def send(self, body: bytes) -> Answered:
         """One attempt to send a batch."""
@@ -123,7 +124,9 @@ class Collector:
                 reply = await self._transport.handle_async_request(request)
                 async with aclosing(reply):
                     answered = Answered(reply.status_code, b"", reply.headers.get("retry-after"))
-                    async for piece in reply.aiter_raw():  # not decoded: that could be any size
+                    async for (
+                        piece
+                    ) in reply.aiter_raw():  # not decoded, since a decoded body could have any size
                         received += piece
                         if len(received) > _MOST_REPLY_BYTES:
                             break
@@ -141,8 +144,8 @@ def deliver(
     pause: Callable[[float], bool],
     dice: Callable[[], float] = random.random,
 ) -> Delivered | Lost:
-    """Send a batch, as often as it takes. `pause` waits so many seconds, and returns whether
-    nothing more is to be tried."""
+    """Send a batch, with further attempts where it fails. `pause` waits for some seconds, and
+    returns True where no further attempt shall follow."""
     attempt = 1
     while True:
         verdict = decide(send(body), attempt, dice())

@@ -1,4 +1,5 @@
-"""Spans as OTLP's messages (https://opentelemetry.io/docs/specs/otlp/), by the published proto."""
+"""Encodes spans as messages of OTLP (https://opentelemetry.io/docs/specs/otlp/), with the published
+proto."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -22,13 +23,13 @@ _KINDS: Final[Mapping[Kind, Any]] = {
 }
 _SCOPE: Final = InstrumentationScope(name="bff", version=__version__)
 _ERROR: Final = Status(code=Status.STATUS_CODE_ERROR)
-# Bits of `flags` beside the eight of W3C's: whether a parent is remote is known, and that it is.
+# Bits of `flags` beyond the eight of W3C: it is known whether the parent is remote; it is remote.
 _KNOWS_PARENT: Final = 0x100
 _REMOTE_PARENT: Final = 0x200
 
 
 class Batch:
-    """Spans that go out together; `attributes` describe the process. `add` takes 10 µs a span."""
+    """Spans that are sent together. `attributes` describe the process. `add` takes 10 µs a span."""
 
     def __init__(self, attributes: Attributes) -> None:
         self._request = ExportTraceServiceRequest()
@@ -70,11 +71,11 @@ class Batch:
 
 
 def rejected_spans(body: bytes) -> tuple[int, str]:
-    """How many spans a collector did not take, by the body of its 200, and why; 0 where the body
-    is none."""
+    """How many spans a collector rejected, by the body of its 200, and why; 0 where the body says
+    nothing."""
     try:
         partial = ExportTraceServiceResponse.FromString(body).partial_success
-    except Exception:  # whatever answers there need not speak OTLP
+    except Exception:  # the server may not speak OTLP
         return 0, ""
     return max(0, partial.rejected_spans), partial.error_message
 
@@ -92,7 +93,7 @@ def _members(attributes: Attributes) -> list[KeyValue]:
     return [_member(name, value) for name, value in attributes]
 
 
-# Typed, since True is 1 for a dictionary. Most values are the project's: they are made once.
+# Typed, since True equals 1. Most values are names of the project, which come again and again.
 @lru_cache(4096, typed=True)
 def _member(name: str, value: AttributeValue) -> KeyValue:
     match value:

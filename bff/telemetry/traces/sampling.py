@@ -1,4 +1,4 @@
-"""Which share of traces is kept: spans and lines of the log. All who see a trace decide alike."""
+"""Which share of traces is kept, for spans and for lines of the log, by the rule of the SDKs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ _IDS: Final = 1 << 64
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """Which requests' traces are kept. Of those that begin here it is the share `ratio`. Where a
-    trusted caller's trace goes on, the caller decides if the sampler `follows_parent`."""
+    """Which traces are kept: the share `ratio` of those that begin here. A trace of a trusted
+    caller is kept by the caller's decision, where the sampler `follows_parent`."""
 
     follows_parent: bool = True
     ratio: float = 1.0
@@ -30,17 +30,17 @@ def sampler_called(name: str, ratio: float) -> Sampler:
 
 
 def ratio_sampler(ratio: float) -> Callable[[bytes], bool]:
-    """Whether a trace, by its 32 hexadecimal digits, is of a share from 0 to 1.
+    """A function that tells whether a trace is in the share `ratio`, from its id of 32 hex digits.
 
     The rule of OpenTelemetry's SDKs (`TraceIdRatioBased`): the last 64 bits of the id are below the
-    ratio's share of all. So every part of a system with the same ratio, and every part with a
-    larger one, samples the same traces.
+    share of their range. So all parts of a system with the same ratio keep the same traces, and a
+    part with a larger ratio keeps these, too.
     """
     bound = round(ratio * _IDS)
     if bound in (0, _IDS):
         return lambda _: bound > 0
 
-    digits = b"%016x" % bound  # as texts they have the order of the numbers, and cost less
+    digits = b"%016x" % bound  # texts of one length compare as numbers do, in less time
 
     def samples(trace_id: bytes) -> bool:
         return trace_id[16:] < digits

@@ -1,13 +1,12 @@
-"""Sends spans in batches, on a separate thread, so that a collector that hangs delays no request.
+"""Sends spans in batches on a thread, so that a collector that hangs delays no request.
 
 Rules:
-1. What waits is bounded: `MOST_WAITING` requests, `MOST_SPANS` spans. Beyond that they are lost,
-   and counted.
-2. A batch goes out when it has `BATCH_SPANS` spans, or when the settings' delay is over.
-3. Spans are built and encoded on the thread, for `PIECE_SECONDS` at a time: then the thread sleeps
-   as long, since the event loop waits for Python's lock meanwhile.
+1. At most `MOST_WAITING` requests and `MOST_SPANS` spans wait. Further spans are lost and counted.
+2. A batch is sent when it has `BATCH_SPANS` spans, or after the delay of the settings.
+3. The thread builds and encodes spans for `PIECE_SECONDS` and then sleeps as long, since the event
+   loop waits for Python's lock meanwhile.
 4. The same trouble has one line a minute in the log.
-5. At the end what waits is sent once, within a bound.
+5. At the end the waiting spans are sent once, within a bound.
 """
 
 import logging
@@ -41,8 +40,8 @@ Build = Callable[[], Sequence[Span]]
 
 
 class SpanSender:
-    """`put` is safe from any thread. One per process, which the `attributes` describe: `open` it
-    after any fork."""
+    """The sender of one process, which the `attributes` describe. `put` is safe from any thread.
+    `open` it after any fork."""
 
     def __init__(self, settings: TraceSettings, attributes: Attributes, metrics: Metrics) -> None:
         self._settings = settings
@@ -60,7 +59,7 @@ class SpanSender:
     def open(self) -> None:
         """Start sending. Raises `SettingsError`."""
         collector = Collector(self._settings)
-        self._wanted, self._ending = Event(), Event()  # a thread that hangs at its end has others
+        self._wanted, self._ending = Event(), Event()  # a thread that still hangs has its own
         own_id = ("service.instance.id", str(uuid4()))
         attributes = [*dict([own_id, *self._attributes]).items()]
         work = (collector, attributes, self._wanted, self._ending)
@@ -69,11 +68,11 @@ class SpanSender:
 
     @property
     def waiting(self) -> int:
-        """How many requests' spans wait to be sent."""
+        """The number of requests whose spans wait."""
         return len(self._waiting)
 
     def put(self, build: Build, spans: int) -> None:
-        """Have a request's spans built and sent: about so many."""
+        """Have the spans of a request built and sent. `spans` is about how many there are."""
         with self._lock:
             waiting = len(self._waiting)
             if waiting >= MOST_WAITING or self._waiting_spans + spans > MOST_SPANS:
@@ -85,7 +84,7 @@ class SpanSender:
             self._wanted.set()
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
-        """Send what waits, for so many seconds at most. It may be opened again."""
+        """Send the waiting spans, for at most `seconds`. The sender may be opened again."""
         thread, self._thread = self._thread, None
         if thread is not None:
             self._ending.set()
@@ -93,7 +92,7 @@ class SpanSender:
             thread.join(seconds)
 
     def abandon(self) -> None:
-        """In a forked child, which has no such thread: forget it, and what waits."""
+        """In a forked child, which lacks the thread: forget the thread and the waiting spans."""
         self._thread = None
         self._lock = Lock()
         self._waiting = deque()
@@ -144,7 +143,7 @@ class SpanSender:
             self._lose("rejected", rejected, f"the collector rejected spans: {outcome.why[:200]}")
 
     def _lose(self, reason: DropReason, spans: int, text: str) -> None:
-        """Count spans that are lost, and say so once a minute for each reason."""
+        """Count lost spans, and log each reason once a minute."""
         self._dropped[reason][0] += spans
         now = time.monotonic()
         if now >= self._warned_at.get(reason, -_WARNING_SECONDS) + _WARNING_SECONDS:

@@ -58,9 +58,9 @@ _RATIO = re.compile(r"(0|1|[01]?\.[0-9]{1,17}|[01]\.[0-9]{0,17})")
 
 @dataclass(frozen=True, slots=True)
 class TraceSettings:
-    """Where spans go, and of which requests. `attributes` describe this process; they have
-    `service.name`. `certificate` is a PEM file of authorities, in place of the system's; spans wait
-    for `delay_seconds` for others."""
+    """Where spans are sent, and which. `attributes` describe this process, with `service.name`.
+    `certificate` is a PEM file of authorities, in place of the system's. A span waits at most
+    `delay_seconds` for its batch to fill."""
 
     endpoint: str = field(repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
@@ -79,7 +79,7 @@ class TraceSettings:
 
 
 def service_name(environ: Mapping[str, str]) -> str:
-    """What the log calls the process where traces are off; else it is what the spans have."""
+    """The name of the service for the log, where traces are off."""
     return environ.get("OTEL_SERVICE_NAME", "").strip() or _SERVICE_NAME
 
 

@@ -12,7 +12,7 @@ Kind = Literal["internal", "server", "client"]
 
 
 class Event(NamedTuple):
-    """Something that happened in a span; `at` in nanoseconds since the epoch."""
+    """An event in a span; `at` is in nanoseconds since the epoch."""
 
     name: str
     at: int
@@ -20,8 +20,8 @@ class Event(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A span that belongs to this one without being its parent: hexadecimal digits, and the
-    `tracestate`. `is_remote`: it came over the network."""
+    """A link to a span that is related to this one, but is not its parent. Ids and flags are
+    hexadecimal digits, `state` is the `tracestate`. `is_remote`: the span came over the network."""
 
     trace_id: bytes
     span_id: bytes
@@ -31,8 +31,8 @@ class Link(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A span that is over. Ids and flags are hexadecimal digits, `parent_id` is empty where there
-    is none; times in nanoseconds since the epoch. `has_remote_parent`: the parent came over the
+    """A span that has ended. Ids and flags are hexadecimal digits; `parent_id` is empty without a
+    parent. Times are in nanoseconds since the epoch. `has_remote_parent`: the parent came over the
     network."""
 
     trace_id: bytes

@@ -1,4 +1,4 @@
-"""The spans of a run, its steps, and their attempts, from what a request noted. Pure."""
+"""Builds the spans of a run, its steps and their attempts from the notes of a request. Pure."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -19,14 +19,14 @@ _NANOSECONDS: Final = 1_000_000_000
 def refresh_spans(
     trace: RecordedTrace, release: str, clock_zero: float, ended_at: float
 ) -> list[Span]:
-    """The spans of a refresh in the background, which has a separate trace."""
+    """The spans of a refresh in the background, which has a trace of its own."""
     builder = SpanBuilder(trace, clock_zero, ended_at)
     builder.calls(b"", release, "")
     return builder.spans
 
 
 def degradation_event(failure: Degradation, at: int) -> Event:
-    """A step has degraded the payload, or failed it."""
+    """The event of a step that degraded the payload or failed it."""
     return Event("step failed", at, [("bff.step", failure.step), ("bff.reason", failure.reason)])
 
 
@@ -38,7 +38,7 @@ def span_name(method: str, target: str) -> str:
 
 
 class SpanBuilder:
-    """Gathers the spans of one trace, none of which goes beyond `ended_at`. Seconds are of
+    """Gathers the spans of one trace. No span ends after `ended_at`. Seconds are of
     `perf_counter`, which was 0 at `clock_zero` seconds since the epoch."""
 
     def __init__(self, trace: RecordedTrace, clock_zero: float, ended_at: float) -> None:
@@ -48,7 +48,7 @@ class SpanBuilder:
         self._ended_at = ended_at
 
     def calls(self, parent: bytes, release: str, view: str) -> None:
-        """The spans of the run and its steps, where there was one, and of the attempts."""
+        """Add the spans of the run and its steps, if there was a run, and of the attempts."""
         trace, run = self._trace, self._trace.run
         by_step: dict[str, bytes] = {}
         if run is not None:
@@ -165,7 +165,7 @@ class SpanBuilder:
         events: Sequence[Event] = (),
         links: Sequence[Link] = (),
     ) -> None:
-        """Add a span; `times` are its begin and its end."""
+        """Add a span; `times` are its start and its end."""
         trace = self._trace
         caller = trace.parent
         started_at, ended_at = map(self.nanoseconds, times)

@@ -1,5 +1,5 @@
-"""What the labels of metrics may be in a version of the project: a series whose labels are none of
-these has ended."""
+"""The values that the labels of metrics may have in a release. A series with other values has
+ended."""
 
 from collections.abc import Collection, Iterable, Iterator
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ from bff.plan.model.service import Service, TokenRequest
 from bff.telemetry.metrics.families import Domains, Labels
 from bff.upstream.ports import server_at
 
-_BY_FIELDS = "fields"  # the view of a client that named fields
+_BY_FIELDS = "fields"  # the view of requests that name fields
 
 
 def label_domains(project: CompiledProject, http_routes: Iterable[str]) -> Domains:
@@ -70,7 +70,7 @@ def _limits(project: CompiledProject) -> Iterator[Limit]:
 
 
 def _servers(service: Service) -> Iterator[Labels]:
-    """Where the service's calls go, those for its tokens included."""
+    """The servers that the service's calls go to, with those for its tokens."""
     token = None if service.disclosure is None else service.disclosure.token
     requests = [None if service.additions is None else service.additions.tokens, token]
     urls = [each.url for each in requests if isinstance(each, TokenRequest)]

@@ -1,11 +1,12 @@
-"""What is counted of requests, once their replies are out, and of those that are at work.
+"""Counts requests when their replies are out, and the requests in flight.
 
 Rules:
-1. Labels are the project's words, or some of a short list: methods of OpenTelemetry's, `_OTHER` for
-   those of a client's own; words of the code for what went wrong.
-2. What a request counts into is found once and held by its destination. A hit of the cache pays one
-   look-up and some additions: 0.5 µs, of 27 that it takes in all.
-3. A request to a composition is counted by what the client got: its status decides, not the run.
+1. The values of labels are names of the project or words of short lists: OpenTelemetry's methods
+   and `_OTHER` for all others; words of the code for errors.
+2. The destination holds the cells of its requests, so they are looked up once. A hit of the cache
+   pays for one look-up and some additions: 0.5 µs, of 27 that it takes in all.
+3. A request to a composition is counted by the reply that the client got: by its status, not by the
+   result of the run.
 """
 
 import re
@@ -34,14 +35,14 @@ WorkKind = DestinationKind | Literal["websocket"]
 
 MOST_REASONS: Final = 64
 _SCHEMES: Final = frozenset(("http", "https"))
-_FIRST_BOUND: Final = HTTP_SECONDS[0]  # where nearly all hits are, 0.06 µs before a search
+_FIRST_BOUND: Final = HTTP_SECONDS[0]  # nearly all hits are below it; a search takes 0.06 µs
 _NO_ACCOUNT: Final = (None, None, None, (), (), ())
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 class _Ending(NamedTuple):
-    """How a request ended, as far as that is counted. `broken` is how its reply broke; `view`, the
-    `cache` and the `outcome` are those of an account, None without one."""
+    """How a request ended, in the words that are counted. `broken` is how its reply broke off.
+    `view`, `cache` and `outcome` are those of the account, None without one."""
 
     method: str
     scheme: str
@@ -53,9 +54,9 @@ class _Ending(NamedTuple):
 
 
 class _Cells(NamedTuple):
-    """What requests that ended alike count into. Requests of other endpoints have no
-    `composition`, and those that did not reach the cache have no `cache`. A request that takes
-    longer than `most_seconds` misses what the composition's `slo` promises."""
+    """The cells of requests that ended alike. Requests to other endpoints have no `composition`,
+    and those that did not reach the cache have no `cache`. A request that takes longer than
+    `most_seconds` misses the `slo` of its composition."""
 
     requests: Cell
     composition: Cell | None
@@ -80,12 +81,12 @@ class RequestCounts:
         self._reasons: set[str] = set()
 
     def begin_work(self, request: GatewayRequest, kind: WorkKind) -> None:
-        """The request takes waiting from now on, until `end_work`."""
+        """The request is in flight from now on, until `end_work`."""
         request.at_work = cell = self._at_work.at(kind)
         cell[0] += 1
 
     def end_work(self, request: GatewayRequest) -> None:
-        """It waits no more; to say so twice does nothing."""
+        """The request is no longer in flight. A second call does nothing."""
         cell, request.at_work = request.at_work, None
         if cell is not None:
             cell[0] -= 1
@@ -93,7 +94,7 @@ class RequestCounts:
     def count(
         self, request: GatewayRequest, reply: Reply, sent_bytes: int, broken: BrokenBy | None = None
     ) -> float:
-        """Count a request whose reply is out, or `broken` off. Returns the seconds that it took."""
+        """Count a request whose reply is out or `broken` off. Returns the seconds that it took."""
         view = cache = outcome = None
         if (account := reply.account) is not None:
             view, cache, outcome = account.view, account.cache, account.outcome
@@ -123,7 +124,7 @@ class RequestCounts:
         seconds: float,
         trace_id: str,
     ) -> None:
-        """Name the trace of a request that was counted as one of so many seconds."""
+        """Hold the trace of a counted request as an exemplar."""
         destination, now, ending = request.destination, time(), _ending(request, reply, broken)
         self._requests.exemplify(_request_labels(destination, ending), seconds, trace_id, now)
         labels = _composition_labels(destination, ending)
@@ -131,17 +132,17 @@ class RequestCounts:
             self._compositions.exemplify(labels, seconds, trace_id, now)
 
     def count_refusal(self, request: GatewayRequest, reply: Reply) -> None:
-        """Count a request that was refused because of who asked, or how often."""
+        """Count a request that access or a limit refused."""
         route, reason = request.destination.route, self._word(str(reply.facts["error.type"]))
         self._refusals.at(route, reason)[0] += 1
 
     def count_action(self, action: str, outcome: str) -> None:
-        """Count what an audit line reports."""
+        """Count an audited action."""
         self._actions.at(as_label(action), as_label(outcome))[0] += 1
 
     def _word(self, reason: str) -> str:
-        """The reason as a label. An embedder's provider may give any text, a client's perhaps: so
-        it is a word, and the first ones alone count by themselves."""
+        """The reason as a label. The provider of an embedder may give any text, even a client's. So
+        only words count, and only the first `MOST_REASONS`."""
         if reason in self._reasons:
             return reason
         if len(self._reasons) >= MOST_REASONS or _WORD.fullmatch(reason) is None:
@@ -150,8 +151,8 @@ class RequestCounts:
         return reason
 
     def _cells(self, request: GatewayRequest, reply: Reply, broken: BrokenBy | None) -> _Cells:
-        """The cells that `count` does not find: those of the first request that ends like this, and
-        of methods that clients make up."""
+        """The cells where `count` finds none: for the first request that ends in this way, and for
+        methods that clients make up."""
         destination, ending = request.destination, _ending(request, reply, broken)
         cells = destination.cells.get(ending)
         if cells is None:
@@ -180,7 +181,7 @@ class RequestCounts:
 
 
 def _ending(request: GatewayRequest, reply: Reply, broken: BrokenBy | None) -> _Ending:
-    """How the request ended, in words of a short list."""
+    """How the request ended."""
     view, cache, outcome, *_ = reply.account or _NO_ACCOUNT
     return _Ending(
         request.method if request.method in KNOWN_METHODS else OTHER,
@@ -200,7 +201,7 @@ def _request_labels(destination: Destination, ending: _Ending) -> Labels:
 
 
 def _composition_labels(destination: Destination, ending: _Ending) -> tuple[str, str, str] | None:
-    """None of what is no payload's."""
+    """None where the reply is not a payload."""
     outcome = _client_outcome(ending)
     if destination.kind != "composition" or outcome is None:
         return None
@@ -212,8 +213,8 @@ def _is_abandoned(ending: _Ending) -> bool:
 
 
 def _client_outcome(ending: _Ending) -> str | None:
-    """What a client got of a composition; None of what is no payload's, such as an answer to
-    OPTIONS."""
+    """The result of a composition for its client; None where the reply is not a payload, such as an
+    answer to OPTIONS."""
     if _is_abandoned(ending):
         return "abandoned"
     if ending.status >= 400:

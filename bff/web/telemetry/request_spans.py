@@ -1,13 +1,13 @@
-"""The spans of a request, from what it noted while it ran. Pure.
+"""Builds the spans of a request from what it noted while it ran. Pure.
 
     request (server)  →  cache  →  run  →  step  →  attempt (client)
 
-What was not there has no span: a route's attempts are the request's, a composition without `cache`
-has none of the cache, and who shares another's run has a link to it.
+Only what took place has a span: the attempts of a route are children of the request, a composition
+without `cache` has no span of the cache, and a request that shares a run has a link to it.
 
-Names of attributes are those of OpenTelemetry's stable HTTP conventions, where these have them, and
-else begin with `bff.`. Values are the project's own, statuses and times. Of the client there are
-what the log has too: its address, its `Host`, the path without the query.
+Attributes have the names of OpenTelemetry's stable HTTP conventions, else names that begin with
+`bff.`. Values are names of the project, statuses and times. From the client there are its address,
+its `Host` and the path without the query, as in the log.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,9 +32,9 @@ from bff.web.telemetry.request_counts import as_label
 
 
 class KeptRequest(NamedTuple):
-    """A request whose spans are to be built. Seconds are of `perf_counter`, which was 0 at
-    `clock_zero` seconds since the epoch. `kept_for` is the reason; `broken` says that the reply is
-    not whole. `host` is what the client asked for; `headers` are those of a
+    """A request whose spans will be built. Times are seconds of `perf_counter`, which was 0 at
+    `clock_zero` seconds since the epoch. `kept_for` is why the request is kept. `broken` is how the
+    reply broke off, "" where it is whole. `host` is the client's `Host`. `headers` are those of a
     composition's reply."""
 
     trace: RecordedTrace
@@ -119,8 +119,8 @@ def _request_attributes(
 
 
 def _add_cache(builder: SpanBuilder, kept: KeptRequest, parent: bytes) -> bytes:
-    """The span of the look-up, and of the wait for a run that was shared; its id. It has no state
-    where nobody waited for the answer."""
+    """The span of the look-up and of the wait for a shared run; its id. It has no state where the
+    client left before the answer."""
     trace, account = kept.trace, kept.account
     began = trace.cache_asked_at or kept.started_at
     ended = trace.cache_answered_at or kept.ended_at

@@ -1,4 +1,4 @@
-"""What is counted of runs: of each once, by its end."""
+"""Counts runs and their steps: each run once, by its end."""
 
 from bisect import bisect_left
 from collections.abc import Sequence

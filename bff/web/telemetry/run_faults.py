@@ -1,7 +1,7 @@
-"""Faults of runs: slow steps, and replies that break their schemas, with the field's place.
+"""Logs the faults of runs: slow steps, and replies that break their schemas, with the field.
 
-Each run passes once, whoever waits for it. The log has a line at once, then one a minute for the
-same fault (`bff.telemetry.logs.repeats`). No value of a reply is in it.
+Each run is seen once, however many requests wait for it. A new fault has a line at once, then one a
+minute (`bff.telemetry.logs.repeats`). The line has no value of a reply.
 """
 
 import re
@@ -20,8 +20,8 @@ _KIND: Final = re.compile(r"[a-z_]{1,64}")
 
 
 class RunFault(NamedTuple):
-    """One fault. `field` is the place in the reply, "" for the reply itself, and `kind` what is
-    wrong there, in pydantic's word."""
+    """One fault. `field` is the place in the reply, "" for the whole reply. `kind` is the kind of
+    error that pydantic reports."""
 
     action: Literal["slow step", "schema break", "others"]
     composition: str = ""
@@ -35,8 +35,8 @@ OTHERS: Final = RunFault("others")
 
 
 class RunFaults:
-    """The faults of one process's runs, on its loop. A step is slow from `slow_seconds` on; 0: none
-    is."""
+    """The faults of one process's runs, on its loop. A step is slow from `slow_seconds` on; 0: no
+    step is."""
 
     def __init__(self, log: Log, slow_seconds: float, later: Later = on_running_loop) -> None:
         self._log = log
@@ -57,7 +57,7 @@ class RunFaults:
                 self._note_break(composition, failure.step, failure.detail)
 
     def close(self) -> None:
-        """Report what is counted and not yet reported."""
+        """Report the counts that are not yet reported."""
         self._repeats.close()
 
     def _note_slow(self, composition: Composition, step: str, duration_ms: float) -> None:

@@ -1,4 +1,4 @@
-"""What metrics report of the release that requests begin with: its name, and what it promises."""
+"""The metrics of the release that new requests get: its name, its steps and its SLOs."""
 
 from collections.abc import Mapping
 
@@ -16,8 +16,7 @@ from bff.telemetry.metrics.families import Labels, Metrics
 
 
 def note_release(metrics: Metrics, project: CompiledProject, now: float) -> None:
-    """From now on requests begin with this version of the project. `now` is in seconds since the
-    epoch."""
+    """From now on new requests get this release. `now` is in seconds since the epoch."""
     steps = [(each.name, step) for each in project.compositions for step in each.steps]
     promises = {each.name: each.slo for each in project.compositions if each.slo is not None}
     metrics.counter(RELEASES).at()[0] += 1
@@ -50,7 +49,7 @@ def note_release(metrics: Metrics, project: CompiledProject, now: float) -> None
 
 
 def _set(metrics: Metrics, definition: Definition, values: Mapping[Labels, float]) -> None:
-    """Have these series and no others."""
+    """Set these series and remove all others."""
     gauge = metrics.gauge(definition)
     for labels in [each for each in gauge.series if each not in values]:
         gauge.forget(labels)

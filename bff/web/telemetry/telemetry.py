@@ -1,8 +1,8 @@
-"""What is seen of a request: its line in the log, what is counted of it, and its spans.
+"""Logs, counts and traces requests, once their replies are out.
 
-Hosts call one of `ended`, `abandoned` and `broken` once a request, after they have sent the reply.
-Of a request that takes waiting they say so before: `begin_work`, and in the end `end_work`. None of
-the methods raises.
+Hosts call one of `ended`, `abandoned` and `broken` for each request, after they have sent the
+reply. For a request that must wait they call `begin_work` before, and `end_work` at its end. No
+method raises.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 class Telemetry:
     """Sees the requests of one process. Safe to share between threads. Without `metrics` nothing is
-    counted, without a `tracer` there are no spans. Steps are slow from `slow_seconds` on; 0: none
-    is."""
+    counted. Without a `tracer` there are no spans. Steps are slow from `slow_seconds` on; 0: no
+    step is."""
 
     def __init__(
         self,
@@ -43,25 +43,25 @@ class Telemetry:
 
     @property
     def run_observers(self) -> Sequence[RunObserver]:
-        """What sees each run, on the loop."""
+        """The observers of each run, on the loop."""
         counts = [] if self._run_counts is None else [self._run_counts.count]
         return (*counts, self._faults.note)
 
     def close(self) -> None:
-        """Report the faults that are counted and not yet reported. Runs on the loop."""
+        """Report the counts of faults that are not yet reported. Runs on the loop."""
         self._faults.close()
 
     def renew(self) -> None:
-        """In a forked child: leave the faults of before to the parent."""
+        """In a forked child: leave the earlier faults to the parent."""
         self._faults = RunFaults(self._log, self._slow_seconds)
 
     def begin_work(self, request: GatewayRequest, kind: WorkKind | None = None) -> None:
-        """The request takes waiting; its kind is that of its destination, where none is given."""
+        """The request must wait. Without a `kind` it counts under that of its destination."""
         if self._counts is not None:
             self._counts.begin_work(request, kind or request.destination.kind)
 
     def end_work(self, request: GatewayRequest) -> None:
-        """It takes no more waiting, if it did."""
+        """The request no longer waits, if it did."""
         if self._counts is not None:
             self._counts.end_work(request)
 
@@ -70,14 +70,14 @@ class Telemetry:
         self._log.request(request, reply, sent_bytes)
         if self._tracer is not None:
             self._see(request, reply, sent_bytes, None)
-        elif self._counts is not None:  # as `_see` does, for hits of the cache
+        elif self._counts is not None:  # as `_see` does, in less time, for hits of the cache
             try:
                 self._counts.count(request, reply, sent_bytes)
             except Exception as error:
                 self._log.bug(request, error)
 
     def abandoned(self, request: GatewayRequest) -> None:
-        """The client left, and nothing was answered."""
+        """The client left before it got an answer."""
         reply = Reply(CLIENT_LEFT, [])
         self._log.request(request, reply, 0)
         self._see(request, reply, 0, "client left")
@@ -104,18 +104,18 @@ class Telemetry:
         outcome: str,
         facts: Mapping[str, Any] | None = None,
     ) -> None:
-        """Something was done, or refused, that has an audit line."""
+        """An action that has an audit line was done or refused."""
         self._log.audit(action, who=who, origin=origin, outcome=outcome, facts=facts)
         if self._counts is not None:
             self._counts.count_action(action, outcome)
 
     def count_refresh(self, outcome: str) -> None:
-        """A token of a browser's session was renewed, or could not be."""
+        """The token of a browser's session was refreshed, or the refresh failed."""
         if self._counts is not None:
             self._counts.count_action("refresh", outcome)
 
     def bug(self, request: GatewayRequest, error: BaseException) -> None:
-        """An exception that nobody foresaw. The request ends beside it."""
+        """An unexpected exception. The request's end is reported separately."""
         self._log.bug(request, error)
 
     def _see(

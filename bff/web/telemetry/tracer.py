@@ -1,15 +1,15 @@
-"""Requests' traces: which context each has, what it notes, and whether its spans are kept.
+"""Traces of requests: the context of each, what it notes, and whether its spans are kept.
 
 Rules:
-1. The span of a trusted caller, by `trusted_proxies`, is the request's parent. That of anybody else
-   is a link: a client may name any trace, and would be sampled by its own word.
-2. A trace is sampled by its parent and its id, when it begins, and calls send the decision to
-   services. Requests that end in a 5xx, are degraded, break off or take long are always kept. Then
-   the services' spans may be missing.
-3. Every request notes what its spans would need, since how it ends is not known before. Spans are
-   built for those that are kept, once the reply is out and the run is over, by the sender's thread.
-4. A run that goes on for the cache alone, since its client has left, decides as a request does
-   whether the trace is kept.
+1. The span of a trusted caller (`trusted_proxies`) is the parent of the request's span. The span of
+   any other client is a link: else a client could choose any trace, and whether it is sampled.
+2. Whether a trace is sampled is decided by its parent or its id when it begins, and calls send this
+   to services. Requests that end in a 5xx, are degraded, break off or take long are always kept,
+   without the services' spans.
+3. Every request notes what its spans need, since its end is not known before. The sender's thread
+   builds the spans of kept requests, once the reply is out and the run is over.
+4. A run that goes on for the cache after its client has left decides as a request does whether the
+   trace is kept.
 """
 
 import time
@@ -35,8 +35,9 @@ from bff.web.telemetry.request_spans import KeptRequest, request_spans
 
 
 class RequestTracer:
-    """Traces the requests of one process. Safe to share between threads. `slow_seconds`: requests
-    that take longer are kept; 0: none is slow. `release` is the name of the project's version."""
+    """Traces the requests of one process. Safe to share between threads. Requests that take longer
+    than `slow_seconds` are kept; 0: no request is slow. `release` is the name of the project's
+    version."""
 
     def __init__(
         self, settings: TraceSettings, metrics: Metrics, slow_seconds: float, release: str
