@@ -43,6 +43,7 @@ TRUSTED = "trusted_proxies: {addresses: [127.0.0.1], hops: 1}\n"
 FORGED = {
     "X-Forwarded-For": "1.1.1.1", "X-Forwarded-Proto": "ftp", "X-Forwarded-Host": "evil.example",
     "Forwarded": "for=1.1.1.1;host=evil.example",
+    "traceparent": f"00-{'e' * 32}-{'e' * 16}-01", "tracestate": "e=v", "X-Request-ID": "evil",
 }  # fmt: skip
 ANN = json_reply('{"id": 1, "first_name": "Ann"}')
 
@@ -161,6 +162,9 @@ def test_browser_speaks_http_2_and_its_path_and_body_arrive_as_they_are(
         assert told.header("x-forwarded-for") == "127.0.0.1"
         assert told.header("x-forwarded-proto") == "https"
         assert told.header("x-forwarded-host") == f"localhost:{proxy.port}"
+        assert "e" * 16 not in str(told.header("traceparent"))
+        assert told.header("tracestate") is None
+        assert len(str(told.header("x-request-id"))) == 32
         large = tmp_path / "large"
         large.write_bytes(bytes(8 << 20))
         assert proxy.curl("/raw/x", "--data-binary", f"@{large}") == ["2", "200"]
