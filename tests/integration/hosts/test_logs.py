@@ -120,7 +120,7 @@ def test_text_is_for_people(tmp_path: Path, capfdbinary: pytest.CaptureFixture[b
         host.get("/nowhere")
     (line,) = capfdbinary.readouterr().out.splitlines()
     assert re.fullmatch(
-        rb"[\d:.]{12}Z 404 +[\d.]+ ms - {8}GET    /nowhere  error: no_such_path", line
+        rb"[\d:.]{12}Z 404 +[\d.]+ ms - {14}GET    /nowhere  error: no_such_path", line
     )
 
 
