@@ -16,7 +16,7 @@ PATH: Final = f"/d/{UID}/bff"  # of the dashboard, behind Grafana's own address
 
 _SCHEMA_VERSION: Final = 39
 _COLUMNS: Final = 24
-_HEIGHT: Final = 8
+_HEIGHT: Final = 9
 _STAT_HEIGHT: Final = 4
 _SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 
@@ -160,12 +160,9 @@ def _panel(panel: Panel, place: dict[str, int]) -> dict[str, Any]:
     }
 
 
-_LINE: Final = {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 8, "showPoints": "never"}
+_LINE: Final = {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 0, "showPoints": "never"}
 _DASHED: Final = {
-    "properties": [
-        {"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [6, 6]}},
-        {"id": "custom.fillOpacity", "value": 0},
-    ]
+    "properties": [{"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [6, 6]}}]
 }
 _NOTHING: Final = "–"  # of a share, where there was no request
 _LEGEND: Final = {
@@ -178,9 +175,20 @@ _LEGEND: Final = {
 
 def _field_look(panel: Panel) -> dict[str, Any]:
     if panel.kind == "timeseries":
-        return {"custom": _LINE | {"thresholdsStyle": {"mode": _threshold_style(panel)}}}
+        style = {"thresholdsStyle": {"mode": _threshold_style(panel)}}
+        return {"custom": _LINE | style | _least_scale(panel)}
     nothing = {"match": "null+nan", "result": {"text": _NOTHING}}
     return {"noValue": _NOTHING, "mappings": [{"type": "special", "options": nothing}]}
+
+
+def _least_scale(panel: Panel) -> dict[str, float]:
+    """How far the scale reaches at least: to the alarm, but for times. Grafana's own reaches to
+    10,000 % where a share is 0 throughout."""
+    if panel.unit == "s":
+        return {}
+    if panel.alarm is None and panel.unit != "percentunit":
+        return {}
+    return {"axisSoftMax": 0.1 if panel.alarm is None else panel.alarm}
 
 
 def _options(panel: Panel) -> dict[str, Any]:

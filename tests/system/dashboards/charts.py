@@ -49,10 +49,11 @@ def draw_chart(
     thresholds: Sequence[Threshold],
     size: tuple[float, float],
     window: Window,
+    least_top: float = 0.0,
 ) -> str:
     """An SVG, `size` wide and high, of what the lines were."""
     width, height = size
-    top = top_of_scale(max(line.largest for line in lines), unit)
+    top = top_of_scale(max(least_top, *(line.largest for line in lines)), unit)
 
     def x_of(at: float) -> float:
         share = (at - window.begin) / (window.end - window.begin)

@@ -79,7 +79,8 @@ def _draw_inside(
         case "timeseries":
             legend = _draw_legend(lines, panel.unit, int(height * 0.5 / _LINE_HEIGHT))
             left = height - legend.count("<tr>") * _LINE_HEIGHT
-            chart = draw_chart(lines, panel.unit, panel.thresholds, (width, left), window)
+            size = (width, left)
+            chart = draw_chart(lines, panel.unit, panel.thresholds, size, window, panel.least_top)
             return chart + legend
         case "stat":
             size = (width, height - _BIG_HEIGHT)

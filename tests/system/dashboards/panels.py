@@ -41,6 +41,7 @@ class Panel(NamedTuple):
     targets: tuple[Target, ...]
     thresholds: tuple[Threshold, ...]
     filled: bool  # with the colour of its threshold
+    least_top: float  # how far its scale reaches at least
 
 
 def read_panels(dashboard: Mapping[str, Any]) -> list[Panel]:
@@ -109,4 +110,5 @@ def _panel(panel: Mapping[str, Any], dashboard: Mapping[str, Any]) -> Panel:
             for each in defaults.get("thresholds", {}).get("steps", [])
         ),
         filled=panel.get("options", {}).get("colorMode") == "background",
+        least_top=defaults.get("custom", {}).get("axisSoftMax", 0.0),
     )

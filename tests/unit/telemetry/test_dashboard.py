@@ -164,6 +164,17 @@ def test_promised_latencies_are_dashed_and_follow_what_is_measured(printed: dict
     assert "sortBy" not in panel["options"]["legend"]
 
 
+def test_scale_of_a_share_that_is_zero_ends_at_its_alarm(printed: dict[str, Any]) -> None:
+    def scale(title: str) -> Any:
+        return panel_of(printed, title)["fieldConfig"]["defaults"]["custom"].get("axisSoftMax")
+
+    assert scale("Screens that fail") == 0.05
+    assert scale("Screens from the cache") == 0.1
+    assert scale("Purges owed") == 1
+    assert scale("Slow screens") is None
+    assert scale("Refreshes") is None
+
+
 def test_number_of_a_panel_follows_from_its_title(printed: dict[str, Any]) -> None:
     assert panel_id("Instances that fail") == 777058
     assert {panel["title"]: panel_id(panel["title"]) for panel in printed["panels"]} == {
