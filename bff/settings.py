@@ -164,7 +164,7 @@ class Settings:
     log_format: LogFormat = _setting("json", _choice(LogFormat))
     # Of the lines of good requests.
     log_sample: float = _setting(1.0, _share)
-    # From when on a step or a request is slow: it is reported, and its trace is kept; 0: none is.
+    # A step or a request is slow from here on: it is reported, and its trace is kept; 0: never.
     slow_seconds: float = _setting(1.0, _seconds(0, 3600))
     # In each worker.
     cache_memory_bytes: int = _setting(64 * 1024 * 1024, _integer(0, 1 << 40))
@@ -175,15 +175,15 @@ class Settings:
     # Of OpenTelemetry's variables. None: traces are off.
     traces: TraceSettings | None = None
     service_name: str = "bff"
-    # Where `bff serve` has the metrics of all its workers; None: nowhere.
+    # The separate port of `bff serve` for the metrics of all workers; None: there is none.
     metrics_port: int | None = _setting(None, _integer(1, 65535))
     metrics_host: str = _setting("127.0.0.1", str)
-    # None: the gateway's own port has no metrics, and the one above shows them to everybody.
+    # None: the gateway's own port has no metrics, and the separate port needs no token.
     metrics_token: str | None = _setting(None, _token, repr=False)
 
     @property
     def has_metrics(self) -> bool:
-        """Whether somebody may ask for the metrics."""
+        """Whether metrics are on."""
         return self.metrics_port is not None or self.metrics_token is not None
 
 

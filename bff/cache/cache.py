@@ -96,7 +96,7 @@ class Cache:
         )
 
     def size(self) -> CacheSize:
-        """What there is of it now. Safe from any thread."""
+        """The state of the cache now. Safe from any thread."""
         store = self._store
         has_channel = store is not None and store.knows_tags
         return CacheSize(

@@ -1,4 +1,5 @@
-"""Counts what caches do; all caches of a process count together."""
+"""The counts of caches, of the store that workers share, and of shared replies. All caches of a
+process count together."""
 
 from typing import Final, Literal
 
@@ -23,7 +24,7 @@ _STATES: Final = {"error": "stale_if_error"}
 
 
 class CacheCounts:
-    """The counts of a process's caches. Whoever holds a cell adds to it."""
+    """The counts of the caches of a process. Code on hot paths adds to the public cells itself."""
 
     def __init__(self, metrics: Metrics) -> None:
         self.evictions: Cell = metrics.counter(EVICTIONS).at()
@@ -33,7 +34,7 @@ class CacheCounts:
         self._not_stored = metrics.counter(NOT_STORED)
         self._purges = metrics.counter(PURGES)
         self._refreshes = metrics.counter(REFRESHES)
-        for outcome in ("ok", "failed"):  # from 0 on, so that Prometheus sees the first one
+        for outcome in ("ok", "failed"):  # from 0 on, so that Prometheus sees the first growth
             self._refreshes.at(outcome)
 
     def store(self, size_bytes: int) -> None:
@@ -41,19 +42,19 @@ class CacheCounts:
         self._entries.observe(self._entries.at(), size_bytes)
 
     def not_store(self, reason: Literal["untagged", "purged", "memory", "store"]) -> None:
-        """What could have been stored was not."""
+        """A result that could have been stored was not."""
         self._not_stored.at(reason)[0] += 1
 
     def refresh(self, outcome: Literal["ok", "failed"]) -> None:
-        """A stale entry was made anew in the background."""
+        """The refresh of a stale entry in the background has ended."""
         self._refreshes.at(outcome)[0] += 1
 
     def wait_for_lease(self, seconds: float) -> None:
-        """A run of another worker was waited for."""
+        """A request waited for the run of another worker."""
         self._lease_waits.observe(self._lease_waits.at(), seconds)
 
     def purge(self, scope: Literal["tags", "everything"]) -> None:
-        """Somebody asked for a purge."""
+        """A purge was requested."""
         self._purges.at(scope)[0] += 1
 
 
@@ -66,16 +67,16 @@ class StoreCounts:
     def answer(
         self, operation: StoreOperation, outcome: Literal["ok", "failed"], seconds: float
     ) -> None:
-        """The store answered, or failed to, after so long a time."""
+        """The store answered or failed after some time."""
         self._operations.observe(self._operations.at(operation, outcome), seconds)
 
     def refuse(self, operation: StoreOperation) -> None:
-        """The store was not asked."""
+        """The store was not called."""
         self._operations.observe(self._operations.at(operation, "refused"), 0.0)
 
 
 class ReplyCounts:
-    """The counts of shared replies, by operation and what the cache had."""
+    """The counts of shared replies, by operation and the state of the cache."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._requests = metrics.counter(REPLY_REQUESTS)

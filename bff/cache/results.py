@@ -72,8 +72,8 @@ class CacheResult:
 
 
 class CacheSize(NamedTuple):
-    """What a cache has in memory, whether it hears of purges (None where nobody else makes any),
-    and how many purges its store has yet to make."""
+    """The entries of a cache in memory, whether it receives the purges of others (None where no
+    other process makes any), and how many purges its store has yet to make."""
 
     entries: int
     bytes: int

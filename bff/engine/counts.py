@@ -1,4 +1,4 @@
-"""Counts what the engine makes of replies, by the project's names."""
+"""Counts broken schemas and equal calls, by the names of services and operations."""
 
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.steps import Step
@@ -14,10 +14,10 @@ class EngineCounts:
         self._equal_calls = metrics.counter(EQUAL_CALLS)
 
     def fail(self, step: Step, failed: Failed) -> None:
-        """A reply was read, and fails the step, or a part of it."""
+        """A reply failed its step, or a part of the step."""
         if failed.reason is Reason.INVALID:
             self._schema_breaks.at(step.operation.service, step.operation.name)[0] += 1
 
     def share(self, step: Step) -> None:
-        """A step has the reply to an equal call."""
+        """A step got the reply to an equal call."""
         self._equal_calls.at(step.operation.service)[0] += 1

@@ -43,8 +43,8 @@ class _Task(NamedTuple):
 
 
 class HeavyWork:
-    """The thread and its queue. One per process and event loop; `close` it at the end. What it
-    does is counted in `metrics`."""
+    """The thread and its queue. One per process and event loop; `close` it at the end. It counts
+    its work in `metrics`."""
 
     def __init__(self, metrics: Metrics | None = None) -> None:
         self._queue: Queue[_Task | None] = Queue(MOST_WAITING)
@@ -90,7 +90,7 @@ class HeavyWork:
             del task  # or a large value stays until the next task
 
     def _work_on(self, task: _Task) -> None:
-        """Do the work, and count it before anybody has its result."""
+        """Do the work, and count it before its result is given out."""
         began_at = time.perf_counter()
         self._waits.observe(self._waits.at(), began_at - task.queued_at)
         try:

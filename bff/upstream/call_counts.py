@@ -1,8 +1,7 @@
 """Counts exchanges with instances of services: an observer (`bff.upstream.observed`).
 
-Labels are the project's: the service, and the instance as the project writes it. What comes from
-elsewhere is one of a few words: methods that HTTP doesn't have are `_OTHER`, and statuses that
-nobody has registered are those of their class.
+The service and the instance have the names of the project. Other labels have few values: a method
+that HTTP lacks counts as `_OTHER`, and a status that is not registered as the first of its class.
 """
 
 from bisect import bisect_left
@@ -17,7 +16,7 @@ from bff.telemetry.metrics.families import Metrics
 from bff.upstream.observed import ObservedCall
 from bff.upstream.ports import Server
 
-# By OpenTelemetry's rule for clients the error of a status from 400 on is that status.
+# OpenTelemetry's rule for clients: the error of a status from 400 on is the status.
 _OF_STATUS: Final = {
     status: (label, "" if status < 400 else label) for status, label in STATUS_LABELS.items()
 }
@@ -25,7 +24,7 @@ _OF_NO_STATUS: Final = (OTHER, OTHER)
 
 
 class CallCounts:
-    """The counts of one process's exchanges. A call counts in 0.6 µs."""
+    """The counts of one process's exchanges. To count one takes 0.6 µs."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._calls = metrics.histogram(SERVICE_CALLS)

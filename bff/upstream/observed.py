@@ -1,8 +1,8 @@
-"""Calls as observers see them: what went to which instance, and what came of it.
+"""A transport around another one, which reports each exchange with an instance to observers.
 
-A transport around another one. It is opened only where somebody observes, so that calls cost
-nothing more elsewhere. It sees each attempt: every instance that a call tries, every page, every
-request for a token. An exchange whose body is streamed ends, for observers, with its head.
+It is opened only where there are observers, so that calls pay nothing elsewhere. It sees each
+attempt: every instance that a call tries, every page, every request for a token. For observers, an
+exchange with a streamed body ends with its head.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -32,8 +32,8 @@ T = TypeVar("T", bound=Reply)
 
 
 class ObservedCall(NamedTuple):
-    """One exchange with an instance. `answer` is None where the call was cancelled; seconds are
-    the clock's."""
+    """One exchange with an instance. `answer` is None where the call was cancelled. Times are
+    seconds of the clock."""
 
     server: Server
     call: ServiceCall
@@ -76,7 +76,7 @@ BreakObserver = Callable[[Server, ServiceCall, Failed], None]
 
 
 class Observers(NamedTuple):
-    """Who sees exchanges, and who sees bodies that break off; in the order in which they do."""
+    """The observers of exchanges and of bodies that break off, in the order of their calls."""
 
     of_calls: tuple[Observer, ...] = ()
     of_breaks: tuple[BreakObserver, ...] = ()
@@ -106,7 +106,7 @@ class ObservedTransport:
 
 
 class _Watch(NamedTuple):
-    """What the exchanges with one instance share."""
+    """The parts that the exchanges with one instance share."""
 
     server: Server
     observers: Observers
@@ -173,7 +173,8 @@ class _ObservedSwitching(_ObservedInstance):
 
 
 class _ObservedExchange(Generic[T]):
-    """An exchange under way; it is itself the handle, and `current` is the transport's."""
+    """A running exchange. It is the handle of the call; `current` is the handle of the
+    transport."""
 
     __slots__ = ("_call", "_on_answer", "_started_at", "_watch", "current")
 
@@ -250,7 +251,7 @@ class _ObservedBody:
 
 
 def _as_attempt(call: ServiceCall) -> ServiceCall:
-    """The call with the trace of this exchange alone, where its spans are recorded."""
+    """The call with a trace for this exchange alone, where spans are recorded."""
     trace = call.trace
     if trace is None or (own := trace.of_attempt(call.step)) is trace:
         return call

@@ -20,7 +20,7 @@ from bff.upstream.ports import Server
 
 
 class OpenConnections(NamedTuple):
-    """How many connections are open to a place now, and how many requests wait for one."""
+    """The connections to one server: how many are active and idle, and how many requests wait."""
 
     active: int
     idle: int
@@ -28,8 +28,8 @@ class OpenConnections(NamedTuple):
 
 
 class PoolCounts:
-    """The counts of one place. `reused` is its cell of requests on connections that had served
-    others; it is held, since most requests count there."""
+    """The counts of connections to one server. `reused` is the cell of requests on kept
+    connections; it is held, since most requests count there."""
 
     def __init__(self, metrics: Metrics, server: Server) -> None:
         self._waits = metrics.histogram(POOL_WAITS)
@@ -38,11 +38,11 @@ class PoolCounts:
         self.reused: Cell = metrics.counter(REUSED_CONNECTIONS).at(*self._place)
 
     def wait(self, seconds: float) -> None:
-        """A request waited for a connection, so many seconds."""
+        """A request waited for a connection for some seconds."""
         self._waits.observe(self._waits.at(*self._place), seconds)
 
     def connect(self, seconds: float, failure: Failed | Exception | None = None) -> None:
-        """A connection was opened, or could not be, after so many seconds."""
+        """A connection was opened, or failed to open, after some seconds."""
         match failure:
             case None:
                 error = ""
@@ -56,7 +56,7 @@ class PoolCounts:
 def watch_connections(
     metrics: Metrics, server: Server, count: Callable[[Server], OpenConnections]
 ) -> None:
-    """From now on, read how many connections are open to a place by this function."""
+    """From now on `count` gives the connections to a server."""
     _, host, port = server
     if not host:  # the URL is none, and no connection comes of it
         return

@@ -1,4 +1,4 @@
-"""Questions to the store, asked on threads and waited for on the loop, within a time."""
+"""Calls the store on threads, and awaits the answers on the loop for a bounded time."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ _READERS = 4
 
 
 class Questions:
-    """For one event loop. An answer takes `seconds` at most."""
+    """The threads that call the store. For one event loop. An answer may take `seconds`."""
 
     def __init__(self, health: StoreHealth, seconds: float, counts: StoreCounts) -> None:
         self.threads = ThreadPoolExecutor(_READERS, "bff-cache-read")
@@ -32,8 +32,8 @@ class Questions:
         late: Callable[[Future[T]], None] | None = None,
         patience: WaitBudget | None = None,
     ) -> T | None:
-        """The answer, had in a thread in time; None in trouble, which is noted. One that comes too
-        late, or when the caller has gone, goes to `late`, on the thread."""
+        """The answer, from a thread; None in trouble, which is noted. `late` gets an answer that
+        comes too late, or after the caller has left, on the thread."""
         patience = patience or WaitBudget(self._seconds)
         seconds = min(self._seconds, patience.left(self._loop.time()))
         if seconds <= 0 or not self._health.admits():
@@ -60,10 +60,10 @@ class Questions:
 
 
 async def _in_time(asked: Future[T], seconds: float) -> T:
-    """The answer within so many seconds, without those that the loop itself was held for: five
-    hundred requests at once hold it for 0.1 s and more. Raises `TimeoutError`.
+    """The answer within `seconds`. The time in which the loop itself was blocked doesn't count:
+    five hundred requests at once block it for 0.1 s and more. Raises `TimeoutError`.
 
-    A question that nobody waits for any longer is not asked where it has not been yet.
+    A question that is not asked yet when its caller leaves is dropped.
     """
     loop = asyncio.get_running_loop()
     answer = asyncio.wrap_future(asked)

@@ -120,7 +120,7 @@ class EntryStore:
 
     @property
     def knows_tags(self) -> bool:
-        """Whether it stores what has tags, and hears of their purges."""
+        """Whether it stores tagged entries, and receives purges."""
         return self._client.knows_tags
 
     @property

@@ -103,10 +103,10 @@ async def _serve(
 
 
 def describe_telemetry(settings: Settings, address: str) -> Iterator[str]:
-    """Where metrics are to be had at the gateway's own address, and where traces go. An app's
-    gateway may have its metrics below a prefix."""
+    """Lines that say where metrics are at the gateway's own address, and where traces are sent. The
+    gateway of an app may serve its metrics below a prefix."""
     if settings.metrics_token is not None and settings.app is None:
-        yield f"metrics at {address}/metrics, for who sends BFF_METRICS_TOKEN"
+        yield f"metrics at {address}/metrics, with BFF_METRICS_TOKEN"
     if settings.traces is not None:
         yield f"traces to {settings.traces.collector}"
 
@@ -114,7 +114,7 @@ def describe_telemetry(settings: Settings, address: str) -> Iterator[str]:
 def _start_of(
     listener: socket.socket, counts: ConnectionCounts, collector: MetricsCollector | None
 ) -> Start:
-    """What starts a worker, and has its metrics collected, where somebody may ask for them."""
+    """A function that starts a worker, and has its metrics collected where they are on."""
 
     async def start(place: int) -> Worker:
         with nullcontext() if collector is None else collector.link() as metrics:
@@ -125,7 +125,7 @@ def _start_of(
 
 @contextmanager
 def _listening_for_scrapes(settings: Settings) -> Iterator[socket.socket | None]:
-    """The socket that metrics are asked for at, where there is a port for it."""
+    """The socket of the separate port for metrics, if there is one."""
     host, port = settings.metrics_host, settings.metrics_port
     if port is None:
         yield None

@@ -23,20 +23,20 @@ def open_closed_streams() -> None:
 
 
 def print_line(line: object) -> None:
-    """Print a line for people on standard error, if it can be printed. It may wait for whoever
-    reads: so it is for the start, and for commands."""
+    """Print a line for people on standard error, if possible. It may wait for the reader of the
+    stream, so it is for the start and for commands."""
     with suppress(OSError):
         click.echo(line, err=True)
 
 
 class LinePrinter:
-    """Prints lines for people on standard error, and never waits: who reads may have stopped."""
+    """Prints lines for people on standard error, and never waits for the reader of the stream."""
 
     def __init__(self) -> None:
         self._writer = LogWriter(standard_stream("stderr"), _lost)
 
     def print(self, line: str) -> None:
-        """Print a line, in a moment."""
+        """Print a line soon."""
         self._writer.put_urgent(f"{line}\n".encode(errors="replace"))
 
 

@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 class Supervisor:
     """Runs `count` workers, which `start` starts at places from 0 to 2 · `count` - 1. `show` gets
-    what is wrong with one that can't serve, for people."""
+    a text for people about a worker that can't serve."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""`slo` of a composition: what its users may rely on, and what its burn-rate alerts are about."""
+"""`slo` of a composition: the service level objective on which its burn-rate alerts are based."""
 
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ def _parse_percentage(value: Any) -> float:
 
 
 class SloDecl(Declaration):
-    """So many of a composition's requests are answered, and within `latency` where it is given.
+    """The share of a composition's requests that are answered, and answered within `latency`.
 
     `availability` is a share: 0.999. `latency` is in seconds.
     """

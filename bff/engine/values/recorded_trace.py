@@ -1,17 +1,17 @@
-"""What a request notes while it runs, so that its spans can be built once its reply is out.
+"""The notes of a request, from which its spans are built once its reply is out.
 
-    RecordedTrace    of a request; or of what is made anew in the background
-    AttemptTrace     of one exchange, with the id of the span that its `traceparent` names
+    RecordedTrace    the trace of a request, or of a refresh in the background
+    AttemptTrace     the trace of one exchange, with the id of the span that its `traceparent` names
 
 Rules:
-1. A span's id exists before its end only where somebody else may name it: an attempt's, since a
-   service gets it; a run's, since others who wait for the run link to it; and the request's, where
-   something in the background links to it.
-2. What is noted are times, names of the project and statuses: no values, no bodies.
-3. A request notes `MOST_ATTEMPTS` attempts, and counts those beyond.
-4. A run may outlive its request, whose client has left. The spans wait for the end of both.
+1. A span has an id before its end only where something must name it: an attempt, since a service
+   gets the id; a run, since other requests that wait for it link to it; and a request, where a
+   refresh in the background links to it.
+2. Notes are times, names of the project and statuses: no values and no bodies.
+3. A request notes `MOST_ATTEMPTS` attempts, and counts further ones.
+4. A run may go on after its request, whose client has left. The spans wait for the end of both.
 
-Written to by the event loop alone. `bff.telemetry.traces` has what becomes of it.
+Only the event loop writes to it. `bff.telemetry.traces` sends the spans.
 """
 
 import time
@@ -35,9 +35,9 @@ _SAMPLED: Final = frozenset((b"01", b"03"))  # of two bits; see `RecordedTrace.f
 
 
 class Attempt(NamedTuple):
-    """One exchange with an instance; seconds are of `perf_counter`. `operation` and its path
-    `template` are "" for a route's. `status` is None where no reply came; `error` is the reason's
-    word, "" where there was none."""
+    """One exchange with an instance. Times are seconds of `perf_counter`. `operation` and its path
+    `template` are "" for a route. `status` is None where no reply came. `error` is the word of the
+    reason, "" without an error."""
 
     span_id: bytes
     step: str
@@ -54,9 +54,9 @@ class Attempt(NamedTuple):
 
 
 class RecordedRun:
-    """A run of a composition, or of "": a call whose reply others share. Seconds are of
-    `perf_counter`, and `ended_at` is 0 until its end. `error` is why it has no good result: a
-    status from 500 on, the word of a reason, "bug" or "cancelled"; "" where it has one."""
+    """A run of a composition; or, where `composition` is "", a call whose reply others share. Times
+    are seconds of `perf_counter`; `ended_at` is 0 until the end. `error` is why the run has no good
+    result: a status from 500 on, the word of a reason, "bug" or "cancelled"; else ""."""
 
     __slots__ = ("composition", "ended_at", "error", "failures", "purges", "span_id",
                  "started_at", "timings")  # fmt: skip
@@ -73,7 +73,8 @@ class RecordedRun:
 
     @property
     def is_failed(self) -> bool:
-        """Whether its end is an error. To be cancelled is none: nobody waited."""
+        """Whether the run ended with an error. A cancelled run did not: no request waited for
+        it."""
         return self.error not in ("", "cancelled")
 
 
@@ -81,23 +82,23 @@ class Tracer(Protocol):
     """Makes traces."""
 
     def trace_of_refresh(self, cause: "RecordedTrace") -> "RecordedTrace":
-        """The trace of what is made anew in the background because of a request."""
+        """The trace of a refresh in the background, which a request caused."""
 
 
 class RecordedTrace(Trace):
-    """The trace of a request whose spans may be kept. `parent` is a trusted caller's span, `link`
-    that of any other caller; of a refresh, that of the request that it is made for. `flags` are two
-    hexadecimal digits: 1, the trace is sampled; 2, its id is random."""
+    """The trace of a request whose spans may be kept. `parent` is the span of a trusted caller.
+    `link` is the span of another client, or, for a refresh, that of the request that caused it.
+    `flags` are two hexadecimal digits: 1, the trace is sampled; 2, its id is random."""
 
     # Defaults of the class, since a hit sets none of them: slots would cost it 0.3 µs.
     moves = 0
     is_refresh = False
     run: RecordedRun | None = None
-    cache_asked_at = 0.0  # of `perf_counter`; 0: it was not asked, or it answered at once
+    cache_asked_at = 0.0  # of `perf_counter`; 0: memory answered, or there is no cache
     cache_answered_at = 0.0
-    shares: SpanContext | None = None  # the run of another request, which this one waited for
+    shares: SpanContext | None = None  # the run of another request that this one waited for
     lost_attempts = 0
-    on_run_end: Callable[[], None] | None = None  # makes spans, which have to wait for the run
+    on_run_end: Callable[[], None] | None = None  # has the spans built that wait for the run
     _attempts: list[Attempt] | None = None
     _span_id = b""
 
@@ -126,7 +127,7 @@ class RecordedTrace(Trace):
 
     @property
     def attempts(self) -> list[Attempt]:
-        """The exchanges with instances that are over, in the order of their ends."""
+        """The finished exchanges with instances, in the order of their ends."""
         return self._attempts or []
 
     @property
@@ -135,7 +136,7 @@ class RecordedTrace(Trace):
         return self.run is not None and not self.run.ended_at
 
     def note(self, attempt: Attempt) -> None:
-        """An exchange is over."""
+        """Note a finished exchange."""
         if self._attempts is None:
             self._attempts = []
         if len(self._attempts) < MOST_ATTEMPTS:
@@ -144,18 +145,18 @@ class RecordedTrace(Trace):
             self.lost_attempts += 1
 
     def note_break(self, span_id: bytes, error: str) -> None:
-        """The body of a reply broke off, whose exchange was noted."""
+        """The body of a reply broke off, after its exchange was noted."""
         for place, attempt in enumerate(self.attempts):
             if attempt.span_id == span_id:
                 ended_at = time.perf_counter()
                 self.attempts[place] = attempt._replace(ended_at=ended_at, error=error)
 
     def lines(self) -> bytes:
-        """See `Trace.lines`; for whoever sends without being observed."""
+        """See `Trace.lines`; for calls that are not observed."""
         return self.lines_of(new_span_id())
 
     def lines_of(self, span_id: bytes) -> bytes:
-        """The lines of the call that this span is of."""
+        """The lines of the call that has this span."""
         state = b"" if self.parent is None else self.parent.state
         context = context_lines(self.trace_id, span_id, self.flags, state)
         return b"x-request-id: %b\r\n%b" % (self.request_id, context)

@@ -1,15 +1,15 @@
-"""What a request's calls to services say of where they come from, for logs and traces.
+"""The headers of calls that name their request and its trace, for logs and traces.
 
 Rules:
-1. `X-Request-ID` is the request's own.
-2. Where no spans are recorded, a `traceparent` of the client's that is well formed (W3C Trace
-   Context) goes on, and its `tracestate` with it: so the client's span stays the parent of the
-   services'. Of a version after 00 the part goes on that 00 has, as 00 (§4.3 there). Where there is
-   none, the request begins a trace, in which each call has a span of its own. The trace's id is the
-   request's, where that can be one: the gateway's own are.
-3. Where spans are recorded (`bff.engine.values.recorded_trace`), each attempt sends its own.
-4. None of this is in a key. A reply that others share has the trace of whoever asked first.
-5. What an operation's params state themselves takes the place of this.
+1. `X-Request-ID` is the id of the request.
+2. Where no spans are recorded, services get the client's well-formed `traceparent` (W3C Trace
+   Context) and its `tracestate`: the client's span stays the parent of theirs. Of a version after
+   00, the part that 00 has is sent, as 00 (§4.3 there). Without one, the request begins a trace, in
+   which each call has a span id of its own. The trace's id is the request's id, where that can be
+   one; ids that the gateway makes can.
+3. Where spans are recorded (`bff.engine.values.recorded_trace`), each attempt sends its own span.
+4. No cache key depends on this. A shared reply has the trace of the request that asked first.
+5. A param of the operation replaces a header of the same name.
 """
 
 import re
@@ -29,7 +29,7 @@ _STATE: Final = re.compile(rb"[\x20-\x7e\t]{1,512}")  # as much as everybody has
 
 
 class SpanContext(NamedTuple):
-    """A span as others name it: 32, 16 and 2 hexadecimal digits, and the `tracestate`."""
+    """The context of a span: 32, 16 and 2 hexadecimal digits, and the `tracestate`."""
 
     trace_id: bytes
     span_id: bytes
@@ -38,7 +38,7 @@ class SpanContext(NamedTuple):
 
     @property
     def is_sampled(self) -> bool:
-        """Whether whoever sent it may have recorded it."""
+        """Whether the sender may have recorded the span."""
         return bool(int(self.flags, 16) & 1)
 
 
@@ -49,7 +49,7 @@ def context_lines(trace_id: bytes, span_id: bytes, flags: bytes, state: bytes) -
 
 
 def read_context(parent: bytes | None, state: bytes | None) -> SpanContext | None:
-    """The span that a `traceparent` names, with its `tracestate`; whatever they hold."""
+    """The span that a `traceparent` names, with its `tracestate`; None where it is malformed."""
     found = None if parent is None else _PARENT.fullmatch(parent)
     if found is None:
         return None
@@ -64,18 +64,18 @@ def is_trace_id(text: bytes) -> bool:
 
 
 def new_trace_id() -> bytes:
-    """The id of a trace that begins. Random, not secret: `urandom` is a system call."""
+    """The id of a new trace: random but not secret, since `urandom` takes a system call."""
     return b"%032x" % (getrandbits(128) or 1)
 
 
 def new_span_id() -> bytes:
-    """The id of a span."""
+    """The id of a new span."""
     return b"%016x" % (getrandbits(64) or 1)
 
 
 class Trace:
-    """The trace of one request, of which no spans are recorded. `moves` counts attempts that found
-    no connection and went on to another instance."""
+    """The trace of one request without recorded spans. `moves` counts the attempts that found no
+    connection, after which the call went to another instance."""
 
     __slots__ = ("_lines", "_start", "moves", "trace_id")
 
@@ -95,12 +95,12 @@ class Trace:
 
     @property
     def is_running(self) -> bool:
-        """Whether its run is under way: it may go on when the request is over."""
+        """Whether its run has not ended: a run may go on after its request."""
         return False
 
     def lines(self) -> bytes:
         """The lines of one call on the wire, each with its end."""
-        # Sampled (01): by another flag, services that go by their caller's would record nothing.
+        # Sampled (01): with another flag, services that follow their caller would record nothing.
         return self._lines or b"%b%b-01\r\n" % (self._start, new_span_id())
 
     def headers(self, stated: Collection[bytes] = ()) -> list[tuple[bytes, bytes]]:
@@ -113,23 +113,23 @@ class Trace:
         return found
 
     def count_move(self) -> None:
-        """An attempt found no connection, and the call goes on to another instance."""
+        """An attempt found no connection, and the call goes to another instance."""
         self.moves += 1
 
     def of_attempt(self, _: str) -> "Trace":
-        """The trace of one exchange with an instance, for a step by its name, or for a route."""
+        """The trace of one exchange with an instance, for a step by its name or for a route."""
         return self
 
     def of_refresh(self) -> "Trace":
-        """The trace of what is made anew in the background because of the request."""
+        """The trace of a refresh in the background that the request causes."""
         return self
 
     def end_refresh(self, error: str) -> None:
-        """A reply that was to be made anew in the background is there; or `error` is why not: the
-        word of a reason."""
+        """The refresh of a reply in the background has ended. `error` is the word of the reason why
+        it failed, else ""."""
 
     def begin_cache(self) -> None:
-        """Memory does not have the entry: the rest of the cache is asked."""
+        """Memory lacks the entry: the rest of the cache is asked."""
 
     def end_cache(self, maker: "Trace | None") -> None:
         """The cache has answered; `maker` is the trace of the request whose run was shared."""

@@ -1,4 +1,4 @@
-"""Compiles `slo` of a composition: what its users may rely on."""
+"""Compiles `slo`, the service level objective of a composition."""
 
 from bff.declarations.models.composition import CompositionFile
 from bff.declarations.models.gateway import GatewayDefaults

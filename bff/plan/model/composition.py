@@ -42,8 +42,8 @@ class CallBudget:
 
 @dataclass(frozen=True, slots=True)
 class Slo:
-    """What users may rely on: `availability`, a share of the requests, are answered; within
-    `latency_seconds`, where it is not None."""
+    """A service level objective: the share `availability` of the requests is answered, and within
+    `latency_seconds` where it is not None."""
 
     availability: float
     latency_seconds: float | None

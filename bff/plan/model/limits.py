@@ -27,7 +27,7 @@ class Limit:
     burst: int
     counting: Counting
     without_redis: WithoutRedis
-    place: str  # the endpoint that declares it; "": the project, which counts for all together
+    place: str  # the endpoint that declares it; "": the project, for all endpoints together
     digest: str  # of where it is declared and what it says: what it counts is its own
 
     @property
@@ -37,7 +37,7 @@ class Limit:
 
     @property
     def title(self) -> str:
-        """What metrics call it, since endpoints may have limits of the same name."""
+        """The name in metrics, which has the place: endpoints may have limits of the same name."""
         return self.name if self.is_of_project else f"{self.name} of {self.place}"
 
     @property

@@ -19,8 +19,8 @@ _CLOSED_AT_ONCE: Final = Failed(Reason.DISCONNECTED, detail="closed at once", wa
 
 
 class Unopened(NamedTuple):
-    """Why a connection was not opened. `seconds` are those that its request had to open one, where
-    more would have helped."""
+    """Why a connection was not opened. `seconds` is how long its request let it try, where a longer
+    time could have helped."""
 
     failure: Failed | Exception
     seconds: float = inf
@@ -50,7 +50,7 @@ class Opener:
         self._handshake_seconds = handshake_seconds
 
     async def open(self, home: Home, ends_at: float) -> Connection | Unopened:
-        """A connection for a request whose time ends then, by the loop."""
+        """A connection for a request whose time ends at `ends_at`, by the loop."""
         origin, loop = self._origin, self._loop
         is_connected = False
         own_seconds = (ends_at - loop.time()) / 2  # see rule 4 of `bff.upstream.ports`
@@ -91,7 +91,8 @@ class Opener:
 
 
 def _why_unconnected(error: OSError, *, is_connected: bool) -> Failed:
-    """The failure of a connection that did not come about; TLS comes after `is_connected`."""
+    """The failure of a connection that was not opened. The TLS handshake comes after
+    `is_connected`."""
     match error:
         case TimeoutError():
             reason = Reason.CONNECT_TIMEOUT

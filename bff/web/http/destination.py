@@ -1,6 +1,6 @@
-"""What a request is for, as far as the project names it: an endpoint, never a client's own words.
+"""The endpoint of a request, by the names of the project.
 
-Metrics, traces and the log take their names from it, so that no request can make up new ones.
+Metrics, traces and the log take their names from it, so that no client can make up new ones.
 """
 
 from typing import Any, Final, Literal, assert_never

@@ -1,4 +1,4 @@
-"""What came of a composition, as fields of its request's line. Pure."""
+"""The account of a request to a composition, as fields of its line. Pure."""
 
 from functools import lru_cache
 from typing import Any, Final, get_args
@@ -41,7 +41,7 @@ def _plain(
         names = [step for step, came_to, _ in steps if came_to == each]
         if names:
             fields[f"bff.steps.{each}"] = names
-    if steps and cache != "collapsed":  # else they are those of the request whose run was shared
+    if steps and cache != "collapsed":  # else the line of the request that began the run has them
         fields["bff.attempts"] = sum(calls for _, _, calls in steps) + moves
     if moves:
         fields["bff.failed_attempts"] = moves
@@ -49,7 +49,7 @@ def _plain(
 
 
 def _added_fields(account: Account) -> dict[str, Any]:
-    """What is to be said of few requests."""
+    """The fields that few requests have."""
     fields: dict[str, Any] = {}
     if account.failures:
         if account.outcome != "ok":  # else what is served is an older payload, which is complete

@@ -1,7 +1,7 @@
-"""Lines of requests as JSON, made by hand: each request has one, and a dictionary through a
-serializer takes five times as long.
+"""Makes the lines of requests as JSON, by hand: a serializer takes five times as long.
 
-The field names are those of `bff.telemetry.logs.fields`. What most requests share is rendered once.
+The field names are those of `bff.telemetry.logs.fields`. Parts that many requests share are
+rendered once.
 """
 
 import ipaddress
@@ -40,7 +40,9 @@ class JsonLines:
     ) -> bytes:
         """The line of a request, which stands for `weight` requests."""
         facts, account, status = reply.facts, reply.account, reply.status
-        is_plain = account is None or not account.timings  # nothing of it is the request's own
+        is_plain = (
+            account is None or not account.timings
+        )  # no part of it belongs to this request alone
         if account is None:
             came_to = _moved(request.moves)
         else:
@@ -74,7 +76,7 @@ class JsonLines:
 
     def refusal(self, request: GatewayRequest, reply: Reply) -> bytes:
         """The audit line of a request that is refused."""
-        # By hand too: whoever is refused may ask often.
+        # By hand too: a refused client may send many requests.
         _, target = _target(request.method[:METHOD_LENGTH], request.raw_path[:PATH_LENGTH])
         reason = reply.facts["error.type"][:_TEXT_LENGTH]
         return b'{"@timestamp":"%b",%b%b"trace.id":"%b","http.request.id":"%b",%b%b%b}\n' % (
@@ -93,7 +95,7 @@ class JsonLines:
 
 
 def client_fields(address: str | None) -> dict[str, str]:
-    """The fields of where a request came from: none for a UNIX socket."""
+    """The fields of the client's address: none for a UNIX socket."""
     if not address:
         return {}
     fields = {"client.address": address[:_TEXT_LENGTH]}
@@ -107,7 +109,7 @@ def client_fields(address: str | None) -> dict[str, str]:
 
 
 def request_fields(request: GatewayRequest) -> dict[str, Any]:
-    """The fields that name a request, for lines beside its own."""
+    """The fields that name a request, for other lines than its own."""
     return {
         "http.request.method": request.method[:METHOD_LENGTH],
         "http.request.id": request.request_id.decode(),
@@ -118,7 +120,7 @@ def request_fields(request: GatewayRequest) -> dict[str, Any]:
 
 
 def refusal_fields(reason: str, status: int) -> dict[str, Any]:
-    """What an audit line says of a refusal."""
+    """The fields of an audit line of a refusal."""
     return {
         "event.category": ["api"],
         "event.type": ["denied"],
@@ -132,7 +134,7 @@ def refusal_fields(reason: str, status: int) -> dict[str, Any]:
 # Most requests have the target of an earlier one.
 @lru_cache(1024)
 def _target(method: str, path: str) -> tuple[bytes, bytes]:
-    """The text of both within a JSON string, and the fields of each."""
+    """Both as a text within a JSON string, and as fields."""
     method_text, path_text = json_text(method), json_text(path)
     fields = f'"http.request.method":{method_text},"url.path":{path_text},'
     return f"{method_text[1:-1]} {path_text[1:-1]}".encode(), fields.encode()

@@ -1,4 +1,4 @@
-"""The log: one line a request, and lines beside it for what somebody has to see.
+"""The log: one line for each request, and lines for audit, faults, bugs and calls.
 
 The log never holds query strings, header values or bodies, since those may hold secrets. A path may
 hold ids; it is cut at 200 characters. A line is ASCII, so that no character of a value can break
@@ -86,7 +86,7 @@ class Log:
                 self._writer.lose()
 
     def bug(self, request: GatewayRequest, error: BaseException) -> None:
-        """An exception that nobody foresaw, with its traceback."""
+        """Write an unexpected exception with its traceback."""
         what = f"bug: {type(error).__name__}"
         self.event("error", "bff.bug", what, {**request_fields(request), **error_fields(error)})
 
@@ -123,7 +123,7 @@ class Log:
             self._writer.put(line)
 
     def upstream_call(self, observed: ObservedCall) -> None:
-        """Write a line on a call by its template, without values: a debug line."""
+        """Write a debug line on a call, by its template and without values."""
         try:
             call = observed.call
             what = call.service if call.operation is None else call.operation.name
@@ -134,7 +134,7 @@ class Log:
     def event(
         self, level: Level, dataset: Dataset, message: str, fields: Mapping[str, Any]
     ) -> None:
-        """Write a line of any kind, from its level on."""
+        """Write a line of any kind, unless its level is too low."""
         if self._level <= _LEVELS[level]:
             try:
                 line = self._lines.event(event(level, dataset, message, fields, self._origin))
@@ -150,15 +150,15 @@ class Log:
         return self._writer.lost_lines
 
     def flush(self) -> None:
-        """Wait until what was logged is written, for a second at most."""
+        """Wait until all lines are written, for a second at most."""
         self._writer.flush()
 
     def take_library_lines(self) -> None:
-        """From now on, also write what bff's other parts log with `logging`."""
+        """From now on, also write what parts of bff log with `logging`."""
         logging.getLogger("bff").addHandler(self._library_lines)
 
     def leave_library_lines(self) -> None:
-        """No longer write what bff's other parts log."""
+        """No longer write what parts of bff log."""
         logging.getLogger("bff").removeHandler(self._library_lines)
 
     def _loss(self, lines: int) -> bytes:
@@ -168,7 +168,7 @@ class Log:
 
 
 def log_of(settings: Settings, stream: IO[bytes] | None = None) -> Log:
-    """The log that a process's settings ask for."""
+    """The log of a process, by its settings."""
     return Log(
         settings.log_level,
         stream,
@@ -202,7 +202,7 @@ def _level_of(number: int) -> Level:
 
 
 def _call_fields(observed: ObservedCall) -> dict[str, Any]:
-    """What there is to say of a call without values of the request or the reply."""
+    """The fields of a call, without values of the request or the reply."""
     server, call, started_at, ended_at, answer = observed
     fields: dict[str, Any] = {
         "event.category": ["web"],

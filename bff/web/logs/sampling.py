@@ -1,7 +1,7 @@
-"""Which requests have a line: all that somebody may have to look into, and a share of the rest.
+"""Which requests have a line: all that are failed, degraded or slow, and a share of the rest.
 
-Every worker and every service decides alike of one trace (`bff.telemetry.traces.sampling`), unless
-a stranger gave it its id.
+All workers and services decide alike on one trace (`bff.telemetry.traces.sampling`), unless an
+untrusted client chose its id.
 """
 
 from typing import Final
@@ -11,12 +11,12 @@ from bff.telemetry.traces.sampling import ratio_sampler
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
 
-_SWITCHED: Final = 101  # a WebSocket, whose time is its use
+_SWITCHED: Final = 101  # a WebSocket lasts as long as its client wants
 
 
 class Sampling:
-    """`share` is the part of good, quick, complete requests that is written, from 0 to 1. What
-    takes `slow_seconds` is slow; 0: nothing is."""
+    """`share` is the share of good, quick, complete requests that have a line, from 0 to 1.
+    Requests are slow from `slow_seconds` on; 0: no request is slow."""
 
     def __init__(self, share: float = 1.0, slow_seconds: float = 0.0) -> None:
         self._share = share
@@ -24,7 +24,7 @@ class Sampling:
         self._slow_ms = slow_seconds * 1000 or float("inf")
 
     def weight(self, request: GatewayRequest, reply: Reply) -> float:
-        """How many requests the line of this one stands for; 0: it has none."""
+        """How many requests the line of this one stands for; 0: it gets no line."""
         if self._share == 1 or self._is_remarkable(request, reply):
             return 1.0
         return 1 / self._share if self._samples(_sampled_id(request)) else 0.0
@@ -39,8 +39,8 @@ class Sampling:
 
 
 def _sampled_id(request: GatewayRequest) -> bytes:
-    """The trace's id; where a stranger named that, one of chance: who chooses it would choose
-    whether it is seen, or have each request stand for many."""
+    """The trace's id; a random one where an untrusted client chose the id. Else the client could
+    choose whether its requests have lines, or make each stand for many."""
     trace_id = request.trace_id
     if request.is_trusted or request.has_new_trace:
         return trace_id

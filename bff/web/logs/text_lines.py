@@ -102,8 +102,8 @@ class TextLines:
 
 
 def _faults(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What was wrong: a word for it, and the field that has it. What the failures of steps say is
-    not said again."""
+    """What was wrong: a word for it, and the field that has it. The failures of steps are not
+    repeated."""
     failures = fields.get("bff.failures", ())
     if failures:
         yield _FAILURES[fields["bff.outcome"]], "bff.failures"
@@ -117,7 +117,7 @@ def _shown(value: Any) -> str:
 
 
 def _plain(text: str) -> str:
-    """A text in ASCII that ends no line and acts on no terminal."""
+    """A text in ASCII that ends no line and controls no terminal."""
     return json_text(text)[1:-1].replace('\\"', '"').replace("\x7f", "\\u007f")
 
 

@@ -1,4 +1,4 @@
-"""One limit as an endpoint has it: what counts for it, what it decides, and whom it refuses how."""
+"""One limit of an endpoint: the meter that counts, the counts of its decisions, its refusals."""
 
 from typing import Final, NamedTuple, assert_never
 
@@ -15,7 +15,7 @@ _TYPES: Final = "https://iana.org/assignments/http-problem-types#"
 
 
 class Decisions(NamedTuple):
-    """How often a limit has decided what; the last two where nobody could count."""
+    """The counts of a limit's decisions; the last two are decisions without a count."""
 
     allowed: Cell
     refused: Cell
@@ -38,7 +38,7 @@ class Decisions(NamedTuple):
 
 
 class LimitCounter(NamedTuple):
-    """One limit, what counts for it, and the replies to who has used it up, or can't be counted."""
+    """One limit, its meter, and the replies to requests over the limit or without a count."""
 
     limit: Limit
     meter: Meter
@@ -53,7 +53,7 @@ class LimitCounter(NamedTuple):
 
 
 def counter_of(limit: Limit, meters: Meters, metrics: Metrics) -> LimitCounter:
-    """What counts for a limit. The problem types are those of
+    """The counter of a limit. The problem types are those of
     draft-ietf-httpapi-ratelimit-headers-11, section 5."""
     named = {"violated-policies": [limit.name]}
     over = {"type": f"{_TYPES}quota-exceeded", "title": "The quota is used up", **named}

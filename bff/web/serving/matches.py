@@ -1,4 +1,4 @@
-"""What a request's method and path come to in the routing table. Values only."""
+"""The results of a look-up in the routing table. Values only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,15 +16,14 @@ class ToComposition:
 
 @dataclass(frozen=True, slots=True)
 class ToOwn:
-    """An endpoint of the gateway's own, by its path before any prefix."""
+    """An endpoint of the gateway itself, by its path before any prefix."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class ToRoute:
-    """A raw route; `below` is the path under its prefix as it came: "" or "/…". What stands before
-    the prefix is the gateway's own."""
+    """A raw route. `below` is the path under its prefix as it came: "" or "/…"."""
 
     route: Route
     below: str
@@ -39,7 +38,7 @@ class WrongMethod:
 
 @dataclass(frozen=True, slots=True)
 class NoMatch:
-    """Nothing of the project's is there."""
+    """The project has nothing at the path."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""`GET /metrics` on the gateway's own port, in every host, behind `BFF_METRICS_TOKEN`.
+"""`GET /metrics` at the gateway's own port, in every host, for clients with `BFF_METRICS_TOKEN`.
 
-It is none of the project's: no access, no limit and no `cors` of it counts here. Without the token
-nothing is there, and the path is free for the project.
+The access, limits and `cors` of the project don't apply to it. Without the setting there is no such
+endpoint, and the project may use the path.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ METRICS_PATH: Final = "/metrics"
 _SECONDS: Final = 5.0
 _BEARER: Final = BearerToken()
 
-# Renders the numbers; None where whoever has them does not answer in time.
+# Renders the metrics; None where the launcher doesn't answer in time.
 RenderMetrics = Callable[[Rendition], Awaitable[bytes | None]]
 
 
 class MetricsEndpoint:
-    """Answers who has the token. Safe between threads."""
+    """Answers requests that have the token. Safe to share between threads."""
 
     methods = ("GET", "HEAD")
     cross_origin = NO_CROSS_ORIGIN
@@ -72,7 +72,7 @@ class MetricsEndpoint:
 def metrics_of_process(
     metrics: Metrics, heavy_work: HeavyWork, loop: asyncio.AbstractEventLoop
 ) -> RenderMetrics:
-    """Renders the numbers of this process alone. Belongs to the loop."""
+    """Renders the metrics of this process alone. Belongs to the loop."""
 
     async def render_own(rendition: Rendition) -> bytes | None:
         deadline = Deadline.after(_SECONDS, loop.time)

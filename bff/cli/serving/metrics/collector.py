@@ -1,11 +1,11 @@
 """Collects the metrics of all workers in the launcher, and renders them.
 
 Rules:
-1. Workers are not trusted. What is too long, or no message, ends a worker's link with a line in the
-   log. The worker then counts as one that has ended.
-2. A link ends with its worker, and then the worker's numbers are among those of the ended.
-3. One rendition is made at a time, on a thread.
-4. A worker that has sent its numbers sends them each second. One that doesn't, hangs.
+1. Workers are not trusted. A frame that is too long or malformed ends the link of its worker, with
+   a line in the log. The worker then counts as ended.
+2. A link ends with its worker. The worker's counts then join the totals of ended workers.
+3. A thread makes one rendition at a time.
+4. A worker sends its metrics each second from its first message on. One that stops hangs.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 class MetricsCollector:
-    """The numbers of the launcher, `own`, and of its workers. For one event loop; `clock` gives
+    """The metrics of the launcher, `own`, and of its workers. For one event loop; `clock` gives
     seconds from any start."""
 
     def __init__(self, own: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
@@ -49,8 +49,8 @@ class MetricsCollector:
         own.gauge(WORKER_SILENCE).watch((), self._longest_silence)
 
     def link(self) -> socket.socket:
-        """The end for a new worker, from which is collected until it closes everywhere. To be
-        closed here once the worker has it."""
+        """The socket for a new worker. The collector reads the other end until every copy of this
+        one is closed. Close it here once the worker has it."""
         own, of_worker = socket.socketpair()
         task = asyncio.create_task(self._collect(own))
         self._links.add(task)

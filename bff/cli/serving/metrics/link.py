@@ -1,15 +1,15 @@
 """A worker's end of the socket on which it and the launcher exchange metrics.
 
-    worker    NUMBERS   what changed, once a second and before each question
-              ASK       the numbers of all workers, in a rendition
-    launcher  ANSWER    these, in the order of the questions
+    worker    NUMBERS   the changed metrics, once a second and before each question
+              ASK       asks for the metrics of all workers in a rendition
+    launcher  ANSWER    the rendered metrics, in the order of the questions
 
 Rules:
 1. A frame is the length of its content in four bytes, its kind in one, and the content.
-2. What waits to be sent has a bound: nothing is added before it is gone.
-3. Equal questions at one time are one question, which goes on when whoever asked has left. Nobody
+2. The buffer of the socket is empty before the next frame is written.
+3. Equal questions at one time are one question. It goes on when its callers have left. No caller
    waits longer than `answer_seconds`.
-4. Metrics never end a worker: where the link breaks, questions have no answer from then on.
+4. Metrics never end a worker. Once the link is broken, questions have no answer.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 
 
 class MetricsLink:
-    """Sends the numbers of this process, and asks for those of all. For one event loop."""
+    """Sends the metrics of this process, and asks for those of all. For one event loop."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class MetricsLink:
         return cls(metrics, *await asyncio.open_unix_connection(sock=link))
 
     async def render(self, rendition: Rendition) -> bytes | None:
-        """The numbers of all workers; None where the launcher doesn't answer in time."""
+        """The rendered metrics of all workers; None where the launcher doesn't answer in time."""
         asking = self._asking.get(rendition)
         if asking is None:
             asking = asyncio.create_task(self._ask(rendition))
@@ -80,7 +80,7 @@ class MetricsLink:
             return None
 
     async def close(self) -> None:
-        """Send the last numbers, where the launcher takes them, and end."""
+        """Send the last changes, unless the launcher is too slow, and end."""
         self._repeating.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_SECONDS):
@@ -93,7 +93,7 @@ class MetricsLink:
         answer: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         try:
             await self._send_numbers()
-            self._unanswered.append(answer)  # before it asks: an answer may come at once
+            self._unanswered.append(answer)  # before the question: its answer may come at once
             await self._send(ASK, msgspec.msgpack.encode(rendition))
         except OSError:
             return None
@@ -109,7 +109,7 @@ class MetricsLink:
         try:
             await self._send_numbers()
             return True
-        except OSError:  # the launcher has ended the link, and said why
+        except OSError:  # the launcher has ended the link, and logged why
             return False
         except Exception:
             _log.exception("this worker's metrics are not sent any more")
@@ -120,7 +120,7 @@ class MetricsLink:
             for message in self._changes.messages():
                 if message is not None:
                     await self._send(NUMBERS, message)
-                await asyncio.sleep(0)  # between two parts other work has its turn
+                await asyncio.sleep(0)  # other work runs between two parts
 
     async def _send(self, kind: int, content: bytes) -> None:
         if self._reading.done() or self._writer.is_closing():
@@ -140,7 +140,7 @@ class MetricsLink:
 
 
 def _resolve(future: asyncio.Future[bytes | None], answer: bytes | None) -> None:
-    if not future.done():  # else whoever asked was cancelled, at the end
+    if not future.done():  # else the question was cancelled at the end
         future.set_result(answer)
 
 
@@ -150,8 +150,8 @@ def frame(kind: int, content: bytes) -> bytes:
 
 
 async def read_frame(reader: asyncio.StreamReader, most_bytes: int) -> tuple[int, bytes] | None:
-    """The kind and the content of the next frame; None where the other end has closed, be it in a
-    frame. Raises `BadMessage` for one with more content, and `OSError`."""
+    """The kind and the content of the next frame; None where the other end has closed, even within
+    a frame. Raises `BadMessage` for a frame with more content, and `OSError`."""
     try:
         head = await reader.readexactly(5)
         length = int.from_bytes(head[:4], "big")

@@ -1,14 +1,13 @@
-"""`GET /metrics` at a port of the launcher's own, for Prometheus.
+"""A small server in the launcher, for `GET /metrics` at a separate port.
 
 Rules:
-1. A connection has one request, and a moment for its head and for its answer.
-2. There are `MOST_CONNECTIONS` at most. Where another comes, the oldest that has not sent its head
-   is closed, so clients that hang or trickle hold nobody up. Where all are being answered, the new
-   one is closed.
-3. Where a token is set, a request needs it. It is compared in constant time.
+1. A connection has one request, and a bounded time for its head and for its answer.
+2. At most `MOST_CONNECTIONS` are open. Where a further one comes, the oldest one without a complete
+   head is closed. So clients that hang or trickle delay no other. Where all are being answered, the
+   new one is closed.
+3. If a token is set, each request needs it. It is compared in constant time.
 
-This is not the gateway's server, which needs the project and Flask: the launcher has neither, and
-saves 70 MB.
+The gateway's own server needs the project and Flask. The launcher has neither, which saves 70 MB.
 """
 
 import asyncio
@@ -26,7 +25,7 @@ MOST_CONNECTIONS: Final = 32
 _PATH: Final = b"/metrics"
 _MOST_HEAD_BYTES: Final = 8192
 _HEAD_SECONDS: Final = 5.0
-_ANSWER_SECONDS: Final = 10.0  # Prometheus waits for as long
+_ANSWER_SECONDS: Final = 10.0  # Prometheus waits as long
 
 Header = tuple[bytes, bytes]
 
@@ -34,7 +33,7 @@ _TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
 
 
 class Answer(NamedTuple):
-    """What goes out; a text for people but where the numbers are in it."""
+    """A reply: the metrics, or a text for people."""
 
     status: HTTPStatus
     body: bytes
@@ -42,8 +41,8 @@ class Answer(NamedTuple):
 
 
 class MetricsServer:
-    """Answers with what `render` makes, to who sends `token` where that isn't None. For one event
-    loop."""
+    """Answers with the metrics that `render` gives. If `token` is not None, clients must send it.
+    For one event loop."""
 
     def __init__(
         self,
@@ -58,7 +57,7 @@ class MetricsServer:
         self._render = render
         self._token = None if token is None else token.encode()
         self._server: asyncio.Server | None = None
-        # In the order in which they came; those whose head is not there yet.
+        # Connections without a complete head, in the order in which they came.
         self._waiting: dict[asyncio.StreamWriter, None] = {}
         self._connections: set[asyncio.StreamWriter] = set()
         self._serving: set[asyncio.Task[None]] = set()
@@ -70,7 +69,7 @@ class MetricsServer:
         )
 
     def close(self) -> None:
-        """Accept no more, and break off what is at work."""
+        """Accept no more connections, and break off the open ones."""
         if self._server is not None:
             self._server.close()
         for writer in self._connections:
@@ -78,7 +77,7 @@ class MetricsServer:
 
     @property
     def connections(self) -> int:
-        """How many are open."""
+        """The number of open connections."""
         return len(self._connections)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -91,7 +90,7 @@ class MetricsServer:
         if not self._make_room():
             writer.transport.abort()
             return
-        writer.transport.set_write_buffer_limits(high=0)  # a drain waits for all
+        writer.transport.set_write_buffer_limits(high=0)  # `drain` waits until all is sent
         self._connections.add(writer)
         self._waiting[writer] = None
         try:
@@ -135,14 +134,14 @@ class MetricsServer:
 
 
 class Request(NamedTuple):
-    """The head of a request; names of headers in lower case."""
+    """The head of a request. Names of headers are in lower case."""
 
     method: bytes
     path: bytes
     headers: Sequence[Header]
 
     def header(self, name: bytes) -> bytes | None:
-        """A header that is a list, its lines joined; None where there is none."""
+        """The lines of a header as one list; None where there is none."""
         values = [value for each, value in self.headers if each == name]
         return b",".join(values) if values else None
 
@@ -163,7 +162,7 @@ def read_request(head: bytes) -> Request:
 
 
 def refusal_of(request: Request, token: bytes | None) -> Answer | None:
-    """Why a request is not answered with metrics; None where it is."""
+    """The answer to a request that gets no metrics; None where it gets them."""
     if request.path != _PATH:
         return Answer(HTTPStatus.NOT_FOUND, b"The metrics are at /metrics.\n", [_TEXT])
     if request.method not in (b"GET", b"HEAD"):
@@ -182,7 +181,7 @@ def _has_token(request: Request, token: bytes) -> bool:
 
 
 async def _read_head(reader: asyncio.StreamReader, most_seconds: float) -> bytes | None:
-    """The head; None where none comes, in time or at all. Raises `OSError`."""
+    """The head; None where no whole head comes in time. Raises `OSError`."""
     with suppress(TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         async with asyncio.timeout(most_seconds):
             return await reader.readuntil(b"\r\n\r\n")
