@@ -14,7 +14,7 @@ def said(**environ: str) -> list[str]:
 def test_metrics_at_the_gateways_own_port_and_the_collector_are_named_where_they_are_on() -> None:
     assert said() == []
     assert said(BFF_METRICS_TOKEN=TOKEN, OTEL_EXPORTER_OTLP_ENDPOINT=COLLECTOR) == [
-        "metrics at http://127.0.0.1:8080/metrics, for who sends BFF_METRICS_TOKEN",
+        "metrics at http://127.0.0.1:8080/metrics, with BFF_METRICS_TOKEN",
         "traces to http://127.0.0.1:4318",
     ]
     assert said(BFF_METRICS_TOKEN=TOKEN, BFF_APP="shop:app") == []
