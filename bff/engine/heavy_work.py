@@ -85,6 +85,8 @@ class HeavyWork:
 
     def _run(self) -> None:
         while (task := self._queue.get()) is not None:
+            # Of one that nobody waits for any longer, too: those are the longest.
+            self._waits.observe(self._waits.at(), time.perf_counter() - task.queued_at)
             if task.future.set_running_or_notify_cancel():
                 self._work_on(task)
             del task  # or a large value stays until the next task
@@ -92,7 +94,6 @@ class HeavyWork:
     def _work_on(self, task: _Task) -> None:
         """Do the work, and count it before its result is given out."""
         began_at = time.perf_counter()
-        self._waits.observe(self._waits.at(), began_at - task.queued_at)
         try:
             result = task.work()
         except BaseException as error:

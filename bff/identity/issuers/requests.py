@@ -109,12 +109,15 @@ class IssuerClient:
     async def _ask(
         self, question: Question, request: httpx.Request, timeout_seconds: float = TIMEOUT_SECONDS
     ) -> IssuerReply:
-        """The reply; counted, unless who asks leaves before it is there."""
+        """The reply; counted, whatever comes of it."""
         began_at = time.perf_counter()
         try:
             reply = await self._send(request, timeout_seconds)
         except IssuerDown as down:
             self._count(question, down.word, began_at)
+            raise
+        except asyncio.CancelledError:  # its time is over, or nobody waits any longer
+            self._count(question, "cancelled", began_at)
             raise
         error = STATUS_LABELS.get(reply.status, OTHER) if reply.status >= 400 else ""
         self._count(question, error, began_at)

@@ -4,13 +4,15 @@ A request is announced by a scope and answered by messages, as in ASGI, whicheve
 so one adapter for Flask serves all of them.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Protocol
 from urllib.parse import quote
 
 from bff.web.gateway import Gateway
 from bff.web.http.destination import NOWHERE
-from bff.web.http.replies import Reply
+from bff.web.http.problems import closing
+from bff.web.http.replies import BrokenBy, Reply
 from bff.web.http.requests import (
     BEHIND_EDGE,
     LOGGED,
@@ -70,8 +72,9 @@ async def hand_over(
     telemetry = gateway.telemetry
     if request.destination is NOWHERE:
         request.destination = gateway.app_destination
-    status, sent_bytes, has_left = 0, 0, False  # no status is known yet
+    status, sent_bytes = 0, 0  # no status is known yet
     length = -1  # of the reply, where its head states one
+    why_broken: BrokenBy | None = None
 
     async def send_and_note(message: Message) -> None:
         nonlocal status, sent_bytes, length
@@ -92,15 +95,23 @@ async def hand_over(
         await unless_client_leaves(answer)
     except ClientGone:
         # A client may leave once it has all, before the app knows.
-        has_left = not status or sent_bytes != length
+        why_broken = "client left" if not status or sent_bytes != length else None
+    except asyncio.CancelledError:
+        why_broken = "gateway closed"
+        raise
+    except Exception:
+        why_broken = "app broke off" if status else None
+        raise
     finally:
         telemetry.end_work(request)
         if LOGGED not in scope:
-            reply = Reply(status or 500, [])
-            if not has_left:
-                telemetry.ended(request, reply, sent_bytes)
+            if why_broken is None:
+                telemetry.ended(request, Reply(status or 500, []), sent_bytes)
             elif status:
-                telemetry.broken(request, reply, sent_bytes, "client left")
+                telemetry.broken(request, Reply(status, []), sent_bytes, why_broken)
+            elif why_broken == "gateway closed":
+                cut = gateway.finish(request, closing(request))
+                telemetry.broken(request, cut, 0, why_broken)
             else:
                 telemetry.abandoned(request)
 

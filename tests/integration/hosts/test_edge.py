@@ -267,8 +267,8 @@ def test_websocket_is_refused_with_501_where_the_server_lets_an_app_answer(tmp_p
     assert json.loads(body["body"])["reason"] == "no_websockets"
 
 
-def test_websocket_is_refused(tmp_path: Path) -> None:
-    edge = create_asgi(write_project(tmp_path), QUIET)
+def test_websocket_is_refused_by_the_server_and_counts_as_it_answers(tmp_path: Path) -> None:
+    edge: Any = create_asgi(write_project(tmp_path), COUNTED)
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
@@ -277,8 +277,10 @@ def test_websocket_is_refused(tmp_path: Path) -> None:
     async def receive() -> Any:
         return {"type": "websocket.connect"}
 
-    asyncio.run(edge({"type": "websocket"}, receive, send))
+    asyncio.run(edge({**http_scope("/live"), "type": "websocket", "scheme": "ws"}, receive, send))
     assert [message["type"] for message in sent] == ["websocket.close"]
+    ((kind, *_, status, _),) = edge._gateway.metrics.histogram(REQUESTS).series
+    assert (kind, status) == ("none", "403")
 
 
 def test_start_that_fails_is_told_to_the_server(tmp_path: Path) -> None:

@@ -35,13 +35,13 @@ class Thread:
         assert self.gate.wait(10)
 
     def counted(self):
-        """How many pieces wait, have begun, are done and were refused."""
+        """How many pieces wait, have waited, are done and were refused."""
         self.metrics.read_all()
-        begun, done = (
+        waited, done = (
             sum(self.metrics.histogram(each).at()[:-1]) for each in (HEAVY_WAITS, HEAVY_DURATIONS)
         )
         waiting, refused = self.metrics.gauge(HEAVY_WAITING), self.metrics.counter(HEAVY_REFUSALS)
-        return waiting.at()[0], begun, done, refused.at()[0]
+        return waiting.at()[0], waited, done, refused.at()[0]
 
     async def blocked(self):
         task = asyncio.create_task(self.share().run(self.block))
@@ -101,6 +101,7 @@ def test_work_that_waits_for_its_turn_at_the_deadline_is_never_begun():
         await blocking
         await thread.share().run(thread.note, "next")
         assert thread.done == ["next"]
+        assert thread.counted() == (0, 3, 2, 0)  # its wait counts, which was the longest
 
     on_a_loop(test)
 

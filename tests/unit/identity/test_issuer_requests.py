@@ -118,6 +118,9 @@ def test_each_request_counts_by_the_issuer_its_purpose_and_what_went_wrong(
         issuer.hold.clear()
         with pytest.raises(IssuerDown):
             await client.post(f"{issuer.url}/token", {}, TOKENS, timeout_seconds=0.05)
+        with pytest.raises(TimeoutError):  # of whoever asks
+            async with asyncio.timeout(0.05):
+                await client.post(f"{issuer.url}/token", {}, TOKENS)
         issuer.hold.set()
         await client.close()
 
@@ -128,6 +131,7 @@ def test_each_request_counts_by_the_issuer_its_purpose_and_what_went_wrong(
         (*KEYS, "protocol"): 1,
         (*KEYS, "unreachable"): 1,
         (*TOKENS, "400"): 1,
+        (*TOKENS, "cancelled"): 1,
         (*TOKENS, "timeout"): 1,
     }
     assert series[*TOKENS, "timeout"][-1] >= 0.05

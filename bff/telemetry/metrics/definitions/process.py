@@ -56,7 +56,7 @@ HEAVY_WAITING: Final = Definition(
 HEAVY_WAITS: Final = Definition(
     "bff_heavy_work_wait_seconds",
     "histogram",
-    "How long pieces of heavy work waited for their thread.",
+    "How long pieces of heavy work waited for their thread, those included that were given up.",
     "process",
     (),
     "seconds",

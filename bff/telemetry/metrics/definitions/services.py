@@ -104,7 +104,7 @@ ISSUER_REQUESTS: Final = Definition(
     "histogram",
     "How long requests to issuers of tokens took, by purpose: metadata, keys, introspection,"
     " tokens. The error is a status from 400 on, or the reason why no reply came: timeout,"
-    " unreachable, protocol.",
+    " unreachable, protocol, cancelled.",
     "services",
     ("issuer", "purpose", "error_type"),
     "seconds",

@@ -23,7 +23,7 @@ from bff.web.hosts.asgi.messages import (
 )
 from bff.web.hosts.behind import AppBehind, Message, Receive, Scope, Send, hand_over, scope_for_app
 from bff.web.hosts.garbage import sparing_what_stays
-from bff.web.http.problems import no_websockets
+from bff.web.http.problems import closing, no_websockets
 from bff.web.http.replies import BrokenBy, Reply, close_body
 from bff.web.http.requests import ClientGone, GatewayRequest
 from bff.web.serving.pending import Pending
@@ -90,6 +90,10 @@ class Edge:
         except ClientGone:
             self._telemetry.abandoned(request)
             return
+        except asyncio.CancelledError:  # by the server, which ends
+            cut = self._gateway.finish(request, closing(request))
+            self._telemetry.broken(request, cut, 0, "gateway closed")
+            raise
         if isinstance(reply.body, bytes):
             await self._send(request, reply, reply.body, send)
         else:
@@ -97,9 +101,6 @@ class Edge:
 
     async def _refuse_websocket(self, scope: Scope, send: Send) -> None:
         """Answer 501 where the server lets an app answer a handshake; else its answer is 403."""
-        if "websocket.http.response" not in (scope.get("extensions") or ()):
-            await send({"type": "websocket.close", "code": 1000})
-            return
 
         async def deny(message: Message) -> None:
             await send({**message, "type": f"websocket.{message['type']}"})
@@ -109,14 +110,19 @@ class Edge:
         request = request_of({**scope, "method": "GET"})
         self._gateway.locate(request)
         reply = self._gateway.finish(request, no_websockets(request))
-        if isinstance(reply.body, bytes):
+        assert isinstance(reply.body, bytes)  # noqa: S101  (a problem document)
+        if "websocket.http.response" in (scope.get("extensions") or ()):
             await self._send(request, reply, reply.body, deny)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+            reply.status = 403
+            self._telemetry.ended(request, reply, 0)
 
     async def _send(self, request: GatewayRequest, reply: Reply, body: bytes, send: Send) -> None:
         try:
             await send(_head(reply))
             await send({"type": "http.response.body", "body": body})
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             self._telemetry.broken(request, reply, 0, _broken_by(error))
             raise
         self._telemetry.ended(request, reply, len(body))
@@ -143,7 +149,7 @@ class Edge:
             await send(_head(reply))
             await watches.stream_unless_client_leaves(pump, incoming, receive)
             await send({"type": "http.response.body", "body": b""})
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             self._telemetry.broken(request, reply, sent_bytes, _broken_by(error))
             if isinstance(error, ClientGone):
                 return
@@ -203,11 +209,11 @@ def _head(reply: Reply) -> Message:
     return {"type": "http.response.start", "status": reply.status, "headers": reply.all_headers}
 
 
-def _broken_by(error: Exception) -> BrokenBy:
+def _broken_by(error: BaseException) -> BrokenBy:
     match error:
         case BrokenStream():
             return "upstream broke off"
         case ClientGone() | OSError():  # ASGI: `send` may raise it where the client has left
             return "client left"
-        case _:  # uvicorn takes no status from 600 on, for one
+        case _:  # the server ends, or takes no such reply, as uvicorn no status from 600 on
             return "gateway closed"

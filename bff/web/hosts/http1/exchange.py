@@ -136,6 +136,7 @@ class Exchange:
         self._stop(cancels=self._may_be_abandoned or self._started)
         if self._service.is_over:
             self._note_cut()
+            self._telemetry.end_work(self.request)  # what is cut off then may say nothing more
         elif not self._is_logged and not self._started and self._may_be_abandoned:
             self._is_logged = True
             self._telemetry.abandoned(self.request)
@@ -307,6 +308,6 @@ class Exchange:
         try:
             await answer()
         except asyncio.CancelledError:
-            if self._writer.is_lost:
+            if self._writer.is_lost and not self._service.is_over:
                 raise ClientGone from None
             raise

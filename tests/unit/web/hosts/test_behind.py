@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import pytest
 
 from bff.web.hosts.behind import Send, hand_over
 from bff.web.http.destination import Destination
+from bff.web.http.replies import Reply
 from bff.web.http.requests import ClientGone, GatewayRequest
 from bff.web.logs.log import Log
 from bff.web.telemetry.telemetry import Telemetry
@@ -19,6 +21,9 @@ class Served(NamedTuple):
 
     telemetry: Telemetry
     app_destination: Destination = Destination("app")
+
+    def finish(self, _: GatewayRequest, reply: Reply) -> Reply:
+        return reply
 
 
 class App:
@@ -44,18 +49,44 @@ async def leave_before(_answer: Callable[[], Awaitable[None]]) -> None:
     raise ClientGone
 
 
+async def fail_before(_answer: Callable[[], Awaitable[None]]) -> None:
+    """The app fails, and has not answered."""
+    raise ZeroDivisionError
+
+
+async def fail_after(answer: Callable[[], Awaitable[None]]) -> None:
+    """The app fails in its reply."""
+    await answer()
+    raise ZeroDivisionError
+
+
+async def end_before(_answer: Callable[[], Awaitable[None]]) -> None:
+    """The server ends before the app has answered."""
+    raise asyncio.CancelledError
+
+
+async def end_after(answer: Callable[[], Awaitable[None]]) -> None:
+    """The server ends while the app answers."""
+    await answer()
+    raise asyncio.CancelledError
+
+
 @pytest.mark.parametrize(
     ("sent_bytes", "leave", "status", "broken"),
     [
         (10, leave_after, 200, None),
         (9, leave_after, 200, "client left"),
         (10, leave_before, 499, None),
+        (10, fail_before, 500, None),  # which the host answers with
+        (9, fail_after, 200, "app broke off"),
+        (10, end_before, 503, "gateway closed"),
+        (9, end_after, 200, "gateway closed"),
     ],
 )
-def test_client_that_leaves_breaks_a_reply_that_it_has_in_part(
+def test_line_says_what_became_of_the_apps_reply(
     sent_bytes: int, leave: Any, status: int, broken: str | None
 ) -> None:
-    """One that leaves before is no error of the app's."""
+    """A client that leaves before is no error of the app's, nor is one that has all."""
     recorder = Recorder()
     log = Log("info", recorder)
 
@@ -64,7 +95,8 @@ def test_client_that_leaves_breaks_a_reply_that_it_has_in_part(
 
     request = GatewayRequest("GET", "/x", "", [])
     gateway: Any = Served(Telemetry(log))
-    asyncio.run(hand_over(App(sent_bytes), request, {}, send, leave, gateway))
+    with suppress(ZeroDivisionError, asyncio.CancelledError):
+        asyncio.run(hand_over(App(sent_bytes), request, {}, send, leave, gateway))
     log.flush()
     (line,) = recorder.lines()
     assert (line["http.response.status_code"], line.get("bff.broken")) == (status, broken)
