@@ -83,11 +83,14 @@ def running_demo(
     any; `variables` are more of its environment's. Raises `DemoFailed` with the process's last
     words when one does not start. Everything is stopped on the way out, whatever happened.
     """
-    ports = _choose_ports(gateway_port)
-    gateway = f"http://localhost:{ports['gateway']}"  # another site than the issuer's 127.0.0.1
-    metrics_port = ports.pop("metrics")
-    addresses = {name: _address(port) for name, port in ports.items()} | {"gateway": gateway}
     with ExitStack() as stack:
+        held = stack.enter_context(ExitStack())
+        ports = _choose_ports(held, gateway_port)
+        if sys.platform != "linux":  # which alone lets a server listen at a port that is held
+            held.close()
+        gateway = f"http://localhost:{ports['gateway']}"  # another site than the issuer's 127.0.0.1
+        metrics_port = ports.pop("metrics")
+        addresses = {name: _address(port) for name, port in ports.items()} | {"gateway": gateway}
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bff-demo-")))
         processes: dict[str, DemoProcess] = {}
 
@@ -223,18 +226,18 @@ def _address(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def _choose_ports(gateway_port: int) -> dict[str, int]:
-    """A free port for each. The services' differ from run to run, and a cached payload's key
-    holds its services' addresses: a Redis that outlives the demo can't answer the next one."""
-    with ExitStack() as stack:  # every socket stays open, so that no port is given twice
-        ports = {"gateway": _take_port(stack, gateway_port)}
-        others = (*SAMPLE_SERVICES, "issuer", "metrics")
-        return ports | {name: _take_port(stack, 0) for name in others}
+def _choose_ports(held: ExitStack, gateway_port: int) -> dict[str, int]:
+    """A free port for each, which nobody else gets as long as it is held. The services' differ from
+    run to run, and a cached payload's key holds its services' addresses: a Redis that outlives the
+    demo can't answer the next one."""
+    ports = {"gateway": _take_port(held, gateway_port)}
+    others = (*SAMPLE_SERVICES, "issuer", "metrics")
+    return ports | {name: _take_port(held, 0) for name in others}
 
 
-def _take_port(stack: ExitStack, preferred: int) -> int:
+def _take_port(held: ExitStack, preferred: int) -> int:
     for port in (preferred, 0):
-        probe = stack.enter_context(socket.socket())
+        probe = held.enter_context(socket.socket())
         # Connections that linger from the last demo do not make its port taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
