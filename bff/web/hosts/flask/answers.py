@@ -77,7 +77,7 @@ class Answers:
             return self.whole(environ, request, reply)
         if visit is not None:
             visit.when_left(exchange.abandon)
-        return self._streamed(environ, request, reply, exchange)
+        return self._streamed(environ, request, reply, exchange, loop)
 
     def whole(self, environ: Environ, request: GatewayRequest, reply: Reply) -> GatewayResponse:
         """The response with a body that is there."""
@@ -87,7 +87,12 @@ class Answers:
         return response_of(reply, body)
 
     def _streamed(
-        self, environ: Environ, request: GatewayRequest, reply: Reply, exchange: Exchange
+        self,
+        environ: Environ,
+        request: GatewayRequest,
+        reply: Reply,
+        exchange: Exchange,
+        loop: asyncio.AbstractEventLoop,
     ) -> GatewayResponse:
         sent_bytes = 0
         why_broken: BrokenBy | None = "client left"
@@ -115,11 +120,22 @@ class Answers:
             else:
                 self._telemetry.broken(request, reply, sent_bytes, why_broken)
 
+        def end_on_loop() -> None:
+            try:
+                loop.call_soon_threadsafe(end)
+            except RuntimeError:  # it is closed
+                end()
+
+        def ending() -> None:
+            if dropped.detach() is not None:
+                end()
+
         mark_logged(environ)
         response = response_of(reply, body())
-        # Once: when a server closes it, or when an app's own hook has put another in its place.
-        ending = weakref.finalize(response, end)
-        ending.atexit = False
+        # Once: when a server closes it, or when an app's own hook has put another in its place. The
+        # collector may find that one in any thread, which may hold a lock that `end` would take.
+        dropped = weakref.finalize(response, end_on_loop)
+        dropped.atexit = False
         response.call_on_close(ending)
         return response
 
