@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
-from bff.engine.values.outcomes import Failed
+from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.service import Link
 from bff.upstream.ports import (
     ArrivingBody,
@@ -32,8 +32,8 @@ T = TypeVar("T", bound=Reply)
 
 
 class ObservedCall(NamedTuple):
-    """One exchange with an instance. `answer` is None where the call was cancelled. Times are
-    seconds of the clock."""
+    """One exchange with an instance. `answer` is None where the call was cancelled before its time
+    was over. Times are seconds of the clock."""
 
     server: Server
     call: ServiceCall
@@ -67,6 +67,10 @@ class ObservedCall(NamedTuple):
                 return ""
 
 
+# A run stops waiting up to 50 ms before its deadline, until which its calls may take. What is
+# cancelled then was too late: nobody has lost interest.
+_LAST_SECONDS: Final = 0.1
+_LATE: Final = Failed(Reason.DEADLINE)
 _observed: Final[Callable[[tuple[Any, ...]], ObservedCall]] = partial(tuple.__new__, ObservedCall)
 
 # Called once for each exchange, on the event loop, when its answer is there. Raises nothing.
@@ -131,7 +135,9 @@ class _ObservedInstance:
     ) -> Handle:
         """See `Instance.fetch`."""
         call = _as_attempt(call)
-        exchange: _ObservedExchange[UpstreamReply] = _ObservedExchange(self._watch, call, on_answer)
+        exchange: _ObservedExchange[UpstreamReply] = _ObservedExchange(
+            self._watch, call, timeout_seconds, on_answer
+        )
         exchange.current = self._fetch(
             call, exchange.take, timeout_seconds=timeout_seconds, byte_cap=byte_cap
         )
@@ -142,7 +148,7 @@ class _ObservedInstance:
     ) -> Handle:
         """See `Instance.open`."""
         call = _as_attempt(call)
-        exchange = _ObservedStream(self._watch, call, on_answer)
+        exchange = _ObservedStream(self._watch, call, timeout_seconds, on_answer)
         exchange.current = self._instance.open(call, exchange.take, timeout_seconds=timeout_seconds)
         return exchange
 
@@ -165,7 +171,7 @@ class _ObservedSwitching(_ObservedInstance):
         """See `Switching.switch`."""
         call = _as_attempt(call)
         exchange: _ObservedExchange[SwitchedConnection | UpstreamReply]
-        exchange = _ObservedExchange(self._watch, call, on_answer)
+        exchange = _ObservedExchange(self._watch, call, timeout_seconds, on_answer)
         exchange.current = self._switching.switch(
             call, exchange.take, timeout_seconds=timeout_seconds, byte_cap=byte_cap
         )
@@ -176,11 +182,14 @@ class _ObservedExchange(Generic[T]):
     """A running exchange. It is the handle of the call; `current` is the handle of the
     transport."""
 
-    __slots__ = ("_call", "_on_answer", "_started_at", "_watch", "current")
+    __slots__ = ("_call", "_on_answer", "_seconds", "_started_at", "_watch", "current")
 
-    def __init__(self, watch: _Watch, call: ServiceCall, on_answer: OnAnswer[T]) -> None:
+    def __init__(
+        self, watch: _Watch, call: ServiceCall, seconds: float, on_answer: OnAnswer[T]
+    ) -> None:
         self._watch = watch
         self._call = call
+        self._seconds = seconds
         self._on_answer: OnAnswer[T] | None = on_answer
         self._started_at = watch.clock()
         self.current: Handle
@@ -200,7 +209,8 @@ class _ObservedExchange(Generic[T]):
         """See `Handle.cancel`; after the answer it closes what streams."""
         if self._on_answer is not None:
             self._on_answer = None
-            self._report(None)
+            left = self._started_at + self._seconds - self._watch.clock()
+            self._report(_LATE if left < _LAST_SECONDS else None)
         self.current.cancel()
 
     def _report(self, answer: Answer | None) -> None:

@@ -107,7 +107,7 @@ CASES: Mapping[str, tuple[Case, ...]] = {
     ),
     "BffInstanceFailing": (
         # every call fails from the fifth minute on: it is known 45 seconds later
-        Case({**users("timeout", "0x20 100+100x20"), **users("", "0+100x20 2000x20")}, "5m45s",
+        Case({**users("deadline", "0x20 100+100x20"), **users("", "0+100x20 2000x20")}, "5m45s",
              OF_USERS, "More than 20 % of the calls of users at 10.0.0.7:8000 fail."),
         Case({**users("503", "0x20 0+15x20"), **users("", "0+90x40")}, "8m"),
         Case({**users("503", "0x20 2x20"), **users("", "0x40")}, "5m45s"),  # two calls in all

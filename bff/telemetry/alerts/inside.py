@@ -53,7 +53,9 @@ SERVICE_ALERTS: Final = (
         "15s",
         "page",
         "Does this instance fail alone, or the whole service? The log shows its answers in"
-        " `bff.failures`. Screens are degraded or fail, as `on_failure` of their steps says.",
+        " `bff.failures`. Screens are degraded or fail, as `on_failure` of their steps says. If"
+        " Why calls fail shows `deadline`, a screen's time was over: the instance hangs, or another"
+        " step had used the time.",
         INSTANCES_FAILING,
         INSTANCE,
     ),

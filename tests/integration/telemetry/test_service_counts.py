@@ -35,7 +35,7 @@ from tests.support.gateway.http1_server import read_all
 from tests.support.gateway.websockets import GATEWAY, echo, handshake, switching
 from tests.support.projects import SHOP_SERVICE, write_project
 from tests.support.upstream.wire import WireServer
-from tests.support.upstream.wire_scripts import head, json_reply, reply, then_close
+from tests.support.upstream.wire_scripts import head, json_reply, never, reply, then_close
 
 BROKEN = then_close(head(200, [("Content-Length", "1000000")]) + b"x" * 100_000)
 BANK = """
@@ -50,6 +50,7 @@ OWN = """
 endpoint: GET /own/{id}
 params: {id: {type: integer}}
 steps: {user: {call: bank.get_user, with: {id: "${params.id}"}}}
+deadline: 500ms
 """
 
 
@@ -87,6 +88,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     token = json.dumps({"access_token": "t0ken", "token_type": "Bearer", "expires_in": 3600})
     scripts = {
         "/users/1": json_reply('{"id": 1, "first_name": "Ann"}'),
+        "/users/3": never(),
         "/users/2": json_reply('{"id": "two"}'),
         "/missing": reply(404),
         "/broken": BROKEN,
@@ -127,6 +129,16 @@ def test_reply_that_breaks_its_schema_is_a_good_exchange_and_a_broken_promise(
         ("bank", *served.shop, "GET", "200", ""): 1,
         ("bank", "bank.get_user"): 1,
     }
+
+
+def test_exchange_that_the_deadline_of_a_composition_ends_is_a_fault_of_its_instance(
+    served: Served,
+) -> None:
+    """Who looks for what hangs has to find it, although the run gives its calls up."""
+    served.host.get("/own/1")
+    served.moved()
+    assert served.host.get("/own/3").status == 504
+    assert served.moved() == {("bank", *served.shop, "GET", "", "deadline"): 1}
 
 
 def test_status_from_400_on_is_the_error_of_a_routes_exchange(served: Served) -> None:

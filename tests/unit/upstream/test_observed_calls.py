@@ -69,14 +69,20 @@ def test_each_observer_sees_the_exchange_before_its_caller_has_the_answer(
     assert answers == [answer]
 
 
-def test_cancelled_exchange_is_seen_once_without_an_answer() -> None:
+@pytest.mark.parametrize(
+    ("after", "answer"), [(0.5, None), (0.96, Failed(Reason.DEADLINE))], ids=["left", "too-late"]
+)
+def test_cancelled_exchange_is_seen_once_and_as_late_where_its_time_was_all_but_over(
+    after: float, answer: Failed | None
+) -> None:
     held, seen = Held(), list[ObservedCall]()
+    clock: Callable[[], float] = iter((7.0, 7.0 + after, 7.0 + after)).__next__
     handle, answers = fetch(
-        ObservedTransport(held, Observers((seen.append,)), lambda: 0.0).at("http://a", None)
+        ObservedTransport(held, Observers((seen.append,)), clock).at("http://a", None)
     )
     handle.cancel()
     handle.cancel()
-    assert [each.answer for each in seen] == [None]
+    assert [each.answer for each in seen] == [answer]
     assert answers == []
 
 
