@@ -38,7 +38,7 @@ def project_of(folder: Path, upstream: WireServer) -> Path:
     return write_project(folder, {"home": HOME}, services={"shop": service}, gateway=gateway)
 
 
-def test_end_of_our_server_cuts_off_a_write_to_a_route_and_a_view_of_the_apps(
+def test_end_of_our_server_cuts_off_a_write_and_a_view_of_the_apps(
     tmp_path: Path,
 ) -> None:
     """Neither ends because a client leaves."""
@@ -79,7 +79,7 @@ def test_end_of_our_server_cuts_off_a_write_to_a_route_and_a_view_of_the_apps(
     assert at_work == {("route",): [0], ("app",): [0]}
 
 
-def test_end_of_an_asgi_server_cuts_off_what_waits_what_is_sent_and_a_view_of_the_apps(
+def test_end_of_an_asgi_server_cuts_off_what_waits_and_what_is_sent(
     tmp_path: Path,
 ) -> None:
     is_asked, has_begun, let_go = threading.Event(), threading.Event(), threading.Event()
