@@ -110,8 +110,7 @@ async def hand_over(
             elif status:
                 telemetry.broken(request, Reply(status, []), sent_bytes, why_broken)
             elif why_broken == "gateway closed":
-                cut = gateway.finish(request, closing(request))
-                telemetry.broken(request, cut, 0, why_broken)
+                telemetry.broken(request, closing(request), 0, why_broken)
             else:
                 telemetry.abandoned(request)
 

@@ -91,8 +91,7 @@ class Edge:
             self._telemetry.abandoned(request)
             return
         except asyncio.CancelledError:  # by the server, which ends
-            cut = self._gateway.finish(request, closing(request))
-            self._telemetry.broken(request, cut, 0, "gateway closed")
+            self._telemetry.broken(request, closing(request), 0, "gateway closed")
             raise
         if isinstance(reply.body, bytes):
             await self._send(request, reply, reply.body, send)

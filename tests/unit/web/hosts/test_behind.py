@@ -9,7 +9,6 @@ import pytest
 
 from bff.web.hosts.behind import Send, hand_over
 from bff.web.http.destination import Destination
-from bff.web.http.replies import Reply
 from bff.web.http.requests import ClientGone, GatewayRequest
 from bff.web.logs.log import Log
 from bff.web.telemetry.telemetry import Telemetry
@@ -21,9 +20,6 @@ class Served(NamedTuple):
 
     telemetry: Telemetry
     app_destination: Destination = Destination("app")
-
-    def finish(self, _: GatewayRequest, reply: Reply) -> Reply:
-        return reply
 
 
 class App:
