@@ -44,6 +44,16 @@ def test_decision_is_the_traces_and_a_greater_share_has_all_of_a_lesser_one() ->
     ]
 
 
+def test_trace_that_begins_here_decides_also_once_calls_have_it() -> None:
+    sampling, samples = Sampling(0.5), ratio_sampler(0.5)
+    asked = [GatewayRequest("GET", "/a", "", []) for _ in range(100)]
+    calls_have = [each.trace for each in asked[50:]]
+    assert len(calls_have) == 50
+    assert [sampling.weight(each, Reply(200, [])) > 0 for each in asked] == [
+        samples(each.trace_id) for each in asked
+    ]
+
+
 @pytest.mark.parametrize("trace_id", ["0" * 31 + "1", "f" * 32], ids=["of all", "of none"])
 def test_stranger_that_names_its_trace_decides_nothing_by_it(trace_id: str) -> None:
     """Nor by `X-Request-ID`, which is the trace's id where it can be one."""
