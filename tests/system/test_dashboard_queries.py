@@ -30,11 +30,27 @@ groups:
 """
 # Words of labels by which queries choose; other labels have one value.
 WORDS = {
-    "outcome": ("ok", "degraded", "failed"),
-    "error_type": ("", "503"),
-    "cache": ("hit", "miss"),
-    "decision": ("allowed", "refused"),
-    "http_response_status_code": ("200", "503"),
+    "outcome": ("ok", "degraded", "failed", "refused", "skipped"),
+    "error_type": ("", "404", "503", "timeout", "cancelled"),
+    "cache": ("hit", "stale", "miss", "bypass"),
+    "decision": ("allowed", "refused", "uncounted"),
+    "http_response_status_code": ("200", "404", "501", "503"),
+}
+# What shares come to, where each of these happens as often as the others.
+SHARES = {
+    "Failed screens now": 1 / 3,  # what is refused is no answer
+    "Degraded screens now": 1 / 3,
+    "Screens that fail": 1 / 3,
+    "Degraded screens": 1 / 3,
+    "Calls for a screen": 1 / 5,
+    "Steps that fail": 1 / 4,  # what is skipped is not called
+    "Paths that fail": 1 / 4,
+    "Screens from the cache": 2 / 3,  # what passes it by does not ask it
+    "Replies from the cache": 2 / 4,
+    "Services that fail": 2 / 5,  # callers' mistakes, and what nobody waits for, are no faults
+    "Instances that fail": 2 / 5,
+    "Reused connections": 1 / 2,
+    "Limits used up": 1 / 3,
 }
 
 
@@ -81,11 +97,13 @@ def everything() -> Iterator[str]:
 
 
 def happen(metrics: Metrics) -> None:
-    """Every series of every metric grows by one, in the bucket of its least values."""
+    """Every series of every metric grows by one, in the bucket of its least values; those that only
+    name something are one."""
     for definition in DEFINITIONS:
         family = metrics.families[definition.name]
         for labels in product(*(WORDS.get(each, ("one",)) for each in definition.labels)):
-            family.at(*labels)[0] += 1
+            cell = family.at(*labels)
+            cell[0] = 1 if definition.name.endswith("_info") else cell[0] + 1
 
 
 def test_every_query_of_every_panel_gives_a_line(store: Prometheus) -> None:
@@ -102,6 +120,16 @@ def test_every_query_of_every_panel_gives_a_line(store: Prometheus) -> None:
         if not any(each.value and math.isfinite(each.value) for each in store.query(query))
     ]
     assert without == []
+
+
+def test_share_is_that_of_its_part(store: Prometheus) -> None:
+    dashboard = grafana_dashboard(dashboard_rows())
+    panels = {panel.title: panel for panel in read_panels(dashboard)}
+    found = {
+        title: [each.value for each in store.query(panels[title].targets[0].expression)]
+        for title in SHARES
+    }
+    assert found == {title: [pytest.approx(share, rel=0.2)] for title, share in SHARES.items()}
 
 
 def test_each_variable_of_the_dashboard_has_values_to_choose_from(store: Prometheus) -> None:
