@@ -1,6 +1,7 @@
 """A worker and the launcher, on a socket pair: what is counted arrives, and nobody hangs."""
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -228,10 +229,15 @@ def test_project_of_a_hundred_thousand_steps_has_metrics() -> None:
     asyncio.run(main())
 
 
-def test_hundreds_of_links_that_ended_leave_their_counts_and_no_descriptor() -> None:
+def tasks_that_are_held() -> int:
+    gc.collect()
+    return sum(isinstance(each, asyncio.Task) for each in gc.get_objects())
+
+
+def test_hundreds_of_links_that_ended_leave_their_counts_and_no_descriptor_and_no_task() -> None:
     async def main() -> None:
         collector = MetricsCollector(Metrics())
-        before = len(os.listdir("/dev/fd"))
+        before, held_before = len(os.listdir("/dev/fd")), tasks_that_are_held()
         for _ in range(300):
             async with worker_of(collector) as worker:
                 worker.calls[0] += 1
@@ -242,6 +248,7 @@ def test_hundreds_of_links_that_ended_leave_their_counts_and_no_descriptor() -> 
 
         await until(have_ended)
         assert await calls(collector) == 300
+        assert tasks_that_are_held() < held_before + 100
 
     asyncio.run(main())
 
