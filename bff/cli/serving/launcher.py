@@ -52,7 +52,7 @@ def launch(environ: dict[str, str]) -> int:
     backlog = max(_LEAST_BACKLOG, settings.requests_in_flight)
     with (
         listen(settings.host, settings.port, backlog) as listener,
-        _listening_for_scrapes(settings) as scrapes,
+        listening_for_scrapes(settings) as scrapes,
     ):
         return asyncio.run(_serve(settings, environ, what, listener, scrapes))
 
@@ -102,6 +102,23 @@ async def _serve(
     return status
 
 
+@contextmanager
+def listening_for_scrapes(settings: Settings) -> Iterator[socket.socket | None]:
+    """The socket of the separate port for metrics, if there is one."""
+    host, port = settings.metrics_host, settings.metrics_port
+    if port is None:
+        yield None
+        return
+    with listen(host, port, MOST_CONNECTIONS, OF_METRICS) as listener:
+        print_line(f"metrics at http://{shown(host, port)}/metrics")
+        if settings.metrics_token is None and not is_of_this_machine(listener):
+            print_line(
+                "BFF_METRICS_HOST: whoever reaches this address may read the metrics. Set"
+                " BFF_METRICS_TOKEN, or have them at 127.0.0.1."
+            )
+        yield listener
+
+
 def describe_telemetry(settings: Settings, address: str) -> Iterator[str]:
     """Lines that say where metrics are at the gateway's own address, and where traces are sent. The
     gateway of an app may serve its metrics below a prefix."""
@@ -121,23 +138,6 @@ def _start_of(
             return await start_worker(listener, counts, place, _START_SECONDS, metrics)
 
     return start
-
-
-@contextmanager
-def _listening_for_scrapes(settings: Settings) -> Iterator[socket.socket | None]:
-    """The socket of the separate port for metrics, if there is one."""
-    host, port = settings.metrics_host, settings.metrics_port
-    if port is None:
-        yield None
-        return
-    with listen(host, port, MOST_CONNECTIONS, OF_METRICS) as listener:
-        print_line(f"metrics at http://{shown(host, port)}/metrics")
-        if settings.metrics_token is None and not is_of_this_machine(listener):
-            print_line(
-                "BFF_METRICS_HOST: whoever reaches this address may read the metrics. Set"
-                " BFF_METRICS_TOKEN, or have them at 127.0.0.1."
-            )
-        yield listener
 
 
 def _allow_open_files() -> None:

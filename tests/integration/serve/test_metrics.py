@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.gateway.hosts import Host
 from tests.support.gateway.serving import (
-    Serve,
     Serving,
-    command_of,
     gateways,
     on_linux,
     started,
@@ -138,60 +135,3 @@ def test_worker_that_hangs_shows_for_how_long_until_it_goes_on(gateway: Gateway)
     gateway.serving.wait_for(lambda: silence() > 1.6)
     os.kill(worker, signal.SIGCONT)
     gateway.serving.wait_for(lambda: silence() < 1.6)
-
-
-def test_without_port_and_token_workers_send_nothing_and_the_path_is_nobodys(
-    tmp_path: Path,
-) -> None:
-    with gateways(tmp_path) as serve:
-        serving = started(serve, workers=1)
-        (worker,) = serving.workers()
-        *_, module, _listener, _counts, _link, _place, end = command_of(worker).split(b"\0")
-        assert (module, end) == (b"bff.cli.serving.worker", b"")
-        assert serving.host.get("/metrics").status == 404
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
-    with gateways(tmp_path) as start:
-        yield start
-
-
-def test_port_for_metrics_that_is_taken_ends_the_start(serve: Serve) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with environ(BFF_METRICS_PORT=str(port)):
-            serving = serve()
-            assert serving.said() == (
-                f"Error: cannot listen at 127.0.0.1:{port}: the port is taken."
-                " Stop what listens there, or choose another with BFF_METRICS_PORT.\n"
-            )
-            assert serving.process.returncode == 1
-
-
-def test_start_says_where_metrics_are_who_may_read_them_and_where_traces_go(serve: Serve) -> None:
-    port = free_port()
-    with environ(
-        BFF_METRICS_PORT=str(port),
-        BFF_METRICS_HOST="0.0.0.0",
-        OTEL_EXPORTER_OTLP_ENDPOINT="http://me:a-password@127.0.0.1:1/a-secret",
-    ):
-        serving = serve()
-    metrics = Host("launcher", port, flask.Flask("elsewhere"))
-
-    def answers() -> bool:
-        try:
-            return metrics.get("/metrics").status == 200
-        except OSError:
-            return False
-
-    serving.wait_for(answers)
-    serving.terminate()
-    metrics_at, warned, served, traced, *_ = serving.said().splitlines()
-    assert metrics_at == f"metrics at http://0.0.0.0:{port}/metrics"
-    assert warned == (
-        "BFF_METRICS_HOST: whoever reaches this address may read the metrics. Set"
-        " BFF_METRICS_TOKEN, or have them at 127.0.0.1."
-    )
-    assert served.startswith("1 composition at http://")
-    assert traced == "traces to http://127.0.0.1:1"

@@ -13,7 +13,15 @@ import pytest
 
 from tests.support.gateway.hosts import WAIT_BUDGET_SECONDS
 from tests.support.gateway.kubernetes import KUBERNETES
-from tests.support.gateway.serving import IN_WORKER, Serve, gateways, on_linux, schemas_that
+from tests.support.gateway.serving import (
+    IN_WORKER,
+    Serve,
+    Serving,
+    command_of,
+    gateways,
+    on_linux,
+    schemas_that,
+)
 from tests.support.projects import SHOP_SERVICE, write_project
 from tests.support.upstream.wire import WireServer
 from tests.support.upstream.wire_scripts import json_reply
@@ -62,12 +70,23 @@ def test_gateway_starts_beside_a_service_of_kubernetes_that_is_called_bff(
     for variable, text in KUBERNETES.items():
         monkeypatch.setenv(variable, text)
     monkeypatch.setenv("BFF_WORKER", "2")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1/a-secret")
     gateway = serve("--workers", "2")
     gateway.wait_until_it_answers()
+    has_no_metrics(gateway)
     gateway.terminate()
     out = gateway.said()
     assert out.count("Did you mean BFF_WORKERS?") == 1
     assert out.count("enableServiceLinks") == 1
+    assert "\ntraces to http://127.0.0.1:1\n" in out
+
+
+def has_no_metrics(gateway: Serving) -> None:
+    """Workers have no socket for metrics, and their path is free for the project."""
+    for worker in gateway.workers():
+        *_, module, _listener, _counts, _link, _place, end = command_of(worker).split(b"\0")
+        assert (module, end) == (b"bff.cli.serving.worker", b"")
+    assert gateway.host.get("/metrics").status == 404
 
 
 def test_http_2_in_cleartext_is_refused(serve: Serve) -> None:

@@ -59,7 +59,7 @@ class Served:
     def _counted(self) -> dict[str, float]:
         accepted = self._metrics.counter(CLIENTS_ACCEPTED).at()[0]
         words = ("connections", "requests", "websockets", "long_target", "bad_request")
-        requests = sum(sum(each[:-1]) for each in self._requests.series.values())
+        requests = sum(sum(each[:-1]) for each in list(self._requests.series.values()))
         refused = {word: self._refused.at(word)[0] for word in words}
         return {"accepted": accepted, "as a request": requests, **refused}
 
