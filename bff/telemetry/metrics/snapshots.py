@@ -141,7 +141,7 @@ class Replica:
         """Take a message of this process. Raises `BadMessage`."""
         try:
             read: Any = _decode(message)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BadMessage(str(error)) from None
         if isinstance(read, _Known):
             self._coming.setdefault(read.names, set()).update(read.values)

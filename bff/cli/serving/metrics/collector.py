@@ -90,7 +90,7 @@ class MetricsCollector:
     async def _answer(self, writer: asyncio.StreamWriter, question: bytes) -> None:
         try:
             rendition = _decode_question(question)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BadMessage(f"a malformed question: {error}") from None
         body = await self.render(rendition)
         if len(body) > MOST_ANSWER_BYTES:

@@ -188,10 +188,11 @@ def test_questions_have_no_answer_once_the_link_is_broken() -> None:
     [
         (frame(NUMBERS, b"no message"), "Expected `array`"),
         (frame(ASK, b"no question"), "a malformed question"),
+        (frame(ASK, b"\x92\xa1\xff\xa1x"), "a malformed question"),
         (frame(7, b""), "a frame of kind 7"),
         ((MOST_NUMBERS_BYTES + 1).to_bytes(4, "big") + b"\0", "a frame of 8388609 bytes"),
     ],
-    ids=["numbers", "question", "kind", "too-long"],
+    ids=["numbers", "question", "encoding", "kind", "too-long"],
 )
 def test_frame_that_is_none_ends_the_link_with_one_line_and_leaves_the_others(
     sent: bytes, what: str, caplog: pytest.LogCaptureFixture

@@ -135,6 +135,7 @@ def changed(name: str, *series: Any) -> bytes:
         b"",
         b"\xc1",
         b"not a message",
+        b"\x94\xa7changed\xa1\xff\x90\x90",  # a name that is no UTF-8
         msgspec.msgpack.encode(["other", 1]),
         msgspec.msgpack.encode({"name": STEP_CALLS.name}),
         changed("another_metric", [["a", "b"], [[1.0], {}]]),
@@ -146,7 +147,7 @@ def changed(name: str, *series: Any) -> bytes:
         changed(COMPOSITIONS.name, [list(HOME), [[1.0] * 16, {-1: [1.0, "", 1.0]}]]),
         changed(STEP_CALLS.name, *[[["home", str(i)], [[1.0], {}]] for i in range(10_002)]),
     ],
-    ids=range(13),
+    ids=range(14),
 )  # fmt: skip
 def test_message_that_fits_no_definition_is_refused(message: bytes) -> None:
     with pytest.raises(BadMessage):
