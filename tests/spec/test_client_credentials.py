@@ -17,7 +17,7 @@ USER = "{endpoint: GET /screen, steps: {user: {call: bank.get_user, with: {id: 1
 PAY = "{endpoint: POST /pay, steps: {paid: {call: bank.pay}}}"
 BANK = """
 base: {shop}
-timeout: 500ms
+timeout: %s
 auth:
   client_credentials:
     token_url: %s/token
@@ -74,7 +74,12 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def opened(
-    stack: ExitStack, login: Login | str, *, compositions: str = USER, gateway: str = ""
+    stack: ExitStack,
+    login: Login | str,
+    *,
+    compositions: str = USER,
+    gateway: str = "",
+    timeout: str = "10s",
 ) -> Screen:
     url = login if isinstance(login, str) else login.server.url
     guard = (lambda script: script) if isinstance(login, str) else login.guarded
@@ -85,7 +90,7 @@ def opened(
     }
     declared = {"screen": compositions, "pay": PAY} if compositions == USER else compositions
     return Screens("http1", stack)(
-        declared, scripts, services={"bank": BANK % url}, gateway=gateway
+        declared, scripts, services={"bank": BANK % (timeout, url)}, gateway=gateway
     )
 
 
@@ -156,7 +161,7 @@ def test_write_without_a_token_was_not_done(stack: ExitStack) -> None:
 
 def test_call_waits_for_a_token_within_its_own_time(stack: ExitStack) -> None:
     login = Login(stack, never())
-    screen = opened(stack, login)
+    screen = opened(stack, login, timeout="500ms")
     answer = screen.get()
     assert (answer.status, answer.json()["reason"]) in ((504, "timeout"), (502, "no_token"))
     assert len(login.server.requests) == 1

@@ -12,7 +12,7 @@ def test_optional_step_pending_at_the_deadline_is_null_and_the_payload_goes_out(
     screen = screens(
         """
         endpoint: GET /screen
-        deadline: 300ms
+        deadline: 600ms
         steps:
           user: {call: shop.get_user, with: {id: 1}}
           best: {call: shop.list_bestsellers, on_failure: optional}
@@ -42,7 +42,7 @@ def test_required_step_pending_at_the_deadline_is_504(screens: Screens) -> None:
     screen = screens(
         """
         endpoint: GET /screen
-        deadline: 200ms
+        deadline: 500ms
         steps:
           user: {call: shop.get_user, with: {id: 1}}
           best: {call: shop.list_bestsellers}

@@ -96,7 +96,7 @@ def tokens(stack: ExitStack) -> TokenServer:
 
 def opened(stack: ExitStack, url: str, host: str = "http1") -> Screen:
     services = {
-        name: "base: {shop}\ntimeout: 500ms" + EXCHANGE % (url, audience) + OPERATIONS
+        name: "base: {shop}" + EXCHANGE % (url, audience) + OPERATIONS
         for name, audience in (("orders", "orders"), ("orders_too", "orders"), ("stock", "stock"))
     }
     return Screens(host, stack)(

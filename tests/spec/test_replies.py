@@ -1,13 +1,14 @@
 """What a reply tells beside its body: validators, cache, failures, timings, ids."""
 
 import re
+import threading
 
 import pytest
 
 from tests.support.gateway.hosts import Answer
 from tests.support.gateway.screens import Screens, user, value_reply
 from tests.support.structured_fields import read_list
-from tests.support.upstream.wire_scripts import never, raw, refusing_url, reply
+from tests.support.upstream.wire_scripts import held, never, raw, refusing_url, reply
 
 USER = "{endpoint: GET /screen, steps: {user: {call: shop.get_user, with: {id: 1}}}}"
 CACHED = """
@@ -129,7 +130,7 @@ def test_proxy_status_is_a_list_with_a_registered_error_for_each_failed_step(
             steps:
               answered: {call: shop.get_user, with: {id: 1}, on_failure: optional}
               shaped: {call: shop.get_user, with: {id: 2}, on_failure: optional}
-              slow: {call: shop.get_user, with: {id: 3}, on_failure: optional}
+              slow: {call: shop.get_user, with: {id: 3}, timeout: 300ms, on_failure: optional}
               gone: {call: gone.get, on_failure: optional}
               follower: {call: shop.get_user, with: {id: '${gone.value}'}}
               broken: {call: shop.get_user, with: {id: 4}, on_failure: optional}
@@ -142,7 +143,6 @@ def test_proxy_status_is_a_list_with_a_registered_error_for_each_failed_step(
                 "/users/4": raw(b"nonsense\r\n\r\n"),
                 "/users/5": user(5),
             },
-            service="timeout: 300ms\n",
             services={
                 "gone": f"""
                 base: {url}
@@ -192,11 +192,13 @@ def test_server_timing_has_a_metric_for_each_step_and_the_total(screens: Screens
 
 
 def test_collapsed_request_says_so(screens: Screens) -> None:
-    # Shorter than a follower waits.
-    screen = screens(CACHED, {"/users/1": never()}, service="timeout: 500ms\n")
+    gate = threading.Event()
+    screen = screens(CACHED, {"/users/1": held(gate, reply(503))})
     first = screen.begin()
     screen.upstream.wait_for_requests(1)
     second = screen.begin()
+    screen.wait_until_joined(1)
+    gate.set()
     told = sorted(each.result().header("cache-status") or "" for each in (first, second))
     assert len(screen.calls()) == 1
     assert told == ["bff; fwd=miss", "bff; fwd=miss; collapsed"]

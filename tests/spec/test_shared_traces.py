@@ -6,14 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 from bff.settings import Settings
-from bff.telemetry.metrics.definitions.cache import JOINED_FLIGHTS
 from bff.telemetry.metrics.definitions.screens import REQUESTS_IN_FLIGHT
 from tests.support.fake_time import Clock
 from tests.support.gateway.hosts import LOOP_HOSTS
 from tests.support.gateway.screens import Screens, user
 from tests.support.telemetry.collector import Collector
 from tests.support.telemetry.counted import settled
-from tests.support.upstream.wire_scripts import held, never
+from tests.support.upstream.wire_scripts import held
 
 CACHED = """
 endpoint: GET /cached
@@ -42,17 +41,18 @@ def collector() -> Iterator[Collector]:
 def test_who_waits_for_the_run_of_another_request_has_a_link_to_it(
     screens: Screens, collector: Collector
 ) -> None:
-    # Shorter than a follower waits.
+    gate = threading.Event()
     screen = screens(
         CACHED,
-        {"/users/1": never()},
-        service="timeout: 500ms\n",
+        {"/users/1": held(gate, user(1))},
         settings=Settings(traces=collector.settings()),
     )
     first = screen.begin("/cached")
     screen.upstream.wait_for_requests(1)
     second = screen.begin("/cached")
-    assert {each.result().status for each in (first, second)} == {504}
+    screen.wait_until_joined(1)
+    gate.set()
+    assert {each.result().status for each in (first, second)} == {200}
     collector.wait(lambda: sum(span.name == "cache" for span in collector.spans) == 2)
     (run,) = [span for span in collector.spans if span.name == "run screen"]
     own, shared = sorted(
@@ -120,7 +120,7 @@ def test_run_that_goes_on_when_its_client_has_left_is_whole_in_that_clients_trac
         leaving.request("GET", "/two")
         screen.upstream.wait_for_requests(1)
         staying = screen.begin("/two")
-        settled(metrics, {}, {JOINED_FLIGHTS.name: 1}, JOINED_FLIGHTS)
+        screen.wait_until_joined(1)
     left = f"{REQUESTS_IN_FLIGHT.name} kind=composition"
     assert settled(metrics, {}, {left: 1}, REQUESTS_IN_FLIGHT) == {left: 1}
     assert collector.spans == []

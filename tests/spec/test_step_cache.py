@@ -240,9 +240,14 @@ def test_stored_204_means_to_each_step_what_its_statuses_say(
 def test_cache_of_a_step_stands_in_for_its_operations(screens: Screens) -> None:
     one = "{endpoint: GET /one, steps: {user: {call: kept.get, cache: {ttl: 1ms, stale: 0s}}}}"
     two = "{endpoint: GET /two, steps: {user: {call: kept.get}}}"
+    clock = Clock()
     screen = screens(
-        {"one": one, "two": two}, {"/users/1": user()}, services={"kept": KEPT_SERVICE}
+        {"one": one, "two": two},
+        {"/users/1": user()},
+        services={"kept": KEPT_SERVICE},
+        clock=clock,
     )
     assert name_in(screen.get("/two")) == "Ann"
     screen.let("/users/1", user(name="Bo"))
+    clock.now += 0.01
     assert name_in(screen.get("/one")) == "Bo"

@@ -96,23 +96,23 @@ def test_reply_of_a_write_is_never_stored(screens: Screens) -> None:
 
 
 @pytest.mark.parametrize(
-    ("payment", "status", "state"),
+    ("payment", "status", "state", "timeout"),
     [
-        (reply(500), 502, "unknown"),
-        (reply(504), 504, "unknown"),
-        (reply(204), 502, "done"),
-        (reply(409), 409, "failed"),
-        (never(), 504, "unknown"),
-        (then_reset(b""), 502, "unknown"),
-        (then_close(head(200, [("Content-Length", "9")]) + b"{"), 502, "unknown"),
-        (json_reply("<html>"), 502, "done"),
+        (reply(500), 502, "unknown", "10s"),
+        (reply(504), 504, "unknown", "10s"),
+        (reply(204), 502, "done", "10s"),
+        (reply(409), 409, "failed", "10s"),
+        (never(), 504, "unknown", "300ms"),
+        (then_reset(b""), 502, "unknown", "10s"),
+        (then_close(head(200, [("Content-Length", "9")]) + b"{"), 502, "unknown", "10s"),
+        (json_reply("<html>"), 502, "done", "10s"),
     ],
     ids=["500", "504", "204", "409", "no answer", "reset", "cut off", "unreadable"],
 )
 def test_failed_write_tells_of_each_step_and_is_never_tried_again(
-    screens: Screens, payment: Script, status: int, state: str
+    screens: Screens, payment: Script, status: int, state: str, timeout: str
 ) -> None:
-    screen = screens(BUY, GOOD | {"/payments": payment}, service="timeout: 300ms\n")
+    screen = screens(BUY, GOOD | {"/payments": payment}, service=f"timeout: {timeout}\n")
     answer = screen.post({"user_id": 1})
     assert answer.status == status
     assert answer.json()["step"] == "payment"

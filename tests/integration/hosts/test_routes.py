@@ -30,6 +30,7 @@ cors: {{origins: ["{PAGE}"]}}
 routes:
   /raw: {{service: shop, strip: true}}
   /whole: {{service: shop, strip: false}}
+  /slow: {{service: slow, strip: true}}
   /gone: {{service: gone, strip: true}}
   /small: {{service: shop, max_body: 64KiB}}
 """
@@ -89,8 +90,10 @@ def host(
 ) -> Iterator[Host]:
     folder = tmp_path_factory.mktemp("shop")
     with refusing_url() as refusing:
+        shop = SHOP_SERVICE.replace("http://127.0.0.1:9", upstream.url)
         services = {
-            "shop": SHOP_SERVICE.replace("http://127.0.0.1:9", upstream.url) + "timeout: 500ms\n",
+            "shop": shop,
+            "slow": f"{shop}timeout: 500ms\n",
             "gone": SHOP_SERVICE.replace("http://127.0.0.1:9", refusing),
         }
         write_project(folder, {}, services=services, gateway=GATEWAY)
@@ -181,8 +184,8 @@ def test_stream_that_breaks_upstream_breaks_at_the_client(host: Host, target: st
         ("/raw/head-alone", 502, "incomplete", "http_response_incomplete"),
         ("/raw/no-chunk", 502, "incomplete", "http_response_incomplete"),
         ("/raw/bad-chunk", 502, "protocol", "http_protocol_error"),
-        ("/raw/silent", 504, "timeout", "http_response_timeout"),
-        ("/raw/never", 504, "timeout", "http_response_timeout"),
+        ("/slow/silent", 504, "timeout", "http_response_timeout"),
+        ("/slow/never", 504, "timeout", "http_response_timeout"),
     ],
 )
 def test_reply_that_breaks_before_the_first_byte_of_its_body_is_a_problem(

@@ -131,7 +131,7 @@ def project(sent: Sent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     for name, own in SERVICES.items():
         lines = dedent(own).replace("LOGIN", sent.login.url).replace("@PROXY", f"@{address}")
         base = "http://127.0.0.1:1" if name == "nowhere" else sent.upstream.url
-        services[name] = f"base: {base}\ntimeout: 300ms\n{lines}\n{OPERATIONS}"
+        services[name] = f"base: {base}\ntimeout: 1s\n{lines}\n{OPERATIONS}"
         compositions[name] = (
             f"endpoint: GET /{name}/{{path}}\nparams: {{path: {{type: string}}}}\n"
             f"steps: {{user: {{call: {name}.get, with: {{path: '${{params.path}}'}}}}}}\n"

@@ -27,8 +27,10 @@ from flask import Flask
 
 from bff.identity.ports import IdentityProvider
 from bff.settings import Settings
+from bff.telemetry.metrics.definitions.cache import JOINED_FLIGHTS
 from tests.support.gateway.hosts import Answer, Header, Host, serving
 from tests.support.projects import SHOP_SCHEMAS, SHOP_SERVICE, write_project
+from tests.support.telemetry.counted import settled
 from tests.support.upstream.wire import Script, WireServer
 from tests.support.upstream.wire_scripts import json_reply
 
@@ -164,6 +166,12 @@ class Screen:
         scripts = self.upstream.script
         assert isinstance(scripts, dict), "this shop has one script for all paths"
         scripts[path] = script
+
+    def wait_until_joined(self, count: int) -> None:
+        """Until so many requests have waited for another one's run, or wait for it."""
+        metrics = self.host.app.extensions["bff"].core.metrics
+        joined = {JOINED_FLIGHTS.name: float(count)}
+        assert settled(metrics, {}, joined, JOINED_FLIGHTS) == joined
 
     def calls(self) -> list[str]:
         """What the shop was asked so far: method and target, in the order of arrival."""
