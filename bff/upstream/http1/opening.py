@@ -27,7 +27,8 @@ class Unopened(NamedTuple):
 
 
 class Opener:
-    """Opens connections to one origin, on one event loop. See `Pool`."""
+    """Opens connections to one origin, on one event loop. `tls` gives the context of a connection,
+    where the origin uses TLS, or raises `TlsFileError`."""
 
     def __init__(
         self,

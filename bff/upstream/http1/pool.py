@@ -18,16 +18,12 @@ Rules:
 """
 
 import asyncio
-import ssl
 import time
 from collections.abc import Callable
 from itertools import chain, islice
 from typing import Final, NamedTuple, Protocol
 
 from bff.engine.values.outcomes import Failed, Reason
-from bff.plan.model.service import Proxy
-from bff.timers import TimerWheel
-from bff.upstream.http1.addresses import Origin, Resolver
 from bff.upstream.http1.connection import Connection
 from bff.upstream.http1.opening import Opener, Unopened
 from bff.upstream.pool_counts import PoolCounts
@@ -78,28 +74,20 @@ class Waiter(Protocol):
 
 
 class Pool:
-    """For one event loop. `tls` gives the context for connections, where the origin wants TLS, or
-    raises `TlsFileError`; `on_empty` is called when the last connection is gone."""
+    """The connections to one origin, on one event loop. `on_empty` is called when the last one is
+    gone."""
 
     def __init__(
         self,
-        origin: Origin,
         loop: asyncio.AbstractEventLoop,
-        wheel: TimerWheel,
-        resolver: Resolver,
-        tls: Callable[[], ssl.SSLContext],
-        proxy: Proxy | None,
+        opener: Opener,
         limits: Limits,
         on_empty: Callable[[], None],
         counts: PoolCounts,
     ) -> None:
-        self.origin = origin
         self.counts = counts
         self._loop = loop
-        self._opener = Opener(
-            origin, loop, wheel, resolver, tls, proxy, limits.connect_seconds,
-            limits.handshake_seconds,
-        )  # fmt: skip
+        self._opener = opener
         self._limits = limits
         self._on_empty = on_empty
         self._idle: dict[Connection, None] = {}  # in the order of their last use

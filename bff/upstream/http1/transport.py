@@ -24,6 +24,7 @@ from bff.telemetry.metrics.families import Metrics
 from bff.timers import TimerWheel
 from bff.upstream.http1.addresses import Origin, Resolver
 from bff.upstream.http1.instance import Http1Instance, PoolKey
+from bff.upstream.http1.opening import Opener
 from bff.upstream.http1.pool import Limits, Pool
 from bff.upstream.pool_counts import OpenConnections, PoolCounts, watch_connections
 from bff.upstream.ports import Server, server_at
@@ -72,13 +73,19 @@ class Http1Transport:
             return None
         link = link or _PLAIN_LINK
         server = server_at(text)
-        pool = Pool(
+        opener = Opener(
             origin,
             self.loop,
             self.wheel,
             self._resolver,
             partial(self._tls_contexts.get, link.tls),
             link.proxy,
+            self._limits.connect_seconds,
+            self._limits.handshake_seconds,
+        )
+        pool = Pool(
+            self.loop,
+            opener,
             self._limits,
             on_empty=lambda: self._drop_pool(key, server),
             counts=PoolCounts(self._metrics, server),

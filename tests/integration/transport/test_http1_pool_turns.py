@@ -12,6 +12,7 @@ from bff.telemetry.metrics.families import Metrics
 from bff.timers import TimerWheel
 from bff.upstream.http1.addresses import Address, Origin, Resolver
 from bff.upstream.http1.connection import Connection
+from bff.upstream.http1.opening import Opener
 from bff.upstream.http1.pool import Limits, Pool
 from bff.upstream.pool_counts import PoolCounts
 from bff.upstream.ports import server_at
@@ -57,13 +58,19 @@ class World:
         origin = Origin(False, "shop.test", server.port)
         self.wheel = TimerWheel(loop, 0.05)
         tls = TlsContexts(loop.time)
-        self.pool = Pool(
+        opener = Opener(
             origin,
             loop,
             self.wheel,
             self._resolver,
             lambda: tls.get(None),
             None,
+            limits.connect_seconds,
+            limits.handshake_seconds,
+        )
+        self.pool = Pool(
+            loop,
+            opener,
             limits,
             on_empty=int,
             counts=PoolCounts(self.metrics, server_at(f"http://shop.test:{server.port}")),
