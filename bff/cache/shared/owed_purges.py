@@ -128,9 +128,7 @@ class OwedPurges:
         if self._settling is not None:
             await asyncio.wait((self._settling,))
         if self._owed:
-            _log.warning(
-                "%s stay unpurged in Redis, which does not answer; purge them again", self._owed
-            )
+            _log.warning("not purged in Redis, which does not answer: %s; purge again", self._owed)
 
     async def _make(self, tags: PurgedTags) -> int | None:
         try:

@@ -114,7 +114,8 @@ CACHE_ALERTS: Final = (
         "1m",
         "page",
         "The store may still hold purged entries, and a worker that starts may serve them. They are"
-        " purged when Redis answers again.",
+        " purged when Redis answers again. A worker that ends before forgets its own, and says so"
+        " in the log: purge them again with `bff purge`.",
         OWED,
     ),
 )

@@ -154,7 +154,11 @@ def test_what_can_not_be_told_at_close_holds_nobody_and_is_told_of(
         assert server.told == []
 
     with_store(test)
-    assert caplog.records[0].getMessage().startswith("2 tags stay unpurged in Redis")
+    assert (
+        caplog.records[0]
+        .getMessage()
+        .startswith("not purged in Redis, which does not answer: 2 tags")
+    )
 
 
 def test_purges_that_take_long_are_no_outage_and_end_all_the_same() -> None:
