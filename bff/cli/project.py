@@ -57,17 +57,10 @@ def print_problems(problems: tuple[Problem, ...]) -> None:
 
 def audit_command(action: "AuditAction", outcome: str, facts: Mapping[str, Any]) -> None:
     """Print the audit line of a command on standard error: the user of the system did this."""
-    from bff.telemetry.logs.events import OWN, audit_event, json_line
+    from bff.telemetry.logs.events import OWN, AuditEntry, audit_event, json_line
 
-    line = audit_event(
-        action,
-        who=_user(),
-        address={"client.address": socket.gethostname()},
-        outcome=outcome,
-        facts=facts,
-        origin=OWN,
-    )
-    click.echo(json_line(line).decode(), nl=False, err=True)
+    entry = AuditEntry(action, outcome, _user(), socket.gethostname(), facts)
+    click.echo(json_line(audit_event(entry, OWN)).decode(), nl=False, err=True)
 
 
 def _user() -> str:

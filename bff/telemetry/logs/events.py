@@ -4,20 +4,20 @@ Pure, except for the clock. `bff.web.logs` makes the lines of requests by hand. 
 events of this module.
 """
 
+import ipaddress
 import time
 import traceback
 from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from bff.telemetry.logs.fields import ECS_VERSION, Dataset
-from bff.telemetry.logs.texts import LINE_BYTES, bounded_json, cut
+from bff.telemetry.logs.texts import LINE_BYTES, NO_FACTS, bounded_json, cut
 from bff.version import __version__
 
 Level = Literal["debug", "info", "warning", "error"]
 AuditAction = Literal["key added", "key revoked", "key rotated", "login", "logout", "purge"]
-AuditFacts = Mapping[str, Any]
 
-_AUDIT_TEXT_LENGTH: Final = 200
+_TEXT_LENGTH: Final = 200
 _TRACEBACK_BYTES: Final = 8 * 1024
 _MESSAGE_LENGTH: Final = 1024
 _NAME_LENGTH: Final = 200
@@ -32,6 +32,18 @@ _KINDS: Final[Mapping[AuditAction, tuple[str, str]]] = {
     "logout": ("authentication", "end"),
     "purge": ("api", "deletion"),
 }
+
+
+class AuditEntry(NamedTuple):
+    """An audited action. `outcome` is "done", or the word of a refusal. `who` is the subject of a
+    caller, the id of a key or an operator; None: not known. `address` is the client's, or the name
+    of a command's host. `facts` are the fields that describe the action."""
+
+    action: AuditAction
+    outcome: str
+    who: str | None
+    address: str | None
+    facts: Mapping[str, Any] = NO_FACTS
 
 
 class Origin(NamedTuple):
@@ -65,36 +77,38 @@ def event(
     return {name: value for name, value in line.items() if value is not None}
 
 
-def audit_event(
-    action: AuditAction,
-    *,
-    who: str | None,
-    address: Mapping[str, str],
-    outcome: str,
-    facts: AuditFacts,
-    origin: Origin,
-) -> dict[str, Any]:
-    """A line that reports an action. No value of it is a secret, and each is cut at 200 characters.
-
-    `who` is the subject of a caller, the id of a key or an operator; None: not known. `address` are
-    the fields of the client's address. `outcome` is "done", or the word of a refusal. `facts` are
-    the fields that describe the action.
-    """
-    category, kind = _KINDS[action]
-    is_done = outcome == "done"
+def audit_event(entry: AuditEntry, origin: Origin) -> dict[str, Any]:
+    """The line of an audited action. No value of it is a secret, and each is cut at 200
+    characters."""
+    category, kind = _KINDS[entry.action]
+    is_done = entry.outcome == "done"
     fields = {
         "event.category": [category],
         "event.type": [kind],
-        "event.action": action,
+        "event.action": entry.action,
         "event.outcome": "success" if is_done else "failure",
-        "event.reason": None if is_done else outcome,
-        "user.id": who,
-        **address,
-        **facts,
+        "event.reason": None if is_done else entry.outcome,
+        "user.id": entry.who,
+        **client_fields(entry.address),
+        **entry.facts,
     }
     cut_fields = {name: _cut_audit_value(value) for name, value in fields.items()}
     reason = "" if is_done else f": {cut_fields['event.reason']}"
-    return event("info", "bff.audit", f"{action}{reason}", cut_fields, origin)
+    return event("info", "bff.audit", f"{entry.action}{reason}", cut_fields, origin)
+
+
+def client_fields(address: str | None) -> dict[str, str]:
+    """The fields of a client's address: none for a UNIX socket."""
+    if not address:
+        return {}
+    fields = {"client.address": address[:_TEXT_LENGTH]}
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return fields
+    if getattr(ip, "scope_id", None) is None:  # Elasticsearch takes no zone
+        fields["client.ip"] = str(ip)
+    return fields
 
 
 def json_line(line: Mapping[str, Any]) -> bytes:
@@ -138,4 +152,4 @@ def _cut_audit_value(value: Any) -> Any:
             text = value.decode("latin-1")
         case _:
             text = str(value)
-    return text if len(text) <= _AUDIT_TEXT_LENGTH else text[: _AUDIT_TEXT_LENGTH - 1] + "…"
+    return text if len(text) <= _TEXT_LENGTH else text[: _TEXT_LENGTH - 1] + "…"

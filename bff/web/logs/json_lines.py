@@ -4,14 +4,13 @@ The field names are those of `bff.telemetry.logs.fields`. Parts that many reques
 rendered once.
 """
 
-import ipaddress
 import json
 import time
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from bff.telemetry.logs.events import Origin, json_line, moment_text
+from bff.telemetry.logs.events import Origin, client_fields, json_line, moment_text
 from bff.telemetry.logs.fields import ECS_VERSION
 from bff.telemetry.logs.texts import LINE_BYTES, Facts, json_text, members
 from bff.web.http.destination import Destination
@@ -92,20 +91,6 @@ class JsonLines:
 
     def _tail(self, weight: float) -> bytes:
         return b'%b"bff.weight":%a' % (self._origin, weight)
-
-
-def client_fields(address: str | None) -> dict[str, str]:
-    """The fields of the client's address: none for a UNIX socket."""
-    if not address:
-        return {}
-    fields = {"client.address": address[:_TEXT_LENGTH]}
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return fields
-    if getattr(ip, "scope_id", None) is None:  # Elasticsearch takes no zone
-        fields["client.ip"] = str(ip)
-    return fields
 
 
 def request_fields(request: GatewayRequest) -> dict[str, Any]:

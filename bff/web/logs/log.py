@@ -18,7 +18,7 @@ from bff.engine.ports import UpstreamReply
 from bff.settings import LogFormat, LogLevel, Settings
 from bff.telemetry.logs.events import (
     OWN,
-    AuditAction,
+    AuditEntry,
     Level,
     Origin,
     audit_event,
@@ -32,7 +32,7 @@ from bff.upstream.observed import ObservedCall
 from bff.upstream.ports import UpstreamStream
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
-from bff.web.logs.json_lines import JsonLines, client_fields, request_fields
+from bff.web.logs.json_lines import JsonLines, request_fields
 from bff.web.logs.sampling import ALL, Sampling
 from bff.web.logs.text_lines import TextLines
 
@@ -90,25 +90,10 @@ class Log:
         what = f"bug: {type(error).__name__}"
         self.event("error", "bff.bug", what, {**request_fields(request), **error_fields(error)})
 
-    def audit(
-        self,
-        action: AuditAction,
-        *,
-        who: str | None,
-        origin: str | None,
-        outcome: str,
-        facts: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Write an audit line, as `audit_event` makes it, without delay."""
+    def audit(self, entry: AuditEntry) -> None:
+        """Write an audit line without delay."""
         try:
-            line = audit_event(
-                action,
-                who=who,
-                address=client_fields(origin),
-                outcome=outcome,
-                facts=facts or {},
-                origin=self._origin,
-            )
+            line = audit_event(entry, self._origin)
             self._writer.put_urgent(self._lines.event(line))
         except Exception:  # a bug here must not end the reply
             self._writer.lose()

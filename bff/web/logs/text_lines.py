@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from bff.telemetry.logs.events import Origin, event, moment_text
+from bff.telemetry.logs.events import Origin, client_fields, event, moment_text
 from bff.telemetry.logs.texts import LINE_BYTES, cut, json_text
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
@@ -20,7 +20,6 @@ from bff.web.logs.accounts import account_fields
 from bff.web.logs.json_lines import (
     METHOD_LENGTH,
     PATH_LENGTH,
-    client_fields,
     refusal_fields,
     request_fields,
 )

@@ -34,6 +34,7 @@ from bff.identity.tokens import Tokens
 from bff.plan.model.identity import NO_REDIS, ApiKeysPlan, IdentityPlan, KeyFile, SharedKeys
 from bff.plan.model.sessions import SessionsPlan
 from bff.redis.store import SharedStore
+from bff.telemetry.logs.events import AuditEntry
 from bff.telemetry.logs.repeats import Complaints
 from bff.web.serving.users import Users
 from bff.web.telemetry.telemetry import Telemetry
@@ -87,7 +88,7 @@ def _build_sessions(plan: SessionsPlan, parts: ProviderParts) -> Sessions:
 
     def note(event: Event, subject: str, outcome: str) -> None:
         who = subject_of("session", plan.issuer, subject)
-        parts.telemetry.audit(event, who=who, origin=None, outcome=outcome)
+        parts.telemetry.audit(AuditEntry(event, outcome, who, None))
 
     return Sessions(
         plan,

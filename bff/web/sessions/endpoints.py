@@ -45,7 +45,8 @@ from bff.plan.model.sessions import (
     USER_PATH,
 )
 from bff.redis.store import StoreDown
-from bff.telemetry.logs.events import AuditAction
+from bff.telemetry.logs.events import AuditAction, AuditEntry
+from bff.telemetry.logs.texts import NO_FACTS
 from bff.web.compositions.bodies import BodyReader
 from bff.web.http.problems import problem
 from bff.web.http.refusals import refused
@@ -219,11 +220,11 @@ class SessionEndpoints:
         request: GatewayRequest,
         subject: str | None,
         outcome: str,
-        facts: Mapping[str, Any] | None = None,
+        facts: Mapping[str, Any] = NO_FACTS,
     ) -> None:
         who = None if subject is None else subject_of("session", self._plan.issuer, subject)
-        origin = request.client_host
-        self._telemetry.audit(action, who=who, origin=origin, outcome=outcome, facts=facts)
+        entry = AuditEntry(action, outcome, who, request.client_host, facts)
+        self._telemetry.audit(entry)
 
 
 def _session_id(request: GatewayRequest) -> str | None:

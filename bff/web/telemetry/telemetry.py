@@ -5,11 +5,11 @@ reply. For a request that must wait they call `begin_work` before, and `end_work
 method raises.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bff.engine.engine import RunObserver
-from bff.telemetry.logs.events import AuditAction
+from bff.telemetry.logs.events import AuditEntry
 from bff.telemetry.metrics.families import Metrics
 from bff.web.http.replies import CLIENT_LEFT, BrokenBy, Reply
 from bff.web.http.requests import GatewayRequest
@@ -95,19 +95,11 @@ class Telemetry:
         if self._counts is not None:
             self._counts.count_refusal(request, reply)
 
-    def audit(
-        self,
-        action: AuditAction,
-        *,
-        who: str | None,
-        origin: str | None,
-        outcome: str,
-        facts: Mapping[str, Any] | None = None,
-    ) -> None:
+    def audit(self, entry: AuditEntry) -> None:
         """An action that has an audit line was done or refused."""
-        self._log.audit(action, who=who, origin=origin, outcome=outcome, facts=facts)
+        self._log.audit(entry)
         if self._counts is not None:
-            self._counts.count_action(action, outcome)
+            self._counts.count_action(entry.action, entry.outcome)
 
     def count_refresh(self, outcome: str) -> None:
         """The token of a browser's session was refreshed, or the refresh failed."""

@@ -18,6 +18,7 @@ from bff.engine.values.results import Degradation, StepTiming
 from bff.plan.compiler.project import compile_project
 from bff.plan.model.service import Dropped
 from bff.settings import Settings
+from bff.telemetry.logs.events import AuditEntry
 from bff.telemetry.logs.fields import DATASETS, FIELDS
 from bff.telemetry.logs.repeats import COUNT
 from bff.web import gateway as core
@@ -102,11 +103,11 @@ def write_seldom_ones(log: Log) -> None:
     log.take_library_lines()
     logging.getLogger("bff.cache.cache").warning("home: not stored", extra={COUNT: 7})
     log.leave_library_lines()
-    log.audit("logout", who="ann", origin="10.0.0.7", outcome="done", facts={"bff.sessions": 2})
-    log.audit("key added", who="root", origin="host-1", outcome="failed", facts={"bff.key": "p1"})
+    log.audit(AuditEntry("logout", "done", "ann", "10.0.0.7", {"bff.sessions": 2}))
+    log.audit(AuditEntry("key added", "failed", "root", "host-1", {"bff.key": "p1"}))
     tags = {"bff.tags": "product:42", "bff.entries": 3}
-    log.audit("purge", who="admin token", origin="10.0.0.7", outcome="done", facts=tags)
-    log.audit("purge", who=None, origin=None, outcome="done", facts={"bff.tags": Unwritable()})
+    log.audit(AuditEntry("purge", "done", "admin token", "10.0.0.7", tags))
+    log.audit(AuditEntry("purge", "done", None, None, {"bff.tags": Unwritable()}))
 
 
 class Unwritable:

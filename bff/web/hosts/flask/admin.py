@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bff.cache.cache import Cache
 from bff.plan.model.caching import MOST_TAGS
+from bff.telemetry.logs.events import AuditEntry
 from bff.web.gateway import Gateway
 from bff.web.hosts.flask.wsgi import GatewayResponse, request_of, response_of
 from bff.web.http.problems import problem
@@ -45,16 +46,12 @@ def add_admin(app: flask.Flask, gateway: Gateway, token: str, at_work: AtWork) -
         if reply is None:
             who = "admin token"
             reply = _purge(request, at_work)
-        gateway.telemetry.audit(
-            "purge",
-            who=who,
-            origin=request.client_host,
-            outcome=reply.facts.get("error.type", "done"),
-            facts={
-                "http.request.id": request.request_id,
-                **{name: each for name, each in reply.facts.items() if name in _PURGE_FIELDS},
-            },
-        )
+        facts = {
+            "http.request.id": request.request_id,
+            **{name: each for name, each in reply.facts.items() if name in _PURGE_FIELDS},
+        }
+        outcome = reply.facts.get("error.type", "done")
+        gateway.telemetry.audit(AuditEntry("purge", outcome, who, request.client_host, facts))
         body = reply.body if isinstance(reply.body, bytes) else b""
         return response_of(reply, body)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bff.engine.values.results import Degradation, StepTiming
+from bff.telemetry.logs.events import AuditEntry
 from bff.telemetry.logs.fields import ECS_VERSION
 from bff.telemetry.logs.texts import Facts
 from bff.version import __version__
@@ -129,7 +130,7 @@ def test_audit_line_is_written_at_every_level_and_each_value_is_cut() -> None:
     stream = Recorder()
     log = Log("error", stream)
     facts = {"http.request.id": b"r1", "bff.sessions": 3}
-    log.audit("login", who="s" * 1000, origin=None, outcome="done", facts=facts)
+    log.audit(AuditEntry("login", "done", "s" * 1000, None, facts))
     refused = GatewayRequest("M" * 99, "/p" * 20_000, "secret", (), client_host="::1")
     log.refusal(refused, Reply(401, [], facts={"error.type": "\ud800\n" + "r" * 1000}))
     log.flush()
@@ -157,7 +158,7 @@ def test_audit_line_that_can_not_be_made_is_counted_and_ends_nothing() -> None:
 
     stream = Recorder()
     log = Log("error", stream)
-    log.audit("purge", who=None, origin=None, outcome="done", facts={"bff.tags": Broken()})
-    log.audit("purge", who=None, origin=None, outcome="done")
+    log.audit(AuditEntry("purge", "done", None, None, {"bff.tags": Broken()}))
+    log.audit(AuditEntry("purge", "done", None, None))
     log.flush()
     assert [line["event.dataset"] for line in stream.lines()] == ["bff.lost", "bff.audit"]

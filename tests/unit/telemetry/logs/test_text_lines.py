@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bff.engine.values.results import Degradation
+from bff.telemetry.logs.events import AuditEntry
 from bff.web.http.replies import Account, Reply
 from bff.web.http.requests import GatewayRequest
 from bff.web.logs.log import Log
@@ -101,7 +102,7 @@ def test_value_neither_begins_a_line_nor_acts_on_a_terminal(text: str) -> None:
     assert line.isprintable()
     log = Log("info", stream, form="text")
     log.bug(GatewayRequest("GET", f"/{value}", "", ()), ValueError(value))
-    log.audit("login", who=value, origin=value, outcome=value)
+    log.audit(AuditEntry("login", value, value, value))
     log.refusal(
         GatewayRequest("GET", f"/{value}", "", ()), Reply(401, [], facts={"error.type": value})
     )
