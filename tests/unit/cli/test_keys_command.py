@@ -210,7 +210,11 @@ def test_project_without_keys_and_one_with_problems_end_the_command(tmp_path: Pa
     assert (result.exit_code, result.stdout.startswith("gateway.yaml:1:12 ")) == (1, True)
 
 
-def test_path_of_the_file_may_come_from_an_env_file(tmp_path: Path) -> None:
+def test_path_of_the_file_may_come_from_an_env_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEYS_FILE", "")  # `--env-file` sets it in this process, which ends here
+    monkeypatch.delenv("KEYS_FILE")
     write_project(tmp_path, gateway="identity: {api_keys: {file: '${env.KEYS_FILE}'}}")
     (tmp_path / "my.env").write_text(f"KEYS_FILE={tmp_path / 'elsewhere.json'}\n")
     done(tmp_path, "add", "--id", "a", "--env-file", str(tmp_path / "my.env"))
