@@ -7,6 +7,8 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
+from msgspec import Struct
+
 from bff.deadline import Deadline, WaitBudget
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.values.freshness import Freshness
@@ -27,17 +29,17 @@ class HeaderBlock(tuple[tuple[bytes, bytes], ...]):
     lines: bytes | None = None
 
 
-# What every call makes several of is a named tuple here and in the engine: a frozen dataclass takes
-# three times as long to make.
+# What every call makes one of is a `Struct` here and in the engine: a named tuple takes three times
+# as long to make, and a frozen dataclass seven times. To read a field takes half of a named tuple's.
 
 
-class ServiceCall(NamedTuple):
+class ServiceCall(Struct, frozen=True):
     """One call of a service, whichever instance answers it. `target` is the path below the
     instance's base URL, and the query, percent-encoded. Long bodies are taken from `arriving`
     as they come, so that concurrent calls have a bound together. `reads` declares that the call
     changes nothing, whatever its method. `operation` is what a `step` calls, by its name; a route's
     call, and one for a token, has neither. `caller` is there for services that learn who calls. The
-    headers of a `trace` come on top; see `traced_by`."""
+    headers of a `trace` come on top."""
 
     service: str
     method: str
@@ -51,12 +53,8 @@ class ServiceCall(NamedTuple):
     caller: Caller | None = None
     trace: Trace | None = None
 
-    def traced_by(self, trace: Trace) -> "ServiceCall":
-        """The same call with another trace."""
-        return ServiceCall(*self[:-1], trace)  # `_replace` takes twice as long
 
-
-class UpstreamReply(NamedTuple):
+class UpstreamReply(Struct, frozen=True):
     """A whole reply: the body as it came, never more than the cap on replies. `to_caller`: the
     request had the caller's own credential, so that a refusal is the caller's."""
 

@@ -274,14 +274,13 @@ class Run:
         self._settle_part(index, place, StepPart(part) if isinstance(part, Failed) else part)
 
     def _settle_part(self, index: int, place: int, part: StepPart) -> None:
-        outcome: Value | Failed | None
-        outcome, weight, freshness, _ = part
-        self.read_weight += weight
-        if freshness is not UNLIMITED:
-            self.freshness.append(freshness)
+        outcome: Value | Failed | None = part.value
+        self.read_weight += part.weight
+        if part.freshness is not UNLIMITED:
+            self.freshness.append(part.freshness)
         calls = self._in_flight[index]
         if isinstance(calls, ManyCalls):
-            outcome = calls.take(place, outcome)
+            outcome = calls.take(place, part.value)
         if outcome is not None:
             del self._in_flight[index]
             self.progress.settle(index, outcome)

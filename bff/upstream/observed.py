@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+from msgspec import structs
+
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
@@ -265,4 +267,4 @@ def _as_attempt(call: ServiceCall) -> ServiceCall:
     trace = call.trace
     if trace is None or (own := trace.of_attempt(call.step)) is trace:
         return call
-    return call.traced_by(own)
+    return structs.replace(call, trace=own)

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from bff.engine.ports import UpstreamReply
 from bff.engine.values.results import CompositionFailure
@@ -43,7 +44,7 @@ def shop_of(items: list[int], size: int) -> Any:
         link = following and f"http://elsewhere.test/v1/all?p={following}"
         reply = json_reply({**body, "link": link})
         headers = [(b"link", f'<{link}>; rel="next"'.encode())] if link else []
-        return reply._replace(headers=headers)
+        return structs.replace(reply, headers=headers)
 
     return answer
 

@@ -35,6 +35,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
+from msgspec import structs
 from pydantic_core import from_json
 
 from bff.engine.payload.texts import weigh_reply, write_json
@@ -241,7 +242,7 @@ def _read_text(step: Step, reply: UpstreamReply, text: bytes, most: int) -> Read
     weight = weigh_reply(text, most)
     if weight > most:
         return ReadBody(too_large(step, reply, TOO_HEAVY))
-    return ReadBody(read_body(step, reply._replace(body=text)), weight, text)
+    return ReadBody(read_body(step, structs.replace(reply, body=text)), weight, text)
 
 
 def _decode(step: Step, reply: UpstreamReply, most: int) -> bytes | Failed:
@@ -272,8 +273,8 @@ def _read_page(step: Step, pages: Pages, reply: UpstreamReply) -> Value:
     whole = _valid(step, reply.body, json=True, text=step.needs_bytes and is_list)
     page = read_page(pages, whole.json, reply.headers)
     if step.needs_bytes and not is_list:
-        return whole._replace(json=page, text=write_json(page.items))
-    return whole._replace(json=page)
+        return structs.replace(whole, json=page, text=write_json(page.items))
+    return structs.replace(whole, json=page)
 
 
 def _read_chunk(step: Step, batch: Batch, body: bytes) -> Value:
@@ -282,7 +283,7 @@ def _read_chunk(step: Step, batch: Batch, body: bytes) -> Value:
         part = _valid(step, body, json=step.needs_json, text=step.needs_bytes)
     else:
         part = _valid(step, body, json=True, text=False)
-        part = part._replace(json=batch.select.evaluate(part.json))
+        part = structs.replace(part, json=batch.select.evaluate(part.json))
     text = part.text
     if not isinstance(part.json, list | None) or not (
         text is None or text == b"null" or text.startswith(b"[")

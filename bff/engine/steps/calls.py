@@ -12,6 +12,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
 
+from msgspec import Struct, structs
+
 from bff.deadline import Deadline, DeadlinePassed
 from bff.engine.answers import Handle, OnAnswer, answer_to
 from bff.engine.counts import EngineCounts
@@ -46,7 +48,7 @@ _log = logging.getLogger(__name__)
 _TOGETHER: Final = "the replies of one run are too large together"
 
 
-class StepPart(NamedTuple):
+class StepPart(Struct, frozen=True):
     """The result of one call: a part of its step's value, the weight of the body that was read for
     it, and how long it may be used again. `text` is the JSON text that was read, where that isn't
     the reply's body."""
@@ -312,7 +314,7 @@ def _to_caller(
     on_answer: OnAnswer[UpstreamReply], reply: UpstreamReply | Failed | Exception
 ) -> None:
     """Answer for a call that had the caller's own credential."""
-    on_answer(reply._replace(to_caller=True) if isinstance(reply, UpstreamReply) else reply)
+    on_answer(structs.replace(reply, to_caller=True) if isinstance(reply, UpstreamReply) else reply)
 
 
 def _by_deadline(

@@ -47,8 +47,15 @@ class EqualCalls:
         self, step: Step, request: StepRequest, send: Send, on_answer: OnAnswer[UpstreamReply]
     ) -> tuple[Handle, bool]:
         """Make a call; return its handle, and whether it was sent by this."""
-        operation, timeout = step.operation, step.timeout_seconds
-        key = (operation.service, operation.method, timeout, *request[:3])
+        operation = step.operation
+        key = (
+            operation.service,
+            operation.method,
+            step.timeout_seconds,
+            request.target,
+            request.headers,
+            request.body,
+        )
         known = self._calls.get(key)
         if known is not None and not known.is_cancelled:
             self._counts.share(step)

@@ -15,6 +15,8 @@ Rules:
 from dataclasses import replace
 from typing import Any, assert_never
 
+from msgspec import structs
+
 from bff.engine.answers import Handle
 from bff.engine.payload.texts import write_json
 from bff.engine.steps.calls import ManyCalls
@@ -132,7 +134,7 @@ class PageCalls(ManyCalls):
         if len(target) > TARGET_BYTES:
             raise TooLargeError(f"a request's target has more than {TARGET_BYTES} bytes")
         self._budget.spend(len(target))
-        return request._replace(target=target)
+        return structs.replace(request, target=target)
 
     def _combined(self, replaced: Failed | None) -> Value | Failed:
         """The list of all items, as far as the bounds allow; what stands in for a failure, where

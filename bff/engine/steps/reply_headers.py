@@ -10,6 +10,7 @@ headers, or its status may have a meaning of its own, a line that has those as t
 from collections.abc import Sequence
 from typing import Any, Final
 
+from msgspec import structs
 from pydantic_core import from_json, to_json
 
 from bff.engine.ports import Headers, UpstreamReply
@@ -33,7 +34,7 @@ def with_headers(
         read = {each.name: _read(each, reply.headers) for each in headers}
     except ValueError as error:
         return Failed(Reason.INVALID, reply.status, detail=str(error))
-    return value._replace(headers=read)
+    return structs.replace(value, headers=read)
 
 
 def stored_text(headers: Sequence[ReplyHeader], reply: UpstreamReply, text: bytes) -> bytes:

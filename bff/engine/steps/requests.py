@@ -7,9 +7,10 @@ is sent. The error's text holds no values. Each request is taken from its run's 
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, assert_never
+from typing import Any, assert_never
 from urllib.parse import quote
 
+from msgspec import Struct
 from pydantic_core import to_json
 
 from bff.engine.payload.texts import write_json
@@ -37,7 +38,7 @@ from bff.version import __version__
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
-class StepRequest(NamedTuple):
+class StepRequest(Struct, frozen=True):
     """A request without its instance. `target` is the path below the base URL, and the query;
     `values` are the values that it was made from."""
 

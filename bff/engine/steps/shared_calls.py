@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import astuple, replace
 from typing import Any
 
+from msgspec import structs
 from pydantic_core import to_json
 
 from bff.deadline import Deadline, WaitBudget
@@ -93,13 +94,13 @@ class SharedCalls:
         if cached.body is None:
             if own is None:
                 raise AssertionError("neither a stored reply nor a call")
-            return own._replace(freshness=least((own.freshness, cached.freshness)))
+            return structs.replace(own, freshness=least((own.freshness, cached.freshness)))
         if own is not None and not isinstance(own.value, Failed):
             return own
         stored = stored_reply(cached.body)
         earlier = await self._calls.part_of_stored(step, stored, budget, heavy)
         if own is None:
-            return earlier._replace(freshness=cached.freshness)
+            return structs.replace(earlier, freshness=cached.freshness)
         if not isinstance(own.value, Failed) or ends_by_status(step, own.value):
             return own
         if isinstance(earlier.value, Value):

@@ -7,7 +7,9 @@ and the client's status when the step was required.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
+
+from msgspec import Struct
 
 from bff.errors import EvaluationError, TooLargeError
 from bff.plan.model.service import Dropped
@@ -93,7 +95,7 @@ def reason_of(error: EvaluationError) -> Reason:
     return Reason.VALUE_TOO_LARGE if isinstance(error, TooLargeError) else Reason.EXPRESSION
 
 
-class Value(NamedTuple):
+class Value(Struct, frozen=True):
     """The step has a value, in the forms that are needed: its JSON form for expressions, joins and
     views, and its serialised text where it goes out whole. Both are None where `statuses` made it
     null. `headers` are those of its reply that count, by their names in expressions; `dropped` are

@@ -39,8 +39,8 @@ class Requests:
         A body of bytes goes out as it is; one that is still arriving goes out in chunks unless a
         `content-length` is among the headers.
         """
-        _, method, target, headers, body, _, _, _, _, _, trace = call
-        target = self._path + target or "/"
+        method, headers, body, trace = call.method, call.headers, call.body, call.trace
+        target = self._path + call.target or "/"
         refused = self._refused or refuse_url(target)
         if refused is not None:
             return refused

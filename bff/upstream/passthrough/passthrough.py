@@ -16,6 +16,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
+from msgspec import structs
+
 from bff.engine.answers import Handle, OnAnswer, TaskCall
 from bff.engine.ports import Headers, ServiceCall
 from bff.engine.values.outcomes import Failed, Reason
@@ -113,7 +115,7 @@ class Passthrough:
         length, most_bytes = _length_of(headers), route.most_body_bytes
         if length is None:
             bounded = body if most_bytes is None else _bounded(body, most_bytes)
-            return self._way(call._replace(body=bounded), route.timeout_seconds, on_answer)
+            return self._way(structs.replace(call, body=bounded), route.timeout_seconds, on_answer)
         if most_bytes is not None and length > most_bytes:
             return asyncio.get_running_loop().call_soon(on_answer, _too_large(most_bytes))
         if length <= WHOLE_BYTES:
@@ -161,7 +163,7 @@ class _SmallUpload:
 
     def _take(self, body: bytes | Refused | Failed | Exception) -> None:
         if isinstance(body, bytes):
-            self._handle = self._forward(self._call._replace(body=body), self._on_answer)
+            self._handle = self._forward(structs.replace(self._call, body=body), self._on_answer)
         else:
             self._on_answer(body)
 

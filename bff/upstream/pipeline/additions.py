@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from typing import Final, TypeVar
 from urllib.parse import quote
 
+from msgspec import structs
+
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import HeaderBlock, Headers, ServiceCall
 from bff.plan.model.service import Additions
@@ -59,16 +61,10 @@ class RenderedAdditions:
 
     def to(self, call: ServiceCall) -> ServiceCall:
         """The call with them."""
-        service, method, target, headers, body, arriving, reads, operation, step, caller, trace = (
-            call
-        )
+        target = call.target
         if self._query:
             target = f"{target}{'&' if '?' in target else '?'}{self._query}"
-        # `_replace` takes three times as long.
-        headers = self.headers.to(headers)
-        return ServiceCall(
-            service, method, target, headers, body, arriving, reads, operation, step, caller, trace
-        )
+        return structs.replace(call, target=target, headers=self.headers.to(call.headers))
 
 
 def render_additions(additions: Additions) -> RenderedAdditions:

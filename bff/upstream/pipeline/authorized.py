@@ -10,6 +10,8 @@ import asyncio
 from functools import partial
 from typing import Generic, TypeVar
 
+from msgspec import structs
+
 from bff.deadline import Deadline
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
@@ -84,7 +86,7 @@ class _Authorized(Generic[T]):
 
     def _send(self, token: Token, seconds: float) -> None:
         self._token = token
-        call = self._call._replace(headers=token.headers.to(self._call.headers))
+        call = structs.replace(self._call, headers=token.headers.to(self._call.headers))
         self._current = self._way(call, seconds, self._take)
 
     def _take(self, answer: T | Failed | Exception) -> None:

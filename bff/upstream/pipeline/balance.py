@@ -16,6 +16,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Final, Generic, TypeVar
 
+from msgspec import structs
+
 from bff.deadline import Deadline
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall
@@ -146,7 +148,7 @@ class _Tries(Generic[T]):
         self._body: _StreamedBody | None = None
         if call.body is not None and not isinstance(call.body, bytes):
             self._body = _StreamedBody(call.body)
-            call = call._replace(body=self._body)
+            call = structs.replace(call, body=self._body)
         self._send = send
         self._instances = instances
         self._call = call

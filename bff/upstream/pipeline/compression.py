@@ -13,6 +13,8 @@ import asyncio
 from functools import partial
 from typing import Final
 
+from msgspec import structs
+
 from bff.engine.answers import Handle, OnAnswer, TaskCall
 from bff.engine.ports import Headers, ServiceCall, UpstreamReply
 from bff.engine.values.limits import Budget
@@ -61,7 +63,7 @@ class _DecodedCall:
         self._arriving = call.arriving
         self._on_answer = on_answer
         headers = [header for header in call.headers if header[0] != _ACCEPT[0]]
-        asking = call._replace(headers=(*headers, _ACCEPT))
+        asking = structs.replace(call, headers=(*headers, _ACCEPT))
         self._current: Handle = send(base, asking, seconds, self._take)
 
     def cancel(self) -> None:

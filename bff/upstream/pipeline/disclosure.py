@@ -12,6 +12,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final, TypeVar
 
+from msgspec import structs
+
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import Headers, ServiceCall
 from bff.engine.steps.disclosures import headers_of_caller, token_of
@@ -34,7 +36,7 @@ def named(way: Way[T], headers: Sequence[CallerHeader]) -> Way[T]:
         if isinstance(own, Failed):
             return answer_soon(on_answer, own)
         sent = (*_without(call.headers, names), *own)
-        return way(call._replace(headers=sent), seconds, on_answer)
+        return way(structs.replace(call, headers=sent), seconds, on_answer)
 
     return send
 
@@ -48,7 +50,7 @@ def relayed(way: Way[T]) -> Way[T]:
             return answer_soon(on_answer, token)
         own = (b"authorization", f"Bearer {token}".encode())
         sent = (*_without(call.headers, _AUTHORIZATION), own)
-        return way(call._replace(headers=sent), seconds, on_answer)
+        return way(structs.replace(call, headers=sent), seconds, on_answer)
 
     return send
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Final, TypeVar
 
+from msgspec import structs
 from pydantic_core import from_json
 
 from bff.engine.answers import Handle, OnAnswer
@@ -105,7 +106,7 @@ def exchanged(way: Way[T], tokens: ExchangedTokens) -> Way[T]:
         if isinstance(token, Failed):
             return answer_soon(on_answer, token)
         # No block: what it becomes with a token would be remembered for each of the tokens.
-        call = call._replace(headers=tuple(call.headers))
+        call = structs.replace(call, headers=tuple(call.headers))
         return authorized(way, tokens.of(token))(call, seconds, on_answer)
 
     return send

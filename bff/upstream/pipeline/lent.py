@@ -13,6 +13,8 @@ from functools import partial
 from typing import Generic, TypeVar
 from urllib.parse import unquote_plus
 
+from msgspec import structs
+
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import Headers, ServiceCall, UpstreamReply
 from bff.engine.steps.failures import OF_OWN_CREDENTIALS
@@ -98,7 +100,7 @@ class _Strip:
         if mark and self._params:
             query = "&".join(pair for pair in query.split("&") if not self._names_one(pair))
         target = f"{path}?{query}" if query else path
-        return call._replace(target=target, headers=headers)
+        return structs.replace(call, target=target, headers=headers)
 
     def _names_one(self, pair: str) -> bool:
         """Whether a part of a query gives one of the gateway's params; to some servers a semicolon

@@ -25,8 +25,15 @@ class UpstreamRequest(NamedTuple):
     @classmethod
     def of(cls, base: str, link: Link | None, call: ServiceCall) -> "UpstreamRequest":
         """The request that a call of the instance at this base URL is."""
-        _, method, target, headers, body, arriving, reads, *_ = call
-        return cls(method, base + target, headers, body, arriving, link, reads)
+        return cls(
+            call.method,
+            base + call.target,
+            call.headers,
+            call.body,
+            call.arriving,
+            link,
+            call.reads,
+        )
 
     def instance(self, transport: Transport) -> Instance:
         """The instance at the URL's origin."""

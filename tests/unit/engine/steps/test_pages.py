@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from bff.engine.values.outcomes import Failed, Reason
 from bff.plan.model.steps import ByCursor, ByLink, ByOffset, ByPage, Fallback, Optional, Pages
@@ -40,7 +41,9 @@ def page(items: list[Any], following: Any = None) -> Script:
 def linked(items: list[Any], *links: str) -> Script:
     body = str(items).encode().replace(b"'", b'"')
     answer = reply(200, body, content_type="application/json")
-    return answer._replace(headers=[*answer.headers, *((b"link", each.encode()) for each in links)])
+    return structs.replace(
+        answer, headers=[*answer.headers, *((b"link", each.encode()) for each in links)]
+    )
 
 
 # ---------------------------------------------------------------------------- by cursor
@@ -186,8 +189,8 @@ def test_link_may_stand_in_the_body_and_then_no_header_counts(end):
     last = {"items": [2], "links": {"next": end}}
     headers = [(b"link", b"<?p=9>; rel=next")]
     scripts = {
-        "GET /all": json_reply(first)._replace(headers=headers),
-        "GET /all?page[number]=2": json_reply(last)._replace(headers=headers),
+        "GET /all": structs.replace(json_reply(first), headers=headers),
+        "GET /all?page[number]=2": structs.replace(json_reply(last), headers=headers),
     }
     assert read(by, scripts).payload == {"all": [1, 2]}
     wrong = {"GET /all": json_reply({"items": [1], "links": {"next": 7}})}

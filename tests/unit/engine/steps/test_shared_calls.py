@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from bff.cache.engine_results import CachedReplies
 from bff.engine.engine import Engine
@@ -172,11 +173,11 @@ def test_reply_key_holds_namespace_operation_request_and_the_caller_of_a_private
     keys = [
         shared(RENDERED, "ann", {}),
         ReplyKeyRecipe(operation("GET /people/{id}"), KEPT, "shop")(RENDERED, "", {}),
-        shared(RENDERED._replace(target="/users/2"), "", {}),
-        shared(RENDERED._replace(headers=(("accept", "b"),)), "", {}),
-        shared(RENDERED._replace(headers=()), "", {}),
-        shared(RENDERED._replace(body=b""), "", {}),
-        shared(RENDERED._replace(body=b"{}"), "", {}),
+        shared(structs.replace(RENDERED, target="/users/2"), "", {}),
+        shared(structs.replace(RENDERED, headers=(("accept", "b"),)), "", {}),
+        shared(structs.replace(RENDERED, headers=()), "", {}),
+        shared(structs.replace(RENDERED, body=b""), "", {}),
+        shared(structs.replace(RENDERED, body=b"{}"), "", {}),
         own(RENDERED, "", {}),
         own(RENDERED, "ann", {}),
         ReplyKeyRecipe(GET, replace(KEPT, policy=CachePolicy(2.0, 0.0, 0.0)), "shop")(

@@ -1,5 +1,7 @@
 """What calls have of their service: headers in the place of their own, and a query."""
 
+from msgspec import structs
+
 from bff.engine.ports import HeaderBlock, ServiceCall
 from bff.plan.model.service import Additions
 from bff.secret import Secret
@@ -39,4 +41,4 @@ def test_query_follows_the_calls_own() -> None:
     targets = {"/x": f"/x?{added}", "/x?y=1": f"/x?y=1&{added}"}
     for target, expected in targets.items():
         call = ServiceCall("shop", "GET", target, (), b"body", None, True)
-        assert own.to(call) == call._replace(target=expected)
+        assert own.to(call) == structs.replace(call, target=expected)

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+from msgspec import structs
+
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed, Reason
@@ -153,7 +155,7 @@ def test_call_that_can_not_be_sent_again_keeps_its_refusal_and_the_next_has_a_ne
         setup.call()
         setup.server.give("t1")
         setup.wire.pending.pop()(DONE)
-        setup.call(CALL._replace(body=body()))
+        setup.call(structs.replace(CALL, body=body()))
         setup.wire.pending.pop()(REFUSED)
         setup.call(seconds=1.0)
         setup.server.give("t2")
