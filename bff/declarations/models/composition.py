@@ -128,6 +128,11 @@ class CompositionFile(Declaration):
         yield from check_keys("views", self.views, label_violation)
         wrong = endpoint_violations(self.endpoint)
         yield from check_endpoint(self, "endpoint", self.endpoint, wrong, self.params)
+        if self.fields is not None and FIELDS_PARAM in self.views:
+            yield Violation(
+                f"in metrics and in the log '{FIELDS_PARAM}' is the view of who names fields",
+                "Give the view another name.", ("views", FIELDS_PARAM), at_key=True,
+            )  # fmt: skip
         reserved = {VIEW_PARAM: "a view"} | ({FIELDS_PARAM: "fields"} if self.fields else {})
         locations = self.locations()
         for name, param in self.params.items():

@@ -27,6 +27,10 @@ ROWS = {
     "availability of everything": broken_slo(
         "{availability: ▶100}", "slo.availability: 100 is not between 50 and 99.999 percent."
     ),
+    "availability just above the most": broken_slo(
+        "{availability: ▶99.99999}",
+        "slo.availability: 99.99999 is not between 50 and 99.999 percent.",
+    ),
     "availability of less than half": broken_slo(
         "{availability: ▶20}", "slo.availability: 20 is not between 50 and 99.999 percent."
     ),
