@@ -19,7 +19,8 @@ DATASETS: Final[dict[Dataset, str]] = {
     "bff.access": "a request, once its reply is out",
     "bff.audit": "an action or a refusal: by whom, from where, with which outcome",
     "bff.bug": "an unexpected exception",
-    "bff.fault": "a slow step or a reply that breaks its schema; one line a minute for each fault",
+    "bff.fault": "a slow step, a reply that breaks its schema, or a write that was cut off; one line"
+    " a minute for each fault",
     "bff.library": "a message of a part of the gateway",
     "bff.lost": "the number of lines that could not be written",
     "bff.upstream": "a call to a service, at the level `debug`",
@@ -67,7 +68,8 @@ FIELDS: Final = (
     Field(
         "event.action",
         "keyword",
-        "in audit lines the action; in lines of a fault `slow step` or `schema break`",
+        "in audit lines the action; in lines of a fault `slow step`, `schema break` or `write in"
+        " doubt`",
         ("audit", "fault"),
     ),
     Field(

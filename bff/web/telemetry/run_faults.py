@@ -1,4 +1,5 @@
-"""Logs the faults of runs: slow steps, and replies that break their schemas, with the field.
+"""Logs the faults of runs: slow steps, replies that break their schemas, with the field, and writes
+that were cut off.
 
 Each run is seen once, however many requests wait for it. A new fault has a line at once, then one a
 minute (`bff.telemetry.logs.repeats`). The line has no value of a reply.
@@ -23,7 +24,7 @@ class RunFault(NamedTuple):
     """One fault. `field` is the place in the reply, "" for the whole reply. `kind` is the kind of
     error that pydantic reports."""
 
-    action: Literal["slow step", "schema break", "others"]
+    action: Literal["slow step", "schema break", "write in doubt", "others"]
     composition: str = ""
     step: str = ""
     operation: str = ""
@@ -50,6 +51,8 @@ class RunFaults:
                 self._note_slow(composition, timing.step, timing.duration_ms)
             if timing.dropped is not None:
                 self._note_break(composition, timing.step, timing.dropped.detail)
+            if isinstance(end, CutRun) and timing.outcome == "cancelled" and timing.calls:
+                self._note_cut(composition, timing.step)
         if isinstance(end, CutRun):
             return
         for failure in end.degraded if isinstance(end, CompositionPayload) else end.failures:
@@ -69,6 +72,13 @@ class RunFaults:
         for field, kind in sorted(set(schema_breaks(detail))):
             fault = RunFault("schema break", composition.name, step, operation, field, kind)
             self._repeats.note(fault)
+
+    def _note_cut(self, composition: Composition, name: str) -> None:
+        """A step was cut off, which had been sent: no reply says what became of a write."""
+        step = next(each for each in composition.steps if each.name == name)
+        if step.operation.writes:
+            operation = step.operation.name
+            self._repeats.note(RunFault("write in doubt", composition.name, name, operation))
 
     def _report(self, fault: RunFault, count: int, duration_ms: float) -> None:
         self._log.event(
@@ -113,5 +123,9 @@ def _message(fault: RunFault, duration_ms: float) -> str:
         case "schema break":
             place = f" at {fault.field}" if fault.field else ""
             return f"{fault.operation} breaks its schema{place}: {fault.kind}"
+        case "write in doubt":
+            return (
+                f"{fault.composition}: the write {fault.step} was cut off, and may be done or not"
+            )
         case "others":
-            return "other slow steps and broken schemas, beyond those counted by themselves"
+            return "other faults of runs, beyond those counted by themselves"

@@ -245,6 +245,8 @@ def test_request_that_the_graceful_time_leaves_is_broken_off_and_the_status_is_0
     said = "\n".join(re.findall(r"^\{.*", said, re.MULTILINE))
     lines = [line for line in of("access", read_lines(said)) if line["url.path"] != "/healthz"]
     assert sorted(line["bff.composition"] for line in lines) == ["buy", "home"]
+    (doubt,) = of("fault", read_lines(said))
+    assert (doubt["event.action"], doubt["bff.composition"]) == ("write in doubt", "buy")
     for line in lines:
         assert (line["bff.broken"], line["error.type"]) == ("gateway closed", "closing")
         assert line["http.response.status_code"] == 503

@@ -65,6 +65,28 @@ def test_step_that_nobody_waits_for_any_longer_is_slow_as_well() -> None:
     assert (line["event.action"], line["bff.step"]) == ("slow step", "user")
 
 
+def test_write_that_was_sent_and_cut_off_is_in_doubt() -> None:
+    """What had an answer is not, nor what was not sent, nor what only reads."""
+    buying = compose(
+        step("user", "GET /users/1"), step("pay", "POST /pay"), step("ship", "POST /x")
+    )
+    timings = (
+        StepTiming("user", 0.0, 1.0, 1, "cancelled"),
+        StepTiming("pay", 0.0, 1.0, 1, "cancelled"),
+        StepTiming("ship", 0.0, 1.0, 0, "cancelled"),
+    )
+    done = (StepTiming("pay", 0.0, 1.0, 1, "ok"),)
+    stream = Recorder()
+    log = Log("info", stream)
+    faults = RunFaults(log, 60.0, Clock().later)
+    for end in (CutRun("cancelled", timings), CutRun("cancelled", done)):
+        faults.note(buying, end)
+    log.flush()
+    (line,) = stream.lines()
+    assert (line["event.action"], line["bff.step"]) == ("write in doubt", "pay")
+    assert line["message"] == f"{buying.name}: the write pay was cut off, and may be done or not"
+
+
 def test_slowest_of_a_minute_is_the_one_that_is_reported() -> None:
     runs = [payload(StepTiming("user", 0.0, ms, 1, "ok")) for ms in (999.9, 1000.0, 5000.0, 3000.0)]
     first, later = lines_of(*runs)
