@@ -32,9 +32,10 @@ from bff.engine.heavy_work import HeavyShare, HeavyWork
 from bff.engine.ports import UpstreamReply
 from bff.engine.prepared import PreparedComposition
 from bff.engine.progress import Progress
-from bff.engine.steps.calls import DirectCalls, ManyCalls, StepCalls, StepPart
+from bff.engine.steps.calls import DirectCalls, StepPart
 from bff.engine.steps.equal_calls import EqualCalls
 from bff.engine.steps.inputs import CallPlan, plan_calls, refused_inputs
+from bff.engine.steps.many_calls import ManyCalls, StepCalls
 from bff.engine.steps.page_calls import PageCalls
 from bff.engine.steps.requests import StepRequest
 from bff.engine.steps.shared_calls import SharedCalls

@@ -1,14 +1,14 @@
-"""A step's calls: requests sent to its service, replies judged and read, parts collected.
+"""One call of a step: its request is sent to the service, its reply is judged and read.
 
     request  →  `DirectCalls.begin`  →  the reply  →  a part of the step's value
+
+`many_calls` beside it collects the parts.
 
 A reply is read in the callback that brings it. A heavy body is read on the thread, and a task waits
 for that. Knows nothing of steps that wait for each other; see `bff.engine.run`.
 """
 
 import logging
-from abc import abstractmethod
-from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -23,23 +23,20 @@ from bff.engine.ports import ServiceCall, Services, UpstreamReply
 from bff.engine.steps.bodies import (
     TOO_HEAVY,
     ReadBody,
-    combine,
     judge,
     mend_body,
     read_body,
     read_reply,
     too_large,
 )
-from bff.engine.steps.failures import ends_by_status, is_undeclared_refusal
-from bff.engine.steps.inputs import CallPlan
+from bff.engine.steps.failures import is_undeclared_refusal
 from bff.engine.steps.reply_headers import with_headers
 from bff.engine.steps.requests import StepRequest
 from bff.engine.values.freshness import UNLIMITED, Freshness, read_freshness
 from bff.engine.values.limits import Budget, Limits
-from bff.engine.values.outcomes import EMPTY_LIST, NULL, Failed, Reason, Value, reason_of
+from bff.engine.values.outcomes import Failed, Reason, Value
 from bff.engine.values.results import Caller
 from bff.engine.values.trace import Trace
-from bff.errors import EvaluationError
 from bff.plan.model.steps import Step
 from bff.telemetry.logs.repeats import Complaints
 
@@ -203,111 +200,6 @@ class DirectCalls:
         """The part that a stored reply makes, whose body is the JSON text that was read."""
         part = self._read(step, reply, False, budget)
         return part if isinstance(part, StepPart) else await part.read(heavy)
-
-
-class ManyCalls:
-    """A step of many calls in flight, at most `at_once` of them at a time."""
-
-    __slots__ = ("at_once",)
-
-    at_once: int
-
-    @abstractmethod
-    def next_request(self) -> tuple[int, StepRequest] | None:
-        """The next request to send, with its place; None where there is none yet."""
-
-    @abstractmethod
-    def hold(self, place: int, handle: Handle) -> None:
-        """The call for this place is under way."""
-
-    @abstractmethod
-    def take(self, place: int, part: Value | Failed) -> Value | Failed | None:
-        """Take the part of this place; return the step's outcome, once there is one."""
-
-    @abstractmethod
-    def cancel(self) -> None:
-        """End the calls that are under way."""
-
-    def cut_short(self, _: Failed) -> Value | Failed | None:
-        """The step's outcome where what is missing is late; None where that fails the whole."""
-        return None
-
-
-class StepCalls(ManyCalls):
-    """A step's chunks or elements in flight: their requests, the parts of its value, and the calls
-    under way by their places among the parts."""
-
-    __slots__ = (
-        "_missing", "_next", "_parts", "_replaced", "_requests", "_step", "_under_way",
-    )  # fmt: skip
-
-    def __init__(self, step: Step, plan: CallPlan) -> None:
-        self.at_once = plan.at_once
-        self._step = step
-        self._requests = plan.requests
-        self._next = 0
-        self._missing = {place for place, _ in plan.requests}
-        self._parts = [NULL] * plan.parts
-        for place in plan.empty:
-            self._parts[place] = EMPTY_LIST
-        self._replaced = dict(plan.refused)  # the failed parts, in place of which something stands
-        self._under_way: dict[int, Handle] = {}
-
-    def next_request(self) -> tuple[int, StepRequest] | None:
-        """See `ManyCalls.next_request`."""
-        if self._next == len(self._requests):
-            return None
-        self._next += 1
-        return self._requests[self._next - 1]
-
-    def hold(self, place: int, handle: Handle) -> None:
-        """See `ManyCalls.hold`."""
-        self._under_way[place] = handle
-
-    def take(self, place: int, part: Value | Failed) -> Value | Failed | None:
-        """See `ManyCalls.take`."""
-        self._under_way.pop(place, None)
-        if isinstance(part, Failed):
-            if part.stand_in is None and not self._may_lack(part):
-                self.cancel()
-                return part
-            self._replaced[place], part = part, part.stand_in or NULL
-        self._parts[place] = part
-        self._missing.discard(place)
-        return None if self._missing else self.combined()
-
-    def cancel(self) -> None:
-        """See `ManyCalls.cancel`."""
-        under_way, self._under_way = self._under_way, {}
-        for handle in under_way.values():
-            handle.cancel()
-
-    def combined(self) -> Value | Failed:
-        """The step's value, once no part is missing. Of several failed parts the first in place is
-        reported, whichever came first."""
-        try:
-            value = combine(self._step, self._parts)
-        except EvaluationError as error:
-            return Failed(reason_of(error), detail=str(error))
-        if not self._replaced:
-            return value
-        first = self._replaced[min(self._replaced)]
-        lacking = sum(failed.stand_in is None for failed in self._replaced.values())
-        detail = first.detail
-        if lacking:
-            detail = f"{lacking} of {len(self._parts)} failed: {detail}"
-        return replace(first, stand_in=value, detail=detail, lacks_parts=lacking > 0)
-
-    def cut_short(self, late: Failed) -> Value | Failed | None:
-        """See `ManyCalls.cut_short`."""
-        if self._step.operation.writes or not self._may_lack(late):
-            return None  # of writes the reply says which are in doubt, and which were not started
-        self.cancel()
-        self._replaced |= dict.fromkeys(self._missing, late)
-        return self.combined()
-
-    def _may_lack(self, failed: Failed) -> bool:
-        return self._step.has_optional_parts and not ends_by_status(self._step, failed)
 
 
 def _to_caller(

@@ -19,7 +19,7 @@ from msgspec import structs
 
 from bff.engine.answers import Handle
 from bff.engine.payload.texts import write_json
-from bff.engine.steps.calls import ManyCalls
+from bff.engine.steps.many_calls import ManyCalls
 from bff.engine.steps.pages import Page, followed
 from bff.engine.steps.requests import Renderer, StepRequest
 from bff.engine.values.limits import Budget
