@@ -19,8 +19,8 @@ DATASETS: Final[dict[Dataset, str]] = {
     "bff.access": "a request, once its reply is out",
     "bff.audit": "an action or a refusal: by whom, from where, with which outcome",
     "bff.bug": "an unexpected exception",
-    "bff.fault": "a slow step, a reply that breaks its schema, or a write that was cut off; one line"
-    " a minute for each fault",
+    "bff.fault": "a slow step, a reply that breaks its schema, or a write that was cut off; one"
+    " line a minute for each fault",
     "bff.library": "a message of a part of the gateway",
     "bff.lost": "the number of lines that could not be written",
     "bff.upstream": "a call to a service, at the level `debug`",
