@@ -4,7 +4,8 @@ Rules:
 1. Workers are not trusted. A frame that is too long or malformed ends the link of its worker, with
    a line in the log. The worker then counts as ended.
 2. A link ends with its worker. The worker's counts then join the totals of ended workers.
-3. A thread makes one rendition at a time.
+3. A thread makes one rendition at a time. Whoever asks for one that waits for its turn gets the
+   same: a crowd that asks at once costs two of each kind, and whoever leaves ends none.
 4. A worker sends its metrics each second from its first message on. One that stops hangs.
 """
 
@@ -43,6 +44,7 @@ class MetricsCollector:
     def __init__(self, own: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
         self._totals = Totals(own)
         self._rendering = asyncio.Lock()
+        self._waiting: dict[Rendition, asyncio.Task[bytes]] = {}
         self._links: set[asyncio.Task[None]] = set()
         self._clock = clock
         self._heard_at: dict[Replica, float] = {}
@@ -58,8 +60,16 @@ class MetricsCollector:
         return of_worker
 
     async def render(self, rendition: Rendition) -> bytes:
-        """The numbers of this moment."""
+        """The numbers of this moment, or of a later one."""
+        waiting = self._waiting.get(rendition)
+        if waiting is None:
+            waiting = asyncio.create_task(self._render_in_turn(rendition))
+            self._waiting[rendition] = waiting
+        return await asyncio.shield(waiting)
+
+    async def _render_in_turn(self, rendition: Rendition) -> bytes:
         async with self._rendering:
+            del self._waiting[rendition]  # who asks from now on wants what comes from now on
             return await asyncio.to_thread(render, self._totals.table(), rendition)
 
     async def _collect(self, link: socket.socket) -> None:

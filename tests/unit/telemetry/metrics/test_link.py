@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -148,6 +149,27 @@ def test_equal_questions_at_once_are_answered_by_one_and_outlive_who_asked_first
             asked[0].cancel()
             bodies = await asyncio.gather(*asked[1:])
             assert len({id(body) for body in bodies}) == 1  # one answer, passed on
+
+    asyncio.run(main())
+
+
+def test_crowd_that_asks_the_launcher_costs_one_rendition_that_is_none_begun_before() -> None:
+    async def main() -> None:
+        metrics = Metrics()
+        collector = MetricsCollector(metrics)
+        cell = metrics.counter(STEP_CALLS).at("home", "user")
+        first = asyncio.create_task(collector.render(TEXT))
+        for _ in range(3):
+            await asyncio.sleep(0)  # it has its numbers by now
+        cell[0] = 7
+        crowd = [asyncio.create_task(collector.render(TEXT)) for _ in range(30)]
+        await asyncio.sleep(0)
+        first.cancel()
+        crowd.pop(0).cancel()  # it ends nothing for the others
+        answers = await asyncio.gather(*crowd)
+        assert len({id(each) for each in answers}) == 1
+        assert await calls(collector) == 7
+        assert re.findall(rb"bff_step_calls_total\{.*\} (\S+)", answers[0]) == [b"7.0"]
 
     asyncio.run(main())
 
