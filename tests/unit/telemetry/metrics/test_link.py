@@ -21,7 +21,7 @@ from bff.cli.serving.metrics.link import (
     frame,
 )
 from bff.telemetry.metrics.definitions.process import WORKER_SILENCE
-from bff.telemetry.metrics.definitions.screens import STEP_CALLS
+from bff.telemetry.metrics.definitions.screens import REQUESTS_IN_FLIGHT, STEP_CALLS
 from bff.telemetry.metrics.exposition import Rendition
 from bff.telemetry.metrics.families import Metrics
 from tests.support.fake_time import Clock
@@ -272,6 +272,23 @@ def test_hundreds_of_links_that_ended_leave_their_counts_and_no_descriptor_and_n
         await until(have_ended)
         assert await calls(collector) == 300
         assert tasks_that_are_held() < held_before + 100
+
+    asyncio.run(main())
+
+
+def test_what_a_worker_has_at_work_ends_with_it() -> None:
+    async def main() -> None:
+        collector, metrics = MetricsCollector(Metrics()), Metrics()
+        link = await MetricsLink.open(metrics, collector.link())
+        metrics.gauge(REQUESTS_IN_FLIGHT).at("composition")[0] = 5.0
+        shown = b'bff_requests_in_flight{kind="composition"} 5.0\n'
+        assert shown in (await link.render(TEXT) or b"")
+        await link.close()
+
+        async def has_ended() -> bool:
+            return b"bff_requests_in_flight" not in await collector.render(TEXT)
+
+        await until(has_ended)
 
     asyncio.run(main())
 
