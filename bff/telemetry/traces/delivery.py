@@ -168,10 +168,9 @@ def _url_of(settings: TraceSettings) -> httpx.URL:
 def _proxy_of(url: httpx.URL) -> httpx.Proxy | None:
     """What the environment has for this address, as for the SDKs' exporters."""
     named = getproxies()
-    proxy = (
-        None if proxy_bypass(url.raw_host.decode()) else named.get(url.scheme) or named.get("all")
-    )
-    if not proxy:
+    proxy = named.get(url.scheme) or named.get("all")
+    names = (url.raw_host.decode(), url.netloc.decode())  # NO_PROXY may have the port, too
+    if not proxy or any(map(proxy_bypass, names)):
         return None
     try:
         found = httpx.Proxy(proxy if "://" in proxy else f"http://{proxy}")
