@@ -69,9 +69,10 @@ class ObservedCall(NamedTuple):
                 return ""
 
 
-# A run stops waiting up to 50 ms before its deadline, until which its calls may take. What is
-# cancelled then was too late: nobody has lost interest.
+# A run stops waiting up to 50 ms before its deadline, until which its calls may take. A call that
+# is cancelled then was too late: nobody has lost interest. One that began in this moment is not.
 _LAST_SECONDS: Final = 0.1
+_LAST_SHARE: Final = 0.2
 _LATE: Final = Failed(Reason.DEADLINE)
 _observed: Final[Callable[[tuple[Any, ...]], ObservedCall]] = partial(tuple.__new__, ObservedCall)
 
@@ -212,7 +213,8 @@ class _ObservedExchange(Generic[T]):
         if self._on_answer is not None:
             self._on_answer = None
             left = self._started_at + self._seconds - self._watch.clock()
-            self._report(_LATE if left < _LAST_SECONDS else None)
+            is_late = left < min(_LAST_SECONDS, self._seconds * _LAST_SHARE)
+            self._report(_LATE if is_late else None)
         self.current.cancel()
 
     def _report(self, answer: Answer | None) -> None:

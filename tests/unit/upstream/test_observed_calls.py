@@ -46,9 +46,9 @@ class Held:
         pass
 
 
-def fetch(instance: Instance) -> tuple[Handle, list[object]]:
+def fetch(instance: Instance, seconds: float = 1.0) -> tuple[Handle, list[object]]:
     answers: list[object] = []
-    handle = instance.fetch(CALL, answers.append, timeout_seconds=1.0, byte_cap=100)
+    handle = instance.fetch(CALL, answers.append, timeout_seconds=seconds, byte_cap=100)
     return handle, answers
 
 
@@ -70,15 +70,22 @@ def test_each_observer_sees_the_exchange_before_its_caller_has_the_answer(
 
 
 @pytest.mark.parametrize(
-    ("after", "answer"), [(0.5, None), (0.96, Failed(Reason.DEADLINE))], ids=["left", "too-late"]
+    ("seconds", "after", "answer"),
+    [
+        (1.0, 0.5, None),
+        (1.0, 0.96, Failed(Reason.DEADLINE)),
+        (5.0, 4.95, Failed(Reason.DEADLINE)),
+        (0.06, 0.02, None),
+    ],
+    ids=["left", "too late", "too late, of long", "begun late"],
 )
 def test_cancelled_exchange_is_seen_once_and_as_late_where_its_time_was_all_but_over(
-    after: float, answer: Failed | None
+    seconds: float, after: float, answer: Failed | None
 ) -> None:
     held, seen = Held(), list[ObservedCall]()
     clock: Callable[[], float] = iter((7.0, 7.0 + after, 7.0 + after)).__next__
     handle, answers = fetch(
-        ObservedTransport(held, Observers((seen.append,)), clock).at("http://a", None)
+        ObservedTransport(held, Observers((seen.append,)), clock).at("http://a", None), seconds
     )
     handle.cancel()
     handle.cancel()
