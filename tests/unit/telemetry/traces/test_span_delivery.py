@@ -126,12 +126,13 @@ def environ(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
+@pytest.mark.parametrize("needs_none", ["127.0.0.1", "127.0.0.1:PORT", "x, 127.0.0.1"])
 def test_proxy_of_the_environment_counts_but_for_hosts_that_need_none(
-    environ: pytest.MonkeyPatch,
+    environ: pytest.MonkeyPatch, needs_none: str
 ) -> None:
     with WireServer(raw(OK)) as proxy, WireServer(raw(OK)) as wire:
         environ.setenv("HTTP_PROXY", proxy.url)
-        environ.setenv("NO_PROXY", "127.0.0.1")
+        environ.setenv("NO_PROXY", needs_none.replace("PORT", wire.url.rpartition(":")[2]))
         for url in ("http://collector.example/v1/traces", f"{wire.url}/v1/traces"):
             collector = Exporter(TraceSettings(url))
             assert collector.send(b"spans").status == 200
