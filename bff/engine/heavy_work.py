@@ -85,7 +85,7 @@ class HeavyWork:
 
     def _run(self) -> None:
         while (task := self._queue.get()) is not None:
-            # Of one that nobody waits for any longer, too: those are the longest.
+            # Also for abandoned work, since its waits are the longest.
             self._waits.observe(self._waits.at(), time.perf_counter() - task.queued_at)
             if task.future.set_running_or_notify_cancel():
                 self._work_on(task)

@@ -29,8 +29,9 @@ class HeaderBlock(tuple[tuple[bytes, bytes], ...]):
     lines: bytes | None = None
 
 
-# What every call makes one of is a `Struct` here and in the engine: a named tuple takes three times
-# as long to make, and a frozen dataclass seven times. A field is read in half the time, too.
+# Values that each call makes are `Struct`s, here and in the engine. A named tuple takes three times
+# as
+# long to make, and a frozen dataclass seven times. A field is also read in half the time.
 
 
 class ServiceCall(Struct, frozen=True):

@@ -152,8 +152,8 @@ PROCESS_ALERTS: Final = (
         'absent(up{job="bff"})',
         "5m",
         "page",
-        "Has its configuration a job that is called bff, and has discovery found a gateway for it?"
-        " Without one no other alert fires.",
+        "Does its configuration have a job with the name bff, and did discovery find a gateway for"
+        " it? Without one no other alert fires.",
         "Requests now",
     ),
     Alert(

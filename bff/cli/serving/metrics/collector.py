@@ -60,7 +60,7 @@ class MetricsCollector:
         return of_worker
 
     async def render(self, rendition: Rendition) -> bytes:
-        """The numbers of this moment, or of a later one."""
+        """The metrics of this moment, or of a later one."""
         waiting = self._waiting.get(rendition)
         if waiting is None:
             waiting = asyncio.create_task(self._render_in_turn(rendition))
@@ -69,7 +69,7 @@ class MetricsCollector:
 
     async def _render_in_turn(self, rendition: Rendition) -> bytes:
         async with self._rendering:
-            del self._waiting[rendition]  # who asks from now on wants what comes from now on
+            del self._waiting[rendition]  # a later question needs later numbers
             return await asyncio.to_thread(render, self._totals.table(), rendition)
 
     async def _collect(self, link: socket.socket) -> None:
