@@ -30,8 +30,7 @@ class HeaderBlock(tuple[tuple[bytes, bytes], ...]):
 
 
 # Values that each call makes are `Struct`s, here and in the engine. A named tuple takes three times
-# as
-# long to make, and a frozen dataclass seven times. A field is also read in half the time.
+# as long to make, and a frozen dataclass seven times. A field is also read in half the time.
 
 
 class ServiceCall(Struct, frozen=True):
