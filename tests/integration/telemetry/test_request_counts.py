@@ -1,6 +1,6 @@
 """What each request to a composition moves in the metrics, and nothing else, in every host."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,7 +14,6 @@ from bff.telemetry.metrics.definitions.screens import (
     SLO_TARGETS,
     STEP_INFO,
 )
-from tests.support.gateway.hosts import HOSTS
 from tests.support.identity.callers import bearer
 from tests.support.telemetry.counted_shop import (
     COMPOSITIONS_OF_SHOP,
@@ -25,16 +24,7 @@ from tests.support.telemetry.counted_shop import (
     run,
     screen,
     sent,
-    serving_shop,
 )
-
-
-@pytest.fixture(scope="module", params=HOSTS)
-def shop(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Shop]:
-    with serving_shop(request.param, tmp_path_factory.mktemp("shop")) as served:
-        yield served
 
 
 def test_payload_comes_out_of_a_run_and_then_out_of_the_cache(shop: Shop) -> None:

@@ -1,24 +1,15 @@
 """By which words requests are counted, in every host: the project's, and none of a client's."""
 
 import http.client
-from collections.abc import Iterator
 
 import pytest
 
 from bff.telemetry.metrics.definitions.limits import ACTIONS
 from bff.telemetry.metrics.definitions.table import DEFINITIONS
-from tests.support.gateway.hosts import HOSTS, LOOP_HOSTS, Host
+from tests.support.gateway.hosts import LOOP_HOSTS, Host
 from tests.support.identity.callers import bearer
 from tests.support.telemetry.counted import counted, moved
-from tests.support.telemetry.counted_shop import OURS, TOKEN, Shop, asked, serving_shop
-
-
-@pytest.fixture(scope="module", params=HOSTS)
-def shop(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Shop]:
-    with serving_shop(request.param, tmp_path_factory.mktemp("shop")) as served:
-        yield served
+from tests.support.telemetry.counted_shop import OURS, TOKEN, Shop, asked
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Which requests count as at work, in every host: those that take waiting, until their ends."""
 
 import gc
-from collections.abc import Iterator
 from pathlib import Path
 
 import flask
@@ -13,7 +12,7 @@ from bff.telemetry.metrics.definitions.screens import REQUESTS
 from bff.upstream.ports import BrokenStream
 from bff.web.applications import create_app, create_server
 from tests.support.fake_time import Clock
-from tests.support.gateway.hosts import HOSTS, LOOP_HOSTS, Host, http1_server
+from tests.support.gateway.hosts import LOOP_HOSTS, Host, http1_server
 from tests.support.gateway.websockets import echo, live_project, opened, switching
 from tests.support.projects import SHOP_SERVICE, write_project
 from tests.support.telemetry.counted import counted
@@ -26,17 +25,8 @@ from tests.support.telemetry.counted_shop import (
     asked,
     run,
     screen,
-    serving_shop,
 )
 from tests.support.upstream.wire import WireServer
-
-
-@pytest.fixture(scope="module", params=HOSTS)
-def shop(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Shop]:
-    with serving_shop(request.param, tmp_path_factory.mktemp("shop")) as served:
-        yield served
 
 
 def test_client_that_leaves_has_no_status_and_abandons_its_screen(shop: Shop) -> None:
