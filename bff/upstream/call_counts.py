@@ -34,7 +34,7 @@ class CallCounts:
 
     def observe(self, observed: ObservedCall) -> None:
         """See `Observer`."""
-        (_, host, port), call, started_at, ended_at, answer = observed
+        (_, host, port), call, answer = observed.server, observed.call, observed.answer
         method = call.method if call.method in KNOWN_METHODS else OTHER
         if type(answer) is UpstreamReply:  # as most are: a match takes three times as long
             status, error = _OF_STATUS.get(answer.status, _OF_NO_STATUS)
@@ -42,7 +42,7 @@ class CallCounts:
             status, error = _status_and_error(observed)
         labels = (call.service, host, port, method, status, error)
         cell = self._series.get(labels) or self._calls.at(*labels)
-        seconds = ended_at - started_at
+        seconds = observed.ended_at - observed.started_at
         cell[bisect_left(self._bounds, seconds)] += 1
         cell[-1] += seconds
 

@@ -6,10 +6,9 @@ exchange with a streamed body ends with its head.
 """
 
 from collections.abc import AsyncIterator, Callable
-from functools import partial
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import ServiceCall, UpstreamReply
@@ -33,7 +32,7 @@ Answer = Reply | Failed | Exception
 T = TypeVar("T", bound=Reply)
 
 
-class ObservedCall(NamedTuple):
+class ObservedCall(Struct, frozen=True):
     """One exchange with an instance. `answer` is None where the call was cancelled before its time
     was over. Times are seconds of the clock."""
 
@@ -74,8 +73,6 @@ class ObservedCall(NamedTuple):
 _LAST_SECONDS: Final = 0.1
 _LAST_SHARE: Final = 0.2
 _LATE: Final = Failed(Reason.DEADLINE)
-_observed: Final[Callable[[tuple[Any, ...]], ObservedCall]] = partial(tuple.__new__, ObservedCall)
-
 # Called once for each exchange, on the event loop, when its answer is there. Raises nothing.
 Observer = Callable[[ObservedCall], None]
 # Called where a streamed body breaks off, after its exchange was observed. Raises nothing.
@@ -200,11 +197,7 @@ class _ObservedExchange(Generic[T]):
     def take(self, answer: T | Failed | Exception) -> None:
         """The answer is there."""
         on_answer, self._on_answer = self._on_answer, None
-        # As `_report` does, without calls in Python: each costs as much as a count.
-        server, (of_calls, _), clock = self._watch
-        observed = _observed((server, self._call, self._started_at, clock(), answer))
-        for observe in of_calls:
-            observe(observed)
+        self._report(answer)
         if on_answer is not None:
             on_answer(answer)
 
@@ -236,7 +229,9 @@ class _ObservedStream(_ObservedExchange[UpstreamStream]):
             and not isinstance(answer.body, bytes)
             and self._watch.observers.of_breaks
         ):
-            answer = answer._replace(body=_ObservedBody(answer.body, self._watch, self._call))
+            answer = structs.replace(
+                answer, body=_ObservedBody(answer.body, self._watch, self._call)
+            )
         super().take(answer)
 
 

@@ -17,6 +17,8 @@ from collections.abc import AsyncIterator
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+
 from bff.engine.answers import Handle, OnAnswer
 from bff.engine.ports import Headers, ServiceCall, UpstreamReply
 from bff.engine.values.outcomes import Failed
@@ -58,7 +60,7 @@ class ArrivingBody(Protocol):
         """Close the exchange at once. Safe to call twice."""
 
 
-class UpstreamStream(NamedTuple):
+class UpstreamStream(Struct, frozen=True):
     """A reply whose body has begun: its bytes, where all of them are there, or the arriving one."""
 
     status: int

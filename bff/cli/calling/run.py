@@ -139,7 +139,7 @@ def _report(
 
 
 def _sent(each: ObservedCall, request: GatewayRequest, mask: Mask) -> SentRequest:
-    server, call, started_at, ended_at, answer = each
+    call, answer = each.call, each.answer
     size, caching = 0, ""
     if isinstance(answer, UpstreamReply):
         size = len(answer.body)
@@ -147,11 +147,11 @@ def _sent(each: ObservedCall, request: GatewayRequest, mask: Mask) -> SentReques
     return SentRequest(
         "" if call.operation is None else call.operation.name,
         call.method,
-        mask.show(server.base + call.target),
+        mask.show(each.server.base + call.target),
         each.status,
         each.error,
-        (started_at - request.started_at) * 1000,
-        (ended_at - started_at) * 1000,
+        (each.started_at - request.started_at) * 1000,
+        (each.ended_at - each.started_at) * 1000,
         size,
         caching,
     )

@@ -16,7 +16,9 @@ Only the event loop writes to it. `bff.telemetry.traces` sends the spans.
 
 import time
 from collections.abc import Callable
-from typing import Final, NamedTuple, Protocol, assert_never
+from typing import Final, Protocol, assert_never
+
+from msgspec import Struct, structs
 
 from bff.engine.values.results import (
     CompositionFailure,
@@ -34,7 +36,7 @@ MOST_ATTEMPTS: Final = 256
 _SAMPLED: Final = frozenset((b"01", b"03"))  # of two bits; see `RecordedTrace.flags`
 
 
-class Attempt(NamedTuple):
+class Attempt(Struct, frozen=True):
     """One exchange with an instance. Times are seconds of `perf_counter`. `operation` and its path
     `template` are "" for a route. `status` is None where no reply came. `error` is the word of the
     reason, "" without an error."""
@@ -149,7 +151,7 @@ class RecordedTrace(Trace):
         for place, attempt in enumerate(self.attempts):
             if attempt.span_id == span_id:
                 ended_at = time.perf_counter()
-                self.attempts[place] = attempt._replace(ended_at=ended_at, error=error)
+                self.attempts[place] = structs.replace(attempt, ended_at=ended_at, error=error)
 
     def lines(self) -> bytes:
         """See `Trace.lines`; for calls that are not observed."""

@@ -125,8 +125,8 @@ class Passthrough:
 
     def passed_headers(self, method: str, upstream: UpstreamStream) -> list[tuple[bytes, bytes]]:
         """The headers that the client gets with a reply to a request of this method."""
-        status, received, body = upstream
-        headers, length = self._headers.to_client(received)
+        status, body = upstream.status, upstream.body
+        headers, length = self._headers.to_client(upstream.headers)
         if length is None and isinstance(body, bytes) and method != "HEAD" and status != 304:
             length = len(body)
         if length is not None and status != 204:

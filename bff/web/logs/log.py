@@ -188,11 +188,11 @@ def _level_of(number: int) -> Level:
 
 def _call_fields(observed: ObservedCall) -> dict[str, Any]:
     """The fields of a call, without values of the request or the reply."""
-    server, call, started_at, ended_at, answer = observed
+    server, call, answer = observed.server, observed.call, observed.answer
     fields: dict[str, Any] = {
         "event.category": ["web"],
         "event.type": ["access"],
-        "event.duration": int((ended_at - started_at) * 1e9),
+        "event.duration": int((observed.ended_at - observed.started_at) * 1e9),
         "http.request.method": call.method,
         "bff.service": call.service,
         "bff.instance": server.base,

@@ -85,7 +85,7 @@ class RequestTracer:
 
     def note(self, observed: ObservedCall) -> None:
         """See `Observer`: note an attempt, where it is a request's."""
-        server, call, started_at, ended_at, _ = observed
+        server, call = observed.server, observed.call
         of = call.trace
         if not isinstance(of, AttemptTrace):
             return
@@ -101,8 +101,8 @@ class RequestTracer:
                 template,
                 server.host,
                 server.port,
-                started_at,
-                ended_at,
+                observed.started_at,
+                observed.ended_at,
                 observed.status,
                 observed.error,
             )
