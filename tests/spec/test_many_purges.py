@@ -80,12 +80,12 @@ def test_write_that_names_more_tags_purges_everything_that_has_tags_at_once(
     screen = shop(screens)
     for target in ("/best", "/plain"):
         screen.get(target)
-    started = time.monotonic()
+    started = time.process_time()
     assert screen.post({"ids": list(range(10, MANY_IDS))}, "/buy").status == 200
-    took = time.monotonic() - started
+    took = time.process_time() - started
     assert not is_hit(screen.get("/best"))
     assert is_hit(screen.get("/plain"))
-    assert took < 3.0  # 120,000 integers are parsed and checked
+    assert took < 0.5  # of computing: 120,000 integers are parsed and checked
     assert NAMELESS in caplog.text
 
 
