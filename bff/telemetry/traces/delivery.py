@@ -6,7 +6,9 @@ sender, which may wait. `decide`, which is pure, decides what follows from an an
 
 import asyncio
 import gzip
+import os
 import random
+import socket
 import ssl
 from base64 import b64encode
 from collections.abc import Callable
@@ -132,8 +134,7 @@ class Collector:
                             break
         except (httpx.HTTPError, OSError) as error:  # TimeoutError is one
             if not answered.status:
-                # Its text may have the address.
-                answered = answered._replace(trouble=type(error).__name__)
+                answered = answered._replace(trouble=_trouble_of(error))
         # The status says what became of a batch, whatever came of the body.
         return answered._replace(body=bytes(received))
 
@@ -154,6 +155,20 @@ def deliver(
         if pause(verdict.pause_seconds):
             return Lost("unreachable", verdict.why)
         attempt += 1
+
+
+def _trouble_of(error: Exception) -> str:
+    """What went wrong, in the system's words: those of the error itself may have the address."""
+    name = type(error).__name__
+    cause: BaseException | None = error
+    while cause is not None:
+        match cause:
+            case ssl.SSLError() | socket.gaierror():
+                return f"{name}: {cause.strerror}"
+            case OSError() if cause.errno is not None:
+                return f"{name}: {os.strerror(cause.errno)}"
+        cause = cause.__cause__ or cause.__context__
+    return name
 
 
 def _url_of(settings: TraceSettings) -> httpx.URL:

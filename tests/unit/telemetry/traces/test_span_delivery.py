@@ -1,10 +1,12 @@
 """Batches of spans on their way to a collector: answers, retries, proxies, bounds."""
 
+import asyncio
 import gzip
 import logging
 from base64 import b64encode
 
 import pytest
+import trustme
 
 from bff.errors import SettingsError
 from bff.telemetry.traces.delivery import (
@@ -18,6 +20,7 @@ from bff.telemetry.traces.delivery import (
 from bff.telemetry.traces.delivery import Collector as Exporter
 from bff.telemetry.traces.settings import TraceSettings
 from tests.support.steady_clock import steady_seconds
+from tests.support.upstream.tls_servers import tls_server
 from tests.support.upstream.wire import Script, WireServer
 from tests.support.upstream.wire_scripts import drip, flood, head, never, raw, reply
 
@@ -139,6 +142,23 @@ def test_proxy_of_the_environment_counts_but_for_hosts_that_need_none(
             collector.close()
     assert [each.target for each in proxy.requests] == ["http://collector.example/v1/traces"]
     assert [each.target for each in wire.requests] == ["/v1/traces"]
+
+
+def test_collector_without_a_good_certificate_is_told_by_the_systems_words() -> None:
+    async def scene() -> str:
+        async with tls_server(trustme.CA(), "collector.example") as server:
+            return await asyncio.to_thread(trouble, f"https://127.0.0.1:{server.port}")
+
+    def trouble(url: str) -> str:
+        collector = Exporter(TraceSettings(f"{url}/v1/traces?key=hunter2"))
+        try:
+            return collector.send(b"spans").trouble
+        finally:
+            collector.close()
+
+    said = asyncio.run(scene())
+    assert said.startswith("ConnectError: [SSL: CERTIFICATE_VERIFY_FAILED]")
+    assert "hunter2" not in said
 
 
 @pytest.mark.parametrize("proxy", ["socks5://hunter2", "hunter2://proxy", "http://hunter2:six"])

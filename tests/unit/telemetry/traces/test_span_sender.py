@@ -164,7 +164,7 @@ def test_collector_that_is_gone_loses_what_waits_at_the_end(
             sending.sender.put(lambda: spans(BATCH_SPANS), BATCH_SPANS)
         sending.sender.close()
     assert sending.dropped("unreachable") == 3 * BATCH_SPANS
-    said = f"spans were not sent to {collector.url}: ConnectError (512 so far)"
+    said = f"spans were not sent to {collector.url}: ConnectError: Connection refused (512 so far)"
     assert caplog.messages == [said]  # no password, and no path
 
 
