@@ -177,6 +177,10 @@ def test_clients_that_hang_or_trickle_hold_up_nobody() -> None:
                     streams[1].write(b"GET /metrics HTTP/1.1\r\nx")
                 status, _, body = await server.ask(get())
                 assert (status, body) == (200, b"text-identity")
+            async with asyncio.timeout(SECONDS / 2):  # before their own time is over
+                for reader, _ in held[:-MOST_CONNECTIONS]:
+                    with suppress(ConnectionError):
+                        assert await reader.read() == b""
             for _, writer in held:
                 writer.close()
 
