@@ -57,7 +57,8 @@ def test_alert_says_what_is_wrong_what_to_do_and_which_graph_shows_it(
     assert notes["panel"] in PANELS
     assert f"viewPanel={panel_id(notes['panel'])}&var-job=" in notes["dashboard"]
     assert set(re.findall(r"&var-(\w+)=", notes["dashboard"])) == {"job", *alert.by} & {*VARIABLES}
-    assert rule["labels"]["severity"] in ("page", "ticket")
+    assert rule.get("for", "") == alert.held
+    assert rule["labels"] == {"severity": alert.severity}
 
 
 def test_fields_of_the_log_that_an_alert_names_are_there() -> None:

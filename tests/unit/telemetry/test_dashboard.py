@@ -47,7 +47,10 @@ def test_metric_that_no_panel_was_made_for_gets_one_that_shows_all_its_labels() 
         Definition("bff_new_level", "gauge", "A new level.", "limits", ("b",), merge="largest"),
         Definition("bff_new_seconds", "histogram", "New times.", "limits", ("c",), "seconds", (1,)),
     ]
-    (limits,) = [row for row in dashboard_rows((*DEFINITIONS, *new)) if row.title == "Limits"]
+    rows = dashboard_rows((*DEFINITIONS, *new))
+    assert [row for row in rows if row not in ROWS] == [rows[3]]
+    limits = rows[3]
+    assert limits.title == "Limits"
     things, levels, seconds = limits.panels[-3:]
     both = 'job=~"$job", instance=~"$instance"'
     assert [each.queries[0].expression for each in (things, levels, seconds)] == [
@@ -113,6 +116,9 @@ def test_printed_dashboard_is_whole_and_none_of_its_panels_cover_each_other(
     assert (printed["schemaVersion"], printed["uid"]) == (39, "bff")
     names = [each["name"] for each in printed["templating"]["list"]]
     assert names == ["datasource", *VARIABLES]
+    for variable in printed["templating"]["list"][1:]:  # several may be chosen, or all
+        chosen = variable["multi"], variable["includeAll"], variable["allValue"]
+        assert chosen == (True, True, ".*")
     panels = printed["panels"]
     assert [each["title"] for each in panels if each["type"] != "row"] == list(PANELS)
     assert len({each["id"] for each in panels}) == len(panels)
