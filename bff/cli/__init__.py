@@ -1,6 +1,8 @@
 """The `bff` command; the same group is mounted as `flask bff`."""
 
+import errno
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -21,9 +23,20 @@ _COMMANDS = (
 )
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
 class _Commands(click.Group):
     """Imports the module of a command when the command runs: each needs a small part of bff. Every
-    command has `--env-file`."""
+    command has `--env-file`, and says in one line that its output can't be written."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OSError as problem:
+            if problem.errno not in _NO_ROOM or problem.filename is not None:
+                raise
+            raise click.ClickException(f"the output can't be written: {problem.strerror}") from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)

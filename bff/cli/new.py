@@ -23,14 +23,16 @@ def new(folder: Path) -> None:
         raise click.ClickException(
             f"{folder} is not empty: it holds {found[0]}; name a folder that does not exist yet"
         )
+    written: list[Path] = []
     try:
         for path, source in _starter_files():
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
-            click.echo(target)
+            written.append(target)
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from None
+    click.echo("\n".join(map(str, written)))
     click.echo(
         f"\nIn {folder} run `python -m stand_in.books`, and `bff serve` in a second terminal.\n"
         "Then open http://127.0.0.1:8080/screens/book/1, and README.md."

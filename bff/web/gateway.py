@@ -12,6 +12,7 @@ Rules:
 """
 
 import asyncio
+import logging
 import os
 import time
 import weakref
@@ -49,6 +50,13 @@ from bff.web.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from bff.web.telemetry.tracer import RequestTracer
+
+_NO_METRICS_PORT = (
+    "BFF_METRICS_PORT has no effect: `bff serve` alone listens at it."
+    " Set BFF_METRICS_TOKEN, and scrape /metrics at the gateway's own port."
+)
+
+_log = logging.getLogger(__name__)
 
 
 class Gateway:
@@ -115,6 +123,8 @@ class Gateway:
                 except BaseException:
                     await self._close(resources)
                     raise
+                if self.settings.metrics_port is not None and self.render_metrics is None:
+                    _log.warning(_NO_METRICS_PORT)
                 watch_process(self.metrics, "worker")
                 self.resources = resources  # last: from now on other threads may `begin`
             return self.resources

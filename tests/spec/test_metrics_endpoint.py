@@ -141,8 +141,8 @@ def test_view_of_the_app_at_the_path_is_the_apps_and_is_warned_of(
     assert "GET /metrics is hidden: the app's own rule /metrics (view own)" in caplog.text
 
 
-async def open_gateway(folder: Path) -> None:
-    gateway = load_gateway(folder, Settings(metrics_token=TOKEN, log_level="error"))
+async def open_gateway(folder: Path, settings: Settings) -> None:
+    gateway = load_gateway(folder, settings)
     try:
         await gateway.open()
     finally:
@@ -162,8 +162,19 @@ def test_project_that_has_something_at_the_path_does_not_start_with_a_token(
     composition = PAGE.replace("/{page}", path).replace("params: {page: {type: string}}", "")
     write_project(tmp_path, {"page": composition}, gateway=gateway)
     with pytest.raises(SettingsError) as refused:
-        asyncio.run(open_gateway(tmp_path))
+        asyncio.run(open_gateway(tmp_path, Settings(metrics_token=TOKEN, log_level="error")))
     assert str(refused.value) == (
         f"BFF_METRICS_TOKEN: /metrics would hide {what}. Choose another path there, or have the"
         " metrics at a separate port: BFF_METRICS_PORT."
     )
+
+
+def test_separate_port_that_no_server_listens_at_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`bff serve` alone listens there."""
+    asyncio.run(open_gateway(write_project(tmp_path), Settings(metrics_port=9464)))
+    assert [each.message for each in caplog.records] == [
+        "BFF_METRICS_PORT has no effect: `bff serve` alone listens at it."
+        " Set BFF_METRICS_TOKEN, and scrape /metrics at the gateway's own port."
+    ]

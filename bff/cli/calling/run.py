@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bff.cli.calling.callers import PlayedCaller
@@ -84,6 +84,7 @@ async def call_screen(
     observed: list[ObservedCall] = []
     # What goes wrong is shown: the log has bugs alone, and calls where these are wanted.
     log = Log("debug" if settings.log_level == "debug" else "error", sys.stderr.buffer)
+    settings = replace(settings, metrics_port=None, metrics_token=None)  # nobody scrapes them
     gateway = Gateway(project, settings, identity=caller, log=log, observe=observed.append)
     await gateway.open()
     try:

@@ -33,6 +33,17 @@ def test_check_of_a_sound_project_counts_and_exits_with_0(sound: str) -> None:
     assert result.stdout == "1 composition over 4 operations: no problem.\n"
 
 
+@pytest.mark.parametrize("command", [["alerts"], ["dashboard"], ["new", "shop"]])
+def test_output_that_a_full_disk_does_not_take_is_one_line(
+    tmp_path: Path, command: list[str]
+) -> None:
+    program = [sys.executable, "-m", "bff.cli", *command]
+    with open("/dev/full", "wb") as full:
+        ended = subprocess.run(program, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE)
+    assert ended.returncode == 1
+    assert ended.stderr == b"Error: the output can't be written: No space left on device\n"
+
+
 def test_check_prints_each_problem_on_a_line_and_exits_with_1(broken: str) -> None:
     result = run("check", "--project", broken)
     assert result.exit_code == 1
