@@ -179,14 +179,21 @@ def test_library_lines_go_the_same_way_until_their_handler_is_removed() -> None:
     log.take_library_lines()
     try:
         library.warning("the store at %s is down", "a place")
+        try:
+            raise ZeroDivisionError
+        except ZeroDivisionError:
+            library.exception("a bug")
     finally:
         log.leave_library_lines()
     library.warning("and nobody cares")
     log.flush()
-    (line,) = stream.lines()
+    line, with_error = stream.lines()
     assert (line["message"], line["log.level"], line["log.logger"]) == (
         "the store at a place is down", "warning", "bff.cache.anything",
     )  # fmt: skip
+    assert "error.type" not in line
+    assert with_error["error.type"] == "ZeroDivisionError"
+    assert "raise ZeroDivisionError" in with_error["error.stack_trace"]
 
 
 _SETUP = """
