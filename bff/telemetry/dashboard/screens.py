@@ -150,15 +150,17 @@ SCREEN_PANELS: Final = (
     ),
     graph(
         STEPS_FAILING,
-        "Which step fails, how often, and which service does it call? A 404 that the"
-        " caller gets too is among them.", _CALLED,
+        "Which step fails, how often, and which service does it call?", _CALLED,
         _with_services(share_of(
             rate(STEPS, _STEP_OF_JOB, 'outcome="failed"'),
             rate(STEPS, _STEP_OF_JOB, 'outcome!="skipped"'),
         )),
         "percentunit", links=(Link(("service",), INSTANCES_FAILING),),
     ),
-    rates("Results of steps", "Are steps skipped, failed or cancelled?", STEPS, ("outcome",)),
+    rates(
+        "Results of steps", "Are steps skipped, refused, failed or cancelled?", STEPS,
+        ("outcome",),
+    ),
     graph(
         "Calls for a screen", "How many calls does one request of a screen cost, on average?",
         SCREEN, f"{rate(STEP_CALLS, SCREEN)} / {rate(COMPOSITIONS, SCREEN)}", links=_TO_STEPS,

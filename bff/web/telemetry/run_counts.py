@@ -32,9 +32,12 @@ class RunCounts:
         """Count a run of the composition. See `RunObserver`."""
         name = composition.name
         failures: Sequence[Degradation] = ()
+        refused_by: str | None = None
         match end:
             case CompositionPayload(degraded=failures):
                 outcome = "degraded" if failures else "ok"
+            case CompositionFailure() if end.status < 500:
+                outcome, refused_by = "refused", end.step  # and nothing is degraded
             case CompositionFailure(step=failed_by, reason=reason, failures=failures):
                 outcome = "failed"
                 if failed_by is None:
@@ -49,7 +52,8 @@ class RunCounts:
         self._runs.at(name, outcome)[0] += 1
         for step, _, duration_ms, calls, step_outcome, dropped in end.timings:
             seconds = duration_ms / 1000
-            durations = self._steps.at(name, step, step_outcome)
+            came_to = "refused" if step == refused_by else step_outcome
+            durations = self._steps.at(name, step, came_to)
             durations[bisect_left(HTTP_SECONDS, seconds)] += 1
             durations[-1] += seconds
             self._calls.at(name, step)[0] += calls

@@ -99,11 +99,14 @@ def test_failed_run_is_a_refusal_or_a_failure_by_what_the_client_gets(
 ) -> None:
     target = f"/hard/{user_id}"
     size = len(shop.host.get(target).body)
-    missed = [f"{SLO_MISSES.name} composition=hard reason=failed"] if status == 502 else []
+    fault = [
+        f"{SLO_MISSES.name} composition=hard reason=failed",
+        f"{DEGRADATIONS.name} composition=hard step=user reason=status",
+    ]
     with shop.moves(
         asked("/hard/{id}", status), screen("hard", outcome), sent("hard", size),
-        *run("hard", "failed", user="failed"), cache("hard", "bypass"), *missed,
-        f"{DEGRADATIONS.name} composition=hard step=user reason=status",
+        *run("hard", outcome, user=outcome), cache("hard", "bypass"),
+        *(fault if outcome == "failed" else []),
     ):  # fmt: skip
         shop.host.get(target)
 

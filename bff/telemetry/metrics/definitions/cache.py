@@ -17,8 +17,8 @@ CACHE_REQUESTS: Final = Definition(
 DEGRADATIONS: Final = Definition(
     "bff_degradations",
     "counter",
-    "Steps that degraded or failed a payload, by the reason, once for each run. The step is"
-    " empty where the whole payload failed.",
+    "Steps that degraded or failed a payload, by the reason, once for each run; not those that"
+    " refused it (a 4xx). The step is empty where the whole payload failed.",
     "cache and degradation",
     ("composition", "step", "reason"),
 )

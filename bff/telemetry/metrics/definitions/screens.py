@@ -48,15 +48,16 @@ COMPOSITION_BYTES: Final = Definition(
 RUNS: Final = Definition(
     "bff_runs",
     "counter",
-    "Runs of compositions, in the background too, by what they came to: ok, degraded, failed; or"
-    " cancelled, where nobody waited any longer.",
+    "Runs of compositions, in the background too, by their outcome: ok, degraded, refused (a 4xx),"
+    " failed (a 5xx), cancelled (nobody waited any longer).",
     "screens",
     ("composition", "outcome"),
 )
 STEPS: Final = Definition(
     "bff_step_duration_seconds",
     "histogram",
-    "How long steps took, by their outcome: ok, skipped, failed, cancelled.",
+    "How long steps took, by their outcome: ok, skipped, refused (the screen got a 4xx from it),"
+    " failed, cancelled.",
     "screens",
     ("composition", "step", "outcome"),
     "seconds",

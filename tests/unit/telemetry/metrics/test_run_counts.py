@@ -52,6 +52,27 @@ def test_payload_that_fails_by_a_step_counts_that_step_alone() -> None:
     }
 
 
+def test_payload_that_a_step_refuses_is_no_fault_of_a_step() -> None:
+    """A 404 that the client gets is the client's; the step that gave it is said to refuse."""
+    failures = (
+        Degradation("user", "status", "http_response_status"),
+        Degradation("orders", "timeout", "http_response_timeout"),
+    )
+    timings = (
+        StepTiming("user", 0.0, 1.0, 1, "failed"),
+        StepTiming("orders", 0.0, 0.5, 1, "failed"),
+    )
+    made = CompositionFailure(404, "user", "status", "", "", None, failures, timings, None)
+    of_orders = f"composition={SCREEN.name} step=orders"
+    assert numbers_of(made) == {
+        f"{RUN}refused": 1,
+        f"{STEPS.name} {OF_USER} outcome=refused": 1,
+        f"{STEP_CALLS.name} {OF_USER}": 1,
+        f"{STEPS.name} {of_orders} outcome=failed": 1,
+        f"{STEP_CALLS.name} {of_orders}": 1,
+    }
+
+
 def test_run_that_is_cancelled_counts_with_the_steps_that_had_begun() -> None:
     timings = (
         StepTiming("user", 0.0, 1.0, 1, "ok"),
