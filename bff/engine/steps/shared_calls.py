@@ -75,6 +75,9 @@ class SharedCalls:
             try:
                 called = await send(anew, deadline)
                 error = _error_of(called, own)
+            except Exception:
+                error = "bug"
+                raise
             finally:
                 if anew is not None:
                     anew.end_refresh(error)
@@ -146,7 +149,7 @@ def _disclosed_claims(operation: Operation) -> Callable[[Mapping[str, Any]], Any
 
 
 def _error_of(called: CallResult, own: StepPart | None) -> str:
-    """Why what was to be made anew is no better than before; "" where it is."""
+    """The word of the reason why a refresh failed; "" where it did not."""
     if not called.failed or own is None or not isinstance(own.value, Failed):
         return ""
     return own.value.reason.word

@@ -11,7 +11,8 @@ Rules:
 3. A request notes `MOST_ATTEMPTS` attempts, and counts further ones.
 4. A run may go on after its request, whose client has left. The spans wait for the end of both.
 
-Only the event loop writes to it. `bff.telemetry.traces` sends the spans.
+Only the event loop notes. `when_run_ends` is safe from any thread. `bff.telemetry.traces` sends the
+spans.
 """
 
 import time
@@ -100,7 +101,6 @@ class RecordedTrace(Trace):
     cache_answered_at = 0.0
     shares: SpanContext | None = None  # the run of another request that this one waited for
     lost_attempts = 0
-    on_run_end: Callable[[], None] | None = None  # has the spans built that wait for the run
     _attempts: list[Attempt] | None = None
     _span_id = b""
 
@@ -136,6 +136,13 @@ class RecordedTrace(Trace):
     def is_running(self) -> bool:
         """See `Trace.is_running`."""
         return self.run is not None and not self.run.ended_at
+
+    def when_run_ends(self, act: Callable[[], None]) -> None:
+        """Call `act` once: at the end of the run, or now where the run has ended. Safe from any
+        thread."""
+        self._on_run_end = act
+        if not self.is_running:
+            self._report_end()
 
     def note(self, attempt: Attempt) -> None:
         """Note a finished exchange."""
@@ -210,11 +217,14 @@ class RecordedTrace(Trace):
             self._end(self.run, error)
 
     def _end(self, run: RecordedRun, error: str) -> None:
-        run.ended_at = time.perf_counter()
         run.error = error
-        on_run_end, self.on_run_end = self.on_run_end, None
-        if on_run_end is not None:
-            on_run_end()
+        run.ended_at = time.perf_counter()  # last, since another thread may build the spans
+        self._report_end()
+
+    def _report_end(self) -> None:
+        act = self.__dict__.pop("_on_run_end", None)  # in one step: two threads may come here
+        if act is not None:
+            act()
 
 
 class AttemptTrace(Trace):

@@ -48,10 +48,11 @@ class SpanBuilder:
         self._ended_at = ended_at
 
     def calls(self, parent: bytes, release: str, view: str) -> None:
-        """Add the spans of the run and its steps, if there was a run, and of the attempts."""
+        """Add the spans of the run and its steps, if there was a run, and of the attempts. A run
+        that began after its client had left may not have ended: it has no span."""
         trace, run = self._trace, self._trace.run
         by_step: dict[str, bytes] = {}
-        if run is not None:
+        if run is not None and run.ended_at:
             self._run(run, parent, release, view)
             by_step = self._steps(run)
             parent = run.span_id

@@ -79,8 +79,8 @@ class RequestTracer:
         link = SpanContext(cause.trace_id, cause.span_id, cause.flags)
         trace = RecordedTrace(self, cause.request_id, trace_id, flags, None, link)
         trace.is_refresh = True
-        trace.on_run_end = partial(self._end_refresh, trace)
-        trace.begin_run("", time.perf_counter())  # which a composition's takes the place of
+        trace.begin_run("", time.perf_counter())  # the run of a composition replaces it
+        trace.when_run_ends(partial(self._end_refresh, trace))
         return trace
 
     def note(self, observed: ObservedCall) -> None:
@@ -116,8 +116,8 @@ class RequestTracer:
     def ended(
         self, request: GatewayRequest, reply: Reply, broken: str = ""
     ) -> RecordedTrace | None:
-        """A request is over, `broken` where its reply is not whole. Returns its trace where its
-        spans are kept, as far as that is known: a run that goes on may decide it."""
+        """A request has ended; `broken` is how its reply broke off. Returns its trace where its
+        spans are kept. The end of a run that goes on may decide later to keep them."""
         ended_at = time.perf_counter()
         is_running = False
         if request.has_new_trace:  # a hit, mostly: its trace is made where it is kept
@@ -128,7 +128,7 @@ class RequestTracer:
         trace = request.trace if kept_for or is_running else None
         if type(trace) is not RecordedTrace:  # or the request is one of a host without `locate`
             return None
-        _ = trace.span_id  # there from now on: something in the background may link to it
+        _ = trace.span_id  # made here, before the thread of the sender and a refresh need it
         kept = KeptRequest(
             trace,
             request.destination,
@@ -148,7 +148,7 @@ class RequestTracer:
             time.time() - ended_at,
         )
         if is_running:
-            trace.on_run_end = partial(self._end_run, trace, kept)
+            trace.when_run_ends(partial(self._end_run, trace, kept))
         else:
             self._put(trace, partial(request_spans, kept))
         return trace if kept_for else None
@@ -160,7 +160,7 @@ class RequestTracer:
             self._put(trace, partial(request_spans, kept._replace(kept_for=kept_for)))
 
     def _end_refresh(self, trace: RecordedTrace) -> None:
-        """Something was made anew in the background."""
+        """A refresh in the background has ended."""
         if trace.is_sampled or self._exception_of_run(trace):
             ended_at = time.perf_counter()
             clock_zero = time.time() - ended_at
@@ -196,5 +196,5 @@ class RequestTracer:
 
 
 def _count(trace: RecordedTrace) -> int:
-    """How many spans a trace comes to: the request's, the cache's and the run's among them."""
+    """About how many spans a trace has: those of the request, the cache and the run, and others."""
     return 3 + len(trace.attempts) + (0 if trace.run is None else len(trace.run.timings))

@@ -20,6 +20,7 @@ from bff.engine.values.results import (
     CompositionResult,
     Inputs,
 )
+from bff.engine.values.trace import Trace
 from bff.plan.model.caching import CachePolicy, ReplyCaching, Scope, Tags
 from bff.plan.model.composition import Composition
 from bff.plan.model.expressions import NO_USES
@@ -52,8 +53,11 @@ class Shop:
         replies = CachedReplies(memory_cache(self.clock), self.clock)
         self._engine = Engine(service_client(self.transport), HeavyWork(), replies=replies)
 
-    async def run(self, composition: Composition, who: str = "") -> CompositionResult:
-        return await self._engine.run(self._engine.prepare(composition), Inputs({}, {}, who))
+    async def run(
+        self, composition: Composition, who: str = "", trace: Trace | None = None
+    ) -> CompositionResult:
+        inputs = Inputs({}, {}, who, trace=trace)
+        return await self._engine.run(self._engine.prepare(composition), inputs)
 
     async def payload(self, composition: Composition, who: str = "") -> bytes:
         made = await self.run(composition, who)
@@ -161,6 +165,40 @@ def test_older_reply_stands_in_for_a_call_that_is_too_slow_in_time_for_the_deadl
         assert (made.body, [each.reason for each in made.degraded]) == (before, ["deadline"])
 
     at_work({"GET /users/1": json_reply({"id": 1})}, test)
+
+
+class RefreshErrors(Trace):
+    """A trace that holds the errors of refreshes, in the order in which they ended."""
+
+    def __init__(self) -> None:
+        super().__init__(b"r")
+        self.errors: asyncio.Queue[str] = asyncio.Queue()
+
+    def end_refresh(self, error: str) -> None:
+        self.errors.put_nowait(error)
+
+
+async def bug(_: object) -> Failed:
+    raise RuntimeError("a bug")
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [(json_reply({"id": 2}), ""), (Failed(Reason.REFUSED), Reason.REFUSED.word), (bug, "bug")],
+    ids=["good", "failed", "bug"],
+)
+def test_trace_of_a_refresh_in_the_background_ends_with_the_reason_why_it_failed(
+    answer: Script, error: str
+) -> None:
+    async def test(shop: Shop) -> None:
+        screen = compose(user(ReplyCaching(CachePolicy(30.0, 60.0, 0.0), (), False)))
+        await shop.payload(screen)
+        shop.clock.now += 31.0
+        trace = RefreshErrors()
+        await shop.run(screen, trace=trace)
+        assert await trace.errors.get() == error
+
+    at_work({"GET /users/1": [json_reply({"id": 1}), answer]}, test)
 
 
 KEPT = ReplyCaching(CachePolicy(1.0, 0.0, 0.0), (), needs_json=False)

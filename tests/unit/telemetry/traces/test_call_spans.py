@@ -84,6 +84,15 @@ def test_no_span_goes_beyond_the_end_of_the_run_or_of_the_request() -> None:
     assert (step.parent_id, call.parent_id) == (run.span_id, step.span_id)
 
 
+def test_run_that_has_not_ended_has_no_span_and_its_attempts_are_below_what_began_it() -> None:
+    """Its client left before it began, and the spans did not wait for it."""
+    noted = trace()
+    noted.begin_run("home", 10.0)
+    noted.note(attempt("a", 10.5, 11.0))
+    (call,) = built(noted, 12.0)
+    assert call.parent_id == b"p" * 16
+
+
 def test_attempts_of_a_reply_that_is_made_anew_are_below_its_run() -> None:
     """It is none of a composition, and has no steps."""
     noted = trace()

@@ -192,8 +192,18 @@ def test_spans_of_a_request_wait_for_its_run_and_have_all_of_its_attempts() -> N
     assert traces.sender.waiting == 1
 
 
+def test_spans_do_not_wait_for_a_run_that_has_just_ended() -> None:
+    """It runs on the loop; a thread of Flask may report its request at the same moment."""
+    found, reported = trace(Sampler(), request()), []
+    found.begin_run("home", time.perf_counter())
+    found.end_run(CutRun("cancelled", ()))
+    found.when_run_ends(lambda: reported.append("once"))
+    found.end_run(CutRun("cancelled", ()))
+    assert reported == ["once"]
+
+
 @pytest.mark.parametrize(
-    ("error", "is_kept"), [("", False), ("cancelled", False), ("timeout", True)]
+    ("error", "is_kept"), [("", False), ("cancelled", False), ("timeout", True), ("bug", True)]
 )
 def test_reply_that_could_not_be_made_anew_is_kept(error: str, is_kept: bool) -> None:
     traces = tracer(Sampler(True, 0.0))
