@@ -1,7 +1,7 @@
 """Counts runs and their steps: each run once, by its end."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import assert_never
 
 from bff.engine.values.results import (
@@ -32,12 +32,12 @@ class RunCounts:
         """Count a run of the composition. See `RunObserver`."""
         name = composition.name
         failures: Sequence[Degradation] = ()
-        refused_by: str | None = None
+        refused_by: Collection[str | None] = ()
         match end:
             case CompositionPayload(degraded=failures):
                 outcome = "degraded" if failures else "ok"
             case CompositionFailure() if end.status < 500:
-                outcome, refused_by = "refused", end.step  # and nothing is degraded
+                outcome, refused_by = "refused", _refused_by(end)  # and nothing is degraded
             case CompositionFailure(step=failed_by, reason=reason, failures=failures):
                 outcome = "failed"
                 if failed_by is None:
@@ -52,7 +52,7 @@ class RunCounts:
         self._runs.at(name, outcome)[0] += 1
         for step, _, duration_ms, calls, step_outcome, dropped in end.timings:
             seconds = duration_ms / 1000
-            came_to = "refused" if step == refused_by else step_outcome
+            came_to = "refused" if step in refused_by else step_outcome
             durations = self._steps.at(name, step, came_to)
             durations[bisect_left(HTTP_SECONDS, seconds)] += 1
             durations[-1] += seconds
@@ -61,3 +61,10 @@ class RunCounts:
                 self._dropped.at(name, step)[0] += dropped.elements
         for each in failures:
             self._degradations.at(name, each.step, each.reason)[0] += 1
+
+
+def _refused_by(end: CompositionFailure) -> set[str | None]:
+    """The step that ended the screen, and those whose services answered with a 4xx meanwhile: of
+    what does not exist, they have nothing either."""
+    also = (each.step for each in end.failures if (each.received_status or 0) // 100 == 4)
+    return {end.step, *also}

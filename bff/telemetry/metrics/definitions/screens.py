@@ -56,7 +56,7 @@ RUNS: Final = Definition(
 STEPS: Final = Definition(
     "bff_step_duration_seconds",
     "histogram",
-    "How long steps took, by their outcome: ok, skipped, refused (the screen got a 4xx from it),"
+    "How long steps took, by their outcome: ok, skipped, refused (a 4xx that ended the screen),"
     " failed, cancelled.",
     "screens",
     ("composition", "step", "outcome"),

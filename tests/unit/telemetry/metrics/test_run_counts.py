@@ -1,5 +1,7 @@
 """What is counted of a run by its result, where no host is needed."""
 
+import pytest
+
 from bff.engine.values.results import (
     CompositionFailure,
     CompositionPayload,
@@ -52,11 +54,16 @@ def test_payload_that_fails_by_a_step_counts_that_step_alone() -> None:
     }
 
 
-def test_payload_that_a_step_refuses_is_no_fault_of_a_step() -> None:
-    """A 404 that the client gets is the client's; the step that gave it is said to refuse."""
+@pytest.mark.parametrize(
+    ("status", "outcome"), [(404, "refused"), (503, "failed"), (None, "failed")]
+)
+def test_payload_that_a_step_refuses_is_no_fault_of_steps_that_get_a_4xx(
+    status: int | None, outcome: str
+) -> None:
+    """A 404 that the client gets is the client's; a 503 beside it is a fault of the service."""
     failures = (
-        Degradation("user", "status", "http_response_status"),
-        Degradation("orders", "timeout", "http_response_timeout"),
+        Degradation("user", "status", "http_response_status", 404),
+        Degradation("orders", "status", "http_response_status", status),
     )
     timings = (
         StepTiming("user", 0.0, 1.0, 1, "failed"),
@@ -68,7 +75,7 @@ def test_payload_that_a_step_refuses_is_no_fault_of_a_step() -> None:
         f"{RUN}refused": 1,
         f"{STEPS.name} {OF_USER} outcome=refused": 1,
         f"{STEP_CALLS.name} {OF_USER}": 1,
-        f"{STEPS.name} {of_orders} outcome=failed": 1,
+        f"{STEPS.name} {of_orders} outcome={outcome}": 1,
         f"{STEP_CALLS.name} {of_orders}": 1,
     }
 
