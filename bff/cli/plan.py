@@ -15,7 +15,7 @@ from bff.plan.explain.composition import explain
 def plan(name: str, project: Path) -> None:
     """Print the compiled plan of the composition NAME.
 
-    Of the same plan it is the same text."""
+    The same plan always has the same text."""
     compiled = compile_or_exit(project)
     compositions = {each.name: each for each in compiled.compositions}
     if name not in compositions:

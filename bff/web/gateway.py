@@ -168,7 +168,7 @@ class Gateway:
 
     @property
     def app_destination(self) -> Destination:
-        """The destination of what the app behind answers, though nobody has begun it."""
+        """The destination of requests that go to the app behind without `begin`."""
         return self._current.dispatcher.app
 
     async def close(self) -> None:

@@ -130,7 +130,7 @@ class CompositionFile(Declaration):
         yield from check_endpoint(self, "endpoint", self.endpoint, wrong, self.params)
         if self.fields is not None and FIELDS_PARAM in self.views:
             yield Violation(
-                f"in metrics and in the log '{FIELDS_PARAM}' is the view of who names fields",
+                f"metrics and the log call requests that name fields the view '{FIELDS_PARAM}'",
                 "Give the view another name.", ("views", FIELDS_PARAM), at_key=True,
             )  # fmt: skip
         reserved = {VIEW_PARAM: "a view"} | ({FIELDS_PARAM: "fields"} if self.fields else {})

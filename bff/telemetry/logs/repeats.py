@@ -29,13 +29,13 @@ class Timer(Protocol):
         """Cancel the action."""
 
 
-# Does something after so many seconds.
+# Plans an action after some seconds.
 Later = Callable[[float, Callable[[], None]], Timer]
-# Reports a fault: how often it came, and the greatest of what it was noted with.
+# Reports a fault, how often it came, and the greatest of its values.
 Report = Callable[[T, int, float], None]
 
 
-# What a record of `logging` has that stands for several.
+# The attribute of a record of `logging` that stands for several: how many.
 COUNT: Final = "bff_count"
 
 

@@ -126,16 +126,15 @@ class Collector:
                 reply = await self._transport.handle_async_request(request)
                 async with aclosing(reply):
                     answered = Answered(reply.status_code, b"", reply.headers.get("retry-after"))
-                    async for (
-                        piece
-                    ) in reply.aiter_raw():  # not decoded, since a decoded body could have any size
+                    # Not decoded, since a decoded body could have any size.
+                    async for piece in reply.aiter_raw():
                         received += piece
                         if len(received) > _MOST_REPLY_BYTES:
                             break
         except (httpx.HTTPError, OSError) as error:  # TimeoutError is one
             if not answered.status:
                 answered = answered._replace(trouble=_trouble_of(error))
-        # The status says what became of a batch, whatever came of the body.
+        # The status decides, even where the body broke off.
         return answered._replace(body=bytes(received))
 
 
@@ -158,7 +157,8 @@ def deliver(
 
 
 def _trouble_of(error: Exception) -> str:
-    """What went wrong, in the system's words: those of the error itself may have the address."""
+    """What went wrong, in the words of the system. The error's own text may have the address, which
+    may hold a secret."""
     name = type(error).__name__
     cause: BaseException | None = error
     while cause is not None:
@@ -181,7 +181,7 @@ def _url_of(settings: TraceSettings) -> httpx.URL:
 
 
 def _proxy_of(url: httpx.URL) -> httpx.Proxy | None:
-    """What the environment has for this address, as for the SDKs' exporters."""
+    """The proxy that the environment names for this address. The SDKs' exporters use the same."""
     named = getproxies()
     proxy = named.get(url.scheme) or named.get("all")
     names = (url.raw_host.decode(), url.netloc.decode())  # NO_PROXY may have the port, too

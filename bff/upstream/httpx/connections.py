@@ -1,11 +1,11 @@
-"""Counts the connections of httpx's pools, which httpcore opens: by its traces, the extension that
-it documents for whoever wants to see what becomes of a request.
+"""Counts the connections of httpx's pools. httpcore opens them, and reports that to the extension
+`trace` of a request.
 
 Rules:
-1. A request waits from where its connection begins to open until it is there, or can't be. One that
-   has a connection at once waits for none. Nobody waits for another's: the pools have no limit.
-2. A connection is open as long as httpcore holds its stream: it tells nobody that it closes one.
-   One that is being opened is not open yet.
+1. A request waits while httpcore opens a connection for it. It doesn't wait where a connection is
+   idle, or for another request: the pools have no limit.
+2. A connection counts as open from the first request on it until httpcore drops its stream, since
+   httpcore does not report that it closes a connection.
 """
 
 import weakref
@@ -34,12 +34,12 @@ class Connections:
         self.waiting = 0
 
     def add(self, stream: httpcore.AsyncNetworkStream) -> None:
-        """A connection is open; its stream holds these."""
+        """Count an open connection, as long as its stream lives."""
         self._open += 1
         weakref.finalize(stream, self._let_go).atexit = False
 
     def count(self) -> OpenConnections:
-        """What there is of them now."""
+        """The present numbers."""
         return OpenConnections(self.active, max(0, self._open - self.active), self.waiting)
 
     def _let_go(self) -> None:
@@ -55,16 +55,16 @@ class ConnectionCounts:
         self._places = weakref.WeakValueDictionary()
 
     def at(self, server: Server) -> Connections:
-        """Those to a server."""
+        """The connections to a server."""
         return self._places.setdefault((server.host, server.port), Connections())
 
     def count(self, server: Server) -> OpenConnections:
-        """What there is of those to a server now."""
+        """The present numbers of the connections to a server."""
         return self.at(server).count()
 
 
 class ConnectionTrace:
-    """httpcore's `trace` of one exchange: it opens a connection, or has one that was there."""
+    """httpcore's `trace` of one exchange, for which it opens a connection or uses an idle one."""
 
     __slots__ = ("_began_at", "_clock", "_connections", "_counts", "_is_active", "_stream")
 
@@ -95,12 +95,13 @@ class ConnectionTrace:
             self._connections.active -= 1
 
     def refuse_tunnel(self) -> None:
-        """The proxy leads nowhere, which httpcore's events do not tell."""
+        """The proxy refused the tunnel, which httpcore does not report in an event."""
         self._end_opening(Failed(Reason.REFUSED))
 
     def end(self) -> httpcore.AsyncNetworkStream | None:
-        """The head of the reply is there, or none will come. Returns what was being opened then,
-        and is to be closed: httpcore leaves it open where the request is cancelled."""
+        """The head of the reply is there, or none will come. Returns the stream of a connection
+        that was still being opened. The caller must close it: httpcore leaves it open where the
+        request is cancelled."""
         if self._began_at is not None:
             self._wait_no_more()
         left, self._stream = self._stream, None

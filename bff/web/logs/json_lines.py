@@ -39,9 +39,8 @@ class JsonLines:
     ) -> bytes:
         """The line of a request, which stands for `weight` requests."""
         facts, account, status = reply.facts, reply.account, reply.status
-        is_plain = (
-            account is None or not account.timings
-        )  # no part of it belongs to this request alone
+        # No part of a plain account belongs to this request alone.
+        is_plain = account is None or not account.timings
         if account is None:
             came_to = _moved(request.moves)
         else:

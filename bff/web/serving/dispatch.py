@@ -172,7 +172,7 @@ class Dispatcher:
         return reply
 
     def finish_own(self, request: GatewayRequest, reply: Reply) -> Reply:
-        """As `finish`, for a reply of a host's own: perhaps nobody has begun the request."""
+        """As `finish`, for a reply that the host made, perhaps without `begin`."""
         if request.destination is NOWHERE:
             request.destination = self._nowhere
         return self.finish(request, reply)

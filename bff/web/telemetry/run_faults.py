@@ -74,7 +74,7 @@ class RunFaults:
             self._repeats.note(fault)
 
     def _note_cut(self, composition: Composition, name: str) -> None:
-        """A step was cut off, which had been sent: no reply says what became of a write."""
+        """A step that had sent its call was cut off. If it is a write, it may be done or not."""
         step = next(each for each in composition.steps if each.name == name)
         if step.operation.writes:
             operation = step.operation.name

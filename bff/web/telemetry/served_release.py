@@ -26,8 +26,8 @@ def note_release(metrics: Metrics, project: CompiledProject, now: float) -> None
         (name, step.name, step.operation.service, step.operation.name): 1.0 for name, step in steps
     }
     _set(metrics, STEP_INFO, called)
-    # From 0 on, since Prometheus counts from a series' second value: what misses a promise, and
-    # what keeps it, or the first misses would be a large share of nothing.
+    # From 0 on, since Prometheus counts from a series' second value. Kept promises, too: else the
+    # first misses after a start would be a share of no requests.
     for composition in project.compositions:
         name, slo = composition.name, composition.slo
         if slo is not None:

@@ -170,8 +170,8 @@ class RequestTracer:
         self.sender.put(build, _count(trace))
 
     def _exception_of_run(self, trace: RecordedTrace) -> str:
-        """Why a run is kept that has no request any more, although its trace is not sampled; ""
-        where it is not."""
+        """Why a run without a request is kept, although its trace is not sampled; "" where it is
+        not kept."""
         run = trace.run
         if run is None:
             return ""

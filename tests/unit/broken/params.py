@@ -23,8 +23,8 @@ ROWS = {
     "view that has the name of fields": broken_composition(
         "endpoint: GET /screen\nviews: {▶fields: [user.id]}\nfields: {max: 3}\n"
         "steps: {user: {call: shop.get_user, with: {id: 1}}}",
-        "views.fields: in metrics and in the log 'fields' is the view of who names fields. Give the"
-        " view another name.",
+        "views.fields: metrics and the log call requests that name fields the view 'fields'. Give"
+        " the view another name.",
     ),
     "name of a param in the path": _param(
         "id: {type: integer, ▶name: the-id}",

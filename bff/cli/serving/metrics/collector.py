@@ -4,8 +4,9 @@ Rules:
 1. Workers are not trusted. A frame that is too long or malformed ends the link of its worker, with
    a line in the log. The worker then counts as ended.
 2. A link ends with its worker. The worker's counts then join the totals of ended workers.
-3. A thread makes one rendition at a time. Whoever asks for one that waits for its turn gets the
-   same: a crowd that asks at once costs two of each kind, and whoever leaves ends none.
+3. A thread makes one rendition at a time. Requests for a rendition that waits for its turn share
+   it. So many requests at once cost two renditions of each kind. A rendition goes on when its
+   callers have left.
 4. A worker sends its metrics each second from its first message on. One that stops hangs.
 """
 

@@ -3,8 +3,8 @@
 Rules:
 1. No reply waits that need not: `begin` answers before anything asynchronous is set up.
 2. A reply that breaks off raises in this app, and the server breaks the client's connection, so
-   that half a body never looks whole. Whatever breaks it off, a `send` that raises too, what it
-   came from is closed, and it is accounted for.
+   that half a body never looks whole. Then the exchange with the service is closed, and the request
+   is counted and logged. This also holds where `send` raises.
 3. When the client leaves, work for it alone is cancelled; what writes runs to its end.
 4. What the app behind takes for itself, and everything where it guards its requests, goes to it.
 """

@@ -132,11 +132,11 @@ class Exchange:
 
     def lose(self) -> None:
         """The client left."""
-        # First, so that what is told of the request has the calls that are cancelled.
+        # First, so that the line and the spans of the request have the calls that this cancels.
         self._stop(cancels=self._may_be_abandoned or self._started)
         if self._service.is_over:
             self._note_cut()
-            self._telemetry.end_work(self.request)  # what is cut off then may say nothing more
+            self._telemetry.end_work(self.request)  # its task may not run again
         elif not self._is_logged and not self._started and self._may_be_abandoned:
             self._is_logged = True
             self._telemetry.abandoned(self.request)
