@@ -17,6 +17,7 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -220,7 +221,8 @@ class Gateway:
         self.metrics.retain(label_domains(release.project, release.dispatcher.http_routes()))
         note_release(self.metrics, release.project, self._clock())
         if before is not None:
-            weakref.finalize(before.dispatcher, self.metrics.retain_known).atexit = False
+            loop = asyncio.get_running_loop()
+            weakref.finalize(before.dispatcher, _end_series, self.metrics, loop).atexit = False
         if self.tracer is not None:
             self.tracer.release = release.project.release
 
@@ -250,6 +252,13 @@ class Gateway:
         if self._release is None:
             raise RuntimeError("the gateway is not open")
         return self._release
+
+
+def _end_series(metrics: Metrics, loop: asyncio.AbstractEventLoop) -> None:
+    """A release has gone, on whatever thread, and perhaps while another one is built: that one has
+    series already which are unknown until it is assigned, in the same step of the loop."""
+    with suppress(RuntimeError):  # the loop is closed
+        loop.call_soon_threadsafe(metrics.retain_known)
 
 
 def _tracer(

@@ -102,12 +102,11 @@ def test_what_is_made_anew_in_the_background_has_a_trace_that_links_to_its_cause
     )
 
 
+@pytest.mark.parametrize("screens", LOOP_HOSTS, indirect=True)  # WSGI sees no client leave
 def test_run_that_goes_on_when_its_client_has_left_is_whole_in_that_clients_trace(
     screens: Screens, collector: Collector
 ) -> None:
-    """Somebody else waits for it. A WSGI server does not see a client leave."""
-    if screens.host_name not in LOOP_HOSTS:
-        return
+    """Somebody else waits for it."""
     gate = threading.Event()
     metrics_token = "t" * 32
     screen = screens(

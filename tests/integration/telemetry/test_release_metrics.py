@@ -3,10 +3,12 @@
 import asyncio
 import gc
 import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from bff.plan.compiler.project import compile_project
-from bff.plan.model.composition import CompiledProject
+from bff.plan.model.composition import CompiledProject, Composition
 from bff.settings import Settings
 from bff.telemetry.metrics.definitions.cache import CACHE_REQUESTS
 from bff.telemetry.metrics.definitions.process import RELEASE_INFO, RELEASE_LOADED, RELEASES
@@ -18,6 +20,7 @@ from bff.telemetry.metrics.definitions.screens import (
     SLO_TARGETS,
     STEPS,
 )
+from bff.telemetry.metrics.definitions.services import RESTING_INSTANCES
 from bff.web.gateway import Gateway
 from bff.web.http.replies import Reply
 from bff.web.http.requests import GatewayRequest
@@ -102,6 +105,7 @@ def test_series_of_what_a_project_has_no_more_end_and_what_stays_counts_on(tmp_p
             assert f"{RUNS.name} composition=gone outcome=ok" in counted(gateway.metrics, RUNS)
             del in_flight
             gc.collect()
+            await asyncio.sleep(0)
             found = counted(gateway.metrics, *OF_PROJECT)
             assert not [name for name in found if "composition=gone" in name]
             assert found[f"{COMPOSITIONS.name} composition=home outcome=ok"] == 1
@@ -109,6 +113,40 @@ def test_series_of_what_a_project_has_no_more_end_and_what_stays_counts_on(tmp_p
             found = counted(gateway.metrics, *OF_PROJECT)
             assert found[f"{COMPOSITIONS.name} composition=home outcome=ok"] == 2
             await gateway.close()
+
+    asyncio.run(main())
+
+
+def test_release_that_ends_while_another_is_built_takes_no_series_of_the_new_one(
+    tmp_path: Path,
+) -> None:
+    """They are there before the new one is served."""
+
+    async def main() -> None:
+        first, second, third = (
+            version(tmp_path / port, f"http://127.0.0.1:{port}", home=HOME) for port in "789"
+        )
+        gateway = Gateway(first, SETTINGS)
+        place = f"{RESTING_INSTANCES.name} service=shop server_address=127.0.0.1 server_port=9"
+        in_flight: list[Pending | Reply | None] = []
+
+        class Read(tuple[Composition, ...]):
+            """Is read by who builds a release, also when its series are there."""
+
+            def __iter__(self) -> Iterator[Composition]:
+                if place in counted(gateway.metrics, RESTING_INSTANCES):
+                    in_flight.clear()
+                    gc.collect()
+                return super().__iter__()
+
+        await gateway.open()
+        in_flight.append(gateway.begin(GatewayRequest("GET", "/home/1", "", [(b"host", b"here")])))
+        await gateway.serve(second)
+        await gateway.serve(replace(third, compositions=Read(third.compositions)))
+        await asyncio.sleep(0)
+        assert in_flight == []
+        assert counted(gateway.metrics, RESTING_INSTANCES) == {place: 0}
+        await gateway.close()
 
     asyncio.run(main())
 

@@ -29,10 +29,8 @@ from tests.support.telemetry.counted_shop import (
 from tests.support.upstream.wire import WireServer
 
 
+@pytest.mark.parametrize("shop", LOOP_HOSTS, indirect=True)  # WSGI sees no client leave
 def test_client_that_leaves_has_no_status_and_abandons_its_screen(shop: Shop) -> None:
-    """A WSGI server does not see it leave."""
-    if shop.host.name not in LOOP_HOSTS:
-        return
     GATE.clear()
     arrived = len(shop.upstream.requests)
     left = [
