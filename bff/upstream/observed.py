@@ -68,8 +68,9 @@ class ObservedCall(Struct, frozen=True):
                 return ""
 
 
-# A run stops waiting up to 50 ms before its deadline, until which its calls may take. A call that
-# is cancelled then was too late: nobody has lost interest. One that began in this moment is not.
+# A run stops waiting up to 50 ms before its deadline, but its calls may take until the deadline. So
+# a call that is cancelled in its last moments was too late: a request still waited for it. The
+# share spares a call that began with little time left.
 _LAST_SECONDS: Final = 0.1
 _LAST_SHARE: Final = 0.2
 _LATE: Final = Failed(Reason.DEADLINE)

@@ -2,7 +2,7 @@
 
 The launcher starts it as `python -m bff.cli.serving.worker LISTENER COUNTS LINK PLACE [METRICS]`:
 three file descriptors, the worker's place in the counts, and the descriptor of a socket for
-metrics, where somebody may ask for them. Rules:
+metrics, where these are on. Rules:
 
 1. It reports on the link that it serves, or why it can't. Until then a signal ends it at once.
 2. It ends at once when the link breaks: the launcher is gone, however that ended.

@@ -46,7 +46,7 @@ STEPS_FAILING: Final = "Steps that fail"
 ERROR_BUDGETS: Final = "Error budgets"
 
 SCREEN: Final = ("composition",)
-# 501 is what a method gets that nobody knows: a client's own doing.
+# A method that HTTP lacks gets 501, by a mistake of the client.
 _SERVER_ERRORS: Final = 'http_response_status_code=~"5..", http_response_status_code!="501"'
 _NO_WEBSOCKETS: Final = 'http_response_status_code!="101"'  # they last as long as clients want
 _PATH: Final = ("http_route",)
@@ -60,7 +60,7 @@ _TO_STEPS: Final = (TO_SLOW_STEPS, TO_FAILING_STEPS)
 
 
 def share_of_screens(outcome: str, by: tuple[str, ...] = ()) -> str:
-    """Which share of what is not refused comes to this."""
+    """The share of an outcome in the requests that are not refused."""
     return share_of(
         rate(COMPOSITIONS, by, f'outcome="{outcome}"'), rate(COMPOSITIONS, by, ANSWERED)
     )

@@ -39,7 +39,7 @@ SCHEMAS_BROKEN: Final = "Broken schemas"
 
 SERVICE: Final = ("service",)
 INSTANCE: Final = ("service", "server_address", "server_port")
-# A 404 is no trouble of the service, and what the gateway itself cut short is none either.
+# A 404 is no failure of the service, nor is a call that the gateway cut off.
 FAILED: Final = 'error_type=~"5..|[^0-9].*", error_type!="cancelled"'
 
 _POOL: Final = ("server_address", "server_port")

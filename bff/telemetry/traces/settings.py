@@ -159,7 +159,7 @@ def _exactly(word: str) -> Callable[[str], str]:
 
 
 def _unicode(text: str) -> str:
-    # Python has a half of a character for each byte that is none, which no message can hold.
+    # Python reads a byte that is no UTF-8 as half of a character, which no message can hold.
     if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
         raise ValueError("must be UTF-8")
     return text

@@ -69,7 +69,7 @@ class JsonLines:
             facts.text if type(facts) is Facts else members(facts),
             self._tails.get(weight) or self._tail(weight),
         )
-        # Its parts have bounds of their own, which may come to more where many steps fail.
+        # Each part has a bound, but together they may be longer where many steps fail.
         return line if len(line) <= LINE_BYTES else json_line(json.loads(line))
 
     def refusal(self, request: GatewayRequest, reply: Reply) -> bytes:

@@ -191,7 +191,7 @@ class RequestTracer:
         if account is not None and account.outcome == "degraded":
             return "degraded"
         if ended_at - request.started_at > self._slow_seconds and reply.status != 101:
-            return "slow"  # a WebSocket lasts as long as somebody wants it
+            return "slow"  # a WebSocket lasts as long as its client wants
         return ""
 
 
