@@ -228,9 +228,12 @@ def test_sample_project_compiles_without_a_problem() -> None:
 def test_every_local_link_leads_somewhere() -> None:
     for document in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         page = document.read_text("utf-8")
-        for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page):
+        for label, target, anchor in re.findall(r"(\w*)`?\]\((?!https?:)([^)#]*)#?([^)]*)\)", page):
             path = document.parent / target if target else document
             assert path.exists(), f"{document.name}: {target}"
+            if path.stem.startswith("test_"):
+                names = (path.stem, path.stem.removeprefix("test_"))
+                assert label in names, f"{document.name}: {label} is {target}"
             if anchor:
                 known = anchors_of(path.read_text("utf-8"))
                 assert anchor in known, f"{document.name}: {target}#{anchor}"
@@ -239,10 +242,16 @@ def test_every_local_link_leads_somewhere() -> None:
 CONTRIBUTING = (ROOT / "docs/contributing.md").read_text("utf-8")
 
 
-def test_every_file_that_the_contributors_page_names_exists() -> None:
+def test_every_file_of_the_repository_that_a_page_names_exists() -> None:
+    """The tutorial names files of a project of one's own."""
     folders = "bff|tests|docs|house|examples|bench"
-    named = set(re.findall(rf"`((?:{folders})/[^`:]*)", CONTRIBUTING))
-    assert len(named) > 40
+    pages = {*(ROOT / "docs").rglob("*.md")} - {ROOT / "docs/tutorial.md"}
+    named = {
+        name
+        for page in pages
+        for name in re.findall(rf"`((?:{folders})/[a-z0-9_/.-]*)[`:]", page.read_text("utf-8"))
+    }
+    assert len(named) > 150
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
 
 
