@@ -15,6 +15,7 @@ from bff.engine.values.results import (
 )
 from bff.telemetry.metrics.families import Metrics
 from bff.telemetry.traces.sampling import Sampler
+from bff.telemetry.traces.sender import MOST_SPANS
 from bff.telemetry.traces.settings import TraceSettings
 from bff.upstream.observed import ObservedCall, server_at
 from bff.web.http.replies import Account, PayloadOutcome, Reply
@@ -211,13 +212,26 @@ def test_reply_that_could_not_be_made_anew_is_kept(error: str, is_kept: bool) ->
     assert traces.sender.waiting == is_kept
 
 
-def test_attempts_of_one_request_are_bounded_and_those_beyond_are_counted() -> None:
-    made, traces = request(), tracer(Sampler())
+def with_attempts(traces: RequestTracer, count: int) -> GatewayRequest:
+    made = request()
     made.tracing = traces
-    for number in range(MOST_ATTEMPTS + 7):
+    for number in range(count):
         call = ServiceCall("shop", "GET", f"/{number}", trace=made.trace.of_attempt("a"))
         answer = UpstreamReply(200, [], b"")
         traces.note(ObservedCall(server_at("http://127.0.0.1:9"), call, 1.0, 2.0, answer))
-    kept = traces.ended(made, Reply(200, []))
+    return made
+
+
+def test_attempts_of_one_request_are_bounded_and_those_beyond_are_counted() -> None:
+    traces = tracer(Sampler())
+    kept = traces.ended(with_attempts(traces, MOST_ATTEMPTS + 7), Reply(200, []))
     assert kept is not None
     assert (len(kept.attempts), kept.lost_attempts) == (MOST_ATTEMPTS, 7)
+
+
+def test_request_of_many_attempts_takes_the_room_of_as_many_spans() -> None:
+    traces = tracer(Sampler())
+    traces.sender.put(list, MOST_SPANS - 100)
+    for count, waiting in ((100, 1), (90, 2)):
+        traces.ended(with_attempts(traces, count), Reply(200, []))
+        assert traces.sender.waiting == waiting

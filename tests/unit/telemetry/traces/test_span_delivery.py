@@ -39,6 +39,7 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
         (Answered(502, b"", None), 2, Again(1.0, "it answered 502")),
         (Answered(504, b"", None), 4, Again(4.0, "it answered 504")),
         (Answered(429, b"", "7"), 1, Again(7.0, "it answered 429")),
+        (Answered(429, b"", "1"), 4, Again(4.0, "it answered 429")),
         (Answered(429, b"", "999999999999"), 1, Again(30.0, "it answered 429")),
         (Answered(429, b"", "Wed, 21 Oct 2026 07:28:00 GMT"), 1, Again(0.5, "it answered 429")),
         (Answered(503, b"", "-7"), 1, Again(0.5, "it answered 503")),

@@ -65,6 +65,7 @@ def test_request_to_the_collector_is_otlp_over_http_with_the_headers_of_the_sett
     assert path == "/v1/traces"
     assert headers["content-type"] == "application/x-protobuf"
     assert headers["content-encoding"] == "gzip"
+    assert headers["accept-encoding"] == "identity"  # replies are read as they are
     assert headers["api-key"] == "hunter2"
     assert headers["user-agent"].startswith("OTel-OTLP-Exporter-bff/")
     (one, other) = collector.spans
