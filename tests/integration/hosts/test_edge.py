@@ -82,6 +82,7 @@ def own_app(folder: Path) -> flask.Flask:
     app.add_url_rule("/pages/<name>", "pages", lambda name: f"page {name}")
     app.add_url_rule("/upload", "upload", lambda: flask.request.data, methods=["POST"])
     app.add_url_rule("/told", "told", lambda: dict(flask.request.headers.items()))
+    app.add_url_rule("/named", "named", lambda: ("", {"X-Request-ID": "its own"}))
 
     @app.route("/broken")
     def broken() -> str:
@@ -121,6 +122,7 @@ def test_own_view_gets_the_body_and_one_spelling_of_each_header(host_of_own_app:
     )
     assert told.json()["X-User"] == "ann"
     assert told.json()["X-Request-Id"] == told.header("x-request-id") != "id 1"
+    assert host_of_own_app.get("/named").header("x-request-id") == "its own"
 
 
 def test_own_view_that_fails_is_flasks_own_500(host_of_own_app: Host) -> None:

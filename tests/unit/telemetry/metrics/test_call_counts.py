@@ -30,6 +30,7 @@ def observed(answer: Answer | None, method: str = "GET", seconds: float = 0.06) 
         (UpstreamStream(206, (), b""), "206", ""),
         (Failed(Reason.REFUSED, was_sent=False), "", "refused"),
         (Failed(Reason.TOO_LARGE, status=200), "200", "too_large"),
+        (Failed(Reason.TOO_LARGE, status=503), "503", "too_large"),
         (RuntimeError("a bug"), "", "bug"),
         (None, "", "cancelled"),
     ],

@@ -19,7 +19,7 @@ class Served(NamedTuple):
     """What `hand_over` needs of a gateway."""
 
     telemetry: Telemetry
-    app_destination: Destination = Destination("app")
+    app_destination: Destination = Destination("app", release="now")
 
 
 class App:
@@ -83,16 +83,29 @@ def test_line_says_what_became_of_the_apps_reply(
     sent_bytes: int, leave: Any, status: int, broken: str | None
 ) -> None:
     """A client that leaves before is no error of the app's, nor is one that has all."""
+    line = line_of(GatewayRequest("GET", "/x", "", []), App(sent_bytes), leave)
+    assert (line["http.response.status_code"], line.get("bff.broken")) == (status, broken)
+
+
+def test_line_names_the_release_that_left_the_request_to_the_app() -> None:
+    """Another one may be served by then."""
+    request = GatewayRequest("GET", "/x", "", [])
+    assert line_of(request, App(10), leave_after)["bff.release"] == "now"
+    request.destination = Destination("app", release="before")
+    assert line_of(request, App(10), leave_after)["bff.release"] == "before"
+
+
+def line_of(request: GatewayRequest, app: App, leave: Any) -> dict[str, Any]:
+    """The line in the log of a request that the app answers."""
     recorder = Recorder()
     log = Log("info", recorder)
 
     async def send(_message: Any) -> None:
         pass
 
-    request = GatewayRequest("GET", "/x", "", [])
     gateway: Any = Served(Telemetry(log))
     with suppress(ZeroDivisionError, asyncio.CancelledError):
-        asyncio.run(hand_over(App(sent_bytes), request, {}, send, leave, gateway))
+        asyncio.run(hand_over(app, request, {}, send, leave, gateway))
     log.flush()
     (line,) = recorder.lines()
-    assert (line["http.response.status_code"], line.get("bff.broken")) == (status, broken)
+    return line
