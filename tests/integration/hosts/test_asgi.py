@@ -79,7 +79,7 @@ def test_reply_that_the_server_does_not_take_is_let_go_of_and_counts(
     async def receive() -> Any:
         await asyncio.Event().wait()
 
-    async def scene(upstream: WireServer) -> list[tuple[str, str]]:
+    async def scene(upstream: WireServer) -> list[tuple[str, ...]]:
         services = {"shop": SHOP_SERVICE.replace("http://127.0.0.1:9", upstream.url)}
         write_project(tmp_path, services=services, gateway="routes: {/raw: {service: shop}}")
         edge: Any = create_asgi(tmp_path, COUNTED)
@@ -89,10 +89,13 @@ def test_reply_that_the_server_does_not_take_is_let_go_of_and_counts(
         await asyncio.to_thread(upstream.wait_until, lambda server: server.peers_left == 1)
         counted = edge._gateway.metrics.histogram(REQUESTS).series
         await edge._gateway.close()
-        return [(labels[0], labels[-1]) for labels in counted]
+        return [(labels[0], *labels[4:]) for labels in counted]
 
-    with WireServer(stall_after(head(600))) as upstream:
-        assert asyncio.run(scene(upstream)) == [("composition", error), ("route", error)]
+    endless = stall_after(head(600, [("Content-Length", "1000000")]) + b"some")
+    with WireServer(endless) as upstream:
+        assert asyncio.run(scene(upstream)) == [
+            ("composition", "400", error), ("route", "_OTHER", error),
+        ]  # fmt: skip
 
 
 def http_scope(path: str) -> dict[str, Any]:
