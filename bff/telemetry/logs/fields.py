@@ -154,7 +154,7 @@ FIELDS: Final = (
     Field(
         "bff.outcome",
         "keyword",
-        "the outcome of a composition: `ok`, `degraded`, `failed`",
+        "the outcome of a composition: `ok`, `degraded`, `refused` (a 4xx), `failed` (a 5xx)",
         ("access",),
     ),
     Field("bff.steps.ok", "keywords", "steps that succeeded", ("access",)),
@@ -183,7 +183,7 @@ FIELDS: Final = (
     Field(
         "bff.failed",
         "keywords",
-        "`step:reason` of each failed step, where the composition failed",
+        "`step:reason` of each failed step, where the composition failed or refused",
         ("access",),
     ),
     Field(

@@ -125,7 +125,8 @@ def run_account(
     if made is None:
         return Account(view, state, outcome, (), failures)
     if isinstance(made, CompositionFailure):
-        outcome = "failed" if entry is None else outcome
+        if entry is None:
+            outcome = "refused" if made.status < 500 else "failed"
         return Account(view, state, outcome, made.timings, made.failures)
     if made.degraded and not is_stale(why_forwarded):
         outcome = "degraded"

@@ -15,7 +15,7 @@ from bff.web.http.quotas import Quota, quota_headers, quota_lines
 
 RawHeader = tuple[bytes, bytes]
 CacheState = Literal["hit", "stale", "miss", "collapsed", "stale_if_error", "bypass"]
-PayloadOutcome = Literal["ok", "degraded", "failed"]
+PayloadOutcome = Literal["ok", "degraded", "refused", "failed"]
 BrokenBy = Literal["client left", "upstream broke off", "app broke off", "gateway closed"]
 
 CLIENT_LEFT = 499  # nginx's number for a client that left before it got an answer

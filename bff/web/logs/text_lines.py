@@ -35,7 +35,9 @@ _SHOWN: Final = frozenset({
     "service.version", "event.kind", "event.category", "event.type", "event.dataset",
 })  # fmt: skip
 # What failures of steps made of the payload.
-_FAILURES: Final = {"degraded": "degraded", "failed": "failed", "ok": "older, since"}
+_FAILURES: Final = {
+    "degraded": "degraded", "refused": "refused", "failed": "failed", "ok": "older, since",
+}  # fmt: skip
 _FAULTS: Final = {
     "bff.broken": "broken",
     "error.type": "error",

@@ -2,7 +2,12 @@
 
 import pytest
 
-from bff.engine.values.results import CompositionPayload, StepTiming
+from bff.engine.values.results import (
+    CompositionFailure,
+    CompositionPayload,
+    Degradation,
+    StepTiming,
+)
 from bff.plan.model.service import Dropped
 from bff.web.compositions.outcome_replies import run_account
 from bff.web.http.replies import (
@@ -33,6 +38,18 @@ def test_log_names_what_was_dropped_and_why_the_first_was() -> None:
     made = CompositionPayload(b"{}", {}, (), (timing,))
     account = run_account("", "miss", made, None)
     assert account_fields(account)["bff.dropped"] == ["best: 3, the first: 0.price: missing"]
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"), [(404, "refused"), (499, "refused"), (500, "failed"), (504, "failed")]
+)
+def test_outcome_of_a_run_without_a_payload_goes_by_the_status_of_its_reply(
+    status: int, outcome: str
+) -> None:
+    failures = (Degradation("best", "status", "http_response_status", status),)
+    made = CompositionFailure(status, "best", "status", "", "", None, failures, (), None)
+    fields = account_fields(run_account("", "miss", made, None))
+    assert (fields["bff.outcome"], fields["bff.failed"]) == (outcome, ["best:status"])
 
 
 @pytest.mark.parametrize(("forwarded", "attempts"), [("miss", 2), ("miss; collapsed", None)])

@@ -80,6 +80,10 @@ def test_line_says_once_what_failed() -> None:
     stood_in = Account("", "stale_if_error", "ok", (), (refused,))
     (line,) = text_of(Recorder(), Reply(200, [], account=stood_in))
     assert line.endswith("/a  older, since: book: refused: Connect call failed")
+    missing = Degradation("book", "status", "http_response_status", 404)
+    nowhere = Account("", "miss", "refused", (), (missing,))
+    (line,) = text_of(Recorder(), Reply(404, [], account=nowhere))
+    assert line.endswith("/a  refused: book: status 404")
     (line,) = text_of(Recorder(), Reply(413, [], facts={"error.type": "a", "error.message": "b"}))
     assert line.endswith("/a  error: a  why: b")
 
