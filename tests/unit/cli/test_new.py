@@ -1,7 +1,12 @@
 """`bff new`, as a terminal sees it."""
 
+import runpy
+import socket
+import struct
+import threading
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from bff.cli import bff
@@ -64,3 +69,21 @@ def test_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     result = run("new", tmp_path / "file" / "shop")
     assert result.exit_code == 1
     assert result.stderr == f"Error: {tmp_path / 'file' / 'shop'}: Not a directory\n"
+
+
+def test_client_that_leaves_the_stand_in_in_the_middle_is_no_error(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As the gateway does with the other calls of a book that is not found."""
+    run("new", tmp_path)
+    stand_in = runpy.run_path(str(tmp_path / "stand_in" / "books.py"))
+    with stand_in["started"]() as url:
+        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as client:
+            client.sendall(b"GET /books/1 HTTP/1.1\r\nHost: here\r\n\r\nGET /au")
+            assert client.recv(65536).startswith(b"HTTP/1.1 200")
+            serving = [each for each in threading.enumerate() if "process_request" in each.name]
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        for each in serving:
+            each.join(10)
+    assert serving
+    assert capfd.readouterr().err == ""

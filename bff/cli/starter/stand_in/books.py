@@ -4,6 +4,7 @@
 """
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -57,10 +58,17 @@ class _SilentHandler(_Handler):
         """Print nothing."""
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print nothing where the client has left: a screen that is not found ends its calls."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def started(port: int = 0) -> Iterator[str]:
     """Serve on a thread, and give the address; port 0 takes a free one."""
-    server = ThreadingHTTPServer(("127.0.0.1", port), _SilentHandler)
+    server = _Server(("127.0.0.1", port), _SilentHandler)
     Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -71,7 +79,7 @@ def started(port: int = 0) -> Iterator[str]:
 
 def serve(port: int) -> None:
     """Serve until Ctrl+C."""
-    with ThreadingHTTPServer(("127.0.0.1", port), _Handler) as server:
+    with _Server(("127.0.0.1", port), _Handler) as server:
         print(f"the stand-in for books serves on http://127.0.0.1:{port}; Ctrl+C ends it")
         with suppress(KeyboardInterrupt):
             server.serve_forever()
