@@ -1,4 +1,4 @@
-"""Ports for servers that are told theirs before they listen, and for those that never come.
+"""Free ports: for servers that get theirs before they listen, and where nobody is to listen.
 
 What is found free and let go may be another's by the time that a server has started. So a port is
 held: bound, and not listened at. Linux gives such a port to nobody who asks for any, and lets in

@@ -30,7 +30,7 @@ def sampler_called(name: str, ratio: float) -> Sampler:
 
 
 def ratio_sampler(ratio: float) -> Callable[[bytes], bool]:
-    """A function that tells whether a trace is in the share `ratio`, from its id of 32 hex digits.
+    """A function that says whether a trace is in the share `ratio`, from its id of 32 hex digits.
 
     The rule of OpenTelemetry's SDKs (`TraceIdRatioBased`): the last 64 bits of the id are below the
     share of their range. So all parts of a system with the same ratio keep the same traces, and a
